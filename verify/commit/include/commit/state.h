@@ -1,0 +1,73 @@
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <vector>
+
+#include "base/hash.h"
+#include "program/program.h"
+
+namespace assay::commit {
+
+/// One matrix in memory: row-major, 64-byte aligned, zeroed at creation. Movable; copies are explicit.
+class Buffer {
+  public:
+    Buffer() = default;
+    explicit Buffer(std::size_t bytes);
+    Buffer(Buffer&&) noexcept = default;
+    Buffer& operator=(Buffer&&) noexcept = default;
+    [[nodiscard]] Buffer clone() const;
+    [[nodiscard]] std::size_t size() const { return size_; }
+    [[nodiscard]] std::byte* data() { return data_.get(); }
+    [[nodiscard]] const std::byte* data() const { return data_.get(); }
+    [[nodiscard]] float* f32() { return reinterpret_cast<float*>(data_.get()); }
+    [[nodiscard]] const float* f32() const { return reinterpret_cast<const float*>(data_.get()); }
+    [[nodiscard]] std::int32_t* i32() { return reinterpret_cast<std::int32_t*>(data_.get()); }
+    [[nodiscard]] const std::int32_t* i32() const { return reinterpret_cast<const std::int32_t*>(data_.get()); }
+
+  private:
+    struct Free { void operator()(std::byte* p) const; };
+    std::unique_ptr<std::byte[], Free> data_;
+    std::size_t size_ = 0;
+};
+
+/// The state tensors of a program (weights, both moments, outer momentum, loss, norm, fault), indexed like Program::state_tensors().
+struct State {
+    std::vector<Buffer> tensors;
+    static State zeros(const program::Program& program);
+    [[nodiscard]] State clone() const;
+};
+
+/// The payload tensors of one lane's round, in program order, in storage types (i8 differences, bf16 moments).
+struct Payload {
+    std::vector<Buffer> tensors;
+    static Payload zeros(const program::Program& program);
+};
+
+/// Where a state is in the life of a job: the descriptor that every state root covers (docs/formats/state.md).
+struct StateDescriptor {
+    base::Hash spec_root, program_root;
+    std::string profile = "f32";
+    std::uint32_t round = 0;
+    std::uint32_t lane = 0;                  ///< kOpeningLane for init and merge states
+    std::uint32_t stage = 0;
+    std::uint32_t step = 0;                  ///< steps done within the round; 0 for opening states
+    base::Hash round_start_root;             ///< the root that opened this round; for an opening state the one that opened the round before (zeros for init)
+    bool operator==(const StateDescriptor&) const = default;
+};
+inline constexpr std::uint32_t kOpeningLane = 0xffffffffU;
+
+/// Tile-tree root of one tensor: 32x32 tiles row-major, BLAKE2b-256 leaves (NaN hashed as 0x7fc00000), RFC 6962 inner nodes; covers
+/// name, dtype and shape.
+base::Hash tensor_root(const program::Tensor& tensor, const std::byte* data);
+base::Hash state_root(const program::Program& program, const State& state, const StateDescriptor& descriptor, unsigned threads = 1);
+base::Hash payload_root(const program::Program& program, const Payload& payload, unsigned threads = 1);
+/// End root of a round's last segment: H("assay.end", state root, payload root); of any other segment: the state root itself.
+base::Hash end_root(const base::Hash& state_root, const base::Hash& payload_root);
+
+/// H("assay.digest", loss bits, norm bits, 16 tiles of the weights after the step), tile choice per PROTOCOL section 1.
+base::Hash step_digest(const program::Program& program, const State& state, const base::Hash& spec_root,
+                       std::uint32_t round, std::uint32_t lane, std::uint32_t step);
+
+}  // namespace assay::commit
