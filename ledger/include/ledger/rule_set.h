@@ -1,0 +1,39 @@
+#pragma once
+
+#include <optional>
+#include <string>
+#include <tl/expected.hpp>
+#include <vector>
+
+#include "market/rules.h"
+
+namespace assay::ledger {
+
+/// What the ledger must know of a genesis without knowing the market.
+struct GenesisFacts {
+    base::Hash chain_id;
+    base::TimeMs time;
+    base::Amount supply;
+};
+
+/// The rules as the ledger calls them. `market_rules()` is the market; tests bring smaller ones. All functions are pure (market/rules.h).
+struct RuleSet {
+    /// Reads canonical genesis bytes; the error is one sentence for people.
+    tl::expected<GenesisFacts, std::string> (*read_genesis)(base::ByteView genesis);
+    /// Requires bytes that read_genesis accepted.
+    void (*apply_genesis)(market::StateWriter& state, base::ByteView genesis);
+    void (*begin_block)(market::StateWriter& state, const market::BlockContext& block, std::vector<market::Event>& events);
+    market::Refusal (*check_bytes)(base::ByteView raw, const base::Hash& chain_id);
+    market::TransactionResult (*apply)(market::StateWriter& state, const market::BlockContext& block, base::ByteView raw, std::vector<market::Event>& events);
+    market::Admission (*admit)(const market::StateReader& state, const market::BlockContext& next_block, base::ByteView raw);
+    void (*end_block)(market::StateWriter& state, const market::BlockContext& block, std::vector<market::Event>& events);
+    std::optional<base::TimeMs> (*next_due)(const market::StateReader& state, base::TimeMs now);
+    base::Amount (*total_supply)(const market::StateReader& state);
+    /// Identity of the parameters in force, and the version of the rules: both are part of the head.
+    base::Hash (*params_id)(const market::StateReader& state);
+    std::uint32_t (*app_version)(const market::StateReader& state);
+};
+
+const RuleSet& market_rules();
+
+}  // namespace assay::ledger
