@@ -7,6 +7,7 @@
 #include <string_view>
 
 #include "base/bytes.h"
+#include "base/wide.h"
 
 namespace assay::base {
 
@@ -49,7 +50,7 @@ std::uint64_t first_u64(const Hash& hash);
 
 /// (u64 * n) >> 64: a uniform index below n.
 inline std::uint64_t scale_u64(std::uint64_t word, std::uint64_t n) {
-    return static_cast<std::uint64_t>((static_cast<unsigned __int128>(word) * n) >> 64U);
+    return static_cast<std::uint64_t>((static_cast<Uint128>(word) * n) >> 64U);
 }
 
 }  // namespace assay::base

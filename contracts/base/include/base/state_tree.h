@@ -19,6 +19,10 @@ struct StateProof {
 };
 
 Hash state_path(ByteView key);
+/// Which child of the inner node at `depth` (root: 0) holds `path`: false left, true right. Bits from the most significant of byte 0 on.
+inline bool state_path_bit(const Hash& path, std::size_t depth) {
+    return ((path.bytes[depth / 8] >> (7 - depth % 8)) & 1U) != 0;
+}
 Hash state_value_hash(ByteView value);
 Hash state_leaf_hash(const Hash& path, const Hash& value_hash);
 Hash state_branch_hash(const Hash& left, const Hash& right);
