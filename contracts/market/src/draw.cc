@@ -12,7 +12,7 @@ namespace assay::market {
 
 namespace {
 
-using Wide = unsigned __int128;
+__extension__ typedef unsigned __int128 Wide;
 
 constexpr std::uint32_t kOpenedSteps = 8;
 constexpr std::uint32_t kFractionBits = 32;

@@ -8,7 +8,7 @@ namespace {
 
 using base::Amount;
 using base::Rounding;
-using Wide = unsigned __int128;
+__extension__ typedef unsigned __int128 Wide;
 
 constexpr std::uint64_t kFlopsPerGflop = 1'000'000'000;
 constexpr std::uint64_t kPartsPerBillion = 1'000'000'000;
