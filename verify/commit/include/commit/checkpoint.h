@@ -1,0 +1,64 @@
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <string_view>
+#include <tl/expected.hpp>
+#include <vector>
+
+#include "base/ids.h"
+#include "commit/state.h"
+
+/// States and payloads as files (docs/formats/checkpoint.md). Every file is written to a temporary name, synced, renamed, and its folder
+/// synced, so a crash leaves the old file or the new one. Every file is verified against a root while it is read.
+namespace assay::commit {
+
+enum class FileError : std::uint8_t {
+    missing,             ///< no such file
+    unreadable,          ///< the system refused to read
+    unwritable,          ///< the system refused to write, sync or rename
+    not_a_checkpoint,    ///< another magic, or a header that is not canonical
+    unknown_version,
+    wrong_kind,          ///< a payload where a state is expected, ...
+    wrong_program,       ///< the tensor table is not that of the program
+    wrong_descriptor,    ///< another job, round, lane or step than expected
+    wrong_size,          ///< truncated, or bytes left over
+    wrong_root,          ///< the contents do not have the expected root
+};
+std::string_view message_of(FileError error);
+
+struct SavedFile {
+    base::BlobRoot blob;                     ///< content address of the whole file
+    std::uint64_t bytes = 0;
+};
+
+/// The file covers descriptor and tensors; the same state gives the same bytes.
+tl::expected<SavedFile, FileError> save_state(const std::filesystem::path& file, const program::Program& program, const State& state,
+                                              const StateDescriptor& descriptor);
+/// The expected descriptor and root come from the ledger or from the caller's own replay, never from the file.
+tl::expected<State, FileError> load_state(const std::filesystem::path& file, const program::Program& program,
+                                          const StateDescriptor& descriptor, const base::Hash& expected_root, unsigned threads = 1);
+
+tl::expected<SavedFile, FileError> save_payload(const std::filesystem::path& file, const program::Program& program, const Payload& payload);
+tl::expected<Payload, FileError> load_payload(const std::filesystem::path& file, const program::Program& program,
+                                              const base::Hash& expected_root, unsigned threads = 1);
+
+/// The local record from which a killed process goes on in the middle of a segment. It names its own root, so it protects against damage,
+/// not against its owner: what is published is recomputed from it and judged by auditors.
+struct ResumePoint {
+    StateDescriptor descriptor;              ///< step: steps done within the round
+    base::Hash segment_start_root;           ///< root at the start of the segment that is being run
+    std::vector<base::Hash> step_digests;    ///< of the steps of this segment done so far
+    State state;
+};
+tl::expected<void, FileError> save_resume_point(const std::filesystem::path& file, const program::Program& program,
+                                                const ResumePoint& point, unsigned threads = 1);
+/// `expected` fixes spec root, program root and profile; round, lane and step are read.
+tl::expected<ResumePoint, FileError> load_resume_point(const std::filesystem::path& file, const program::Program& program,
+                                                       const base::Hash& spec_root, const base::Hash& program_root, unsigned threads = 1);
+
+/// Writes a whole file with the same durability; for records beside checkpoints.
+tl::expected<void, FileError> write_file_atomically(const std::filesystem::path& file, base::ByteView bytes);
+tl::expected<base::Bytes, FileError> read_whole_file(const std::filesystem::path& file, std::uint64_t bytes_max);
+
+}  // namespace assay::commit
