@@ -2,8 +2,10 @@
 
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
+#include "base/amount.h"
 #include "base/bytes.h"
 #include "base/ids.h"
 #include "base/signature.h"
@@ -11,6 +13,9 @@
 
 /// The ledger's records and their bytes: docs/formats/block.md. Plain values; encoding is canonical, decoding strict.
 namespace assay::ledger {
+
+/// Domain of the operator's signature on a head.
+inline constexpr std::string_view kHeadDomain = "assay.head";
 
 /// The state of the chain after a block, signed by the operator over domain "assay.head" and the bytes of `head_message`.
 struct Head {

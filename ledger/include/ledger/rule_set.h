@@ -5,6 +5,8 @@
 #include <tl/expected.hpp>
 #include <vector>
 
+#include "base/amount.h"
+#include "base/signature.h"
 #include "market/rules.h"
 
 namespace assay::ledger {
@@ -14,6 +16,7 @@ struct GenesisFacts {
     base::Hash chain_id;
     base::TimeMs time;
     base::Amount supply;
+    std::optional<base::PublicKey> operator_key;  ///< who must sign heads; nothing: whoever opens the chain
 };
 
 /// The rules as the ledger calls them. `market_rules()` is the market; tests bring smaller ones. All functions are pure (market/rules.h).

@@ -1,0 +1,22 @@
+#pragma once
+
+#include "base/check.h"
+#include "ledger/node.h"
+#include "records.h"
+
+namespace assay::ledger {
+
+/// A view of the store and the head that it holds: both come from the same batch, so they always fit.
+struct Snapshot::Impl {
+    StoreView view;
+    StoredState state;
+    Head head;
+
+    explicit Impl(StoreView given) : view(std::move(given)), state(view) {
+        const auto stored = stored_head(view);
+        ASSAY_CHECK(stored.has_value());
+        head = *stored;
+    }
+};
+
+}  // namespace assay::ledger
