@@ -1,0 +1,467 @@
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <cstring>
+
+#include "exact/kernels.h"
+#include "kernel_tables.h"
+
+// The portable table serves everything below AVX2: Highway's MulAdd is not fused there.
+#undef HWY_DISABLED_TARGETS
+#define HWY_DISABLED_TARGETS (HWY_SSSE3 | HWY_SSE4 | HWY_AVX3_DL)
+#undef HWY_TARGET_INCLUDE
+#define HWY_TARGET_INCLUDE "kernels_simd.cc"
+#include "hwy/foreach_target.h"
+
+#include "hwy/highway.h"
+
+#include "simd_math-inl.h"
+
+#undef ASSAY_TARGET_HAS_KERNELS
+#if HWY_TARGET == HWY_AVX2 || HWY_TARGET == HWY_AVX3 || HWY_TARGET == HWY_NEON
+#define ASSAY_TARGET_HAS_KERNELS 1
+#else
+#define ASSAY_TARGET_HAS_KERNELS 0
+#endif
+
+#if ASSAY_TARGET_HAS_KERNELS
+HWY_BEFORE_NAMESPACE();
+namespace assay::exact::HWY_NAMESPACE {
+
+using namespace simd;  // NOLINT: the vector vocabulary of this file
+
+// ---- chunks ----------------------------------------------------------------------------------------------------------------------------
+
+struct Words {
+    VF a, b, c;
+};
+
+template <class Operation, int kArguments>
+void chunk(const void* a, const void* b, const void* c, void* out, std::size_t n) {
+    const F d;
+    const float* pa = static_cast<const float*>(a);
+    const float* pb = static_cast<const float*>(b);
+    const float* pc = static_cast<const float*>(c);
+    float* po = static_cast<float*>(out);
+    const VF zero = hn::Zero(d);
+    std::size_t i = 0;
+    for (; i + kLanes <= n; i += kLanes) {
+        const VF x = hn::LoadU(d, pa + i);
+        const VF y = kArguments > 1 ? hn::LoadU(d, pb + i) : zero;
+        const VF z = kArguments > 2 ? hn::LoadU(d, pc + i) : zero;
+        hn::StoreU(Operation::apply(x, y, z), d, po + i);
+    }
+    if (i == n) return;
+    HWY_ALIGN float tail[4][kLanes] = {};
+    const std::size_t bytes = (n - i) * sizeof(float);
+    std::memcpy(tail[0], pa + i, bytes);
+    if (kArguments > 1) std::memcpy(tail[1], pb + i, bytes);
+    if (kArguments > 2) std::memcpy(tail[2], pc + i, bytes);
+    hn::Store(Operation::apply(hn::Load(d, tail[0]), hn::Load(d, tail[1]), hn::Load(d, tail[2])), d, tail[3]);
+    std::memcpy(po + i, tail[3], bytes);
+}
+
+#define ASSAY_OPERATION(name, expression)                                     \
+    struct name {                                                             \
+        static HWY_INLINE VF apply(VF a, VF b, VF c) {                        \
+            (void)b, (void)c;                                                 \
+            return expression;                                                \
+        }                                                                     \
+    }
+template <class Mask>
+HWY_INLINE VF truth(Mask mask) {
+    return as_f(hn::IfThenElseZero(mask, set_i(1)));
+}
+HWY_INLINE auto int_mask(hn::Mask<F> mask) { return hn::RebindMask(I(), mask); }
+
+ASSAY_OPERATION(Add, hn::Add(a, b));
+ASSAY_OPERATION(Sub, hn::Sub(a, b));
+ASSAY_OPERATION(Mul, hn::Mul(a, b));
+ASSAY_OPERATION(Div, hn::Div(a, b));
+ASSAY_OPERATION(Fma, hn::MulAdd(a, b, c));
+ASSAY_OPERATION(Sqrt, hn::Sqrt(a));
+ASSAY_OPERATION(Neg, hn::Neg(a));
+ASSAY_OPERATION(Abs, hn::Abs(a));
+ASSAY_OPERATION(Min, hn::IfThenElse(hn::Lt(a, b), a, b));
+ASSAY_OPERATION(Max, hn::IfThenElse(hn::Gt(a, b), a, b));
+ASSAY_OPERATION(Equal, truth(int_mask(hn::Eq(a, b))));
+ASSAY_OPERATION(Less, truth(int_mask(hn::Lt(a, b))));
+ASSAY_OPERATION(LessEqual, truth(int_mask(hn::Le(a, b))));
+ASSAY_OPERATION(Exp, simd::exp(a));
+ASSAY_OPERATION(Log, simd::log(a));
+ASSAY_OPERATION(Tanh, simd::tanh(a));
+ASSAY_OPERATION(Erf, simd::erf(a));
+ASSAY_OPERATION(Sin2pi, simd::sin2pi(a));
+ASSAY_OPERATION(Cos2pi, simd::cos2pi(a));
+ASSAY_OPERATION(ToI32, as_f(simd::to_i32(a)));
+ASSAY_OPERATION(AddI, as_f(hn::Add(as_i(a), as_i(b))));
+ASSAY_OPERATION(SubI, as_f(hn::Sub(as_i(a), as_i(b))));
+ASSAY_OPERATION(MulI, as_f(hn::Mul(as_i(a), as_i(b))));
+ASSAY_OPERATION(EqualI, truth(hn::Eq(as_i(a), as_i(b))));
+ASSAY_OPERATION(LessI, truth(hn::Lt(as_i(a), as_i(b))));
+ASSAY_OPERATION(LessEqualI, truth(hn::Not(hn::Gt(as_i(a), as_i(b)))));
+ASSAY_OPERATION(ToF32, hn::ConvertTo(F(), as_i(a)));
+ASSAY_OPERATION(Select, hn::IfThenElse(hn::RebindMask(F(), hn::Eq(as_i(a), hn::Zero(I()))), c, b));
+#undef ASSAY_OPERATION
+
+// ---- row reductions --------------------------------------------------------------------------------------------------------------------
+
+inline constexpr std::size_t kParts = 32 / kLanes;
+
+HWY_INLINE float tree(const float (&lanes)[32]) {
+    float lane[32];
+    std::memcpy(lane, lanes, sizeof lane);
+    for (std::size_t s = 16; s >= 1; s /= 2) {
+        for (std::size_t l = 0; l < s; ++l) lane[l] = lane[l] + lane[l + s];
+    }
+    return lane[0];
+}
+
+// Columns beyond the end add +0 to a lane that is never -0: no bit changes.
+template <bool kDot>
+float reduce(const float* a, const float* b, std::size_t n) {
+    const F d;
+    VF lanes[kParts];
+    for (std::size_t p = 0; p < kParts; ++p) lanes[p] = hn::Zero(d);
+    std::size_t i = 0;
+    HWY_ALIGN float tail[2][32] = {};
+    for (;; i += 32) {
+        if (i + 32 > n) {
+            if (i >= n) break;
+            std::memcpy(tail[0], a + i, (n - i) * sizeof(float));
+            a = tail[0] - i;
+            if (kDot) {
+                std::memcpy(tail[1], b + i, (n - i) * sizeof(float));
+                b = tail[1] - i;
+            }
+        }
+        for (std::size_t p = 0; p < kParts; ++p) {
+            const VF x = hn::LoadU(d, a + i + p * kLanes);
+            if (kDot) {
+                lanes[p] = fma(flush(x), flush(hn::LoadU(d, b + i + p * kLanes)), lanes[p]);
+            } else {
+                lanes[p] = hn::Add(lanes[p], x);
+            }
+        }
+    }
+    HWY_ALIGN float stored[32];
+    for (std::size_t p = 0; p < kParts; ++p) hn::Store(lanes[p], d, stored + p * kLanes);
+    return tree(stored);
+}
+float row_sum(const float* row, std::size_t n) { return reduce<false>(row, nullptr, n); }
+float row_dot(const float* a, const float* b, std::size_t n) { return reduce<true>(a, b, n); }
+
+// `x > m ? x : m` then + (+0): NaN never wins and -0 becomes +0, so no order is visible.
+float row_max(const float* row, std::size_t n) {
+    const F d;
+    const VF lowest = as_f(set_i(static_cast<std::int32_t>(0xff800000U)));
+    VF m = lowest;
+    std::size_t i = 0;
+    for (; i + kLanes <= n; i += kLanes) {
+        const VF x = hn::LoadU(d, row + i);
+        m = hn::IfThenElse(hn::Gt(x, m), x, m);
+    }
+    HWY_ALIGN float lanes[kLanes];
+    hn::Store(m, d, lanes);
+    float best = lanes[0];
+    for (std::size_t l = 1; l < kLanes; ++l) best = lanes[l] > best ? lanes[l] : best;
+    for (; i < n; ++i) best = row[i] > best ? row[i] : best;
+    return best + 0.0F;
+}
+
+// ---- matmul ----------------------------------------------------------------------------------------------------------------------------
+
+inline constexpr std::size_t kTileRows = kLanes == 16 ? 12 : 6;
+inline constexpr std::size_t kTileCols = 2 * kLanes;
+
+template <std::size_t kVectors, bool kFull>
+HWY_INLINE VF load_part(const float* p, std::size_t v, hn::Mask<F> last) {
+    const F d;
+    if (kFull || v + 1 < kVectors) return hn::LoadU(d, p + v * kLanes);
+    return hn::MaskedLoad(last, d, p + v * kLanes);
+}
+
+template <std::size_t kRows, std::size_t kVectors, bool kColumns, bool kFull>
+HWY_NOINLINE void tile_body(const Tile& t) {
+    const F d;
+    constexpr std::size_t kRowStep = kColumns ? 1 : kPackedRowStride, kStep = kColumns ? kTileRows : 1;
+    VF acc[kRows][kVectors];
+#pragma GCC unroll 16
+    for (std::size_t r = 0; r < kRows; ++r) {
+#pragma GCC unroll 2
+        for (std::size_t v = 0; v < kVectors; ++v) acc[r][v] = hn::Zero(d);
+    }
+    const float* a = t.a;
+    const float* b = t.b;
+    for (std::size_t k = t.k; k != 0; --k) {
+        VF column[kVectors];
+#pragma GCC unroll 2
+        for (std::size_t v = 0; v < kVectors; ++v) column[v] = hn::Load(d, b + v * kLanes);
+#pragma GCC unroll 16
+        for (std::size_t r = 0; r < kRows; ++r) {
+            const VF x = hn::Set(d, a[r * kRowStep]);
+#pragma GCC unroll 2
+            for (std::size_t v = 0; v < kVectors; ++v) acc[r][v] = hn::MulAdd(x, column[v], acc[r][v]);
+        }
+        a += kStep;
+        b += kTileCols;
+    }
+    const hn::Mask<F> last = hn::FirstN(d, t.cols - (kVectors - 1) * kLanes);
+#pragma GCC unroll 16
+    for (std::size_t r = 0; r < kRows; ++r) {
+        if (r >= t.rows) break;
+#pragma GCC unroll 2
+        for (std::size_t v = 0; v < kVectors; ++v) {
+            const VF start =
+                t.start == nullptr ? hn::Zero(d) : load_part<kVectors, kFull>(t.start + r * t.start_stride, v, last);
+            const VF sum = hn::Add(start, acc[r][v]);
+            float* c = t.c + r * t.c_stride + v * kLanes;
+            if (kFull || v + 1 < kVectors) {
+                hn::StoreU(sum, d, c);
+            } else {
+                hn::BlendedStore(sum, last, d, c);
+            }
+        }
+    }
+}
+
+template <std::size_t kRows, bool kColumns>
+HWY_INLINE void tile_of_rows(const Tile& t) {
+    if (t.cols == kTileCols) return tile_body<kRows, 2, kColumns, true>(t);
+    if (t.cols > kLanes) return tile_body<kRows, 2, kColumns, false>(t);
+    if (t.cols == kLanes) return tile_body<kRows, 1, kColumns, true>(t);
+    return tile_body<kRows, 1, kColumns, false>(t);
+}
+
+template <bool kColumns>
+HWY_INLINE void tile_by_rows(const Tile& t) {
+    constexpr std::size_t kThird = kTileRows / 3;
+    if (t.rows > 2 * kThird) return tile_of_rows<kTileRows, kColumns>(t);
+    if (t.rows > kThird) return tile_of_rows<2 * kThird, kColumns>(t);
+    return tile_of_rows<kThird, kColumns>(t);
+}
+
+void tile(const Tile& t) {
+    if (t.a_by_columns) {
+        tile_by_rows<true>(t);
+    } else {
+        tile_by_rows<false>(t);
+    }
+}
+
+void pack(const float* src, std::size_t stride, std::size_t rows, std::size_t cols, float* dst, std::size_t dst_stride) {
+    const F d;
+    const std::size_t whole = cols / kLanes * kLanes;
+    const hn::Mask<F> mask = hn::FirstN(d, cols - whole);
+    // Zeros up to a whole tile line for a panel of B; a line of A is read no further than its last column.
+    const std::size_t end = dst_stride < (cols + 15) / 16 * 16 ? dst_stride : (cols + 15) / 16 * 16;
+    const std::size_t filled = dst_stride == kTileCols ? kTileCols : end;
+    for (std::size_t r = 0; r < rows; ++r) {
+        const float* from = src + r * stride;
+        float* to = dst + r * dst_stride;
+        std::size_t c = 0;
+        for (; c < whole; c += kLanes) hn::StoreU(flush(hn::LoadU(d, from + c)), d, to + c);
+        if (c < cols) {
+            hn::StoreU(flush(hn::MaskedLoad(mask, d, from + c)), d, to + c);
+            c += kLanes;
+        }
+        for (; c < filled; c += kLanes) hn::StoreU(hn::Zero(d), d, to + c);
+    }
+}
+
+void pack_transposed(const float* src, std::size_t stride, std::size_t rows, std::size_t cols, float* dst, std::size_t dst_stride) {
+    const hn::Full128<float> d;
+    using V = hn::Vec<hn::Full128<float>>;
+    const V limit = hn::Set(d, 0x1p-63F);
+    std::size_t r = 0;
+    for (; r + 4 <= rows; r += 4) {
+        const float* from = src + r * stride;
+        float* to = dst + r;
+        std::size_t c = 0;
+        for (; c + 4 <= cols; c += 4) {
+            V x0 = hn::LoadU(d, from + c), x1 = hn::LoadU(d, from + stride + c);
+            V x2 = hn::LoadU(d, from + 2 * stride + c), x3 = hn::LoadU(d, from + 3 * stride + c);
+            x0 = hn::IfThenZeroElse(hn::Lt(hn::Abs(x0), limit), x0);
+            x1 = hn::IfThenZeroElse(hn::Lt(hn::Abs(x1), limit), x1);
+            x2 = hn::IfThenZeroElse(hn::Lt(hn::Abs(x2), limit), x2);
+            x3 = hn::IfThenZeroElse(hn::Lt(hn::Abs(x3), limit), x3);
+            const V low02 = hn::InterleaveLower(d, x0, x2), low13 = hn::InterleaveLower(d, x1, x3);
+            const V high02 = hn::InterleaveUpper(d, x0, x2), high13 = hn::InterleaveUpper(d, x1, x3);
+            hn::StoreU(hn::InterleaveLower(d, low02, low13), d, to + c * dst_stride);
+            hn::StoreU(hn::InterleaveUpper(d, low02, low13), d, to + (c + 1) * dst_stride);
+            hn::StoreU(hn::InterleaveLower(d, high02, high13), d, to + (c + 2) * dst_stride);
+            hn::StoreU(hn::InterleaveUpper(d, high02, high13), d, to + (c + 3) * dst_stride);
+        }
+        for (; c < cols; ++c) {
+            for (std::size_t q = 0; q < 4; ++q) {
+                const float x = from[q * stride + c];
+                to[c * dst_stride + q] = (x < 0x1p-63F && x > -0x1p-63F) ? 0.0F : x;
+            }
+        }
+    }
+    for (; r < dst_stride; ++r) {
+        for (std::size_t c = 0; c < cols; ++c) {
+            const float x = r < rows ? src[r * stride + c] : 0.0F;
+            dst[c * dst_stride + r] = (x < 0x1p-63F && x > -0x1p-63F) ? 0.0F : x;
+        }
+    }
+}
+
+void row_times_matrix(const float* a, std::size_t a_stride, const float* b, std::size_t b_stride, std::size_t k, std::size_t n,
+                      const float* start, float* out) {
+    const F d;
+    constexpr std::size_t kWide = 4;
+    for (std::size_t c = 0; c < n; c += kWide * kLanes) {
+        VF acc[kWide];
+        hn::Mask<F> mask[kWide];
+        for (std::size_t v = 0; v < kWide; ++v) {
+            const std::size_t first = c + v * kLanes;
+            acc[v] = hn::Zero(d);
+            mask[v] = hn::FirstN(d, first < n ? n - first : 0);
+        }
+        const bool full = c + kWide * kLanes <= n;
+        for (std::size_t i = 0; i < k; ++i) {
+            const VF x = flush(hn::Set(d, a[i * a_stride]));
+            const float* row = b + i * b_stride + c;
+            for (std::size_t v = 0; v < kWide; ++v) {
+                if (!full && c + v * kLanes >= n) break;
+                const VF y = full ? hn::LoadU(d, row + v * kLanes) : hn::MaskedLoad(mask[v], d, row + v * kLanes);
+                acc[v] = hn::MulAdd(x, flush(y), acc[v]);
+            }
+        }
+        for (std::size_t v = 0; v < kWide && c + v * kLanes < n; ++v) {
+            const std::size_t first = c + v * kLanes;
+            const VF from = start == nullptr ? hn::Zero(d) : hn::MaskedLoad(mask[v], d, start + first);
+            hn::BlendedStore(hn::Add(from, acc[v]), mask[v], d, out + first);
+        }
+    }
+}
+
+// ---- Philox ----------------------------------------------------------------------------------------------------------------------------
+
+struct Product {
+    VU low, high;
+};
+HWY_INLINE Product multiply(VU a, std::uint32_t b) {
+    const U d;
+    const VU factor = hn::Set(d, b);
+    const auto even = hn::MulEven(a, factor);
+    const auto odd = hn::MulEven(hn::BitCast(d, hn::ShiftRight<32>(hn::BitCast(hn::Repartition<std::uint64_t, U>(), a))), factor);
+    const VU even32 = hn::BitCast(d, even), odd32 = hn::BitCast(d, odd);
+    // even holds (low, high) of lanes 0, 2, ...; odd those of lanes 1, 3, ...
+    const VU low = hn::OddEven(hn::BitCast(d, hn::ShiftLeft<32>(odd)), even32);
+    const VU high = hn::OddEven(odd32, hn::BitCast(d, hn::ShiftRight<32>(even)));
+    return {low, high};
+}
+
+void philox_words(std::uint32_t key_low, std::uint32_t key_high, std::uint64_t first, std::size_t count, std::uint32_t sequence,
+                  std::uint32_t step, std::uint32_t* words) {
+    const U d;
+    HWY_ALIGN std::uint32_t low[kLanes], high[kLanes], out[4][kLanes];
+    for (std::size_t i = 0; i < count; i += kLanes) {
+        for (std::size_t l = 0; l < kLanes; ++l) {
+            low[l] = static_cast<std::uint32_t>(first + i + l);
+            high[l] = static_cast<std::uint32_t>((first + i + l) >> 32U);
+        }
+        VU c0 = hn::Load(d, low), c1 = hn::Load(d, high), c2 = hn::Set(d, sequence), c3 = hn::Set(d, step);
+        std::uint32_t k0 = key_low, k1 = key_high;
+        for (int round = 0; round < 10; ++round) {
+            const Product p = multiply(c0, 0xD2511F53U), q = multiply(c2, 0xCD9E8D57U);
+            c0 = hn::Xor(hn::Xor(q.high, c1), hn::Set(d, k0));
+            c1 = q.low;
+            c2 = hn::Xor(hn::Xor(p.high, c3), hn::Set(d, k1));
+            c3 = p.low;
+            k0 += 0x9E3779B9U;
+            k1 += 0xBB67AE85U;
+        }
+        hn::Store(c0, d, out[0]);
+        hn::Store(c1, d, out[1]);
+        hn::Store(c2, d, out[2]);
+        hn::Store(c3, d, out[3]);
+        for (std::size_t l = 0; l < kLanes && i + l < count; ++l) {
+            for (std::size_t w = 0; w < 4; ++w) words[4 * (i + l) + w] = out[w][l];
+        }
+    }
+}
+
+Kernels make_table(const char* name) {
+    Kernels k;
+    k.name = name;
+    k.tile_rows = kTileRows;
+    k.tile_cols = kTileCols;
+    const auto put = [&k](ChunkOp op, ChunkFunction function) { k.chunk[static_cast<std::size_t>(op)] = function; };
+    put(ChunkOp::add, chunk<Add, 2>);
+    put(ChunkOp::sub, chunk<Sub, 2>);
+    put(ChunkOp::mul, chunk<Mul, 2>);
+    put(ChunkOp::div, chunk<Div, 2>);
+    put(ChunkOp::fma, chunk<Fma, 3>);
+    put(ChunkOp::sqrt, chunk<Sqrt, 1>);
+    put(ChunkOp::neg, chunk<Neg, 1>);
+    put(ChunkOp::abs, chunk<Abs, 1>);
+    put(ChunkOp::min, chunk<Min, 2>);
+    put(ChunkOp::max, chunk<Max, 2>);
+    put(ChunkOp::equal, chunk<Equal, 2>);
+    put(ChunkOp::less, chunk<Less, 2>);
+    put(ChunkOp::less_equal, chunk<LessEqual, 2>);
+    put(ChunkOp::exp, chunk<Exp, 1>);
+    put(ChunkOp::log, chunk<Log, 1>);
+    put(ChunkOp::tanh, chunk<Tanh, 1>);
+    put(ChunkOp::erf, chunk<Erf, 1>);
+    put(ChunkOp::sin2pi, chunk<Sin2pi, 1>);
+    put(ChunkOp::cos2pi, chunk<Cos2pi, 1>);
+    put(ChunkOp::to_i32, chunk<ToI32, 1>);
+    put(ChunkOp::add_i32, chunk<AddI, 2>);
+    put(ChunkOp::sub_i32, chunk<SubI, 2>);
+    put(ChunkOp::mul_i32, chunk<MulI, 2>);
+    put(ChunkOp::equal_i32, chunk<EqualI, 2>);
+    put(ChunkOp::less_i32, chunk<LessI, 2>);
+    put(ChunkOp::less_equal_i32, chunk<LessEqualI, 2>);
+    put(ChunkOp::to_f32, chunk<ToF32, 1>);
+    put(ChunkOp::select, chunk<Select, 3>);
+    k.sum = row_sum;
+    k.dot = row_dot;
+    k.max = row_max;
+    k.tile = tile;
+    k.pack = pack;
+    k.pack_transposed = pack_transposed;
+    k.row_times_matrix = row_times_matrix;
+    k.philox = philox_words;
+    return k;
+}
+
+}  // namespace assay::exact::HWY_NAMESPACE
+HWY_AFTER_NAMESPACE();
+#endif
+
+#if HWY_ONCE
+namespace assay::exact {
+
+const Kernels* avx2_kernels() {
+#if HWY_TARGETS & HWY_AVX2
+    if ((hwy::SupportedTargets() & HWY_AVX2) == 0) return nullptr;
+    static const Kernels table = N_AVX2::make_table("avx2");
+    return &table;
+#else
+    return nullptr;
+#endif
+}
+const Kernels* avx512_kernels() {
+#if HWY_TARGETS & HWY_AVX3
+    if ((hwy::SupportedTargets() & HWY_AVX3) == 0) return nullptr;
+    static const Kernels table = N_AVX3::make_table("avx512");
+    return &table;
+#else
+    return nullptr;
+#endif
+}
+const Kernels* neon_kernels() {
+#if HWY_TARGETS & HWY_NEON
+    static const Kernels table = N_NEON::make_table("neon");
+    return &table;
+#else
+    return nullptr;
+#endif
+}
+
+}  // namespace assay::exact
+#endif
