@@ -1,0 +1,112 @@
+#include "runtime/job_cache.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "base/check.h"
+#include "commit/checkpoint.h"
+
+namespace assay::runtime {
+
+namespace {
+
+std::string blob_problem(const base::BlobRoot& blob, commit::FileError error) {
+    return "blob " + blob.hex() + ": " + std::string(commit::message_of(error));
+}
+
+const base::BlobRoot& dataset_of(const market::JobSpec& spec) {
+    if (const auto* tokens = std::get_if<market::TokenData>(&spec.data)) return tokens->blob;
+    return std::get<market::TableData>(spec.data).blob;
+}
+
+}  // namespace
+
+JobCache::JobCache(std::filesystem::path folder, ExecutorOptions options, Fetch fetch, std::size_t jobs_max)
+    : folder_(std::move(folder)), options_(options), fetch_(std::move(fetch)), jobs_max_(jobs_max) {
+    ASSAY_CHECK(jobs_max_ > 0 && fetch_ != nullptr);
+}
+
+std::filesystem::path JobCache::folder_of(const base::JobId& id) const { return folder_ / id.hex(); }
+
+tl::expected<std::reference_wrapper<Job>, std::string> JobCache::open(const base::JobId& id,
+                                                                      const market::JobSpec& spec) {
+    auto found = jobs_.find(id);
+    if (found == jobs_.end()) {
+        std::error_code error;
+        std::filesystem::create_directories(folder_of(id), error);
+        if (error) return tl::unexpected("cannot create " + folder_of(id).string() + ": " + error.message());
+        const std::filesystem::path dataset = folder_of(id) / "dataset";
+        if (auto fetched = fetch_(dataset_of(spec), dataset); !fetched) {
+            return tl::unexpected("dataset: " + fetched.error());
+        }
+        auto job = Job::open(spec, dataset, options_);
+        if (!job) return tl::unexpected(job.error());
+        if (jobs_.size() >= jobs_max_) {
+            jobs_.erase(std::min_element(jobs_.begin(), jobs_.end(), [](const auto& a, const auto& b) {
+                return a.second.used < b.second.used;
+            }));
+        }
+        found = jobs_.emplace(id, Entry{std::move(*job), 0}).first;
+    }
+    found->second.used = ++clock_;
+    return *found->second.job;
+}
+
+tl::expected<commit::State, std::string> JobCache::fetch_state(const base::JobId& id, Job& job,
+                                                               const base::BlobRoot& blob,
+                                                               const commit::StateDescriptor& descriptor,
+                                                               const base::Hash& root) {
+    const std::filesystem::path file = folder_of(id) / "blobs" / blob.hex();
+    std::error_code error;
+    std::filesystem::create_directories(file.parent_path(), error);
+    if (auto fetched = fetch_(blob, file); !fetched) return tl::unexpected(fetched.error());
+    auto state = commit::load_state(file, job.program(), descriptor, root, options_.threads);
+    std::filesystem::remove(file, error);
+    if (!state) return tl::unexpected(blob_problem(blob, state.error()));
+    return std::move(*state);
+}
+
+tl::expected<commit::Payload, std::string> JobCache::fetch_payload(const base::JobId& id, Job& job,
+                                                                   const base::BlobRoot& blob,
+                                                                   const base::Hash& root) {
+    const std::filesystem::path file = folder_of(id) / "blobs" / blob.hex();
+    std::error_code error;
+    std::filesystem::create_directories(file.parent_path(), error);
+    if (auto fetched = fetch_(blob, file); !fetched) return tl::unexpected(fetched.error());
+    auto payload = commit::load_payload(file, job.program(), root, options_.threads);
+    std::filesystem::remove(file, error);
+    if (!payload) return tl::unexpected(blob_problem(blob, payload.error()));
+    return std::move(*payload);
+}
+
+void JobCache::forget(const base::JobId& id) {
+    jobs_.erase(id);
+    std::error_code error;
+    std::filesystem::remove_all(folder_of(id), error);
+}
+
+commit::StateDescriptor opening_descriptor(const Job& job, std::uint32_t round, const base::Hash& previous_opening) {
+    commit::StateDescriptor descriptor;
+    descriptor.spec_root = job.spec_root();
+    descriptor.program_root = job.program_root();
+    descriptor.profile = job.spec().profile;
+    descriptor.round = round;
+    descriptor.lane = commit::kOpeningLane;
+    descriptor.round_start_root = previous_opening;
+    return descriptor;
+}
+
+commit::StateDescriptor state_descriptor(const Job& job, const SegmentPlace& place, std::uint32_t steps) {
+    commit::StateDescriptor descriptor = opening_descriptor(job, place.round, place.round_start_root);
+    descriptor.lane = place.lane;
+    descriptor.step = steps;
+    return descriptor;
+}
+
+commit::StateDescriptor segment_start_descriptor(const Job& job, const SegmentPlace& place,
+                                                 const base::Hash& previous_opening) {
+    if (place.segment == 0) return opening_descriptor(job, place.round, previous_opening);
+    return state_descriptor(job, place, place.segment * job.spec().segment_steps);
+}
+
+}  // namespace assay::runtime
