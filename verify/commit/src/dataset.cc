@@ -1,0 +1,114 @@
+#include "commit/dataset.h"
+
+#include <fcntl.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <bit>
+#include <utility>
+
+#include "base/check.h"
+#include "base/chunk_tree.h"
+#include "utf8.h"
+
+namespace assay::commit {
+
+namespace {
+
+static_assert(std::endian::native == std::endian::little, "dataset words are read in place");
+
+std::uint64_t words_of(const market::Data& spec) {
+    if (const auto* tokens = std::get_if<market::TokenData>(&spec)) return tokens->tokens;
+    const auto& table = std::get<market::TableData>(spec);
+    return table.rows * (std::uint64_t{table.features} + 1);
+}
+
+const base::BlobRoot& blob_of(const market::Data& spec) {
+    if (const auto* tokens = std::get_if<market::TokenData>(&spec)) return tokens->blob;
+    return std::get<market::TableData>(spec).blob;
+}
+
+}  // namespace
+
+tl::expected<Dataset, std::string> Dataset::open(const std::filesystem::path& blob, const market::Data& spec) {
+    const auto refuse = [&](const std::string& reason) { return tl::unexpected("dataset " + blob.string() + ": " + reason); };
+    const int descriptor = ::open(blob.c_str(), O_RDONLY | O_CLOEXEC);
+    if (descriptor < 0) return refuse("cannot be opened");
+    struct stat status {};
+    const bool regular = ::fstat(descriptor, &status) == 0 && S_ISREG(status.st_mode);
+    const std::uint64_t expected = words_of(spec) * sizeof(std::uint32_t);
+    if (!regular || static_cast<std::uint64_t>(status.st_size) != expected || expected == 0) {
+        ::close(descriptor);
+        if (!regular) return refuse("is not a regular file");
+        return refuse("has " + std::to_string(status.st_size) + " bytes where the spec says " + std::to_string(expected));
+    }
+    void* mapping = ::mmap(nullptr, expected, PROT_READ, MAP_PRIVATE, descriptor, 0);
+    ::close(descriptor);
+    if (mapping == MAP_FAILED) return refuse("cannot be mapped into memory");
+    Dataset dataset;
+    dataset.mapping_ = mapping;
+    dataset.mapping_size_ = expected;
+    dataset.words_ = {static_cast<const std::uint32_t*>(mapping), words_of(spec)};
+    const base::BlobRoot root = base::blob_root({static_cast<const std::uint8_t*>(mapping), expected});
+    if (root != blob_of(spec)) return refuse("has root " + root.hex() + " where the spec says " + blob_of(spec).hex());
+    if (const auto* tokens = std::get_if<market::TokenData>(&spec)) {
+        const std::uint32_t largest = *std::max_element(dataset.words_.begin(), dataset.words_.end());
+        if (largest >= tokens->vocabulary) return refuse("has token " + std::to_string(largest) + " outside the vocabulary");
+    }
+    return dataset;
+}
+
+Dataset::Dataset(Dataset&& other) noexcept
+    : words_(std::exchange(other.words_, {})), mapping_(std::exchange(other.mapping_, nullptr)),
+      mapping_size_(std::exchange(other.mapping_size_, 0)) {}
+
+Dataset& Dataset::operator=(Dataset&& other) noexcept {
+    std::swap(words_, other.words_);
+    std::swap(mapping_, other.mapping_);
+    std::swap(mapping_size_, other.mapping_size_);
+    return *this;
+}
+
+Dataset::~Dataset() {
+    if (mapping_ != nullptr) ::munmap(mapping_, mapping_size_);
+}
+
+tl::expected<std::vector<std::uint32_t>, std::string> tokenise(const market::TokenData& spec, std::string_view text) {
+    std::vector<std::uint32_t> ids;
+    switch (spec.tokeniser) {
+        case market::Tokeniser::bytes:
+            for (const char c : text) ids.push_back(static_cast<std::uint8_t>(c));
+            return ids;
+        case market::Tokeniser::characters: break;
+        case market::Tokeniser::pretokenised: return tl::unexpected(std::string("the data was tokenised outside; text has no ids here"));
+    }
+    for (std::size_t position = 0; position < text.size();) {
+        const std::size_t start = position;
+        const auto point = next_code_point(text, position);
+        if (!point) return tl::unexpected("byte " + std::to_string(start) + " is not valid UTF-8");
+        const auto found = std::lower_bound(spec.characters.begin(), spec.characters.end(), *point);
+        if (found == spec.characters.end() || *found != *point) {
+            return tl::unexpected("the character at byte " + std::to_string(start) + " is not in the vocabulary");
+        }
+        ids.push_back(static_cast<std::uint32_t>(found - spec.characters.begin()));
+    }
+    return ids;
+}
+
+std::string detokenise(const market::TokenData& spec, std::span<const std::uint32_t> ids) {
+    std::string text;
+    for (const std::uint32_t id : ids) {
+        switch (spec.tokeniser) {
+            case market::Tokeniser::bytes: text.push_back(static_cast<char>(id & 0xffU)); break;
+            case market::Tokeniser::characters:
+                append_code_point(text, id < spec.characters.size() ? spec.characters[id] : 0xfffdU);
+                break;
+            case market::Tokeniser::pretokenised: text += (text.empty() ? "" : " ") + std::to_string(id); break;
+        }
+    }
+    return text;
+}
+
+}  // namespace assay::commit

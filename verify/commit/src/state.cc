@@ -1,0 +1,147 @@
+#include "commit/state.h"
+
+#include <algorithm>
+#include <cstdlib>
+#include <cstring>
+#include <new>
+
+#include "base/check.h"
+#include "base/merkle.h"
+#include "tiles.h"
+
+namespace assay::commit {
+
+namespace {
+
+using base::Hash;
+using base::MerkleFamily;
+using program::Program;
+using program::Tensor;
+using program::TensorClass;
+using program::TensorId;
+
+constexpr std::size_t kAlignment = 64;
+constexpr std::uint32_t kDigestTiles = 16;
+
+std::vector<TensorId> payload_tensors(const Program& program) {
+    std::vector<TensorId> ids;
+    for (TensorId id = 0; id < program.tensors.size(); ++id) {
+        if (program.tensors[id].cls == TensorClass::payload) ids.push_back(id);
+    }
+    return ids;
+}
+
+std::vector<Buffer> zeroed(const Program& program, const std::vector<TensorId>& ids) {
+    std::vector<Buffer> buffers;
+    buffers.reserve(ids.size());
+    for (const TensorId id : ids) buffers.emplace_back(byte_size(program.tensors[id]));
+    return buffers;
+}
+
+Hash root_of_buffers(const Program& program, const std::vector<TensorId>& ids, const std::vector<Buffer>& buffers, unsigned threads,
+                     std::vector<Hash> leaves) {
+    for (const Hash& root : tensor_roots(program, ids, buffers, threads)) leaves.push_back(root);
+    return base::merkle_root(MerkleFamily::blake2b, leaves);
+}
+
+std::uint32_t scalar_bits(const Program& program, const State& state, TensorId id) {
+    const std::vector<TensorId> ids = program.state_tensors();
+    const auto found = std::find(ids.begin(), ids.end(), id);
+    ASSAY_CHECK(found != ids.end());
+    const Buffer& buffer = state.tensors.at(static_cast<std::size_t>(found - ids.begin()));
+    const float value = *buffer.f32();
+    std::uint32_t bits = 0;
+    std::memcpy(&bits, &value, sizeof bits);
+    return (bits & 0x7fffffffU) > 0x7f800000U ? 0x7fc00000U : bits;
+}
+
+}  // namespace
+
+void Buffer::Free::operator()(std::byte* p) const { std::free(p); }
+
+Buffer::Buffer(std::size_t bytes) : size_(bytes) {
+    const std::size_t allocated = std::max(kAlignment, (bytes + kAlignment - 1) / kAlignment * kAlignment);
+    ASSAY_CHECK(allocated >= bytes);
+    auto* memory = static_cast<std::byte*>(std::aligned_alloc(kAlignment, allocated));
+    ASSAY_CHECK(memory != nullptr);
+    std::memset(memory, 0, allocated);
+    data_.reset(memory);
+}
+
+Buffer Buffer::clone() const {
+    Buffer copy(size_);
+    if (size_ > 0) std::memcpy(copy.data(), data(), size_);
+    return copy;
+}
+
+State State::zeros(const Program& program) { return State{zeroed(program, program.state_tensors())}; }
+
+State State::clone() const {
+    State copy;
+    copy.tensors.reserve(tensors.size());
+    for (const Buffer& buffer : tensors) copy.tensors.push_back(buffer.clone());
+    return copy;
+}
+
+Payload Payload::zeros(const Program& program) { return Payload{zeroed(program, payload_tensors(program))}; }
+
+Hash tensor_root(const Tensor& tensor, const std::byte* data) {
+    std::vector<Hash> leaves(tile_count(tensor));
+    for (std::uint64_t tile = 0; tile < leaves.size(); ++tile) leaves[tile] = tile_leaf(tensor, data, tile);
+    return tensor_root_of_leaves(tensor, leaves);
+}
+
+Hash descriptor_leaf(const StateDescriptor& descriptor) {
+    base::Hasher hasher("assay.descriptor");
+    hasher.add(descriptor.spec_root).add(descriptor.program_root).add_sized(base::view_of(descriptor.profile));
+    hasher.add_u32(descriptor.round).add_u32(descriptor.lane).add_u32(descriptor.stage).add_u32(descriptor.step);
+    return hasher.add(descriptor.round_start_root).finish();
+}
+
+Hash state_root_of_tensor_roots(const StateDescriptor& descriptor, std::span<const Hash> roots) {
+    std::vector<Hash> leaves{descriptor_leaf(descriptor)};
+    leaves.insert(leaves.end(), roots.begin(), roots.end());
+    return base::merkle_root(MerkleFamily::blake2b, leaves);
+}
+
+Hash state_root(const Program& program, const State& state, const StateDescriptor& descriptor, unsigned threads) {
+    return root_of_buffers(program, program.state_tensors(), state.tensors, threads, {descriptor_leaf(descriptor)});
+}
+
+Hash payload_root(const Program& program, const Payload& payload, unsigned threads) {
+    return root_of_buffers(program, payload_tensors(program), payload.tensors, threads, {});
+}
+
+Hash end_root(const Hash& state_root, const Hash& payload_root) {
+    return base::Hasher("assay.end").add(state_root).add(payload_root).finish();
+}
+
+Hash step_digest(const Program& program, const State& state, const Hash& spec_root, std::uint32_t round, std::uint32_t lane,
+                 std::uint32_t step) {
+    const std::vector<TensorId> ids = program.state_tensors();
+    ASSAY_CHECK(ids.size() == state.tensors.size());
+    std::uint64_t tiles = 0;
+    for (const TensorId id : ids) {
+        if (program.tensors[id].weight) tiles += tile_count(program.tensors[id]);
+    }
+    ASSAY_CHECK(tiles > 0);
+    base::Hasher digest("assay.digest");
+    digest.add_u32(scalar_bits(program, state, program.loss)).add_u32(scalar_bits(program, state, program.norm));
+    for (std::uint32_t j = 0; j < kDigestTiles; ++j) {
+        base::Hasher choice("assay.tile");
+        choice.add(spec_root).add_u32(lane).add_u32(round).add_u32(step).add_u32(j);
+        std::uint64_t tile = base::scale_u64(base::first_u64(choice.finish()), tiles);
+        for (std::size_t i = 0; i < ids.size(); ++i) {
+            const Tensor& tensor = program.tensors[ids[i]];
+            if (!tensor.weight) continue;
+            if (tile < tile_count(tensor)) {
+                digest.add(tile_leaf(tensor, state.tensors[i].data(), tile));
+                break;
+            }
+            tile -= tile_count(tensor);
+        }
+    }
+    return digest.finish();
+}
+
+}  // namespace assay::commit
