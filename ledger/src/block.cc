@@ -19,9 +19,13 @@ constexpr std::size_t kTransactionBytesMax = std::size_t{16} << 20U;
 constexpr std::uint32_t kAttributesMax = 256;
 constexpr std::size_t kTextMax = std::size_t{1} << 20U;
 
-std::uint16_t number_of(market::Refusal code) { return static_cast<std::uint16_t>(code); }
+std::uint8_t number_of(market::Refusal code) { return static_cast<std::uint8_t>(code); }
 
-market::Refusal read_code(Decoder& in) { return static_cast<market::Refusal>(in.u16()); }
+market::Refusal read_code(Decoder& in) {
+    const auto code = market::refusal_from_number(in.u8());
+    if (!code) in.fail();
+    return code.value_or(market::Refusal::none);
+}
 
 void write_head(Encoder& out, const Head& head) {
     out.count(head.height).count(head.time).u32(head.app_version).hash(head.state_root).hash(head.log_root);
@@ -89,7 +93,7 @@ Bytes encode_block(const Block& block) {
     Encoder out;
     out.u8(kBlockFormat).hash(block.previous_app_hash).u32(static_cast<std::uint32_t>(block.transactions.size()));
     for (const BlockTransaction& transaction : block.transactions) {
-        out.bytes(transaction.raw).u16(number_of(transaction.code)).amount(transaction.fee);
+        out.bytes(transaction.raw).u8(number_of(transaction.code)).amount(transaction.fee);
     }
     out.u32(block.events);
     write_head(out, block.head);
@@ -118,7 +122,7 @@ std::optional<Block> decode_block(ByteView bytes) {
 Bytes encode_receipt(const Receipt& receipt) {
     Encoder out;
     out.raw(base::view_of(kReceiptTag)).id(receipt.id).count(receipt.height).count(receipt.time).u32(receipt.index);
-    out.u16(number_of(receipt.code)).amount(receipt.fee).u64(receipt.log_index);
+    out.u8(number_of(receipt.code)).amount(receipt.fee).u64(receipt.log_index);
     return out.take();
 }
 

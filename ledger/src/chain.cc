@@ -106,6 +106,7 @@ std::optional<OpenError> Chain::resume(std::optional<ByteView> genesis) {
     if (!verify_head(head_, key_.public_key(), facts_.chain_id)) {
         return error(OpenProblem::wrong_operator, "the head is not signed by " + key_.public_key().hex());
     }
+    if (rules_.total_supply(StoredState(view)) != facts_.supply) return error(OpenProblem::corrupt, "the state does not hold the genesis supply");
     if (auto what = contradiction(view)) return error(OpenProblem::corrupt, std::move(*what));
     return std::nullopt;
 }
@@ -181,7 +182,7 @@ const Finalized& Chain::finalize(const Proposal& proposal) {
         for (const Bytes& raw : proposal.transactions) fresh.execution.apply(raw);
     }
     Working& working = *working_;
-    if (const auto dump = working.execution.end(facts_.supply)) {
+    if (const auto dump = working.execution.end()) {
         std::fprintf(stderr, "ledger: %sThe process stops before the block is written.\n", dump->c_str());
         std::abort();
     }

@@ -22,7 +22,7 @@ class Execution {
     [[nodiscard]] market::Admission admit(base::ByteView raw) const;
     void apply(base::Bytes raw);
     /// Runs the end of the block. When money was made or lost: a dump for people, and the block must not be committed.
-    [[nodiscard]] std::optional<std::string> end(base::Amount supply);
+    [[nodiscard]] std::optional<std::string> end();
 
     [[nodiscard]] const Overlay& state() const { return overlay_; }
     [[nodiscard]] const market::BlockContext& context() const { return context_; }
@@ -30,7 +30,10 @@ class Execution {
     [[nodiscard]] const std::vector<market::Event>& events() const { return events_; }
 
   private:
+    [[nodiscard]] std::optional<std::string> supply_dump() const;
+
     const RuleSet& rules_;
+    const market::StateReader& before_;
     market::BlockContext context_;
     Overlay overlay_;
     std::vector<BlockTransaction> transactions_;

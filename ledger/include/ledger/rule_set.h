@@ -31,7 +31,10 @@ struct RuleSet {
     market::Admission (*admit)(const market::StateReader& state, const market::BlockContext& next_block, base::ByteView raw);
     void (*end_block)(market::StateWriter& state, const market::BlockContext& block, std::vector<market::Event>& events);
     std::optional<base::TimeMs> (*next_due)(const market::StateReader& state, base::TimeMs now);
+    /// Reads the whole state: at opening and in `verify_chain`.
     base::Amount (*total_supply)(const market::StateReader& state);
+    /// The money that one entry holds: total_supply is its sum. After every block the changed entries must hold together what they held before.
+    base::Amount (*money_in)(base::ByteView key, base::ByteView value);
     /// Identity of the parameters in force, and the version of the rules: both are part of the head.
     base::Hash (*params_id)(const market::StateReader& state);
     std::uint32_t (*app_version)(const market::StateReader& state);

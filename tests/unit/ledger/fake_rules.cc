@@ -96,9 +96,9 @@ market::Admission judge(const market::StateReader& state, const market::BlockCon
     base::Hash chain;
     const auto transfer = decode(raw, chain);
     if (!transfer || transfer->spoil_seal) return {Refusal::malformed, true};
-    if (transfer->nonce != nonce(state, transfer->from)) return {Refusal::bad_nonce, true};
-    if (balance(state, transfer->from) < 1) return {Refusal::insufficient, true};
-    if (balance(state, transfer->from) - 1 < transfer->amount) return {Refusal::insufficient, false};
+    if (transfer->nonce != nonce(state, transfer->from)) return {Refusal::wrong_nonce, true};
+    if (balance(state, transfer->from) < 1) return {Refusal::insufficient_balance, true};
+    if (balance(state, transfer->from) - 1 < transfer->amount) return {Refusal::insufficient_balance, false};
     return {};
 }
 
@@ -142,6 +142,12 @@ Amount total_supply(const market::StateReader& state) {
     return Amount::of(sum);
 }
 
+Amount money_in(ByteView key, ByteView value) {
+    if (key[0] != 'b') return {};
+    base::Decoder in(value);
+    return Amount::of(in.u64());
+}
+
 base::Hash params_id(const market::StateReader&) { return base::sha256(base::view_of("fake parameters")); }
 
 std::uint32_t app_version(const market::StateReader&) { return 1; }
@@ -167,7 +173,7 @@ Bytes encode(const Transfer& transfer, const base::Hash& chain) {
 
 const RuleSet& rules() {
     static const RuleSet set{read_genesis, apply_genesis, begin_block, check_bytes, apply, judge,
-                             end_block,    next_due,      total_supply, params_id,   app_version};
+                             end_block,    next_due,      total_supply, money_in, params_id, app_version};
     return set;
 }
 

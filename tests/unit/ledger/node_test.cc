@@ -130,7 +130,7 @@ TEST_F(NodeTest, RefusesATransactionOfAnotherChain) {
 TEST_F(NodeTest, NeverPutsAWrongSealOrNonceInABlock) {
     const auto node = open();
     EXPECT_EQ(send(*node, Transfer{.spoil_seal = true}).code, Refusal::malformed);
-    EXPECT_EQ(send(*node, Transfer{.nonce = 1}).code, Refusal::bad_nonce);
+    EXPECT_EQ(send(*node, Transfer{.nonce = 1}).code, Refusal::wrong_nonce);
     EXPECT_EQ(node->snapshot().head().height.value, 0U);
     EXPECT_EQ(node->metrics().refused_at_admission, 2U);
     // What was refused for its nonce may be sent again when its turn has come.
@@ -142,7 +142,7 @@ TEST_F(NodeTest, RefusesWhatTheHeadCannotPay) {
     const auto node = open();
     const Outcome outcome = send(*node, Transfer{.amount = fake::kSupply});
     EXPECT_EQ(outcome.status, Outcome::Status::refused);
-    EXPECT_EQ(outcome.code, Refusal::insufficient);
+    EXPECT_EQ(outcome.code, Refusal::insufficient_balance);
     EXPECT_EQ(fake::nonce(node->snapshot().state(), 1), 0U);
 }
 
@@ -391,7 +391,7 @@ TEST_F(NodeDeathTest, StopsBeforeMadeMoneyIsWritten) {
             const auto node = open();
             send(*node, Transfer{.make_money = true});
         },
-        "money was made or lost");
+        "block 1 makes 1 grains");
 }
 
 }  // namespace

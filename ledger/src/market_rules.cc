@@ -1,0 +1,70 @@
+#include "base/check.h"
+#include "ledger/rule_set.h"
+#include "market/genesis.h"
+#include "market/queries.h"
+#include "market/rules.h"
+#include "market/tables.h"
+
+namespace assay::ledger {
+namespace {
+
+using base::Amount;
+using base::ByteView;
+
+tl::expected<GenesisFacts, std::string> read_genesis(ByteView bytes) {
+    const auto genesis = market::decode_genesis(bytes);
+    if (!genesis) return tl::unexpected(genesis.error());
+    return GenesisFacts{market::chain_id(*genesis), genesis->time, market::genesis_supply(*genesis), genesis->operator_key};
+}
+
+void apply_genesis(market::StateWriter& state, ByteView bytes) {
+    const auto genesis = market::decode_genesis(bytes);
+    ASSAY_CHECK(genesis.has_value());
+    market::apply_genesis(state, *genesis);
+}
+
+template <class T>
+T object_of(ByteView value) {
+    auto object = market::decode<T>(value);
+    ASSAY_CHECK(object.has_value());
+    return std::move(*object);
+}
+
+/// Which objects hold money: balances, stakes (locked parts included), unbonding entries, bonds and holds.
+Amount money_in(ByteView key, ByteView value) {
+    ASSAY_CHECK(!key.empty());
+    const auto is = [&](market::Table table) { return key[0] == static_cast<std::uint8_t>(table); };
+    if (is(market::Table::account)) return object_of<market::Account>(value).balance;
+    if (is(market::Table::stake)) return object_of<market::Stake>(value).active;
+    if (is(market::Table::unbonding)) return object_of<market::Unbonding>(value).amount;
+    if (is(market::Table::offer)) return object_of<market::Offer>(value).bond;
+    if (is(market::Table::job)) return object_of<market::Job>(value).hold.total();
+    if (is(market::Table::lease)) return object_of<market::Lease>(value).bond;
+    return {};
+}
+
+base::Hash params_id(const market::StateReader& state) { return market::load_chain(state).params_id; }
+
+std::uint32_t app_version(const market::StateReader& state) { return market::load_chain(state).app_version; }
+
+}  // namespace
+
+const RuleSet& market_rules() {
+    static const RuleSet rules{
+        .read_genesis = read_genesis,
+        .apply_genesis = apply_genesis,
+        .begin_block = market::begin_block,
+        .check_bytes = market::check_transaction_bytes,
+        .apply = market::apply,
+        .admit = market::admit,
+        .end_block = market::end_block,
+        .next_due = market::next_due,
+        .total_supply = market::total_supply,
+        .money_in = money_in,
+        .params_id = params_id,
+        .app_version = app_version,
+    };
+    return rules;
+}
+
+}  // namespace assay::ledger
