@@ -1,0 +1,103 @@
+#include <string>
+#include <vector>
+
+#include "models.h"
+#include "schedule.h"
+
+namespace assay::program {
+namespace {
+
+/// Tensors of the payload of one parameter: the quantised difference and, when moments are averaged, both moments.
+struct PayloadTensors {
+    TensorId difference = kNoTensor, first = kNoTensor, second = kNoTensor;
+};
+using LaneSums = PayloadTensors;             ///< accumulators over members, in the same places
+
+TensorId payload_tensor(Emitter& e, TensorId of, DType dtype) {
+    const Tensor state = e.record(of);
+    const TensorId id = e.tensor("payload." + state.name, TensorClass::payload, dtype, state.rows, state.cols);
+    e.record(id).start_of = of;
+    return id;
+}
+
+PayloadTensors emit_payload(Emitter& e, const Training& training, TensorId weight, std::size_t index) {
+    const Tensor state = e.record(weight);
+    const TensorId start = e.tensor("start." + state.name, TensorClass::round_start, DType::f32, state.rows, state.cols);
+    e.record(start).start_of = weight;
+    PayloadTensors payload;
+    payload.difference = payload_tensor(e, weight, DType::i8);
+    e.begin_group("payload");
+    const Term scaled = (e.term(start) - e.term(weight)) * Term(table_column(training.grid, kGridInverse));
+    e.map(e.all(payload.difference), to_i32(minimum(maximum(scaled, -127.0F), 127.0F)));
+    if (training.spec.merge.moments == market::MomentRule::average) {
+        payload.first = payload_tensor(e, training.first[index], DType::bf16);
+        e.map(e.all(payload.first), e.term(training.first[index]));
+        payload.second = payload_tensor(e, training.second[index], DType::bf16);
+        e.map(e.all(payload.second), e.term(training.second[index]));
+    }
+    e.end_group();
+    return payload;
+}
+
+TensorId accumulate_lane(Emitter& e, TensorId payload, DType dtype) {
+    if (payload == kNoTensor) return kNoTensor;
+    const Tensor tensor = e.record(payload);
+    const TensorId sum = e.accumulator("sum." + e.record(tensor.start_of).name, tensor.rows, tensor.cols, dtype);
+    e.map(e.all(sum), e.term(sum) + e.term(payload));
+    return sum;
+}
+
+void emit_outer_step(Emitter& e, const Training& training, TensorId weight, std::size_t index, const LaneSums& sums,
+                     TensorId members) {
+    const market::MergeRule& rule = training.spec.merge;
+    const auto momentum = static_cast<float>(from_ppb(rule.outer_momentum_ppb));
+    const auto rate = static_cast<float>(from_ppb(rule.outer_learning_rate_ppb));
+    const Term count = to_f32(e.term(members));
+    const std::string name = e.record(weight).name;
+    e.begin_group("merge");
+    const TensorId g = e.map_like("outer_gradient." + name, weight,
+                                  to_f32(e.term(sums.difference)) * (Term(table_column(training.grid, kGrid)) / count));
+    const Term outer = e.term(training.outer[index]);
+    e.map(e.all(training.outer[index]), fma(momentum, outer, e.term(g)));
+    e.map(e.all(weight), fma(-rate, fma(momentum, outer, e.term(g)), e.term(weight)));
+    const TensorId moments[] = {training.first[index], training.second[index]};
+    const TensorId moment_sums[] = {sums.first, sums.second};
+    for (int i = 0; i < 2; ++i) {
+        const bool averaged = rule.moments == market::MomentRule::average;
+        e.map(e.all(moments[i]), averaged ? flush_moment(e.term(moment_sums[i]) * (1.0F / count)) : Term(0.0F));
+    }
+    e.end_group();
+}
+
+}  // namespace
+
+void emit_merge(Emitter& e, const Parameters& parameters, const Training& training) {
+    std::vector<PayloadTensors> payloads;
+    e.part(Part::payload);
+    for (std::size_t i = 0; i < parameters.list().size(); ++i) {
+        payloads.push_back(emit_payload(e, training, parameters.list()[i].weight, i));
+    }
+    std::vector<LaneSums> sums;
+    e.part(Part::merge_lane);
+    for (const PayloadTensors& payload : payloads) {
+        e.begin_group("merge_lane");
+        LaneSums lane;
+        lane.difference = accumulate_lane(e, payload.difference, DType::i32);
+        lane.first = accumulate_lane(e, payload.first, DType::f32);
+        lane.second = accumulate_lane(e, payload.second, DType::f32);
+        e.end_group();
+        sums.push_back(lane);
+    }
+    e.part(Part::merge);
+    const TensorId members = e.load_member_count("members");
+    for (std::size_t i = 0; i < parameters.list().size(); ++i) {
+        emit_outer_step(e, training, parameters.list()[i].weight, i, sums[i], members);
+    }
+    e.begin_group("merge_scalars");
+    e.map(e.all(e.program().loss), Term(0.0F));
+    e.map(e.all(e.program().norm), Term(0.0F));
+    e.map(e.all(e.program().fault), Term::integer(0));
+    e.end_group();
+}
+
+}  // namespace assay::program

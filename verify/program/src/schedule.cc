@@ -1,0 +1,96 @@
+#include "schedule.h"
+
+#include <cmath>
+#include <cstddef>
+
+namespace assay::program {
+namespace {
+
+constexpr double kPi = 0x1.921fb54442d18p+1;
+constexpr int kTerms = 12;
+
+/// 2^exponent for -126 <= exponent <= 127, by repeated exact multiplication.
+float power_of_two(int exponent) {
+    float value = 1.0F;
+    for (int i = 0; i < exponent; ++i) value = value * 2.0F;
+    for (int i = 0; i > exponent; --i) value = value * 0.5F;
+    return value;
+}
+
+}  // namespace
+
+double from_ppb(std::uint64_t value) { return static_cast<double>(value) / 1e9; }
+
+double cos_pi(double x) {
+    if (x > 0.5) return -cos_pi(1.0 - x);
+    if (x > 0.25) {
+        const double y = kPi * (0.5 - x);
+        double term = y, sum = y;
+        for (int k = 1; k < kTerms; ++k) {
+            term = -term * (y * y) / static_cast<double>((2 * k) * (2 * k + 1));
+            sum = sum + term;
+        }
+        return sum;
+    }
+    const double y = kPi * x;
+    double term = 1.0, sum = 1.0;
+    for (int k = 1; k < kTerms; ++k) {
+        term = -term * (y * y) / static_cast<double>((2 * k - 1) * (2 * k));
+        sum = sum + term;
+    }
+    return sum;
+}
+
+double learning_rate(const market::Optimizer& optimizer, std::uint64_t step, std::uint64_t steps) {
+    const double peak = from_ppb(optimizer.learning_rate_ppb);
+    const double lowest = from_ppb(optimizer.learning_rate_min_ppb);
+    const std::uint64_t warmup = optimizer.warmup_steps;
+    if (step < warmup) {
+        return peak * static_cast<double>(step + 1) / static_cast<double>(warmup + 1);
+    }
+    if (steps <= warmup) return peak;
+    const double progress = static_cast<double>(step - warmup) / static_cast<double>(steps - warmup);
+    return lowest + ((peak - lowest) / 2.0) * (1.0 + cos_pi(progress));
+}
+
+std::vector<float> schedule_table(const market::JobSpec& spec) {
+    const market::Optimizer& optimizer = spec.optimizer;
+    const std::uint64_t steps = spec.steps_per_lane();
+    const bool restarts = spec.has_merge() && spec.merge.moments == market::MomentRule::reset;
+    const double beta1 = from_ppb(optimizer.beta1_ppb);
+    const double beta2 = from_ppb(optimizer.beta2_ppb);
+    const double decay = from_ppb(optimizer.weight_decay_ppb);
+    std::vector<float> table(static_cast<std::size_t>(steps) * kScheduleColumns);
+    double power1 = 1.0, power2 = 1.0;
+    for (std::uint64_t step = 0; step < steps; ++step) {
+        if (restarts && step % spec.round_steps == 0) power1 = power2 = 1.0;
+        power1 = power1 * beta1;
+        power2 = power2 * beta2;
+        const double rate = learning_rate(optimizer, step, steps);
+        float* row = table.data() + static_cast<std::size_t>(step) * kScheduleColumns;
+        row[kLearningRate] = static_cast<float>(rate);
+        row[kDecay] = static_cast<float>(1.0 - rate * decay);
+        row[kBias1] = static_cast<float>(1.0 / (1.0 - power1));
+        row[kBias2] = static_cast<float>(1.0 / (1.0 - power2));
+        row[kStepNumber] = static_cast<float>(step + 1);
+    }
+    return table;
+}
+
+std::vector<float> grid_table(const std::vector<float>& schedule, std::uint32_t rounds, std::uint32_t round_steps) {
+    std::vector<float> table(std::size_t{rounds} * kGridColumns);
+    for (std::size_t round = 0; round < rounds; ++round) {
+        double sum = 0.0;
+        for (std::size_t h = 0; h < round_steps; ++h) {
+            sum = sum + static_cast<double>(schedule[(round * round_steps + h) * kScheduleColumns + kLearningRate]);
+        }
+        const double bound = sum / 127.0;
+        int exponent = -126;
+        while (exponent < 126 && static_cast<double>(power_of_two(exponent)) < bound) ++exponent;
+        table[round * kGridColumns + kGridInverse] = power_of_two(-exponent);
+        table[round * kGridColumns + kGrid] = power_of_two(exponent);
+    }
+    return table;
+}
+
+}  // namespace assay::program
