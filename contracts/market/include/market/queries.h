@@ -1,0 +1,64 @@
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <vector>
+
+#include "base/ids.h"
+#include "market/objects.h"
+#include "market/state.h"
+
+/// Typed reads of the state, for rules and API alike. Lists are in key order, give at most `limit` entries after the id `after` and cost a
+/// seek per entry. Stored bytes that don't decode are a bug and abort.
+namespace assay::market {
+
+Chain load_chain(const StateReader& state);
+Parameters load_parameters(const StateReader& state, const base::Hash& id);
+Parameters current_parameters(const StateReader& state);
+/// Live time of a block at `height` with time `block_time` on top of this state.
+base::TimeMs live_time(const Chain& chain, base::Height height, base::TimeMs block_time, std::uint64_t live_step_ms_max);
+
+std::optional<Account> find_account(const StateReader& state, const base::AccountId& id);
+base::Amount balance_of(const StateReader& state, const base::AccountId& id);
+std::uint64_t next_nonce(const StateReader& state, const base::AccountId& id, std::uint32_t nonce_lane);
+std::optional<Stake> find_stake(const StateReader& state, const base::AccountId& id, Role role);
+std::vector<Unbonding> unbondings_of(const StateReader& state, const base::AccountId& id, Role role);
+std::optional<Validator> find_validator(const StateReader& state, const base::AccountId& id);
+/// Declared validators with stake, the greatest stake first.
+std::vector<base::AccountId> validators_by_stake(const StateReader& state, std::size_t limit);
+
+std::optional<Offer> find_offer(const StateReader& state, const base::OfferId& id);
+std::vector<Offer> offers_by_price(const StateReader& state, std::size_t limit);
+std::vector<Offer> offers_of(const StateReader& state, const base::AccountId& worker, std::size_t limit);
+
+std::optional<Job> find_job(const StateReader& state, const base::JobId& id);
+std::vector<Job> jobs(const StateReader& state, const std::optional<base::JobId>& after, std::size_t limit);
+std::vector<Job> jobs_in_state(const StateReader& state, JobState job_state, const std::optional<base::JobId>& after, std::size_t limit);
+std::optional<base::Bytes> find_spec(const StateReader& state, const base::JobId& id);
+std::optional<Lane> find_lane(const StateReader& state, const base::JobId& job, std::uint32_t lane);
+std::vector<Lane> lanes_of(const StateReader& state, const base::JobId& job);
+std::optional<Round> find_round(const StateReader& state, const base::JobId& job, std::uint32_t round);
+std::optional<MergeRecord> find_merge(const StateReader& state, const base::JobId& job, std::uint32_t round);
+/// Encoded entries from `first` on.
+std::vector<base::Bytes> history_of(const StateReader& state, const base::JobId& job, std::uint64_t first, std::size_t limit);
+
+std::optional<Lease> find_lease(const StateReader& state, const base::LeaseId& id);
+std::vector<Lease> leases_of_worker(const StateReader& state, const base::AccountId& worker, const std::optional<base::LeaseId>& after, std::size_t limit);
+std::vector<Lease> leases_of_job(const StateReader& state, const base::JobId& job, const std::optional<base::LeaseId>& after, std::size_t limit);
+
+std::optional<Part> find_part(const StateReader& state, const base::PartId& id);
+/// Parts in the order of round, lane, part; those of one round only when given.
+std::vector<Part> parts_of_job(const StateReader& state, const base::JobId& job, std::optional<std::uint32_t> round, const std::optional<base::PartId>& after, std::size_t limit);
+std::vector<Part> parts_of_lane(const StateReader& state, const base::JobId& job, std::uint32_t round, std::uint32_t lane);
+std::optional<Epoch> find_epoch(const StateReader& state, std::uint64_t number);
+std::vector<EpochCommitment> commitments_of_epoch(const StateReader& state, std::uint64_t epoch, const std::optional<base::PartId>& after, std::size_t limit);
+
+std::optional<Audit> find_audit(const StateReader& state, const base::AuditId& id);
+std::vector<Audit> audits_of_validator(const StateReader& state, const base::AccountId& validator, const std::optional<base::AuditId>& after, std::size_t limit);
+std::vector<Audit> audits_of_job(const StateReader& state, const base::JobId& job, const std::optional<base::AuditId>& after, std::size_t limit);
+std::optional<Vote> find_vote(const StateReader& state, const base::Hash& id);
+
+/// Timers in order of due time, at most `limit`.
+std::vector<Timer> timers(const StateReader& state, std::size_t limit);
+
+}  // namespace assay::market

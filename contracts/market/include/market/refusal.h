@@ -1,0 +1,56 @@
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string_view>
+
+namespace assay::market {
+
+/// Why the rules refuse a transaction: wire result, log word and test expectation at once (docs/formats/refusals.md says what each means).
+/// The numbers are part of receipts: append, never reorder.
+#define ASSAY_MARKET_REFUSALS(X) \
+    X(none) \
+    /* bytes */ \
+    X(malformed) X(oversize) X(wrong_chain) X(wrong_version) \
+    /* frame */ \
+    X(unknown_account) X(wrong_signature) X(wrong_nonce) X(nonce_lane_out_of_range) X(expired) X(valid_until_too_far) \
+    X(fee_limit_too_low) X(fee_not_covered) \
+    /* money and keys */ \
+    X(insufficient_balance) X(amount_zero) X(amount_too_large) X(transfer_to_self) X(system_account) X(cold_key_required) \
+    X(weak_key) X(keys_unchanged) \
+    /* stake */ \
+    X(role_not_open) X(insufficient_free_stake) X(below_minimum_stake) X(too_many_unbondings) X(jailed) X(tombstoned) \
+    X(stake_missing) X(profile_unknown) X(speed_out_of_range) X(capacity_out_of_range) X(duties_open) X(vrf_key_missing) \
+    /* offers */ \
+    X(offer_unknown) X(offer_not_yours) X(price_out_of_range) X(seconds_out_of_range) X(memory_out_of_range) \
+    X(slots_out_of_range) X(bond_too_small) X(too_many_offers) \
+    /* jobs */ \
+    X(spec_invalid) X(costs_out_of_range) X(receipt_invalid) X(receipt_expires_early) X(no_auditors) X(hold_limit_too_low) \
+    X(job_unknown) X(job_not_yours) X(job_state) X(segment_too_small) X(nothing_to_lease) \
+    /* leases */ \
+    X(lease_unknown) X(lease_not_yours) X(lease_ended) X(already_committed) X(roots_agree) X(vote_open) X(parts_open) \
+    /* parts */ \
+    X(part_unknown) X(part_not_yours) X(part_state) X(round_not_open) X(part_out_of_order) X(key_used) \
+    X(wrong_segment_count) X(wrong_start_root) X(payload_missing) X(payload_unexpected) X(wrong_attempt) \
+    /* epochs and draws */ \
+    X(epoch_unknown) X(epoch_open) X(epoch_closed) X(not_member) X(already_contributed) X(proof_invalid) \
+    /* delivery, verdicts, closing */ \
+    X(not_drawn) X(already_delivered) X(wrong_path) X(wrong_leaf) X(audit_unknown) X(audit_not_yours) X(audit_state) \
+    X(deadline_passed) X(wrong_seal) X(wrong_verdict) X(not_all_revealed) X(judgement_open) X(wrong_leaves) \
+    X(roots_not_continuous) X(plant_missing) X(plant_unexpected) X(opening_missing) X(wrong_opening) \
+    /* rounds and merges */ \
+    X(merge_not_due) X(not_your_turn) X(merge_known) X(merge_unexpected) \
+    /* evidence */ \
+    X(not_equivocation) X(evidence_known) X(confess_too_late)
+
+#define ASSAY_MARKET_REFUSAL_NAME(name) name,
+enum class Refusal : std::uint8_t { ASSAY_MARKET_REFUSALS(ASSAY_MARKET_REFUSAL_NAME) };
+#undef ASSAY_MARKET_REFUSAL_NAME
+
+/// The word of a refusal, as in the list above: "wrong_nonce".
+std::string_view to_word(Refusal refusal);
+std::optional<Refusal> refusal_from_word(std::string_view word);
+/// For decoders: nothing when the number is none of the list.
+std::optional<Refusal> refusal_from_number(std::uint8_t number);
+
+}  // namespace assay::market

@@ -1,0 +1,67 @@
+#pragma once
+
+#include <cstdint>
+
+#include "base/bytes.h"
+#include "base/ids.h"
+#include "market/objects.h"
+
+/// Keys of the state (docs/formats/state.md): one tag byte per table, then fields of fixed size; integers big-endian so that byte order is
+/// their order. Index tables have empty values unless stated.
+namespace assay::market {
+
+enum class Table : std::uint8_t {
+    chain = 0x01, parameters = 0x02, timer = 0x03, transaction_seen = 0x04,
+    account = 0x10, nonce = 0x11, past_key = 0x12, stake = 0x13, unbonding = 0x14, validator = 0x15, validator_by_stake = 0x16,
+    offer = 0x20, offer_by_price = 0x21, offer_of_worker = 0x22,
+    job = 0x30, job_by_state = 0x31, spec = 0x32, lane = 0x33, round = 0x34, merge = 0x35, history = 0x36,
+    lease = 0x40, lease_of_worker = 0x41, lease_of_job = 0x42,
+    part = 0x50, part_of_job = 0x51, epoch = 0x52, epoch_commitment = 0x53,
+    audit = 0x60, audit_of_validator = 0x61, audit_of_job = 0x62, vote = 0x63, evidence = 0x64,
+};
+
+base::Bytes table_prefix(Table table);
+
+base::Bytes chain_key();
+base::Bytes parameters_key(const base::Hash& id);
+base::Bytes timer_key(const Timer& timer);
+/// Nothing when the bytes are no timer key.
+std::optional<Timer> timer_from_key(base::ByteView key);
+
+base::Bytes account_key(const base::AccountId& id);
+base::Bytes nonce_key(const base::AccountId& id, std::uint32_t lane);              ///< value: u64 next nonce, little-endian
+base::Bytes past_key_key(const base::AccountId& id, const base::PublicKey& key);   ///< value: u64 height at which it was replaced
+base::Bytes stake_key(const base::AccountId& id, Role role);
+base::Bytes unbonding_key(const base::AccountId& id, Role role, std::uint64_t number);
+base::Bytes validator_key(const base::AccountId& id);
+base::Bytes validator_by_stake_key(std::uint64_t weight, const base::AccountId& id);  ///< greatest stake first
+
+base::Bytes offer_key(const base::OfferId& id);
+base::Bytes offer_by_price_key(base::Amount price, std::uint64_t arrival, const base::OfferId& id);
+base::Bytes offer_of_worker_key(const base::AccountId& worker, const base::OfferId& id);
+
+base::Bytes job_key(const base::JobId& id);
+base::Bytes job_by_state_key(JobState state, const base::JobId& id);
+base::Bytes spec_key(const base::JobId& id);                                       ///< value: canonical spec bytes
+base::Bytes lane_key(const base::JobId& job, std::uint32_t lane);
+base::Bytes round_key(const base::JobId& job, std::uint32_t round);
+base::Bytes merge_key(const base::JobId& job, std::uint32_t round);
+base::Bytes history_key(const base::JobId& job, std::uint64_t index);
+
+base::Bytes lease_key(const base::LeaseId& id);
+base::Bytes lease_of_worker_key(const base::AccountId& worker, const base::LeaseId& id);
+base::Bytes lease_of_job_key(const base::JobId& job, const base::LeaseId& id);
+
+base::Bytes part_key(const base::PartId& id);
+/// Order: round, lane, part, then id.
+base::Bytes part_of_job_key(const PartKey& part, const base::PartId& id);
+base::Bytes epoch_key(std::uint64_t number);
+base::Bytes epoch_commitment_key(std::uint64_t epoch, const base::PartId& id);
+
+base::Bytes audit_key(const base::AuditId& id);
+base::Bytes audit_of_validator_key(const base::AccountId& validator, const base::AuditId& id);
+base::Bytes audit_of_job_key(const base::JobId& job, const base::AuditId& id);
+base::Bytes vote_key(const base::Hash& id);
+base::Bytes evidence_key(const base::Hash& id);                                    ///< value: empty; slashing is idempotent
+
+}  // namespace assay::market

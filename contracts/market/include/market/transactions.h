@@ -1,0 +1,153 @@
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <tl/expected.hpp>
+#include <variant>
+#include <vector>
+
+#include "base/amount.h"
+#include "base/ids.h"
+#include "base/signature.h"
+#include "base/vrf.h"
+#include "market/commitment.h"
+#include "market/draw.h"
+#include "market/objects.h"
+#include "market/refusal.h"
+
+/// Transactions as plain structs (PROTOCOL section 6; wire form: contracts/proto). Clients build, the rules decode; both here, so that one
+/// transaction has one encoding.
+namespace assay::market {
+
+struct KeysSet { base::PublicKey cold, hot, vrf; bool operator==(const KeysSet&) const = default; };  ///< signed by the first or the cold key; vrf may be zeros
+struct Transfer { base::AccountId to; base::Amount amount; bool operator==(const Transfer&) const = default; };
+struct StakeBond { Role role = Role::worker; base::Amount amount; bool operator==(const StakeBond&) const = default; };
+struct StakeUnbond { Role role = Role::worker; base::Amount amount; bool operator==(const StakeUnbond&) const = default; };
+struct ValidatorDeclare {
+    std::string profile;
+    std::uint64_t flops_per_second = 0;
+    std::uint32_t capacity = 0;              ///< 0 withdraws
+    bool operator==(const ValidatorDeclare&) const = default;
+};
+struct OfferPost {
+    base::Amount price_per_gflop;
+    std::uint64_t segment_ms = 0;
+    std::string profile;
+    std::uint64_t memory_bytes = 0;
+    std::uint64_t flops_per_second = 0;
+    std::uint32_t slots = 0;
+    base::Amount bond;
+    bool operator==(const OfferPost&) const = default;
+};
+struct OfferWithdraw { base::OfferId offer; bool operator==(const OfferWithdraw&) const = default; };
+struct JobPost {
+    base::Bytes spec;                        ///< market::encode_spec
+    base::Hash program_root, init_root;
+    JobCosts costs;
+    Receipt init_receipt, data_receipt;
+    base::Amount hold_limit;                 ///< refused when the hold would be more
+    bool operator==(const JobPost&) const = default;
+};
+struct JobCancel { base::JobId job; bool operator==(const JobCancel&) const = default; };
+struct JobPause { base::JobId job; bool operator==(const JobPause&) const = default; };
+struct JobResume { base::JobId job; bool operator==(const JobResume&) const = default; };
+struct LeaseRefuse { base::LeaseId lease; base::Hash program_root, init_root; bool operator==(const LeaseRefuse&) const = default; };  ///< the roots it found
+struct LeaseLeave { base::LeaseId lease; bool operator==(const LeaseLeave&) const = default; };
+struct PartCommit {
+    base::LeaseId lease;
+    std::uint32_t round = 0, part = 0, attempt = 0;
+    base::Hash tree_root;
+    std::uint32_t segments = 0;
+    base::Hash start_root, end_root;         ///< state roots
+    Receipt end_receipt;                     ///< of the checkpoint with end_root
+    base::Hash payload_root;                 ///< zeros unless the last part of a round of a job with merges
+    std::optional<Receipt> payload_receipt;
+    std::uint32_t last_loss_bits = 0;        ///< opaque, informational
+    bool operator==(const PartCommit&) const = default;
+};
+struct PartRetract { base::PartId part; bool operator==(const PartRetract&) const = default; };
+struct EpochContribute { std::uint64_t epoch = 0; base::VrfProof proof; bool operator==(const EpochContribute&) const = default; };
+struct SegmentDeliver {
+    base::PartId part;
+    std::uint32_t segment = 0;               ///< within the part
+    SegmentLeaf leaf;
+    std::vector<base::Hash> path;            ///< from leaf to root
+    Receipt start_receipt;                   ///< of the checkpoint with leaf.start_root
+    bool operator==(const SegmentDeliver&) const = default;
+};
+struct VerdictSeal { base::AuditId audit; base::Hash seal; bool operator==(const VerdictSeal&) const = default; };
+struct VerdictReveal { base::AuditId audit; Verdict verdict; base::Hash nonce; bool operator==(const VerdictReveal&) const = default; };
+struct VerdictWithdraw { base::AuditId audit; bool operator==(const VerdictWithdraw&) const = default; };
+/// The end root behind a forced plant.
+struct PlantRoot { std::uint32_t segment = 0; base::Hash end_root; bool operator==(const PlantRoot&) const = default; };
+/// Step digests at opened_steps of one audit, each with its path to the leaf's steps root.
+struct StepOpening {
+    std::uint32_t segment = 0;
+    std::vector<base::Hash> digests;
+    std::vector<std::vector<base::Hash>> paths;
+    bool operator==(const StepOpening&) const = default;
+};
+struct PartClose {
+    base::PartId part;
+    std::vector<SegmentLeaf> leaves;         ///< all of them
+    base::VrfProof proof;                    ///< over plant_alpha
+    std::vector<PlantRoot> plants;           ///< ascending by segment
+    std::vector<StepOpening> openings;       ///< one per audit with a digest, in the order of Part::audits
+    bool operator==(const PartClose&) const = default;
+};
+struct MergePost {
+    base::JobId job;
+    std::uint32_t round = 0;
+    base::Hash merge_root;
+    Receipt receipt;                         ///< of the merged state
+    bool operator==(const MergePost&) const = default;
+};
+struct EquivocationReport { base::Bytes first, second; bool operator==(const EquivocationReport&) const = default; };
+struct Confess { base::PartId part; bool operator==(const Confess&) const = default; };
+
+using Message = std::variant<KeysSet, Transfer, StakeBond, StakeUnbond, ValidatorDeclare, OfferPost, OfferWithdraw, JobPost, JobCancel,
+                             JobPause, JobResume, LeaseRefuse, LeaseLeave, PartCommit, PartRetract, EpochContribute, SegmentDeliver,
+                             VerdictSeal, VerdictReveal, VerdictWithdraw, PartClose, MergePost, EquivocationReport, Confess>;
+
+struct TransactionHeader {
+    base::Hash chain_id;
+    std::uint32_t app_version = kAppVersion;
+    base::AccountId account;
+    std::uint32_t nonce_lane = 0;
+    std::uint64_t nonce = 0;
+    base::Height valid_until;                ///< the last height at which it may stand in a block
+    base::Amount fee_limit;
+    bool operator==(const TransactionHeader&) const = default;
+};
+
+struct Transaction {
+    TransactionHeader header;
+    Message message;
+    base::Bytes body;                        ///< the signed bytes
+    base::Signature signature;
+    base::TransactionId id;
+};
+
+inline constexpr std::string_view kTransactionDomain = "assay.tx";
+inline constexpr std::size_t kTransactionBytesMax = 640 * 1024;
+
+/// Raw bytes of the signed transaction, ready for POST /v1/transactions. Requires counts within the decoder's limits.
+base::Bytes build_transaction(const TransactionHeader& header, const Message& message, const base::SecretKey& key);
+/// Strict: refuses unknown fields, non-minimal encodings, wrong lengths, points that are no keys, amounts above Amount::kMax. Does not check
+/// the signature or anything against state.
+tl::expected<Transaction, Refusal> decode_transaction(base::ByteView raw);
+/// The word of a message: "part_commit".
+std::string_view message_word(const Message& message);
+/// Static weight: one unit is about a microsecond. Fee = base fee x weight.
+std::uint64_t message_weight(const Message& message, std::size_t raw_bytes);
+
+/// Ids that a transaction makes.
+base::JobId job_id(const base::Hash& chain_id, const base::AccountId& account, std::uint64_t nonce, std::uint32_t nonce_lane,
+                   const base::Hash& spec_root, const base::Hash& program_root, const base::Hash& init_root);
+base::OfferId offer_id(const base::Hash& chain_id, const base::AccountId& account, std::uint32_t nonce_lane, std::uint64_t nonce);
+base::LeaseId lease_id(const base::JobId& job, std::uint32_t lane, std::uint32_t number);
+/// An audit of one segment by one auditor; `draw` counts the draws of that segment (redraws, jurors).
+base::AuditId audit_id(const base::PartId& part, std::uint32_t segment, std::uint32_t draw, const base::AccountId& auditor);
+
+}  // namespace assay::market

@@ -1,0 +1,133 @@
+#pragma once
+
+#include "context.h"
+#include "market/objects.h"
+#include "market/refusal.h"
+#include "market/transactions.h"
+
+/// The handlers of all transactions and timers, by contract. A handler checks everything first (guards), then asserts what the guards imply,
+/// then changes state (effects): one that refuses has changed nothing.
+namespace assay::market {
+
+// accounts.cc
+Refusal apply_transfer(Context& context, const Transfer& message);
+Refusal apply_keys_set(Context& context, const KeysSet& message);
+/// Whether `key` is the account's cold or hot key now, or was once: for evidence.
+bool key_of_account_ever(const Context& context, const base::AccountId& account, const base::PublicKey& key);
+/// The signature is by a key that the account has or had.
+bool signed_by_account(const Context& context, const base::AccountId& account, base::ByteView body, const base::Signature& signature);
+
+// stake.cc
+Refusal apply_stake_bond(Context& context, const StakeBond& message);
+Refusal apply_stake_unbond(Context& context, const StakeUnbond& message);
+void on_unbonding_due(Context& context, const Timer& timer);
+
+// validators.cc
+Refusal apply_validator_declare(Context& context, const ValidatorDeclare& message);
+/// Declared for the profile, staked, not jailed or tombstoned, not the submitter and without a lease of the job. `with_capacity`: also has
+/// room for one more audit and `lock` of free stake.
+bool may_audit(const Context& context, const base::AccountId& validator, const Job& job, bool with_capacity, base::Amount lock);
+/// A VRF key that counts: registered two epoch lengths ago, or in genesis.
+bool vrf_key_counts(const Context& context, const base::AccountId& validator);
+/// Opens and closes an audit in the validator's books: capacity and lock. `begin` requires may_audit with capacity unless lock is zero.
+void begin_audit_duty(Context& context, const base::AccountId& validator, base::Amount lock);
+void end_audit_duty(Context& context, const base::AccountId& validator, base::Amount lock);
+/// At most two audit fees of free stake, burned; the third miss jails.
+void punish_miss(Context& context, const base::AccountId& validator, base::Amount fine);
+void jail(Context& context, const base::AccountId& account, Role role);
+/// Milliseconds an auditor gets: max(grace, FLOPs / declared speed x factor), at most audit_ms_max (never below grace).
+std::uint64_t audit_time_ms(const Context& context, const base::AccountId& validator, std::uint64_t flops);
+
+// offers.cc
+Refusal apply_offer_post(Context& context, const OfferPost& message);
+Refusal apply_offer_withdraw(Context& context, const OfferWithdraw& message);
+/// A lease gave its slot and bond back.
+void return_slot(Context& context, const base::OfferId& offer, const base::AccountId& worker, base::Amount bond);
+
+// jobs.cc
+Refusal apply_job_post(Context& context, const JobPost& message);
+Refusal apply_job_cancel(Context& context, const JobCancel& message);
+void on_job_deadline(Context& context, const Timer& timer);
+/// Ends the job: leases end, timers of its phases are ignored from now on, what is left of the hold returns, JobClosed enters the history.
+/// Unfinal passed segments must have been paid or voided before (see settle_segments_on_close). The caller saves the job.
+void finish_job(Context& context, Job& job, JobState state, CloseReason reason);
+void on_retention_due(Context& context, const Timer& timer);
+
+// pauses.cc
+Refusal apply_job_pause(Context& context, const JobPause& message);
+Refusal apply_job_resume(Context& context, const JobResume& message);
+void on_pause_due(Context& context, const Timer& timer);
+
+// matching.cc
+/// Asks for a match of a vacant lane in the next block.
+void want_match(Context& context, const base::JobId& job, std::uint32_t lane);
+void on_match_due(Context& context, const Timer& timer);
+
+// leases.cc
+Refusal apply_lease_refuse(Context& context, const LeaseRefuse& message);
+Refusal apply_lease_leave(Context& context, const LeaseLeave& message);
+/// Three of three jurors found the refuser's roots (upheld), or anything else. Loads and saves the job.
+void on_roots_vote_decided(Context& context, const Vote& vote, bool upheld);
+void on_lane_deadline(Context& context, const Timer& timer);
+/// Ends a lane's lease and asks for a new match when the job still trains. Sets the lane back to `keep_parts` parts of this round: the
+/// successor starts there. `exclude`: the worker may not get this lane again. `burn_bond`: its bond is forfeited, else it returns when the
+/// lease is settled. Locks stay until settle_lease_if_done. Loads and saves lane and lease; the caller saves the job.
+struct LaneRelease {
+    LeaseEnd end = LeaseEnd::left;
+    bool exclude = true;
+    bool burn_bond = false;
+    std::uint32_t keep_parts = 0;
+    base::Hash start_root;                   ///< of the part after the kept ones
+    base::BlobRoot start_blob;
+};
+void release_lane(Context& context, Job& job, std::uint32_t lane, const LaneRelease& release);
+/// An ended lease without open parts and unfinal segments: its lock is freed, its bond and slot return. Loads and saves the lease.
+void settle_lease_if_done(Context& context, const base::LeaseId& lease);
+
+// round_start.cc
+/// Opens `job.round` with job.opening_root / opening_blob: makes the Round, resets the lanes, sets deadlines of leases and round, asks for
+/// matches of vacant lanes and for plant seeds. The caller saves the job.
+void start_round(Context& context, Job& job);
+/// A lease joined the current round: the round's deadline may move.
+void extend_round_for(Context& context, const Job& job, const Lease& lease);
+/// The lane's plant seed becomes the app hash of this block, known in the next one. Until then it is zeros. Changes `lane`; caller saves.
+void want_plant_seed(Context& context, Lane& lane);
+void on_seed_due(Context& context, const Timer& timer);
+
+// parts.cc
+Refusal apply_part_commit(Context& context, const PartCommit& message);
+Refusal apply_part_retract(Context& context, const PartRetract& message);
+// epochs.cc
+Refusal apply_epoch_contribute(Context& context, const EpochContribute& message);
+void on_epoch_due(Context& context, const Timer& timer);      ///< TimerKind::epoch: close, or contributions are due
+void on_draw_due(Context& context, const Timer& timer);       ///< TimerKind::draw: next sweep
+// deliveries.cc
+Refusal apply_segment_deliver(Context& context, const SegmentDeliver& message);
+void on_delivery_due(Context& context, const Timer& timer);
+// verdicts.cc
+Refusal apply_verdict_seal(Context& context, const VerdictSeal& message);
+Refusal apply_verdict_reveal(Context& context, const VerdictReveal& message);
+Refusal apply_verdict_withdraw(Context& context, const VerdictWithdraw& message);
+void on_audit_due(Context& context, const Timer& timer);
+// closing.cc
+Refusal apply_part_close(Context& context, const PartClose& message);
+void on_part_close_due(Context& context, const Timer& timer);
+// rounds.cc
+void on_round_deadline(Context& context, const Timer& timer);
+// merges.cc
+Refusal apply_merge_post(Context& context, const MergePost& message);
+void on_merge_due(Context& context, const Timer& timer);
+// finality.cc
+void on_window_due(Context& context, const Timer& timer);
+void on_settle_due(Context& context, const Timer& timer);
+/// The job ends before its rounds are final (cancelled, failed, expired pause): pays what has passed, voids what is open, frees locks of audits
+/// and earmarked fees, so that finish_job finds nothing in flight. Each active lane that is training gets one more segment's price when
+/// `compensate`. The caller saves the job.
+void settle_segments_on_close(Context& context, Job& job, bool compensate);
+// judgement.cc
+void on_vote_due(Context& context, const Timer& timer);
+// slashing.cc
+Refusal apply_equivocation_report(Context& context, const EquivocationReport& message);
+Refusal apply_confess(Context& context, const Confess& message);
+
+}  // namespace assay::market
