@@ -16,6 +16,7 @@
 #include "base/ids.h"
 #include "base/signature.h"
 #include "market/genesis.h"
+#include "market/job_spec.h"
 #include "market/objects.h"
 #include "market/rules.h"
 
@@ -134,7 +135,17 @@ class Client {
     Result<market::Audit> audit(const base::AuditId& id);
     Result<std::vector<market::Audit>> audits_of(const base::AccountId& validator);
     Result<std::vector<market::Offer>> offers();
+    Result<std::vector<market::Offer>> offers_of(const base::AccountId& worker);
     Result<market::Epoch> epoch(std::uint64_t number);
+    Result<std::vector<market::EpochCommitment>> epoch_commitments(std::uint64_t number);
+    Result<market::MergeRecord> merge(const base::JobId& id, std::uint32_t round);
+    Result<market::Vote> vote(const base::Hash& id);
+    Result<market::Stake> stake(const base::AccountId& id, market::Role role);
+    Result<market::Validator> validator(const base::AccountId& id);
+    /// Encoded entries of a job's history from `first` on, all of them.
+    Result<std::vector<base::Bytes>> history(const base::JobId& id, std::uint64_t first = 0);
+    /// The encoded value of one key of the state (market/tables.h), as of the head.
+    Result<base::Bytes> state_value(base::ByteView key);
 
   private:
     struct Impl;

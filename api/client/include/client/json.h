@@ -34,8 +34,34 @@ std::string spec_error_text(const market::SpecError& error);
 tl::expected<market::Data, market::SpecError> data_from_json(const Json& json);
 Json data_to_json(const market::Data& data);
 
-/// Genesis as people write it.
+/// Parameters: every field is optional and takes its default from `defaults`.
+tl::expected<market::Parameters, market::SpecError> parameters_from_json(const Json& json, const market::Parameters& defaults);
+Json parameters_to_json(const market::Parameters& parameters);
+/// Genesis as people write it: accounts in any order (they are sorted), `hot` and `vrf` keys default to `cold`, parameters to their defaults.
 tl::expected<market::Genesis, market::SpecError> genesis_from_json(const Json& json);
 Json genesis_to_json(const market::Genesis& genesis);
+
+/// Objects of the state as the API shows them. Ids and roots that are not set are null.
+Json json_of(const market::Account& account);
+Json json_of(const market::Stake& stake);
+Json json_of(const market::Unbonding& unbonding);
+Json json_of(const market::Validator& validator);
+Json json_of(const market::Offer& offer);
+Json json_of(const market::Job& job);
+Json json_of(const market::Lane& lane);
+Json json_of(const market::Lease& lease);
+Json json_of(const market::Round& round);
+Json json_of(const market::MergeRecord& merge);
+Json json_of(const market::Part& part);
+Json json_of(const market::Epoch& epoch);
+Json json_of(const market::EpochCommitment& commitment);
+Json json_of(const market::Audit& audit);
+Json json_of(const market::Vote& vote);
+Json json_of(const market::JobHistoryEntry& entry);
+
+/// A store's receipt, as PUT /v1/blobs answers it.
+Json json_of(const market::Receipt& receipt);
+/// Tolerates fields it does not know: answers may grow.
+tl::expected<market::Receipt, market::SpecError> receipt_from_json(const Json& json);
 
 }  // namespace assay::client
