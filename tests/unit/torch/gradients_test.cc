@@ -169,7 +169,7 @@ void check_gpt(const market::GptModel& model) {
     at::Tensor loss = at::zeros({});
     for (std::uint32_t b = 0; b < spec.batch; ++b) {
         bench.run_sequence(b);
-        loss = loss + gpt_loss(weights, model, bench.tensor("tokens").reshape({-1}).to(at::kLong), bench.tensor("labels").reshape({-1}).to(at::kLong)) / spec.batch;
+        loss = loss + gpt_loss(weights, model, bench.tensor("tokens").reshape({-1}).to(at::kLong), bench.tensor("labels").reshape({-1}).to(at::kLong)) / static_cast<double>(spec.batch);
     }
     bench.run_update();
     loss.backward();
@@ -214,7 +214,7 @@ TEST(Gradients, MlpEqualsAutograd) {
     at::Tensor loss = at::zeros({});
     for (std::uint32_t b = 0; b < spec.batch; ++b) {
         bench.run_sequence(b);
-        loss = loss + mlp_loss(weights, model, bench.tensor("features"), bench.tensor("labels").reshape({-1}).to(at::kLong)) / spec.batch;
+        loss = loss + mlp_loss(weights, model, bench.tensor("features"), bench.tensor("labels").reshape({-1}).to(at::kLong)) / static_cast<double>(spec.batch);
     }
     bench.run_update();
     loss.backward();
