@@ -45,6 +45,8 @@ struct Matmul {
 class MatmulWorkspace {
   public:
     MatmulWorkspace();
+    MatmulWorkspace(MatmulWorkspace&&) = default;
+    MatmulWorkspace& operator=(MatmulWorkspace&&) = default;
     [[nodiscard]] float* a() { return a_; }
     [[nodiscard]] float* b() { return b_; }
     [[nodiscard]] float* edge() { return edge_; }

@@ -1,0 +1,280 @@
+#include "runtime/executor.h"
+
+#include <algorithm>
+#include <array>
+#include <bit>
+#include <cstring>
+
+#include "evaluation.h"
+#include "exact/environment.h"
+#include "part_plan.h"
+
+namespace assay::runtime {
+
+using program::Part;
+using program::TensorClass;
+using program::TensorId;
+
+namespace {
+
+struct Named {
+    const char* name;
+    Target target;
+    const char* kernels;                     ///< table of exact/kernels.h; null: the reference
+};
+// Highway's SSE4 has no fma: what is left of it is the scalar definition, vectorised by nobody.
+constexpr std::array kTargets = {Named{"scalar", Target::scalar, nullptr}, Named{"sse4", Target::sse4, "portable"},
+                                 Named{"avx2", Target::avx2, "avx2"}, Named{"avx512", Target::avx512, "avx512"},
+                                 Named{"neon", Target::neon, "neon"}};
+
+const exact::Kernels* kernels_of(Target target) {
+    if (target == Target::best) return exact::available_kernels().back();
+    for (const Named& named : kTargets) {
+        if (named.target != target || named.kernels == nullptr) continue;
+        const exact::Kernels* kernels = exact::find_kernels(named.kernels);
+        ASSAY_CHECK(kernels != nullptr);     // Callers choose among available_targets().
+        return kernels;
+    }
+    return nullptr;
+}
+
+std::size_t bytes_of(const program::Tensor& tensor) { return std::size_t{tensor.rows} * tensor.cols * program::size_of(tensor.dtype); }
+
+std::byte* writable(const void* data) { return static_cast<std::byte*>(const_cast<void*>(data)); }
+
+}  // namespace
+
+std::optional<Target> target_from_name(std::string_view name) {
+    if (name == "best") return Target::best;
+    for (const Named& named : kTargets) {
+        if (name == named.name) return named.target;
+    }
+    return std::nullopt;
+}
+
+std::vector<std::string> available_targets() {
+    std::vector<std::string> names;
+    for (const Named& named : kTargets) {
+        if (named.kernels == nullptr || exact::find_kernels(named.kernels) != nullptr) names.emplace_back(named.name);
+    }
+    return names;
+}
+
+struct Executor::Impl {
+    Impl(const program::Program& p, const ExecutorOptions& o);
+
+    [[nodiscard]] std::unique_ptr<PartPlan> plan(const program::Program& of, std::uint32_t first, std::uint32_t last, std::uint32_t slots) const;
+    /// Runs a part's plan on the state whose addresses are in `places`.
+    void run(const PartPlan& part, const Moment& moment);
+    void run(Part part, const Moment& moment) { run(*parts[static_cast<std::size_t>(part) - 1], moment); }
+    void place_state(const commit::State& state);
+    void clear_accumulators(Part part);
+    std::size_t place_accumulators(Part part);
+    [[nodiscard]] std::vector<TensorId> of_class(TensorClass cls) const;
+
+    const program::Program& program;
+    ExecutorOptions options;
+    exact::FloatEnvironment environment;     ///< for compiling; every public call takes its own
+    std::vector<ThreadScratch> scratch;
+    std::vector<exact::MatmulWorkspace> workspaces;
+    std::unique_ptr<exact::ThreadPool> pool;
+    Machine machine;
+    Evaluation evaluation;                   ///< the program without dropout
+    std::array<std::unique_ptr<PartPlan>, program::kParts> parts;
+    std::unique_ptr<PartPlan> window;
+    std::vector<TensorId> state_tensors, payload_tensors;
+    commit::Buffer arena, accumulators;
+    Places places;
+};
+
+Executor::Impl::Impl(const program::Program& p, const ExecutorOptions& o) : program(p), options(o), evaluation(p) {
+    options.threads = std::max(1U, options.threads);
+    machine.kernels = kernels_of(options.target);
+    // The reference runs one sequence at a time on one thread.
+    if (machine.kernels == nullptr) options.threads = options.micro_batch = 1;
+    options.micro_batch = std::clamp<unsigned>(options.micro_batch, 1, std::max(1U, p.batch));
+    for (unsigned t = 0; t < options.threads; ++t) {
+        scratch.emplace_back(PartPlan::row_floats(p), program::kOperandsMax);
+        workspaces.emplace_back();
+    }
+    pool = std::make_unique<exact::ThreadPool>(options.threads);
+    machine.pool = pool.get();
+    machine.scratch = &scratch;
+    machine.workspaces = &workspaces;
+
+    state_tensors = p.state_tensors();
+    payload_tensors = of_class(TensorClass::payload);
+    places.base.assign(p.tensors.size(), nullptr);
+    places.slot_stride.assign(p.tensors.size(), 0);
+    for (const program::Table& table : p.tables) places.base[table.tensor] = writable(table.values.data());
+    for (const program::Constant& constant : p.constants) places.base[constant.tensor] = writable(constant.bits.data());
+
+    std::size_t arena_bytes = 0;
+    for (std::size_t i = 0; i < program::kParts; ++i) {
+        const auto part = static_cast<Part>(i + 1);
+        const auto [first, last] = p.range(part);
+        parts[i] = plan(p, first, last, part == Part::sequence ? options.micro_batch : 1);
+        arena_bytes = std::max(arena_bytes, parts[i]->arena_bytes());
+    }
+    window = plan(evaluation.program(), p.range(Part::sequence).first, p.forward_end, 1);
+    arena = commit::Buffer(std::max({arena_bytes, window->arena_bytes(), std::size_t{64}}));
+    const std::size_t bytes = std::max(place_accumulators(Part::sequence), place_accumulators(Part::merge_lane));
+    accumulators = commit::Buffer(std::max<std::size_t>(bytes, 64));
+    place_accumulators(Part::sequence);
+    place_accumulators(Part::merge_lane);
+}
+
+std::unique_ptr<PartPlan> Executor::Impl::plan(const program::Program& of, std::uint32_t first, std::uint32_t last,
+                                               std::uint32_t slots) const {
+    return std::make_unique<PartPlan>(of, first, last, machine, slots);
+}
+
+std::vector<TensorId> Executor::Impl::of_class(TensorClass cls) const {
+    std::vector<TensorId> ids;
+    for (TensorId id = 0; id < program.tensors.size(); ++id) {
+        if (program.tensors[id].cls == cls) ids.push_back(id);
+    }
+    return ids;
+}
+
+/// Addresses of a part's accumulators from the start of their buffer on; steps and merges share it, never at the same time.
+std::size_t Executor::Impl::place_accumulators(Part part) {
+    std::size_t bytes = 0;
+    const auto [first, last] = program.range(part);
+    for (std::uint32_t i = first; i < last; ++i) {
+        const TensorId id = program.instructions[i].out.tensor;
+        if (program.tensors[id].cls != TensorClass::accumulator) continue;
+        if (accumulators.size() > 0) places.base[id] = accumulators.data() + bytes;
+        bytes += (bytes_of(program.tensors[id]) + 63) / 64 * 64;
+    }
+    return bytes;
+}
+
+void Executor::Impl::clear_accumulators(Part part) {
+    const auto [first, last] = program.range(part);
+    for (std::uint32_t i = first; i < last; ++i) {
+        const TensorId id = program.instructions[i].out.tensor;
+        if (program.tensors[id].cls == TensorClass::accumulator) std::memset(places.base[id], 0, bytes_of(program.tensors[id]));
+    }
+}
+
+void Executor::Impl::place_state(const commit::State& state) {
+    ASSAY_CHECK(state.tensors.size() == state_tensors.size());
+    for (std::size_t i = 0; i < state_tensors.size(); ++i) {
+        ASSAY_CHECK(state.tensors[i].size() >= bytes_of(program.tensors[state_tensors[i]]));
+        places.base[state_tensors[i]] = writable(state.tensors[i].data());
+    }
+}
+
+void Executor::Impl::run(const PartPlan& part, const Moment& moment) {
+    part.place_values(places, arena.data());
+    part.run(places, moment);
+}
+
+Executor::Executor(const program::Program& program, ExecutorOptions options) : impl_(std::make_unique<Impl>(program, options)) {}
+
+Executor::~Executor() = default;
+
+void Executor::run_init(commit::State& state) {
+    const exact::FloatEnvironment environment;
+    impl_->place_state(state);
+    Moment moment;
+    moment.lane = exact::kInitLane;
+    impl_->run(Part::init, moment);
+}
+
+namespace {
+
+exact::DatasetWords words_of(const DataView& data) { return {data.words, data.train_count, data.row_words}; }
+
+template <class T>
+T scalar(const Places& places, TensorId id) {
+    T value;
+    std::memcpy(&value, places.base[id], sizeof value);
+    return value;
+}
+
+}  // namespace
+
+StepResult Executor::run_step(commit::State& state, const DataView& data, std::uint32_t round, std::uint32_t lane, std::uint32_t h) {
+    const exact::FloatEnvironment environment;
+    Impl& impl = *impl_;
+    impl.place_state(state);
+    const auto result = [&] {
+        return StepResult{scalar<float>(impl.places, impl.program.loss), scalar<float>(impl.places, impl.program.norm),
+                          scalar<std::int32_t>(impl.places, impl.program.fault)};
+    };
+    if (result().fault != 0) return result();
+    Moment moment;
+    moment.lane = lane;
+    moment.global_step = round * impl.program.round_steps + h;
+    moment.table_row = moment.global_step;
+    moment.dataset = words_of(data);
+    impl.run(Part::prologue, moment);
+    impl.clear_accumulators(Part::sequence);
+    for (std::uint32_t b = 0; b < impl.program.batch; b += impl.options.micro_batch) {
+        moment.first_sequence = b;
+        moment.slots = std::min(impl.options.micro_batch, impl.program.batch - b);
+        impl.run(Part::sequence, moment);
+    }
+    moment.first_sequence = 0;
+    moment.slots = 1;
+    impl.run(Part::update, moment);
+    return result();
+}
+
+void Executor::run_payload(const commit::State& round_start, const commit::State& end, std::uint32_t round, commit::Payload& out) {
+    const exact::FloatEnvironment environment;
+    Impl& impl = *impl_;
+    impl.place_state(end);
+    for (const TensorId id : impl.of_class(TensorClass::round_start)) {
+        const auto of = std::ranges::find(impl.state_tensors, impl.program.tensors[id].start_of);
+        ASSAY_CHECK(of != impl.state_tensors.end());
+        impl.places.base[id] = writable(round_start.tensors[static_cast<std::size_t>(of - impl.state_tensors.begin())].data());
+    }
+    ASSAY_CHECK(out.tensors.size() == impl.payload_tensors.size());
+    for (std::size_t i = 0; i < impl.payload_tensors.size(); ++i) impl.places.base[impl.payload_tensors[i]] = out.tensors[i].data();
+    Moment moment;
+    moment.table_row = round;
+    impl.run(Part::payload, moment);
+}
+
+void Executor::run_merge(commit::State& state, std::span<const commit::Payload* const> members, std::uint32_t round) {
+    const exact::FloatEnvironment environment;
+    Impl& impl = *impl_;
+    impl.place_state(state);
+    Moment moment;
+    moment.table_row = round;
+    moment.members = static_cast<std::uint32_t>(members.size());
+    impl.clear_accumulators(Part::merge_lane);
+    for (const commit::Payload* member : members) {
+        ASSAY_CHECK(member->tensors.size() == impl.payload_tensors.size());
+        for (std::size_t i = 0; i < impl.payload_tensors.size(); ++i) {
+            impl.places.base[impl.payload_tensors[i]] = writable(member->tensors[i].data());
+        }
+        impl.run(Part::merge_lane, moment);
+    }
+    impl.run(Part::merge, moment);
+}
+
+float Executor::window_loss(const commit::State& state, const DataView& data, std::uint64_t start) {
+    const exact::FloatEnvironment environment;
+    Impl& impl = *impl_;
+    impl.place_state(state);
+    Moment moment;
+    moment.dataset = words_of(data);
+    moment.window_start = start;
+    impl.run(Part::prologue, moment);
+    impl.clear_accumulators(Part::sequence);
+    impl.run(*impl.window, moment);
+    const float sum = scalar<float>(impl.places, impl.program.loss_accumulator);
+    return sum / static_cast<float>(impl.program.sequence_rows);
+}
+
+std::size_t Executor::planned_bytes() const {
+    std::size_t bytes = impl_->arena.size() + impl_->accumulators.size() + exact::MatmulWorkspace::bytes() * impl_->workspaces.size();
+    for (const ThreadScratch& scratch : impl_->scratch) bytes += scratch.bytes();
+    return bytes;
+}
+
+}  // namespace assay::runtime
