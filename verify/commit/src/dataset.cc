@@ -105,7 +105,10 @@ std::string detokenise(const market::TokenData& spec, std::span<const std::uint3
             case market::Tokeniser::characters:
                 append_code_point(text, id < spec.characters.size() ? spec.characters[id] : 0xfffdU);
                 break;
-            case market::Tokeniser::pretokenised: text += (text.empty() ? "" : " ") + std::to_string(id); break;
+            case market::Tokeniser::pretokenised:
+                if (!text.empty()) text += ' ';
+                text += std::to_string(id);
+                break;
         }
     }
     return text;

@@ -133,7 +133,10 @@ std::string gpt_config(const GptModel& model, std::uint32_t vocabulary) {
 
 std::string mlp_config(const MlpModel& model, const market::TableData& data) {
     std::string hidden = "[";
-    for (std::size_t i = 0; i < model.hidden.size(); ++i) hidden += (i > 0 ? ", " : "") + std::to_string(model.hidden[i]);
+    for (std::size_t i = 0; i < model.hidden.size(); ++i) {
+        if (i > 0) hidden += ", ";
+        hidden += std::to_string(model.hidden[i]);
+    }
     return json_object({{"activation_function", quoted(activation_word(model.activation))},
                         {"architectures", "[\"AssayMlp\"]"},
                         {"classes", std::to_string(data.classes)},

@@ -105,7 +105,10 @@ void append_text(Bytes& out, std::string_view text) { out.insert(out.end(), text
 
 std::string entry_text(const SafetensorsEntry& entry, std::uint64_t begin) {
     std::string text = "\"" + entry.name + "\":{\"dtype\":\"" + entry.dtype_name + "\",\"shape\":[";
-    for (std::size_t i = 0; i < entry.shape.size(); ++i) text += (i > 0 ? "," : "") + std::to_string(entry.shape[i]);
+    for (std::size_t i = 0; i < entry.shape.size(); ++i) {
+        if (i > 0) text += ',';
+        text += std::to_string(entry.shape[i]);
+    }
     return text + "],\"data_offsets\":[" + std::to_string(begin) + "," + std::to_string(begin + entry.data.size()) + "]}";
 }
 

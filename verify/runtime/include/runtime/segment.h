@@ -25,6 +25,7 @@ class Job {
     const base::Hash& program_root() const;
     Executor& executor();
     DataView data() const;
+    unsigned threads() const;                ///< for hashing
 
     /// The initial state and its root (descriptor: round 0, opening lane).
     commit::State initial_state();
@@ -34,6 +35,8 @@ class Job {
     base::Hash opening_root(const commit::State& state, std::uint32_t round, const base::Hash& previous_opening);
 
     ~Job();
+    Job(const Job&) = delete;
+    Job& operator=(const Job&) = delete;
 
   private:
     Job();
@@ -41,18 +44,23 @@ class Job {
     std::unique_ptr<Impl> impl_;
 };
 
-struct StepReport { std::uint32_t round, lane, step; StepResult result; };  ///< step: 0-based within the round
-using Progress = std::function<bool(const StepReport&)>;                     ///< return false to stop early
+struct StepReport {
+    std::uint32_t round, lane, step;         ///< step: 0-based within the round
+    StepResult result;
+    std::span<const base::Hash> step_digests = {};  ///< of this segment so far, this step's last: what a resume point needs
+};
+using Progress = std::function<bool(const StepReport&)>;  ///< return false to stop early
 
 /// What one segment produced: everything its leaf and its audit need.
 struct SegmentResult {
-    base::Hash start_root, state_root, end_root;
+    base::Hash start_root;                   ///< zeros when first_step > 0 in a segment other than the round's first: the resume point has it
+    base::Hash state_root, end_root;
     std::optional<base::Hash> payload_root;  ///< last segment of a round of a job with merges
     std::vector<base::Hash> step_digests;
     base::Hash steps_root;                   ///< tree over step_digests
     std::vector<StepResult> steps;
     std::optional<commit::Payload> payload;
-    bool stopped = false;                    ///< Progress said stop: nothing above is valid
+    bool stopped = false;                    ///< Progress said stop: of the above only start_root, step_digests and steps are valid
 };
 
 struct SegmentPlace {
@@ -69,7 +77,8 @@ SegmentResult run_segment(Job& job, commit::State& state, const commit::State* r
 base::Hash run_merge(Job& job, commit::State& round_start, std::span<const commit::Payload* const> members, std::uint32_t round,
                      const base::Hash& round_start_root);
 
-/// Mean over the first `windows` consecutive, non-overlapping context windows of the validation split.
+/// Mean over the first `windows` consecutive, non-overlapping context windows of the validation split, or as many as it has; NaN when it
+/// has none.
 double validation_loss(Job& job, const commit::State& state, std::uint32_t windows);
 
 }  // namespace assay::runtime
