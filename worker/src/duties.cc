@@ -1,0 +1,126 @@
+#include "duties.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "agent/log.h"
+#include "agent/stop.h"
+#include "base/merkle.h"
+
+namespace assay::worker {
+
+namespace {
+
+agent::LogFields part_fields(const market::Part& part) {
+    return {{"part", agent::shortened(part.id.hex())}, {"round", std::to_string(part.key.round)}, {"lane", std::to_string(part.key.lane)}};
+}
+
+bool is_segment_audit(market::AuditKind kind) { return kind == market::AuditKind::segment; }
+
+}  // namespace
+
+void Duties::trouble(std::string_view event, const market::Part& part, const std::string& what) {
+    agent::log(agent::LogLevel::warning, event, what, part_fields(part));
+}
+
+std::size_t Duties::look() {
+    std::size_t open = 0;
+    for (const base::PartId& id : parts_.list()) {
+        if (agent::stop_requested()) break;
+        auto found = records_.find(id);
+        if (found == records_.end()) {
+            auto record = parts_.load(id);
+            if (!record || !*record) continue;  // being written, or damaged: the lane's runner says so
+            found = records_.emplace(id, std::move(**record)).first;
+        }
+        if (serve(id, found->second)) {
+            records_.erase(found);
+            parts_.remove(id);
+        } else {
+            ++open;
+        }
+    }
+    return open;
+}
+
+bool Duties::lease_is_over(const base::LeaseId& id) {
+    const auto lease = party_.node().lease(id);
+    if (!lease) return lease.error().not_found();
+    return lease->state != market::LeaseState::active;
+}
+
+bool Duties::serve(const base::PartId& id, const PartRecord& record) {
+    const auto part = party_.node().part(id);
+    if (!part) return part.error().not_found() && lease_is_over(record.lease);
+    switch (part->state) {
+        case market::PartState::committed:
+        case market::PartState::judged: return false;
+        case market::PartState::drawn: deliver(*part, record); return false;
+        case market::PartState::revealed: close(*part, record); return false;
+        case market::PartState::passed:
+        case market::PartState::settled:
+        case market::PartState::retracted:
+        case market::PartState::void_: return true;
+    }
+    return false;
+}
+
+void Duties::deliver(const market::Part& part, const PartRecord& record) {
+    std::vector<std::uint32_t> wanted;
+    for (const base::AuditId& id : part.audits) {
+        const auto audit = party_.node().audit(id);
+        if (!audit || !is_segment_audit(audit->kind) || audit->state != market::AuditState::drawn) continue;
+        const bool delivered = std::any_of(part.delivered.begin(), part.delivered.end(),
+                                           [&](const market::DeliveredSegment& d) { return d.segment == audit->segment; });
+        const bool listed = std::find(wanted.begin(), wanted.end(), audit->segment) != wanted.end();
+        if (!delivered && !listed) wanted.push_back(audit->segment);
+    }
+    for (const std::uint32_t segment : wanted) deliver_segment(part, record, segment);
+}
+
+void Duties::deliver_segment(const market::Part& part, const PartRecord& record, std::uint32_t segment) {
+    if (segment >= record.segments.size()) return trouble("delivery.trouble", part, "drawn segment is not in the record");
+    const base::PartId id = part.id;
+    auto receipt = segment == 0 ? party_.node().blob_receipt(record.start_blob)
+                                : party_.node().put_blob_file(parts_.start_file(id, segment));
+    if (!receipt) return trouble("delivery.trouble", part, "start checkpoint: " + receipt.error().text());
+    const std::vector<base::Hash> leaves = record.leaf_hashes();
+    const auto proof = base::merkle_prove(base::MerkleFamily::blake2b, leaves, segment);
+    const market::SegmentDeliver message{id, segment, record.segments[segment].leaf, proof.path, *receipt};
+    const auto sent = party_.send(message);
+    if (!sent) {
+        if (!agent::is_refusal(sent.error(), market::Refusal::already_delivered)) trouble("delivery.trouble", part, sent.error().text());
+        return;
+    }
+    agent::log(agent::LogLevel::info, "segment.delivered", "delivered a drawn segment", part_fields(part));
+}
+
+void Duties::close(const market::Part& part, const PartRecord& record) {
+    market::PartClose message;
+    message.part = part.id;
+    message.proof = record.proof;
+    for (std::uint32_t i = 0; i < record.segments.size(); ++i) {
+        const SegmentRecord& segment = record.segments[i];
+        message.leaves.push_back(segment.leaf);
+        if (segment.leaf.end_field != segment.end_root) message.plants.push_back({i, segment.end_root});
+    }
+    for (const base::AuditId& id : part.audits) {
+        const auto audit = party_.node().audit(id);
+        if (!audit) return trouble("close.trouble", part, audit.error().text());
+        const bool has_digest = audit->verdict && !audit->verdict->steps_digest.is_zero();
+        if (audit->state != market::AuditState::revealed || !has_digest || audit->segment >= record.segments.size()) continue;
+        const std::vector<base::Hash>& digests = record.segments[audit->segment].step_digests;
+        market::StepOpening opening;
+        opening.segment = audit->segment;
+        for (const std::uint32_t step : market::opened_steps(audit->y, id, static_cast<std::uint32_t>(digests.size()))) {
+            opening.digests.push_back(digests[step]);
+            opening.paths.push_back(base::merkle_prove(base::MerkleFamily::blake2b, digests, step).path);
+        }
+        message.openings.push_back(std::move(opening));
+    }
+    const auto sent = party_.send(message);
+    if (!sent) return trouble("close.trouble", part, sent.error().text());
+    agent::log(agent::LogLevel::info, "part.closed", "closed a part", part_fields(part));
+}
+
+}  // namespace assay::worker

@@ -1,0 +1,33 @@
+#pragma once
+
+#include <map>
+#include <string>
+
+#include "agent/party.h"
+#include "part_record.h"
+
+namespace assay::worker {
+
+/// What the worker owes for parts it has committed: a delivery for each drawn segment, the close when all verdicts are in. Reads the part
+/// from the ledger each time, so that a crash or a resend changes nothing. One thread.
+class Duties {
+  public:
+    Duties(agent::Party& party, const PartStore& parts) : party_(party), parts_(parts) {}
+    /// Looks at every part on record once. Returns how many are still open.
+    std::size_t look();
+
+  private:
+    /// True when the record is of no more use.
+    bool serve(const base::PartId& id, const PartRecord& record);
+    void deliver(const market::Part& part, const PartRecord& record);
+    void deliver_segment(const market::Part& part, const PartRecord& record, std::uint32_t segment);
+    void close(const market::Part& part, const PartRecord& record);
+    bool lease_is_over(const base::LeaseId& lease);
+    void trouble(std::string_view event, const market::Part& part, const std::string& what);
+
+    agent::Party& party_;
+    const PartStore& parts_;
+    std::map<base::PartId, PartRecord> records_;  ///< of open parts, read once
+};
+
+}  // namespace assay::worker

@@ -1,0 +1,73 @@
+#include "lane_files.h"
+
+#include "commit/checkpoint.h"
+
+namespace assay::worker {
+
+namespace {
+
+using Upload = tl::expected<market::Receipt, std::string>;
+
+Upload send_file(LaneContext& lane, const std::filesystem::path& file) {
+    auto receipt = lane.node().put_blob_file(file);
+    std::error_code error;
+    std::filesystem::remove(file, error);
+    if (!receipt) return tl::unexpected("upload: " + receipt.error().text());
+    return std::move(*receipt);
+}
+
+Upload not_written(const std::filesystem::path& file, commit::FileError error) {
+    return tl::unexpected(file.string() + ": " + std::string(commit::message_of(error)));
+}
+
+}  // namespace
+
+tl::expected<void, std::string> need_opening(LaneContext& lane, LaneStates& states, std::uint32_t round,
+                                             const base::Hash& root, const base::BlobRoot& blob,
+                                             const base::Hash& previous_opening) {
+    if (states.opening && states.opening->root == root) return {};
+    states.opening.reset();
+    if (round == 0) {
+        if (root != lane.job->initial_root()) return tl::unexpected(std::string("round 0 opens with another root than the init root"));
+        states.opening = LaneStates::Known{root, lane.job->initial_state()};
+        return {};
+    }
+    auto state = lane.cache.fetch_state(lane.job_id, *lane.job, blob,
+                                        runtime::opening_descriptor(*lane.job, round, previous_opening), root);
+    if (!state) return tl::unexpected("opening state: " + state.error());
+    states.opening = LaneStates::Known{root, std::move(*state)};
+    return {};
+}
+
+tl::expected<void, std::string> need_start(LaneContext& lane, LaneStates& states, const PartPlan& plan) {
+    if (states.current && states.current->root == plan.start_root) return {};
+    states.current.reset();
+    if (plan.span.first_segment == 0) {
+        if (plan.start_root != plan.opening_root) return tl::unexpected(std::string("the first part starts elsewhere than its round"));
+        states.current = LaneStates::Known{plan.start_root, states.opening->state.clone()};
+        return {};
+    }
+    const runtime::SegmentPlace place{plan.key.round, plan.key.lane, plan.span.first_segment, plan.opening_root};
+    auto state = lane.cache.fetch_state(lane.job_id, *lane.job, plan.start_blob,
+                                        runtime::segment_start_descriptor(*lane.job, place, plan.previous_opening),
+                                        plan.start_root);
+    if (!state) return tl::unexpected("start state: " + state.error());
+    states.current = LaneStates::Known{plan.start_root, std::move(*state)};
+    return {};
+}
+
+Upload upload_state(LaneContext& lane, const commit::State& state, const commit::StateDescriptor& descriptor) {
+    const std::filesystem::path file = lane.folder / "state.upload";
+    const auto saved = commit::save_state(file, lane.job->program(), state, descriptor);
+    if (!saved) return not_written(file, saved.error());
+    return send_file(lane, file);
+}
+
+Upload upload_payload(LaneContext& lane, const commit::Payload& payload) {
+    const std::filesystem::path file = lane.folder / "payload.upload";
+    const auto saved = commit::save_payload(file, lane.job->program(), payload);
+    if (!saved) return not_written(file, saved.error());
+    return send_file(lane, file);
+}
+
+}  // namespace assay::worker

@@ -1,0 +1,343 @@
+#include "lane_runner.h"
+
+#include <algorithm>
+
+#include "agent/log.h"
+#include "agent/stop.h"
+#include "lane_files.h"
+#include "part_training.h"
+
+namespace assay::worker {
+
+namespace {
+
+using namespace std::chrono_literals;
+
+/// Without an event the ledger is looked at this often: the reconciliation that makes a lost event harmless.
+constexpr auto kLookEvery = 2000ms;
+/// After this many failures in a row the lease is left to its deadline rather than retried in a tight loop for ever.
+constexpr auto kTroubleWaitMax = 10'000ms;
+
+runtime::JobCache::Fetch fetch_from(client::Client& node) {
+    return [&node](const base::BlobRoot& blob, const std::filesystem::path& file) -> tl::expected<void, std::string> {
+        if (auto got = node.get_blob(blob, file); !got) return tl::unexpected("blob " + blob.hex() + ": " + got.error().text());
+        return {};
+    };
+}
+
+agent::LogFields lane_fields(const base::JobId& job, std::uint32_t lane, std::uint32_t round) {
+    return {{"job", agent::shortened(job.hex())}, {"lane", std::to_string(lane)}, {"round", std::to_string(round)}};
+}
+
+}  // namespace
+
+LaneRunner::LaneRunner(const WorkerSettings& settings, const agent::Identity& identity, const PartStore& parts,
+                       const base::LeaseId& lease, std::uint32_t nonce_lane, std::unique_ptr<SegmentProducer> producer)
+    : settings_(settings),
+      identity_(identity),
+      parts_(parts),
+      lease_(lease),
+      nonce_lane_(nonce_lane),
+      folder_(settings.data_folder / "leases" / lease.hex()),
+      producer_(std::move(producer)),
+      node_(settings.node_url, agent::patient_options()),
+      party_(identity_, node_, nonce_lane),
+      cache_(folder_ / "jobs", settings.executor, fetch_from(node_), 1),
+      context_{settings_, party_, parts_, *producer_, cache_, folder_, [this] { return abandoned_.load() || agent::stop_requested(); },
+               {}, lease, 0, nullptr} {
+    std::error_code error;
+    std::filesystem::create_directories(folder_, error);
+    thread_ = std::thread([this] { run(); });
+}
+
+LaneRunner::~LaneRunner() {
+    abandon();
+    thread_.join();
+}
+
+void LaneRunner::wake() {
+    {
+        const std::lock_guard lock(mutex_);
+        wake_ = true;
+    }
+    woken_.notify_one();
+}
+
+void LaneRunner::pause(std::chrono::milliseconds time) {
+    std::unique_lock lock(mutex_);
+    woken_.wait_for(lock, time, [this] { return wake_; });
+    wake_ = false;
+}
+
+void LaneRunner::trouble(std::string_view event, const std::string& what) {
+    ++troubles_;
+    agent::log(agent::LogLevel::warning, event, what, {{"lease", agent::shortened(lease_.hex())}});
+}
+
+void LaneRunner::run() {
+    while (!context_.interrupted()) {
+        const std::uint32_t before = troubles_;
+        const Next next = step();
+        if (next == Next::over) break;
+        if (troubles_ == before) troubles_ = 0;
+        if (next == Next::wait) {
+            pause(troubles_ == 0 ? kLookEvery : std::min<std::chrono::milliseconds>(troubles_ * 500ms, kTroubleWaitMax));
+        }
+    }
+    // A stopped worker goes on here later; a lease that is over leaves nothing behind.
+    if (!agent::stop_requested()) {
+        std::error_code error;
+        std::filesystem::remove_all(folder_, error);
+    }
+    finished_.store(true);
+}
+
+tl::expected<LaneRunner::Look, client::ClientError> LaneRunner::look() {
+    Look seen;
+    auto lease = node_.lease(lease_);
+    if (!lease) return tl::unexpected(lease.error());
+    auto job = node_.job(lease->job);
+    if (!job) return tl::unexpected(job.error());
+    seen.lease = std::move(*lease);
+    seen.job = std::move(*job);
+    auto lanes = node_.lanes(seen.job.id);
+    if (!lanes) return tl::unexpected(lanes.error());
+    for (market::Lane& lane : *lanes) {
+        if (lane.lane == seen.lease.lane) seen.lane = std::move(lane);
+    }
+    if (seen.job.round < seen.job.shape.rounds) {
+        auto round = node_.round(seen.job.id, seen.job.round);
+        if (!round) return tl::unexpected(round.error());
+        seen.round = std::move(*round);
+        if (seen.job.round > 0) {
+            auto previous = node_.round(seen.job.id, seen.job.round - 1);
+            if (!previous) return tl::unexpected(previous.error());
+            seen.previous_opening = previous->opening_root;
+        }
+    }
+    return seen;
+}
+
+LaneRunner::Next LaneRunner::step() {
+    const auto seen = look();
+    if (!seen) {
+        if (seen.error().not_found()) return Next::over;
+        trouble("node.trouble", seen.error().text());
+        return Next::wait;
+    }
+    if (seen->lease.state != market::LeaseState::active || market::is_terminal(seen->job.state) || seen->lane.lease != lease_) {
+        agent::log(agent::LogLevel::info, "lease.over", "the lease is over: " + std::string(market::to_word(seen->lease.end)),
+                   {{"lease", agent::shortened(lease_.hex())}, {"paid_segments", std::to_string(seen->lease.paid_segments)}});
+        return Next::over;
+    }
+    if (seen->job.state == market::JobState::paused || seen->job.round >= seen->job.shape.rounds) return Next::wait;
+    if (context_.job == nullptr) {
+        const auto opened = open_job(seen->job);
+        if (!opened) {
+            trouble("job.trouble", opened.error());
+            return Next::wait;
+        }
+        if (!*opened) return refuse(seen->job);
+    }
+    switch (seen->round.state) {
+        case market::RoundState::open: return train(*seen);
+        case market::RoundState::closed: return merge(*seen);
+        case market::RoundState::merged:
+        case market::RoundState::final:
+        case market::RoundState::failed: return Next::wait;
+    }
+    return Next::wait;
+}
+
+/// False: the program or the initial state is not what the job says.
+tl::expected<bool, std::string> LaneRunner::open_job(const market::Job& job) {
+    const auto chain = node_.chain();
+    if (!chain) return tl::unexpected(chain.error().text());
+    plant_ppm_ = chain->parameters.plant_ppm;
+    auto spec = node_.job_spec(job.id);
+    if (!spec) return tl::unexpected(spec.error().text());
+    spec_ = std::move(*spec);
+    auto opened = cache_.open(job.id, *spec_);
+    if (!opened) return tl::unexpected(opened.error());
+    context_.job = &opened->get();
+    context_.job_id = job.id;
+    const auto lease = node_.lease(lease_);
+    if (!lease) {
+        context_.job = nullptr;
+        return tl::unexpected(lease.error().text());
+    }
+    context_.lane = lease->lane;
+    agent::log(agent::LogLevel::info, "lease.started", "works a lane", lane_fields(job.id, lease->lane, job.round));
+    return context_.job->program_root() == job.program_root && context_.job->initial_root() == job.init_root;
+}
+
+LaneRunner::Next LaneRunner::refuse(const market::Job& job) {
+    const market::LeaseRefuse message{lease_, context_.job->program_root(), context_.job->initial_root()};
+    agent::log(agent::LogLevel::warning, "lease.refused", "the job's roots are not those of its spec: refuses the lease",
+               {{"job", job.id.hex()}});
+    if (const auto sent = party_.send(message); !sent) trouble("lease.trouble", sent.error().text());
+    context_.job = nullptr;
+    return Next::wait;
+}
+
+/// The part that comes next, under the first key that this worker has not used up: neither on the ledger nor by a record of its own that
+/// was signed for another start (that key must never sign a second tree).
+std::optional<PartPlan> LaneRunner::plan_part(const Look& look) {
+    PartPlan plan;
+    plan.key.job = look.job.id;
+    plan.key.round = look.job.round;
+    plan.key.lane = look.lane.lane;
+    plan.key.part = look.lane.committed_parts;
+    plan.key.worker = identity_.account();
+    plan.span = market::part_span(plan.key.part, look.job.shape.segments_per_round(), look.job.shape.part_segments);
+    plan.opening_root = look.job.opening_root;
+    plan.opening_blob = look.job.opening_blob;
+    plan.previous_opening = look.previous_opening;
+    plan.start_root = look.lane.next_start_root;
+    plan.start_blob = look.lane.next_start_blob;
+    plan.plant_seed = look.lane.plant_seed;
+    constexpr std::uint32_t kAttemptsMax = 64;
+    for (; plan.key.attempt < kAttemptsMax; ++plan.key.attempt) {
+        const auto part = node_.part(market::part_id(identity_.chain_id(), plan.key));
+        if (!part && !part.error().not_found()) {
+            trouble("node.trouble", part.error().text());
+            return std::nullopt;
+        }
+        if (!part) {
+            const auto kept = parts_.load(market::part_id(identity_.chain_id(), plan.key));
+            if (!kept) {
+                trouble("record.damaged", kept.error());
+                agent::request_stop();
+                return std::nullopt;
+            }
+            const bool free_key = !*kept || ((*kept)->start_root == plan.start_root && (*kept)->plant_seed == plan.plant_seed);
+            if (free_key) return plan;
+            if (plan.plant_seed.is_zero()) return std::nullopt;  // known one block later
+            continue;
+        }
+        const bool used_up = part->state == market::PartState::retracted || part->state == market::PartState::void_;
+        if (!used_up) return std::nullopt;  // committed meanwhile: look again
+    }
+    return std::nullopt;
+}
+
+LaneRunner::Next LaneRunner::train(const Look& look) {
+    if (look.lane.committed_parts >= look.job.shape.parts_per_round()) return Next::wait;
+    auto plan = plan_part(look);
+    if (!plan) return Next::wait;
+    const base::PartId id = market::part_id(identity_.chain_id(), plan->key);
+    if (auto kept = parts_.load(id); kept && *kept) return commit(*plan, id, std::move(**kept));
+
+    if (auto got = need_opening(context_, states_, plan->key.round, plan->opening_root, plan->opening_blob, plan->previous_opening); !got) {
+        trouble("state.trouble", got.error());
+        return Next::wait;
+    }
+    if (auto got = need_start(context_, states_, *plan); !got) {
+        trouble("state.trouble", got.error());
+        return Next::wait;
+    }
+    auto record = train_part(context_, states_, *plan);
+    if (!record) {
+        trouble("training.trouble", record.error());
+        return Next::wait;
+    }
+    if (!*record) return Next::again;  // interrupted: the loop sees why
+    return commit(*plan, id, std::move(**record));
+}
+
+/// Seals a new record with the lane's plant seed, puts it on disk, and only then sends it. A record from disk goes out unchanged.
+LaneRunner::Next LaneRunner::commit(const PartPlan& plan, const base::PartId& id, PartRecord record) {
+    base::Hash seed = plan.plant_seed;
+    while (record.plant_seed.is_zero()) {
+        if (!seed.is_zero()) {
+            seal_record(context_, seed, plant_ppm_, record);
+            if (auto saved = parts_.save(id, record); !saved) {
+                trouble("record.trouble", saved.error());
+                return Next::wait;
+            }
+            break;
+        }
+        // The seed is the hash of a block that was being made: it is known one block later.
+        if (context_.interrupted()) return Next::again;
+        pause(200ms);
+        const auto lanes = node_.lanes(plan.key.job);
+        if (!lanes) return Next::wait;
+        for (const market::Lane& lane : *lanes) {
+            if (lane.lane == plan.key.lane && lane.lease == lease_) seed = lane.plant_seed;
+        }
+    }
+    const auto sent = party_.send(record.commit_message());
+    if (sent) {
+        agent::LogFields fields = lane_fields(plan.key.job, plan.key.lane, plan.key.round);
+        fields.emplace_back("part", agent::shortened(id.hex()));
+        agent::log(agent::LogLevel::info, "part.committed", "committed a part", fields);
+        return Next::again;
+    }
+    if (node_.part(id)) return Next::again;  // it was there already: the answer to an earlier send was lost
+    trouble("commit.trouble", sent.error().text());
+    return Next::wait;
+}
+
+LaneRunner::Next LaneRunner::merge(const Look& look) {
+    const auto& members = look.round.members;
+    const bool member = std::any_of(members.begin(), members.end(), [&](const market::RoundMember& m) { return m.lease == lease_; });
+    if (!look.job.shape.has_merge() || !member) return Next::wait;
+    if (merged_round_ == look.job.round) return post_merge(look, merged_root_);
+
+    if (auto got = need_opening(context_, states_, look.job.round, look.job.opening_root, look.job.opening_blob, look.previous_opening); !got) {
+        trouble("state.trouble", got.error());
+        return Next::wait;
+    }
+    std::vector<commit::Payload> payloads;
+    for (const market::RoundMember& m : members) {
+        auto payload = cache_.fetch_payload(look.job.id, *context_.job, m.payload_blob, m.payload_root);
+        if (!payload) {
+            trouble("merge.trouble", payload.error());
+            return Next::wait;
+        }
+        payloads.push_back(std::move(*payload));
+    }
+    std::vector<const commit::Payload*> pointers;
+    for (const commit::Payload& payload : payloads) pointers.push_back(&payload);
+    commit::State state = std::move(states_.opening->state);
+    states_.opening.reset();
+    states_.current.reset();
+    merged_root_ = runtime::run_merge(*context_.job, state, pointers, look.job.round, look.job.opening_root);
+    merged_round_ = look.job.round;
+    merge_retry_ = {};
+    states_.opening = LaneStates::Known{merged_root_, std::move(state)};
+    return post_merge(look, merged_root_);
+}
+
+/// The first member posts at once. The others try again at intervals: the ledger says whose turn it is, and refuses for nothing.
+LaneRunner::Next LaneRunner::post_merge(const Look& look, const base::Hash& root) {
+    const bool first = look.round.members.front().lease == lease_;
+    const auto now = std::chrono::steady_clock::now();
+    if (merge_retry_ == std::chrono::steady_clock::time_point{}) merge_retry_ = first ? now : now + 15s;
+    if (now < merge_retry_) return Next::wait;
+    merge_retry_ = now + 15s;
+    if (!states_.opening || states_.opening->root != root) {
+        merged_round_.reset();
+        return Next::again;
+    }
+    auto receipt = upload_state(context_, states_.opening->state,
+                                runtime::opening_descriptor(*context_.job, look.job.round + 1, look.job.opening_root));
+    if (!receipt) {
+        trouble("merge.trouble", receipt.error());
+        merge_retry_ = now;
+        return Next::wait;
+    }
+    const auto sent = party_.send(market::MergePost{look.job.id, look.job.round, root, *receipt});
+    if (sent) {
+        agent::log(agent::LogLevel::info, "merge.posted", "posted the merge of the round",
+                   lane_fields(look.job.id, context_.lane, look.job.round));
+        return Next::again;
+    }
+    const bool not_needed = agent::is_refusal(sent.error(), market::Refusal::merge_known) ||
+                            agent::is_refusal(sent.error(), market::Refusal::not_your_turn) ||
+                            agent::is_refusal(sent.error(), market::Refusal::merge_not_due);
+    if (!not_needed) trouble("merge.trouble", sent.error().text());
+    return Next::wait;
+}
+
+}  // namespace assay::worker

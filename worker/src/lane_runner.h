@@ -1,0 +1,81 @@
+#pragma once
+
+#include <atomic>
+#include <condition_variable>
+#include <memory>
+#include <mutex>
+#include <thread>
+
+#include "lane_context.h"
+
+namespace assay::worker {
+
+/// Works one lease from its start to its end on a thread of its own: trains the lane's parts, commits them, computes the merges and posts
+/// them when it is its turn. What comes next is read from the ledger each time, never remembered, so a lane taken over in mid-round and a
+/// restart are the ordinary case.
+class LaneRunner {
+  public:
+    LaneRunner(const WorkerSettings& settings, const agent::Identity& identity, const PartStore& parts, const base::LeaseId& lease,
+               std::uint32_t nonce_lane, std::unique_ptr<SegmentProducer> producer);
+    ~LaneRunner();                           ///< asks it to stop and waits
+    LaneRunner(const LaneRunner&) = delete;
+    LaneRunner& operator=(const LaneRunner&) = delete;
+
+    /// Something happened on the ledger: look again now.
+    void wake();
+    /// The lease is over, or the worker cannot go on with it: training stops at the next step.
+    void abandon() { abandoned_.store(true); wake(); }
+    [[nodiscard]] bool finished() const { return finished_.load(); }
+    [[nodiscard]] std::uint32_t nonce_lane() const { return nonce_lane_; }
+
+  private:
+    /// What the runner saw of the ledger in one look.
+    struct Look {
+        market::Lease lease;
+        market::Job job;
+        market::Lane lane;
+        market::Round round;
+        base::Hash previous_opening;
+    };
+    enum class Next : std::uint8_t { wait, again, over };
+
+    void run();
+    Next step();
+    tl::expected<Look, client::ClientError> look();
+    tl::expected<bool, std::string> open_job(const market::Job& job);
+    Next train(const Look& look);
+    Next commit(const PartPlan& plan, const base::PartId& id, PartRecord record);
+    Next merge(const Look& look);
+    Next post_merge(const Look& look, const base::Hash& root);
+    Next refuse(const market::Job& job);
+    std::optional<PartPlan> plan_part(const Look& look);
+    void pause(std::chrono::milliseconds time);
+    void trouble(std::string_view event, const std::string& what);
+
+    const WorkerSettings& settings_;
+    const agent::Identity& identity_;
+    const PartStore& parts_;
+    const base::LeaseId lease_;
+    const std::uint32_t nonce_lane_;
+    std::filesystem::path folder_;
+    std::unique_ptr<SegmentProducer> producer_;
+    client::Client node_;
+    agent::Party party_;
+    runtime::JobCache cache_;
+    LaneContext context_;
+    LaneStates states_;
+    std::optional<market::JobSpec> spec_;
+    std::uint32_t plant_ppm_ = 0;
+    std::optional<std::uint32_t> merged_round_;  ///< the round whose merge is in states_.opening
+    base::Hash merged_root_;
+    std::chrono::steady_clock::time_point merge_retry_{};
+    std::uint32_t troubles_ = 0;             ///< in a row
+
+    std::mutex mutex_;
+    std::condition_variable woken_;
+    bool wake_ = false;
+    std::atomic<bool> abandoned_{false}, finished_{false};
+    std::thread thread_;
+};
+
+}  // namespace assay::worker

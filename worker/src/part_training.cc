@@ -1,0 +1,241 @@
+#include "part_training.h"
+
+#include <bit>
+#include <chrono>
+#include <cstdio>
+
+#include "agent/durable_file.h"
+#include "agent/log.h"
+#include "base/check.h"
+#include "commit/checkpoint.h"
+#include "lane_files.h"
+
+namespace assay::worker {
+
+namespace {
+
+using Clock = std::chrono::steady_clock;
+constexpr std::size_t kPartialBytesMax = std::size_t{1} << 30U;
+
+std::string loss_text(float loss) {
+    char text[32];
+    std::snprintf(text, sizeof text, "%.4f", static_cast<double>(loss));
+    return text;
+}
+
+/// One part on its way: what is done, and the files from which a killed worker goes on.
+class PartRun {
+  public:
+    PartRun(LaneContext& lane, LaneStates& states, const PartPlan& plan)
+        : lane_(lane), states_(states), plan_(plan), state_(std::move(states.current->state)) {
+        record_.key = plan.key;
+        record_.lease = lane.lease_id;
+        record_.first_segment = plan.span.first_segment;
+        record_.start_root = plan.start_root;
+        record_.start_blob = plan.start_blob;
+        states_.current.reset();
+    }
+
+    tl::expected<std::optional<PartRecord>, std::string> run();
+
+  private:
+    void resume();
+    tl::expected<bool, std::string> run_segment(std::uint32_t index);
+    tl::expected<void, std::string> keep_start(std::uint32_t index);
+    tl::expected<void, std::string> save_point(std::uint32_t steps_done, std::vector<base::Hash> digests);
+    tl::expected<void, std::string> save_partial();
+    tl::expected<void, std::string> upload();
+    [[nodiscard]] base::Hash root_before(std::uint32_t index) const {
+        return index == 0 ? plan_.start_root : record_.segments[index - 1].state_root;
+    }
+    [[nodiscard]] runtime::SegmentPlace place_of(std::uint32_t index) const {
+        return {plan_.key.round, plan_.key.lane, plan_.span.first_segment + index, plan_.opening_root};
+    }
+    [[nodiscard]] std::filesystem::path resume_file() const { return lane_.folder / "resume"; }
+    [[nodiscard]] std::filesystem::path partial_file() const { return lane_.folder / "partial"; }
+
+    LaneContext& lane_;
+    LaneStates& states_;
+    const PartPlan& plan_;
+    commit::State state_;
+    PartRecord record_;
+    std::uint32_t first_step_ = 0;           ///< within the segment that comes next
+    std::vector<base::Hash> digests_;        ///< of its steps that are done
+    std::optional<commit::Payload> payload_;
+    std::optional<std::string> problem_;     ///< a checkpoint that could not be written in mid-segment
+};
+
+/// A resume point counts when it lies in this part and continues the segments of the partial record; anything else is left over from
+/// another part, and the part begins at its start.
+void PartRun::resume() {
+    const runtime::Job& job = *lane_.job;
+    auto point = commit::load_resume_point(resume_file(), job.program(), job.spec_root(), job.program_root(),
+                                           lane_.settings.executor.threads);
+    const auto partial_bytes = agent::load_file(partial_file(), kPartialBytesMax);
+    auto partial = partial_bytes ? decode_part_record(*partial_bytes) : std::nullopt;
+    if (!point || point->descriptor.round != plan_.key.round || point->descriptor.lane != plan_.key.lane ||
+        point->descriptor.round_start_root != plan_.opening_root) {
+        return;
+    }
+    const std::uint32_t length = job.spec().segment_steps;
+    const std::uint32_t begin = plan_.span.first_segment * length;
+    const std::uint32_t step = point->descriptor.step;
+    if (step <= begin || step > begin + plan_.span.segments * length) return;
+    const auto in_segment = static_cast<std::uint32_t>(point->step_digests.size());
+    if (in_segment > step - begin || (step - begin - in_segment) % length != 0) return;
+    const std::uint32_t done = (step - begin - in_segment) / length;
+    if (done > 0) {
+        if (!partial || partial->key != plan_.key || partial->start_root != plan_.start_root ||
+            partial->segments.size() < done) {
+            return;
+        }
+        partial->segments.resize(done);
+        record_.segments = std::move(partial->segments);
+    }
+    if (point->segment_start_root != root_before(done)) {
+        record_.segments.clear();
+        return;
+    }
+    state_ = std::move(point->state);
+    digests_ = std::move(point->step_digests);
+    first_step_ = in_segment;
+    agent::log(agent::LogLevel::info, "training.resumed", "goes on from the local checkpoint",
+               {{"round", std::to_string(plan_.key.round)}, {"lane", std::to_string(plan_.key.lane)},
+                {"step", std::to_string(step)}});
+}
+
+tl::expected<void, std::string> PartRun::save_point(std::uint32_t steps_done, std::vector<base::Hash> digests) {
+    const auto index = static_cast<std::uint32_t>(record_.segments.size());
+    commit::ResumePoint point;
+    point.descriptor = runtime::state_descriptor(*lane_.job, place_of(index), steps_done);
+    point.segment_start_root = root_before(index);
+    point.step_digests = std::move(digests);
+    point.state = std::move(state_);
+    const auto saved = commit::save_resume_point(resume_file(), lane_.job->program(), point,
+                                                 lane_.settings.executor.threads);
+    state_ = std::move(point.state);
+    if (!saved) return tl::unexpected("local checkpoint: " + std::string(commit::message_of(saved.error())));
+    return {};
+}
+
+tl::expected<void, std::string> PartRun::save_partial() {
+    return agent::save_durable(partial_file(), encode_part_record(record_));
+}
+
+/// The checkpoint at the start of a later segment is needed only if that segment is drawn; it stays here until the part has closed.
+tl::expected<void, std::string> PartRun::keep_start(std::uint32_t index) {
+    if (index == 0) return {};
+    const base::PartId id = market::part_id(lane_.party.identity().chain_id(), plan_.key);
+    const std::filesystem::path file = lane_.parts.start_file(id, index);
+    const auto descriptor = runtime::segment_start_descriptor(*lane_.job, place_of(index), plan_.previous_opening);
+    const auto saved = commit::save_state(file, lane_.job->program(), state_, descriptor);
+    if (!saved) return tl::unexpected(file.string() + ": " + std::string(commit::message_of(saved.error())));
+    return {};
+}
+
+/// False: interrupted, with a resume point on disk.
+tl::expected<bool, std::string> PartRun::run_segment(std::uint32_t index) {
+    if (first_step_ == 0) {
+        if (auto kept = keep_start(index); !kept) return tl::unexpected(kept.error());
+    }
+    const runtime::SegmentPlace place = place_of(index);
+    const std::uint32_t length = lane_.job->spec().segment_steps;
+    Clock::time_point saved_at = Clock::now();
+    const auto progress = [&](const runtime::StepReport& report) {
+        const bool stop = lane_.interrupted();
+        const bool last = report.step + 1 == (place.segment + 1) * length;
+        agent::log(agent::LogLevel::debug, "training.step", "step done",
+                   {{"round", std::to_string(report.round)}, {"lane", std::to_string(report.lane)},
+                    {"step", std::to_string(report.step + 1)}, {"loss", loss_text(report.result.loss)}});
+        if (last) return true;  // a finished segment is worth more than a prompt end, and is saved in another way
+        if (stop || Clock::now() - saved_at >= lane_.settings.checkpoint_every) {
+            const auto saved = save_point(report.step + 1, {report.step_digests.begin(), report.step_digests.end()});
+            if (!saved) problem_ = saved.error();
+            saved_at = Clock::now();
+        }
+        return !stop && !problem_;
+    };
+    runtime::SegmentResult result = lane_.producer.produce(*lane_.job, state_, &states_.opening->state, place, progress,
+                                                           first_step_, std::move(digests_));
+    if (problem_) return tl::unexpected(*problem_);
+    if (result.stopped) return false;
+
+    SegmentRecord segment;
+    const market::PartKey& key = plan_.key;
+    segment.leaf.salt = market::segment_salt(lane_.party.identity().hot(), key.job, key.round, key.lane, place.segment, key.attempt);
+    segment.leaf.start_root = root_before(index);
+    segment.leaf.steps_root = result.steps_root;
+    segment.end_root = result.end_root;
+    segment.state_root = result.state_root;
+    segment.step_digests = std::move(result.step_digests);
+    record_.segments.push_back(std::move(segment));
+    record_.end_root = result.state_root;
+    if (!result.steps.empty()) record_.last_loss_bits = std::bit_cast<std::uint32_t>(result.steps.back().loss);
+    if (result.payload) {
+        record_.payload_root = *result.payload_root;
+        payload_ = std::move(result.payload);
+    }
+    first_step_ = 0;
+    digests_.clear();
+    return true;
+}
+
+tl::expected<void, std::string> PartRun::upload() {
+    const std::uint32_t last = plan_.span.segments - 1;
+    const std::uint32_t steps = (plan_.span.first_segment + plan_.span.segments) * lane_.job->spec().segment_steps;
+    auto end = upload_state(lane_, state_, runtime::state_descriptor(*lane_.job, place_of(last), steps));
+    if (!end) return tl::unexpected(end.error());
+    record_.end_receipt = *end;
+    if (!payload_) return {};
+    auto payload = upload_payload(lane_, *payload_);
+    if (!payload) return tl::unexpected(payload.error());
+    record_.payload_receipt = *payload;
+    return {};
+}
+
+tl::expected<std::optional<PartRecord>, std::string> PartRun::run() {
+    resume();
+    for (auto index = static_cast<std::uint32_t>(record_.segments.size()); index < plan_.span.segments; ++index) {
+        const auto done = run_segment(index);
+        if (!done) return tl::unexpected(done.error());
+        if (!*done) return std::optional<PartRecord>{};
+        agent::log(agent::LogLevel::info, "segment.trained", "trained a segment",
+                   {{"round", std::to_string(plan_.key.round)}, {"lane", std::to_string(plan_.key.lane)},
+                    {"segment", std::to_string(plan_.span.first_segment + index)},
+                    {"loss", loss_text(std::bit_cast<float>(record_.last_loss_bits))}});
+        if (index + 1 == plan_.span.segments) break;
+        if (auto saved = save_partial(); !saved) return tl::unexpected(saved.error());
+        const std::uint32_t steps = (plan_.span.first_segment + index + 1) * lane_.job->spec().segment_steps;
+        if (auto saved = save_point(steps, {}); !saved) return tl::unexpected(saved.error());
+        if (lane_.interrupted()) return std::optional<PartRecord>{};
+    }
+    if (auto uploaded = upload(); !uploaded) return tl::unexpected(uploaded.error());
+    states_.current = LaneStates::Known{record_.end_root, std::move(state_)};
+    return std::optional<PartRecord>(std::move(record_));
+}
+
+}  // namespace
+
+tl::expected<std::optional<PartRecord>, std::string> train_part(LaneContext& lane, LaneStates& states, const PartPlan& plan) {
+    ASSAY_CHECK(states.current && states.current->root == plan.start_root);
+    ASSAY_CHECK(states.opening && states.opening->root == plan.opening_root);
+    return PartRun(lane, states, plan).run();
+}
+
+void seal_record(const LaneContext& lane, const base::Hash& plant_seed, std::uint32_t plant_ppm, PartRecord& record) {
+    const agent::Identity& identity = lane.party.identity();
+    const market::PartKey& key = record.key;
+    const base::Bytes alpha = market::plant_alpha(identity.chain_id(), key.job, key.lane, key.round, key.part, plant_seed);
+    record.plant_seed = plant_seed;
+    record.proof = base::vrf_prove(identity.vrf(), alpha);
+    const auto beta = base::vrf_verify(identity.vrf().public_key(), alpha, record.proof);
+    ASSAY_CHECK(beta.has_value());
+    const auto count = static_cast<std::uint32_t>(record.segments.size());
+    for (std::uint32_t i = 0; i < count; ++i) {
+        SegmentRecord& segment = record.segments[i];
+        const bool plant = market::plant_forced(*beta, i, count, plant_ppm);
+        segment.leaf.end_field = plant ? market::plant_field(segment.end_root) : segment.end_root;
+    }
+}
+
+}  // namespace assay::worker
