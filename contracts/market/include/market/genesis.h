@@ -22,7 +22,7 @@ enum class Judgement : std::uint8_t { vote = 1, referee = 2 };
 /// H("assay.params", encoding). Jobs keep the id of the parameters they were made under.
 struct Parameters {
     // Money.
-    base::Amount protocol_price = base::Amount::of(1000);    ///< grains per GFLOP
+    base::Amount protocol_price = base::Amount::of(100'000);   ///< grains per GFLOP
     std::uint32_t protocol_fee_ppm = 10'000;                 ///< of each segment payment, to insurance
     base::Amount base_fee_min = base::Amount::of(1);         ///< grains per unit of weight
     std::uint64_t block_weight_max = 500'000;                ///< one unit is about a microsecond of the reference machine

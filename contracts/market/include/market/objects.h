@@ -152,7 +152,8 @@ struct Spent {
 struct Job {
     base::JobId id;
     base::AccountId submitter;
-    std::uint64_t nonce = 0;                 ///< of the posting transaction; part of the id
+    std::uint32_t nonce_lane = 0;            ///< of the posting transaction, with the nonce part of the id
+    std::uint64_t nonce = 0;
     base::Hash spec_root, program_root, init_root;
     base::BlobRoot init_blob;
     base::Hash params_id;                    ///< parameters it was made under

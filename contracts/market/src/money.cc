@@ -1,0 +1,91 @@
+#include "money.h"
+
+#include "base/check.h"
+#include "store.h"
+
+namespace assay::market {
+
+using base::Amount;
+
+void credit(Context& context, const base::AccountId& account, Amount amount) {
+    if (amount.is_zero()) return;
+    auto found = find_account(context.state, account);
+    Account value = found ? std::move(*found) : Account{account, {}, {}};
+    value.balance += amount;
+    save(context.state, value);
+}
+
+bool debit(Context& context, const base::AccountId& account, Amount amount) {
+    if (amount.is_zero()) return true;
+    auto value = find_account(context.state, account);
+    if (!value || value->balance < amount) return false;
+    value->balance -= amount;
+    save(context.state, *value);
+    return true;
+}
+
+void credit(Context& context, SystemAccount account, Amount amount) { credit(context, system_account(account), amount); }
+
+Amount take_from_insurance(Context& context, Amount amount) {
+    const base::AccountId insurance = system_account(SystemAccount::insurance);
+    const Amount taken = base::minimum(amount, balance_of(context.state, insurance));
+    ASSAY_CHECK(debit(context, insurance, taken));
+    return taken;
+}
+
+void burn(Context& context, Amount amount, std::string_view reason, const base::Hash& subject) {
+    if (amount.is_zero()) return;
+    credit(context, SystemAccount::burned, amount);
+    emit(context, EventKind::burned, {{"amount", amount.decimal()}, {"reason", std::string(reason)}, {"subject", subject.hex()}});
+}
+
+namespace {
+
+Stake stake_of(const Context& context, const base::AccountId& account, Role role) {
+    auto stake = find_stake(context.state, account, role);
+    ASSAY_CHECK(stake.has_value());
+    return std::move(*stake);
+}
+
+void take(Stake& stake, Amount amount) {
+    stake.active -= amount;
+    stake.shares = stake.active.grains();
+}
+
+}  // namespace
+
+bool lock_stake(Context& context, const base::AccountId& account, Role role, Amount amount) {
+    if (amount.is_zero()) return true;
+    auto stake = find_stake(context.state, account, role);
+    if (!stake || stake->free() < amount) return false;
+    stake->locked += amount;
+    save(context.state, *stake);
+    return true;
+}
+
+void unlock_stake(Context& context, const base::AccountId& account, Role role, Amount amount) {
+    if (amount.is_zero()) return;
+    Stake stake = stake_of(context, account, role);
+    stake.locked -= amount;
+    save(context.state, stake);
+}
+
+void take_locked_stake(Context& context, const base::AccountId& account, Role role, Amount amount) {
+    if (amount.is_zero()) return;
+    Stake stake = stake_of(context, account, role);
+    stake.locked -= amount;
+    take(stake, amount);
+    save(context.state, stake);
+}
+
+Amount take_free_stake(Context& context, const base::AccountId& account, Role role, Amount amount) {
+    auto stake = find_stake(context.state, account, role);
+    if (!stake) return {};
+    const Amount taken = base::minimum(amount, stake->free());
+    if (taken.is_zero()) return taken;
+    take(*stake, taken);
+    save(context.state, *stake);
+    return taken;
+}
+
+}  // namespace assay::market

@@ -1,0 +1,333 @@
+#include "market/objects.h"
+
+#include "archive.h"
+#include "base/check.h"
+
+namespace assay::market {
+
+// One list of fields per type, in the order of docs/formats/state.md. `V` is the type, const when writing.
+
+template <class A, Same<KeyRecord> V>
+void fields(A& a, V& v) { a(v.cold, v.hot, v.vrf, v.valid_from, v.registered_at); }
+
+template <class A, Same<Account> V>
+void fields(A& a, V& v) { a(v.id, v.balance, v.keys); }
+
+template <class A, Same<Stake> V>
+void fields(A& a, V& v) {
+    a(v.account);
+    a.choice(v.role, Role::worker, Role::sequencer);
+    a(v.active, v.shares, v.locked, v.jailed_until, v.tombstoned, v.misses, v.unbondings, v.unbonding_next);
+}
+
+template <class A, Same<Unbonding> V>
+void fields(A& a, V& v) {
+    a(v.account);
+    a.choice(v.role, Role::worker, Role::sequencer);
+    a(v.number, v.amount, v.matures_at);
+}
+
+template <class A, Same<Validator> V>
+void fields(A& a, V& v) { a(v.account, v.profile, v.flops_per_second, v.capacity, v.open_audits, v.declared_at); }
+
+template <class A, Same<Offer> V>
+void fields(A& a, V& v) {
+    a(v.id, v.worker, v.price_per_gflop, v.segment_ms, v.profile, v.memory_bytes, v.flops_per_second, v.slots, v.slots_used, v.bond,
+      v.arrival, v.withdrawn);
+}
+
+template <class A, Same<JobCosts> V>
+void fields(A& a, V& v) {
+    a(v.segment_flops, v.merge_flops, v.state_bytes, v.payload_bytes, v.memory_bytes, v.weights);
+}
+
+template <class A, Same<JobShape> V>
+void fields(A& a, V& v) {
+    a(v.profile, v.lanes, v.rounds, v.round_steps, v.segment_steps, v.part_segments, v.min_lanes, v.price_ceiling, v.audit_rate_ppm,
+      v.audit_lag, v.round_deadline_s, v.public_job);
+}
+
+template <class A, Same<Hold> V>
+void fields(A& a, V& v) { a(v.segment_pay, v.audits, v.fees); }
+
+template <class A, Same<Spent> V>
+void fields(A& a, V& v) { a(v.workers, v.auditors, v.protocol_fees, v.refunded, v.pauses); }
+
+template <class A, Same<Job> V>
+void fields(A& a, V& v) {
+    a(v.id, v.submitter, v.nonce_lane, v.nonce, v.spec_root, v.program_root, v.init_root, v.init_blob, v.params_id, v.costs, v.shape, v.audit_price,
+      v.merge_audit_price, v.held, v.hold, v.spent);
+    a.choice(v.state, JobState::open, JobState::diverged);
+    a.choice(v.reason, CloseReason::none, CloseReason::data_missing);
+    a(v.posted_at, v.state_since, v.deadline, v.paused_ms, v.round, v.opening_root, v.opening_blob, v.final_rounds, v.final_root,
+      v.final_blob, v.final_segments, v.audited_segments, v.unaudited_segments, v.active_leases, v.vote_open, v.history, v.history_count,
+      v.closed_at);
+}
+
+template <class A, Same<Lane> V>
+void fields(A& a, V& v) {
+    a(v.job, v.lane, v.lease, v.leases, v.passed_parts, v.committed_parts, v.next_start_root, v.next_start_blob, v.plant_seed,
+      v.vacant_since, v.excluded);
+}
+
+template <class A, Same<Lease> V>
+void fields(A& a, V& v) {
+    a(v.id, v.job, v.lane, v.worker, v.offer, v.price, v.rate_ppm, v.lock, v.bond, v.segment_ms);
+    a.choice(v.state, LeaseState::active, LeaseState::settled);
+    a.choice(v.end, LeaseEnd::none, LeaseEnd::paused);
+    a(v.started_at, v.ended_at, v.deadline, v.start_round, v.start_part, v.last_round, v.commits, v.open_parts, v.passed_segments,
+      v.paid_segments);
+}
+
+template <class A, Same<Receipt> V>
+void fields(A& a, V& v) { a(v.blob, v.bytes, v.kept_until_block_time, v.signature); }
+
+template <class A, Same<RoundMember> V>
+void fields(A& a, V& v) { a(v.lane, v.worker, v.lease, v.part, v.end_root, v.payload_root, v.payload_blob, v.end_blob); }
+
+template <class A, Same<Round> V>
+void fields(A& a, V& v) {
+    a(v.job, v.round);
+    a.choice(v.state, RoundState::open, RoundState::failed);
+    a(v.opening_root, v.opening_blob, v.opened_at, v.deadline, v.extended, v.closed_at, v.members, v.closing_root, v.closing_blob,
+      v.merged_at, v.window_ends, v.open_parts, v.open_votes, v.merge_audited);
+}
+
+template <class A, Same<MergeRecord> V>
+void fields(A& a, V& v) {
+    a(v.job, v.round, v.attempt);
+    a.choice(v.state, MergeState::waiting, MergeState::unaudited);
+    a(v.turn, v.deadline, v.poster, v.lease, v.root, v.blob, v.commitment, v.epoch, v.audit);
+}
+
+template <class A, Same<PartKey> V>
+void fields(A& a, V& v) { a(v.job, v.round, v.lane, v.stage, v.part, v.worker, v.attempt); }
+
+template <class A, Same<SegmentLeaf> V>
+void fields(A& a, V& v) { a(v.salt, v.start_root, v.end_field, v.steps_root); }
+
+template <class A, Same<DeliveredSegment> V>
+void fields(A& a, V& v) { a(v.segment, v.leaf, v.start_blob); }
+
+template <class A, Same<Part> V>
+void fields(A& a, V& v) {
+    a(v.id, v.key, v.lease);
+    a.choice(v.state, PartState::committed, PartState::void_);
+    a(v.tree_root, v.first_segment, v.segments, v.start_root, v.end_root, v.start_blob, v.end_blob, v.payload_root, v.payload_blob,
+      v.last_loss_bits, v.transaction, v.epoch, v.plant_seed, v.committed_at, v.deadline, v.delivered, v.audits, v.unaudited, v.passed_at);
+}
+
+template <class A, Same<EpochMember> V>
+void fields(A& a, V& v) { a(v.validator, v.weight, v.y); }
+
+template <class A, Same<Epoch> V>
+void fields(A& a, V& v) {
+    a(v.number);
+    a.choice(v.state, EpochState::open, EpochState::done);
+    a(v.opened_at, v.deadline, v.commitments_root, v.commitments, v.members, v.draw_after, v.draw_segment);
+}
+
+template <class A, Same<EpochCommitment> V>
+void fields(A& a, V& v) { a(v.epoch, v.id, v.merge, v.job, v.round, v.root); }
+
+template <class A, Same<Verdict> V>
+void fields(A& a, V& v) {
+    a.choice(v.kind, VerdictKind::valid, VerdictKind::plant);
+    a(v.end_root, v.steps_digest);
+}
+
+template <class A, Same<Audit> V>
+void fields(A& a, V& v) {
+    a(v.id);
+    a.choice(v.kind, AuditKind::segment, AuditKind::vote_roots);
+    a(v.job, v.round, v.lane, v.part, v.segment, v.worker, v.lease, v.auditor, v.y, v.epoch, v.place, v.redraws, v.price, v.lock);
+    a.choice(v.state, AuditState::drawn, AuditState::settled);
+    a(v.drawn_at, v.deadline, v.seal, v.verdict, v.paid);
+}
+
+template <class A, Same<Vote> V>
+void fields(A& a, V& v) {
+    a(v.id);
+    a.choice(v.kind, AuditKind::vote_segment, AuditKind::vote_roots);
+    a.choice(v.state, VoteState::open, VoteState::unresolved);
+    a(v.job, v.round, v.lane, v.part, v.segment, v.lease, v.claim, v.audits, v.opened_at);
+}
+
+template <class A, Same<Chain> V>
+void fields(A& a, V& v) {
+    a(v.id, v.operator_key, v.app_version, v.params_id, v.recorded_height, v.recorded_block_time, v.recorded_live, v.base_fee,
+      v.block_weight, v.epoch_next, v.epoch_open, v.arrivals, v.supply);
+}
+
+template <class A, Same<AuditFact> V>
+void fields(A& a, V& v) {
+    a(v.segment, v.audit, v.auditor);
+    a.choice(v.verdict, VerdictKind::valid, VerdictKind::plant);
+    a(v.end_root);
+}
+
+template <class A, Same<PartPassed> V>
+void fields(A& a, V& v) {
+    a(v.key, v.part, v.first_segment, v.tree_root, v.start_root, v.end_root, v.payload_root, v.leaves, v.audits, v.unaudited);
+}
+
+template <class A, Same<PartVoided> V>
+void fields(A& a, V& v) { a(v.key, v.part); }
+
+template <class A, Same<RoundClosed> V>
+void fields(A& a, V& v) { a(v.round, v.opening_root, v.members); }
+
+template <class A, Same<RoundMerged> V>
+void fields(A& a, V& v) { a(v.round, v.attempt, v.poster, v.root, v.blob); }
+
+template <class A, Same<MergeAudited> V>
+void fields(A& a, V& v) {
+    a(v.round, v.attempt);
+    a.choice(v.outcome, MergeState::waiting, MergeState::unaudited);
+    a(v.root, v.audits);
+}
+
+template <class A, Same<RoundFinal> V>
+void fields(A& a, V& v) { a(v.round, v.root, v.segments, v.audited, v.unaudited); }
+
+template <class A, Same<Slashed> V>
+void fields(A& a, V& v) {
+    a(v.worker, v.lease);
+    a.choice(v.reason, SlashReason::judgement, SlashReason::confession);
+    a(v.evidence, v.amount);
+}
+
+template <class A, Same<JobClosed> V>
+void fields(A& a, V& v) {
+    a.choice(v.state, JobState::open, JobState::diverged);
+    a.choice(v.reason, CloseReason::none, CloseReason::data_missing);
+    a(v.final_root, v.final_rounds, v.spent);
+}
+
+namespace {
+
+template <class T>
+base::Bytes write(const T& value) {
+    base::Encoder out;
+    Writer writer(out);
+    fields(writer, value);
+    return out.take();
+}
+
+template <class T>
+std::optional<T> read(base::ByteView bytes) {
+    base::Decoder in(bytes);
+    Reader reader(in);
+    T value;
+    fields(reader, value);
+    if (!in.finished()) return std::nullopt;
+    return value;
+}
+
+/// Reads alternative number `tag` of the history entries.
+template <std::size_t I = 0>
+std::optional<JobHistoryEntry> read_entry(std::size_t tag, base::ByteView bytes) {
+    if constexpr (I == std::variant_size_v<JobHistoryEntry>) {
+        return std::nullopt;
+    } else {
+        if (tag != I) return read_entry<I + 1>(tag, bytes);
+        auto value = read<std::variant_alternative_t<I, JobHistoryEntry>>(bytes);
+        if (!value) return std::nullopt;
+        return JobHistoryEntry{std::in_place_index<I>, std::move(*value)};
+    }
+}
+
+}  // namespace
+
+base::Bytes encode(const Account& value) { return write(value); }
+base::Bytes encode(const Stake& value) { return write(value); }
+base::Bytes encode(const Unbonding& value) { return write(value); }
+base::Bytes encode(const Validator& value) { return write(value); }
+base::Bytes encode(const Offer& value) { return write(value); }
+base::Bytes encode(const Job& value) { return write(value); }
+base::Bytes encode(const Lane& value) { return write(value); }
+base::Bytes encode(const Lease& value) { return write(value); }
+base::Bytes encode(const Receipt& value) { return write(value); }
+base::Bytes encode(const Round& value) { return write(value); }
+base::Bytes encode(const MergeRecord& value) { return write(value); }
+base::Bytes encode(const Part& value) { return write(value); }
+base::Bytes encode(const Epoch& value) { return write(value); }
+base::Bytes encode(const EpochCommitment& value) { return write(value); }
+base::Bytes encode(const Audit& value) { return write(value); }
+base::Bytes encode(const Vote& value) { return write(value); }
+base::Bytes encode(const Chain& value) { return write(value); }
+
+base::Bytes encode(const JobHistoryEntry& value) {
+    base::Encoder out;
+    out.u8(static_cast<std::uint8_t>(value.index()));
+    Writer writer(out);
+    std::visit([&](const auto& entry) { fields(writer, entry); }, value);
+    return out.take();
+}
+
+template <class T>
+std::optional<T> decode(base::ByteView bytes) {
+    return read<T>(bytes);
+}
+template std::optional<Account> decode<Account>(base::ByteView);
+template std::optional<Stake> decode<Stake>(base::ByteView);
+template std::optional<Unbonding> decode<Unbonding>(base::ByteView);
+template std::optional<Validator> decode<Validator>(base::ByteView);
+template std::optional<Offer> decode<Offer>(base::ByteView);
+template std::optional<Job> decode<Job>(base::ByteView);
+template std::optional<Lane> decode<Lane>(base::ByteView);
+template std::optional<Lease> decode<Lease>(base::ByteView);
+template std::optional<Receipt> decode<Receipt>(base::ByteView);
+template std::optional<Round> decode<Round>(base::ByteView);
+template std::optional<MergeRecord> decode<MergeRecord>(base::ByteView);
+template std::optional<Part> decode<Part>(base::ByteView);
+template std::optional<Epoch> decode<Epoch>(base::ByteView);
+template std::optional<EpochCommitment> decode<EpochCommitment>(base::ByteView);
+template std::optional<Audit> decode<Audit>(base::ByteView);
+template std::optional<Vote> decode<Vote>(base::ByteView);
+template std::optional<Chain> decode<Chain>(base::ByteView);
+
+template <>
+std::optional<JobHistoryEntry> decode<JobHistoryEntry>(base::ByteView bytes) {
+    if (bytes.empty()) return std::nullopt;
+    return read_entry(bytes[0], bytes.subspan(1));
+}
+
+base::AccountId account_id(const base::Hash& chain_id, const base::PublicKey& cold) {
+    return {base::Hasher("assay.account").add(chain_id).add(cold.view()).finish()};
+}
+
+base::AccountId system_account(SystemAccount account) {
+    return {base::Hasher("assay.system").add_u8(static_cast<std::uint8_t>(account)).finish()};
+}
+
+base::Hash roots_claim(const base::Hash& program_root, const base::Hash& init_root) {
+    return base::Hasher("assay.roots").add(program_root).add(init_root).finish();
+}
+
+base::Hash extend_history(const base::Hash& history, base::ByteView encoded_entry) {
+    return base::Hasher("assay.history").add(history).add(encoded_entry).finish();
+}
+
+bool verify_receipt(const Receipt& receipt, const base::PublicKey& store, const base::Hash& chain_id) {
+    return base::verify(store, receipt.signature, kReceiptDomain, chain_id,
+                        receipt_message(receipt.blob, receipt.bytes, receipt.kept_until_block_time));
+}
+
+bool is_terminal(JobState state) {
+    switch (state) {
+        case JobState::open:
+        case JobState::running:
+        case JobState::paused:
+        case JobState::verifying: return false;
+        case JobState::completed:
+        case JobState::failed:
+        case JobState::cancelled:
+        case JobState::expired:
+        case JobState::insufficient_funds:
+        case JobState::diverged: return true;
+    }
+    return false;
+}
+
+}  // namespace assay::market

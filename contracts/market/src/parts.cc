@@ -1,0 +1,221 @@
+#include <algorithm>
+
+#include "base/check.h"
+#include "settlement.h"
+
+namespace assay::market {
+
+using base::Amount;
+
+namespace {
+
+/// How long a store must keep a checkpoint at least: until the audits that may need it are over.
+std::uint64_t keep_ms(const Parameters& parameters) {
+    return parameters.epoch_ms + 3 * parameters.grace_ms + parameters.audit_ms_max + parameters.window_ms;
+}
+
+Refusal check_receipt(const Context& context, const Receipt& receipt) {
+    if (receipt.blob.is_zero() || receipt.bytes == 0) return Refusal::receipt_invalid;
+    if (!verify_receipt(receipt, context.chain.operator_key, context.chain.id)) return Refusal::receipt_invalid;
+    if (receipt.kept_until_block_time.value < context.block.time.value + keep_ms(context.parameters)) return Refusal::receipt_expires_early;
+    return Refusal::none;
+}
+
+Refusal check_key(const Context& context, const PartKey& key) {
+    if (find_part(context.state, part_id(context.chain.id, key))) return Refusal::key_used;
+    if (key.attempt == 0) return Refusal::none;
+    PartKey before = key;
+    --before.attempt;
+    const auto previous = find_part(context.state, part_id(context.chain.id, before));
+    const bool over = previous && (previous->state == PartState::retracted || previous->state == PartState::void_);
+    return over ? Refusal::none : Refusal::wrong_attempt;
+}
+
+Refusal check_contents(const Context& context, const Job& job, const Lane& lane, const PartCommit& message) {
+    const JobShape& shape = job.shape;
+    const PartSpan span = part_span(message.part, shape.segments_per_round(), shape.part_segments);
+    if (message.segments != span.segments) return Refusal::wrong_segment_count;
+    if (message.start_root != lane.next_start_root) return Refusal::wrong_start_root;
+    if (span.segments > 1 && lane.plant_seed.is_zero()) return Refusal::round_not_open;
+    const bool last = message.part + 1 == shape.parts_per_round();
+    const bool payload = !message.payload_root.is_zero();
+    if (payload != message.payload_receipt.has_value()) return Refusal::payload_missing;
+    if (payload && !(last && shape.has_merge())) return Refusal::payload_unexpected;
+    if (!payload && last && shape.has_merge()) return Refusal::payload_missing;
+    const Refusal end = check_receipt(context, message.end_receipt);
+    if (end != Refusal::none || !payload) return end;
+    return check_receipt(context, *message.payload_receipt);
+}
+
+Part make_part(Context& context, const Lane& lane, const PartKey& key, const Job& job, const PartCommit& message) {
+    Part part;
+    part.id = part_id(context.chain.id, key);
+    part.key = key;
+    part.lease = message.lease;
+    part.tree_root = message.tree_root;
+    part.first_segment = part_span(key.part, job.shape.segments_per_round(), job.shape.part_segments).first_segment;
+    part.segments = message.segments;
+    part.start_root = message.start_root;
+    part.end_root = message.end_root;
+    part.start_blob = lane.next_start_blob;
+    part.end_blob = message.end_receipt.blob;
+    part.payload_root = message.payload_root;
+    if (message.payload_receipt) part.payload_blob = message.payload_receipt->blob;
+    part.last_loss_bits = message.last_loss_bits;
+    part.transaction = context.transaction;
+    part.plant_seed = lane.plant_seed;
+    part.committed_at = context.live;
+    part.epoch = join_epoch(context, {0, part.id, false, job.id, key.round, part.tree_root});
+    return part;
+}
+
+void count_open_parts(Context& context, const Part& part, bool more) {
+    auto round = find_round(context.state, part.key.job, part.key.round);
+    ASSAY_CHECK(round && (more || round->open_parts > 0));
+    round->open_parts = more ? round->open_parts + 1 : round->open_parts - 1;
+    save(context.state, *round);
+    auto lease = find_lease(context.state, part.lease);
+    ASSAY_CHECK(lease && (more || lease->open_parts > 0));
+    lease->open_parts = more ? lease->open_parts + 1 : lease->open_parts - 1;
+    if (more) ++lease->commits;
+    save(context.state, *lease);
+}
+
+Attributes part_attributes(const Part& part) {
+    return {{"part", part.id.hex()}, {"job", part.key.job.hex()}, {"round", std::to_string(part.key.round)},
+            {"lane", std::to_string(part.key.lane)}, {"number", std::to_string(part.key.part)},
+            {"worker", part.key.worker.hex()}, {"lease", part.lease.hex()}, {"epoch", std::to_string(part.epoch)},
+            {"loss_bits", std::to_string(part.last_loss_bits)}};
+}
+
+}  // namespace
+
+Refusal apply_part_commit(Context& context, const PartCommit& message) {
+    const auto lease = find_lease(context.state, message.lease);
+    if (!lease) return Refusal::lease_unknown;
+    if (lease->worker != context.sender) return Refusal::lease_not_yours;
+    if (lease->state != LeaseState::active) return Refusal::lease_ended;
+    const auto job = find_job(context.state, lease->job);
+    ASSAY_CHECK(job.has_value());
+    if (job->state != JobState::running) return Refusal::job_state;
+    const auto round = find_round(context.state, job->id, message.round);
+    if (message.round != job->round || !round || round->state != RoundState::open) return Refusal::round_not_open;
+    auto lane = find_lane(context.state, job->id, lease->lane);
+    ASSAY_CHECK(lane && lane->lease == lease->id);
+    const PartKey key{job->id, message.round, lease->lane, 0, message.part, context.sender, message.attempt};
+    if (const Refusal used = check_key(context, key); used != Refusal::none) return used;
+    if (message.part != lane->committed_parts || message.part >= job->shape.parts_per_round()) return Refusal::part_out_of_order;
+    if (const Refusal refusal = check_contents(context, *job, *lane, message); refusal != Refusal::none) return refusal;
+
+    const Part part = make_part(context, *lane, key, *job, message);
+    save(context.state, part);
+    count_open_parts(context, part, true);
+    ++lane->committed_parts;
+    lane->next_start_root = part.end_root;
+    lane->next_start_blob = part.end_blob;
+    want_plant_seed(context, *lane);
+    save(context.state, *lane);
+    if (lane->committed_parts == job->shape.parts_per_round()) {
+        auto working = find_lease(context.state, part.lease);
+        working->deadline = {};
+        save(context.state, *working);
+    }
+    emit(context, EventKind::part_committed, part_attributes(part));
+    return Refusal::none;
+}
+
+Refusal apply_part_retract(Context& context, const PartRetract& message) {
+    auto part = find_part(context.state, message.part);
+    if (!part) return Refusal::part_unknown;
+    if (part->key.worker != context.sender) return Refusal::part_not_yours;
+    if (part->state != PartState::committed) return Refusal::part_state;
+    if (context.chain.epoch_open != part->epoch) return Refusal::epoch_closed;
+    const auto job = find_job(context.state, part->key.job);
+    const auto lease = find_lease(context.state, part->lease);
+    ASSAY_CHECK(job && lease);
+    if (job->state != JobState::running) return Refusal::job_state;
+    if (lease->state != LeaseState::active) return Refusal::lease_ended;
+    auto lane = find_lane(context.state, job->id, part->key.lane);
+    ASSAY_CHECK(lane && lane->lease == lease->id);
+    if (part->key.round != job->round || lane->committed_parts != part->key.part + 1) return Refusal::part_out_of_order;
+    if (!debit(context, context.sender, context.parameters.retract_fee)) return Refusal::insufficient_balance;
+
+    burn(context, context.parameters.retract_fee, "retract", part->id.hash);
+    auto epoch = find_epoch(context.state, part->epoch);
+    ASSAY_CHECK(epoch && epoch->state == EpochState::open && epoch->commitments > 0);
+    erase(context.state, EpochCommitment{epoch->number, part->id, false, job->id, part->key.round, part->tree_root});
+    --epoch->commitments;
+    if (epoch->commitments == 0) {
+        clear_timer(context, {epoch->deadline, TimerKind::epoch, {}, epoch->number});
+        context.chain.epoch_open.reset();
+        erase(context.state, *epoch);
+    } else {
+        save(context.state, *epoch);
+    }
+    count_open_parts(context, *part, false);
+    part->state = PartState::retracted;
+    save(context.state, *part);
+    lane->committed_parts = part->key.part;
+    lane->next_start_root = part->start_root;
+    lane->next_start_blob = part->start_blob;
+    lane->plant_seed = part->plant_seed;
+    save(context.state, *lane);
+    auto working = find_lease(context.state, part->lease);
+    if (working->deadline.value == 0) {
+        working->deadline = context.in(std::max(context.parameters.grace_ms, working->segment_ms * context.parameters.lane_time_factor));
+        set_timer(context, {working->deadline, TimerKind::lane_deadline, job->id.hash, part->key.lane});
+        save(context.state, *working);
+    }
+    emit(context, EventKind::part_retracted, part_attributes(*part));
+    return Refusal::none;
+}
+
+Amount void_part(Context& context, Job& job, Part& part) {
+    const bool open = part.state == PartState::committed || part.state == PartState::drawn || part.state == PartState::revealed ||
+                      part.state == PartState::judged;
+    const bool passed = part.state == PartState::passed;
+    ASSAY_CHECK(open || passed);
+    Amount paid;
+    for (Audit& audit : audits_of_part(context, part)) {
+        if (auto vote = find_vote(context.state, audit.id.hash); vote && vote->state == VoteState::open) {
+            paid += drop_vote(context, job, *vote, AuditPay::hold);
+        }
+        const bool over = audit.state == AuditState::settled || audit.state == AuditState::missed || audit.state == AuditState::withdrawn;
+        if (over) continue;
+        const bool worked = audit.state == AuditState::sealed || audit.state == AuditState::revealed;
+        settle_audit(context, job, audit, worked ? AuditPay::hold : AuditPay::none);
+        if (worked) paid += audit.price;
+    }
+    if (part.deadline.value != 0) {
+        clear_timer(context, {part.deadline, TimerKind::delivery, part.id.hash, 0});
+        clear_timer(context, {part.deadline, TimerKind::part_close, part.id.hash, 0});
+    }
+    if (open) count_open_parts(context, part, false);
+    if (passed) {
+        auto lease = find_lease(context.state, part.lease);
+        ASSAY_CHECK(lease && lease->passed_segments >= part.segments);
+        lease->passed_segments -= part.segments;
+        save(context.state, *lease);
+    }
+    part.state = PartState::void_;
+    part.deadline = {};
+    save(context.state, part);
+    append_history(context, job, PartVoided{part.key, part.id});
+    emit(context, EventKind::part_void, part_attributes(part));
+    return paid;
+}
+
+LaneRelease restart_of(const Context& context, const Job& job, std::uint32_t lane) {
+    LaneRelease release;
+    release.start_root = job.opening_root;
+    release.start_blob = job.opening_blob;
+    for (const Part& part : parts_of_lane(context.state, job.id, job.round, lane)) {
+        if (part.state != PartState::passed || part.key.part + 1 < release.keep_parts) continue;
+        release.keep_parts = part.key.part + 1;
+        release.start_root = part.end_root;
+        release.start_blob = part.end_blob;
+    }
+    return release;
+}
+
+}  // namespace assay::market

@@ -1,0 +1,174 @@
+#include "store.h"
+
+#include "base/check.h"
+#include "base/encoding.h"
+
+namespace assay::market {
+
+namespace {
+
+const base::Bytes kEmpty;
+
+/// Index key of a validator, or nothing while it has no stake or no capacity.
+std::optional<base::Bytes> stake_index(const StateReader& state, const base::AccountId& id) {
+    const auto validator = find_validator(state, id);
+    const auto stake = find_stake(state, id, Role::validator);
+    if (!validator || !stake || stake->active.is_zero()) return std::nullopt;
+    return validator_by_stake_key(stake->active.grains(), id);
+}
+
+/// Runs a write that may move a validator in the index of stakes.
+template <class Write>
+void reindex_validator(StateWriter& state, const base::AccountId& id, Write write) {
+    const auto before = stake_index(state, id);
+    write();
+    const auto after = stake_index(state, id);
+    if (before == after) return;
+    if (before) state.erase(*before);
+    if (after) state.put(*after, kEmpty);
+}
+
+/// The place of an offer in the order book, or nothing when it takes no new leases.
+std::optional<base::Bytes> book_index(const Offer& offer) {
+    if (offer.withdrawn || offer.slots_used >= offer.slots) return std::nullopt;
+    return offer_by_price_key(offer.price_per_gflop, offer.arrival, offer.id);
+}
+
+/// Erases every entry under a prefix.
+void erase_prefix(StateWriter& state, const base::Bytes& prefix) {
+    while (const auto entry = state.seek(prefix, prefix)) state.erase(entry->first);
+}
+
+}  // namespace
+
+void save(StateWriter& state, const Account& value) { state.put(account_key(value.id), encode(value)); }
+
+void save(StateWriter& state, const Stake& value) {
+    const auto write = [&] { state.put(stake_key(value.account, value.role), encode(value)); };
+    if (value.role == Role::validator) reindex_validator(state, value.account, write);
+    else write();
+}
+
+void save(StateWriter& state, const Unbonding& value) {
+    state.put(unbonding_key(value.account, value.role, value.number), encode(value));
+}
+
+void save(StateWriter& state, const Validator& value) {
+    reindex_validator(state, value.account, [&] { state.put(validator_key(value.account), encode(value)); });
+}
+
+void save(StateWriter& state, const Offer& value) {
+    const auto before = find_offer(state, value.id);
+    const auto old_place = before ? book_index(*before) : std::nullopt;
+    const auto new_place = book_index(value);
+    if (old_place && old_place != new_place) state.erase(*old_place);
+    if (new_place && old_place != new_place) state.put(*new_place, kEmpty);
+    if (!before) state.put(offer_of_worker_key(value.worker, value.id), kEmpty);
+    state.put(offer_key(value.id), encode(value));
+}
+
+void save(StateWriter& state, const Job& value) {
+    const auto before = find_job(state, value.id);
+    if (before && before->state != value.state) state.erase(job_by_state_key(before->state, value.id));
+    if (!before || before->state != value.state) state.put(job_by_state_key(value.state, value.id), kEmpty);
+    state.put(job_key(value.id), encode(value));
+}
+
+void save(StateWriter& state, const Lane& value) { state.put(lane_key(value.job, value.lane), encode(value)); }
+void save(StateWriter& state, const Round& value) { state.put(round_key(value.job, value.round), encode(value)); }
+void save(StateWriter& state, const MergeRecord& value) { state.put(merge_key(value.job, value.round), encode(value)); }
+
+void save(StateWriter& state, const Lease& value) {
+    if (!state.get(lease_key(value.id))) {
+        state.put(lease_of_worker_key(value.worker, value.id), kEmpty);
+        state.put(lease_of_job_key(value.job, value.id), kEmpty);
+    }
+    state.put(lease_key(value.id), encode(value));
+}
+
+void save(StateWriter& state, const Part& value) {
+    if (!state.get(part_key(value.id))) state.put(part_of_job_key(value.key, value.id), kEmpty);
+    state.put(part_key(value.id), encode(value));
+}
+
+void save(StateWriter& state, const Epoch& value) { state.put(epoch_key(value.number), encode(value)); }
+void save(StateWriter& state, const EpochCommitment& value) {
+    state.put(epoch_commitment_key(value.epoch, value.id), encode(value));
+}
+
+void save(StateWriter& state, const Audit& value) {
+    if (!state.get(audit_key(value.id))) {
+        state.put(audit_of_validator_key(value.auditor, value.id), kEmpty);
+        state.put(audit_of_job_key(value.job, value.id), kEmpty);
+    }
+    state.put(audit_key(value.id), encode(value));
+}
+
+void save(StateWriter& state, const Vote& value) { state.put(vote_key(value.id), encode(value)); }
+void save(StateWriter& state, const Chain& value) { state.put(chain_key(), encode(value)); }
+
+void erase(StateWriter& state, const Unbonding& value) { state.erase(unbonding_key(value.account, value.role, value.number)); }
+
+void erase(StateWriter& state, const Validator& value) {
+    reindex_validator(state, value.account, [&] { state.erase(validator_key(value.account)); });
+}
+
+void erase(StateWriter& state, const Offer& value) {
+    if (const auto place = book_index(value)) state.erase(*place);
+    state.erase(offer_of_worker_key(value.worker, value.id));
+    state.erase(offer_key(value.id));
+}
+
+void erase(StateWriter& state, const Job& value) {
+    state.erase(job_by_state_key(value.state, value.id));
+    state.erase(spec_key(value.id));
+    base::Bytes prefix = history_key(value.id, 0);
+    prefix.resize(prefix.size() - 8);
+    erase_prefix(state, prefix);
+    state.erase(job_key(value.id));
+}
+
+void erase(StateWriter& state, const Lane& value) { state.erase(lane_key(value.job, value.lane)); }
+void erase(StateWriter& state, const Round& value) { state.erase(round_key(value.job, value.round)); }
+void erase(StateWriter& state, const MergeRecord& value) { state.erase(merge_key(value.job, value.round)); }
+
+void erase(StateWriter& state, const Lease& value) {
+    state.erase(lease_of_worker_key(value.worker, value.id));
+    state.erase(lease_of_job_key(value.job, value.id));
+    state.erase(lease_key(value.id));
+}
+
+void erase(StateWriter& state, const Part& value) {
+    state.erase(part_of_job_key(value.key, value.id));
+    state.erase(part_key(value.id));
+}
+
+void erase(StateWriter& state, const Epoch& value) { state.erase(epoch_key(value.number)); }
+void erase(StateWriter& state, const EpochCommitment& value) { state.erase(epoch_commitment_key(value.epoch, value.id)); }
+
+void erase(StateWriter& state, const Audit& value) {
+    state.erase(audit_of_validator_key(value.auditor, value.id));
+    state.erase(audit_of_job_key(value.job, value.id));
+    state.erase(audit_key(value.id));
+}
+
+void erase(StateWriter& state, const Vote& value) { state.erase(vote_key(value.id)); }
+
+void set_timer(Context& context, const Timer& timer) { context.state.put(timer_key(timer), kEmpty); }
+void clear_timer(Context& context, const Timer& timer) { context.state.erase(timer_key(timer)); }
+
+bool note_evidence(Context& context, const base::Hash& id) {
+    const base::Bytes key = evidence_key(id);
+    if (context.state.get(key)) return false;
+    context.state.put(key, kEmpty);
+    return true;
+}
+
+void append_history(Context& context, Job& job, const JobHistoryEntry& entry) {
+    const base::Bytes bytes = encode(entry);
+    context.state.put(history_key(job.id, job.history_count), bytes);
+    job.history = extend_history(job.history, bytes);
+    job.history_count += 1;
+}
+
+}  // namespace assay::market

@@ -1,0 +1,79 @@
+#include "market/transactions.h"
+
+#include <array>
+
+#include "base/check.h"
+#include "base/hash.h"
+
+namespace assay::market {
+
+namespace {
+
+/// Word and static weight, in the order of Message. One unit is about a microsecond; `per_kib` counts for each begun KiB of the raw bytes.
+struct MessageTraits {
+    std::string_view word;
+    std::uint64_t weight;
+    std::uint64_t per_kib;
+};
+constexpr std::array<MessageTraits, std::variant_size_v<Message>> kTraits = {{
+    {"keys_set", 250, 10},
+    {"transfer", 100, 10},
+    {"stake_bond", 100, 10},
+    {"stake_unbond", 100, 10},
+    {"validator_declare", 100, 10},
+    {"offer_post", 120, 10},
+    {"offer_withdraw", 100, 10},
+    {"job_post", 1'000, 40},
+    {"job_cancel", 1'000, 10},
+    {"job_pause", 200, 10},
+    {"job_resume", 200, 10},
+    {"lease_refuse", 500, 10},
+    {"lease_leave", 300, 10},
+    {"part_commit", 300, 10},
+    {"part_retract", 200, 10},
+    {"epoch_contribute", 300, 10},
+    {"segment_deliver", 200, 10},
+    {"verdict_seal", 100, 10},
+    {"verdict_reveal", 300, 10},
+    {"verdict_withdraw", 100, 10},
+    {"part_close", 600, 40},
+    {"merge_post", 300, 10},
+    {"equivocation_report", 400, 10},
+    {"confess", 300, 10},
+}};
+
+}  // namespace
+
+std::string_view message_word(const Message& message) { return kTraits[message.index()].word; }
+
+std::uint64_t message_weight(const Message& message, std::size_t raw_bytes) {
+    const MessageTraits& traits = kTraits[message.index()];
+    return traits.weight + traits.per_kib * ((raw_bytes + 1023) / 1024);
+}
+
+base::JobId job_id(const base::Hash& chain_id, const base::AccountId& account, std::uint64_t nonce, std::uint32_t nonce_lane,
+                   const base::Hash& spec_root, const base::Hash& program_root, const base::Hash& init_root) {
+    return {base::Hasher("assay.job")
+                .add(chain_id)
+                .add(account.hash)
+                .add_u32(nonce_lane)
+                .add_u64(nonce)
+                .add(spec_root)
+                .add(program_root)
+                .add(init_root)
+                .finish()};
+}
+
+base::OfferId offer_id(const base::Hash& chain_id, const base::AccountId& account, std::uint32_t nonce_lane, std::uint64_t nonce) {
+    return {base::Hasher("assay.offer").add(chain_id).add(account.hash).add_u32(nonce_lane).add_u64(nonce).finish()};
+}
+
+base::LeaseId lease_id(const base::JobId& job, std::uint32_t lane, std::uint32_t number) {
+    return {base::Hasher("assay.lease").add(job.hash).add_u32(lane).add_u32(number).finish()};
+}
+
+base::AuditId audit_id(const base::PartId& part, std::uint32_t segment, std::uint32_t draw, const base::AccountId& auditor) {
+    return {base::Hasher("assay.audit").add(part.hash).add_u32(segment).add_u32(draw).add(auditor.hash).finish()};
+}
+
+}  // namespace assay::market
