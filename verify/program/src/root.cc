@@ -50,7 +50,7 @@ Hash tile_tree(std::uint32_t rows, std::uint32_t cols, const std::vector<std::ui
     return base::merkle_root(base::MerkleFamily::blake2b, leaves);
 }
 
-base::Bytes data_record(const Tensor& tensor, TensorId id, const std::vector<std::uint32_t>& words) {
+base::Bytes contents_record(const Tensor& tensor, TensorId id, const std::vector<std::uint32_t>& words) {
     Encoder encoder;
     encoder.u32(id).hash(tile_tree(tensor.rows, tensor.cols, words));
     return encoder.take();
@@ -110,6 +110,17 @@ base::Bytes instruction_record(const Instruction& instruction) {
     return encoder.take();
 }
 
+base::Bytes table_record(const Program& program, const Table& table) {
+    std::vector<std::uint32_t> words;
+    words.reserve(table.values.size());
+    for (const float value : table.values) words.push_back(std::bit_cast<std::uint32_t>(value));
+    return contents_record(program.tensors[table.tensor], table.tensor, words);
+}
+
+base::Bytes constant_record(const Program& program, const Constant& constant) {
+    return contents_record(program.tensors[constant.tensor], constant.tensor, constant.bits);
+}
+
 base::Hash program_root(const Program& program) {
     std::vector<Hash> leaves;
     const auto add = [&](const base::Bytes& record) {
@@ -118,15 +129,8 @@ base::Hash program_root(const Program& program) {
     add(header_record(program));
     for (const Tensor& tensor : program.tensors) add(tensor_record(tensor));
     for (const Instruction& instruction : program.instructions) add(instruction_record(instruction));
-    for (const Table& table : program.tables) {
-        std::vector<std::uint32_t> words;
-        words.reserve(table.values.size());
-        for (const float value : table.values) words.push_back(std::bit_cast<std::uint32_t>(value));
-        add(data_record(program.tensors[table.tensor], table.tensor, words));
-    }
-    for (const Constant& constant : program.constants) {
-        add(data_record(program.tensors[constant.tensor], constant.tensor, constant.bits));
-    }
+    for (const Table& table : program.tables) add(table_record(program, table));
+    for (const Constant& constant : program.constants) add(constant_record(program, constant));
     return base::Hasher("assay.program").add(base::merkle_root(base::MerkleFamily::blake2b, leaves)).finish();
 }
 

@@ -10,6 +10,9 @@ base::Bytes header_record(const Program& program);
 base::Bytes tensor_record(const Tensor& tensor);
 /// At most 1 KiB: check_program refuses longer ones.
 base::Bytes instruction_record(const Instruction& instruction);
+/// Tensor id and root of the tile tree over the contents.
+base::Bytes table_record(const Program& program, const Table& table);
+base::Bytes constant_record(const Program& program, const Constant& constant);
 inline constexpr std::size_t kRecordBytesMax = 1024;
 
 }  // namespace assay::program
