@@ -11,6 +11,7 @@
 #include "base/signature.h"
 #include "base/state_tree.h"
 #include "ledger/block.h"
+#include "market/job_spec.h"
 #include "market/objects.h"
 
 /// Certificates: everything that is needed to check offline that a model came from a job (docs/formats/certificate.md). No network, no node.

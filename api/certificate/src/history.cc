@@ -1,0 +1,190 @@
+#include "history.h"
+
+#include <algorithm>
+#include <map>
+#include <set>
+
+namespace assay::certificate {
+namespace {
+
+using base::Hash;
+using Check = std::optional<std::string>;
+
+class Walk {
+  public:
+    Walk(const Hash& chain_id, const market::JobSpec& spec, const market::Job& job) : chain_id_(chain_id), spec_(spec), job_(job) {}
+
+    Check entry(const market::JobHistoryEntry& entry) {
+        if (closed_) return "there are entries after the job's end";
+        return std::visit([this](const auto& fact) { return take(fact); }, entry);
+    }
+
+    Check end() const {
+        if (!closed_) return "the job's end is missing";
+        if (facts.final_roots.empty()) return "no round of the job is final, so there is no model";
+        if (facts.final_roots.size() != job_.final_rounds) return "the record counts another number of final rounds";
+        if (facts.final_roots.back() != job_.final_root) return "the record has another final root";
+        return std::nullopt;
+    }
+
+    HistoryFacts facts;
+
+  private:
+    struct Place {
+        std::uint32_t round = 0, lane = 0;
+        auto operator<=>(const Place&) const = default;
+    };
+
+    [[nodiscard]] Hash opening(std::size_t round) const { return round == 0 ? job_.init_root : facts.final_roots[round - 1]; }
+
+    Check take(const market::PartPassed& part) {
+        const market::PartKey& key = part.key;
+        if (key.job != job_.id || part.part != market::part_id(chain_id_, key)) return "a part does not have the id of its key";
+        if (key.round >= spec_.rounds || key.lane >= spec_.lanes || key.stage != 0) return "a part is outside the job";
+        if (key.part >= market::parts_per_round(spec_.segments_per_round(), spec_.part_segments)) return "a part is outside its round";
+        const market::PartSpan span = market::part_span(key.part, spec_.segments_per_round(), spec_.part_segments);
+        if (span.first_segment != part.first_segment || span.segments != part.leaves.size() || part.leaves.empty()) {
+            return "a part has another number of segments";
+        }
+        std::vector<Hash> leaves;
+        for (const market::SegmentLeaf& leaf : part.leaves) leaves.push_back(market::segment_leaf_hash(leaf));
+        if (market::part_root(leaves) != part.tree_root) return "the leaves of a part are not those of its tree";
+        if (auto what = continuity(part, span)) return what;
+        for (const market::AuditFact& audit : part.audits) {
+            if (audit.segment >= part.leaves.size()) return "an audit is outside its part";
+        }
+        auto& parts = standing_[{key.round, key.lane}];
+        parts.erase(parts.lower_bound(key.part), parts.end());
+        parts.emplace(key.part, part);
+        return std::nullopt;
+    }
+
+    /// Each segment ends where the next one starts; a planted end field covers the same root.
+    [[nodiscard]] Check continuity(const market::PartPassed& part, const market::PartSpan& span) const {
+        if (part.leaves.front().start_root != part.start_root) return "the first segment of a part starts elsewhere";
+        for (std::size_t i = 0; i + 1 < part.leaves.size(); ++i) {
+            const Hash& next = part.leaves[i + 1].start_root;
+            const Hash& field = part.leaves[i].end_field;
+            if (field != next && field != market::plant_field(next)) return "the segments of a part do not follow each other";
+        }
+        const bool closes_round = span.first_segment + span.segments == spec_.segments_per_round() && spec_.has_merge();
+        const Hash expected = closes_round ? market::round_end_root(part.end_root, part.payload_root) : part.end_root;
+        if (part.leaves.back().end_field != expected) return "the last segment of a part ends elsewhere";
+        return std::nullopt;
+    }
+
+    Check take(const market::PartVoided& voided) {
+        const auto found = standing_.find({voided.key.round, voided.key.lane});
+        if (found == standing_.end()) return std::nullopt;
+        const auto part = found->second.find(voided.key.part);
+        if (part != found->second.end() && part->second.part == voided.part) found->second.erase(part, found->second.end());
+        return std::nullopt;
+    }
+
+    Check take(const market::RoundClosed& round) {
+        closings_.insert_or_assign(round.round, round);
+        merges_.erase(round.round);
+        return std::nullopt;
+    }
+
+    Check take(const market::RoundMerged& merge) {
+        if (!closings_.contains(merge.round)) return "a merge comes before its round closed";
+        merges_[merge.round] = merge.root;
+        return std::nullopt;
+    }
+
+    Check take(const market::MergeAudited& audit) {
+        const auto merged = merges_.find(audit.round);
+        if (merged == merges_.end()) return "an audit comes before its merge";
+        if (audit.outcome == market::MergeState::replaced) merged->second = audit.root;
+        if (audit.outcome == market::MergeState::failed) merges_.erase(merged);
+        else if (merged->second != audit.root) return "an audited merge has another root than was posted";
+        return std::nullopt;
+    }
+
+    Check take(const market::RoundFinal& round) {
+        if (round.round != facts.final_roots.size()) return "final rounds are out of order";
+        const auto closing = closings_.find(round.round);
+        if (closing == closings_.end() || closing->second.members.empty()) return "a final round was never closed";
+        if (closing->second.opening_root != opening(round.round)) return "a round did not open on the root before it";
+        std::optional<std::uint32_t> previous_lane;
+        for (const market::RoundMember& member : closing->second.members) {
+            if (previous_lane && member.lane <= *previous_lane) return "the members of a round are out of order";
+            previous_lane = member.lane;
+            if (auto what = member_leads(round.round, member)) return what;
+        }
+        if (spec_.has_merge()) {
+            const auto merged = merges_.find(round.round);
+            if (merged == merges_.end() || merged->second != round.root) return "a final round has another root than its merge";
+        } else if (closing->second.members.size() != 1 || closing->second.members[0].end_root != round.root) {
+            return "the final root is not the end of the only lane";
+        }
+        facts.final_roots.push_back(round.root);
+        return std::nullopt;
+    }
+
+    /// The member's parts lead from the round's opening to what it brought into the merge.
+    Check member_leads(std::uint32_t round, const market::RoundMember& member) {
+        const std::uint32_t parts = market::parts_per_round(spec_.segments_per_round(), spec_.part_segments);
+        const auto found = standing_.find({round, member.lane});
+        if (found == standing_.end() || found->second.size() != parts) return "a member's parts are not complete";
+        Hash root = opening(round);
+        for (const auto& [number, part] : found->second) {
+            if (part.start_root != root) return "a member's parts do not follow each other";
+            root = part.end_root;
+            count(part);
+        }
+        const market::PartPassed& last = found->second.rbegin()->second;
+        if (member.end_root != root || member.part != last.part) return "a member ends elsewhere than its last part";
+        if (spec_.has_merge() && member.payload_root != last.payload_root) return "a member's payload is not that of its last part";
+        return std::nullopt;
+    }
+
+    void count(const market::PartPassed& part) {
+        std::set<std::uint32_t> audited;
+        for (const market::AuditFact& audit : part.audits) audited.insert(audit.segment);
+        facts.segments += part.leaves.size();
+        facts.audited += audited.size();
+        facts.unaudited += part.unaudited.size();
+    }
+
+    Check take(const market::Slashed&) {
+        ++facts.slashes;
+        return std::nullopt;
+    }
+
+    Check take(const market::JobClosed& closed) {
+        closed_ = true;
+        if (closed.state != job_.state || closed.reason != job_.reason) return "the record ends the job in another way";
+        if (closed.final_root != job_.final_root || closed.final_rounds != job_.final_rounds) return "the record ends the job on another root";
+        return std::nullopt;
+    }
+
+    const Hash& chain_id_;
+    const market::JobSpec& spec_;
+    const market::Job& job_;
+    std::map<Place, std::map<std::uint32_t, market::PartPassed>> standing_;  ///< passed and not void, by part number
+    std::map<std::uint32_t, market::RoundClosed> closings_;
+    std::map<std::uint32_t, Hash> merges_;
+    bool closed_ = false;
+};
+
+}  // namespace
+
+tl::expected<HistoryFacts, std::string> check_history(const Hash& chain_id, const market::JobSpec& spec, const market::Job& job,
+                                                      const std::vector<base::Bytes>& entries) {
+    if (entries.size() != job.history_count) return tl::unexpected(std::string("the number of history entries is not that of the record"));
+    Hash history;
+    for (const base::Bytes& bytes : entries) history = market::extend_history(history, bytes);
+    if (history != job.history) return tl::unexpected(std::string("the history is not the one that the record commits to"));
+    Walk walk(chain_id, spec, job);
+    for (std::size_t i = 0; i < entries.size(); ++i) {
+        const auto entry = market::decode<market::JobHistoryEntry>(entries[i]);
+        if (!entry) return tl::unexpected("history entry " + std::to_string(i) + " is malformed");
+        if (auto what = walk.entry(*entry)) return tl::unexpected("history entry " + std::to_string(i) + ": " + *what);
+    }
+    if (auto what = walk.end()) return tl::unexpected(std::move(*what));
+    return std::move(walk.facts);
+}
+
+}  // namespace assay::certificate
