@@ -108,10 +108,20 @@ void tile(const Tile& t) {
 }
 
 void pack(const float* src, std::size_t stride, std::size_t rows, std::size_t cols, float* dst, std::size_t dst_stride) {
-    const std::size_t end = dst_stride < (cols + 15) / 16 * 16 ? dst_stride : (cols + 15) / 16 * 16;
     for (std::size_t r = 0; r < rows; ++r) {
-        for (std::size_t c = 0; c < end; ++c) dst[r * dst_stride + c] = c < cols ? flush_operand(src[r * stride + c]) : 0.0F;
+        for (std::size_t c = 0; c < cols; ++c) dst[r * dst_stride + c] = flush_operand(src[r * stride + c]);
     }
+}
+void pack_panels(const float* src, std::size_t stride, std::size_t rows, std::size_t cols, float* dst, std::size_t width,
+                 std::size_t panel_stride) {
+    for (std::size_t r = 0; r < rows; ++r) {
+        for (std::size_t c = 0; c < (cols + width - 1) / width * width; ++c) {
+            dst[c / width * panel_stride + r * width + c % width] = c < cols ? flush_operand(src[r * stride + c]) : 0.0F;
+        }
+    }
+}
+void fill(float* to, std::size_t n, std::uint32_t word) {
+    for (std::size_t i = 0; i < n; ++i) std::memcpy(to + i, &word, 4);
 }
 void pack_transposed(const float* src, std::size_t stride, std::size_t rows, std::size_t cols, float* dst, std::size_t dst_stride) {
     for (std::size_t c = 0; c < cols; ++c) {
@@ -173,6 +183,8 @@ Kernels make_table() {
     k.max = row_max;
     k.tile = tile;
     k.pack = pack;
+    k.pack_panels = pack_panels;
+    k.fill = fill;
     k.pack_transposed = pack_transposed;
     k.row_times_matrix = row_times_matrix;
     k.philox = philox_words;

@@ -253,20 +253,46 @@ void pack(const float* src, std::size_t stride, std::size_t rows, std::size_t co
     const F d;
     const std::size_t whole = cols / kLanes * kLanes;
     const hn::Mask<F> mask = hn::FirstN(d, cols - whole);
-    // Zeros up to a whole tile line for a panel of B; a line of A is read no further than its last column.
-    const std::size_t end = dst_stride < (cols + 15) / 16 * 16 ? dst_stride : (cols + 15) / 16 * 16;
-    const std::size_t filled = dst_stride == kTileCols ? kTileCols : end;
     for (std::size_t r = 0; r < rows; ++r) {
         const float* from = src + r * stride;
         float* to = dst + r * dst_stride;
-        std::size_t c = 0;
-        for (; c < whole; c += kLanes) hn::StoreU(flush(hn::LoadU(d, from + c)), d, to + c);
-        if (c < cols) {
-            hn::StoreU(flush(hn::MaskedLoad(mask, d, from + c)), d, to + c);
-            c += kLanes;
-        }
-        for (; c < filled; c += kLanes) hn::StoreU(hn::Zero(d), d, to + c);
+        for (std::size_t c = 0; c < whole; c += kLanes) hn::StoreU(flush(hn::LoadU(d, from + c)), d, to + c);
+        if (whole < cols) hn::BlendedStore(flush(hn::MaskedLoad(mask, d, from + whole)), mask, d, to + whole);
     }
+}
+
+// Rows outermost: the source is read as it lies, line after line.
+void pack_panels(const float* src, std::size_t stride, std::size_t rows, std::size_t cols, float* dst, std::size_t width,
+                 std::size_t panel_stride) {
+    const F d;
+    const std::size_t panels = cols / width, rest = cols % width;
+    for (std::size_t r = 0; r < rows; ++r) {
+        const float* from = src + r * stride;
+        float* to = dst + r * width;
+        if (width == kTileCols) {
+            for (std::size_t p = 0; p < panels; ++p, from += width, to += panel_stride) {
+                hn::StoreU(flush(hn::LoadU(d, from)), d, to);
+                hn::StoreU(flush(hn::LoadU(d, from + kLanes)), d, to + kLanes);
+            }
+        } else {
+            const hn::Mask<F> mask = hn::FirstN(d, width);
+            for (std::size_t p = 0; p < panels; ++p, from += width, to += panel_stride) {
+                hn::BlendedStore(flush(hn::MaskedLoad(mask, d, from)), mask, d, to);
+            }
+        }
+        for (std::size_t c = 0; rest != 0 && c < width; c += kLanes) {
+            const hn::Mask<F> inside = hn::FirstN(d, c < rest ? rest - c : 0);
+            hn::BlendedStore(flush(hn::MaskedLoad(inside, d, from + c)), hn::FirstN(d, width - c), d, to + c);
+        }
+    }
+}
+
+void fill(float* to, std::size_t n, std::uint32_t word) {
+    const F d;
+    const VF x = as_f(hn::Set(I(), static_cast<std::int32_t>(word)));
+    std::size_t i = 0;
+    for (; i + kLanes <= n; i += kLanes) hn::StoreU(x, d, to + i);
+    if (i < n) hn::BlendedStore(x, hn::FirstN(d, n - i), d, to + i);
 }
 
 void pack_transposed(const float* src, std::size_t stride, std::size_t rows, std::size_t cols, float* dst, std::size_t dst_stride) {
@@ -423,6 +449,8 @@ Kernels make_table(const char* name) {
     k.max = row_max;
     k.tile = tile;
     k.pack = pack;
+    k.pack_panels = pack_panels;
+    k.fill = fill;
     k.pack_transposed = pack_transposed;
     k.row_times_matrix = row_times_matrix;
     k.philox = philox_words;

@@ -60,20 +60,18 @@ float* packed_b(const Work& work, std::size_t panel, std::size_t span, std::size
 
 void pack_b(const Work& work, std::span<const Block> blocks, std::size_t span, std::size_t col, std::size_t cols) {
     const std::size_t width = work.kernels.tile_cols;
-    for (std::size_t c = 0; c < cols; c += width) {
-        const std::size_t used = std::min(width, cols - c);
-        std::size_t before = 0;
-        for (const Block& block : blocks) {
-            const MatrixView& b = work.problem.b;
-            const float* from = element(b, block.chain, block.k, col + c);
-            float* to = packed_b(work, c / width, span, before);
-            if (b.transposed) {
-                work.kernels.pack_transposed(from, b.stride, used, block.length, to, width);
-            } else {
-                work.kernels.pack(from, b.stride, block.length, used, to, width);
-            }
-            before += block.length;
+    const MatrixView& b = work.problem.b;
+    std::size_t before = 0;
+    for (const Block& block : blocks) {
+        if (!b.transposed) {
+            work.kernels.pack_panels(element(b, block.chain, block.k, col), b.stride, block.length, cols, packed_b(work, 0, span, before),
+                                     width, span * width);
         }
+        for (std::size_t c = 0; b.transposed && c < cols; c += width) {
+            work.kernels.pack_transposed(element(b, block.chain, block.k, col + c), b.stride, std::min(width, cols - c), block.length,
+                                         packed_b(work, c / width, span, before), width);
+        }
+        before += block.length;
     }
 }
 
@@ -102,26 +100,43 @@ PackedA pack_a(const Work& work, std::span<const Block> blocks, std::size_t row,
             std::memset(to + rows * kPackedRowStride, 0, (padded - rows) * kPackedRowStride * sizeof(float));
             continue;
         }
-        for (std::size_t r = 0; r < rows; r += height) {
-            work.kernels.pack(from + r, a.stride, block.length, std::min(height, rows - r),
-                              packed_a(work, form, i, r, block.length), height);
-        }
+        work.kernels.pack_panels(from, a.stride, block.length, rows, packed_a(work, form, i, 0, block.length), height,
+                                 height * block.length);
     }
     return form;
 }
 
-/// Sets to +0 what the k-band leaves out: with finite B, fma(+0, b, acc) is acc, since acc is never -0.
+/// The k that any row of [row, row + rows) may use, and whether every row may use some.
+struct Union {
+    std::size_t first, last;
+    bool all_rows = true;
+};
+Union band_union(const DiagonalBand& band, std::size_t row, std::size_t rows, const Block& block) {
+    Union u{block.k + block.length, block.k, true};
+    for (std::size_t r = 0; r < rows; ++r) {
+        const auto [first, last] = band_range(band, row + r, block);
+        u.all_rows = u.all_rows && first < last;
+        if (first >= last) continue;
+        u.first = std::min(u.first, first);
+        u.last = std::max(u.last, last);
+    }
+    return u;
+}
+
+/// Sets to +0 what the k-band leaves out of the k that a tile runs over: with finite B, fma(+0, b, acc) is acc, since acc is never -0.
 void apply_k_band(const Work& work, const PackedA& form, std::span<const Block> blocks, std::size_t row, std::size_t rows) {
     const std::size_t height = work.kernels.tile_rows;
+    const std::size_t step = form.by_columns ? height : 1;
     for (std::size_t i = 0; i < blocks.size(); ++i) {
         const Block& block = blocks[i];
         for (std::size_t r = 0; r < rows; ++r) {
+            const std::size_t top = r / height * height;
+            const Union u = band_union(work.problem.k_band, row + top, std::min(height, rows - top), block);
             const auto [first, last] = band_range(work.problem.k_band, row + r, block);
-            float* line = form.by_columns ? packed_a(work, form, i, r / height * height, block.length) + r % height
+            float* line = form.by_columns ? packed_a(work, form, i, top, block.length) + r % height
                                           : packed_a(work, form, i, r, block.length);
-            const std::size_t step = form.by_columns ? height : 1;
-            for (std::size_t k = block.k; k < first; ++k) line[(k - block.k) * step] = 0.0F;
-            for (std::size_t k = last; k < block.k + block.length; ++k) line[(k - block.k) * step] = 0.0F;
+            for (std::size_t k = u.first; k < std::min(first, u.last); ++k) line[(k - block.k) * step] = 0.0F;
+            for (std::size_t k = std::max(last, u.first); k < u.last; ++k) line[(k - block.k) * step] = 0.0F;
         }
     }
 }
@@ -145,23 +160,15 @@ void slow_tile(const Work& work, const Tile& tile, const Block& block, std::size
 
 /// One tile of a problem with a k-band; C already holds the start.
 void banded_tile(const Work& work, Tile tile, const Block& block, std::size_t row, bool finite) {
-    std::size_t first = block.k + block.length, last = block.k;
-    bool all_rows = true;
-    for (std::size_t r = 0; r < tile.rows; ++r) {
-        const auto [from, to] = band_range(work.problem.k_band, row + r, block);
-        all_rows = all_rows && from < to;
-        if (from >= to) continue;
-        first = std::min(first, from);
-        last = std::max(last, to);
-    }
-    if (first >= last) return;
+    const Union u = band_union(work.problem.k_band, row, tile.rows, block);
+    if (u.first >= u.last) return;
     if (!finite) return slow_tile(work, tile, block, row);
-    const std::size_t skipped = first - block.k;
+    const std::size_t skipped = u.first - block.k;
     Tile part = tile;
     part.a += skipped * (tile.a_by_columns ? work.kernels.tile_rows : 1);
     part.b += skipped * work.kernels.tile_cols;
-    part.k = last - first;
-    if (all_rows) return work.kernels.tile(part);
+    part.k = u.last - u.first;
+    if (u.all_rows) return work.kernels.tile(part);
     // A row without any k in this block adds nothing, not even +0.
     part.c = work.workspace.edge();
     part.c_stride = kTileColsMax;
@@ -231,9 +238,10 @@ void clear_outside(const Work& work) {
     const Matmul& p = work.problem;
     for (std::size_t r = work.row0; r < work.row0 + work.rows; ++r) {
         const auto [first, last] = column_range(p.out_band, r, p.cols);
-        for (std::size_t c = work.col0; c < work.col0 + work.cols; ++c) {
-            if (c < first || c >= last) p.c[r * p.c_stride + c] = 0.0F;
-        }
+        const std::size_t end = work.col0 + work.cols, left = std::clamp(first, work.col0, end), right = std::clamp(last, left, end);
+        float* row = p.c + r * p.c_stride;
+        std::memset(row + work.col0, 0, (left - work.col0) * sizeof(float));
+        std::memset(row + right, 0, (end - right) * sizeof(float));
     }
 }
 
@@ -255,7 +263,9 @@ bool single_row(const Work& work) {
 
 bool all_finite(const Work& work, std::size_t floats) {
     const float* b = work.workspace.b();
-    return std::all_of(b, b + floats, is_finite);
+    bool all = true;
+    for (std::size_t i = 0; i < floats; ++i) all &= is_finite(b[i]);
+    return all;
 }
 
 void compute(const Work& work) {

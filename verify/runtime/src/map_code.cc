@@ -1,6 +1,7 @@
 #include "map_code.h"
 
 #include <algorithm>
+#include <bit>
 #include <cstring>
 
 #include "exact/storage.h"
@@ -139,11 +140,14 @@ ChunkOp chunk_op(const Node& node, const std::vector<bool>& real) {
     return real[node.a] ? real_op(node.op) : integer_op(node.op);
 }
 
-void fill(float* to, std::size_t n, float word) {
-    std::uint32_t bits = 0;
-    std::memcpy(&bits, &word, 4);
-    auto* words = reinterpret_cast<std::uint32_t*>(to);
-    std::fill(words, words + n, bits);
+std::uint32_t first_word(const Rectangle& operand, std::uint32_t row) {
+    float word = 0;
+    read_words(operand, row, 0, 1, &word);
+    return std::bit_cast<std::uint32_t>(word);
+}
+
+void number_columns(float* to, std::uint32_t first, std::uint32_t count) {
+    for (std::uint32_t c = 0; c < count; ++c) to[c] = std::bit_cast<float>(first + c);
 }
 
 template <class Narrow, class Widen>
@@ -210,7 +214,7 @@ struct MapCode::Geometry {
 };
 
 MapCode::MapCode(const program::Program& program, const program::Instruction& instruction, const exact::Kernels& kernels)
-    : nodes_(instruction.expression) {
+    : nodes_(instruction.expression), fill_(kernels.fill) {
     ASSAY_CHECK(!nodes_.empty() && nodes_.size() <= program::kNodesMax);
     const std::vector<bool> real = types_of(program, instruction);
     std::vector<std::size_t> last_use(nodes_.size(), 0);
@@ -262,19 +266,19 @@ MapCode::MapCode(const program::Program& program, const program::Instruction& in
 void MapCode::prepare(const Geometry& g, std::span<const Rectangle> in, float* scratch, Pointers& at) const {
     const std::size_t n = std::size_t{g.rows} * g.segment;
     for (const std::size_t node : fixed_) {
-        float word = 0;
-        std::memcpy(&word, &nodes_[node].bits, 4);
-        fill(buffer(node, scratch), n, word);
+        fill_(buffer(node, scratch), n, nodes_[node].bits);
         at[node] = buffer(node, scratch);
+    }
+    for (const std::size_t node : indices_) {
+        if (nodes_[node].op != Op::col_index || g.segment != g.width) continue;
+        for (std::uint32_t r = 0; r < g.rows; ++r) number_columns(buffer(node, scratch) + std::size_t{r} * g.width, 0, g.width);
     }
     for (const std::size_t node : read_) {
         const Rectangle& operand = in[nodes_[node].a];
         if (operand.seen_rows() != 1) continue;
         float* to = buffer(node, scratch);
         if (operand.seen_cols() == 1) {
-            float word = 0;
-            read_words(operand, 0, 0, 1, &word);
-            fill(to, n, word);
+            fill_(to, n, first_word(operand, 0));
             at[node] = to;
         } else if (g.segment == g.width) {
             read_words(operand, 0, 0, g.width, to);
@@ -293,11 +297,7 @@ void MapCode::bind(const Geometry& g, std::span<const Rectangle> in, std::uint32
         const bool one_row = operand.seen_rows() == 1, one_col = operand.seen_cols() == 1;
         if (one_row && (one_col || g.segment == g.width)) continue;
         if (one_col && g.width != 1) {
-            for (std::uint32_t r = 0; r < rows; ++r) {
-                float word = 0;
-                read_words(operand, row + r, 0, 1, &word);
-                fill(to + std::size_t{r} * cols, cols, word);
-            }
+            for (std::uint32_t r = 0; r < rows; ++r) fill_(to + std::size_t{r} * cols, cols, first_word(operand, row + r));
             at[node] = to;
         } else if (operand.words() && !operand.transposed && (operand.dense() || rows == 1)) {
             at[node] = operand.row(one_row ? 0 : row) + col;
@@ -307,12 +307,13 @@ void MapCode::bind(const Geometry& g, std::span<const Rectangle> in, std::uint32
         }
     }
     for (const std::size_t node : indices_) {
-        auto* to = reinterpret_cast<std::int32_t*>(buffer(node, scratch));
-        const bool by_row = nodes_[node].op == Op::row_index;
-        for (std::uint32_t r = 0; r < rows; ++r) {
-            for (std::uint32_t c = 0; c < cols; ++c) to[r * cols + c] = static_cast<std::int32_t>(by_row ? row + r : col + c);
-        }
+        float* to = buffer(node, scratch);
         at[node] = to;
+        if (nodes_[node].op == Op::row_index) {
+            for (std::uint32_t r = 0; r < rows; ++r) fill_(to + std::size_t{r} * cols, cols, row + r);
+        } else if (g.segment != g.width) {
+            number_columns(to, col, cols);
+        }
     }
 }
 

@@ -38,6 +38,7 @@ class MapCode {
     [[nodiscard]] float* buffer(std::size_t node, float* scratch) const { return scratch + buffer_[node] * kChunk; }
 
     program::Expression nodes_;
+    void (*fill_)(float* to, std::size_t n, std::uint32_t word);
     std::vector<std::size_t> fixed_;         ///< nodes that are constants
     std::vector<std::size_t> read_;          ///< nodes that are operands
     std::vector<std::size_t> indices_;       ///< nodes that are row or column indices

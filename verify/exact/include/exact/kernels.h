@@ -47,9 +47,12 @@ struct Kernels {
     float (*dot)(const float* a, const float* b, std::size_t n) = nullptr;
     float (*max)(const float* row, std::size_t n) = nullptr;
     void (*tile)(const Tile& tile) = nullptr;
-    /// dst[r * dst_stride + c] = flushed src[r * stride + c], zeros up to the next multiple of 16 columns within dst_stride. May write
-    /// up to 15 elements past the end of the last row.
+    /// dst[r * dst_stride + c] = flushed src[r * stride + c].
     void (*pack)(const float* src, std::size_t stride, std::size_t rows, std::size_t cols, float* dst, std::size_t dst_stride) = nullptr;
+    /// Column c of row r goes to panel c / width at dst[c / width * panel_stride + r * width + c % width], flushed; the last panel is
+    /// filled up with zeros.
+    void (*pack_panels)(const float* src, std::size_t stride, std::size_t rows, std::size_t cols, float* dst, std::size_t width,
+                        std::size_t panel_stride) = nullptr;
     /// dst[c * dst_stride + r] = flushed src[r * stride + c]; zeros for rows <= r < dst_stride.
     void (*pack_transposed)(const float* src, std::size_t stride, std::size_t rows, std::size_t cols, float* dst,
                             std::size_t dst_stride) = nullptr;
@@ -57,6 +60,7 @@ struct Kernels {
     /// out[c] = start[c] + acc[c]; start null: +0.
     void (*row_times_matrix)(const float* a, std::size_t a_stride, const float* b, std::size_t b_stride, std::size_t k, std::size_t n,
                              const float* start, float* out) = nullptr;
+    void (*fill)(float* to, std::size_t n, std::uint32_t word) = nullptr;
     /// Philox words of quads [first, first + count) of (sequence, step) under a key: 4 count words.
     void (*philox)(std::uint32_t key_low, std::uint32_t key_high, std::uint64_t first, std::size_t count, std::uint32_t sequence,
                    std::uint32_t step, std::uint32_t* words) = nullptr;
