@@ -210,15 +210,21 @@ std::optional<PartPlan> LaneRunner::plan_part(const Look& look) {
                 agent::request_stop();
                 return std::nullopt;
             }
-            const bool free_key = !*kept || ((*kept)->start_root == plan.start_root && (*kept)->plant_seed == plan.plant_seed);
-            if (free_key) return plan;
-            if (plan.plant_seed.is_zero()) return std::nullopt;  // known one block later
-            continue;
+            const bool fits = !*kept || ((*kept)->start_root == plan.start_root && (*kept)->plant_seed == plan.plant_seed);
+            if (fits) return plan;
+            if (!plan.plant_seed.is_zero()) leave("signed a tree for another start under this key");
+            return std::nullopt;
         }
         const bool used_up = part->state == market::PartState::retracted || part->state == market::PartState::void_;
         if (!used_up) return std::nullopt;  // committed meanwhile: look again
     }
     return std::nullopt;
+}
+
+/// Gives the lane to somebody else rather than break a rule.
+void LaneRunner::leave(const std::string& why) {
+    trouble("lease.left", why);
+    if (const auto sent = party_.send(market::LeaseLeave{lease_}); !sent) trouble("lease.trouble", sent.error().text());
 }
 
 LaneRunner::Next LaneRunner::train(const Look& look) {
@@ -304,18 +310,20 @@ LaneRunner::Next LaneRunner::merge(const Look& look) {
     states_.current.reset();
     merged_root_ = runtime::run_merge(*context_.job, state, pointers, look.job.round, look.job.opening_root);
     merged_round_ = look.job.round;
-    merge_retry_ = {};
     states_.opening = LaneStates::Known{merged_root_, std::move(state)};
     return post_merge(look, merged_root_);
 }
 
-/// The first member posts at once. The others try again at intervals: the ledger says whose turn it is, and refuses for nothing.
+/// The ledger says whose turn it is: the first member's, then the next one's after each deadline.
 LaneRunner::Next LaneRunner::post_merge(const Look& look, const base::Hash& root) {
-    const bool first = look.round.members.front().lease == lease_;
-    const auto now = std::chrono::steady_clock::now();
-    if (merge_retry_ == std::chrono::steady_clock::time_point{}) merge_retry_ = first ? now : now + 15s;
-    if (now < merge_retry_) return Next::wait;
-    merge_retry_ = now + 15s;
+    const auto turn = node_.merge(look.job.id, look.job.round);
+    if (!turn) {
+        if (!turn.error().not_found()) trouble("node.trouble", turn.error().text());
+        return Next::wait;
+    }
+    const auto& members = look.round.members;
+    const bool mine = turn->state == market::MergeState::waiting && turn->turn < members.size() && members[turn->turn].lease == lease_;
+    if (!mine) return Next::wait;
     if (!states_.opening || states_.opening->root != root) {
         merged_round_.reset();
         return Next::again;
@@ -324,7 +332,6 @@ LaneRunner::Next LaneRunner::post_merge(const Look& look, const base::Hash& root
                                 runtime::opening_descriptor(*context_.job, look.job.round + 1, look.job.opening_root));
     if (!receipt) {
         trouble("merge.trouble", receipt.error());
-        merge_retry_ = now;
         return Next::wait;
     }
     const auto sent = party_.send(market::MergePost{look.job.id, look.job.round, root, *receipt});

@@ -48,6 +48,7 @@ class LaneRunner {
     Next merge(const Look& look);
     Next post_merge(const Look& look, const base::Hash& root);
     Next refuse(const market::Job& job);
+    void leave(const std::string& why);
     std::optional<PartPlan> plan_part(const Look& look);
     void pause(std::chrono::milliseconds time);
     void trouble(std::string_view event, const std::string& what);
@@ -68,7 +69,6 @@ class LaneRunner {
     std::uint32_t plant_ppm_ = 0;
     std::optional<std::uint32_t> merged_round_;  ///< the round whose merge is in states_.opening
     base::Hash merged_root_;
-    std::chrono::steady_clock::time_point merge_retry_{};
     std::uint32_t troubles_ = 0;             ///< in a row
 
     std::mutex mutex_;

@@ -9,7 +9,7 @@
 
 #include "base/signature.h"
 #include "client/client.h"
-#include "reference_job.h"
+#include "runtime/self_check.h"
 
 namespace assay::worker {
 
@@ -25,19 +25,6 @@ std::string gigabytes(std::uint64_t bytes) {
     return text;
 }
 
-/// The cgroup's limit counts where there is one: a container sees the whole machine's memory but may not use it.
-std::uint64_t usable_memory() {
-    struct sysinfo info = {};
-    std::uint64_t bytes = 0;
-    if (::sysinfo(&info) == 0) bytes = std::uint64_t{info.totalram} * info.mem_unit;
-    for (const char* file : {"/sys/fs/cgroup/memory.max", "/sys/fs/cgroup/memory/memory.limit_in_bytes"}) {
-        std::ifstream in(file);
-        std::uint64_t limit = 0;
-        if (in >> limit && limit > 0) bytes = std::min(bytes, limit);
-    }
-    return bytes;
-}
-
 CheckItem check_cryptography() {
     const auto failed = base::crypto_self_test();
     if (!failed) return {"cryptography", true, "signatures, hashes and draws agree with the published vectors", ""};
@@ -50,16 +37,15 @@ CheckItem check_exactness(const MachineCheckOptions& options) {
     runtime::ExecutorOptions executor = options.executor;
     for (const runtime::Target target : {options.executor.target, runtime::Target::scalar}) {
         executor.target = target;
-        auto reference = open_reference_job(options.data_folder, ReferenceSize::exactness, executor);
-        if (!reference) return {"exactness", false, reference.error(), "make the data folder writable"};
-        const base::Hash root = exactness_root(*reference->job);
-        if (root != known_exactness_root()) return {"exactness", false, "state root " + root.hex(), remedy};
+        const auto root = runtime::exactness_root(options.data_folder, executor);
+        if (!root) return {"exactness", false, root.error(), "make the data folder writable"};
+        if (*root != runtime::known_exactness_root()) return {"exactness", false, "state root " + root->hex(), remedy};
     }
     return {"exactness", true, "fast kernels and definition reach the known state root", ""};
 }
 
 CheckItem check_speed(const MachineCheckOptions& options, MachineReport& report) {
-    const auto flops = measure_flops(options.data_folder, options.executor, options.seconds);
+    const auto flops = runtime::measure_flops(options.data_folder, options.executor, options.seconds);
     if (!flops) return {"speed", false, "could not be measured", "make the data folder writable"};
     report.gflops = *flops / 1e9;
     char text[64];
@@ -98,28 +84,20 @@ CheckItem check_node(const std::string& url) {
 
 }  // namespace
 
-bool MachineReport::passed() const {
-    return std::all_of(items.begin(), items.end(), [](const CheckItem& item) { return item.passed; });
+std::uint64_t usable_memory() {
+    struct sysinfo info = {};
+    std::uint64_t bytes = 0;
+    if (::sysinfo(&info) == 0) bytes = std::uint64_t{info.totalram} * info.mem_unit;
+    for (const char* file : {"/sys/fs/cgroup/memory.max", "/sys/fs/cgroup/memory/memory.limit_in_bytes"}) {
+        std::ifstream in(file);
+        std::uint64_t limit = 0;
+        if (in >> limit && limit > 0) bytes = std::min(bytes, limit);
+    }
+    return bytes;
 }
 
-std::optional<double> measure_flops(const std::filesystem::path& folder, runtime::ExecutorOptions options,
-                                    double seconds) {
-    using Clock = std::chrono::steady_clock;
-    auto reference = open_reference_job(folder, ReferenceSize::speed, options);
-    if (!reference) return std::nullopt;
-    runtime::Job& job = *reference->job;
-    commit::State state = job.initial_state();
-    const auto flops = static_cast<double>(program::cost_of(job.program()).flops_per_step);
-    job.executor().run_step(state, job.data(), 0, 0, 0);  // warms caches and threads
-    const Clock::time_point start = Clock::now();
-    double elapsed = 0;
-    std::uint32_t steps = 0;
-    while (elapsed < seconds && steps < 900) {
-        ++steps;
-        job.executor().run_step(state, job.data(), 0, 0, steps);
-        elapsed = std::chrono::duration<double>(Clock::now() - start).count();
-    }
-    return flops * steps / elapsed;
+bool MachineReport::passed() const {
+    return std::all_of(items.begin(), items.end(), [](const CheckItem& item) { return item.passed; });
 }
 
 MachineReport check_machine(const MachineCheckOptions& options) {

@@ -38,7 +38,7 @@ struct MachineCheckOptions {
 /// and the node. Takes a few seconds; leaves nothing behind.
 MachineReport check_machine(const MachineCheckOptions& options);
 
-/// Measured speed alone: FLOPs per second. Nothing when the small job cannot be run in `folder`.
-std::optional<double> measure_flops(const std::filesystem::path& folder, runtime::ExecutorOptions options, double seconds);
+/// Memory this process may use: the machine's, or the cgroup's limit where that is less.
+std::uint64_t usable_memory();
 
 }  // namespace assay::worker

@@ -6,7 +6,7 @@
 
 #include "base/chunk_tree.h"
 
-namespace assay::worker {
+namespace assay::runtime {
 
 namespace {
 
@@ -62,7 +62,7 @@ ReferenceJob::~ReferenceJob() {
 }
 
 tl::expected<ReferenceJob, std::string> open_reference_job(const std::filesystem::path& folder, ReferenceSize size,
-                                                           runtime::ExecutorOptions options) {
+                                                           ExecutorOptions options) {
     std::error_code error;
     std::filesystem::create_directories(folder, error);
     std::string name = (folder / "check-XXXXXX").string();
@@ -77,21 +77,10 @@ tl::expected<ReferenceJob, std::string> open_reference_job(const std::filesystem
     out.close();
     if (!out) return tl::unexpected("cannot write in " + reference.folder.string());
 
-    auto job = runtime::Job::open(reference_spec(size, tokens), blob, options);
+    auto job = Job::open(reference_spec(size, tokens), blob, options);
     if (!job) return tl::unexpected(job.error());
     reference.job = std::move(*job);
     return reference;
 }
 
-base::Hash exactness_root(runtime::Job& job) {
-    commit::State state = job.initial_state();
-    for (std::uint32_t step = 0; step < 2; ++step) job.executor().run_step(state, job.data(), 0, 0, step);
-    commit::StateDescriptor place;
-    place.spec_root = job.spec_root();
-    place.program_root = job.program_root();
-    place.step = 2;
-    place.round_start_root = job.initial_root();
-    return commit::state_root(job.program(), state, place);
-}
-
-}  // namespace assay::worker
+}  // namespace assay::runtime

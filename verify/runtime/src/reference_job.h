@@ -7,7 +7,7 @@
 
 #include "runtime/segment.h"
 
-namespace assay::worker {
+namespace assay::runtime {
 
 /// A small GPT over made-up tokens: what this machine is measured and checked with. Its bits are known everywhere.
 enum class ReferenceSize : std::uint8_t {
@@ -17,7 +17,7 @@ enum class ReferenceSize : std::uint8_t {
 
 struct ReferenceJob {
     std::filesystem::path folder;            ///< deleted with the object
-    std::unique_ptr<runtime::Job> job;
+    std::unique_ptr<Job> job;
     ReferenceJob() = default;
     ReferenceJob(ReferenceJob&&) noexcept = default;
     ReferenceJob& operator=(ReferenceJob&&) = delete;
@@ -25,11 +25,6 @@ struct ReferenceJob {
 };
 
 tl::expected<ReferenceJob, std::string> open_reference_job(const std::filesystem::path& folder, ReferenceSize size,
-                                                           runtime::ExecutorOptions options);
+                                                           ExecutorOptions options);
 
-/// State root after two steps of the `exactness` job (lane 0, round 0): the known vector.
-base::Hash exactness_root(runtime::Job& job);
-/// What exactness_root must be.
-base::Hash known_exactness_root();
-
-}  // namespace assay::worker
+}  // namespace assay::runtime

@@ -1,0 +1,21 @@
+#pragma once
+
+#include <filesystem>
+#include <optional>
+#include <string>
+#include <tl/expected.hpp>
+
+#include "client/key_file.h"
+
+namespace assay::agent {
+
+/// Where the secret keys come from: a key file, and its passphrase from a file, a descriptor or the terminal; never from argv or the
+/// environment.
+struct KeyOptions {
+    std::filesystem::path key_file;
+    std::optional<std::filesystem::path> passphrase_file;
+    std::optional<int> passphrase_descriptor;
+};
+tl::expected<client::KeySet, std::string> open_keys(const KeyOptions& options);
+
+}  // namespace assay::agent

@@ -1,0 +1,233 @@
+#include <CLI/CLI.hpp>
+#include <algorithm>
+#include <cstdio>
+#include <iostream>
+#include <nlohmann/json.hpp>
+#include <thread>
+
+#include "agent/key_options.h"
+#include "agent/log.h"
+#include "agent/stop.h"
+#include "base/signature.h"
+#include "worker/earnings.h"
+#include "worker/machine_check.h"
+#include "worker/worker.h"
+
+namespace assay::worker {
+
+namespace {
+
+using agent::ExitCode;
+using Json = nlohmann::ordered_json;
+
+constexpr const char* kFooter =
+    "Exit codes: 0 done or stopped by SIGTERM, 2 wrong option, 3 key file or passphrase, 4 node unreachable,\n"
+    "5 refused by the ledger, 6 this machine does not qualify, 7 data folder.";
+
+struct Options {
+    std::string node = "http://127.0.0.1:8080";
+    agent::KeyOptions key;
+    std::filesystem::path data_folder = "assay-worker-data";
+    unsigned threads = std::max(1U, std::thread::hardware_concurrency());
+    unsigned micro_batch = 1;
+    std::string target = "best";
+    std::uint64_t memory_mib = 0;
+    std::uint32_t slots = 1;
+    std::string price, stake, bond;
+    std::uint64_t segment_ms = 1000;
+    double gflops = 0;
+    unsigned checkpoint_seconds = 10;
+    bool withdraw_on_exit = false;
+    bool json = false, log_json = false, verbose = false;
+    std::string account;
+};
+
+void add_machine_options(CLI::App& command, Options& options) {
+    command.add_option("--data-dir", options.data_folder, "Folder for checkpoints and signed commitments; keep it across restarts")
+        ->capture_default_str();
+    command.add_option("--threads", options.threads, "Threads that compute, shared by all slots")->check(CLI::Range(1U, 1024U))->capture_default_str();
+    command.add_option("--micro-batch", options.micro_batch, "Sequences computed together: more memory, never other bits")
+        ->check(CLI::Range(1U, 4096U))->capture_default_str();
+    command.add_option("--target", options.target, "Instruction set: best, scalar, sse4, avx2, avx512, neon")->capture_default_str();
+}
+
+void add_key_options(CLI::App& command, Options& options) {
+    command.add_option("--key", options.key.key_file, "Key file")->required();
+    command.add_option("--passphrase-file", options.key.passphrase_file, "File whose first line is the passphrase");
+    command.add_option("--passphrase-fd", options.key.passphrase_descriptor, "Open descriptor to read the passphrase from");
+}
+
+void add_run_options(CLI::App& command, Options& options) {
+    command.add_option("--node", options.node, "Address of the node")->capture_default_str();
+    add_key_options(command, options);
+    add_machine_options(command, options);
+    command.add_option("--price", options.price, "Grains per GFLOP of protocol cost (default: the protocol price)");
+    command.add_option("--stake", options.stake, "Grains to have staked (default: half the balance when there is no stake)");
+    command.add_option("--bond", options.bond, "Grains of the offer's reserve bond (default: a tenth of the balance)");
+    command.add_option("--slots", options.slots, "Lanes trained at the same time")->check(CLI::Range(1U, 32U))->capture_default_str();
+    command.add_option("--segment-ms", options.segment_ms, "Least milliseconds per segment that the offer promises")->capture_default_str();
+    command.add_option("--memory", options.memory_mib, "MiB offered (default: what this machine has)");
+    command.add_option("--gflops", options.gflops, "Speed to declare (default: measured at the start)");
+    command.add_option("--checkpoint-every", options.checkpoint_seconds, "Seconds between local checkpoints within a segment")
+        ->check(CLI::Range(0U, 86400U))->capture_default_str();
+    command.add_flag("--withdraw-on-exit", options.withdraw_on_exit, "Take the offer back on SIGTERM");
+    command.add_flag("--log-json", options.log_json, "Log lines as JSON objects");
+    command.add_flag("--verbose", options.verbose, "A line per training step");
+}
+
+int fail(ExitCode code, const std::string& text) {
+    std::cerr << "assay-worker: " << text << "\n";
+    return static_cast<int>(code);
+}
+
+tl::expected<std::optional<base::Amount>, std::string> amount_option(const std::string& name, const std::string& text) {
+    if (text.empty()) return std::optional<base::Amount>{};
+    const auto amount = base::amount_from_decimal(text);
+    if (!amount) return tl::unexpected("--" + name + ": an amount in grains, digits only");
+    return amount;
+}
+
+tl::expected<runtime::ExecutorOptions, std::string> executor_options(const Options& options, std::uint32_t slots) {
+    const auto target = runtime::target_from_name(options.target);
+    if (!target) return tl::unexpected("--target: " + options.target + " is not known or not available here");
+    runtime::ExecutorOptions executor;
+    executor.threads = std::max(1U, options.threads / slots);
+    executor.micro_batch = options.micro_batch;
+    executor.target = *target;
+    return executor;
+}
+
+int run(const Options& options, const ProducerFactory& producer) {
+    WorkerSettings settings;
+    settings.node_url = options.node;
+    settings.data_folder = options.data_folder;
+    const auto executor = executor_options(options, options.slots);
+    if (!executor) return fail(ExitCode::usage, executor.error());
+    settings.executor = *executor;
+    const auto price = amount_option("price", options.price);
+    const auto stake = amount_option("stake", options.stake);
+    const auto bond = amount_option("bond", options.bond);
+    for (const auto* amount : {&price, &stake, &bond}) {
+        if (!*amount) return fail(ExitCode::usage, amount->error());
+    }
+    settings.price_per_gflop = *price;
+    settings.stake = *stake;
+    settings.bond = *bond;
+    settings.memory_bytes = options.memory_mib << 20U;
+    settings.slots = options.slots;
+    settings.segment_ms = options.segment_ms;
+    if (options.gflops > 0) settings.gflops = options.gflops;
+    settings.checkpoint_every = std::chrono::seconds(options.checkpoint_seconds);
+    settings.withdraw_on_exit = options.withdraw_on_exit;
+
+    client::harden_process();
+    agent::configure_log(options.log_json, options.verbose ? agent::LogLevel::debug : agent::LogLevel::info);
+    agent::install_stop_signals();
+    auto keys = agent::open_keys(options.key);
+    if (!keys) return fail(ExitCode::key, keys.error());
+    return static_cast<int>(run_worker(settings, std::move(*keys), producer));
+}
+
+int check(const Options& options, bool with_node) {
+    MachineCheckOptions check_options;
+    check_options.data_folder = options.data_folder;
+    const auto executor = executor_options(options, 1);
+    if (!executor) return fail(ExitCode::usage, executor.error());
+    check_options.executor = *executor;
+    if (with_node) check_options.node_url = options.node;
+    const MachineReport report = check_machine(check_options);
+    if (options.json) {
+        Json items = Json::array();
+        for (const CheckItem& item : report.items) {
+            items.push_back({{"name", item.name}, {"passed", item.passed}, {"found", item.found}, {"remedy", item.remedy}});
+        }
+        const Json json = {{"passed", report.passed()}, {"gflops", report.gflops}, {"memory_bytes", std::to_string(report.memory_bytes)},
+                           {"disk_free_bytes", std::to_string(report.disk_free_bytes)}, {"target", report.target}, {"items", items}};
+        std::cout << json.dump(2) << "\n";
+    } else {
+        for (const CheckItem& item : report.items) {
+            std::cout << (item.passed ? "pass  " : "FAIL  ") << item.name << ": " << item.found << "\n";
+            if (!item.passed) std::cout << "      " << item.remedy << "\n";
+        }
+        std::cout << (report.passed() ? "This machine can work.\n" : "This machine cannot work yet.\n");
+    }
+    return static_cast<int>(report.passed() ? ExitCode::success : ExitCode::check_failed);
+}
+
+tl::expected<base::AccountId, std::string> account_of(const Options& options, client::Client& node) {
+    if (!options.account.empty()) {
+        const auto hash = base::hash_from_hex(options.account);
+        if (!hash) return tl::unexpected(std::string("--account: 64 lower-case hexadecimal digits"));
+        return base::AccountId{*hash};
+    }
+    if (options.key.key_file.empty()) return tl::unexpected(std::string("--account or --key is needed"));
+    const auto info = client::inspect_key_file(options.key.key_file);
+    if (!info) return tl::unexpected(std::string(client::key_file_error_text(info.error())));
+    const auto chain = node.chain();
+    if (!chain) return tl::unexpected(chain.error().text());
+    return market::account_id(chain->chain_id, info->first_key());
+}
+
+int earnings(const Options& options) {
+    client::ClientOptions client_options;
+    client_options.retry_for = std::chrono::milliseconds{2000};
+    client::Client node(options.node, client_options);
+    const auto account = account_of(options, node);
+    if (!account) return fail(ExitCode::usage, account.error());
+    const auto found = earnings_of(node, *account);
+    if (!found) return fail(found.error().status == 0 ? ExitCode::unreachable : ExitCode::refused, found.error().text());
+    if (options.json) {
+        Json leases = Json::array();
+        for (const LeaseEarnings& l : found->leases) {
+            leases.push_back({{"lease", l.lease.id.hex()}, {"job", l.lease.job.hex()}, {"lane", l.lease.lane},
+                              {"state", market::to_word(l.lease.state)}, {"end", market::to_word(l.lease.end)},
+                              {"price", l.lease.price.decimal()}, {"paid_segments", l.lease.paid_segments},
+                              {"paid", l.paid.decimal()}, {"pending", l.pending.decimal()}, {"lock", l.lease.lock.decimal()}});
+        }
+        const Json json = {{"account", found->account.hex()}, {"balance", found->balance.decimal()}, {"stake", found->stake.decimal()},
+                           {"locked", found->locked.decimal()}, {"paid", found->paid.decimal()}, {"pending", found->pending.decimal()},
+                           {"leases", leases}};
+        std::cout << json.dump(2) << "\n";
+        return 0;
+    }
+    std::cout << "account  " << found->account.hex() << "\nbalance  " << found->balance.decimal() << "\nstake    " << found->stake.decimal()
+              << " (locked " << found->locked.decimal() << ")\npaid     " << found->paid.decimal() << "\npending  " << found->pending.decimal()
+              << "\n";
+    for (const LeaseEarnings& l : found->leases) {
+        std::cout << "  lease " << agent::shortened(l.lease.id.hex()) << "  job " << agent::shortened(l.lease.job.hex()) << "  lane " << l.lease.lane
+                  << "  " << market::to_word(l.lease.state) << "  " << l.lease.paid_segments << " segments paid " << l.paid.decimal()
+                  << ", pending " << l.pending.decimal() << "\n";
+    }
+    return 0;
+}
+
+}  // namespace
+
+int worker_main(int argc, char** argv, const ProducerFactory& producer) {
+    if (const auto failed = base::crypto_self_test()) return fail(ExitCode::check_failed, "cryptography self test failed: " + *failed);
+    Options options;
+    CLI::App app{"Trains leased lanes of jobs and is paid per verified segment."};
+    app.require_subcommand(1);
+    app.footer(kFooter);
+    CLI::App* run_command = app.add_subcommand("run", "Offer this machine and work until SIGTERM");
+    add_run_options(*run_command, options);
+    CLI::App* check_command = app.add_subcommand("check", "What this machine can do, and what it lacks");
+    CLI::Option* node_option = check_command->add_option("--node", options.node, "Also look whether this node answers");
+    add_machine_options(*check_command, options);
+    check_command->add_flag("--json", options.json, "Print JSON");
+    CLI::App* earnings_command = app.add_subcommand("earnings", "What an account has earned as a worker");
+    earnings_command->add_option("--node", options.node, "Address of the node")->capture_default_str();
+    earnings_command->add_option("--key", options.key.key_file, "Key file of the account (no passphrase needed)");
+    earnings_command->add_option("--account", options.account, "Or its id");
+    earnings_command->add_flag("--json", options.json, "Print JSON");
+    try {
+        app.parse(argc, argv);
+    } catch (const CLI::ParseError& error) {
+        return app.exit(error) == 0 ? 0 : static_cast<int>(ExitCode::usage);
+    }
+    if (run_command->parsed()) return run(options, producer);
+    if (check_command->parsed()) return check(options, node_option->count() > 0);
+    return earnings(options);
+}
+
+}  // namespace assay::worker

@@ -1,0 +1,142 @@
+#include "worker/worker.h"
+
+#include <set>
+
+#include "agent/durable_file.h"
+#include "agent/events.h"
+#include "agent/log.h"
+#include "agent/stop.h"
+#include "duties.h"
+#include "lane_runner.h"
+#include "registration.h"
+#include "runtime/self_check.h"
+#include "worker/machine_check.h"
+
+namespace assay::worker {
+
+namespace {
+
+using namespace std::chrono_literals;
+
+constexpr auto kEventWait = 2000ms;
+constexpr std::uint32_t kDutyNonceLane = 0;
+
+/// The leases this process works, one runner each.
+class Runners {
+  public:
+    Runners(const WorkerSettings& settings, const agent::Identity& identity, const PartStore& parts, const ProducerFactory& producer)
+        : settings_(settings), identity_(identity), parts_(parts), producer_(producer) {}
+
+    void reconcile(const std::vector<market::Lease>& leases) {
+        std::set<base::LeaseId> active;
+        for (const market::Lease& lease : leases) {
+            if (lease.state != market::LeaseState::active) continue;
+            active.insert(lease.id);
+            if (!runners_.contains(lease.id)) start(lease.id);
+        }
+        for (auto it = runners_.begin(); it != runners_.end();) {
+            if (!active.contains(it->first)) it->second->abandon();
+            it = it->second->finished() ? runners_.erase(it) : std::next(it);
+        }
+    }
+
+    void wake() {
+        for (auto& [id, runner] : runners_) runner->wake();
+    }
+
+    /// Leaves the lanes as they are on disk; returns when every thread has ended.
+    void end() { runners_.clear(); }
+
+  private:
+    void start(const base::LeaseId& lease) {
+        std::set<std::uint32_t> used;
+        for (const auto& [id, runner] : runners_) used.insert(runner->nonce_lane());
+        std::uint32_t nonce_lane = kDutyNonceLane + 1;
+        while (used.contains(nonce_lane)) ++nonce_lane;
+        runners_.emplace(lease, std::make_unique<LaneRunner>(settings_, identity_, parts_, lease, nonce_lane, producer_()));
+    }
+
+    const WorkerSettings& settings_;
+    const agent::Identity& identity_;
+    const PartStore& parts_;
+    const ProducerFactory& producer_;
+    std::map<base::LeaseId, std::unique_ptr<LaneRunner>> runners_;
+};
+
+void tell(const std::vector<client::EventRecord>& events, const std::string& account) {
+    for (const client::EventRecord& record : events) {
+        bool concerns = false;
+        agent::LogFields fields;
+        for (const auto& [name, value] : record.event.attributes) {
+            concerns = concerns || value == account;
+            if (value != account) fields.emplace_back(name, value.size() == 64 ? agent::shortened(value) : value);
+        }
+        if (concerns) agent::log(agent::LogLevel::info, record.event.kind, "on the ledger", fields);
+    }
+}
+
+void follow(const WorkerSettings& settings, const agent::Identity& identity, client::Client& node, agent::Party& party,
+            const ProducerFactory& producer) {
+    const PartStore parts(settings.data_folder / "parts");
+    agent::EventFollower follower(node, settings.data_folder / "cursor");
+    Duties duties(party, parts);
+    Runners runners(settings, identity, parts, producer);
+    const std::string account = identity.account().hex();
+    while (!agent::stop_requested()) {
+        const auto leases = node.leases_of(identity.account());
+        if (leases) runners.reconcile(*leases);
+        duties.look();
+        const auto events = follower.next(kEventWait);
+        if (!events) {
+            agent::log(agent::LogLevel::warning, "node.trouble", events.error().text());
+            agent::wait_for_stop(1000ms);
+            continue;
+        }
+        tell(*events, account);
+        if (!events->empty()) runners.wake();
+    }
+    runners.end();
+}
+
+}  // namespace
+
+agent::ExitCode run_worker(const WorkerSettings& settings, client::KeySet keys, const ProducerFactory& producer) {
+    auto lock = agent::FolderLock::acquire(settings.data_folder);
+    if (!lock) {
+        agent::log(agent::LogLevel::error, "folder.trouble", lock.error());
+        return agent::ExitCode::data;
+    }
+    client::Client node(settings.node_url, agent::patient_options());
+    const auto chain = node.chain();
+    if (!chain) {
+        if (agent::stop_requested()) return agent::ExitCode::success;
+        agent::log(agent::LogLevel::error, "node.unreachable", settings.node_url + ": " + chain.error().text());
+        return agent::ExitCode::unreachable;
+    }
+    const agent::Identity identity(std::move(keys), chain->chain_id);
+    agent::Party party(identity, node, kDutyNonceLane);
+
+    const auto measured = settings.gflops ? std::optional(*settings.gflops * 1e9)
+                                          : runtime::measure_flops(settings.data_folder, settings.executor, 1.0);
+    if (!measured) {
+        agent::log(agent::LogLevel::error, "speed.trouble", "the speed of this machine could not be measured in the data folder");
+        return agent::ExitCode::data;
+    }
+    const std::uint64_t memory = settings.memory_bytes != 0 ? settings.memory_bytes : usable_memory();
+    if (auto registered = ensure_registered(party, settings, static_cast<std::uint64_t>(*measured), memory); !registered) {
+        if (agent::stop_requested()) return agent::ExitCode::success;
+        agent::log(agent::LogLevel::error, "registration.trouble", registered.error().text);
+        return registered.error().code;
+    }
+    agent::log(agent::LogLevel::info, "worker.ready", "waits for leases and works them", {{"account", identity.account().hex()}});
+    follow(settings, identity, node, party, producer);
+    if (settings.withdraw_on_exit) {
+        client::Client last(settings.node_url, {});
+        agent::Party parting(identity, last, kDutyNonceLane);
+        withdraw_offers(parting);
+    }
+    agent::log(agent::LogLevel::info, "worker.ended", "stopped; everything owed is on disk");
+    return agent::ExitCode::success;
+}
+
+}  // namespace assay::worker
