@@ -8,7 +8,7 @@ namespace assay::exact {
 namespace {
 
 // A worker looks for new tasks this often before it sleeps: the next call usually follows within microseconds.
-constexpr int kLooks = 2000;
+constexpr int kLooks = 200;
 
 void pause_briefly() {
 #if defined(__x86_64__)

@@ -1,0 +1,166 @@
+#include "exact/kernels.h"
+
+#include <gtest/gtest.h>
+
+#include <bit>
+#include <limits>
+#include <vector>
+
+#include "exact/environment.h"
+#include "exact/math.h"
+#include "exact/philox.h"
+#include "exact/pool.h"
+
+namespace assay::exact {
+namespace {
+
+class Draw {
+  public:
+    explicit Draw(std::uint64_t seed) : state_(seed) {}
+    std::uint32_t operator()(std::uint32_t below) {
+        state_ = state_ * 6364136223846793005U + 1442695040888963407U;
+        return static_cast<std::uint32_t>((state_ >> 33U) % below);
+    }
+    float real() {
+        const std::uint32_t kind = (*this)(100);
+        if (kind == 0) return -0.0F;
+        if (kind == 1) return 0x1p-140F;
+        if (kind == 2) return -0x1p-64F;
+        return static_cast<float>((*this)(200001)) * 0x1p-16F - 1.5F;
+    }
+
+  private:
+    std::uint64_t state_;
+};
+
+/// Rule 5 word by word.
+float stated_sum(const std::vector<float>& a, const std::vector<float>* b) {
+    float lane[32] = {};
+    for (std::size_t i = 0; i < a.size(); ++i) {
+        lane[i % 32] = b == nullptr ? lane[i % 32] + a[i] : fma_f32(flush_operand(a[i]), flush_operand((*b)[i]), lane[i % 32]);
+    }
+    for (const std::size_t s : {16U, 8U, 4U, 2U, 1U}) {
+        for (std::size_t l = 0; l < s; ++l) lane[l] = lane[l] + lane[l + s];
+    }
+    return lane[0];
+}
+
+TEST(RowReductions, EveryTargetTakesTheStatedOrder) {
+    const FloatEnvironment environment;
+    Draw draw(3);
+    for (const std::size_t n : {1U, 2U, 15U, 16U, 31U, 32U, 33U, 63U, 64U, 65U, 100U, 1000U}) {
+        std::vector<float> a(n), b(n);
+        for (float& x : a) x = draw.real();
+        for (float& x : b) x = draw.real();
+        for (const Kernels* kernels : available_kernels()) {
+            EXPECT_EQ(kernels->sum(a.data(), n), stated_sum(a, nullptr)) << kernels->name << " " << n;
+            EXPECT_EQ(kernels->dot(a.data(), b.data(), n), stated_sum(a, &b)) << kernels->name << " " << n;
+        }
+    }
+}
+
+TEST(RowReductions, MaxIgnoresNaNAndHasNoNegativeZero) {
+    const float nan = std::numeric_limits<float>::quiet_NaN(), inf = std::numeric_limits<float>::infinity();
+    for (const Kernels* kernels : available_kernels()) {
+        std::vector<float> row(70, -0.0F);
+        EXPECT_EQ(std::bit_cast<std::uint32_t>(kernels->max(row.data(), row.size())), 0U);
+        row[69] = nan;
+        row[3] = nan;
+        row[40] = 2.0F;
+        EXPECT_EQ(kernels->max(row.data(), row.size()), 2.0F);
+        const std::vector<float> none(5, nan), low(20, -inf);
+        EXPECT_EQ(kernels->max(none.data(), none.size()), -inf);
+        EXPECT_EQ(kernels->max(low.data(), low.size()), -inf);
+    }
+}
+
+TEST(PhiloxKernel, EqualsTheScalarWords) {
+    std::vector<std::uint32_t> words(4 * 37);
+    const std::uint64_t first = 0xfffffff8U;  // The counter's carry lies within.
+    for (const Kernels* kernels : available_kernels()) {
+        kernels->philox(0x1234567U, 0x89abcdefU, first, 37, 5, 9, words.data());
+        for (std::size_t i = 0; i < 37; ++i) {
+            const PhiloxWords quad = philox_quad({0x1234567U, 0x89abcdefU}, first + i, 5, 9);
+            for (std::size_t w = 0; w < 4; ++w) EXPECT_EQ(words[4 * i + w], quad[w]) << kernels->name;
+        }
+    }
+}
+
+TEST(Philox, KnownAnswers) {
+    // Test vectors of Random123 (kat_vectors, philox4x32 10).
+    EXPECT_EQ(philox({0, 0, 0, 0}, {0, 0}), (PhiloxWords{0x6627e8d5U, 0xe169c58dU, 0xbc57ac4cU, 0x9b00dbd8U}));
+    EXPECT_EQ(philox({0xffffffffU, 0xffffffffU, 0xffffffffU, 0xffffffffU}, {0xffffffffU, 0xffffffffU}),
+              (PhiloxWords{0x408f276dU, 0x41c83b0eU, 0xa20bc7c6U, 0x6d5451fdU}));
+    EXPECT_EQ(philox({0x243f6a88U, 0x85a308d3U, 0x13198a2eU, 0x03707344U}, {0xa4093822U, 0x299f31d0U}),
+              (PhiloxWords{0xd16cfe09U, 0x94fdccebU, 0x5001e420U, 0x24126ea1U}));
+}
+
+TEST(FindKernels, RefusesUnknownNames) {
+    EXPECT_EQ(find_kernels("sse2"), nullptr);
+    EXPECT_EQ(find_kernels(""), nullptr);
+    ASSERT_FALSE(available_kernels().empty());
+    EXPECT_STREQ(available_kernels().front()->name, "portable");
+}
+
+TEST(ThreadPool, EveryThreadHoldsTheExactEnvironment) {
+#if defined(__x86_64__)
+    // Workers start while their parent flushes subnormals; they must not inherit it.
+    const unsigned before = __builtin_ia32_stmxcsr();
+    __builtin_ia32_ldmxcsr(before | 0x8040U);
+    ThreadPool pool(4);
+    __builtin_ia32_ldmxcsr(before);
+#else
+    ThreadPool pool(4);
+#endif
+    const FloatEnvironment environment;
+    std::vector<int> exact(64, 0);
+    std::vector<float> halves(64, 0.0F);
+    auto task = [&](std::size_t i, unsigned) {
+        exact[i] = float_environment_is_exact() ? 1 : 0;
+        const volatile float tiny = 0x1p-126F;
+        halves[i] = tiny * 0.5F;
+    };
+    for (int repeat = 0; repeat < 50; ++repeat) pool.run(64, task);
+    for (std::size_t i = 0; i < 64; ++i) {
+        EXPECT_EQ(exact[i], 1);
+        EXPECT_EQ(halves[i], 0x1p-127F);
+    }
+}
+
+TEST(ThreadPool, RunsEachTaskOnce) {
+    const FloatEnvironment environment;
+    for (const unsigned threads : {1U, 2U, 3U, 8U}) {
+        ThreadPool pool(threads);
+        for (const std::size_t count : {0U, 1U, 2U, 7U, 1000U}) {
+            std::vector<std::atomic<int>> seen(count);
+            auto task = [&](std::size_t i, unsigned thread) {
+                EXPECT_LT(thread, threads);
+                seen[i].fetch_add(1);
+            };
+            pool.run(count, task);
+            for (const std::atomic<int>& times : seen) EXPECT_EQ(times.load(), 1);
+        }
+    }
+}
+
+TEST(FloatEnvironment, NoticesAndRestoresAnother) {
+#if defined(__x86_64__)
+    const unsigned before = __builtin_ia32_stmxcsr();
+    for (const unsigned bits : {0x8000U, 0x0040U, 0x2000U, 0x4000U, 0x6000U}) {
+        __builtin_ia32_ldmxcsr(before | bits);
+        EXPECT_FALSE(float_environment_is_exact());
+        {
+            const FloatEnvironment environment;
+            EXPECT_TRUE(float_environment_is_exact());
+        }
+        EXPECT_FALSE(float_environment_is_exact());
+    }
+    __builtin_ia32_ldmxcsr(before);
+#else
+    const FloatEnvironment environment;
+    EXPECT_TRUE(float_environment_is_exact());
+#endif
+}
+
+}  // namespace
+}  // namespace assay::exact
