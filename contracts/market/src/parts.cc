@@ -69,7 +69,16 @@ Part make_part(Context& context, const Lane& lane, const PartKey& key, const Job
     return part;
 }
 
-void count_open_parts(Context& context, const Part& part, bool more) {
+Attributes part_attributes(const Part& part) {
+    return {{"part", part.id.hex()}, {"job", part.key.job.hex()}, {"round", std::to_string(part.key.round)},
+            {"lane", std::to_string(part.key.lane)}, {"number", std::to_string(part.key.part)},
+            {"worker", part.key.worker.hex()}, {"lease", part.lease.hex()}, {"epoch", std::to_string(part.epoch)},
+            {"loss_bits", std::to_string(part.last_loss_bits)}};
+}
+
+}  // namespace
+
+void count_open_part(Context& context, const Part& part, bool more) {
     auto round = find_round(context.state, part.key.job, part.key.round);
     ASSAY_CHECK(round && (more || round->open_parts > 0));
     round->open_parts = more ? round->open_parts + 1 : round->open_parts - 1;
@@ -80,15 +89,6 @@ void count_open_parts(Context& context, const Part& part, bool more) {
     if (more) ++lease->commits;
     save(context.state, *lease);
 }
-
-Attributes part_attributes(const Part& part) {
-    return {{"part", part.id.hex()}, {"job", part.key.job.hex()}, {"round", std::to_string(part.key.round)},
-            {"lane", std::to_string(part.key.lane)}, {"number", std::to_string(part.key.part)},
-            {"worker", part.key.worker.hex()}, {"lease", part.lease.hex()}, {"epoch", std::to_string(part.epoch)},
-            {"loss_bits", std::to_string(part.last_loss_bits)}};
-}
-
-}  // namespace
 
 Refusal apply_part_commit(Context& context, const PartCommit& message) {
     const auto lease = find_lease(context.state, message.lease);
@@ -109,7 +109,7 @@ Refusal apply_part_commit(Context& context, const PartCommit& message) {
 
     const Part part = make_part(context, *lane, key, *job, message);
     save(context.state, part);
-    count_open_parts(context, part, true);
+    count_open_part(context, part, true);
     ++lane->committed_parts;
     lane->next_start_root = part.end_root;
     lane->next_start_blob = part.end_blob;
@@ -152,7 +152,7 @@ Refusal apply_part_retract(Context& context, const PartRetract& message) {
     } else {
         save(context.state, *epoch);
     }
-    count_open_parts(context, *part, false);
+    count_open_part(context, *part, false);
     part->state = PartState::retracted;
     save(context.state, *part);
     lane->committed_parts = part->key.part;
@@ -190,7 +190,7 @@ Amount void_part(Context& context, Job& job, Part& part) {
         clear_timer(context, {part.deadline, TimerKind::delivery, part.id.hash, 0});
         clear_timer(context, {part.deadline, TimerKind::part_close, part.id.hash, 0});
     }
-    if (open) count_open_parts(context, part, false);
+    if (open) count_open_part(context, part, false);
     if (passed) {
         auto lease = find_lease(context.state, part.lease);
         ASSAY_CHECK(lease && lease->passed_segments >= part.segments);

@@ -37,6 +37,10 @@ AuditFact fact_of(const Audit& audit);
 /// Draws the next auditor for a segment whose audit came to nothing; without one the segment is `unaudited`. Changes the part.
 void redraw_segment(Context& context, const Job& job, Part& part, const Audit& old);
 
+// deliveries.cc
+/// The end field of a part's last segment, which is never a plant.
+base::Hash last_end_field(const Part& part);
+
 // verdicts.cc
 /// Moves a part on when nobody owes anything in its phase. Loads and saves.
 void advance_part(Context& context, const base::PartId& part);
@@ -45,15 +49,14 @@ void advance_part(Context& context, const base::PartId& part);
 /// Takes a commitment out of the lane's work: its audits end (paid where a verdict was sealed), counters go back, the history notes it. Says
 /// what auditors were paid for it. The caller saves the job.
 base::Amount void_part(Context& context, Job& job, Part& part);
+/// One more or one less part of its round and lease is open.
+void count_open_part(Context& context, const Part& part, bool more);
 /// Where a lane goes on: after its last passed part of this round, else at the round's start.
 LaneRelease restart_of(const Context& context, const Job& job, std::uint32_t lane);
 
 // epochs.cc
 /// Adds a commitment to the open epoch, opening one when there is none; its number.
 std::uint64_t join_epoch(Context& context, EpochCommitment commitment);
-
-// closing.cc
-bool is_forced(const Part& part, const base::VrfOutput& beta, std::uint32_t index, std::uint32_t plant_ppm);
 
 // rounds.cc
 /// Closes the current round when every lane has passed. The caller saves the job.
