@@ -1,0 +1,210 @@
+#include "commit/state.h"
+
+#include <gtest/gtest.h>
+
+#include <cstring>
+
+#include "base/merkle.h"
+#include "fixtures.h"
+
+namespace assay::commit {
+namespace {
+
+using program::DType;
+using program::Tensor;
+
+Tensor tensor_of(DType dtype, std::uint32_t rows, std::uint32_t cols) {
+    Tensor tensor;
+    tensor.name = std::string("t");
+    tensor.cls = program::TensorClass::state;
+    tensor.dtype = dtype;
+    tensor.rows = rows;
+    tensor.cols = cols;
+    return tensor;
+}
+
+Buffer numbers(std::size_t count) {
+    Buffer buffer(count * 4);
+    for (std::size_t i = 0; i < count; ++i) buffer.i32()[i] = static_cast<std::int32_t>(i);
+    return buffer;
+}
+
+State filled(const program::Program& program) {
+    State state = State::zeros(program);
+    std::uint32_t word = 1;
+    for (Buffer& buffer : state.tensors) {
+        for (std::size_t i = 0; i < buffer.size() / 4; ++i) buffer.f32()[i] = static_cast<float>(word++ % 997) * 0.25F;
+    }
+    return state;
+}
+
+StateDescriptor descriptor_of() {
+    StateDescriptor descriptor;
+    descriptor.spec_root = base::blake2b("assay.test", base::view_of("spec"));
+    descriptor.program_root = base::blake2b("assay.test", base::view_of("program"));
+    descriptor.round = 1;
+    descriptor.lane = 2;
+    descriptor.step = 3;
+    return descriptor;
+}
+
+TEST(Buffer, IsAlignedAndZeroed) {
+    for (const std::size_t size : {std::size_t{0}, std::size_t{1}, std::size_t{63}, std::size_t{64}, std::size_t{1000}}) {
+        const Buffer buffer(size);
+        EXPECT_EQ(reinterpret_cast<std::uintptr_t>(buffer.data()) % 64, 0U);
+        for (std::size_t i = 0; i < size; ++i) EXPECT_EQ(buffer.data()[i], std::byte{0});
+        EXPECT_EQ(buffer.clone().size(), size);
+    }
+}
+
+TEST(TensorRoot, OfOneTileFollowsTheDocument) {
+    const Buffer data = numbers(6);
+    base::Bytes bytes(24);
+    std::memcpy(bytes.data(), data.data(), 24);
+    const base::Hash leaf = base::merkle_leaf(base::MerkleFamily::blake2b, bytes);
+    base::Hasher hasher("assay.tensor");
+    hasher.add_sized(base::view_of("t")).add_u8(2).add_u32(2).add_u32(3).add(leaf);
+    EXPECT_EQ(tensor_root(tensor_of(DType::i32, 2, 3), data.data()), hasher.finish());
+}
+
+TEST(TensorRoot, CutsRaggedTilesRowMajor) {
+    // 33 x 34: four tiles, of 32x32, 32x2, 1x32 and 1x2 elements.
+    const Buffer data = numbers(33 * 34);
+    const auto leaf_of = [&](std::uint32_t row, std::uint32_t col, std::uint32_t rows, std::uint32_t cols) {
+        base::Bytes bytes;
+        for (std::uint32_t r = row; r < row + rows; ++r) {
+            const auto* from = reinterpret_cast<const std::uint8_t*>(data.i32() + r * 34 + col);
+            bytes.insert(bytes.end(), from, from + cols * 4);
+        }
+        return base::merkle_leaf(base::MerkleFamily::blake2b, bytes);
+    };
+    const std::vector<base::Hash> leaves{leaf_of(0, 0, 32, 32), leaf_of(0, 32, 32, 2), leaf_of(32, 0, 1, 32), leaf_of(32, 32, 1, 2)};
+    base::Hasher hasher("assay.tensor");
+    hasher.add_sized(base::view_of("t")).add_u8(2).add_u32(33).add_u32(34);
+    hasher.add(base::merkle_root(base::MerkleFamily::blake2b, leaves));
+    EXPECT_EQ(tensor_root(tensor_of(DType::i32, 33, 34), data.data()), hasher.finish());
+}
+
+TEST(TensorRoot, HashesEveryNanAsTheCanonicalOne) {
+    const std::uint32_t canonical = 0x7fc00000U;
+    for (const std::uint32_t bits : {0x7f800001U, 0xffc00000U, 0x7fffffffU, 0xff800001U}) {
+        EXPECT_EQ(tensor_root(tensor_of(DType::f32, 1, 1), reinterpret_cast<const std::byte*>(&bits)),
+                  tensor_root(tensor_of(DType::f32, 1, 1), reinterpret_cast<const std::byte*>(&canonical)));
+        EXPECT_NE(tensor_root(tensor_of(DType::i32, 1, 1), reinterpret_cast<const std::byte*>(&bits)),
+                  tensor_root(tensor_of(DType::i32, 1, 1), reinterpret_cast<const std::byte*>(&canonical)));
+    }
+    const auto root16 = [](DType dtype, std::uint16_t bits) { return tensor_root(tensor_of(dtype, 1, 1), reinterpret_cast<const std::byte*>(&bits)); };
+    EXPECT_EQ(root16(DType::bf16, 0xffc1), root16(DType::bf16, 0x7fc0));
+    EXPECT_EQ(root16(DType::f16, 0xfc01), root16(DType::f16, 0x7e00));
+    EXPECT_NE(root16(DType::u16, 0xfc01), root16(DType::u16, 0x7e00));
+    EXPECT_NE(root16(DType::f16, 0x7f81), root16(DType::f16, 0x7c00)) << "NaN is not infinity";
+    EXPECT_NE(root16(DType::bf16, 0x7f80), root16(DType::bf16, 0x7fc0)) << "infinity is not NaN";
+}
+
+TEST(TensorRoot, TellsMinusZeroNameTypeAndShapeApart) {
+    const std::uint32_t zeros[4] = {0, 0, 0, 0}, minus[4] = {0x80000000U, 0, 0, 0};
+    const auto* data = reinterpret_cast<const std::byte*>(zeros);
+    const base::Hash root = tensor_root(tensor_of(DType::f32, 2, 2), data);
+    EXPECT_NE(root, tensor_root(tensor_of(DType::f32, 2, 2), reinterpret_cast<const std::byte*>(minus)));
+    EXPECT_NE(root, tensor_root(tensor_of(DType::i32, 2, 2), data));
+    EXPECT_NE(root, tensor_root(tensor_of(DType::f32, 1, 4), data));
+    EXPECT_NE(root, tensor_root(tensor_of(DType::f32, 4, 1), data));
+    Tensor named = tensor_of(DType::f32, 2, 2);
+    named.name = std::string("u");
+    EXPECT_NE(root, tensor_root(named, data));
+}
+
+TEST(StateRoot, DoesNotDependOnThreads) {
+    const program::Program program = program_of(small_gpt());
+    const State state = filled(program);
+    const base::Hash root = state_root(program, state, descriptor_of(), 1);
+    for (const unsigned threads : {0U, 2U, 3U, 5U, 8U}) EXPECT_EQ(root, state_root(program, state, descriptor_of(), threads));
+    EXPECT_EQ(root, state_root(program, state.clone(), descriptor_of(), 2));
+}
+
+TEST(StateRoot, CoversEveryTensorAndDescriptorField) {
+    const program::Program program = program_of(small_gpt());
+    State state = filled(program);
+    const base::Hash root = state_root(program, state, descriptor_of());
+    for (Buffer& buffer : state.tensors) {
+        buffer.data()[buffer.size() - 4] ^= std::byte{1};
+        EXPECT_NE(root, state_root(program, state, descriptor_of()));
+        buffer.data()[buffer.size() - 4] ^= std::byte{1};
+    }
+    std::vector<StateDescriptor> others(8, descriptor_of());
+    others[0].spec_root = {};
+    others[1].program_root = {};
+    others[2].profile = "f33";
+    others[3].round = 9;
+    others[4].lane = 9;
+    others[5].stage = 9;
+    others[6].step = 9;
+    others[7].round_start_root = others[7].spec_root;
+    for (const StateDescriptor& other : others) EXPECT_NE(root, state_root(program, state, other));
+    EXPECT_EQ(root, state_root(program, state, descriptor_of()));
+}
+
+TEST(StateRoot, GoldenVectors) {
+    const auto golden = golden_of("state.md");
+    Tensor tensor = tensor_of(DType::f32, 33, 2);
+    tensor.name = std::string("example");
+    Buffer data(33 * 2 * 4);
+    for (std::size_t i = 0; i < 66; ++i) data.f32()[i] = static_cast<float>(i) * 0.5F;
+    EXPECT_EQ(golden.at("tensor_root"), tensor_root(tensor, data.data()).hex());
+
+    program::Program program;
+    program.tensors = {tensor, tensor_of(DType::i32, 1, 1)};
+    State state = State::zeros(program);
+    std::memcpy(state.tensors[0].data(), data.data(), data.size());
+    EXPECT_EQ(golden.at("state_root"), state_root(program, state, descriptor_of()).hex());
+    EXPECT_EQ(golden.at("end_root"), end_root(base::blake2b("assay.test", base::view_of("state")), base::blake2b("assay.test", base::view_of("payload"))).hex());
+}
+
+TEST(PayloadRoot, CoversEveryTensor) {
+    const program::Program program = program_of(small_gpt());
+    Payload payload = Payload::zeros(program);
+    ASSERT_FALSE(payload.tensors.empty());
+    const base::Hash root = payload_root(program, payload);
+    for (Buffer& buffer : payload.tensors) {
+        buffer.data()[buffer.size() - 1] = std::byte{1};
+        EXPECT_NE(root, payload_root(program, payload, 3));
+        buffer.data()[buffer.size() - 1] = std::byte{0};
+    }
+    EXPECT_EQ(root, payload_root(program, payload, 2));
+}
+
+TEST(EndRoot, IsNotSymmetric) {
+    const base::Hash a = base::blake2b("assay.test", base::view_of("a")), b = base::blake2b("assay.test", base::view_of("b"));
+    EXPECT_NE(end_root(a, b), end_root(b, a));
+}
+
+TEST(StepDigest, CoversLossNormPlaceAndSampledWeights) {
+    const program::Program program = program_of(small_gpt());
+    State state = filled(program);
+    const base::Hash spec = base::blake2b("assay.test", base::view_of("spec"));
+    const base::Hash digest = step_digest(program, state, spec, 0, 1, 2);
+    EXPECT_EQ(digest, step_digest(program, state, spec, 0, 1, 2));
+    EXPECT_NE(digest, step_digest(program, state, spec, 1, 1, 2));
+    EXPECT_NE(digest, step_digest(program, state, spec, 0, 0, 2));
+    EXPECT_NE(digest, step_digest(program, state, spec, 0, 1, 3));
+    EXPECT_NE(digest, step_digest(program, state, {}, 0, 1, 2));
+    const std::vector<program::TensorId> ids = program.state_tensors();
+    for (std::size_t i = 0; i < ids.size(); ++i) {
+        if (ids[i] != program.loss && ids[i] != program.norm) continue;
+        *state.tensors[i].f32() += 1.0F;
+        EXPECT_NE(digest, step_digest(program, state, spec, 0, 1, 2));
+        *state.tensors[i].f32() -= 1.0F;
+    }
+    // Every weight changed: some sampled tile differs. Everything else changed: none does.
+    State weights = state.clone(), others = state.clone();
+    for (std::size_t i = 0; i < ids.size(); ++i) {
+        const bool scalar = ids[i] == program.loss || ids[i] == program.norm;
+        Buffer& buffer = program.tensors[ids[i]].weight ? weights.tensors[i] : others.tensors[i];
+        for (std::size_t k = 0; !scalar && k < buffer.size() / 4; ++k) buffer.f32()[k] += 1.0F;
+    }
+    EXPECT_NE(digest, step_digest(program, weights, spec, 0, 1, 2));
+    EXPECT_EQ(digest, step_digest(program, others, spec, 0, 1, 2));
+}
+
+}  // namespace
+}  // namespace assay::commit
