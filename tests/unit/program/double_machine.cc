@@ -11,11 +11,14 @@
 namespace assay::program {
 
 DoubleMachine::DoubleMachine(const Program& program) : program_(program) {
-    for (const Tensor& tensor : program.tensors) values_.emplace_back(std::size_t{tensor.rows} * tensor.cols);
-    for (const Table& table : program.tables) std::ranges::copy(table.values, values_[table.tensor].begin());
+    for (const Tensor& tensor : program.tensors)
+        values_.emplace_back(std::size_t{tensor.rows} * tensor.cols);
+    for (const Table& table : program.tables)
+        std::ranges::copy(table.values, values_[table.tensor].begin());
     for (const Constant& constant : program.constants) {
         for (std::size_t i = 0; i < constant.bits.size(); ++i) {
-            values_[constant.tensor][i] = static_cast<double>(std::bit_cast<float>(constant.bits[i]));
+            values_[constant.tensor][i] =
+                static_cast<double>(std::bit_cast<float>(constant.bits[i]));
         }
     }
 }
@@ -24,27 +27,34 @@ double DoubleMachine::loss_sum(const exact::DatasetWords& dataset, std::uint32_t
     const auto first = program_.range(Part::sequence).first;
     std::ranges::fill(values_[program_.loss_accumulator], 0.0);
     for (std::uint32_t sequence = 0; sequence < program_.batch; ++sequence) {
-        for (std::uint32_t i = first; i < program_.forward_end; ++i) run(program_.instructions[i], dataset, step, sequence);
+        for (std::uint32_t i = first; i < program_.forward_end; ++i)
+            run(program_.instructions[i], dataset, step, sequence);
     }
     return values_[program_.loss_accumulator][0];
 }
 
-double& DoubleMachine::at(const View& view, std::uint32_t item, std::uint32_t row, std::uint32_t col) {
-    const std::uint64_t r = view.row + std::uint64_t{item} * view.item_row_stride + (view.transposed ? col : row);
-    const std::uint64_t c = view.col + std::uint64_t{item} * view.item_col_stride + (view.transposed ? row : col);
+double& DoubleMachine::at(const View& view, std::uint32_t item, std::uint32_t row,
+                          std::uint32_t col) {
+    const std::uint64_t r =
+        view.row + std::uint64_t{item} * view.item_row_stride + (view.transposed ? col : row);
+    const std::uint64_t c =
+        view.col + std::uint64_t{item} * view.item_col_stride + (view.transposed ? row : col);
     return values_[view.tensor].at(r * program_.tensors[view.tensor].cols + c);
 }
 
-void DoubleMachine::run(const Instruction& instruction, const exact::DatasetWords& dataset, std::uint32_t step,
-                        std::uint32_t sequence) {
+void DoubleMachine::run(const Instruction& instruction, const exact::DatasetWords& dataset,
+                        std::uint32_t step, std::uint32_t sequence) {
     switch (instruction.kind) {
         case Kind::load:
-        case Kind::random: return run_from_reference(instruction, dataset, step, sequence);
+        case Kind::random:
+            return run_from_reference(instruction, dataset, step, sequence);
         case Kind::gather:
-        case Kind::scatter_add: return run_indexed(instruction);
+        case Kind::scatter_add:
+            return run_indexed(instruction);
         case Kind::map:
         case Kind::reduce:
-        case Kind::matmul: break;
+        case Kind::matmul:
+            break;
     }
     for (std::uint32_t item = 0; item < instruction.items; ++item) run_item(instruction, item);
 }
@@ -55,7 +65,8 @@ void DoubleMachine::run_item(const Instruction& instruction, std::uint32_t item)
             double result = 0;
             if (instruction.kind == Kind::map) result = evaluate(instruction, item, row, col);
             if (instruction.kind == Kind::reduce) result = reduce_row(instruction, item, row);
-            if (instruction.kind == Kind::matmul) result = matmul_element(instruction, item, row, col);
+            if (instruction.kind == Kind::matmul)
+                result = matmul_element(instruction, item, row, col);
             at(instruction.out, item, row, col) = result;
         }
     }
@@ -71,12 +82,14 @@ void DoubleMachine::run_indexed(const Instruction& instruction) {
     }
 }
 
-void DoubleMachine::run_from_reference(const Instruction& instruction, const exact::DatasetWords& dataset, std::uint32_t step,
+void DoubleMachine::run_from_reference(const Instruction& instruction,
+                                       const exact::DatasetWords& dataset, std::uint32_t step,
                                        std::uint32_t sequence) {
     const Tensor& tensor = program_.tensors[instruction.out.tensor];
     std::vector<std::uint32_t> words(std::size_t{tensor.rows} * tensor.cols);
     std::vector<exact::TensorMemory> memories(program_.tensors.size());
-    memories[instruction.out.tensor] = {reinterpret_cast<std::byte*>(words.data()), tensor.rows, tensor.cols, tensor.dtype};
+    memories[instruction.out.tensor] = {reinterpret_cast<std::byte*>(words.data()), tensor.rows,
+                                        tensor.cols, tensor.dtype};
     exact::ReferenceContext context;
     context.tensors = memories;
     context.dataset = dataset;
@@ -84,24 +97,29 @@ void DoubleMachine::run_from_reference(const Instruction& instruction, const exa
     context.sequence = sequence;
     exact::run_reference(program_, instruction, context);
     for (std::size_t i = 0; i < words.size(); ++i) {
-        values_[instruction.out.tensor][i] = tensor.dtype == DType::f32 ? static_cast<double>(std::bit_cast<float>(words[i]))
-                                                                        : static_cast<double>(static_cast<std::int32_t>(words[i]));
+        values_[instruction.out.tensor][i] =
+            tensor.dtype == DType::f32 ? static_cast<double>(std::bit_cast<float>(words[i]))
+                                       : static_cast<double>(static_cast<std::int32_t>(words[i]));
     }
 }
 
-double DoubleMachine::reduce_row(const Instruction& instruction, std::uint32_t item, std::uint32_t row) {
+double DoubleMachine::reduce_row(const Instruction& instruction, std::uint32_t item,
+                                 std::uint32_t row) {
     const View& x = instruction.in[0];
-    double result = instruction.reduce == ReduceOp::max ? -std::numeric_limits<double>::infinity() : 0.0;
+    double result =
+        instruction.reduce == ReduceOp::max ? -std::numeric_limits<double>::infinity() : 0.0;
     for (std::uint32_t col = 0; col < x.seen_cols(); ++col) {
         const double value = at(x, item, row, col);
         if (instruction.reduce == ReduceOp::max) result = std::max(result, value);
         if (instruction.reduce == ReduceOp::sum) result += value;
-        if (instruction.reduce == ReduceOp::dot) result += value * at(instruction.in[1], item, row, col);
+        if (instruction.reduce == ReduceOp::dot)
+            result += value * at(instruction.in[1], item, row, col);
     }
     return result;
 }
 
-double DoubleMachine::matmul_element(const Instruction& instruction, std::uint32_t item, std::uint32_t row, std::uint32_t col) {
+double DoubleMachine::matmul_element(const Instruction& instruction, std::uint32_t item,
+                                     std::uint32_t row, std::uint32_t col) {
     const auto inside = [](const Band& band, std::int64_t offset) {
         return (!band.lo || offset >= *band.lo) && (!band.hi || offset <= *band.hi);
     };
@@ -119,43 +137,98 @@ double DoubleMachine::matmul_element(const Instruction& instruction, std::uint32
     return sum;
 }
 
-double DoubleMachine::evaluate(const Instruction& instruction, std::uint32_t item, std::uint32_t row, std::uint32_t col) {
+double DoubleMachine::evaluate(const Instruction& instruction, std::uint32_t item,
+                               std::uint32_t row, std::uint32_t col) {
     std::vector<double> v;
     for (const Node& n : instruction.expression) {
         double x = 0;
         switch (n.op) {
             case Op::operand: {
                 const View& view = instruction.in[n.a];
-                x = at(view, item, view.seen_rows() == 1 ? 0 : row, view.seen_cols() == 1 ? 0 : col);
+                x = at(view, item, view.seen_rows() == 1 ? 0 : row,
+                       view.seen_cols() == 1 ? 0 : col);
                 break;
             }
-            case Op::constant_f32: x = static_cast<double>(std::bit_cast<float>(n.bits)); break;
-            case Op::constant_i32: x = static_cast<double>(std::bit_cast<std::int32_t>(n.bits)); break;
-            case Op::row_index: x = row; break;
-            case Op::col_index: x = col; break;
-            case Op::add: x = v[n.a] + v[n.b]; break;
-            case Op::sub: x = v[n.a] - v[n.b]; break;
-            case Op::mul: x = v[n.a] * v[n.b]; break;
-            case Op::div: x = v[n.a] / v[n.b]; break;
-            case Op::fma: x = v[n.a] * v[n.b] + v[n.c]; break;
-            case Op::sqrt: x = std::sqrt(v[n.a]); break;
-            case Op::neg: x = -v[n.a]; break;
-            case Op::abs: x = std::fabs(v[n.a]); break;
-            case Op::min: x = std::min(v[n.a], v[n.b]); break;
-            case Op::max: x = std::max(v[n.a], v[n.b]); break;
-            case Op::equal: x = v[n.a] == v[n.b] ? 1 : 0; break;
-            case Op::less: x = v[n.a] < v[n.b] ? 1 : 0; break;
-            case Op::less_equal: x = v[n.a] <= v[n.b] ? 1 : 0; break;
-            case Op::select: x = v[n.a] != 0 ? v[n.b] : v[n.c]; break;
-            case Op::exp: x = std::exp(v[n.a]); break;
-            case Op::log: x = std::log(v[n.a]); break;
-            case Op::tanh: x = std::tanh(v[n.a]); break;
-            case Op::erf: x = std::erf(v[n.a]); break;
-            case Op::sin2pi: x = std::sin(2 * M_PI * v[n.a]); break;
-            case Op::cos2pi: x = std::cos(2 * M_PI * v[n.a]); break;
-            case Op::to_f32: x = v[n.a]; break;
-            case Op::to_i32: x = std::nearbyint(v[n.a]); break;
-            case Op::mod_mul_high: ASSAY_CHECK(!"reserved");
+            case Op::constant_f32:
+                x = static_cast<double>(std::bit_cast<float>(n.bits));
+                break;
+            case Op::constant_i32:
+                x = static_cast<double>(std::bit_cast<std::int32_t>(n.bits));
+                break;
+            case Op::row_index:
+                x = row;
+                break;
+            case Op::col_index:
+                x = col;
+                break;
+            case Op::add:
+                x = v[n.a] + v[n.b];
+                break;
+            case Op::sub:
+                x = v[n.a] - v[n.b];
+                break;
+            case Op::mul:
+                x = v[n.a] * v[n.b];
+                break;
+            case Op::div:
+                x = v[n.a] / v[n.b];
+                break;
+            case Op::fma:
+                x = v[n.a] * v[n.b] + v[n.c];
+                break;
+            case Op::sqrt:
+                x = std::sqrt(v[n.a]);
+                break;
+            case Op::neg:
+                x = -v[n.a];
+                break;
+            case Op::abs:
+                x = std::fabs(v[n.a]);
+                break;
+            case Op::min:
+                x = std::min(v[n.a], v[n.b]);
+                break;
+            case Op::max:
+                x = std::max(v[n.a], v[n.b]);
+                break;
+            case Op::equal:
+                x = v[n.a] == v[n.b] ? 1 : 0;
+                break;
+            case Op::less:
+                x = v[n.a] < v[n.b] ? 1 : 0;
+                break;
+            case Op::less_equal:
+                x = v[n.a] <= v[n.b] ? 1 : 0;
+                break;
+            case Op::select:
+                x = v[n.a] != 0 ? v[n.b] : v[n.c];
+                break;
+            case Op::exp:
+                x = std::exp(v[n.a]);
+                break;
+            case Op::log:
+                x = std::log(v[n.a]);
+                break;
+            case Op::tanh:
+                x = std::tanh(v[n.a]);
+                break;
+            case Op::erf:
+                x = std::erf(v[n.a]);
+                break;
+            case Op::sin2pi:
+                x = std::sin(2 * M_PI * v[n.a]);
+                break;
+            case Op::cos2pi:
+                x = std::cos(2 * M_PI * v[n.a]);
+                break;
+            case Op::to_f32:
+                x = v[n.a];
+                break;
+            case Op::to_i32:
+                x = std::nearbyint(v[n.a]);
+                break;
+            case Op::mod_mul_high:
+                ASSAY_CHECK(!"reserved");
         }
         v.push_back(x);
     }

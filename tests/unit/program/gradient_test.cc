@@ -12,8 +12,9 @@
 namespace assay::program {
 namespace {
 
-/// Gradient accumulators after one step through the reference, against central differences of the loss in binary64. Every weight tensor
-/// is checked at every element, so every layer's backward pass is.
+/// Gradient accumulators after one step through the reference, against central differences of the
+/// loss in binary64. Every weight tensor is checked at every element, so every layer's backward
+/// pass is.
 class GradientCheck {
   public:
     GradientCheck(const market::JobSpec& spec, exact::DatasetWords dataset)
@@ -25,14 +26,17 @@ class GradientCheck {
         for (const TensorId id : program_.state_tensors()) {
             if (program_.tensors[id].dtype != DType::f32) continue;
             const auto values = exact_.f32(id);
-            for (std::size_t i = 0; i < values.size(); ++i) real_.values(id)[i] = static_cast<double>(values[i]);
+            for (std::size_t i = 0; i < values.size(); ++i)
+                real_.values(id)[i] = static_cast<double>(values[i]);
         }
         const double tokens = static_cast<double>(program_.batch) * program_.sequence_rows;
         const double loss = real_.loss_sum(dataset_, 0) / tokens;
         exact_.run_step(dataset_, 0, 0, 0);
-        EXPECT_NEAR(static_cast<double>(exact_.f32(program_.loss)[0]), loss, 2e-6 * (1 + std::fabs(loss)));
+        EXPECT_NEAR(static_cast<double>(exact_.f32(program_.loss)[0]), loss,
+                    2e-6 * (1 + std::fabs(loss)));
         double square = 0;
-        for (const TensorId weight : program_.weight_tensors()) check_tensor(weight, tokens, square);
+        for (const TensorId weight : program_.weight_tensors())
+            check_tensor(weight, tokens, square);
         const double norm = static_cast<double>(exact_.f32(program_.norm)[0]);
         EXPECT_NEAR(norm, std::sqrt(square), 1e-4 * std::sqrt(square));
     }
@@ -40,7 +44,8 @@ class GradientCheck {
   private:
     static Program build(const market::JobSpec& spec) {
         auto program = build_program(spec);
-        EXPECT_TRUE(program.has_value()) << (program ? "" : program.error().path + ": " + program.error().reason);
+        EXPECT_TRUE(program.has_value())
+            << (program ? "" : program.error().path + ": " + program.error().reason);
         return std::move(*program);
     }
 
@@ -50,7 +55,8 @@ class GradientCheck {
         for (const TensorId id : program_.weight_tensors()) {
             for (float& w : exact_.f32(id)) {
                 state = state * 1664525U + 1013904223U;
-                w += static_cast<float>(scale * (static_cast<double>(state >> 8U) / 16777216.0 - 0.5));
+                w += static_cast<float>(scale *
+                                        (static_cast<double>(state >> 8U) / 16777216.0 - 0.5));
             }
         }
     }
@@ -101,13 +107,16 @@ void check_mlp(const market::JobSpec& spec) {
     const auto draws = some_tokens(data.rows * (data.features + 1), 1000);
     for (std::size_t i = 0; i < draws.size(); ++i) {
         const bool label = i % (data.features + 1) == data.features;
-        const float value = label ? static_cast<float>(draws[i] % data.classes) : static_cast<float>(draws[i]) / 300.0F - 1.5F;
+        const float value = label ? static_cast<float>(draws[i] % data.classes)
+                                  : static_cast<float>(draws[i]) / 300.0F - 1.5F;
         words.push_back(std::bit_cast<std::uint32_t>(value));
     }
     GradientCheck(spec, {words, data.train_rows, data.features + 1}).run(0.2);
 }
 
-TEST(Gradients, GptWithBias) { check_gpt(tiny_gpt()); }
+TEST(Gradients, GptWithBias) {
+    check_gpt(tiny_gpt());
+}
 
 TEST(Gradients, GptWithoutBias) {
     market::JobSpec spec = tiny_gpt();
@@ -131,8 +140,8 @@ TEST(Gradients, GptWithErfAndOneHead) {
 }
 
 TEST(Gradients, MlpWithEveryActivation) {
-    for (const auto kind : {market::Activation::gelu_tanh, market::Activation::gelu_erf, market::Activation::relu,
-                            market::Activation::tanh}) {
+    for (const auto kind : {market::Activation::gelu_tanh, market::Activation::gelu_erf,
+                            market::Activation::relu, market::Activation::tanh}) {
         market::JobSpec spec = tiny_mlp();
         std::get<market::MlpModel>(spec.model).activation = kind;
         check_mlp(spec);

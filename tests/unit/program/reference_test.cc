@@ -35,13 +35,19 @@ using program::View;
 class Bench {
   public:
     TensorId add(std::uint32_t rows, std::uint32_t cols, const std::vector<float>& values = {}) {
-        return add_words(rows, cols, DType::f32, std::vector<std::uint32_t>(reinterpret_cast<const std::uint32_t*>(values.data()),
-                                                                           reinterpret_cast<const std::uint32_t*>(values.data()) + values.size()));
+        return add_words(
+            rows, cols, DType::f32,
+            std::vector<std::uint32_t>(
+                reinterpret_cast<const std::uint32_t*>(values.data()),
+                reinterpret_cast<const std::uint32_t*>(values.data()) + values.size()));
     }
-    TensorId add_integers(std::uint32_t rows, std::uint32_t cols, const std::vector<std::int32_t>& values = {}) {
+    TensorId add_integers(std::uint32_t rows, std::uint32_t cols,
+                          const std::vector<std::int32_t>& values = {}) {
         return add_words(rows, cols, DType::i32, {values.begin(), values.end()});
     }
-    TensorId add_stored(std::uint32_t rows, std::uint32_t cols, DType type) { return add_words(rows, cols, type, {}); }
+    TensorId add_stored(std::uint32_t rows, std::uint32_t cols, DType type) {
+        return add_words(rows, cols, type, {});
+    }
 
     View all(TensorId id) const {
         View view;
@@ -55,18 +61,22 @@ class Bench {
         memories.clear();
         for (TensorId id = 0; id < storage.size(); ++id) {
             const Tensor& tensor = program.tensors[id];
-            memories.push_back({reinterpret_cast<std::byte*>(storage[id].data()), tensor.rows, tensor.cols, tensor.dtype});
+            memories.push_back({reinterpret_cast<std::byte*>(storage[id].data()), tensor.rows,
+                                tensor.cols, tensor.dtype});
         }
         ReferenceContext result = base;
         result.tensors = memories;
         return result;
     }
     float f32(TensorId id, std::size_t i) const { return std::bit_cast<float>(storage[id][i]); }
-    std::int32_t i32(TensorId id, std::size_t i) const { return std::bit_cast<std::int32_t>(storage[id][i]); }
+    std::int32_t i32(TensorId id, std::size_t i) const {
+        return std::bit_cast<std::int32_t>(storage[id][i]);
+    }
     template <class T>
     T stored(TensorId id, std::size_t i) const {
         T value;
-        std::memcpy(&value, reinterpret_cast<const std::byte*>(storage[id].data()) + i * sizeof(T), sizeof(T));
+        std::memcpy(&value, reinterpret_cast<const std::byte*>(storage[id].data()) + i * sizeof(T),
+                    sizeof(T));
         return value;
     }
 
@@ -76,7 +86,8 @@ class Bench {
     std::vector<TensorMemory> memories;
 
   private:
-    TensorId add_words(std::uint32_t rows, std::uint32_t cols, DType type, std::vector<std::uint32_t> words) {
+    TensorId add_words(std::uint32_t rows, std::uint32_t cols, DType type,
+                       std::vector<std::uint32_t> words) {
         Tensor tensor;
         tensor.rows = rows;
         tensor.cols = cols;
@@ -93,7 +104,8 @@ std::vector<float> irregular(std::size_t count, std::uint32_t seed) {
     std::uint32_t state = seed;
     for (std::size_t i = 0; i < count; ++i) {
         state = state * 1664525U + 1013904223U;
-        values.push_back((static_cast<float>(state >> 8U) * 0x1p-24F - 0.5F) * (i % 7 == 0 ? 1000.0F : 1.0F));
+        values.push_back((static_cast<float>(state >> 8U) * 0x1p-24F - 0.5F) *
+                         (i % 7 == 0 ? 1000.0F : 1.0F));
     }
     return values;
 }
@@ -121,7 +133,8 @@ TEST(Fma, SoftwareEqualsHardware) {
         // Half of the time an addend near -a b, where double rounding and cancellation show.
         const float c = i % 2 == 0 ? next() : -(a * b) * (i % 4 == 1 ? 1.0F : 0x1.000002p0F);
         const float soft = soft_fma(a, b, c), hard = fma_f32(a, b, c);
-        ASSERT_TRUE(std::bit_cast<std::uint32_t>(soft) == std::bit_cast<std::uint32_t>(hard) || (soft != soft && hard != hard))
+        ASSERT_TRUE(std::bit_cast<std::uint32_t>(soft) == std::bit_cast<std::uint32_t>(hard) ||
+                    (soft != soft && hard != hard))
             << a << " " << b << " " << c;
     }
 }
@@ -174,20 +187,23 @@ TEST(Conversions, HalfRoundTripsAndRoundsToEven) {
     }
     EXPECT_EQ(f16_from_f32(65519.0F), 0x7bff);
     EXPECT_EQ(f16_from_f32(65520.0F), 0x7c00);
-    EXPECT_EQ(f16_from_f32(0x1p-25F), 0);             // tie with zero
+    EXPECT_EQ(f16_from_f32(0x1p-25F), 0);  // tie with zero
     EXPECT_EQ(f16_from_f32(0x1.000002p-25F), 1);
-    EXPECT_EQ(f16_from_f32(0x1.8p-24F), 2);           // tie between 1 and 2 units
-    EXPECT_EQ(f16_from_f32(0x1.002p0F), 0x3c00);      // tie to even
+    EXPECT_EQ(f16_from_f32(0x1.8p-24F), 2);       // tie between 1 and 2 units
+    EXPECT_EQ(f16_from_f32(0x1.002p0F), 0x3c00);  // tie to even
     EXPECT_EQ(f16_from_f32(0x1.006p0F), 0x3c02);
     EXPECT_EQ(f16_from_f32(kNan), 0x7e00);
 }
 
 TEST(Philox, KnownAnswers) {  // Random123 kat_vectors, philox4x32 10
-    EXPECT_EQ(philox({0, 0, 0, 0}, {0, 0}), (PhiloxWords{0x6627e8d5U, 0xe169c58dU, 0xbc57ac4cU, 0x9b00dbd8U}));
-    EXPECT_EQ(philox({0xffffffffU, 0xffffffffU, 0xffffffffU, 0xffffffffU}, {0xffffffffU, 0xffffffffU}),
-              (PhiloxWords{0x408f276dU, 0x41c83b0eU, 0xa20bc7c6U, 0x6d5451fdU}));
-    EXPECT_EQ(philox({0x243f6a88U, 0x85a308d3U, 0x13198a2eU, 0x03707344U}, {0xa4093822U, 0x299f31d0U}),
-              (PhiloxWords{0xd16cfe09U, 0x94fdccebU, 0x5001e420U, 0x24126ea1U}));
+    EXPECT_EQ(philox({0, 0, 0, 0}, {0, 0}),
+              (PhiloxWords{0x6627e8d5U, 0xe169c58dU, 0xbc57ac4cU, 0x9b00dbd8U}));
+    EXPECT_EQ(
+        philox({0xffffffffU, 0xffffffffU, 0xffffffffU, 0xffffffffU}, {0xffffffffU, 0xffffffffU}),
+        (PhiloxWords{0x408f276dU, 0x41c83b0eU, 0xa20bc7c6U, 0x6d5451fdU}));
+    EXPECT_EQ(
+        philox({0x243f6a88U, 0x85a308d3U, 0x13198a2eU, 0x03707344U}, {0xa4093822U, 0x299f31d0U}),
+        (PhiloxWords{0xd16cfe09U, 0x94fdccebU, 0x5001e420U, 0x24126ea1U}));
 }
 
 TEST(Philox, KeysDifferByLaneAndStream) {
@@ -215,10 +231,12 @@ TEST(Random, CountsPaddingRowsAndUsesWordsOfElements) {
     bench.run(instruction);
     const PhiloxKey key = philox_key(9, 5, 1);
     for (const std::uint64_t element : {0U, 5U, 89U, 96U, 185U}) {
-        const std::uint32_t word = philox({static_cast<std::uint32_t>(element / 4), 0, 4, 6}, key)[element % 4];
+        const std::uint32_t word =
+            philox({static_cast<std::uint32_t>(element / 4), 0, 4, 6}, key)[element % 4];
         EXPECT_EQ(bench.f32(out, element), static_cast<float>(word >> 8U) / 16777216.0F);
     }
-    for (std::size_t i = 90; i < 96; ++i) EXPECT_EQ(bench.storage[out][i], 0U);  // padding rows 30 and 31
+    for (std::size_t i = 90; i < 96; ++i)
+        EXPECT_EQ(bench.storage[out][i], 0U);  // padding rows 30 and 31
 }
 
 TEST(Random, NormalsAndMasksHaveTheirMoments) {
@@ -241,8 +259,10 @@ TEST(Random, NormalsAndMasksHaveTheirMoments) {
     const PhiloxWords words = philox({0, 0, 0, 0}, philox_key(0, 1, 0));
     const double u = (static_cast<double>(words[2] >> 8U) + 1) / 16777216.0;
     const double angle = 2 * M_PI * static_cast<double>(words[3] >> 8U) / 16777216.0;
-    EXPECT_NEAR(static_cast<double>(bench.f32(normal, 2)), std::sqrt(-2 * std::log(u)) * std::cos(angle), 1e-5);
-    EXPECT_NEAR(static_cast<double>(bench.f32(normal, 3)), std::sqrt(-2 * std::log(u)) * std::sin(angle), 1e-5);
+    EXPECT_NEAR(static_cast<double>(bench.f32(normal, 2)),
+                std::sqrt(-2 * std::log(u)) * std::cos(angle), 1e-5);
+    EXPECT_NEAR(static_cast<double>(bench.f32(normal, 3)),
+                std::sqrt(-2 * std::log(u)) * std::sin(angle), 1e-5);
 
     instruction.distribution = program::Distribution::mask;
     instruction.keep_ppb = 300'000'000;
@@ -262,7 +282,8 @@ TEST(Matmul, CutsChainsAtMultiplesOf256) {
     float expected = 0.0F;
     for (std::size_t block = 0; block < 600; block += 256) {
         float chain = 0.0F;
-        for (std::size_t k = block; k < std::min<std::size_t>(600, block + 256); ++k) chain = soft_fma(a[k], b[k], chain);
+        for (std::size_t k = block; k < std::min<std::size_t>(600, block + 256); ++k)
+            chain = soft_fma(a[k], b[k], chain);
         expected = expected + chain;
     }
     EXPECT_EQ(bench.f32(out, 0), expected);
@@ -273,15 +294,17 @@ TEST(Matmul, CutsChainsAtMultiplesOf256) {
 
 TEST(Matmul, ReadsTinyOperandsAsZero) {
     Bench bench;
-    const TensorId a = bench.add(1, 2, {0x1.fffffep-64F, 0x1p-63F}), b = bench.add(2, 1, {0x1p63F, 0x1p63F}), out = bench.add(1, 1);
+    const TensorId a = bench.add(1, 2, {0x1.fffffep-64F, 0x1p-63F}),
+                   b = bench.add(2, 1, {0x1p63F, 0x1p63F}), out = bench.add(1, 1);
     bench.run(matmul_of(bench, a, b, out));
     EXPECT_EQ(bench.f32(out, 0), 1.0F);
 }
 
 TEST(Matmul, StartsFromBiasTensorOrItself) {
     Bench bench;
-    const TensorId a = bench.add(2, 1, {2, 3}), b = bench.add(1, 2, {5, 7}), bias = bench.add(1, 2, {100, 200}),
-                   out = bench.add(2, 2, {1, 2, 3, 4}), other = bench.add(2, 2, {10, 20, 30, 40});
+    const TensorId a = bench.add(2, 1, {2, 3}), b = bench.add(1, 2, {5, 7}),
+                   bias = bench.add(1, 2, {100, 200}), out = bench.add(2, 2, {1, 2, 3, 4}),
+                   other = bench.add(2, 2, {10, 20, 30, 40});
     Instruction instruction = matmul_of(bench, a, b, out);
     instruction.start = MatmulStart::continues;
     bench.run(instruction);
@@ -297,7 +320,8 @@ TEST(Matmul, StartsFromBiasTensorOrItself) {
 
 TEST(Matmul, BandsSkipAndWriteZero) {
     Bench bench;
-    const TensorId a = bench.add(3, 3, {1, kNan, kNan, 1, 1, kNan, 1, 1, 1}), b = bench.add(3, 2, {1, 2, 3, 4, 5, 6}), out = bench.add(3, 2);
+    const TensorId a = bench.add(3, 3, {1, kNan, kNan, 1, 1, kNan, 1, 1, 1}),
+                   b = bench.add(3, 2, {1, 2, 3, 4, 5, 6}), out = bench.add(3, 2);
     Instruction instruction = matmul_of(bench, a, b, out);
     instruction.k_band.hi = 0;
     bench.run(instruction);
@@ -332,7 +356,8 @@ TEST(Matmul, BlocksOfABandAreStillCutAt256OfTheView) {
 
 TEST(Matmul, IntegersAreExactModulo2To32) {
     Bench bench;
-    const TensorId a = bench.add_stored(1, 4, DType::i8), b = bench.add_stored(4, 1, DType::i8), out = bench.add_integers(1, 1);
+    const TensorId a = bench.add_stored(1, 4, DType::i8), b = bench.add_stored(4, 1, DType::i8),
+                   out = bench.add_integers(1, 1);
     const std::int8_t left[] = {-128, 127, -1, 5}, right[] = {-128, 127, 3, -7};
     std::memcpy(bench.storage[a].data(), left, 4);
     std::memcpy(bench.storage[b].data(), right, 4);
@@ -372,7 +397,8 @@ TEST(Reduce, SumsIn32LanesThenATree) {
 
 TEST(Reduce, DotReadsTinyOperandsAsZeroAndSumDoesNot) {
     Bench bench;
-    const TensorId x = bench.add(1, 1, {0x1p-64F}), y = bench.add(1, 1, {0x1p64F}), out = bench.add(1, 1);
+    const TensorId x = bench.add(1, 1, {0x1p-64F}), y = bench.add(1, 1, {0x1p64F}),
+                   out = bench.add(1, 1);
     bench.run(reduce_of(bench, ReduceOp::dot, {x, y}, out));
     EXPECT_EQ(bench.f32(out, 0), 0.0F);
     bench.run(reduce_of(bench, ReduceOp::sum, {x}, out));
@@ -390,7 +416,8 @@ TEST(Reduce, MaxSkipsNanAndLosesTheSignOfZero) {
 
 TEST(Gather, CopiesRowsAndReadsZeroOutside) {
     Bench bench;
-    const TensorId source = bench.add(2, 2, {1, 2, 3, 4}), index = bench.add_integers(4, 1, {1, -1, 2, 0}), out = bench.add(4, 2);
+    const TensorId source = bench.add(2, 2, {1, 2, 3, 4}),
+                   index = bench.add_integers(4, 1, {1, -1, 2, 0}), out = bench.add(4, 2);
     Instruction instruction;
     instruction.kind = Kind::gather;
     instruction.in = {bench.all(source), bench.all(index)};
@@ -402,17 +429,20 @@ TEST(Gather, CopiesRowsAndReadsZeroOutside) {
 
 TEST(ScatterAdd, AddsInOrderAndSkipsOutside) {
     Bench bench;
-    const TensorId acc = bench.add(2, 1, {0x1p24F, 5}), x = bench.add(4, 1, {1, 1, 2, 100}), index = bench.add_integers(4, 1, {0, 0, 0, 2});
+    const TensorId acc = bench.add(2, 1, {0x1p24F, 5}), x = bench.add(4, 1, {1, 1, 2, 100}),
+                   index = bench.add_integers(4, 1, {0, 0, 0, 2});
     Instruction instruction;
     instruction.kind = Kind::scatter_add;
     instruction.in = {bench.all(x), bench.all(index)};
     instruction.out = bench.all(acc);
     bench.run(instruction);
-    EXPECT_EQ(bench.f32(acc, 0), 0x1p24F + 2.0F);  // 1 is lost twice against 2^24; summed first it would count
+    EXPECT_EQ(bench.f32(acc, 0),
+              0x1p24F + 2.0F);  // 1 is lost twice against 2^24; summed first it would count
     EXPECT_EQ(bench.f32(acc, 1), 5.0F);
 }
 
-Instruction map_of(Bench& bench, const std::vector<TensorId>& in, TensorId out, Expression expression) {
+Instruction map_of(Bench& bench, const std::vector<TensorId>& in, TensorId out,
+                   Expression expression) {
     Instruction instruction;
     instruction.kind = Kind::map;
     for (const TensorId id : in) instruction.in.push_back(bench.all(id));
@@ -423,24 +453,31 @@ Instruction map_of(Bench& bench, const std::vector<TensorId>& in, TensorId out, 
 
 TEST(Map, BroadcastsRowsColumnsAndScalars) {
     Bench bench;
-    const TensorId row = bench.add(1, 3, {1, 2, 3}), column = bench.add(2, 1, {10, 20}), scalar = bench.add(1, 1, {100}), out = bench.add(2, 3);
+    const TensorId row = bench.add(1, 3, {1, 2, 3}), column = bench.add(2, 1, {10, 20}),
+                   scalar = bench.add(1, 1, {100}), out = bench.add(2, 3);
     bench.run(map_of(bench, {row, column, scalar}, out,
-                     {{Op::operand, 0, 0, 0, 0}, {Op::operand, 1, 0, 0, 0}, {Op::operand, 2, 0, 0, 0}, {Op::add, 0, 1, 0, 0}, {Op::add, 3, 2, 0, 0}}));
+                     {{Op::operand, 0, 0, 0, 0},
+                      {Op::operand, 1, 0, 0, 0},
+                      {Op::operand, 2, 0, 0, 0},
+                      {Op::add, 0, 1, 0, 0},
+                      {Op::add, 3, 2, 0, 0}}));
     const float expected[] = {111, 112, 113, 121, 122, 123};
     for (std::size_t i = 0; i < 6; ++i) EXPECT_EQ(bench.f32(out, i), expected[i]);
 }
 
 TEST(Map, MinMaxAndCompareOnNanAndZeros) {
     Bench bench;
-    const TensorId x = bench.add(1, 3, {kNan, -0.0F, 0.0F}), y = bench.add(1, 3, {1, 0.0F, -0.0F}), out = bench.add(1, 3),
-                   flags = bench.add_integers(1, 3);
-    const auto binary = [](Op op) { return Expression{{Op::operand, 0, 0, 0, 0}, {Op::operand, 1, 0, 0, 0}, {op, 0, 1, 0, 0}}; };
+    const TensorId x = bench.add(1, 3, {kNan, -0.0F, 0.0F}), y = bench.add(1, 3, {1, 0.0F, -0.0F}),
+                   out = bench.add(1, 3), flags = bench.add_integers(1, 3);
+    const auto binary = [](Op op) {
+        return Expression{{Op::operand, 0, 0, 0, 0}, {Op::operand, 1, 0, 0, 0}, {op, 0, 1, 0, 0}};
+    };
     bench.run(map_of(bench, {x, y}, out, binary(Op::max)));
     EXPECT_EQ(bench.f32(out, 0), 1.0F);
-    EXPECT_EQ(bench.storage[out][1], 0U);           // -0 > +0 is false: b
+    EXPECT_EQ(bench.storage[out][1], 0U);  // -0 > +0 is false: b
     EXPECT_EQ(bench.storage[out][2], 0x80000000U);
     bench.run(map_of(bench, {y, x}, out, binary(Op::min)));
-    EXPECT_TRUE(std::isnan(bench.f32(out, 0)));     // 1 < NaN is false: b
+    EXPECT_TRUE(std::isnan(bench.f32(out, 0)));  // 1 < NaN is false: b
     for (const Op op : {Op::equal, Op::less, Op::less_equal}) {
         bench.run(map_of(bench, {x, y}, flags, binary(op)));
         EXPECT_EQ(bench.i32(flags, 0), 0);
@@ -452,20 +489,24 @@ TEST(Map, IntegersWrapAndIndicesCountWithinTheItem) {
     Bench bench;
     const TensorId out = bench.add_integers(64, 2);
     Instruction instruction = map_of(bench, {}, out,
-                                     {{Op::row_index, 0, 0, 0, 0}, {Op::constant_i32, 0, 0, 0, 0x40000000U}, {Op::mul, 0, 1, 0, 0},
-                                      {Op::col_index, 0, 0, 0, 0}, {Op::add, 2, 3, 0, 0}});
+                                     {{Op::row_index, 0, 0, 0, 0},
+                                      {Op::constant_i32, 0, 0, 0, 0x40000000U},
+                                      {Op::mul, 0, 1, 0, 0},
+                                      {Op::col_index, 0, 0, 0, 0},
+                                      {Op::add, 2, 3, 0, 0}});
     instruction.items = 2;
     instruction.out.rows = 31;
     instruction.out.item_row_stride = 32;
     bench.run(instruction);
-    EXPECT_EQ(bench.i32(out, 5 * 2 + 1), 0x40000001);          // 5 x 2^30 mod 2^32
-    EXPECT_EQ(bench.i32(out, (32 + 5) * 2 + 1), 0x40000001);   // row 5 of the second item
-    EXPECT_EQ(bench.i32(out, 31 * 2 + 1), 0);                  // padding
+    EXPECT_EQ(bench.i32(out, 5 * 2 + 1), 0x40000001);         // 5 x 2^30 mod 2^32
+    EXPECT_EQ(bench.i32(out, (32 + 5) * 2 + 1), 0x40000001);  // row 5 of the second item
+    EXPECT_EQ(bench.i32(out, 31 * 2 + 1), 0);                 // padding
 }
 
 TEST(Map, NarrowsWhenItWrites) {
     Bench bench;
-    const TensorId x = bench.add(1, 4, {300, -300, 2.5F, 1.00390625F}), bytes = bench.add_stored(1, 4, DType::i8),
+    const TensorId x = bench.add(1, 4, {300, -300, 2.5F, 1.00390625F}),
+                   bytes = bench.add_stored(1, 4, DType::i8),
                    halves = bench.add_stored(1, 4, DType::bf16);
     bench.run(map_of(bench, {x}, bytes, {{Op::operand, 0, 0, 0, 0}, {Op::to_i32, 0, 0, 0, 0}}));
     EXPECT_EQ(bench.stored<std::int8_t>(bytes, 0), 127);
@@ -499,7 +540,8 @@ TEST(Load, WindowsLieInTheTrainingSplit) {
         }
         starts.insert(bench.i32(tokens, 0));
     }
-    EXPECT_EQ(starts, (std::set<std::int32_t>{0, 1, 2, 3, 4, 5}));  // labels end at token 9 at the latest
+    EXPECT_EQ(starts,
+              (std::set<std::int32_t>{0, 1, 2, 3, 4, 5}));  // labels end at token 9 at the latest
 }
 
 TEST(Load, RowsOfATableAreDrawnEachOnItsOwn) {
@@ -532,7 +574,8 @@ TEST(Load, RowsOfATableAreDrawnEachOnItsOwn) {
 
 TEST(Cell, EqualsTheSamePlaceOfTheWhole) {
     Bench bench;
-    const TensorId a = bench.add(40, 300, irregular(40 * 300, 8)), b = bench.add(300, 50, irregular(300 * 50, 9)), out = bench.add(40, 50);
+    const TensorId a = bench.add(40, 300, irregular(40 * 300, 8)),
+                   b = bench.add(300, 50, irregular(300 * 50, 9)), out = bench.add(40, 50);
     const Instruction instruction = matmul_of(bench, a, b, out);
     bench.run(instruction);
     const auto whole = bench.storage[out];
@@ -541,7 +584,8 @@ TEST(Cell, EqualsTheSamePlaceOfTheWhole) {
     for (std::size_t row = 0; row < 40; ++row) {
         for (std::size_t col = 0; col < 50; ++col) {
             const bool inside = row >= 32 && col >= 32;
-            EXPECT_EQ(bench.storage[out][row * 50 + col], inside ? whole[row * 50 + col] : 0xdeadbeefU);
+            EXPECT_EQ(bench.storage[out][row * 50 + col],
+                      inside ? whole[row * 50 + col] : 0xdeadbeefU);
         }
     }
 }

@@ -22,8 +22,11 @@ std::string read_file(const std::string& path) {
     return text.str();
 }
 
-/// True when the golden files are to be rewritten (ASSAY_REGENERATE=1): a protocol change, which needs a record in docs/adr.
-bool regenerates() { return std::getenv("ASSAY_REGENERATE") != nullptr; }
+/// True when the golden files are to be rewritten (ASSAY_REGENERATE=1): a protocol change, which
+/// needs a record in docs/adr.
+bool regenerates() {
+    return std::getenv("ASSAY_REGENERATE") != nullptr;
+}
 
 void write_file(const std::string& path, const std::string& text) {
     std::ofstream(std::string(ASSAY_SOURCE_DIR) + "/" + path, std::ios::binary) << text;
@@ -34,7 +37,8 @@ std::vector<std::string> hex_lines(const std::string& document) {
     std::vector<std::string> lines;
     const std::size_t start = document.find("```hex\n");
     if (start == std::string::npos) return lines;
-    std::istringstream block(document.substr(start + 7, document.find("```", start + 7) - start - 7));
+    std::istringstream block(
+        document.substr(start + 7, document.find("```", start + 7) - start - 7));
     for (std::string line; std::getline(block, line);) {
         if (!line.empty()) lines.push_back(line.substr(0, line.find("  ")));
     }
@@ -43,10 +47,14 @@ std::vector<std::string> hex_lines(const std::string& document) {
 
 std::vector<std::string> records_of(const Program& program) {
     std::vector<std::string> lines = {base::to_hex(header_record(program))};
-    for (const Tensor& tensor : program.tensors) lines.push_back(base::to_hex(tensor_record(tensor)));
-    for (const Instruction& instruction : program.instructions) lines.push_back(base::to_hex(instruction_record(instruction)));
-    for (const Table& table : program.tables) lines.push_back(base::to_hex(table_record(program, table)));
-    for (const Constant& constant : program.constants) lines.push_back(base::to_hex(constant_record(program, constant)));
+    for (const Tensor& tensor : program.tensors)
+        lines.push_back(base::to_hex(tensor_record(tensor)));
+    for (const Instruction& instruction : program.instructions)
+        lines.push_back(base::to_hex(instruction_record(instruction)));
+    for (const Table& table : program.tables)
+        lines.push_back(base::to_hex(table_record(program, table)));
+    for (const Constant& constant : program.constants)
+        lines.push_back(base::to_hex(constant_record(program, constant)));
     lines.push_back(program_root(program).hex());
     return lines;
 }
@@ -63,7 +71,8 @@ TEST(ProgramRoot, TinyProgramIsTheOneInTheFormat) {
     EXPECT_EQ(joined(hex_lines(read_file("docs/formats/program.md"))), joined(records_of(program)));
 }
 
-market::JobSpec gpt_of(std::uint32_t layers, std::uint32_t heads, std::uint32_t width, std::uint32_t context, std::uint32_t vocabulary) {
+market::JobSpec gpt_of(std::uint32_t layers, std::uint32_t heads, std::uint32_t width,
+                       std::uint32_t context, std::uint32_t vocabulary) {
     market::JobSpec spec = with_merge(tiny_gpt());
     auto& model = std::get<market::GptModel>(spec.model);
     model.layers = layers;
@@ -76,7 +85,8 @@ market::JobSpec gpt_of(std::uint32_t layers, std::uint32_t heads, std::uint32_t 
     return spec;
 }
 
-market::JobSpec mlp_of(std::vector<std::uint32_t> hidden, std::uint32_t features, std::uint32_t classes) {
+market::JobSpec mlp_of(std::vector<std::uint32_t> hidden, std::uint32_t features,
+                       std::uint32_t classes) {
     market::JobSpec spec = tiny_mlp();
     std::get<market::MlpModel>(spec.model).hidden = std::move(hidden);
     auto& data = std::get<market::TableData>(spec.data);
@@ -97,7 +107,8 @@ TEST(ProgramRoot, PresetsHaveTheirGoldenRoots) {
     std::string roots;
     for (const auto& [name, spec] : presets) {
         const auto program = build_program(spec);
-        ASSERT_TRUE(program.has_value()) << name << ": " << program.error().path << " " << program.error().reason;
+        ASSERT_TRUE(program.has_value())
+            << name << ": " << program.error().path << " " << program.error().reason;
         roots += name + " " + program_root(*program).hex() + "\n";
     }
     if (regenerates()) write_file("tests/golden/program_roots.txt", roots);

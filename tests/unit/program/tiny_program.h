@@ -7,7 +7,8 @@
 
 namespace assay::program {
 
-/// The smallest whole program: one weight, one token per sequence. Written out in hex in docs/formats/program.md.
+/// The smallest whole program: one weight, one token per sequence. Written out in hex in
+/// docs/formats/program.md.
 ///   init      w = 2 ; loss = 0 ; norm = 0 ; fault = 0
 ///   sequence  token = load ; x = f32(token) * w ; loss_sum += one x
 ///   update    loss = loss_sum * 0.5 ; w = fma(-rate, loss, w)
@@ -18,10 +19,14 @@ class TinyProgram {
         p.seed = 7;
         p.round_steps = 3;
         p.sequence_rows = 1;
-        const TensorId w = add(p, "w", TensorClass::state), loss = add(p, "loss", TensorClass::state),
-                       norm = add(p, "norm", TensorClass::state), fault = add(p, "fault", TensorClass::state, DType::i32),
-                       token = add(p, "token", TensorClass::value, DType::i32), x = add(p, "x", TensorClass::value),
-                       sum = add(p, "loss_sum", TensorClass::accumulator), one = add(p, "one", TensorClass::constant),
+        const TensorId w = add(p, "w", TensorClass::state),
+                       loss = add(p, "loss", TensorClass::state),
+                       norm = add(p, "norm", TensorClass::state),
+                       fault = add(p, "fault", TensorClass::state, DType::i32),
+                       token = add(p, "token", TensorClass::value, DType::i32),
+                       x = add(p, "x", TensorClass::value),
+                       sum = add(p, "loss_sum", TensorClass::accumulator),
+                       one = add(p, "one", TensorClass::constant),
                        rate = add(p, "rate", TensorClass::table);
         p.tensors[w].weight = true;
         p.tensors[w].decay = true;
@@ -68,7 +73,9 @@ class TinyProgram {
         return view;
     }
     static Node operand(std::uint32_t index) { return {Op::operand, index, 0, 0, 0}; }
-    static Node real(float value) { return {Op::constant_f32, 0, 0, 0, std::bit_cast<std::uint32_t>(value)}; }
+    static Node real(float value) {
+        return {Op::constant_f32, 0, 0, 0, std::bit_cast<std::uint32_t>(value)};
+    }
     static TensorId add(Program& p, std::string name, TensorClass cls, DType dtype = DType::f32) {
         Tensor tensor;
         tensor.name = std::move(name);
@@ -78,7 +85,8 @@ class TinyProgram {
         p.tensors.push_back(tensor);
         return static_cast<TensorId>(p.tensors.size() - 1);
     }
-    static void map(Program& p, Part part, TensorId out, std::vector<View> in, Expression expression) {
+    static void map(Program& p, Part part, TensorId out, std::vector<View> in,
+                    Expression expression) {
         Instruction instruction;
         instruction.kind = Kind::map;
         instruction.part = part;

@@ -7,16 +7,22 @@
 #include "exact/reference.h"
 #include "exact/storage.h"
 
-/// Elements of views as the reference reads and writes them: one at a time, widened from and narrowed to the storage type.
+/// Elements of views as the reference reads and writes them: one at a time, widened from and
+/// narrowed to the storage type.
 namespace assay::exact {
 
-/// One batch item of a view, resolved to memory. (row, col) are those the instruction sees, after transposition.
+/// One batch item of a view, resolved to memory. (row, col) are those the instruction sees, after
+/// transposition.
 class ItemView {
   public:
     ItemView(const program::View& view, std::uint32_t item, const ReferenceContext& context)
-        : memory_(context.tensors[view.tensor]), transposed_(view.transposed), rows_(view.seen_rows()), cols_(view.seen_cols()) {
+        : memory_(context.tensors[view.tensor]),
+          transposed_(view.transposed),
+          rows_(view.seen_rows()),
+          cols_(view.seen_cols()) {
         ASSAY_CHECK(memory_.data != nullptr);
-        row_ = std::uint64_t{view.row} + std::uint64_t{item} * view.item_row_stride + (view.row_from_step ? context.table_row : 0U);
+        row_ = std::uint64_t{view.row} + std::uint64_t{item} * view.item_row_stride +
+               (view.row_from_step ? context.table_row : 0U);
         col_ = std::uint64_t{view.col} + std::uint64_t{item} * view.item_col_stride;
         ASSAY_CHECK(row_ + view.rows <= memory_.rows && col_ + view.cols <= memory_.cols);
     }
@@ -24,7 +30,8 @@ class ItemView {
     [[nodiscard]] std::uint32_t cols() const { return cols_; }
     [[nodiscard]] program::DType dtype() const { return memory_.dtype; }
     [[nodiscard]] program::DType computing() const { return computing_type(memory_.dtype); }
-    /// Position of an element in the whole tensor, row-major: the element index of random instructions.
+    /// Position of an element in the whole tensor, row-major: the element index of random
+    /// instructions.
     [[nodiscard]] std::uint64_t index(std::uint32_t row, std::uint32_t col) const {
         const std::uint64_t r = row_ + (transposed_ ? col : row);
         const std::uint64_t c = col_ + (transposed_ ? row : col);
@@ -39,17 +46,20 @@ class ItemView {
     [[nodiscard]] std::int32_t i32(std::uint32_t row, std::uint32_t col) const {
         const std::uint64_t at = index(row, col);
         if (memory_.dtype == program::DType::i32) return read<std::int32_t>(at);
-        return memory_.dtype == program::DType::i8 ? std::int32_t{read<std::int8_t>(at)} : std::int32_t{read<std::uint16_t>(at)};
+        return memory_.dtype == program::DType::i8 ? std::int32_t{read<std::int8_t>(at)}
+                                                   : std::int32_t{read<std::uint16_t>(at)};
     }
     void put_f32(std::uint32_t row, std::uint32_t col, float value) const {
         const std::uint64_t at = index(row, col);
         if (memory_.dtype == program::DType::f32) return write(at, value);
-        write(at, memory_.dtype == program::DType::bf16 ? bf16_from_f32(value) : f16_from_f32(value));
+        write(at,
+              memory_.dtype == program::DType::bf16 ? bf16_from_f32(value) : f16_from_f32(value));
     }
     void put_i32(std::uint32_t row, std::uint32_t col, std::int32_t value) const {
         const std::uint64_t at = index(row, col);
         if (memory_.dtype == program::DType::i32) return write(at, value);
-        if (memory_.dtype == program::DType::i8) return write(at, static_cast<std::int8_t>(clamp_i32(value, -128, 127)));
+        if (memory_.dtype == program::DType::i8)
+            return write(at, static_cast<std::int8_t>(clamp_i32(value, -128, 127)));
         write(at, static_cast<std::uint16_t>(clamp_i32(value, 0, 65535)));
     }
 
@@ -75,12 +85,18 @@ struct Region {
     std::uint32_t item = 0, row_begin = 0, row_end = 0, col_begin = 0, col_end = 0;
 };
 
-void reference_load(const program::Program& program, const program::Instruction& instruction, const ReferenceContext& context);
-void reference_random(const program::Program& program, const program::Instruction& instruction, const ReferenceContext& context);
+void reference_load(const program::Program& program, const program::Instruction& instruction,
+                    const ReferenceContext& context);
+void reference_random(const program::Program& program, const program::Instruction& instruction,
+                      const ReferenceContext& context);
 void reference_gather(const program::Instruction& instruction, const ReferenceContext& context);
-void reference_scatter_add(const program::Instruction& instruction, const ReferenceContext& context);
-void reference_map(const program::Instruction& instruction, const ReferenceContext& context, const Region& region);
-void reference_reduce(const program::Instruction& instruction, const ReferenceContext& context, const Region& region);
-void reference_matmul(const program::Instruction& instruction, const ReferenceContext& context, const Region& region);
+void reference_scatter_add(const program::Instruction& instruction,
+                           const ReferenceContext& context);
+void reference_map(const program::Instruction& instruction, const ReferenceContext& context,
+                   const Region& region);
+void reference_reduce(const program::Instruction& instruction, const ReferenceContext& context,
+                      const Region& region);
+void reference_matmul(const program::Instruction& instruction, const ReferenceContext& context,
+                      const Region& region);
 
 }  // namespace assay::exact

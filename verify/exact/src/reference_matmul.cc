@@ -21,37 +21,47 @@ Range band_range(const program::Band& band, std::int64_t row, std::int64_t count
 }
 
 /// Where C[row, col] starts: +0, the bias row, the tensor it continues, or the output itself.
-float start_of(const program::Instruction& instruction, const ItemView& out, const ItemView* third, std::uint32_t row,
-               std::uint32_t col) {
+float start_of(const program::Instruction& instruction, const ItemView& out, const ItemView* third,
+               std::uint32_t row, std::uint32_t col) {
     switch (instruction.start) {
-        case program::MatmulStart::zero: return 0.0F;
-        case program::MatmulStart::bias: return third->f32(0, col);
-        case program::MatmulStart::continues: return third != nullptr ? third->f32(row, col) : out.f32(row, col);
+        case program::MatmulStart::zero:
+            return 0.0F;
+        case program::MatmulStart::bias:
+            return third->f32(0, col);
+        case program::MatmulStart::continues:
+            return third != nullptr ? third->f32(row, col) : out.f32(row, col);
     }
     return 0.0F;
 }
 
-std::int32_t integer_start_of(const program::Instruction& instruction, const ItemView& out, const ItemView* third,
-                              std::uint32_t row, std::uint32_t col) {
+std::int32_t integer_start_of(const program::Instruction& instruction, const ItemView& out,
+                              const ItemView* third, std::uint32_t row, std::uint32_t col) {
     switch (instruction.start) {
-        case program::MatmulStart::zero: return 0;
-        case program::MatmulStart::bias: return third->i32(0, col);
-        case program::MatmulStart::continues: return third != nullptr ? third->i32(row, col) : out.i32(row, col);
+        case program::MatmulStart::zero:
+            return 0;
+        case program::MatmulStart::bias:
+            return third->i32(0, col);
+        case program::MatmulStart::continues:
+            return third != nullptr ? third->i32(row, col) : out.i32(row, col);
     }
     return 0;
 }
 
 /// The columns of the region that are computed in this row; the others are +0.
-Range computed_columns(const program::Instruction& instruction, const ItemView& out, const Region& region, std::uint32_t row) {
+Range computed_columns(const program::Instruction& instruction, const ItemView& out,
+                       const Region& region, std::uint32_t row) {
     const Range band = band_range(instruction.out_band, row, out.cols());
-    const std::int64_t first = std::clamp<std::int64_t>(band.first, region.col_begin, region.col_end);
+    const std::int64_t first =
+        std::clamp<std::int64_t>(band.first, region.col_begin, region.col_end);
     return {first, std::clamp<std::int64_t>(band.second, first, region.col_end)};
 }
 
-/// Rule 3: per output element, blocks of k upwards; in each a chain acc = fma(a, b, acc) from +0 over ascending k, then C = C + acc. The
-/// loop over columns is innermost only for speed: every column is a chain of its own.
-void real_row(const program::Instruction& instruction, const ItemView& out, const ItemView& a, const std::vector<float>& b,
-              const ItemView* third, const Region& region, std::uint32_t row) {
+/// Rule 3: per output element, blocks of k upwards; in each a chain acc = fma(a, b, acc) from +0
+/// over ascending k, then C = C + acc. The loop over columns is innermost only for speed: every
+/// column is a chain of its own.
+void real_row(const program::Instruction& instruction, const ItemView& out, const ItemView& a,
+              const std::vector<float>& b, const ItemView* third, const Region& region,
+              std::uint32_t row) {
     const std::int64_t depth = a.cols();
     const std::size_t width = region.col_end - region.col_begin;
     const Range k_range = band_range(instruction.k_band, row, depth);
@@ -77,13 +87,15 @@ void real_row(const program::Instruction& instruction, const ItemView& out, cons
     }
     for (std::size_t j = 0; j < width; ++j) {
         const bool computed = j >= first && j < last;
-        out.put_f32(row, region.col_begin + static_cast<std::uint32_t>(j), computed ? sum[j] : 0.0F);
+        out.put_f32(row, region.col_begin + static_cast<std::uint32_t>(j),
+                    computed ? sum[j] : 0.0F);
     }
 }
 
 /// The exact integer form: every order gives the same sum modulo 2^32.
-void integer_row(const program::Instruction& instruction, const ItemView& out, const ItemView& a, const ItemView& b,
-                 const ItemView* third, const Region& region, std::uint32_t row) {
+void integer_row(const program::Instruction& instruction, const ItemView& out, const ItemView& a,
+                 const ItemView& b, const ItemView* third, const Region& region,
+                 std::uint32_t row) {
     const Range k_range = band_range(instruction.k_band, row, a.cols());
     const Range columns = computed_columns(instruction, out, region, row);
     for (std::uint32_t col = region.col_begin; col < region.col_end; ++col) {
@@ -94,7 +106,8 @@ void integer_row(const program::Instruction& instruction, const ItemView& out, c
         auto sum = static_cast<std::uint32_t>(integer_start_of(instruction, out, third, row, col));
         for (std::int64_t k = k_range.first; k < k_range.second; ++k) {
             const auto at = static_cast<std::uint32_t>(k);
-            sum += static_cast<std::uint32_t>(a.i32(row, at)) * static_cast<std::uint32_t>(b.i32(at, col));
+            sum += static_cast<std::uint32_t>(a.i32(row, at)) *
+                   static_cast<std::uint32_t>(b.i32(at, col));
         }
         out.put_i32(row, col, static_cast<std::int32_t>(sum));
     }
@@ -105,16 +118,19 @@ std::vector<float> packed_columns(const ItemView& b, const Region& region) {
     std::vector<float> packed;
     packed.reserve(std::size_t{b.rows()} * (region.col_end - region.col_begin));
     for (std::uint32_t k = 0; k < b.rows(); ++k) {
-        for (std::uint32_t col = region.col_begin; col < region.col_end; ++col) packed.push_back(flush_operand(b.f32(k, col)));
+        for (std::uint32_t col = region.col_begin; col < region.col_end; ++col)
+            packed.push_back(flush_operand(b.f32(k, col)));
     }
     return packed;
 }
 
 }  // namespace
 
-void reference_matmul(const program::Instruction& instruction, const ReferenceContext& context, const Region& region) {
+void reference_matmul(const program::Instruction& instruction, const ReferenceContext& context,
+                      const Region& region) {
     const ItemView out(instruction.out, region.item, context);
-    const ItemView a(instruction.in[0], region.item, context), b(instruction.in[1], region.item, context);
+    const ItemView a(instruction.in[0], region.item, context),
+        b(instruction.in[1], region.item, context);
     std::optional<ItemView> third;
     if (instruction.in.size() > 2) third.emplace(instruction.in[2], region.item, context);
     const ItemView* third_view = third ? &*third : nullptr;

@@ -12,7 +12,8 @@ using program::Instruction;
 using program::LoadSource;
 
 PhiloxKey philox_key(std::uint64_t seed, std::uint32_t stream, std::uint32_t lane) {
-    const base::Hash digest = base::Hasher("assay.rng").add_u64(seed).add_u32(stream).add_u32(lane).finish();
+    const base::Hash digest =
+        base::Hasher("assay.rng").add_u64(seed).add_u32(stream).add_u32(lane).finish();
     const std::uint64_t words = base::first_u64(digest);
     return {static_cast<std::uint32_t>(words), static_cast<std::uint32_t>(words >> 32U)};
 }
@@ -37,11 +38,14 @@ float normal_of(PhiloxKey key, std::uint64_t element, const ReferenceContext& co
     return normal_pair(words[first], words[first + 1])[element % 2];
 }
 
-std::uint64_t word_pair(const PhiloxWords& words) { return words[0] + (std::uint64_t{words[1]} << 32U); }
+std::uint64_t word_pair(const PhiloxWords& words) {
+    return words[0] + (std::uint64_t{words[1]} << 32U);
+}
 
 }  // namespace
 
-void reference_random(const program::Program& program, const Instruction& instruction, const ReferenceContext& context) {
+void reference_random(const program::Program& program, const Instruction& instruction,
+                      const ReferenceContext& context) {
     const PhiloxKey key = philox_key(program.seed, instruction.stream, context.lane);
     for (std::uint32_t item = 0; item < instruction.items; ++item) {
         const ItemView out(instruction.out, item, context);
@@ -49,10 +53,18 @@ void reference_random(const program::Program& program, const Instruction& instru
             for (std::uint32_t col = 0; col < out.cols(); ++col) {
                 const std::uint64_t element = out.index(row, col);
                 switch (instruction.distribution) {
-                    case Distribution::uniform: out.put_f32(row, col, uniform_of(word_of(key, element, context))); break;
-                    case Distribution::normal: out.put_f32(row, col, normal_of(key, element, context)); break;
+                    case Distribution::uniform:
+                        out.put_f32(row, col, uniform_of(word_of(key, element, context)));
+                        break;
+                    case Distribution::normal:
+                        out.put_f32(row, col, normal_of(key, element, context));
+                        break;
                     case Distribution::mask:
-                        out.put_i32(row, col, word_of(key, element, context) < keep_threshold(instruction.keep_ppb) ? 1 : 0);
+                        out.put_i32(
+                            row, col,
+                            word_of(key, element, context) < keep_threshold(instruction.keep_ppb)
+                                ? 1
+                                : 0);
                         break;
                 }
             }
@@ -60,29 +72,35 @@ void reference_random(const program::Program& program, const Instruction& instru
     }
 }
 
-std::uint64_t window_start(const program::Program& program, std::uint32_t stream, const ReferenceContext& context) {
+std::uint64_t window_start(const program::Program& program, std::uint32_t stream,
+                           const ReferenceContext& context) {
     if (context.window_start) return *context.window_start;
     ASSAY_CHECK(context.dataset.train_count > program.sequence_rows);
     const PhiloxKey key = philox_key(program.seed, stream, context.lane);
-    const std::uint64_t word = word_pair(philox_quad(key, 0, context.sequence, context.global_step));
+    const std::uint64_t word =
+        word_pair(philox_quad(key, 0, context.sequence, context.global_step));
     return base::scale_u64(word, context.dataset.train_count - program.sequence_rows);
 }
 
-std::uint64_t drawn_row(const program::Program& program, std::uint32_t stream, const ReferenceContext& context, std::uint32_t row) {
+std::uint64_t drawn_row(const program::Program& program, std::uint32_t stream,
+                        const ReferenceContext& context, std::uint32_t row) {
     if (context.window_start) return *context.window_start + row;
     ASSAY_CHECK(context.dataset.train_count > 0);
     const PhiloxKey key = philox_key(program.seed, stream, context.lane);
-    return base::scale_u64(word_pair(philox_quad(key, row, context.sequence, context.global_step)), context.dataset.train_count);
+    return base::scale_u64(word_pair(philox_quad(key, row, context.sequence, context.global_step)),
+                           context.dataset.train_count);
 }
 
-void reference_load(const program::Program& program, const Instruction& instruction, const ReferenceContext& context) {
+void reference_load(const program::Program& program, const Instruction& instruction,
+                    const ReferenceContext& context) {
     const ItemView out(instruction.out, 0, context);
     const DatasetWords& dataset = context.dataset;
     if (instruction.source == LoadSource::member_count) {
         return out.put_i32(0, 0, static_cast<std::int32_t>(context.members));
     }
     if (instruction.source == LoadSource::tokens) {
-        const std::uint64_t start = window_start(program, instruction.stream, context) + instruction.row_offset;
+        const std::uint64_t start =
+            window_start(program, instruction.stream, context) + instruction.row_offset;
         ASSAY_CHECK(start + out.rows() <= dataset.words.size());
         for (std::uint32_t row = 0; row < out.rows(); ++row) {
             out.put_i32(row, 0, static_cast<std::int32_t>(dataset.words[start + row]));
@@ -92,10 +110,12 @@ void reference_load(const program::Program& program, const Instruction& instruct
     const bool labels = instruction.source == LoadSource::table_labels;
     ASSAY_CHECK(labels || instruction.source == LoadSource::table_features);
     for (std::uint32_t row = 0; row < out.rows(); ++row) {
-        const std::uint64_t first = drawn_row(program, instruction.stream, context, row) * dataset.row_words;
+        const std::uint64_t first =
+            drawn_row(program, instruction.stream, context, row) * dataset.row_words;
         ASSAY_CHECK(first + dataset.row_words <= dataset.words.size());
         if (labels) {
-            out.put_i32(row, 0, to_i32(std::bit_cast<float>(dataset.words[first + dataset.row_words - 1])));
+            out.put_i32(row, 0,
+                        to_i32(std::bit_cast<float>(dataset.words[first + dataset.row_words - 1])));
             continue;
         }
         for (std::uint32_t col = 0; col < out.cols(); ++col) {

@@ -19,7 +19,8 @@ float tree_sum(std::array<float, kLanes> lanes) {
 
 float row_sum(const ItemView& x, std::uint32_t row) {
     std::array<float, kLanes> lanes{};
-    for (std::uint32_t col = 0; col < x.cols(); ++col) lanes[col % kLanes] = lanes[col % kLanes] + x.f32(row, col);
+    for (std::uint32_t col = 0; col < x.cols(); ++col)
+        lanes[col % kLanes] = lanes[col % kLanes] + x.f32(row, col);
     return tree_sum(lanes);
 }
 
@@ -43,15 +44,22 @@ float row_max(const ItemView& x, std::uint32_t row) {
 
 }  // namespace
 
-void reference_reduce(const program::Instruction& instruction, const ReferenceContext& context, const Region& region) {
-    const ItemView out(instruction.out, region.item, context), x(instruction.in[0], region.item, context);
+void reference_reduce(const program::Instruction& instruction, const ReferenceContext& context,
+                      const Region& region) {
+    const ItemView out(instruction.out, region.item, context),
+        x(instruction.in[0], region.item, context);
     for (std::uint32_t row = region.row_begin; row < region.row_end; ++row) {
         switch (instruction.reduce) {
-            case program::ReduceOp::sum: out.put_f32(row, 0, row_sum(x, row)); break;
-            case program::ReduceOp::dot:
-                out.put_f32(row, 0, row_dot(x, ItemView(instruction.in[1], region.item, context), row));
+            case program::ReduceOp::sum:
+                out.put_f32(row, 0, row_sum(x, row));
                 break;
-            case program::ReduceOp::max: out.put_f32(row, 0, row_max(x, row)); break;
+            case program::ReduceOp::dot:
+                out.put_f32(row, 0,
+                            row_dot(x, ItemView(instruction.in[1], region.item, context), row));
+                break;
+            case program::ReduceOp::max:
+                out.put_f32(row, 0, row_max(x, row));
+                break;
         }
     }
 }

@@ -15,15 +15,19 @@ using program::TensorId;
 
 ReferenceMachine::ReferenceMachine(const program::Program& program) : program_(program) {
     for (const Tensor& tensor : program.tensors) {
-        storage_.emplace_back(std::size_t{tensor.rows} * tensor.cols * program::size_of(tensor.dtype));
+        storage_.emplace_back(std::size_t{tensor.rows} * tensor.cols *
+                              program::size_of(tensor.dtype));
     }
     for (const program::Table& table : program.tables) {
         ASSAY_CHECK(table.values.size() * sizeof(float) == storage_[table.tensor].size());
-        std::memcpy(storage_[table.tensor].data(), table.values.data(), storage_[table.tensor].size());
+        std::memcpy(storage_[table.tensor].data(), table.values.data(),
+                    storage_[table.tensor].size());
     }
     for (const program::Constant& constant : program.constants) {
-        ASSAY_CHECK(constant.bits.size() * sizeof(std::uint32_t) == storage_[constant.tensor].size());
-        std::memcpy(storage_[constant.tensor].data(), constant.bits.data(), storage_[constant.tensor].size());
+        ASSAY_CHECK(constant.bits.size() * sizeof(std::uint32_t) ==
+                    storage_[constant.tensor].size());
+        std::memcpy(storage_[constant.tensor].data(), constant.bits.data(),
+                    storage_[constant.tensor].size());
     }
     for (TensorId id = 0; id < program.tensors.size(); ++id) {
         const Tensor& tensor = program.tensors[id];
@@ -38,12 +42,14 @@ std::span<float> ReferenceMachine::f32(TensorId id) {
 
 std::span<const float> ReferenceMachine::f32(TensorId id) const {
     ASSAY_CHECK(program_.tensors[id].dtype == program::DType::f32);
-    return {reinterpret_cast<const float*>(storage_[id].data()), storage_[id].size() / sizeof(float)};
+    return {reinterpret_cast<const float*>(storage_[id].data()),
+            storage_[id].size() / sizeof(float)};
 }
 
 std::span<std::int32_t> ReferenceMachine::i32(TensorId id) {
     ASSAY_CHECK(program_.tensors[id].dtype == program::DType::i32);
-    return {reinterpret_cast<std::int32_t*>(storage_[id].data()), storage_[id].size() / sizeof(std::int32_t)};
+    return {reinterpret_cast<std::int32_t*>(storage_[id].data()),
+            storage_[id].size() / sizeof(std::int32_t)};
 }
 
 ReferenceContext ReferenceMachine::context() const {
@@ -62,14 +68,16 @@ std::vector<TensorId> ReferenceMachine::of_class(TensorClass cls) const {
 
 void ReferenceMachine::run(Part part, const ReferenceContext& context) {
     const auto [first, last] = program_.range(part);
-    for (std::uint32_t i = first; i < last; ++i) run_reference(program_, program_.instructions[i], context);
+    for (std::uint32_t i = first; i < last; ++i)
+        run_reference(program_, program_.instructions[i], context);
 }
 
 void ReferenceMachine::clear_accumulators(Part part) {
     const auto [first, last] = program_.range(part);
     for (std::uint32_t i = first; i < last; ++i) {
         const TensorId out = program_.instructions[i].out.tensor;
-        if (program_.tensors[out].cls == TensorClass::accumulator) std::ranges::fill(storage_[out], std::byte{0});
+        if (program_.tensors[out].cls == TensorClass::accumulator)
+            std::ranges::fill(storage_[out], std::byte{0});
     }
 }
 
@@ -79,7 +87,8 @@ void ReferenceMachine::run_init() {
     run(Part::init, at);
 }
 
-void ReferenceMachine::run_step(const DatasetWords& dataset, std::uint32_t round, std::uint32_t lane, std::uint32_t h) {
+void ReferenceMachine::run_step(const DatasetWords& dataset, std::uint32_t round,
+                                std::uint32_t lane, std::uint32_t h) {
     if (i32(program_.fault)[0] != 0) return;
     ReferenceContext at = context();
     at.dataset = dataset;
@@ -106,7 +115,8 @@ float ReferenceMachine::run_window(const DatasetWords& dataset, std::uint64_t st
 }
 
 void ReferenceMachine::open_round() {
-    for (const TensorId id : of_class(TensorClass::round_start)) storage_[id] = storage_[program_.tensors[id].start_of];
+    for (const TensorId id : of_class(TensorClass::round_start))
+        storage_[id] = storage_[program_.tensors[id].start_of];
     for (TensorId id = 0; id < tensors_.size(); ++id) tensors_[id].data = storage_[id].data();
 }
 
@@ -116,7 +126,8 @@ void ReferenceMachine::run_payload(std::uint32_t round) {
     run(Part::payload, at);
 }
 
-void ReferenceMachine::run_merge(std::span<const std::vector<std::vector<std::byte>>> members, std::uint32_t round) {
+void ReferenceMachine::run_merge(std::span<const std::vector<std::vector<std::byte>>> members,
+                                 std::uint32_t round) {
     const std::vector<TensorId> payloads = of_class(TensorClass::payload);
     ReferenceContext at = context();
     at.table_row = round;

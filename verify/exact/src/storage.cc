@@ -7,8 +7,9 @@ std::uint16_t f16_from_f32(float x) {
     const auto sign = static_cast<std::uint16_t>((bits >> 16U) & 0x8000U);
     const std::uint32_t magnitude = bits & 0x7fffffffU;
     if (magnitude > 0x7f800000U) return 0x7e00U;
-    if (magnitude >= 0x477ff000U) return static_cast<std::uint16_t>(sign | 0x7c00U);  // 65520 and above round to infinity
-    if (magnitude < 0x33000001U) return sign;                                         // at most 2^-25: rounds to zero
+    if (magnitude >= 0x477ff000U)
+        return static_cast<std::uint16_t>(sign | 0x7c00U);  // 65520 and above round to infinity
+    if (magnitude < 0x33000001U) return sign;               // at most 2^-25: rounds to zero
     std::uint32_t exponent = magnitude >> 23U;
     std::uint32_t mantissa = (magnitude & 0x7fffffU) | 0x800000U;
     // Bits to drop: 13 for normal results, more below 2^-14.
@@ -16,7 +17,8 @@ std::uint16_t f16_from_f32(float x) {
     const std::uint32_t kept = mantissa >> drop;
     const std::uint32_t rest = mantissa & ((1U << drop) - 1U);
     const std::uint32_t half = 1U << (drop - 1U);
-    const std::uint32_t rounded = kept + ((rest > half || (rest == half && (kept & 1U) != 0)) ? 1U : 0U);
+    const std::uint32_t rounded =
+        kept + ((rest > half || (rest == half && (kept & 1U) != 0)) ? 1U : 0U);
     // A carry out of the mantissa moves into the exponent by itself.
     const std::uint32_t result = exponent >= 113 ? rounded + ((exponent - 113U) << 10U) : rounded;
     return static_cast<std::uint16_t>(sign | result);

@@ -11,14 +11,20 @@ constexpr float kTanhCubic3 = 0x1.12ba9ep-3F;  // f32(3 x 0.044715)
 constexpr float kInverseSqrt2 = 0x1.6a09e6p-1F;
 constexpr float kInverseSqrt2Pi = 0x1.988454p-2F;
 
-Term tanh_of(const Term& x) { return tanh(kTanhScale * fma(Term(kTanhCubic) * (x * x), x, x)); }
+Term tanh_of(const Term& x) {
+    return tanh(kTanhScale * fma(Term(kTanhCubic) * (x * x), x, x));
+}
 
 Term forward(market::Activation kind, const Term& x) {
     switch (kind) {
-        case market::Activation::gelu_tanh: return (0.5F * x) * (1.0F + tanh_of(x));
-        case market::Activation::gelu_erf: return (0.5F * x) * (1.0F + erf(x * kInverseSqrt2));
-        case market::Activation::relu: return select(less(0.0F, x), x, 0.0F);
-        case market::Activation::tanh: return tanh(x);
+        case market::Activation::gelu_tanh:
+            return (0.5F * x) * (1.0F + tanh_of(x));
+        case market::Activation::gelu_erf:
+            return (0.5F * x) * (1.0F + erf(x * kInverseSqrt2));
+        case market::Activation::relu:
+            return select(less(0.0F, x), x, 0.0F);
+        case market::Activation::tanh:
+            return tanh(x);
     }
     return x;
 }
@@ -34,8 +40,10 @@ Term backward(market::Activation kind, const Term& x, const Term& y, const Term&
             const Term density = exp(-0.5F * (x * x)) * kInverseSqrt2Pi;
             return dy * fma(x, density, 0.5F * (1.0F + erf(x * kInverseSqrt2)));
         }
-        case market::Activation::relu: return select(less(0.0F, x), dy, 0.0F);
-        case market::Activation::tanh: return dy * (1.0F - y * y);
+        case market::Activation::relu:
+            return select(less(0.0F, x), dy, 0.0F);
+        case market::Activation::tanh:
+            return dy * (1.0F - y * y);
     }
     return dy;
 }
@@ -46,7 +54,8 @@ bool is_gelu(market::Activation kind) {
 
 }  // namespace
 
-TensorId activation(LayerContext& context, market::Activation kind, const std::string& name, TensorId x) {
+TensorId activation(LayerContext& context, market::Activation kind, const std::string& name,
+                    TensorId x) {
     Emitter& e = context.emitter;
     e.begin_group(is_gelu(kind) ? "gelu" : "activation");
     const TensorId out = e.map_like(name, x, forward(kind, e.term(x)));
@@ -54,8 +63,8 @@ TensorId activation(LayerContext& context, market::Activation kind, const std::s
     return out;
 }
 
-TensorId activation_backward(LayerContext& context, market::Activation kind, const std::string& name, TensorId x, TensorId y,
-                             TensorId dy) {
+TensorId activation_backward(LayerContext& context, market::Activation kind,
+                             const std::string& name, TensorId x, TensorId y, TensorId dy) {
     Emitter& e = context.emitter;
     e.begin_group(is_gelu(kind) ? "gelu_backward" : "activation_backward");
     const TensorId out = e.map_like(name, x, backward(kind, e.term(x), e.term(y), e.term(dy)));

@@ -6,12 +6,15 @@
 namespace assay::program {
 namespace {
 
-std::uint32_t round_up_32(std::uint32_t n) { return (n + 31U) / 32U * 32U; }
+std::uint32_t round_up_32(std::uint32_t n) {
+    return (n + 31U) / 32U * 32U;
+}
 
-const Band kUpTo{std::nullopt, 0};           ///< k <= row, or col <= row
-const Band kFrom{0, std::nullopt};           ///< k >= row
+const Band kUpTo{std::nullopt, 0};  ///< k <= row, or col <= row
+const Band kFrom{0, std::nullopt};  ///< k >= row
 
-/// The shapes of one attention layer: scores are stacked by head, T' rows apart; q, k, v and O hold a head's columns side by side.
+/// The shapes of one attention layer: scores are stacked by head, T' rows apart; q, k, v and O hold
+/// a head's columns side by side.
 struct Shapes {
     std::uint32_t heads, head_width, rows, stride;
     [[nodiscard]] View stacked(const View& whole) const { return row_items(whole, rows, stride); }
@@ -30,12 +33,14 @@ Emitter::MatmulOptions batched(std::uint32_t items, Band k_band, Band out_band) 
     return options;
 }
 
-Term below_diagonal() { return less_equal(Term::col_index(), Term::row_index()); }
+Term below_diagonal() {
+    return less_equal(Term::col_index(), Term::row_index());
+}
 
 }  // namespace
 
-Attention make_attention(Parameters& parameters, const std::string& name, std::uint32_t heads, std::uint32_t width, bool bias,
-                         float deviation, float output_deviation) {
+Attention make_attention(Parameters& parameters, const std::string& name, std::uint32_t heads,
+                         std::uint32_t width, bool bias, float deviation, float output_deviation) {
     Attention layer;
     layer.query = make_linear(parameters, name + ".q", width, width, bias, deviation);
     layer.key = make_linear(parameters, name + ".k", width, width, bias, deviation);
@@ -46,7 +51,8 @@ Attention make_attention(Parameters& parameters, const std::string& name, std::u
     return layer;
 }
 
-AttentionValues attention(LayerContext& context, const Attention& layer, const std::string& name, TensorId y) {
+AttentionValues attention(LayerContext& context, const Attention& layer, const std::string& name,
+                          TensorId y) {
     Emitter& e = context.emitter;
     const Shapes shapes = shapes_of(context, layer);
     const std::uint32_t stacked_rows = shapes.heads * shapes.stride;
@@ -74,25 +80,30 @@ AttentionValues attention(LayerContext& context, const Attention& layer, const s
 
     e.begin_group("attention_forward");
     const TensorId scores = e.value(name + ".scores", stacked_rows, context.rows);
-    e.matmul(stacked(scores), columns(values.q), transposed(columns(values.k)), batched(shapes.heads, {}, kUpTo));
+    e.matmul(stacked(scores), columns(values.q), transposed(columns(values.k)),
+             batched(shapes.heads, {}, kUpTo));
     const TensorId z = stacked_map(".scaled", context.rows,
-                                   select(below_diagonal(), Term(stacked(scores)) * scale, -std::numeric_limits<float>::infinity()));
+                                   select(below_diagonal(), Term(stacked(scores)) * scale,
+                                          -std::numeric_limits<float>::infinity()));
     const TensorId m = stacked_reduce(ReduceOp::max, ".max", z);
     const Term t = exp(Term(stacked(z)) - Term(stacked(m)));
     const TensorId exponent = stacked_map(".exp", context.rows, select(less(t, 0x1p-63F), 0.0F, t));
     const TensorId s = stacked_reduce(ReduceOp::sum, ".sum", exponent);
     const TensorId r = stacked_map(".reciprocal", 1, 1.0F / Term(stacked(s)));
-    values.probabilities = stacked_map(".probabilities", context.rows, Term(stacked(exponent)) * Term(stacked(r)));
+    values.probabilities =
+        stacked_map(".probabilities", context.rows, Term(stacked(exponent)) * Term(stacked(r)));
     values.dropped = values.probabilities;
     if (context.drops()) {
-        values.mask = e.random_mask_items(name + ".mask", shapes.heads, shapes.stride, context.rows, context.rows,
-                                          context.keep_ppb());
-        values.dropped = stacked_map(".dropped", context.rows,
-                                     select(Term(stacked(values.mask)),
-                                            Term(stacked(values.probabilities)) * context.keep_inverse(), 0.0F));
+        values.mask = e.random_mask_items(name + ".mask", shapes.heads, shapes.stride, context.rows,
+                                          context.rows, context.keep_ppb());
+        values.dropped =
+            stacked_map(".dropped", context.rows,
+                        select(Term(stacked(values.mask)),
+                               Term(stacked(values.probabilities)) * context.keep_inverse(), 0.0F));
     }
     values.mixed = e.value(name + ".mixed", context.rows, e.record(y).cols);
-    e.matmul(columns(values.mixed), stacked(values.dropped), columns(values.v), batched(shapes.heads, kUpTo, {}));
+    e.matmul(columns(values.mixed), stacked(values.dropped), columns(values.v),
+             batched(shapes.heads, kUpTo, {}));
     e.end_group();
 
     e.begin_group("linear");
@@ -107,9 +118,11 @@ struct ProjectionGradients {
     TensorId dq, dk, dv;
 };
 
-/// Group "qkv_backward": six accumulations and dy = dQ Wq', continued by dK Wk', continued by dV Wv'.
-TensorId projections_backward(LayerContext& context, const Attention& layer, const AttentionValues& values,
-                              const std::string& name, const ProjectionGradients& gradients) {
+/// Group "qkv_backward": six accumulations and dy = dQ Wq', continued by dK Wk', continued by dV
+/// Wv'.
+TensorId projections_backward(LayerContext& context, const Attention& layer,
+                              const AttentionValues& values, const std::string& name,
+                              const ProjectionGradients& gradients) {
     Emitter& e = context.emitter;
     const Affine* layers[] = {&layer.query, &layer.key, &layer.value};
     const TensorId upstream[] = {gradients.dq, gradients.dk, gradients.dv};
@@ -119,7 +132,8 @@ TensorId projections_backward(LayerContext& context, const Attention& layer, con
         e.accumulate(layers[i]->weight.gradient, transposed(e.all(values.y)), e.all(upstream[i]));
     }
     for (int i = 0; i < 3; ++i) {
-        if (layers[i]->bias.present()) e.accumulate(layers[i]->bias.gradient, e.all(context.ones), e.all(upstream[i]));
+        if (layers[i]->bias.present())
+            e.accumulate(layers[i]->bias.gradient, e.all(context.ones), e.all(upstream[i]));
     }
     TensorId dy = kNoTensor;
     for (int i = 0; i < 3; ++i) {
@@ -129,7 +143,8 @@ TensorId projections_backward(LayerContext& context, const Attention& layer, con
             options.start = MatmulStart::continues;
             options.third = e.all(dy);
         }
-        e.matmul(e.all(out), e.all(upstream[i]), transposed(e.all(layers[i]->weight.weight)), options);
+        e.matmul(e.all(out), e.all(upstream[i]), transposed(e.all(layers[i]->weight.weight)),
+                 options);
         dy = out;
     }
     e.end_group();
@@ -138,8 +153,9 @@ TensorId projections_backward(LayerContext& context, const Attention& layer, con
 
 }  // namespace
 
-TensorId attention_backward(LayerContext& context, const Attention& layer, const AttentionValues& values,
-                            const std::string& name, TensorId d_out) {
+TensorId attention_backward(LayerContext& context, const Attention& layer,
+                            const AttentionValues& values, const std::string& name,
+                            TensorId d_out) {
     Emitter& e = context.emitter;
     const Shapes shapes = shapes_of(context, layer);
     const std::uint32_t stacked_rows = shapes.heads * shapes.stride;
@@ -147,31 +163,39 @@ TensorId attention_backward(LayerContext& context, const Attention& layer, const
     const auto stacked = [&](TensorId id) { return shapes.stacked(e.all(id)); };
     const auto columns = [&](TensorId id) { return shapes.columns(e.all(id)); };
 
-    const TensorId d_mixed = linear_backward(context, layer.output, name + ".dmixed", values.mixed, d_out);
+    const TensorId d_mixed =
+        linear_backward(context, layer.output, name + ".dmixed", values.mixed, d_out);
 
     e.begin_group("attention_backward");
     const std::uint32_t width = e.record(values.y).cols;
     ProjectionGradients gradients{};
     gradients.dv = e.value(name + ".dvalue", context.rows, width);
-    e.matmul(columns(gradients.dv), transposed(stacked(values.dropped)), columns(d_mixed), batched(shapes.heads, kFrom, {}));
+    e.matmul(columns(gradients.dv), transposed(stacked(values.dropped)), columns(d_mixed),
+             batched(shapes.heads, kFrom, {}));
     const TensorId d_dropped = e.value(name + ".ddropped", stacked_rows, context.rows);
-    e.matmul(stacked(d_dropped), columns(d_mixed), transposed(columns(values.v)), batched(shapes.heads, {}, kUpTo));
+    e.matmul(stacked(d_dropped), columns(d_mixed), transposed(columns(values.v)),
+             batched(shapes.heads, {}, kUpTo));
     const TensorId dd = e.value(name + ".dot", stacked_rows, 1);
     e.reduce(ReduceOp::dot, stacked(dd), {columns(d_mixed), columns(values.mixed)}, shapes.heads);
 
     Term d_probabilities = Term(stacked(d_dropped));
     if (context.drops()) {
-        d_probabilities = select(Term(stacked(values.mask)), d_probabilities * context.keep_inverse(), 0.0F);
+        d_probabilities =
+            select(Term(stacked(values.mask)), d_probabilities * context.keep_inverse(), 0.0F);
     }
     const TensorId ds = e.value(name + ".dscores", stacked_rows, context.rows);
     e.map(stacked(ds),
-          select(below_diagonal(),
-                 (Term(stacked(values.probabilities)) * (d_probabilities - Term(stacked(dd)))) * scale, 0.0F),
+          select(
+              below_diagonal(),
+              (Term(stacked(values.probabilities)) * (d_probabilities - Term(stacked(dd)))) * scale,
+              0.0F),
           shapes.heads);
     gradients.dq = e.value(name + ".dquery", context.rows, width);
-    e.matmul(columns(gradients.dq), stacked(ds), columns(values.k), batched(shapes.heads, kUpTo, {}));
+    e.matmul(columns(gradients.dq), stacked(ds), columns(values.k),
+             batched(shapes.heads, kUpTo, {}));
     gradients.dk = e.value(name + ".dkey", context.rows, width);
-    e.matmul(columns(gradients.dk), transposed(stacked(ds)), columns(values.q), batched(shapes.heads, kFrom, {}));
+    e.matmul(columns(gradients.dk), transposed(stacked(ds)), columns(values.q),
+             batched(shapes.heads, kFrom, {}));
     e.end_group();
     return projections_backward(context, layer, values, name, gradients);
 }

@@ -32,7 +32,8 @@ std::optional<SpecError> check_gpt(const market::GptModel& model, const market::
         (std::uint64_t{model.context} + 32) * model.heads * model.context >= kElementsMax) {
         return SpecError{"model", "a tensor would have 2^31 elements or more"};
     }
-    if (model.dropout_ppb >= 1'000'000'000U) return SpecError{"model.dropout_ppb", "must be below 1"};
+    if (model.dropout_ppb >= 1'000'000'000U)
+        return SpecError{"model.dropout_ppb", "must be below 1"};
     return std::nullopt;
 }
 
@@ -42,32 +43,41 @@ std::optional<SpecError> check_mlp(const market::MlpModel& model, const market::
     if (data->features == 0) return SpecError{"data.features", "must be at least 1"};
     if (data->classes == 0) return SpecError{"data.classes", "must be at least 1"};
     if (data->train_rows == 0) return SpecError{"data.train_rows", "must be at least 1"};
-    if (model.rows_per_sequence == 0) return SpecError{"model.rows_per_sequence", "must be at least 1"};
+    if (model.rows_per_sequence == 0)
+        return SpecError{"model.rows_per_sequence", "must be at least 1"};
     std::uint64_t width = data->features;
     for (const std::uint32_t next : model.hidden) {
         if (next == 0) return SpecError{"model.hidden", "widths must be at least 1"};
-        if (width * next >= kElementsMax || std::uint64_t{next} * model.rows_per_sequence >= kElementsMax) {
+        if (width * next >= kElementsMax ||
+            std::uint64_t{next} * model.rows_per_sequence >= kElementsMax) {
             return SpecError{"model.hidden", "a tensor would have 2^31 elements or more"};
         }
         width = next;
     }
-    if (width * data->classes >= kElementsMax || std::uint64_t{data->classes} * model.rows_per_sequence >= kElementsMax) {
+    if (width * data->classes >= kElementsMax ||
+        std::uint64_t{data->classes} * model.rows_per_sequence >= kElementsMax) {
         return SpecError{"data.classes", "a tensor would have 2^31 elements or more"};
     }
-    if (model.dropout_ppb >= 1'000'000'000U) return SpecError{"model.dropout_ppb", "must be below 1"};
+    if (model.dropout_ppb >= 1'000'000'000U)
+        return SpecError{"model.dropout_ppb", "must be below 1"};
     return std::nullopt;
 }
 
 std::optional<SpecError> check_training(const market::JobSpec& spec) {
-    if (spec.builder_version != 1) return SpecError{"builder_version", "unknown; this is version 1"};
+    if (spec.builder_version != 1)
+        return SpecError{"builder_version", "unknown; this is version 1"};
     if (spec.profile != "f32") return SpecError{"profile", "unknown; the profile is f32"};
     if (spec.batch == 0) return SpecError{"batch", "must be at least 1"};
     if (spec.lanes == 0) return SpecError{"lanes", "must be at least 1"};
-    if (spec.rounds == 0 || spec.round_steps == 0) return SpecError{"round_steps", "rounds and steps must be at least 1"};
-    if (spec.steps_per_lane() > kStepsMax) return SpecError{"rounds", "rounds x round_steps must be at most 2^20"};
+    if (spec.rounds == 0 || spec.round_steps == 0)
+        return SpecError{"round_steps", "rounds and steps must be at least 1"};
+    if (spec.steps_per_lane() > kStepsMax)
+        return SpecError{"rounds", "rounds x round_steps must be at most 2^20"};
     const market::Optimizer& optimizer = spec.optimizer;
-    if (optimizer.beta1_ppb >= 1'000'000'000U) return SpecError{"optimizer.beta1_ppb", "must be below 1"};
-    if (optimizer.beta2_ppb >= 1'000'000'000U) return SpecError{"optimizer.beta2_ppb", "must be below 1"};
+    if (optimizer.beta1_ppb >= 1'000'000'000U)
+        return SpecError{"optimizer.beta1_ppb", "must be below 1"};
+    if (optimizer.beta2_ppb >= 1'000'000'000U)
+        return SpecError{"optimizer.beta2_ppb", "must be below 1"};
     if (optimizer.learning_rate_min_ppb > optimizer.learning_rate_ppb) {
         return SpecError{"optimizer.learning_rate_min_ppb", "must be at most the peak"};
     }
@@ -87,7 +97,8 @@ tl::expected<Program, SpecError> build_program(const market::JobSpec& spec) {
     Emitter emitter(spec.seed, spec.lanes, spec.rounds, spec.round_steps, spec.batch, rows);
     Parameters parameters(emitter);
     if (gpt != nullptr) {
-        emit_gpt(emitter, parameters, *gpt, std::get<market::TokenData>(spec.data).vocabulary, spec.batch);
+        emit_gpt(emitter, parameters, *gpt, std::get<market::TokenData>(spec.data).vocabulary,
+                 spec.batch);
     } else {
         emit_mlp(emitter, parameters, *mlp, std::get<market::TableData>(spec.data), spec.batch);
     }
@@ -98,7 +109,8 @@ tl::expected<Program, SpecError> build_program(const market::JobSpec& spec) {
     Program program = emitter.finish();
     program.builder_version = spec.builder_version;
     program.profile = spec.profile;
-    if (auto reason = check_program(program)) return tl::unexpected(SpecError{"model", std::move(*reason)});
+    if (auto reason = check_program(program))
+        return tl::unexpected(SpecError{"model", std::move(*reason)});
     return program;
 }
 

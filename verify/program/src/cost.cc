@@ -7,7 +7,9 @@
 namespace assay::program {
 namespace {
 
-std::uint64_t bytes_of(const Tensor& tensor) { return std::uint64_t{tensor.rows} * tensor.cols * size_of(tensor.dtype); }
+std::uint64_t bytes_of(const Tensor& tensor) {
+    return std::uint64_t{tensor.rows} * tensor.cols * size_of(tensor.dtype);
+}
 
 /// How many n in [0, count) satisfy lo <= n - row <= hi.
 std::uint64_t within(const Band& band, std::int64_t row, std::int64_t count) {
@@ -16,33 +18,43 @@ std::uint64_t within(const Band& band, std::int64_t row, std::int64_t count) {
     return last > first ? static_cast<std::uint64_t>(last - first) : 0;
 }
 
-/// Multiply-adds count 2; nodes of a map, additions and comparisons 1; copies and random words 1 per element.
+/// Multiply-adds count 2; nodes of a map, additions and comparisons 1; copies and random words 1
+/// per element.
 std::uint64_t flops_of(const Instruction& instruction) {
-    const std::uint64_t elements = std::uint64_t{instruction.items} * instruction.out.rows * instruction.out.cols;
+    const std::uint64_t elements =
+        std::uint64_t{instruction.items} * instruction.out.rows * instruction.out.cols;
     switch (instruction.kind) {
-        case Kind::load: return 0;
+        case Kind::load:
+            return 0;
         case Kind::random:
-        case Kind::gather: return elements;
-        case Kind::scatter_add: return std::uint64_t{instruction.in[0].rows} * instruction.in[0].cols;
+        case Kind::gather:
+            return elements;
+        case Kind::scatter_add:
+            return std::uint64_t{instruction.in[0].rows} * instruction.in[0].cols;
         case Kind::map: {
-            const auto nodes = std::ranges::count_if(instruction.expression, [](const Node& node) { return computes(node.op); });
+            const auto nodes = std::ranges::count_if(
+                instruction.expression, [](const Node& node) { return computes(node.op); });
             return elements * static_cast<std::uint64_t>(nodes);
         }
         case Kind::reduce: {
-            const std::uint64_t read = std::uint64_t{instruction.items} * instruction.in[0].rows * instruction.in[0].cols;
+            const std::uint64_t read =
+                std::uint64_t{instruction.items} * instruction.in[0].rows * instruction.in[0].cols;
             return instruction.reduce == ReduceOp::dot ? 2 * read : read;
         }
-        case Kind::matmul: break;
+        case Kind::matmul:
+            break;
     }
     std::uint64_t products = 0;
     const std::int64_t depth = instruction.in[0].seen_cols();
     for (std::int64_t row = 0; row < instruction.out.rows; ++row) {
-        products += within(instruction.out_band, row, instruction.out.cols) * within(instruction.k_band, row, depth);
+        products += within(instruction.out_band, row, instruction.out.cols) *
+                    within(instruction.k_band, row, depth);
     }
     return 2 * products * instruction.items;
 }
 
-/// The most bytes of values of one part that live at the same time, each from its definition to its last reader.
+/// The most bytes of values of one part that live at the same time, each from its definition to its
+/// last reader.
 std::uint64_t peak_of_values(const Program& program, Part part) {
     const auto [first, last] = program.range(part);
     std::vector<std::uint32_t> last_use(program.tensors.size(), 0);
@@ -65,16 +77,24 @@ std::uint64_t peak_of_values(const Program& program, Part part) {
 
 }  // namespace
 
-std::uint64_t Cost::peak_bytes(std::uint32_t micro_batch) const { return fixed_bytes + sequence_bytes * micro_batch; }
+std::uint64_t Cost::peak_bytes(std::uint32_t micro_batch) const {
+    return fixed_bytes + sequence_bytes * micro_batch;
+}
 
 Cost cost_of(const Program& program) {
     Cost cost;
     std::uint64_t once = 0;
     for (const Instruction& instruction : program.instructions) {
         if (instruction.part == Part::sequence) cost.flops_per_sequence += flops_of(instruction);
-        if (instruction.part == Part::prologue || instruction.part == Part::update) once += flops_of(instruction);
+        if (instruction.part == Part::prologue || instruction.part == Part::update)
+            once += flops_of(instruction);
     }
     cost.flops_per_step = once + cost.flops_per_sequence * program.batch;
+
+    std::vector<bool> of_merge(program.tensors.size());
+    const auto [merge_first, merge_last] = program.range(Part::merge_lane);
+    for (std::uint32_t i = merge_first; i < merge_last; ++i)
+        of_merge[program.instructions[i].out.tensor] = true;
 
     std::uint64_t held = 0, merge_sums = 0;
     for (TensorId id = 0; id < program.tensors.size(); ++id) {
@@ -85,21 +105,29 @@ Cost cost_of(const Program& program) {
                 cost.state_bytes += bytes;
                 if (tensor.weight) cost.weights += std::uint64_t{tensor.rows} * tensor.cols;
                 break;
-            case TensorClass::payload: cost.payload_bytes += bytes; break;
+            case TensorClass::payload:
+                cost.payload_bytes += bytes;
+                break;
             case TensorClass::accumulator:
-                (tensor.name.starts_with("sum.") ? merge_sums : held) += bytes;
+                (of_merge[id] ? merge_sums : held) += bytes;
                 break;
             case TensorClass::frozen:
             case TensorClass::constant:
             case TensorClass::table:
-            case TensorClass::round_start: held += bytes; break;
+            case TensorClass::round_start:
+                held += bytes;
+                break;
             case TensorClass::data:
-            case TensorClass::value: break;
+            case TensorClass::value:
+                break;
         }
     }
-    // Training holds the state, the round's opening state, accumulators and tables; the merge comes after it, with sums instead.
-    const std::uint64_t training = held + peak_of_values(program, Part::update) + cost.payload_bytes;
-    const std::uint64_t merging = merge_sums + cost.payload_bytes + peak_of_values(program, Part::merge);
+    // Training holds the state, the round's opening state, accumulators and tables; the merge comes
+    // after it, with sums instead.
+    const std::uint64_t training =
+        held + peak_of_values(program, Part::update) + cost.payload_bytes;
+    const std::uint64_t merging =
+        merge_sums + cost.payload_bytes + peak_of_values(program, Part::merge);
     cost.fixed_bytes = cost.state_bytes + std::max(training, merging);
     cost.sequence_bytes = peak_of_values(program, Part::sequence);
     return cost;

@@ -11,46 +11,62 @@ namespace {
 
 const char* name_of(Part part) {
     switch (part) {
-        case Part::init: return "init";
-        case Part::prologue: return "prologue";
-        case Part::sequence: return "sequence";
-        case Part::update: return "update";
-        case Part::payload: return "payload";
-        case Part::merge_lane: return "merge_lane";
-        case Part::merge: return "merge";
+        case Part::init:
+            return "init";
+        case Part::prologue:
+            return "prologue";
+        case Part::sequence:
+            return "sequence";
+        case Part::update:
+            return "update";
+        case Part::payload:
+            return "payload";
+        case Part::merge_lane:
+            return "merge_lane";
+        case Part::merge:
+            return "merge";
     }
     return "";
 }
 
 const char* name_of(DType type) {
     switch (type) {
-        case DType::f32: return "f32";
-        case DType::i32: return "i32";
-        case DType::i8: return "i8";
-        case DType::u16: return "u16";
-        case DType::f16: return "f16";
-        case DType::bf16: return "bf16";
+        case DType::f32:
+            return "f32";
+        case DType::i32:
+            return "i32";
+        case DType::i8:
+            return "i8";
+        case DType::u16:
+            return "u16";
+        case DType::f16:
+            return "f16";
+        case DType::bf16:
+            return "bf16";
     }
     return "";
 }
 
 /// Binary constants in hexadecimal, as they are hashed; whole numbers plainly.
 std::string text_of(float value) {
-    if (value == static_cast<float>(static_cast<int>(value)) && value > -1000.0F && value < 1000.0F &&
-        std::bit_cast<std::uint32_t>(value) != 0x80000000U) {
+    if (value == static_cast<float>(static_cast<int>(value)) && value > -1000.0F &&
+        value < 1000.0F && std::bit_cast<std::uint32_t>(value) != 0x80000000U) {
         return std::to_string(static_cast<int>(value));
     }
     if (value - value != 0.0F) return value > 0.0F ? "inf" : (value < 0.0F ? "-inf" : "nan");
     char buffer[64];
     const float magnitude = value < 0.0F ? -value : value;
-    const auto end = std::to_chars(buffer, buffer + sizeof buffer, magnitude, std::chars_format::hex).ptr;
+    const auto end =
+        std::to_chars(buffer, buffer + sizeof buffer, magnitude, std::chars_format::hex).ptr;
     return std::string(value < 0.0F ? "-0x" : "0x") + std::string(buffer, end);
 }
 
 std::string text_of(const Band& band, const char* left) {
     std::string text;
     if (band.lo) text += std::string(left) + " >= row + " + std::to_string(*band.lo);
-    if (band.hi) text += std::string(text.empty() ? "" : ", ") + left + " <= row + " + std::to_string(*band.hi);
+    if (band.hi)
+        text +=
+            std::string(text.empty() ? "" : ", ") + left + " <= row + " + std::to_string(*band.hi);
     return text;
 }
 
@@ -59,7 +75,8 @@ class Describer {
     explicit Describer(const Program& program) : program_(program) {}
 
     std::string run() {
-        for (int part = 1; part <= static_cast<int>(kParts); ++part) describe_part(static_cast<Part>(part));
+        for (int part = 1; part <= static_cast<int>(kParts); ++part)
+            describe_part(static_cast<Part>(part));
         return std::move(text_);
     }
 
@@ -83,7 +100,8 @@ class Describer {
     std::string line_of(std::uint32_t index) const {
         const Instruction& instruction = program_.instructions[index];
         const Tensor& out = program_.tensors[instruction.out.tensor];
-        std::string line = "  " + std::to_string(index) + "  " + out.name + shape_of(instruction.out);
+        std::string line =
+            "  " + std::to_string(index) + "  " + out.name + shape_of(instruction.out);
         line += instruction.kind == Kind::scatter_add || is_running(instruction) ? " += " : " = ";
         line += right_side(instruction);
         if (instruction.items > 1) {
@@ -93,7 +111,8 @@ class Describer {
     }
 
     static bool is_running(const Instruction& instruction) {
-        return instruction.kind == Kind::matmul && instruction.start == MatmulStart::continues && instruction.in.size() == 2;
+        return instruction.kind == Kind::matmul && instruction.start == MatmulStart::continues &&
+               instruction.in.size() == 2;
     }
 
     std::string shape_of(const View& view) const {
@@ -115,33 +134,49 @@ class Describer {
 
     std::string right_side(const Instruction& instruction) const {
         switch (instruction.kind) {
-            case Kind::load: return load_text(instruction);
-            case Kind::random: return random_text(instruction);
-            case Kind::gather: return "gather(" + operands_text(instruction) + ")";
-            case Kind::scatter_add: return "scatter(" + operands_text(instruction) + ")";
-            case Kind::map: return map_text(instruction);
-            case Kind::reduce: return std::string(reduce_name(instruction.reduce)) + "(" + operands_text(instruction) + ")";
-            case Kind::matmul: return matmul_text(instruction);
+            case Kind::load:
+                return load_text(instruction);
+            case Kind::random:
+                return random_text(instruction);
+            case Kind::gather:
+                return "gather(" + operands_text(instruction) + ")";
+            case Kind::scatter_add:
+                return "scatter(" + operands_text(instruction) + ")";
+            case Kind::map:
+                return map_text(instruction);
+            case Kind::reduce:
+                return std::string(reduce_name(instruction.reduce)) + "(" +
+                       operands_text(instruction) + ")";
+            case Kind::matmul:
+                return matmul_text(instruction);
         }
         return "";
     }
 
     static const char* reduce_name(ReduceOp op) {
         switch (op) {
-            case ReduceOp::sum: return "sum";
-            case ReduceOp::dot: return "dot";
-            case ReduceOp::max: return "max";
+            case ReduceOp::sum:
+                return "sum";
+            case ReduceOp::dot:
+                return "dot";
+            case ReduceOp::max:
+                return "max";
         }
         return "";
     }
 
     static std::string load_text(const Instruction& instruction) {
         switch (instruction.source) {
-            case LoadSource::tokens: return "load tokens, row offset " + std::to_string(instruction.row_offset);
-            case LoadSource::table_features: return "load features";
-            case LoadSource::table_labels: return "load labels";
-            case LoadSource::payload: return "load payload";
-            case LoadSource::member_count: return "load member count";
+            case LoadSource::tokens:
+                return "load tokens, row offset " + std::to_string(instruction.row_offset);
+            case LoadSource::table_features:
+                return "load features";
+            case LoadSource::table_labels:
+                return "load labels";
+            case LoadSource::payload:
+                return "load payload";
+            case LoadSource::member_count:
+                return "load member count";
         }
         return "";
     }
@@ -149,30 +184,39 @@ class Describer {
     static std::string random_text(const Instruction& instruction) {
         const std::string stream = ", stream " + std::to_string(instruction.stream);
         switch (instruction.distribution) {
-            case Distribution::uniform: return "random uniform" + stream;
-            case Distribution::normal: return "random normal" + stream;
-            case Distribution::mask: return "random mask, keep " + std::to_string(instruction.keep_ppb) + " ppb" + stream;
+            case Distribution::uniform:
+                return "random uniform" + stream;
+            case Distribution::normal:
+                return "random normal" + stream;
+            case Distribution::mask:
+                return "random mask, keep " + std::to_string(instruction.keep_ppb) + " ppb" +
+                       stream;
         }
         return "";
     }
 
     std::string operands_text(const Instruction& instruction) const {
         std::string text;
-        for (const View& view : instruction.in) text += (text.empty() ? "" : ", ") + text_of_view(view);
+        for (const View& view : instruction.in)
+            text += (text.empty() ? "" : ", ") + text_of_view(view);
         return text;
     }
 
     std::string matmul_text(const Instruction& instruction) const {
-        std::string text = "matmul " + text_of_view(instruction.in[0]) + " " + text_of_view(instruction.in[1]);
+        std::string text =
+            "matmul " + text_of_view(instruction.in[0]) + " " + text_of_view(instruction.in[1]);
         if (instruction.in.size() > 2) {
-            text += (instruction.start == MatmulStart::bias ? " + " : " continuing ") + text_of_view(instruction.in[2]);
+            text += (instruction.start == MatmulStart::bias ? " + " : " continuing ") +
+                    text_of_view(instruction.in[2]);
         }
         if (!instruction.k_band.open()) text += "   k band " + text_of(instruction.k_band, "k");
-        if (!instruction.out_band.open()) text += "   output band " + text_of(instruction.out_band, "col");
+        if (!instruction.out_band.open())
+            text += "   output band " + text_of(instruction.out_band, "col");
         return text;
     }
 
-    /// Infix, every node parenthesised where it is an argument; nodes used more than once are named before.
+    /// Infix, every node parenthesised where it is an argument; nodes used more than once are named
+    /// before.
     std::string map_text(const Instruction& instruction) const {
         const Expression& nodes = instruction.expression;
         std::vector<int> uses(nodes.size());
@@ -199,48 +243,75 @@ class Describer {
     }
 
     static bool is_infix(Op op) {
-        return op == Op::add || op == Op::sub || op == Op::mul || op == Op::div || op == Op::equal || op == Op::less ||
-               op == Op::less_equal;
+        return op == Op::add || op == Op::sub || op == Op::mul || op == Op::div ||
+               op == Op::equal || op == Op::less || op == Op::less_equal;
     }
 
     static const char* symbol(Op op) {
         switch (op) {
-            case Op::add: return "+";
-            case Op::sub: return "-";
-            case Op::mul: return "*";
-            case Op::div: return "/";
-            case Op::equal: return "==";
-            case Op::less: return "<";
-            case Op::less_equal: return "<=";
-            case Op::fma: return "fma";
-            case Op::sqrt: return "sqrt";
-            case Op::neg: return "-";
-            case Op::abs: return "abs";
-            case Op::min: return "min";
-            case Op::max: return "max";
-            case Op::select: return "select";
-            case Op::exp: return "exp";
-            case Op::log: return "log";
-            case Op::tanh: return "tanh";
-            case Op::erf: return "erf";
-            case Op::sin2pi: return "sin2pi";
-            case Op::cos2pi: return "cos2pi";
-            case Op::to_f32: return "f32";
-            case Op::to_i32: return "i32";
-            case Op::row_index: return "row";
-            case Op::col_index: return "col";
+            case Op::add:
+                return "+";
+            case Op::sub:
+                return "-";
+            case Op::mul:
+                return "*";
+            case Op::div:
+                return "/";
+            case Op::equal:
+                return "==";
+            case Op::less:
+                return "<";
+            case Op::less_equal:
+                return "<=";
+            case Op::fma:
+                return "fma";
+            case Op::sqrt:
+                return "sqrt";
+            case Op::neg:
+                return "-";
+            case Op::abs:
+                return "abs";
+            case Op::min:
+                return "min";
+            case Op::max:
+                return "max";
+            case Op::select:
+                return "select";
+            case Op::exp:
+                return "exp";
+            case Op::log:
+                return "log";
+            case Op::tanh:
+                return "tanh";
+            case Op::erf:
+                return "erf";
+            case Op::sin2pi:
+                return "sin2pi";
+            case Op::cos2pi:
+                return "cos2pi";
+            case Op::to_f32:
+                return "f32";
+            case Op::to_i32:
+                return "i32";
+            case Op::row_index:
+                return "row";
+            case Op::col_index:
+                return "col";
             case Op::operand:
             case Op::constant_f32:
             case Op::constant_i32:
-            case Op::mod_mul_high: return "";
+            case Op::mod_mul_high:
+                return "";
         }
         return "";
     }
 
-    std::string node_text(const Instruction& instruction, const Node& node, const std::vector<std::string>& texts) const {
+    std::string node_text(const Instruction& instruction, const Node& node,
+                          const std::vector<std::string>& texts) const {
         if (node.op == Op::operand) return text_of_view(instruction.in[node.a]);
         if (node.op == Op::constant_f32) return text_of(std::bit_cast<float>(node.bits));
-        if (node.op == Op::constant_i32) return std::to_string(std::bit_cast<std::int32_t>(node.bits)) + "i";
+        if (node.op == Op::constant_i32)
+            return std::to_string(std::bit_cast<std::int32_t>(node.bits)) + "i";
         if (arguments_of(node.op) == 0) return symbol(node.op);
         if (is_infix(node.op)) return texts[node.a] + " " + symbol(node.op) + " " + texts[node.b];
         std::string text = std::string(symbol(node.op)) + "(" + texts[node.a];
@@ -255,6 +326,8 @@ class Describer {
 
 }  // namespace
 
-std::string describe(const Program& program) { return Describer(program).run(); }
+std::string describe(const Program& program) {
+    return Describer(program).run();
+}
 
 }  // namespace assay::program

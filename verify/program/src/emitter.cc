@@ -7,8 +7,8 @@
 
 namespace assay::program {
 
-Emitter::Emitter(std::uint64_t seed, std::uint32_t lanes, std::uint32_t rounds, std::uint32_t round_steps, std::uint32_t batch,
-                 std::uint32_t sequence_rows) {
+Emitter::Emitter(std::uint64_t seed, std::uint32_t lanes, std::uint32_t rounds,
+                 std::uint32_t round_steps, std::uint32_t batch, std::uint32_t sequence_rows) {
     program_.seed = seed;
     program_.lanes = lanes;
     program_.rounds = rounds;
@@ -17,7 +17,8 @@ Emitter::Emitter(std::uint64_t seed, std::uint32_t lanes, std::uint32_t rounds, 
     program_.sequence_rows = sequence_rows;
 }
 
-TensorId Emitter::tensor(std::string name, TensorClass cls, DType dtype, std::uint32_t rows, std::uint32_t cols) {
+TensorId Emitter::tensor(std::string name, TensorClass cls, DType dtype, std::uint32_t rows,
+                         std::uint32_t cols) {
     Tensor record;
     record.name = std::move(name);
     record.cls = cls;
@@ -32,11 +33,14 @@ TensorId Emitter::value(std::string name, std::uint32_t rows, std::uint32_t cols
     return tensor(std::move(name), TensorClass::value, dtype, rows, cols);
 }
 
-TensorId Emitter::accumulator(std::string name, std::uint32_t rows, std::uint32_t cols, DType dtype) {
+TensorId Emitter::accumulator(std::string name, std::uint32_t rows, std::uint32_t cols,
+                              DType dtype) {
     return tensor(std::move(name), TensorClass::accumulator, dtype, rows, cols);
 }
 
-void Emitter::add_table(TensorId tensor, std::vector<float> values) { program_.tables.push_back({tensor, std::move(values)}); }
+void Emitter::add_table(TensorId tensor, std::vector<float> values) {
+    program_.tables.push_back({tensor, std::move(values)});
+}
 
 void Emitter::add_constant(TensorId tensor, std::vector<std::uint32_t> bits) {
     program_.constants.push_back({tensor, std::move(bits)});
@@ -79,7 +83,8 @@ void Emitter::map(const View& out, const Term& term, std::uint32_t items) {
     instruction.expression = std::move(linear.expression);
 }
 
-TensorId Emitter::map(std::string name, std::uint32_t rows, std::uint32_t cols, const Term& term, DType dtype) {
+TensorId Emitter::map(std::string name, std::uint32_t rows, std::uint32_t cols, const Term& term,
+                      DType dtype) {
     const TensorId out = value(std::move(name), rows, cols, dtype);
     map(all(out), term);
     return out;
@@ -132,7 +137,8 @@ void Emitter::accumulate(TensorId accumulator, const View& a, const View& b) {
     matmul(all(accumulator), a, b, options);
 }
 
-TensorId Emitter::load(std::string name, LoadSource source, std::uint32_t cols, DType dtype, std::uint32_t row_offset) {
+TensorId Emitter::load(std::string name, LoadSource source, std::uint32_t cols, DType dtype,
+                       std::uint32_t row_offset) {
     const TensorId out = value(std::move(name), program_.sequence_rows, cols, dtype);
     Instruction& instruction = append(Kind::load);
     instruction.source = source;
@@ -149,8 +155,8 @@ TensorId Emitter::load_member_count(std::string name) {
     return out;
 }
 
-TensorId Emitter::random(std::string name, Distribution distribution, std::uint32_t rows, std::uint32_t cols,
-                         std::uint32_t keep_ppb) {
+TensorId Emitter::random(std::string name, Distribution distribution, std::uint32_t rows,
+                         std::uint32_t cols, std::uint32_t keep_ppb) {
     const DType dtype = distribution == Distribution::mask ? DType::i32 : DType::f32;
     const TensorId out = value(std::move(name), rows, cols, dtype);
     Instruction& instruction = append(Kind::random);
@@ -161,9 +167,11 @@ TensorId Emitter::random(std::string name, Distribution distribution, std::uint3
     return out;
 }
 
-TensorId Emitter::random_mask_items(std::string name, std::uint32_t items, std::uint32_t stride, std::uint32_t rows,
-                                    std::uint32_t cols, std::uint32_t keep_ppb) {
-    const TensorId out = random(std::move(name), Distribution::mask, items * stride, cols, keep_ppb);
+TensorId Emitter::random_mask_items(std::string name, std::uint32_t items, std::uint32_t stride,
+                                    std::uint32_t rows, std::uint32_t cols,
+                                    std::uint32_t keep_ppb) {
+    const TensorId out =
+        random(std::move(name), Distribution::mask, items * stride, cols, keep_ppb);
     Instruction& instruction = emitted_.back().instruction;
     instruction.items = items;
     instruction.out = row_items(all(out), rows, stride);
@@ -191,10 +199,12 @@ void Emitter::mark_forward_end() {
 
 Program Emitter::finish() {
     ASSAY_CHECK(open_group_ == 0);
-    std::stable_sort(emitted_.begin(), emitted_.end(),
-                     [](const Emitted& a, const Emitted& b) { return a.instruction.part < b.instruction.part; });
+    std::stable_sort(emitted_.begin(), emitted_.end(), [](const Emitted& a, const Emitted& b) {
+        return a.instruction.part < b.instruction.part;
+    });
 
-    // Tensors are numbered by first use: of each instruction the output, then the operands in order.
+    // Tensors are numbered by first use: of each instruction the output, then the operands in
+    // order.
     std::vector<TensorId> renumbered(program_.tensors.size(), kNoTensor);
     std::vector<Tensor> tensors;
     const auto use = [&](View& view) {
@@ -228,7 +238,9 @@ Program Emitter::finish() {
     for (Tensor& tensor : program_.tensors) rename(tensor.start_of);
     for (Table& table : program_.tables) rename(table.tensor);
     for (Constant& constant : program_.constants) rename(constant.tensor);
-    for (TensorId* id : {&program_.loss, &program_.norm, &program_.fault, &program_.loss_accumulator}) rename(*id);
+    for (TensorId* id :
+         {&program_.loss, &program_.norm, &program_.fault, &program_.loss_accumulator})
+        rename(*id);
     return std::move(program_);
 }
 

@@ -10,17 +10,20 @@
 
 namespace assay::program {
 
-
-/// Collects the instructions of a program. Layers call it; nothing outside the builders sees it. Every method appends one instruction to
-/// the current part and returns the tensor it defines. Views name tensors by id; ids are renumbered by first use in `finish`.
+/// Collects the instructions of a program. Layers call it; nothing outside the builders sees it.
+/// Every method appends one instruction to the current part and returns the tensor it defines.
+/// Views name tensors by id; ids are renumbered by first use in `finish`.
 class Emitter {
   public:
-    Emitter(std::uint64_t seed, std::uint32_t lanes, std::uint32_t rounds, std::uint32_t round_steps, std::uint32_t batch,
-            std::uint32_t sequence_rows);
+    Emitter(std::uint64_t seed, std::uint32_t lanes, std::uint32_t rounds,
+            std::uint32_t round_steps, std::uint32_t batch, std::uint32_t sequence_rows);
 
-    TensorId tensor(std::string name, TensorClass cls, DType dtype, std::uint32_t rows, std::uint32_t cols);
-    TensorId value(std::string name, std::uint32_t rows, std::uint32_t cols, DType dtype = DType::f32);
-    TensorId accumulator(std::string name, std::uint32_t rows, std::uint32_t cols, DType dtype = DType::f32);
+    TensorId tensor(std::string name, TensorClass cls, DType dtype, std::uint32_t rows,
+                    std::uint32_t cols);
+    TensorId value(std::string name, std::uint32_t rows, std::uint32_t cols,
+                   DType dtype = DType::f32);
+    TensorId accumulator(std::string name, std::uint32_t rows, std::uint32_t cols,
+                         DType dtype = DType::f32);
     [[nodiscard]] Tensor& record(TensorId id) { return program_.tensors.at(id); }
     [[nodiscard]] const Tensor& record(TensorId id) const { return program_.tensors.at(id); }
     void add_table(TensorId tensor, std::vector<float> values);
@@ -36,7 +39,8 @@ class Emitter {
     void end_group();
 
     void map(const View& out, const Term& term, std::uint32_t items = 1);
-    TensorId map(std::string name, std::uint32_t rows, std::uint32_t cols, const Term& term, DType dtype = DType::f32);
+    TensorId map(std::string name, std::uint32_t rows, std::uint32_t cols, const Term& term,
+                 DType dtype = DType::f32);
     /// In the shape of `like`.
     TensorId map_like(std::string name, TensorId like, const Term& term);
     void reduce(ReduceOp op, const View& out, std::vector<View> in, std::uint32_t items = 1);
@@ -45,7 +49,7 @@ class Emitter {
 
     struct MatmulOptions {
         MatmulStart start = MatmulStart::zero;
-        View third;                          ///< bias row or continued tensor; none: continues `out` itself
+        View third;  ///< bias row or continued tensor; none: continues `out` itself
         std::uint32_t items = 1;
         Band k_band, out_band;
     };
@@ -54,12 +58,14 @@ class Emitter {
     /// accumulator += a b
     void accumulate(TensorId accumulator, const View& a, const View& b);
 
-    TensorId load(std::string name, LoadSource source, std::uint32_t cols, DType dtype, std::uint32_t row_offset = 0);
+    TensorId load(std::string name, LoadSource source, std::uint32_t cols, DType dtype,
+                  std::uint32_t row_offset = 0);
     TensorId load_member_count(std::string name);
     /// Elements outside the items (padding rows) are +0.
-    TensorId random(std::string name, Distribution distribution, std::uint32_t rows, std::uint32_t cols, std::uint32_t keep_ppb = 0);
-    TensorId random_mask_items(std::string name, std::uint32_t items, std::uint32_t stride, std::uint32_t rows, std::uint32_t cols,
-                               std::uint32_t keep_ppb);
+    TensorId random(std::string name, Distribution distribution, std::uint32_t rows,
+                    std::uint32_t cols, std::uint32_t keep_ppb = 0);
+    TensorId random_mask_items(std::string name, std::uint32_t items, std::uint32_t stride,
+                               std::uint32_t rows, std::uint32_t cols, std::uint32_t keep_ppb);
     TensorId gather(std::string name, TensorId source, TensorId index);
     void scatter_add(TensorId accumulator, TensorId x, TensorId index);
 
@@ -72,7 +78,7 @@ class Emitter {
     Instruction& append(Kind kind);
     struct Emitted {
         Instruction instruction;
-        std::uint32_t group = 0;             ///< 1 + index in group_names_, 0: none
+        std::uint32_t group = 0;  ///< 1 + index in group_names_, 0: none
         bool ends_forward = false;
     };
     Program program_;
@@ -80,7 +86,7 @@ class Emitter {
     std::vector<Emitted> emitted_;
     std::vector<std::string> group_names_;
     std::uint32_t open_group_ = 0;
-    std::uint32_t next_stream_ = 1;          ///< 0 is the stream of the data windows
+    std::uint32_t next_stream_ = 1;  ///< 0 is the stream of the data windows
 };
 
 [[nodiscard]] View transposed(View view);

@@ -29,20 +29,27 @@ std::uint32_t index_of(std::vector<T>& list, const T& value) {
 Term::Term(View view) : tree_(std::make_shared<Tree>(Tree{Op::operand, {}, 0, view})) {}
 
 Term::Term(float value)
-    : tree_(std::make_shared<Tree>(Tree{Op::constant_f32, {}, std::bit_cast<std::uint32_t>(value), {}})) {}
+    : tree_(std::make_shared<Tree>(
+          Tree{Op::constant_f32, {}, std::bit_cast<std::uint32_t>(value), {}})) {}
 
 Term Term::integer(std::int32_t value) {
-    return Term(std::make_shared<const Tree>(Tree{Op::constant_i32, {}, static_cast<std::uint32_t>(value), {}}));
+    return Term(std::make_shared<const Tree>(
+        Tree{Op::constant_i32, {}, static_cast<std::uint32_t>(value), {}}));
 }
 
-Term Term::row_index() { return Term(std::make_shared<const Tree>(Tree{Op::row_index, {}, 0, {}})); }
-Term Term::col_index() { return Term(std::make_shared<const Tree>(Tree{Op::col_index, {}, 0, {}})); }
+Term Term::row_index() {
+    return Term(std::make_shared<const Tree>(Tree{Op::row_index, {}, 0, {}}));
+}
+Term Term::col_index() {
+    return Term(std::make_shared<const Tree>(Tree{Op::col_index, {}, 0, {}}));
+}
 
 Term Term::node(Op op, Term a) {
     return Term(std::make_shared<const Tree>(Tree{op, {std::move(a.tree_)}, 0, {}}));
 }
 Term Term::node(Op op, Term a, Term b) {
-    return Term(std::make_shared<const Tree>(Tree{op, {std::move(a.tree_), std::move(b.tree_)}, 0, {}}));
+    return Term(
+        std::make_shared<const Tree>(Tree{op, {std::move(a.tree_), std::move(b.tree_)}, 0, {}}));
 }
 Term Term::node(Op op, Term a, Term b, Term c) {
     return Term(std::make_shared<const Tree>(
@@ -57,7 +64,8 @@ class Lineariser {
         node.bits = tree.bits;
         if (tree.op == Op::operand) node.a = index_of(linear.operands, tree.view);
         std::uint32_t arguments[3] = {0, 0, 0};
-        for (std::size_t i = 0; i < tree.arguments.size(); ++i) arguments[i] = visit(*tree.arguments[i]);
+        for (std::size_t i = 0; i < tree.arguments.size(); ++i)
+            arguments[i] = visit(*tree.arguments[i]);
         if (!tree.arguments.empty()) {
             node.a = arguments[0];
             node.b = arguments[1];
@@ -74,8 +82,12 @@ class Lineariser {
     Linear linear;
 };
 
-Linear linearise(const Term& term) { return Lineariser::run(term); }
+Linear linearise(const Term& term) {
+    return Lineariser::run(term);
+}
 
-Term flush_moment(const Term& x) { return select(less(abs(x), 0x1p-100F), 0.0F, x); }
+Term flush_moment(const Term& x) {
+    return select(less(abs(x), 0x1p-100F), 0.0F, x);
+}
 
 }  // namespace assay::program

@@ -13,7 +13,9 @@ constexpr float kNormEpsilon = 1e-5F;
 
 }  // namespace
 
-float LayerContext::keep_inverse() const { return static_cast<float>(1.0 / from_ppb(keep_ppb())); }
+float LayerContext::keep_inverse() const {
+    return static_cast<float>(1.0 / from_ppb(keep_ppb()));
+}
 
 Term LayerContext::drop(TensorId mask, const Term& x) const {
     if (mask == kNoTensor) return x;
@@ -22,18 +24,21 @@ Term LayerContext::drop(TensorId mask, const Term& x) const {
 
 LayerContext make_context(Emitter& emitter, std::uint32_t rows, std::uint32_t dropout_ppb) {
     const TensorId ones = emitter.tensor("ones", TensorClass::constant, DType::f32, 1, rows);
-    emitter.add_constant(ones, std::vector<std::uint32_t>(rows, std::bit_cast<std::uint32_t>(1.0F)));
+    emitter.add_constant(ones,
+                         std::vector<std::uint32_t>(rows, std::bit_cast<std::uint32_t>(1.0F)));
     return {emitter, rows, ones, dropout_ppb};
 }
 
-LayerNorm make_layer_norm(Parameters& parameters, const std::string& name, std::uint32_t width, bool bias) {
+LayerNorm make_layer_norm(Parameters& parameters, const std::string& name, std::uint32_t width,
+                          bool bias) {
     LayerNorm layer;
     layer.gain = parameters.vector(name + ".weight", width, 1.0F);
     if (bias) layer.bias = parameters.vector(name + ".bias", width, 0.0F);
     return layer;
 }
 
-LayerNormValues layer_norm(LayerContext& context, const LayerNorm& layer, const std::string& name, TensorId x) {
+LayerNormValues layer_norm(LayerContext& context, const LayerNorm& layer, const std::string& name,
+                           TensorId x) {
     Emitter& e = context.emitter;
     const float rn = static_cast<float>(1.0 / static_cast<double>(e.record(x).cols));
     LayerNormValues values;
@@ -41,18 +46,22 @@ LayerNormValues layer_norm(LayerContext& context, const LayerNorm& layer, const 
     const TensorId s = e.reduce(ReduceOp::sum, name + ".sum", x);
     const TensorId centred = e.map_like(name + ".centred", x, e.term(x) - e.term(s) * rn);
     const TensorId q = e.dot(name + ".square", centred, centred);
-    values.reciprocal = e.map_like(name + ".reciprocal", q, 1.0F / sqrt(e.term(q) * rn + kNormEpsilon));
-    values.normalised = e.map_like(name + ".normalised", x, e.term(centred) * e.term(values.reciprocal));
+    values.reciprocal =
+        e.map_like(name + ".reciprocal", q, 1.0F / sqrt(e.term(q) * rn + kNormEpsilon));
+    values.normalised =
+        e.map_like(name + ".normalised", x, e.term(centred) * e.term(values.reciprocal));
     const Term gain = e.term(layer.gain.weight);
     values.y = e.map_like(name + ".y", x,
-                          layer.bias.present() ? fma(e.term(values.normalised), gain, e.term(layer.bias.weight))
-                                               : e.term(values.normalised) * gain);
+                          layer.bias.present()
+                              ? fma(e.term(values.normalised), gain, e.term(layer.bias.weight))
+                              : e.term(values.normalised) * gain);
     e.end_group();
     return values;
 }
 
-TensorId layer_norm_backward(LayerContext& context, const LayerNorm& layer, const LayerNormValues& values,
-                             const std::string& name, TensorId dy, TensorId residual) {
+TensorId layer_norm_backward(LayerContext& context, const LayerNorm& layer,
+                             const LayerNormValues& values, const std::string& name, TensorId dy,
+                             TensorId residual) {
     Emitter& e = context.emitter;
     const float rn = static_cast<float>(1.0 / static_cast<double>(e.record(dy).cols));
     const Term normalised = e.term(values.normalised);
@@ -60,17 +69,20 @@ TensorId layer_norm_backward(LayerContext& context, const LayerNorm& layer, cons
     const TensorId w = e.map_like(name + ".dgain", dy, e.term(dy) * normalised);
     e.accumulate(layer.gain.gradient, e.all(context.ones), e.all(w));
     if (layer.bias.present()) e.accumulate(layer.bias.gradient, e.all(context.ones), e.all(dy));
-    const TensorId dh = e.map_like(name + ".dnormalised", dy, e.term(dy) * e.term(layer.gain.weight));
+    const TensorId dh =
+        e.map_like(name + ".dnormalised", dy, e.term(dy) * e.term(layer.gain.weight));
     const TensorId s1 = e.reduce(ReduceOp::sum, name + ".dsum", dh);
     const TensorId s2 = e.dot(name + ".ddot", dh, values.normalised);
-    const Term through = e.term(values.reciprocal) * ((e.term(dh) - e.term(s1) * rn) - normalised * (e.term(s2) * rn));
-    const TensorId dx = e.map_like(name + ".dx", dy, residual == kNoTensor ? through : e.term(residual) + through);
+    const Term through = e.term(values.reciprocal) *
+                         ((e.term(dh) - e.term(s1) * rn) - normalised * (e.term(s2) * rn));
+    const TensorId dx =
+        e.map_like(name + ".dx", dy, residual == kNoTensor ? through : e.term(residual) + through);
     e.end_group();
     return dx;
 }
 
-Affine make_linear(Parameters& parameters, const std::string& name, std::uint32_t in, std::uint32_t out, bool bias,
-                   float deviation) {
+Affine make_linear(Parameters& parameters, const std::string& name, std::uint32_t in,
+                   std::uint32_t out, bool bias, float deviation) {
     Affine layer;
     layer.weight = parameters.matrix(name + ".weight", in, out, deviation);
     if (bias) layer.bias = parameters.vector(name + ".bias", out, 0.0F);
@@ -89,8 +101,8 @@ TensorId linear(LayerContext& context, const Affine& layer, const std::string& n
     return out;
 }
 
-TensorId linear_backward(LayerContext& context, const Affine& layer, const std::string& name, TensorId x, TensorId dy,
-                         bool needs_dx) {
+TensorId linear_backward(LayerContext& context, const Affine& layer, const std::string& name,
+                         TensorId x, TensorId dy, bool needs_dx) {
     Emitter& e = context.emitter;
     e.begin_group("linear_backward");
     e.accumulate(layer.weight.gradient, transposed(e.all(x)), e.all(dy));
@@ -106,14 +118,16 @@ Residual residual(LayerContext& context, const std::string& name, TensorId x, Te
     Residual result;
     e.begin_group("residual");
     if (context.drops()) {
-        result.mask = e.random(name + ".mask", Distribution::mask, e.record(x).rows, e.record(x).cols, context.keep_ppb());
+        result.mask = e.random(name + ".mask", Distribution::mask, e.record(x).rows,
+                               e.record(x).cols, context.keep_ppb());
     }
     result.x = e.map_like(name + ".x", x, e.term(x) + context.drop(result.mask, e.term(a)));
     e.end_group();
     return result;
 }
 
-TensorId dropout_backward(LayerContext& context, const std::string& name, TensorId mask, TensorId dx) {
+TensorId dropout_backward(LayerContext& context, const std::string& name, TensorId mask,
+                          TensorId dx) {
     if (mask == kNoTensor) return dx;
     Emitter& e = context.emitter;
     e.begin_group("dropout_backward");
@@ -122,7 +136,8 @@ TensorId dropout_backward(LayerContext& context, const std::string& name, Tensor
     return out;
 }
 
-TensorId cross_entropy(LayerContext& context, TensorId logits, TensorId labels, std::uint64_t tokens) {
+TensorId cross_entropy(LayerContext& context, TensorId logits, TensorId labels,
+                       std::uint64_t tokens) {
     Emitter& e = context.emitter;
     const float scale = static_cast<float>(1.0 / static_cast<double>(tokens));
     const Term is_label = equal(Term::col_index(), e.term(labels));
@@ -131,15 +146,18 @@ TensorId cross_entropy(LayerContext& context, TensorId logits, TensorId labels, 
     const TensorId exponent = e.map_like("head.exp", logits, select(less(t, 0x1p-63F), 0.0F, t));
     const TensorId s = e.reduce(ReduceOp::sum, "head.sum", exponent);
     const TensorId r = e.map_like("head.reciprocal", s, 1.0F / e.term(s));
-    const TensorId only_label = e.map_like("head.label_logits", logits, select(is_label, e.term(logits), 0.0F));
+    const TensorId only_label =
+        e.map_like("head.label_logits", logits, select(is_label, e.term(logits), 0.0F));
     const TensorId label_logit = e.reduce(ReduceOp::sum, "head.label_logit", only_label);
-    const TensorId loss = e.map_like("head.loss", s, (e.term(m) - e.term(label_logit)) + log(e.term(s)));
+    const TensorId loss =
+        e.map_like("head.loss", s, (e.term(m) - e.term(label_logit)) + log(e.term(s)));
     const TensorId accumulator = e.accumulator("loss_sum", 1, 1);
     e.program().loss_accumulator = accumulator;
     e.accumulate(accumulator, e.all(context.ones), e.all(loss));
     e.mark_forward_end();
-    const TensorId gradient = e.map_like("head.dlogits", logits,
-                                         (e.term(exponent) * e.term(r) - select(is_label, 1.0F, 0.0F)) * scale);
+    const TensorId gradient =
+        e.map_like("head.dlogits", logits,
+                   (e.term(exponent) * e.term(r) - select(is_label, 1.0F, 0.0F)) * scale);
     e.end_group();
     return gradient;
 }

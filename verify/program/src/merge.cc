@@ -7,27 +7,32 @@
 namespace assay::program {
 namespace {
 
-/// Tensors of the payload of one parameter: the quantised difference and, when moments are averaged, both moments.
+/// Tensors of the payload of one parameter: the quantised difference and, when moments are
+/// averaged, both moments.
 struct PayloadTensors {
     TensorId difference = kNoTensor, first = kNoTensor, second = kNoTensor;
 };
-using LaneSums = PayloadTensors;             ///< accumulators over members, in the same places
+using LaneSums = PayloadTensors;  ///< accumulators over members, in the same places
 
 TensorId payload_tensor(Emitter& e, TensorId of, DType dtype) {
     const Tensor state = e.record(of);
-    const TensorId id = e.tensor("payload." + state.name, TensorClass::payload, dtype, state.rows, state.cols);
+    const TensorId id =
+        e.tensor("payload." + state.name, TensorClass::payload, dtype, state.rows, state.cols);
     e.record(id).start_of = of;
     return id;
 }
 
-PayloadTensors emit_payload(Emitter& e, const Training& training, TensorId weight, std::size_t index) {
+PayloadTensors emit_payload(Emitter& e, const Training& training, TensorId weight,
+                            std::size_t index) {
     const Tensor state = e.record(weight);
-    const TensorId start = e.tensor("start." + state.name, TensorClass::round_start, DType::f32, state.rows, state.cols);
+    const TensorId start = e.tensor("start." + state.name, TensorClass::round_start, DType::f32,
+                                    state.rows, state.cols);
     e.record(start).start_of = weight;
     PayloadTensors payload;
     payload.difference = payload_tensor(e, weight, DType::i8);
     e.begin_group("payload");
-    const Term scaled = (e.term(start) - e.term(weight)) * Term(table_column(training.grid, kGridInverse));
+    const Term scaled =
+        (e.term(start) - e.term(weight)) * Term(table_column(training.grid, kGridInverse));
     e.map(e.all(payload.difference), to_i32(minimum(maximum(scaled, -127.0F), 127.0F)));
     if (training.spec.merge.moments == market::MomentRule::average) {
         payload.first = payload_tensor(e, training.first[index], DType::bf16);
@@ -42,21 +47,23 @@ PayloadTensors emit_payload(Emitter& e, const Training& training, TensorId weigh
 TensorId accumulate_lane(Emitter& e, TensorId payload, DType dtype) {
     if (payload == kNoTensor) return kNoTensor;
     const Tensor tensor = e.record(payload);
-    const TensorId sum = e.accumulator("sum." + e.record(tensor.start_of).name, tensor.rows, tensor.cols, dtype);
+    const TensorId sum =
+        e.accumulator("sum." + e.record(tensor.start_of).name, tensor.rows, tensor.cols, dtype);
     e.map(e.all(sum), e.term(sum) + e.term(payload));
     return sum;
 }
 
-void emit_outer_step(Emitter& e, const Training& training, TensorId weight, std::size_t index, const LaneSums& sums,
-                     TensorId members) {
+void emit_outer_step(Emitter& e, const Training& training, TensorId weight, std::size_t index,
+                     const LaneSums& sums, TensorId members) {
     const market::MergeRule& rule = training.spec.merge;
     const auto momentum = static_cast<float>(from_ppb(rule.outer_momentum_ppb));
     const auto rate = static_cast<float>(from_ppb(rule.outer_learning_rate_ppb));
     const Term count = to_f32(e.term(members));
     const std::string name = e.record(weight).name;
     e.begin_group("merge");
-    const TensorId g = e.map_like("outer_gradient." + name, weight,
-                                  to_f32(e.term(sums.difference)) * (Term(table_column(training.grid, kGrid)) / count));
+    const TensorId g = e.map_like(
+        "outer_gradient." + name, weight,
+        to_f32(e.term(sums.difference)) * (Term(table_column(training.grid, kGrid)) / count));
     const Term outer = e.term(training.outer[index]);
     e.map(e.all(training.outer[index]), fma(momentum, outer, e.term(g)));
     e.map(e.all(weight), fma(-rate, fma(momentum, outer, e.term(g)), e.term(weight)));
@@ -64,7 +71,8 @@ void emit_outer_step(Emitter& e, const Training& training, TensorId weight, std:
     const TensorId moment_sums[] = {sums.first, sums.second};
     for (int i = 0; i < 2; ++i) {
         const bool averaged = rule.moments == market::MomentRule::average;
-        e.map(e.all(moments[i]), averaged ? flush_moment(e.term(moment_sums[i]) * (1.0F / count)) : Term(0.0F));
+        e.map(e.all(moments[i]),
+              averaged ? flush_moment(e.term(moment_sums[i]) * (1.0F / count)) : Term(0.0F));
     }
     e.end_group();
 }

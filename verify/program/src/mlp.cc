@@ -12,28 +12,31 @@ struct HiddenValues {
     TensorId x = kNoTensor, f = kNoTensor, u = kNoTensor, mask = kNoTensor;
 };
 
-/// Deviation sqrt(2 / fan in) before rectifiers and GELUs (He et al. 2015), sqrt(1 / fan in) elsewhere.
+/// Deviation sqrt(2 / fan in) before rectifiers and GELUs (He et al. 2015), sqrt(1 / fan in)
+/// elsewhere.
 float deviation_of(std::uint32_t fan_in, bool rectified) {
     return static_cast<float>(std::sqrt((rectified ? 2.0 : 1.0) / static_cast<double>(fan_in)));
 }
 
 }  // namespace
 
-void emit_mlp(Emitter& e, Parameters& parameters, const market::MlpModel& model, const market::TableData& data,
-              std::uint32_t batch) {
+void emit_mlp(Emitter& e, Parameters& parameters, const market::MlpModel& model,
+              const market::TableData& data, std::uint32_t batch) {
     const bool rectified = model.activation != market::Activation::tanh;
     std::vector<Affine> layers;
     std::uint32_t width = data.features;
     for (std::size_t i = 0; i < model.hidden.size(); ++i) {
-        layers.push_back(make_linear(parameters, "l." + std::to_string(i), width, model.hidden[i], true,
-                                     deviation_of(width, rectified)));
+        layers.push_back(make_linear(parameters, "l." + std::to_string(i), width, model.hidden[i],
+                                     true, deviation_of(width, rectified)));
         width = model.hidden[i];
     }
-    const Affine head = make_linear(parameters, "head", width, data.classes, true, deviation_of(width, false));
+    const Affine head =
+        make_linear(parameters, "head", width, data.classes, true, deviation_of(width, false));
 
     e.part(Part::sequence);
     LayerContext context = make_context(e, model.rows_per_sequence, model.dropout_ppb);
-    const TensorId features = e.load("features", LoadSource::table_features, data.features, DType::f32);
+    const TensorId features =
+        e.load("features", LoadSource::table_features, data.features, DType::f32);
     const TensorId labels = e.load("labels", LoadSource::table_labels, 1, DType::i32);
 
     std::vector<HiddenValues> values(layers.size());
@@ -49,20 +52,23 @@ void emit_mlp(Emitter& e, Parameters& parameters, const market::MlpModel& model,
         x = layer.u;
         if (context.drops()) {
             e.begin_group("dropout");
-            layer.mask = e.random(name + ".mask", Distribution::mask, e.record(x).rows, e.record(x).cols, context.keep_ppb());
+            layer.mask = e.random(name + ".mask", Distribution::mask, e.record(x).rows,
+                                  e.record(x).cols, context.keep_ppb());
             x = e.map_like(name + ".dropped", x, context.drop(layer.mask, e.term(x)));
             e.end_group();
         }
     }
     e.begin_group("head_loss");
     const TensorId logits = linear(context, head, "head.logits", x);
-    TensorId d = cross_entropy(context, logits, labels, std::uint64_t{batch} * model.rows_per_sequence);
+    TensorId d =
+        cross_entropy(context, logits, labels, std::uint64_t{batch} * model.rows_per_sequence);
 
     d = linear_backward(context, head, "head.dx", x, d, !layers.empty());
     for (std::size_t i = layers.size(); i-- > 0;) {
         const std::string name = "l." + std::to_string(i);
         d = dropout_backward(context, name + ".du", values[i].mask, d);
-        d = activation_backward(context, model.activation, name + ".df", values[i].f, values[i].u, d);
+        d = activation_backward(context, model.activation, name + ".df", values[i].f, values[i].u,
+                                d);
         d = linear_backward(context, layers[i], name + ".dx", values[i].x, d, i > 0);
     }
 }

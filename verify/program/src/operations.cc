@@ -8,7 +8,8 @@ int arguments_of(Op op) {
         case Op::constant_f32:
         case Op::constant_i32:
         case Op::row_index:
-        case Op::col_index: return 0;
+        case Op::col_index:
+            return 0;
         case Op::sqrt:
         case Op::neg:
         case Op::abs:
@@ -19,7 +20,8 @@ int arguments_of(Op op) {
         case Op::sin2pi:
         case Op::cos2pi:
         case Op::to_f32:
-        case Op::to_i32: return 1;
+        case Op::to_i32:
+            return 1;
         case Op::add:
         case Op::sub:
         case Op::mul:
@@ -29,9 +31,11 @@ int arguments_of(Op op) {
         case Op::equal:
         case Op::less:
         case Op::less_equal:
-        case Op::mod_mul_high: return 2;
+        case Op::mod_mul_high:
+            return 2;
         case Op::fma:
-        case Op::select: return 3;
+        case Op::select:
+            return 3;
     }
     return 0;
 }

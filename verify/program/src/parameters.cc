@@ -2,7 +2,8 @@
 
 namespace assay::program {
 
-Parameter Parameters::matrix(const std::string& name, std::uint32_t rows, std::uint32_t cols, float deviation) {
+Parameter Parameters::matrix(const std::string& name, std::uint32_t rows, std::uint32_t cols,
+                             float deviation) {
     emitter_.part(Part::init);
     const TensorId weight = emitter_.tensor(name, TensorClass::state, DType::f32, rows, cols);
     emitter_.record(weight).decay = true;

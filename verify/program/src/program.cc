@@ -7,11 +7,14 @@ namespace assay::program {
 std::size_t size_of(DType type) {
     switch (type) {
         case DType::f32:
-        case DType::i32: return 4;
-        case DType::i8: return 1;
+        case DType::i32:
+            return 4;
+        case DType::i8:
+            return 1;
         case DType::u16:
         case DType::f16:
-        case DType::bf16: return 2;
+        case DType::bf16:
+            return 2;
     }
     return 0;
 }
@@ -21,7 +24,8 @@ std::pair<std::uint32_t, std::uint32_t> Program::range(Part part) const {
     const auto after = [](Part p, const Instruction& instruction) { return p < instruction.part; };
     const auto first = std::lower_bound(instructions.begin(), instructions.end(), part, before);
     const auto last = std::upper_bound(first, instructions.end(), part, after);
-    return {static_cast<std::uint32_t>(first - instructions.begin()), static_cast<std::uint32_t>(last - instructions.begin())};
+    return {static_cast<std::uint32_t>(first - instructions.begin()),
+            static_cast<std::uint32_t>(last - instructions.begin())};
 }
 
 std::vector<TensorId> Program::state_tensors() const {

@@ -19,7 +19,9 @@ float power_of_two(int exponent) {
 
 }  // namespace
 
-double from_ppb(std::uint64_t value) { return static_cast<double>(value) / 1e9; }
+double from_ppb(std::uint64_t value) {
+    return static_cast<double>(value) / 1e9;
+}
 
 double cos_pi(double x) {
     if (x > 0.5) return -cos_pi(1.0 - x);
@@ -49,7 +51,8 @@ double learning_rate(const market::Optimizer& optimizer, std::uint64_t step, std
         return peak * static_cast<double>(step + 1) / static_cast<double>(warmup + 1);
     }
     if (steps <= warmup) return peak;
-    const double progress = static_cast<double>(step - warmup) / static_cast<double>(steps - warmup);
+    const double progress =
+        static_cast<double>(step - warmup) / static_cast<double>(steps - warmup);
     return lowest + ((peak - lowest) / 2.0) * (1.0 + cos_pi(progress));
 }
 
@@ -77,12 +80,14 @@ std::vector<float> schedule_table(const market::JobSpec& spec) {
     return table;
 }
 
-std::vector<float> grid_table(const std::vector<float>& schedule, std::uint32_t rounds, std::uint32_t round_steps) {
+std::vector<float> grid_table(const std::vector<float>& schedule, std::uint32_t rounds,
+                              std::uint32_t round_steps) {
     std::vector<float> table(std::size_t{rounds} * kGridColumns);
     for (std::size_t round = 0; round < rounds; ++round) {
         double sum = 0.0;
         for (std::size_t h = 0; h < round_steps; ++h) {
-            sum = sum + static_cast<double>(schedule[(round * round_steps + h) * kScheduleColumns + kLearningRate]);
+            sum = sum + static_cast<double>(
+                            schedule[(round * round_steps + h) * kScheduleColumns + kLearningRate]);
         }
         const double bound = sum / 127.0;
         int exponent = -126;

@@ -7,7 +7,8 @@
 namespace assay::program {
 namespace {
 
-TensorId zero_state(Emitter& e, const std::string& name, std::uint32_t rows, std::uint32_t cols, DType dtype = DType::f32) {
+TensorId zero_state(Emitter& e, const std::string& name, std::uint32_t rows, std::uint32_t cols,
+                    DType dtype = DType::f32) {
     const TensorId id = e.tensor(name, TensorClass::state, dtype, rows, cols);
     e.map(e.all(id), dtype == DType::i32 ? Term::integer(0) : Term(0.0F));
     return id;
@@ -23,7 +24,9 @@ TensorId emit_square_norm(Emitter& e, const Parameters& parameters) {
         View seen = e.all(rows);
         seen.transposed = true;
         e.reduce(ReduceOp::sum, e.all(square), {seen});
-        total = total == kNoTensor ? square : e.map("norm_total." + name, 1, 1, e.term(total) + e.term(square));
+        total = total == kNoTensor
+                    ? square
+                    : e.map("norm_total." + name, 1, 1, e.term(total) + e.term(square));
     }
     return total;
 }
@@ -37,8 +40,9 @@ TensorId emit_scalars(Emitter& e, const Training& training, TensorId total, floa
     const Term step = to_i32(Term(table_column(training.schedule, kStepNumber)));
     const Term loss_finite = equal(e.term(loss) - e.term(loss), 0.0F);
     const Term norm_finite = equal(e.term(norm) - e.term(norm), 0.0F);
-    e.map(e.all(program.fault), select(old_fault, old_fault,
-                                       select(loss_finite, select(norm_finite, Term::integer(0), step), step)));
+    e.map(e.all(program.fault),
+          select(old_fault, old_fault,
+                 select(loss_finite, select(norm_finite, Term::integer(0), step), step)));
     TensorId clip = kNoTensor;
     if (training.spec.optimizer.clip_norm_ppb > 0) {
         const auto bound = static_cast<float>(from_ppb(training.spec.optimizer.clip_norm_ppb));
@@ -52,14 +56,18 @@ TensorId emit_scalars(Emitter& e, const Training& training, TensorId total, floa
 
 }  // namespace
 
-Training emit_training_state(Emitter& e, const Parameters& parameters, const market::JobSpec& spec) {
+Training emit_training_state(Emitter& e, const Parameters& parameters,
+                             const market::JobSpec& spec) {
     Training training{spec, kNoTensor, kNoTensor, {}, {}, {}};
     e.part(Part::init);
     for (const Parameter& parameter : parameters.list()) {
         const Tensor weight = e.record(parameter.weight);
         training.first.push_back(zero_state(e, "moment1." + weight.name, weight.rows, weight.cols));
-        training.second.push_back(zero_state(e, "moment2." + weight.name, weight.rows, weight.cols));
-        if (spec.has_merge()) training.outer.push_back(zero_state(e, "outer." + weight.name, weight.rows, weight.cols));
+        training.second.push_back(
+            zero_state(e, "moment2." + weight.name, weight.rows, weight.cols));
+        if (spec.has_merge())
+            training.outer.push_back(
+                zero_state(e, "outer." + weight.name, weight.rows, weight.cols));
     }
     e.program().loss = zero_state(e, "loss", 1, 1);
     e.program().norm = zero_state(e, "norm", 1, 1);
@@ -70,8 +78,9 @@ Training emit_training_state(Emitter& e, const Parameters& parameters, const mar
         training.grid = e.tensor("grid", TensorClass::table, DType::f32, spec.rounds, kGridColumns);
         e.add_table(training.grid, grid_table(schedule, spec.rounds, spec.round_steps));
     }
-    training.schedule = e.tensor("schedule", TensorClass::table, DType::f32,
-                                 static_cast<std::uint32_t>(spec.steps_per_lane()), kScheduleColumns);
+    training.schedule =
+        e.tensor("schedule", TensorClass::table, DType::f32,
+                 static_cast<std::uint32_t>(spec.steps_per_lane()), kScheduleColumns);
     e.add_table(training.schedule, schedule);
     return training;
 }
@@ -81,7 +90,8 @@ void emit_update(Emitter& e, const Parameters& parameters, const Training& train
     e.part(Part::update);
     e.begin_group("norm_clip");
     const TensorId total = emit_square_norm(e, parameters);
-    const double tokens = static_cast<double>(std::uint64_t{e.program().batch} * e.program().sequence_rows);
+    const double tokens =
+        static_cast<double>(std::uint64_t{e.program().batch} * e.program().sequence_rows);
     const TensorId clip = emit_scalars(e, training, total, static_cast<float>(1.0 / tokens));
     e.end_group();
 
@@ -89,17 +99,23 @@ void emit_update(Emitter& e, const Parameters& parameters, const Training& train
     const auto beta2 = static_cast<float>(from_ppb(optimizer.beta2_ppb));
     const auto rest1 = static_cast<float>(from_ppb(1'000'000'000U - optimizer.beta1_ppb));
     const auto rest2 = static_cast<float>(from_ppb(1'000'000'000U - optimizer.beta2_ppb));
-    const auto epsilon = static_cast<float>(static_cast<double>(optimizer.epsilon_ppb_of_ppb) / 1e18);
+    const auto epsilon =
+        static_cast<float>(static_cast<double>(optimizer.epsilon_ppb_of_ppb) / 1e18);
     const Term sound = equal(e.term(e.program().fault), Term::integer(0));
     const Term rate(table_column(training.schedule, kLearningRate));
     for (std::size_t i = 0; i < parameters.list().size(); ++i) {
         const Parameter& parameter = parameters.list()[i];
-        const Term w = e.term(parameter.weight), m = e.term(training.first[i]), v = e.term(training.second[i]);
-        const Term g = clip == kNoTensor ? e.term(parameter.gradient) : e.term(parameter.gradient) * e.term(clip);
+        const Term w = e.term(parameter.weight), m = e.term(training.first[i]),
+                   v = e.term(training.second[i]);
+        const Term g = clip == kNoTensor ? e.term(parameter.gradient)
+                                         : e.term(parameter.gradient) * e.term(clip);
         e.begin_group("adamw");
         e.map(e.all(training.first[i]), select(sound, flush_moment(fma(beta1, m, rest1 * g)), m));
-        e.map(e.all(training.second[i]), select(sound, flush_moment(fma(beta2, v, rest2 * (g * g))), v));
-        const Term decayed = e.record(parameter.weight).decay ? w * Term(table_column(training.schedule, kDecay)) : w;
+        e.map(e.all(training.second[i]),
+              select(sound, flush_moment(fma(beta2, v, rest2 * (g * g))), v));
+        const Term decayed = e.record(parameter.weight).decay
+                                 ? w * Term(table_column(training.schedule, kDecay))
+                                 : w;
         const Term direction = (m * Term(table_column(training.schedule, kBias1))) /
                                (sqrt(v * Term(table_column(training.schedule, kBias2))) + epsilon);
         e.map(e.all(parameter.weight), select(sound, fma(-rate, direction, decayed), w));

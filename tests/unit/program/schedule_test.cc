@@ -1,0 +1,98 @@
+#include <gtest/gtest.h>
+
+#include <cmath>
+
+#include "schedule.h"
+#include "specs.h"
+
+namespace assay::program {
+namespace {
+
+TEST(Schedule, CosineIsTheCosine) {
+    for (int i = 0; i <= 10'000; ++i) {
+        const double x = i / 10'000.0;
+        ASSERT_NEAR(cos_pi(x), std::cos(M_PI * x), 6e-16) << x;
+    }
+    EXPECT_EQ(cos_pi(0.0), 1.0);
+    EXPECT_EQ(cos_pi(0.5), 0.0);
+    EXPECT_EQ(cos_pi(1.0), -1.0);
+}
+
+TEST(Schedule, WarmsUpThenFollowsTheCosine) {
+    market::Optimizer optimizer;
+    optimizer.learning_rate_ppb = 2'000'000;
+    optimizer.learning_rate_min_ppb = 200'000;
+    optimizer.warmup_steps = 10;
+    EXPECT_DOUBLE_EQ(learning_rate(optimizer, 0, 110), 2e-3 / 11);
+    EXPECT_DOUBLE_EQ(learning_rate(optimizer, 9, 110), 2e-3 * 10 / 11);
+    EXPECT_DOUBLE_EQ(learning_rate(optimizer, 10, 110), 2e-3);
+    EXPECT_NEAR(learning_rate(optimizer, 60, 110), 1.1e-3, 1e-15);
+    EXPECT_NEAR(learning_rate(optimizer, 110, 110), 2e-4, 1e-15);
+    for (std::uint64_t step = 11; step < 110; ++step) {
+        EXPECT_LT(learning_rate(optimizer, step, 110), learning_rate(optimizer, step - 1, 110));
+    }
+}
+
+TEST(Schedule, WarmUpLongerThanTheJobNeverReachesThePeak) {
+    market::Optimizer optimizer;
+    optimizer.learning_rate_ppb = 2'000'000;
+    optimizer.warmup_steps = 100;
+    EXPECT_LT(learning_rate(optimizer, 49, 50), 1.01e-3);
+}
+
+TEST(Schedule, BiasCorrectionsCountGlobalStepsWhenMomentsAreAveraged) {
+    market::JobSpec spec = with_merge(tiny_gpt());
+    const auto table = schedule_table(spec);
+    ASSERT_EQ(table.size(), 12U * kScheduleColumns);
+    for (std::size_t step = 0; step < 12; ++step) {
+        const float* row = table.data() + step * kScheduleColumns;
+        const double n = static_cast<double>(step + 1);
+        EXPECT_FLOAT_EQ(row[kBias1], static_cast<float>(1 / (1 - std::pow(0.9, n))));
+        EXPECT_FLOAT_EQ(row[kBias2], static_cast<float>(1 / (1 - std::pow(0.95, n))));
+        EXPECT_EQ(row[kStepNumber], static_cast<float>(step + 1));
+        EXPECT_FLOAT_EQ(row[kDecay],
+                        static_cast<float>(1 - static_cast<double>(row[kLearningRate]) * 0.1));
+    }
+}
+
+TEST(Schedule, BiasCorrectionsRestartEachRoundWhenMomentsAreReset) {
+    market::JobSpec spec = with_merge(tiny_gpt());
+    spec.merge.moments = market::MomentRule::reset;
+    const auto table = schedule_table(spec);
+    for (std::size_t step = 0; step < 12; ++step) {
+        EXPECT_EQ(table[step * kScheduleColumns + kBias1],
+                  table[(step % 4) * kScheduleColumns + kBias1]);
+        EXPECT_EQ(table[step * kScheduleColumns + kBias2],
+                  table[(step % 4) * kScheduleColumns + kBias2]);
+    }
+}
+
+TEST(Schedule, ResetChangesNothingWithoutMerges) {
+    market::JobSpec spec = tiny_gpt();
+    const auto averaged = schedule_table(spec);
+    spec.merge.moments = market::MomentRule::reset;
+    EXPECT_EQ(schedule_table(spec), averaged);
+}
+
+TEST(Grid, IsTheLeastPowerOfTwo) {
+    // One round of two steps: sum 127 x 2^-10 exactly, and one unit more.
+    std::vector<float> schedule(2 * kScheduleColumns);
+    schedule[kLearningRate] = 100.0F / 1024;
+    schedule[kScheduleColumns + kLearningRate] = 27.0F / 1024;
+    auto grid = grid_table(schedule, 1, 2);
+    EXPECT_EQ(grid[kGrid], 0x1p-10F);
+    EXPECT_EQ(grid[kGridInverse], 0x1p10F);
+    schedule[kLearningRate] = std::nextafter(schedule[kLearningRate], 1.0F);
+    grid = grid_table(schedule, 1, 2);
+    EXPECT_EQ(grid[kGrid], 0x1p-9F);
+    EXPECT_EQ(grid[kGridInverse], 0x1p9F);
+}
+
+TEST(Grid, OfARoundWithoutLearningStaysFinite) {
+    const auto grid = grid_table(std::vector<float>(3 * kScheduleColumns), 1, 3);
+    EXPECT_EQ(grid[kGrid], 0x1p-126F);
+    EXPECT_EQ(grid[kGridInverse], 0x1p126F);
+}
+
+}  // namespace
+}  // namespace assay::program
