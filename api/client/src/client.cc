@@ -161,6 +161,19 @@ struct Client::Impl {
         return list;
     }
 
+    template <class T>
+    Result<std::vector<T>> page(const std::string& target) {
+        const auto raws = raw_list(target);
+        if (!raws) return tl::unexpected(raws.error());
+        std::vector<T> values;
+        for (const auto& raw : *raws) {
+            auto value = market::decode<T>(raw);
+            if (!value) return tl::unexpected(bad_answer("an object of a list does not decode"));
+            values.push_back(std::move(*value));
+        }
+        return values;
+    }
+
     /// All pages of a list whose entries have an id (`id_of` gives the `after` of the next page).
     template <class T, class IdOf>
     Result<std::vector<T>> list(const std::string& path, const IdOf& id_of) {
@@ -168,14 +181,11 @@ struct Client::Impl {
         std::string after;
         while (true) {
             const char first = path.find('?') == std::string::npos ? '?' : '&';
-            const auto page = raw_list(path + first + "limit=" + std::to_string(kPage) + after);
-            if (!page) return tl::unexpected(page.error());
-            for (const auto& raw : *page) {
-                auto value = market::decode<T>(raw);
-                if (!value) return tl::unexpected(bad_answer("an object of a list does not decode"));
-                all.push_back(std::move(*value));
-            }
-            if (page->size() < kPage || all.empty()) return all;
+            auto next = page<T>(path + first + "limit=" + std::to_string(kPage) + after);
+            if (!next) return tl::unexpected(next.error());
+            const bool last = next->size() < kPage;
+            std::move(next->begin(), next->end(), std::back_inserter(all));
+            if (last) return all;
             after = "&after=" + id_of(all.back());
         }
     }
@@ -261,13 +271,13 @@ Result<EventPage> Client::events(Cursor after, std::uint32_t limit, std::chrono:
         EventRecord record;
         const auto cursor = cursor_from_text(text_member(entry, "cursor"));
         const auto attributes = entry.find("attributes");
-        if (!cursor || attributes == entry.end() || !attributes->is_array()) return tl::unexpected(bad_answer("an event is not readable"));
+        if (!cursor || attributes == entry.end() || !attributes->is_object()) return tl::unexpected(bad_answer("an event is not readable"));
         record.cursor = *cursor;
         record.time.value = number_member(entry, "time_ms");
         record.event.kind = text_member(entry, "kind");
-        for (const Json& pair : *attributes) {
-            if (!pair.is_array() || pair.size() != 2 || !pair[0].is_string() || !pair[1].is_string()) return tl::unexpected(bad_answer("an event is not readable"));
-            record.event.attributes.emplace_back(pair[0].get<std::string>(), pair[1].get<std::string>());
+        for (const auto& [name, value] : attributes->items()) {
+            if (!value.is_string()) return tl::unexpected(bad_answer("an event is not readable"));
+            record.event.attributes.emplace_back(name, value.get<std::string>());
         }
         page.next = record.cursor;
         page.events.push_back(std::move(record));
@@ -414,8 +424,10 @@ Result<market::Audit> Client::audit(const base::AuditId& id) { return impl_->obj
 Result<std::vector<market::Audit>> Client::audits_of(const base::AccountId& validator) {
     return impl_->list<market::Audit>("/v1/audits?validator=" + validator.hex());
 }
-Result<std::vector<market::Offer>> Client::offers() { return impl_->list<market::Offer>("/v1/offers"); }
-Result<std::vector<market::Offer>> Client::offers_of(const base::AccountId& worker) { return impl_->list<market::Offer>("/v1/offers?worker=" + worker.hex()); }
+Result<std::vector<market::Offer>> Client::offers() { return impl_->page<market::Offer>("/v1/offers?limit=" + std::to_string(kPage)); }
+Result<std::vector<market::Offer>> Client::offers_of(const base::AccountId& worker) {
+    return impl_->page<market::Offer>("/v1/offers?limit=" + std::to_string(kPage) + "&worker=" + worker.hex());
+}
 Result<market::Epoch> Client::epoch(std::uint64_t number) { return impl_->object<market::Epoch>(market::epoch_key(number)); }
 Result<std::vector<market::EpochCommitment>> Client::epoch_commitments(std::uint64_t number) {
     return impl_->list<market::EpochCommitment>("/v1/epochs/" + std::to_string(number) + "/commitments");

@@ -134,7 +134,7 @@ class Client {
     Result<std::vector<market::Lease>> leases_of(const base::AccountId& worker);
     Result<market::Audit> audit(const base::AuditId& id);
     Result<std::vector<market::Audit>> audits_of(const base::AccountId& validator);
-    Result<std::vector<market::Offer>> offers();
+    Result<std::vector<market::Offer>> offers();  ///< the 200 cheapest
     Result<std::vector<market::Offer>> offers_of(const base::AccountId& worker);
     Result<market::Epoch> epoch(std::uint64_t number);
     Result<std::vector<market::EpochCommitment>> epoch_commitments(std::uint64_t number);

@@ -1,0 +1,42 @@
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <string>
+#include <vector>
+
+/// The subcommands of assayd. Each returns the process's exit code: 0 done, 1 refused or failed, 2 wrong usage (CLI11's own).
+namespace assay::node {
+
+struct KeyOptions {
+    std::filesystem::path key, passphrase_file;
+    int passphrase_fd = -1;
+};
+
+struct GenesisOptions {
+    std::filesystem::path operator_key, out;
+    std::string chain_name = "assay-demo", insurance = "0";
+    bool demo = false;
+    std::filesystem::path parameters;        ///< JSON, over the defaults
+    /// KEYFILE[,balance=N][,worker=N][,validator=N][,flops=N][,capacity=N]
+    std::vector<std::string> parties;
+};
+int make_genesis(const GenesisOptions& options);
+
+int init(const std::filesystem::path& dir, const std::filesystem::path& genesis_json);
+
+struct RunOptions {
+    std::filesystem::path dir, port_file;
+    std::string listen = "127.0.0.1:0";
+    std::vector<std::string> host_names;
+    KeyOptions key;
+    unsigned threads = 1;
+    std::uint64_t drain_ms = 10'000;
+    std::uint64_t disk_reserve_mib = 512;
+    bool keep_checkpoints = false;
+};
+int run(const RunOptions& options);
+
+int verify(const std::filesystem::path& dir);
+
+}  // namespace assay::node

@@ -1,0 +1,84 @@
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+#include <filesystem>
+#include <functional>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <string>
+#include <tl/expected.hpp>
+
+#include "base/chunk_tree.h"
+#include "base/ids.h"
+
+namespace assay::server {
+
+enum class BlobProblem : std::uint8_t {
+    too_large,     ///< more bytes than announced or allowed
+    incomplete,    ///< fewer bytes than announced
+    wrong_root,    ///< the bytes do not have this address
+    no_room,       ///< the store's quota or the disk's reserve is used up
+    storage,       ///< the disk said no
+};
+
+/// Content-addressed files in a folder: `blobs/ab/<hex>`, written as `incoming/<random>` first. A blob is visible only after its bytes were
+/// hashed, compared with its address, synced and renamed. Thread-safe.
+class BlobStore {
+  public:
+    struct Options {
+        std::uint64_t blob_bytes_max = std::uint64_t{16} << 30U;
+        std::uint64_t store_bytes_max = std::uint64_t{256} << 30U;
+        std::uint64_t disk_reserve_bytes = std::uint64_t{1} << 30U;
+    };
+    /// Creates the folders, drops what an earlier process left half-written, and counts what is there.
+    static tl::expected<std::unique_ptr<BlobStore>, std::string> open(const std::filesystem::path& dir, const Options& options);
+
+    struct Info {
+        std::filesystem::path file;
+        std::uint64_t bytes = 0;
+    };
+    [[nodiscard]] std::optional<Info> find(const base::BlobRoot& root) const;
+
+    /// One upload. Reserves its announced size against the quota. Used by one thread at a time; dropped unfinished, it leaves nothing.
+    class Writer {
+      public:
+        ~Writer();
+        Writer(const Writer&) = delete;
+        Writer& operator=(const Writer&) = delete;
+        tl::expected<void, BlobProblem> write(base::ByteView bytes);
+        /// Hash compared, file synced, renamed, folder synced. Storing what is already there is a success.
+        tl::expected<Info, BlobProblem> finish();
+
+      private:
+        friend class BlobStore;
+        Writer(BlobStore& store, const base::BlobRoot& root, std::uint64_t bytes, std::filesystem::path temporary, int descriptor);
+        BlobStore& store_;
+        const base::BlobRoot root_;
+        const std::uint64_t bytes_;
+        const std::filesystem::path temporary_;
+        int descriptor_;
+        bool kept_ = false;
+        base::ChunkTreeHasher hasher_;
+    };
+    tl::expected<std::unique_ptr<Writer>, BlobProblem> begin(const base::BlobRoot& root, std::uint64_t bytes);
+
+    /// Deletes a blob; absent ones are fine.
+    void remove(const base::BlobRoot& root);
+    [[nodiscard]] std::uint64_t bytes_stored() const { return bytes_stored_; }
+    [[nodiscard]] std::uint64_t count() const { return count_; }
+    /// The disk still has its reserve.
+    [[nodiscard]] bool disk_has_room(std::uint64_t bytes) const;
+
+  private:
+    BlobStore(std::filesystem::path dir, const Options& options);
+    [[nodiscard]] std::filesystem::path path_of(const base::BlobRoot& root) const;
+
+    const std::filesystem::path dir_;
+    const Options options_;
+    std::atomic<std::uint64_t> bytes_stored_{0}, bytes_reserved_{0}, count_{0};
+    std::mutex rename_mutex_;                ///< finish and remove, so that the counts stay right
+};
+
+}  // namespace assay::server
