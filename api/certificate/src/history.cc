@@ -53,9 +53,8 @@ class Walk {
         for (const market::AuditFact& audit : part.audits) {
             if (audit.segment >= part.leaves.size()) return "an audit is outside its part";
         }
-        auto& parts = standing_[{key.round, key.lane}];
-        parts.erase(parts.lower_bound(key.part), parts.end());
-        parts.emplace(key.part, part);
+        // Parts may pass out of order; one that takes the place of another comes after that one was voided.
+        if (!standing_[{key.round, key.lane}].emplace(key.part, part).second) return "a part passes in the place of one that stands";
         return std::nullopt;
     }
 
@@ -77,7 +76,7 @@ class Walk {
         const auto found = standing_.find({voided.key.round, voided.key.lane});
         if (found == standing_.end()) return std::nullopt;
         const auto part = found->second.find(voided.key.part);
-        if (part != found->second.end() && part->second.part == voided.part) found->second.erase(part, found->second.end());
+        if (part != found->second.end() && part->second.part == voided.part) found->second.erase(part);
         return std::nullopt;
     }
 
@@ -97,8 +96,11 @@ class Walk {
         const auto merged = merges_.find(audit.round);
         if (merged == merges_.end()) return "an audit comes before its merge";
         if (audit.outcome == market::MergeState::replaced) merged->second = audit.root;
-        if (audit.outcome == market::MergeState::failed) merges_.erase(merged);
-        else if (merged->second != audit.root) return "an audited merge has another root than was posted";
+        if (audit.outcome == market::MergeState::failed) {
+            merges_.erase(merged);
+            return std::nullopt;
+        }
+        if (merged->second != audit.root) return "an audited merge has another root than was posted";
         return std::nullopt;
     }
 

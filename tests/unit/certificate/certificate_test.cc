@@ -238,6 +238,7 @@ TEST(Certificate, RefusesHistoriesThatDoNotLeadToTheModel) {
     refused("id of its key", [](Entries& entries, market::Job&) { first<market::PartPassed>(entries).key.attempt = 5; });
     refused("number of segments", [](Entries& entries, market::Job&) { first<market::PartPassed>(entries).first_segment = 1; });
     refused("outside its part", [](Entries& entries, market::Job&) { first<market::PartPassed>(entries).audits[0].segment = 2; });
+    refused("in the place of one that stands", [](Entries& entries, market::Job&) { entries.insert(entries.begin(), entries.front()); });
     refused("job's end is missing", [](Entries& entries, market::Job&) { entries.pop_back(); });
     refused("after the job's end", [](Entries& entries, market::Job&) { entries.push_back(entries.back()); });
     refused("another way", [](Entries& entries, market::Job&) { first<market::JobClosed>(entries).reason = market::CloseReason::no_workers; });
@@ -250,6 +251,22 @@ TEST(Certificate, RefusesHistoriesThatDoNotLeadToTheModel) {
         record.final_rounds = 1;
         first<market::JobClosed>(entries).final_rounds = 1;
     });
+}
+
+TEST(Certificate, AllowsPartsThatPassOutOfOrderAndThoseThatWereReplaced) {
+    const TrainedJob& job = merged_job();
+    const auto change = [](Entries& entries, market::Job&) {
+        std::swap(entries[0], entries[1]);
+        // Another worker's part stood in the place of the third and was voided.
+        auto voided = std::get<market::PartPassed>(entries[2]);
+        voided.key.worker.hash.bytes[0] ^= 1;
+        voided.part = market::part_id(TrainedJob::chain_id(), voided.key);
+        entries.insert(entries.begin() + 2, market::PartVoided{voided.key, voided.part});
+        entries.insert(entries.begin() + 2, voided);
+    };
+    const auto bytes = make(job.source(change), job.checkpoint(), job.folder("replaced"));
+    ASSERT_TRUE(bytes.has_value()) << bytes.error().detail;
+    EXPECT_EQ(verify(*bytes, job.folder("replaced"))->segments, 12U);
 }
 
 TEST(Certificate, RefusesHistoriesThatTheRecordDoesNotCommitTo) {
