@@ -15,7 +15,8 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parent))
 from local_market import Market, MarketError  # noqa: E402
 
-GRAINS = 1_000_000  # grains of one coin in the demo's genesis; only for reading
+WEALTH = 1_000_000_000  # grains that each party starts with
+STAKE = 500_000_000  # grains staked by each worker and validator, out of its wealth
 WORKERS = ["worker-1", "worker-2", "worker-3"]  # worker-3 cheats
 VALIDATORS = ["validator-1", "validator-2", "validator-3"]
 CHEAT = "worker-3"
@@ -25,9 +26,8 @@ def say(text):
     print(f"\033[1m==> {text}\033[0m" if sys.stdout.isatty() else f"==> {text}", flush=True)
 
 
-def coins(grains):
-    whole, rest = divmod(int(grains), GRAINS)
-    return f"{whole:,}.{rest:06d}"
+def grains(amount):
+    return f"{int(amount):,}"
 
 
 class Phases:
@@ -95,3 +95,214 @@ def curve(points, width=72, height=12):
     rows.append("         +" + "-" * width)
     rows.append(f"          step 0{'step ' + str(last):>{width - 6}}")
     return "\n".join(rows)
+
+
+class Watch:
+    """What the market says while it works: one status line, and a line for everything that matters to somebody."""
+
+    WORTH_A_LINE = {"lease_started", "lease_ended", "slashed", "vote_opened", "vote_closed", "judgement", "round_final", "job_closed", "validator_jailed", "validator_fined"}
+
+    def __init__(self, market, job, rounds, names):
+        self.market, self.job, self.rounds, self.names = market, job, rounds, names
+        self.after, self.began, self.last_line = "0:0", time.monotonic(), 0
+
+    def name(self, account):
+        return self.names.get(account, account[:8])
+
+    def pull(self, wait_ms):
+        page = self.market.get(f"/v1/events?after={self.after}&limit=500&wait_ms={wait_ms}", timeout=60)
+        for event in page["data"] if page else []:
+            self.after = event["cursor"]
+            if event["kind"] in self.WORTH_A_LINE:
+                words = " ".join(f"{key} {self.names.get(value, value if len(value) < 20 else value[:8])}"
+                                 for key, value in event["attributes"].items() if key != "job")
+                print(f"    {time.monotonic() - self.began:6.1f} s  {event['kind']:<16} {words}", flush=True)
+        return page is not None
+
+    def status(self, job):
+        parts = self.market.get_all(f"/v1/jobs/{self.job}/parts")
+        losses = [p["loss"] for p in parts if p["loss"] is not None and p["state"] in ("passed", "settled")]
+        done = job["final_rounds"]
+        bar = "#" * (30 * done // self.rounds) + "." * (30 - 30 * done // self.rounds)
+        line = f"    [{bar}] training round {min(job['round'] + 1, self.rounds)}/{self.rounds}, {done} final, loss {losses[-1]:.3f}" if losses else f"    [{bar}] waiting for the first part"
+        if sys.stdout.isatty():
+            print("\r" + line + "  ", end="", flush=True)
+        elif time.monotonic() - self.last_line > 10:
+            self.last_line = time.monotonic()
+            print(line, flush=True)
+
+    def until_closed(self, seconds):
+        deadline = time.monotonic() + seconds
+        while time.monotonic() < deadline:
+            self.pull(1000)
+            job = self.market.get(f"/v1/jobs/{self.job}")
+            if job is None:
+                continue
+            self.status(job)
+            if job["state"] in ("completed", "failed", "cancelled", "expired", "insufficient_funds", "diverged"):
+                self.pull(0)
+                print(flush=True)
+                return job
+            for program in self.market.programs.values():
+                if not program.alive():
+                    raise MarketError(f"{program.name} ended by itself; {program.log}:\n{program.tail()}")
+        raise MarketError(f"the job did not end within {seconds} s; logs are in {self.market.directory / 'logs'}")
+
+
+def show_money(market, parties, before, after, roles):
+    print(f"    {'party':<14} {'role':<10} {'before':>16} {'after':>16} {'change':>14}")
+    for name in parties:
+        print(f"    {name:<14} {roles[name]:<10} {grains(before[name]):>16} {grains(after[name]):>16} {after[name] - before[name]:>+14,}")
+
+
+def why(job, slashes, names):
+    spent = job["spent"]
+    lines = [f"    the job held {grains(job['held'])} grains: {grains(spent['workers'])} paid to workers for {job['final_segments']} verified segments, "
+             f"{grains(spent['auditors'])} to auditors, {grains(spent['protocol_fees'])} protocol fee, {grains(spent['refunded'])} returned to the submitter"]
+    for slash in slashes:
+        lines.append(f"    {names.get(slash['worker'], slash['worker'])} lost {grains(slash['amount'])} grains of stake: {slash['reason']}; evidence {slash['evidence']}")
+    return "\n".join(lines)
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--binaries", required=True)
+    parser.add_argument("--text")
+    parser.add_argument("--out", default="out/demo")
+    parser.add_argument("--rounds", type=int, default=25)
+    parser.add_argument("--learning-rate", type=float, default=0.002)
+    parser.add_argument("--keep-running", action="store_true")
+    parser.add_argument("--setup-seconds", type=float, default=0)
+    arguments = parser.parse_args()
+    if not 1 <= arguments.rounds <= 1000:
+        parser.error("--rounds: between 1 and 1000")
+    out = Path(arguments.out).resolve()
+    if (out / "market").exists():
+        shutil.rmtree(out / "market")
+    out.mkdir(parents=True, exist_ok=True)
+    phases = Phases(arguments.setup_seconds)
+    try:
+        with Market(out / "market", arguments.binaries) as market:
+            run(arguments, market, out, phases)
+    except (MarketError, subprocess.CalledProcessError) as error:
+        print(f"demo: {error}", file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        print("\nstopped", file=sys.stderr)
+        return 130
+    return 0
+
+
+def run(arguments, market, out, phases):
+    say("preparing keys, genesis and data")
+    phases.begin("prepare")
+    text = demo_text(arguments, out)
+    parties = [*WORKERS, *VALIDATORS, "submitter"]
+    market.make_genesis({name: {"worker": STAKE} for name in WORKERS} | {name: {"validator": STAKE} for name in VALIDATORS} | {"submitter": {}}, WEALTH)
+    imported = market.assay("data", "import", text, "--out", out / "dataset.bin", node=False)
+    spec_file = out / "job.json"
+    spec_file.write_text(json.dumps(job_spec(arguments, imported), indent=2) + "\n")
+    vocabulary = imported["vocabulary"]
+    print(f"    text {text} ({text.stat().st_size:,} bytes, {vocabulary} characters)")
+
+    say("starting a node, three workers (one of them cheats), three validators")
+    phases.begin("start")
+    market.start_node()
+    accounts = {name: market.account(name) for name in parties}
+    names = {account: name for name, account in accounts.items()}
+    total_before = market.get("/v1/chain")["total"]
+    before = {name: market.wealth(account) for name, account in accounts.items()}
+    for name in VALIDATORS:
+        market.start_validator(name)
+    price = int(market.get("/v1/chain")["parameters"]["protocol_price"])
+    for place, name in enumerate(WORKERS):
+        cheats = name == CHEAT
+        # The cheat underbids, so it is sure to get a lane.
+        market.start_worker(name, "--price", price // 2 if cheats else price - len(WORKERS) + place, binary="assay-adversary-faking-worker" if cheats else "assay-worker")
+    market.wait(lambda: len(market.get_all("/v1/offers")) == len(WORKERS), 60, "the workers' offers", *market.programs.values())
+    for offer in market.get_all("/v1/offers"):
+        print(f"    {names[offer['worker']]} offers {offer['price_per_gflop']} grains per GFLOP, {int(offer['flops_per_second']) / 1e9:.1f} GFLOP/s")
+
+    say("what the job costs, before any money is spent")
+    plan = market.run("assay", "plan", spec_file, "--node", market.url)
+    print("    " + plan.stdout.strip().replace("\n", "\n    "))
+    say("posting the job and training")
+    phases.begin("train")
+    job_id = market.assay("submit", spec_file, "--data", out / "dataset.bin", *market.key_arguments("submitter"))["job"]
+    print(f"    job {job_id}")
+    job = Watch(market, job_id, arguments.rounds, names).until_closed(900)
+    if job["state"] != "completed":
+        raise MarketError(f"the job ended as {job['state']} ({job['reason']}); logs are in {market.directory / 'logs'}")
+
+    phases.begin("results")
+    model, certificate = out / "model", out / "certificate.bin"
+    if model.exists():
+        shutil.rmtree(model)
+    market.assay("model", "get", job_id, "--out", model, "--certificate", certificate)
+    history = market.history(job_id)
+    slashes = [entry for entry in history if entry["kind"] == "slashed"]
+    audits = market.get_all(f"/v1/jobs/{job_id}/audits")
+    # A drawn audit stands in the history once its part or merge has settled, passed or void.
+    verdicts = [a["verdict"]["kind"] for a in audits if a["verdict"] is not None]
+    parts = market.get_all(f"/v1/jobs/{job_id}/parts")
+    steps = job["shape"]["round_steps"]
+    points = sorted(((p["key"]["round"] + 1) * steps, p["loss"]) for p in parts if p["loss"] is not None and p["state"] in ("passed", "settled"))
+    after = {name: market.wealth(account) for name, account in accounts.items()}
+    chain = market.get("/v1/chain")
+
+    say("evaluating the first and the last model")
+    phases.begin("evaluate")
+    first = market.assay("evaluate", "--spec", spec_file, "--data", out / "dataset.bin", "--init", "--windows", 200, node=False)["validation_loss"]
+    last = market.assay("evaluate", "--spec", spec_file, "--data", out / "dataset.bin", "--model", model, "--windows", 200, node=False)["validation_loss"]
+
+    say("loss of verified parts (nats per character)")
+    print(curve(points))
+    say("who was paid what, and why (grains)")
+    show_money(market, accounts, before, after, {n: n.rstrip("-0123456789") for n in accounts})
+    print(why(job, slashes, names))
+    print(f"    supply {grains(chain['supply'])}, everything that exists now {grains(chain['total'])}")
+    say("the certificate, checked offline")
+    verified = market.run("assay", "certificate", "verify", certificate, "--model", model)
+    print("    " + verified.stdout.strip().replace("\n", "\n    "))
+    say("a second opinion by stock libtorch, and a sample")
+    opinion = market.assay("evaluate", "--spec", spec_file, "--data", out / "dataset.bin", "--model", model, "--windows", 200, "--torch", node=False)["validation_loss"]
+    print(f"    validation loss: first {first:.4f} (ln {vocabulary} = {math.log(vocabulary):.4f}), last {last:.4f}, by stock libtorch {opinion:.4f}")
+    sample = market.assay("sample", "--spec", spec_file, "--model", model, "--prompt", "And ", "--tokens", 400, node=False)["text"]
+    print("    | " + sample.strip().replace("\n", "\n    | "))
+
+    summary = {
+        "validation_loss_first": first, "validation_loss_last": last, "vocabulary": vocabulary,
+        "model_root": market.assay("certificate", "verify", certificate, "--model", model, node=False)["model_root"],
+        "model": str(model), "certificate": str(certificate), "job": str(spec_file), "dataset": str(out / "dataset.bin"),
+        "parties": [{"role": name.rstrip("-0123456789"), "id": accounts[name], "balance_start": str(before[name]), "balance_end": str(after[name])} for name in accounts],
+        "supply": chain["supply"], "total_before": total_before, "total_after": chain["total"],
+        "slashed": [{key: slash[key] for key in ("worker", "reason", "evidence", "amount")} for slash in slashes],
+        "audits": {"drawn": len(audits), "passed": sum(v in ("valid", "plant") for v in verdicts), "failed": sum(v == "invalid" for v in verdicts)},
+        "seconds": {},
+    }
+    phases.end()
+    summary["seconds"] = phases.seconds
+    (out / "summary.json").write_text(json.dumps(summary, indent=2) + "\n")
+    say("done")
+    print(f"    model        {model} (model.safetensors and config.json; GPT-2 loaders take it as it is)\n    certificate  {certificate}\n"
+          f"    summary      {out / 'summary.json'}\n    seconds      " + ", ".join(f"{k} {v}" for k, v in phases.seconds.items()))
+    cheats = [slash for slash in slashes if slash["worker"] == accounts[CHEAT]]
+    problems = []
+    if not cheats:
+        problems.append("the cheating worker was not slashed")
+    if len(slashes) != len(cheats):
+        problems.append("an honest worker was slashed")
+    if not (chain["total"] == total_before == chain["supply"]):
+        problems.append("money was not conserved")
+    if problems:
+        raise MarketError("; ".join(problems))
+    if arguments.keep_running:
+        print(f"    everything keeps running at {market.url}; Ctrl-C stops it")
+        signal.pause()
+    else:
+        print("    the market has stopped; `scripts/demo --no-build --keep-running` leaves it running afterwards, and\n"
+              f"    `{market.bin / 'assayd'} run --dir {market.directory / 'node'} {' '.join(map(str, market.key_arguments('operator')))}` starts this node again")
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -107,6 +107,33 @@ class Market:
         self.key(name)
         return ["--key", self.directory / f"{name}.key", "--passphrase-file", self.passphrase]
 
+    def make_genesis(self, parties, wealth, parameters=None, insurance=1_000_000_000):
+        """Keys for everybody, the genesis document and the node's directory. `parties`: name -> {"worker": stake} or {"validator": stake} or {};
+        what is not staked of `wealth` is the free balance. `parameters` override those of the demo chain."""
+        self.key("operator")
+        arguments = ["--operator-key", self.directory / "operator.key", "--out", self.directory / "genesis.json", "--demo", "--insurance", insurance]
+        for name, stakes in parties.items():
+            self.key(name)
+            fields = [f"balance={wealth - sum(stakes.values())}"] + [f"{role}={stake}" for role, stake in stakes.items()]
+            arguments += ["--party", ",".join([str(self.directory / f"{name}.key"), *fields])]
+        if parameters:
+            file = self.directory / "parameters.json"
+            file.write_text(json.dumps(parameters))
+            arguments += ["--parameters", file]
+        self.run("assayd", "genesis", *arguments)
+        self.run("assayd", "init", "--dir", self.directory / "node", "--genesis", self.directory / "genesis.json")
+
+    def account(self, name):
+        """Account id of a key on this chain."""
+        return self.assay("key", "show", "--key", self.directory / f"{name}.key")["account"]
+
+    def wealth(self, account):
+        """Everything an account owns, in grains: free balance, stake in every role, unbonding entries, bonds of its offers and leases."""
+        record = self.get(f"/v1/accounts/{account}")
+        amounts = [record["balance"]] + [s["active"] for s in record.get("stakes", [])] + [u["amount"] for u in record.get("unbondings", [])]
+        amounts += [o["bond"] for o in self.get_all(f"/v1/offers?worker={account}")] + [l["bond"] for l in self.get_all(f"/v1/leases?worker={account}")]
+        return sum(map(int, amounts))
+
     # Processes that stay.
 
     def _spawn(self, name, command):
@@ -156,6 +183,26 @@ class Market:
         except (urllib.error.URLError, OSError):
             return None
         return json.loads(body) if decode else body
+
+    def get_all(self, path):
+        """All entries of a list, page by page."""
+        entries, after = [], None
+        while True:
+            page = self.get(f"{path}{'&' if '?' in path else '?'}limit=100" + (f"&after={after}" if after is not None else ""))
+            if page is None:
+                return entries
+            entries += page["data"]
+            if not page["has_more"]:
+                return entries
+            after = page["data"][-1]["id"]
+
+    def history(self, job):
+        entries = []
+        while True:
+            page = self.get(f"/v1/jobs/{job}/history?first={len(entries)}&limit=100")
+            entries += page["data"]
+            if not page["has_more"]:
+                return entries
 
     def wait(self, condition, seconds, what, *programs):
         """Waits until condition() is true; fails with the log's end when a program in `programs` ends or the time is up."""
