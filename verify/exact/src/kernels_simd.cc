@@ -249,6 +249,8 @@ void tile(const Tile& t) {
     }
 }
 
+inline constexpr std::size_t kRowsAhead = 6;
+
 void pack(const float* src, std::size_t stride, std::size_t rows, std::size_t cols, float* dst, std::size_t dst_stride) {
     const F d;
     const std::size_t whole = cols / kLanes * kLanes;
@@ -261,22 +263,25 @@ void pack(const float* src, std::size_t stride, std::size_t rows, std::size_t co
     }
 }
 
-// Rows outermost: the source is read as it lies, line after line.
+// Rows outermost: the source is read as it lies, line after line, and asked for some rows ahead.
 void pack_panels(const float* src, std::size_t stride, std::size_t rows, std::size_t cols, float* dst, std::size_t width,
                  std::size_t panel_stride) {
     const F d;
-    const std::size_t panels = cols / width, rest = cols % width;
+    const std::size_t panels = cols / width, rest = cols % width, ahead = kRowsAhead * stride;
     for (std::size_t r = 0; r < rows; ++r) {
         const float* from = src + r * stride;
         float* to = dst + r * width;
         if (width == kTileCols) {
             for (std::size_t p = 0; p < panels; ++p, from += width, to += panel_stride) {
+                __builtin_prefetch(from + ahead);
+                if (kLanes == 16) __builtin_prefetch(from + ahead + kLanes);
                 hn::StoreU(flush(hn::LoadU(d, from)), d, to);
                 hn::StoreU(flush(hn::LoadU(d, from + kLanes)), d, to + kLanes);
             }
         } else {
             const hn::Mask<F> mask = hn::FirstN(d, width);
             for (std::size_t p = 0; p < panels; ++p, from += width, to += panel_stride) {
+                __builtin_prefetch(from + ahead);
                 hn::BlendedStore(flush(hn::MaskedLoad(mask, d, from)), mask, d, to);
             }
         }

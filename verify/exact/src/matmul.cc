@@ -37,8 +37,6 @@ const float* element(const MatrixView& view, std::size_t chain, std::size_t row,
     return view.transposed ? data + col * view.stride + row : data + row * view.stride + col;
 }
 
-bool is_finite(float x) { return (std::bit_cast<std::uint32_t>(x) & 0x7f800000U) != 0x7f800000U; }
-
 /// The k of a block that row `row` may use: [first, second), empty when first >= second.
 std::pair<std::size_t, std::size_t> band_range(const DiagonalBand& band, std::size_t row, const Block& block) {
     const auto begin = static_cast<std::int64_t>(block.k), end = static_cast<std::int64_t>(block.k + block.length);
@@ -106,21 +104,14 @@ PackedA pack_a(const Work& work, std::span<const Block> blocks, std::size_t row,
     return form;
 }
 
-/// The k that any row of [row, row + rows) may use, and whether every row may use some.
+/// All k that rows [row, row + rows) may use (at least), and whether every row may use some. Both ends of a row's range move with the row.
 struct Union {
     std::size_t first, last;
-    bool all_rows = true;
+    bool all_rows;
 };
 Union band_union(const DiagonalBand& band, std::size_t row, std::size_t rows, const Block& block) {
-    Union u{block.k + block.length, block.k, true};
-    for (std::size_t r = 0; r < rows; ++r) {
-        const auto [first, last] = band_range(band, row + r, block);
-        u.all_rows = u.all_rows && first < last;
-        if (first >= last) continue;
-        u.first = std::min(u.first, first);
-        u.last = std::max(u.last, last);
-    }
-    return u;
+    const auto top = band_range(band, row, block), bottom = band_range(band, row + rows - 1, block);
+    return {top.first, bottom.second, top.first < top.second && bottom.first < bottom.second};
 }
 
 /// Sets to +0 what the k-band leaves out of the k that a tile runs over: with finite B, fma(+0, b, acc) is acc, since acc is never -0.
@@ -129,14 +120,16 @@ void apply_k_band(const Work& work, const PackedA& form, std::span<const Block> 
     const std::size_t step = form.by_columns ? height : 1;
     for (std::size_t i = 0; i < blocks.size(); ++i) {
         const Block& block = blocks[i];
-        for (std::size_t r = 0; r < rows; ++r) {
-            const std::size_t top = r / height * height;
-            const Union u = band_union(work.problem.k_band, row + top, std::min(height, rows - top), block);
-            const auto [first, last] = band_range(work.problem.k_band, row + r, block);
-            float* line = form.by_columns ? packed_a(work, form, i, top, block.length) + r % height
-                                          : packed_a(work, form, i, r, block.length);
-            for (std::size_t k = u.first; k < std::min(first, u.last); ++k) line[(k - block.k) * step] = 0.0F;
-            for (std::size_t k = std::max(last, u.first); k < u.last; ++k) line[(k - block.k) * step] = 0.0F;
+        for (std::size_t top = 0; top < rows; top += height) {
+            const std::size_t end = std::min(rows, top + height);
+            const Union u = band_union(work.problem.k_band, row + top, end - top, block);
+            for (std::size_t r = top; r < end; ++r) {
+                const auto [first, last] = band_range(work.problem.k_band, row + r, block);
+                float* line = form.by_columns ? packed_a(work, form, i, top, block.length) + r % height
+                                              : packed_a(work, form, i, r, block.length);
+                for (std::size_t k = u.first; k < std::min(first, u.last); ++k) line[(k - block.k) * step] = 0.0F;
+                for (std::size_t k = std::max(last, u.first); k < u.last; ++k) line[(k - block.k) * step] = 0.0F;
+            }
         }
     }
 }
@@ -263,9 +256,9 @@ bool single_row(const Work& work) {
 
 bool all_finite(const Work& work, std::size_t floats) {
     const float* b = work.workspace.b();
-    bool all = true;
-    for (std::size_t i = 0; i < floats; ++i) all &= is_finite(b[i]);
-    return all;
+    std::uint32_t largest = 0;
+    for (std::size_t i = 0; i < floats; ++i) largest = std::max(largest, std::bit_cast<std::uint32_t>(b[i]) & 0x7fffffffU);
+    return largest < 0x7f800000U;
 }
 
 void compute(const Work& work) {
