@@ -154,25 +154,11 @@ int check(const Options& options, bool with_node) {
     return static_cast<int>(report.passed() ? ExitCode::success : ExitCode::check_failed);
 }
 
-tl::expected<base::AccountId, std::string> account_of(const Options& options, client::Client& node) {
-    if (!options.account.empty()) {
-        const auto hash = base::hash_from_hex(options.account);
-        if (!hash) return tl::unexpected(std::string("--account: 64 lower-case hexadecimal digits"));
-        return base::AccountId{*hash};
-    }
-    if (options.key.key_file.empty()) return tl::unexpected(std::string("--account or --key is needed"));
-    const auto info = client::inspect_key_file(options.key.key_file);
-    if (!info) return tl::unexpected(std::string(client::key_file_error_text(info.error())));
-    const auto chain = node.chain();
-    if (!chain) return tl::unexpected(chain.error().text());
-    return market::account_id(chain->chain_id, info->first_key());
-}
-
 int earnings(const Options& options) {
     client::ClientOptions client_options;
     client_options.retry_for = std::chrono::milliseconds{2000};
     client::Client node(options.node, client_options);
-    const auto account = account_of(options, node);
+    const auto account = agent::account_meant(options.account, options.key.key_file, node);
     if (!account) return fail(ExitCode::usage, account.error());
     const auto found = earnings_of(node, *account);
     if (!found) return fail(found.error().status == 0 ? ExitCode::unreachable : ExitCode::refused, found.error().text());

@@ -321,8 +321,10 @@ LaneRunner::Next LaneRunner::post_merge(const Look& look, const base::Hash& root
         if (!turn.error().not_found()) trouble("node.trouble", turn.error().text());
         return Next::wait;
     }
+    const bool due = turn->state == market::MergeState::waiting || (turn->state == market::MergeState::replaced && turn->blob.is_zero());
     const auto& members = look.round.members;
-    const bool mine = turn->state == market::MergeState::waiting && turn->turn < members.size() && members[turn->turn].lease == lease_;
+    const auto member = std::find_if(members.begin(), members.end(), [&](const market::RoundMember& m) { return m.lease == lease_; });
+    const bool mine = due && static_cast<std::uint64_t>(member - members.begin()) <= turn->turn;
     if (!mine) return Next::wait;
     if (!states_.opening || states_.opening->root != root) {
         merged_round_.reset();

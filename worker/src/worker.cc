@@ -63,25 +63,12 @@ class Runners {
     std::map<base::LeaseId, std::unique_ptr<LaneRunner>> runners_;
 };
 
-void tell(const std::vector<client::EventRecord>& events, const std::string& account) {
-    for (const client::EventRecord& record : events) {
-        bool concerns = false;
-        agent::LogFields fields;
-        for (const auto& [name, value] : record.event.attributes) {
-            concerns = concerns || value == account;
-            if (value != account) fields.emplace_back(name, value.size() == 64 ? agent::shortened(value) : value);
-        }
-        if (concerns) agent::log(agent::LogLevel::info, record.event.kind, "on the ledger", fields);
-    }
-}
-
 void follow(const WorkerSettings& settings, const agent::Identity& identity, client::Client& node, agent::Party& party,
             const ProducerFactory& producer) {
     const PartStore parts(settings.data_folder / "parts");
     agent::EventFollower follower(node, settings.data_folder / "cursor");
     Duties duties(party, parts);
     Runners runners(settings, identity, parts, producer);
-    const std::string account = identity.account().hex();
     while (!agent::stop_requested()) {
         const auto leases = node.leases_of(identity.account());
         if (leases) runners.reconcile(*leases);
@@ -92,7 +79,7 @@ void follow(const WorkerSettings& settings, const agent::Identity& identity, cli
             agent::wait_for_stop(1000ms);
             continue;
         }
-        tell(*events, account);
+        agent::log_events_about(*events, identity.account());
         if (!events->empty()) runners.wake();
     }
     runners.end();

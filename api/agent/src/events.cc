@@ -3,6 +3,7 @@
 #include <utility>
 
 #include "agent/durable_file.h"
+#include "agent/log.h"
 
 namespace assay::agent {
 
@@ -33,6 +34,19 @@ client::Result<std::vector<client::EventRecord>> EventFollower::next(std::chrono
         static_cast<void>(save_durable(file_, base::view_of(text)));
     }
     return std::move(page->events);
+}
+
+void log_events_about(const std::vector<client::EventRecord>& events, const base::AccountId& account) {
+    const std::string id = account.hex();
+    for (const client::EventRecord& record : events) {
+        bool concerns = false;
+        LogFields fields;
+        for (const auto& [name, value] : record.event.attributes) {
+            concerns = concerns || value == id;
+            if (value != id) fields.emplace_back(name, value.size() == id.size() ? shortened(value) : value);
+        }
+        if (concerns) log(LogLevel::info, record.event.kind, "on the ledger", fields);
+    }
 }
 
 }  // namespace assay::agent

@@ -12,7 +12,7 @@ namespace assay::runtime {
 namespace {
 
 constexpr std::uint32_t kExactnessSteps = 2;
-constexpr std::string_view kExactnessRoot = "0000000000000000000000000000000000000000000000000000000000000000";
+constexpr std::string_view kExactnessRoot = "655b02de227da95588abe2498c06d3320c6e7160efd5b0f303d5e4969ed4c872";
 constexpr std::uint32_t kSpeedStepsMax = 900;
 
 }  // namespace

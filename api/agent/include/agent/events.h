@@ -22,4 +22,7 @@ class EventFollower {
     std::optional<client::Cursor> cursor_;
 };
 
+/// A log line for each event that names the account.
+void log_events_about(const std::vector<client::EventRecord>& events, const base::AccountId& account);
+
 }  // namespace assay::agent

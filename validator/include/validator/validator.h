@@ -1,0 +1,32 @@
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <optional>
+#include <string>
+
+#include "agent/exit_code.h"
+#include "base/amount.h"
+#include "client/key_file.h"
+#include "runtime/executor.h"
+
+namespace assay::validator {
+
+/// What `assay-validator run` was told.
+struct ValidatorSettings {
+    std::string node_url;
+    std::filesystem::path data_folder;
+    runtime::ExecutorOptions executor;
+    std::optional<base::Amount> stake;       ///< none: half of what the account has, when nothing is staked
+    std::uint32_t capacity = 4;              ///< audits it may owe at the same time; one is computed at a time
+    std::optional<double> gflops;            ///< none: measured at the start
+};
+
+/// Declares, contributes to every epoch, replays what is drawn, seals and reveals, until SIGTERM. One thread follows the ledger and answers
+/// at once; one replays. A verdict is on disk before its seal is sent, so a crash reveals what was sealed.
+agent::ExitCode run_validator(const ValidatorSettings& settings, client::KeySet keys);
+
+/// The whole command line of `assay-validator`.
+int validator_main(int argc, char** argv);
+
+}  // namespace assay::validator
