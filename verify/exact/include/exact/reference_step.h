@@ -31,8 +31,8 @@ class ReferenceMachine {
     /// Prologue, all sequences of the batch, update; an identity while the fault scalar is not 0.
     void run_step(const DatasetWords& dataset, std::uint32_t round, std::uint32_t lane,
                   std::uint32_t h);
-    /// Forward pass of one window up to the loss accumulator, which starts at +0 and is returned
-    /// divided by nothing.
+    /// Forward pass of one window, with the masks of step 0 where the program drops out: the sum of
+    /// its rows' losses.
     float run_window(const DatasetWords& dataset, std::uint64_t start);
     /// Copies the state into the round-start tensors.
     void open_round();
