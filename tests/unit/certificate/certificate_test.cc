@@ -72,6 +72,29 @@ TEST(Certificate, OfAPlainJobVerifies) {
 
 TEST(Certificate, IsAFunctionOfItsSource) { EXPECT_EQ(certificate_of(merged_job()), certificate_of(merged_job())); }
 
+TEST(Certificate, EncodesAsTheFormatPageSays) {
+    const auto filled = [](std::uint8_t byte) {
+        base::Hash hash;
+        hash.bytes.fill(byte);
+        return hash;
+    };
+    Certificate example;
+    example.chain_id = filled(1);
+    example.operator_key.bytes.fill(2);
+    example.spec = {0xaa, 0xbb};
+    example.program_root = filled(3);
+    example.init_root = filled(4);
+    example.history = {{0xc1}, {0xc2, 0xc3}};
+    example.job = {0xdd};
+    example.siblings = {filled(5)};
+    example.signed_roots = {{6}, {7}, filled(8), filled(9), 10, filled(11), {}};
+    example.signed_roots.signature.bytes.fill(12);
+    example.other_tensor_roots = {filled(13)};
+    example.model_root = filled(14);
+    EXPECT_EQ(commit::golden_of("certificate.md").at("certificate"), base::to_hex(encode(example)));
+    EXPECT_EQ(decode(encode(example)).value(), example);
+}
+
 TEST(Certificate, HasOneSpelling) {
     const Bytes bytes = certificate_of(merged_job());
     const auto decoded = decode(bytes);
