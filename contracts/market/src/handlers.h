@@ -57,6 +57,8 @@ void on_retention_due(Context& context, const Timer& timer);
 Refusal apply_job_pause(Context& context, const JobPause& message);
 Refusal apply_job_resume(Context& context, const JobResume& message);
 void on_pause_due(Context& context, const Timer& timer);
+/// A paused job runs again: pays its workers for the pause, moves the deadlines. The caller saves the job.
+void end_pause(Context& context, Job& job);
 
 // matching.cc
 /// Asks for a match of a vacant lane in the next block.
@@ -66,6 +68,9 @@ void on_match_due(Context& context, const Timer& timer);
 // leases.cc
 Refusal apply_lease_refuse(Context& context, const LeaseRefuse& message);
 Refusal apply_lease_leave(Context& context, const LeaseLeave& message);
+/// Draws one more juror for a vote on the roots among validators that are not in it yet; appends its audit, open, to the vote. False when
+/// nobody is eligible. Saves the audit; the caller saves the vote.
+bool draw_roots_juror(Context& context, const Job& job, Vote& vote);
 /// Three of three jurors found the refuser's roots (upheld), or anything else. Loads and saves the job.
 void on_roots_vote_decided(Context& context, const Vote& vote, bool upheld);
 void on_lane_deadline(Context& context, const Timer& timer);

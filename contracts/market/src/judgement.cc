@@ -200,7 +200,15 @@ void advance_vote(Context& context, const base::Hash& id) {
 void redraw_juror(Context& context, const Audit& old) {
     auto vote = vote_of_juror(context, old);
     if (!vote || vote->state != VoteState::open) return;
-    if (vote->kind != AuditKind::vote_roots && old.redraws < context.parameters.redraws_max) {
+    if (vote->kind == AuditKind::vote_roots) {
+        const auto job = find_job(context.state, old.job);
+        ASSAY_CHECK(job.has_value());
+        const bool again = vote->audits.size() < context.parameters.jurors + context.parameters.redraws_max;
+        if (again && draw_roots_juror(context, *job, *vote)) {
+            save(context.state, *vote);
+            return;
+        }
+    } else if (old.redraws < context.parameters.redraws_max) {
         const auto job = find_job(context.state, old.job);
         ASSAY_CHECK(job.has_value());
         auto next = assign_audit(context, *job, wanted_juror(old, vote->kind, old.redraws + 1), old.place + 1, involved(context, *vote), true);

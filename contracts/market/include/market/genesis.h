@@ -56,7 +56,7 @@ struct Parameters {
     std::uint32_t misses_jail = 3;                           ///< missed audits before jail
     std::uint32_t unaudited_windows = 4;
     std::uint32_t audit_time_factor = 4;                     ///< audit deadline = max(grace, FLOPs / declared speed x this)
-    std::uint32_t auditors_min = 1;                          ///< eligible validators that `job_post` wants
+    std::uint32_t auditors_min = 3;                          ///< eligible validators that `job_post` wants: a vote needs three
     Judgement judgement = Judgement::vote;
     std::uint32_t jurors = 3;
     // Stake.

@@ -200,6 +200,7 @@ struct Lane {
     base::Hash plant_seed;                   ///< app hash of the block that opened the round or accepted the previous part
     base::TimeMs vacant_since;
     std::vector<base::AccountId> excluded;   ///< workers that lost this lane, oldest first
+    base::OfferId match_after;               ///< last offer that a match without result examined; zeros: the next one begins with the cheapest
     bool operator==(const Lane&) const = default;
 };
 inline constexpr std::size_t kExcludedMax = 64;

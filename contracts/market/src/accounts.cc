@@ -1,0 +1,84 @@
+#include "base/encoding.h"
+#include "handlers.h"
+#include "money.h"
+#include "store.h"
+
+namespace assay::market {
+
+namespace {
+
+bool is_system(const base::AccountId& id) {
+    for (const SystemAccount account : {SystemAccount::burned, SystemAccount::insurance, SystemAccount::fees, SystemAccount::dust}) {
+        if (system_account(account) == id) return true;
+    }
+    return false;
+}
+
+/// Former keys stay known, so that what was signed with them can still be evidence.
+void remember_key(Context& context, const base::AccountId& account, const base::PublicKey& key) {
+    base::Encoder height;
+    height.count(context.block.height);
+    context.state.put(past_key_key(account, key), height.view());
+}
+
+}  // namespace
+
+Refusal apply_transfer(Context& context, const Transfer& message) {
+    if (message.amount.is_zero()) return Refusal::amount_zero;
+    if (message.to == context.sender) return Refusal::transfer_to_self;
+    if (message.to.is_zero() || is_system(message.to)) return Refusal::system_account;
+    if (!debit(context, context.sender, message.amount)) return Refusal::insufficient_balance;
+    credit(context, message.to, message.amount);
+    emit(context, EventKind::transferred,
+         {{"from", context.sender.hex()}, {"to", message.to.hex()}, {"amount", message.amount.decimal()}});
+    return Refusal::none;
+}
+
+Refusal apply_keys_set(Context& context, const KeysSet& message) {
+    auto account = find_account(context.state, context.sender);
+    if (!account) return Refusal::unknown_account;
+    const bool first = !account->keys;
+    if (!first) {
+        const KeyRecord& old = *account->keys;
+        if (old.cold == message.cold && old.hot == message.hot && old.vrf == message.vrf) return Refusal::keys_unchanged;
+        // A declared validator keeps a VRF key: without one it would owe contributions it cannot give.
+        if (message.vrf.is_zero() && find_validator(context.state, context.sender)) return Refusal::vrf_key_missing;
+        if (old.cold != message.cold) remember_key(context, context.sender, old.cold);
+        if (old.hot != message.hot) remember_key(context, context.sender, old.hot);
+    }
+    KeyRecord keys{message.cold, message.hot, message.vrf, context.block.height, context.live};
+    // Rotating the other keys does not make the VRF key new.
+    if (!first && account->keys->vrf == message.vrf) keys.registered_at = account->keys->registered_at;
+    account->keys = keys;
+    save(context.state, *account);
+    emit(context, EventKind::keys_changed, {{"account", context.sender.hex()}, {"cold", keys.cold.hex()}, {"hot", keys.hot.hex()}});
+    return Refusal::none;
+}
+
+bool key_of_account_ever(const Context& context, const base::AccountId& account, const base::PublicKey& key) {
+    const auto found = find_account(context.state, account);
+    if (!found || !found->keys) return false;
+    if (found->keys->cold == key || found->keys->hot == key) return true;
+    return context.state.get(past_key_key(account, key)).has_value();
+}
+
+bool signed_by_account(const Context& context, const base::AccountId& account, base::ByteView body, const base::Signature& signature) {
+    const auto found = find_account(context.state, account);
+    if (!found || !found->keys) return false;
+    const auto signed_by = [&](const base::PublicKey& key) {
+        return base::verify(key, signature, kTransactionDomain, context.chain.id, body);
+    };
+    if (signed_by(found->keys->hot) || signed_by(found->keys->cold)) return true;
+    base::Bytes prefix = past_key_key(account, {});
+    prefix.resize(prefix.size() - 32);
+    base::Bytes from = prefix;
+    while (auto entry = context.state.seek(from, prefix)) {
+        const auto key = base::public_key_from_bytes(base::ByteView(entry->first).last(32));
+        if (key && signed_by(*key)) return true;
+        from = std::move(entry->first);
+        from.push_back(0);
+    }
+    return false;
+}
+
+}  // namespace assay::market

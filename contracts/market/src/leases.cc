@@ -1,0 +1,212 @@
+#include <algorithm>
+
+#include "base/check.h"
+#include "base/hash.h"
+#include "money.h"
+#include "settlement.h"
+
+namespace assay::market {
+
+using base::Amount;
+
+namespace {
+
+Attributes lease_attributes(const Lease& lease) {
+    return {{"lease", lease.id.hex()}, {"job", lease.job.hex()}, {"lane", std::to_string(lease.lane)}, {"worker", lease.worker.hex()},
+            {"reason", std::string(to_word(lease.end))}};
+}
+
+bool still_trains(const Job& job) {
+    return (job.state == JobState::open || job.state == JobState::running) && job.round < job.shape.rounds;
+}
+
+/// L of one validator in the draw of jurors for a vote on the roots. The seed is older than the refusal.
+std::uint64_t roots_distance(const Context& context, const Vote& vote, const base::AccountId& validator) {
+    const base::Hash word =
+        base::Hasher("assay.roots.draw").add(context.block.previous_app_hash).add(vote.id).add(validator.hash).finish();
+    return negative_log2(base::first_u64(word));
+}
+
+std::optional<base::AccountId> next_roots_juror(const Context& context, const Job& job, const Vote& vote) {
+    std::vector<base::AccountId> used;
+    for (const base::AuditId& id : vote.audits) used.push_back(find_audit(context.state, id).value().auditor);
+    std::optional<base::AccountId> best;
+    std::uint64_t best_distance = 0, best_weight = 0;
+    for (const base::AccountId& validator : validators_by_stake(context.state, context.parameters.committee_max)) {
+        if (std::find(used.begin(), used.end(), validator) != used.end()) continue;
+        if (!may_audit(context, validator, job, false, {})) continue;
+        const auto stake = find_stake(context.state, validator, Role::validator);
+        const std::uint64_t distance = roots_distance(context, vote, validator);
+        const std::uint64_t weight = stake->active.grains();
+        if (best && !draws_before(distance, weight, best_distance, best_weight)) continue;
+        best = validator;
+        best_distance = distance;
+        best_weight = weight;
+    }
+    return best;
+}
+
+}  // namespace
+
+bool draw_roots_juror(Context& context, const Job& job, Vote& vote) {
+    const auto juror = next_roots_juror(context, job, vote);
+    if (!juror) return false;
+    Audit audit;
+    audit.kind = AuditKind::vote_roots;
+    audit.job = job.id;
+    audit.lane = vote.lane;
+    audit.lease = vote.lease;
+    audit.auditor = *juror;
+    audit.price = job.audit_price;
+    audit.state = AuditState::drawn;
+    audit.drawn_at = context.live;
+    audit.redraws = static_cast<std::uint32_t>(vote.audits.size());
+    audit.id = audit_id({vote.id}, 0, audit.redraws, *juror);
+    begin_audit_duty(context, *juror, {});
+    save(context.state, audit);
+    vote.audits.push_back(audit.id);
+    emit(context, EventKind::audit_drawn,
+         {{"audit", audit.id.hex()}, {"kind", std::string(to_word(audit.kind))}, {"validator", juror->hex()}, {"job", job.id.hex()},
+          {"lease", vote.lease.hex()}});
+    start_audit(context, job, audit);
+    return true;
+}
+
+Refusal apply_lease_refuse(Context& context, const LeaseRefuse& message) {
+    const auto lease = find_lease(context.state, message.lease);
+    if (!lease) return Refusal::lease_unknown;
+    if (lease->worker != context.sender) return Refusal::lease_not_yours;
+    if (lease->state != LeaseState::active) return Refusal::lease_ended;
+    if (lease->commits > 0) return Refusal::already_committed;
+    auto job = find_job(context.state, lease->job);
+    ASSAY_CHECK(job.has_value());
+    if (job->state != JobState::running) return Refusal::job_state;
+    if (message.program_root == job->program_root && message.init_root == job->init_root) return Refusal::roots_agree;
+    if (job->vote_open != 0) return Refusal::vote_open;
+    Vote vote;
+    vote.id = lease->id.hash;
+    vote.kind = AuditKind::vote_roots;
+    vote.job = job->id;
+    vote.round = job->round;
+    vote.lane = lease->lane;
+    vote.lease = lease->id;
+    vote.claim = roots_claim(message.program_root, message.init_root);
+    vote.opened_at = context.live;
+    std::size_t eligible = 0;
+    for (const base::AccountId& id : validators_by_stake(context.state, context.parameters.committee_max)) {
+        if (may_audit(context, id, *job, false, {})) ++eligible;
+    }
+    if (eligible < context.parameters.jurors) return Refusal::no_auditors;
+
+    for (std::uint32_t i = 0; i < context.parameters.jurors; ++i) ASSAY_CHECK(draw_roots_juror(context, *job, vote));
+    save(context.state, vote);
+    job->vote_open = 1;
+    save(context.state, *job);
+    emit(context, EventKind::lease_refused,
+         {{"lease", lease->id.hex()}, {"job", job->id.hex()}, {"worker", lease->worker.hex()}, {"claim", vote.claim.hex()}});
+    emit(context, EventKind::vote_opened, {{"vote", vote.id.hex()}, {"kind", "vote_roots"}, {"job", job->id.hex()}});
+    return Refusal::none;
+}
+
+void on_roots_vote_decided(Context& context, const Vote& vote, bool upheld) {
+    auto job = find_job(context.state, vote.job);
+    ASSAY_CHECK(job && job->vote_open == 1);
+    job->vote_open = 0;
+    if (is_terminal(job->state)) {
+        save(context.state, *job);
+        return;
+    }
+    if (upheld) {
+        settle_segments_on_close(context, *job, false);
+        finish_job(context, *job, JobState::failed, CloseReason::wrong_program);
+        save(context.state, *job);
+        return;
+    }
+    // The refuser was wrong or nobody knows: it loses its bond and the lane, not its stake.
+    const auto lease = find_lease(context.state, vote.lease);
+    ASSAY_CHECK(lease.has_value());
+    if (lease->state == LeaseState::active) release_lease(context, *job, lease->id, LeaseEnd::refused, true);
+    save(context.state, *job);
+}
+
+Refusal apply_lease_leave(Context& context, const LeaseLeave& message) {
+    const auto lease = find_lease(context.state, message.lease);
+    if (!lease) return Refusal::lease_unknown;
+    if (lease->worker != context.sender) return Refusal::lease_not_yours;
+    if (lease->state != LeaseState::active) return Refusal::lease_ended;
+    auto job = find_job(context.state, lease->job);
+    const auto lane = find_lane(context.state, lease->job, lease->lane);
+    ASSAY_CHECK(job && lane && lane->lease == lease->id);
+    const bool long_pause = job->state == JobState::paused &&
+                            job->state_since.value + context.parameters.pause_leave_ms <= context.live.value;
+    if (lease->open_parts > 0 && !long_pause) return Refusal::parts_open;
+    release_lease(context, *job, lease->id, long_pause ? LeaseEnd::paused : LeaseEnd::left, false);
+    save(context.state, *job);
+    return Refusal::none;
+}
+
+void on_lane_deadline(Context& context, const Timer& timer) {
+    const base::JobId id{timer.subject};
+    const auto lane = find_lane(context.state, id, static_cast<std::uint32_t>(timer.number));
+    if (!lane || lane->lease.is_zero()) return;
+    const auto lease = find_lease(context.state, lane->lease);
+    ASSAY_CHECK(lease.has_value());
+    if (lease->deadline != timer.due) return;
+    auto job = find_job(context.state, id);
+    ASSAY_CHECK(job.has_value());
+    // A worker that waits for the verdict on its refusal owes nothing yet.
+    if (const auto vote = find_vote(context.state, lease->id.hash); vote && vote->state == VoteState::open) return;
+    release_lease(context, *job, lease->id, LeaseEnd::deadline, true);
+    save(context.state, *job);
+}
+
+void release_lane(Context& context, Job& job, std::uint32_t number, const LaneRelease& release) {
+    auto lane = find_lane(context.state, job.id, number);
+    ASSAY_CHECK(lane && !lane->lease.is_zero());
+    auto lease = find_lease(context.state, lane->lease);
+    ASSAY_CHECK(lease && lease->state == LeaseState::active && job.active_leases > 0);
+    if (lease->deadline.value != 0) clear_timer(context, {lease->deadline, TimerKind::lane_deadline, job.id.hash, number});
+    lease->deadline = {};
+    lease->state = LeaseState::ended;
+    lease->end = release.end;
+    lease->ended_at = context.live;
+    if (release.burn_bond) {
+        burn(context, lease->bond, "bond", lease->id.hash);
+        lease->bond = {};
+    }
+    job.active_leases -= 1;
+    lane->lease = {};
+    lane->passed_parts = release.keep_parts;
+    lane->committed_parts = release.keep_parts;
+    lane->next_start_root = release.start_root;
+    lane->next_start_blob = release.start_blob;
+    lane->vacant_since = context.live;
+    lane->match_after = {};
+    if (release.exclude) {
+        if (lane->excluded.size() >= kExcludedMax) lane->excluded.erase(lane->excluded.begin());
+        lane->excluded.push_back(lease->worker);
+    }
+    want_plant_seed(context, *lane);
+    save(context.state, *lane);
+    save(context.state, *lease);
+    emit(context, EventKind::lease_ended, lease_attributes(*lease));
+    if (still_trains(job)) want_match(context, job.id, number);
+    settle_lease_if_done(context, lease->id);
+}
+
+void settle_lease_if_done(Context& context, const base::LeaseId& id) {
+    auto lease = find_lease(context.state, id);
+    ASSAY_CHECK(lease.has_value());
+    if (lease->state != LeaseState::ended || lease->open_parts > 0 || lease->passed_segments > 0) return;
+    const Amount bond = lease->bond;
+    const Amount lock = lease->lock;
+    lease->bond = {};
+    lease->lock = {};
+    lease->state = LeaseState::settled;
+    save(context.state, *lease);
+    unlock_stake(context, lease->worker, Role::worker, lock);
+    return_slot(context, lease->offer, lease->worker, bond);
+    emit(context, EventKind::lease_settled, lease_attributes(*lease));
+}
+
+}  // namespace assay::market

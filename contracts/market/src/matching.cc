@@ -1,0 +1,178 @@
+#include <algorithm>
+
+#include "base/check.h"
+#include "base/wide.h"
+#include "handlers.h"
+#include "market/pricing.h"
+#include "money.h"
+#include "store.h"
+
+namespace assay::market {
+
+using base::Amount;
+
+namespace {
+
+/// A match that found nobody is tried again after a quarter of the time the lane has been vacant, within these bounds.
+constexpr std::uint64_t kRetryMsMin = 500;
+constexpr std::uint64_t kRetryMsMax = 30'000;
+
+/// What a lease would be under one offer.
+struct Terms {
+    Amount price, lock, bond;
+    std::uint32_t rate_ppm = 0;
+    std::uint64_t segment_ms = 0;
+};
+
+/// The time of a segment that the offer promises: what it states, and not less than its own measured speed allows.
+std::uint64_t promised_ms(const Offer& offer, std::uint64_t flops) {
+    const auto measured = static_cast<base::Uint128>(flops) * 1000 / offer.flops_per_second;
+    return std::max(offer.segment_ms, static_cast<std::uint64_t>(std::min<base::Uint128>(measured, std::uint64_t{1} << 40U)));
+}
+
+std::optional<Terms> terms_of(const Parameters& parameters, const Job& job, const Offer& offer) {
+    const auto price = protocol_cost(offer.price_per_gflop, job.costs.segment_flops);
+    if (!price || *price > job.shape.price_ceiling) return std::nullopt;
+    Terms terms;
+    terms.price = *price;
+    terms.rate_ppm = std::max({job.shape.audit_rate_ppm, parameters.rate_floor_ppm, parameters.rate_new_ppm});
+    terms.segment_ms = promised_ms(offer, job.costs.segment_flops);
+    const LockTerms lock_terms{terms.price,
+                               job.audit_price,
+                               terms.rate_ppm,
+                               parameters.collusion_max_ppm,
+                               parameters.unfinal_rounds_max,
+                               job.shape.lanes,
+                               job.shape.segments_per_round(),
+                               job.shape.part_segments};
+    const auto lock = lease_lock(lock_terms);
+    const auto bond = lease_bond(lock_terms);
+    if (!lock || !bond) return std::nullopt;
+    terms.lock = *lock;
+    terms.bond = *bond;
+    return terms;
+}
+
+/// The terms under which an offer may have the lane, if it may.
+std::optional<Terms> fits(const Context& context, const Parameters& parameters, const Job& job, const Lane& lane, const Offer& offer) {
+    if (offer.profile != job.shape.profile || offer.memory_bytes < job.costs.memory_bytes) return std::nullopt;
+    if (offer.worker == job.submitter) return std::nullopt;
+    if (std::find(lane.excluded.begin(), lane.excluded.end(), offer.worker) != lane.excluded.end()) return std::nullopt;
+    const auto stake = find_stake(context.state, offer.worker, Role::worker);
+    if (!stake || stake->tombstoned || stake->jailed_until > context.live) return std::nullopt;
+    const auto terms = terms_of(parameters, job, offer);
+    if (!terms || offer.bond < terms->bond || stake->free() < terms->lock) return std::nullopt;
+    return terms;
+}
+
+void start_lease(Context& context, Job& job, Lane& lane, Offer& offer, const Terms& terms) {
+    Lease lease;
+    lease.id = lease_id(job.id, lane.lane, lane.leases);
+    lease.job = job.id;
+    lease.lane = lane.lane;
+    lease.worker = offer.worker;
+    lease.offer = offer.id;
+    lease.price = terms.price;
+    lease.rate_ppm = terms.rate_ppm;
+    lease.lock = terms.lock;
+    lease.bond = terms.bond;
+    lease.segment_ms = terms.segment_ms;
+    lease.started_at = context.live;
+    lease.start_round = job.round;
+    lease.start_part = lane.committed_parts;
+    lease.last_round = job.round;
+    ASSAY_CHECK(lock_stake(context, offer.worker, Role::worker, terms.lock));
+    offer.bond -= terms.bond;
+    offer.slots_used += 1;
+    save(context.state, offer);
+    lane.lease = lease.id;
+    lane.leases += 1;
+    lane.match_after = {};
+    save(context.state, lane);
+    save(context.state, lease);
+    job.active_leases += 1;
+    emit(context, EventKind::lease_started,
+         {{"lease", lease.id.hex()}, {"job", job.id.hex()}, {"lane", std::to_string(lease.lane)}, {"worker", lease.worker.hex()},
+          {"price", lease.price.decimal()}, {"rate_ppm", std::to_string(lease.rate_ppm)}, {"lock", lease.lock.decimal()},
+          {"round", std::to_string(job.round)}});
+}
+
+/// The first lease sets the job going; a later one joins the round that is open.
+void join_round(Context& context, Job& job, const base::LeaseId& id) {
+    if (job.state == JobState::open) {
+        clear_timer(context, {job.deadline, TimerKind::job_deadline, job.id.hash, 0});
+        job.deadline = {};
+        job.state = JobState::running;
+        job.state_since = context.live;
+        emit(context, EventKind::job_running, {{"job", job.id.hex()}});
+        start_round(context, job);
+        return;
+    }
+    const auto lease = find_lease(context.state, id);
+    ASSAY_CHECK(lease.has_value());
+    extend_round_for(context, job, *lease);
+}
+
+/// The next offers of the book after the lane's cursor: at most candidates_max are examined.
+struct Search {
+    std::optional<Offer> offer;
+    std::optional<Terms> terms;
+    base::OfferId last;                      ///< zeros: the end of the book was reached
+};
+
+Search search_book(const Context& context, const Parameters& parameters, const Job& job, const Lane& lane) {
+    const base::Bytes prefix = table_prefix(Table::offer_by_price);
+    base::Bytes from = prefix;
+    if (const auto last = find_offer(context.state, lane.match_after)) {
+        from = offer_by_price_key(last->price_per_gflop, last->arrival, last->id);
+        from.push_back(0);
+    }
+    Search search;
+    for (std::uint32_t examined = 0; examined < parameters.candidates_max; ++examined) {
+        auto entry = context.state.seek(from, prefix);
+        if (!entry) {
+            search.last = {};
+            return search;
+        }
+        const auto id = base::hash_from_bytes(base::ByteView(entry->first).last(32));
+        ASSAY_CHECK(id.has_value());
+        search.last = {*id};
+        auto offer = find_offer(context.state, search.last);
+        ASSAY_CHECK(offer.has_value());
+        if (auto terms = fits(context, parameters, job, lane, *offer)) {
+            search.offer = std::move(offer);
+            search.terms = std::move(terms);
+            return search;
+        }
+        from = std::move(entry->first);
+        from.push_back(0);
+    }
+    return search;
+}
+
+}  // namespace
+
+void want_match(Context& context, const base::JobId& job, std::uint32_t lane) {
+    set_timer(context, {context.live, TimerKind::match, job.hash, lane});
+}
+
+void on_match_due(Context& context, const Timer& timer) {
+    auto job = find_job(context.state, {timer.subject});
+    if (!job || (job->state != JobState::open && job->state != JobState::running) || job->round >= job->shape.rounds) return;
+    auto lane = find_lane(context.state, job->id, static_cast<std::uint32_t>(timer.number));
+    ASSAY_CHECK(lane.has_value());
+    if (!lane->lease.is_zero()) return;
+    Search search = search_book(context, parameters_of(context, *job), *job, *lane);
+    if (!search.offer) {
+        const std::uint64_t vacant = context.live.value - lane->vacant_since.value;
+        lane->match_after = search.last;
+        save(context.state, *lane);
+        set_timer(context, {context.in(std::clamp(vacant / 4, kRetryMsMin, kRetryMsMax)), TimerKind::match, timer.subject, timer.number});
+        return;
+    }
+    start_lease(context, *job, *lane, *search.offer, *search.terms);
+    join_round(context, *job, lane->lease);
+    save(context.state, *job);
+}
+
+}  // namespace assay::market
