@@ -1,0 +1,198 @@
+#include "world.h"
+
+#include <gtest/gtest.h>
+
+#include <algorithm>
+
+namespace assay::sim {
+
+using base::Amount;
+
+base::Hash numbered(std::uint64_t seed, std::string_view what, std::uint64_t n) {
+    return base::Hasher("sim").add_u64(seed).add_sized(base::view_of(what)).add_u64(n).finish();
+}
+
+base::Hash trained_root(const base::Hash& start, const base::JobId& job, std::uint32_t round, std::uint32_t lane, std::uint32_t segment) {
+    return base::Hasher("sim.segment").add(start).add(job.hash).add_u32(round).add_u32(lane).add_u32(segment).finish();
+}
+
+base::Hash trained_digest(const base::Hash& start, std::uint32_t step) {
+    return base::Hasher("sim.step").add(start).add_u32(step).finish();
+}
+
+base::Hash trained_payload(const base::Hash& end) { return base::Hasher("sim.payload").add(end).finish(); }
+
+base::Hash merged_root(const base::Hash& opening, const std::vector<base::Hash>& payloads) {
+    base::Hasher hasher("sim.merge");
+    hasher.add(opening);
+    for (const base::Hash& payload : payloads) hasher.add(payload);
+    return hasher.finish();
+}
+
+namespace {
+
+constexpr std::uint64_t kStartTime = 1'700'000'000'000;
+constexpr std::uint64_t kBusyBlockMs = 20;
+constexpr std::uint64_t kIdleBlockMs = 5'000;
+
+Person make_person(std::uint64_t seed, const std::string& name, std::uint64_t n) {
+    const base::Hash key = numbered(seed, name + " key", n);
+    const base::Hash vrf = numbered(seed, name + " vrf", n);
+    return {base::SecretKey::from_seed(key.view()), base::SecretKey::from_seed(vrf.view()), {}, name + std::to_string(n)};
+}
+
+market::GenesisAccount genesis_account(const Person& person) {
+    market::GenesisAccount account;
+    account.cold = account.hot = person.key.public_key();
+    account.vrf = person.vrf.public_key();
+    account.balance = Amount::of(1'000'000'000'000);
+    return account;
+}
+
+market::JobSpec make_spec(const WorldOptions& options) {
+    market::JobSpec spec;
+    market::GptModel gpt;
+    gpt.layers = 1;
+    gpt.heads = 1;
+    gpt.width = 8;
+    gpt.context = 8;
+    market::TokenData data;
+    data.blob = base::BlobRoot{numbered(options.seed, "data")};
+    data.tokens = 1000;
+    data.train_tokens = 900;
+    data.vocabulary = 256;
+    data.tokeniser = market::Tokeniser::bytes;
+    spec.model = gpt;
+    spec.data = data;
+    spec.batch = 1;
+    spec.optimizer.learning_rate_ppb = 1000;
+    spec.lanes = options.lanes;
+    spec.rounds = options.rounds;
+    spec.round_steps = options.round_steps;
+    spec.segment_steps = options.segment_steps;
+    spec.part_segments = options.part_segments;
+    spec.min_lanes = (options.lanes + 1) / 2;
+    spec.price_ceiling = Amount::of(20'000'000);
+    spec.audit_rate_ppm = options.rate_ppm;
+    return spec;
+}
+
+}  // namespace
+
+World::World(const WorldOptions& given)
+    : options(given), submitter(make_person(given.seed, "submitter", 0)), node(make_person(given.seed, "node", 0)),
+      init_root(numbered(given.seed, "init")), time_{kStartTime} {
+    for (std::uint32_t i = 0; i < options.workers; ++i) workers.push_back(make_person(options.seed, "worker", i));
+    for (std::uint32_t i = 0; i < options.validators; ++i) validators.push_back(make_person(options.seed, "validator", i));
+    genesis_.chain_name = "sim";
+    genesis_.time = time_;
+    genesis_.operator_key = node.key.public_key();
+    genesis_.insurance = Amount::of(1'000'000'000'000);
+    genesis_.parameters = market::demo_parameters();
+    genesis_.parameters.plant_ppm = options.plant_ppm;
+    genesis_.parameters.rate_new_ppm = 0;
+    genesis_.accounts.push_back(genesis_account(submitter));
+    for (const Person& worker : workers) {
+        market::GenesisAccount account = genesis_account(worker);
+        account.worker_stake = Amount::of(1'000'000'000'000);
+        genesis_.accounts.push_back(account);
+    }
+    for (const Person& validator : validators) {
+        market::GenesisAccount account = genesis_account(validator);
+        account.validator_stake = Amount::of(1'000'000'000'000);
+        account.validator = market::GenesisValidator{"f32", 1'000'000'000'000, 8};
+        genesis_.accounts.push_back(account);
+    }
+    std::sort(genesis_.accounts.begin(), genesis_.accounts.end(), [](const auto& a, const auto& b) { return a.cold < b.cold; });
+    chain_id_ = market::chain_id(genesis_);
+    submitter.id = market::account_id(chain_id_, submitter.key.public_key());
+    for (Person& worker : workers) worker.id = market::account_id(chain_id_, worker.key.public_key());
+    for (Person& validator : validators) validator.id = market::account_id(chain_id_, validator.key.public_key());
+    market::apply_genesis(state_, genesis_);
+    EXPECT_EQ(market::total_supply(state_), market::genesis_supply(genesis_));
+}
+
+base::Bytes World::build(const Person& person, const market::Message& message) {
+    market::TransactionHeader header;
+    header.chain_id = chain_id_;
+    header.account = person.id;
+    header.nonce = market::next_nonce(state_, person.id, 0) + queued_[person.id]++;
+    header.valid_until = base::Height{height_.value + 10};
+    header.fee_limit = Amount::of(1'000'000'000);
+    return market::build_transaction(header, message, person.key);
+}
+
+void World::send(const Person& person, const market::Message& message) { queue_.push_back(build(person, message)); }
+
+void World::block() {
+    const auto due = market::next_due(state_, time_);
+    std::uint64_t wait = queue_.empty() ? kIdleBlockMs : kBusyBlockMs;
+    if (due) wait = std::min(wait, due->value > time_.value ? due->value - time_.value : 1);
+    time_.value += wait;
+    ++height_.value;
+    const market::BlockContext context{height_, time_, app_hash_};
+    std::vector<market::Event> events;
+    market::begin_block(state_, context, events);
+    const std::vector<base::Bytes> transactions = std::move(queue_);
+    queue_.clear();
+    queued_.clear();
+    refusals_.clear();
+    for (const base::Bytes& raw : transactions) {
+        const market::TransactionResult result = market::apply(state_, context, raw, events);
+        refusals_.push_back(result.code);
+    }
+    market::end_block(state_, context, events);
+    events_.insert(events_.end(), events.begin(), events.end());
+    app_hash_ = base::Hasher("sim.app").add(app_hash_).add_u64(height_.value).finish();
+    ++blocks;
+    ASSERT_EQ(market::total_supply(state_), market::genesis_supply(genesis_)) << "seed " << options.seed << " block " << blocks;
+}
+
+market::Receipt World::receipt(const base::Hash& what) const {
+    market::Receipt receipt;
+    receipt.blob = base::BlobRoot{base::Hasher("sim.blob").add(what).finish()};
+    receipt.bytes = 1000;
+    receipt.kept_until_block_time = base::TimeMs{time_.value + 86'400'000'000};
+    const base::Bytes message = market::receipt_message(receipt.blob, receipt.bytes, receipt.kept_until_block_time);
+    receipt.signature = node.key.sign(market::kReceiptDomain, chain_id_, message);
+    return receipt;
+}
+
+base::JobId World::post_job() {
+    const market::JobSpec spec = make_spec(options);
+    market::JobPost post;
+    post.spec = market::encode_spec(spec);
+    post.program_root = numbered(options.seed, "program");
+    post.init_root = init_root;
+    post.costs = {10'000'000'000, 1'000'000'000, 1000, 1000, 1000, 1000};
+    if (!spec.has_merge()) post.costs.merge_flops = post.costs.payload_bytes = 0;
+    post.init_receipt = receipt(init_root);
+    post.data_receipt = receipt(numbered(options.seed, "data"));
+    post.data_receipt.blob = std::get<market::TokenData>(spec.data).blob;
+    const base::Bytes message = market::receipt_message(post.data_receipt.blob, post.data_receipt.bytes, post.data_receipt.kept_until_block_time);
+    post.data_receipt.signature = node.key.sign(market::kReceiptDomain, chain_id_, message);
+    post.hold_limit = Amount::of(1'000'000'000'000);
+    send(submitter, post);
+    block();
+    EXPECT_EQ(last_refusal(), market::Refusal::none) << market::to_word(last_refusal());
+    const auto jobs = market::jobs(state_, std::nullopt, 1);
+    EXPECT_EQ(jobs.size(), 1U);
+    return jobs.empty() ? base::JobId{} : jobs.front().id;
+}
+
+std::size_t World::count_events(std::string_view kind) const {
+    return static_cast<std::size_t>(std::count_if(events_.begin(), events_.end(), [&](const auto& event) { return event.kind == kind; }));
+}
+
+std::string World::refusals_text() const {
+    std::string text;
+    for (const market::Refusal refusal : refusals_) text += std::string(market::to_word(refusal)) + " ";
+    return text;
+}
+
+Amount World::stake_of(const Person& person, market::Role role) const {
+    const auto stake = market::find_stake(state_, person.id, role);
+    return stake ? stake->active : Amount{};
+}
+
+}  // namespace assay::sim

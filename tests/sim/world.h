@@ -1,0 +1,79 @@
+#pragma once
+
+#include <map>
+#include <string>
+#include <vector>
+
+#include "base/signature.h"
+#include "market/job_spec.h"
+#include "market/queries.h"
+#include "market/rules.h"
+#include "market/transactions.h"
+#include "memory_state.h"
+
+/// A market in memory: the real rules, a pretended clock, pretended training. One seed decides everything.
+namespace assay::sim {
+
+base::Hash numbered(std::uint64_t seed, std::string_view what, std::uint64_t n = 0);
+
+/// Training as a hash: honest parties agree on it, and nobody gets it without "doing" it.
+base::Hash trained_root(const base::Hash& start, const base::JobId& job, std::uint32_t round, std::uint32_t lane, std::uint32_t segment);
+base::Hash trained_digest(const base::Hash& start, std::uint32_t step);
+base::Hash trained_payload(const base::Hash& end);
+base::Hash merged_root(const base::Hash& opening, const std::vector<base::Hash>& payloads);
+
+struct Person {
+    base::SecretKey key, vrf;
+    base::AccountId id;
+    std::string name;
+};
+
+struct WorldOptions {
+    std::uint64_t seed = 1;
+    std::uint32_t workers = 3, validators = 3;
+    std::uint32_t lanes = 2, rounds = 3, round_steps = 20, segment_steps = 20, part_segments = 1;
+    std::uint32_t rate_ppm = 450'000;
+    std::uint32_t plant_ppm = 100'000;
+};
+
+class World {
+  public:
+    explicit World(const WorldOptions& options);
+
+    /// Puts a message into the next block.
+    void send(const Person& person, const market::Message& message);
+    void send_raw(base::Bytes raw) { queue_.push_back(std::move(raw)); }
+    base::Bytes build(const Person& person, const market::Message& message);
+    /// Runs one block and checks that nothing was made or lost. Time goes on to the next timer when nobody sends anything.
+    void block();
+    base::JobId post_job();
+    [[nodiscard]] market::Receipt receipt(const base::Hash& what) const;
+
+    [[nodiscard]] const market::StateReader& state() const { return state_; }
+    [[nodiscard]] const base::Hash& chain_id() const { return chain_id_; }
+    [[nodiscard]] base::TimeMs live() const { return market::load_chain(state_).recorded_live; }
+    [[nodiscard]] market::Refusal last_refusal() const { return refusals_.empty() ? market::Refusal::none : refusals_.back(); }
+    [[nodiscard]] std::size_t count_events(std::string_view kind) const;
+    [[nodiscard]] const std::vector<market::Event>& events() const { return events_; }
+    [[nodiscard]] std::string refusals_text() const;
+    [[nodiscard]] base::Amount stake_of(const Person& person, market::Role role) const;
+
+    WorldOptions options;
+    std::vector<Person> workers, validators;
+    Person submitter, node;
+    base::Hash init_root;
+    std::uint64_t blocks = 0;
+
+  private:
+    MemoryState state_;
+    market::Genesis genesis_;
+    base::Hash chain_id_, app_hash_;
+    base::Height height_;
+    base::TimeMs time_;
+    std::vector<base::Bytes> queue_;
+    std::map<base::AccountId, std::uint64_t> queued_;
+    std::vector<market::Event> events_;
+    std::vector<market::Refusal> refusals_;
+};
+
+}  // namespace assay::sim
