@@ -34,6 +34,8 @@ void ThreadPool::take_tasks(const TaskRef& task, std::size_t count, unsigned thr
     for (std::size_t i = next_.fetch_add(1); i < count; i = next_.fetch_add(1)) task(i, thread);
 }
 
+// A worker joins under the mutex and only while the call is open, so that run() waits for those who joined and never for one who still
+// sleeps: on a busy machine the caller finishes alone.
 void ThreadPool::run(std::size_t count, TaskRef task) {
     ASSAY_CHECK(float_environment_is_exact());
     if (workers_.empty() || count <= 1) {
@@ -45,17 +47,18 @@ void ThreadPool::run(std::size_t count, TaskRef task) {
         task_ = &task;
         count_ = count;
         next_.store(0);
-        finished_.store(0);
         generation_.fetch_add(1);
     }
     wake_.notify_all();
     take_tasks(task, count, 0);
-    for (int look = 0; look < kLooks; ++look) {
-        if (finished_.load() == workers_.size()) return;
-        pause_briefly();
+    {
+        const std::lock_guard lock(mutex_);
+        task_ = nullptr;
     }
+    for (int look = 0; look < kLooks && busy_.load() != 0; ++look) pause_briefly();
+    if (busy_.load() == 0) return;
     std::unique_lock lock(mutex_);
-    done_.wait(lock, [this] { return finished_.load() == workers_.size(); });
+    done_.wait(lock, [this] { return busy_.load() == 0; });
 }
 
 void ThreadPool::work(const std::stop_token& stop, unsigned thread) {
@@ -66,15 +69,15 @@ void ThreadPool::work(const std::stop_token& stop, unsigned thread) {
         std::unique_lock lock(mutex_);
         if (!wake_.wait(lock, stop, [&] { return generation_.load() != seen; })) return;
         seen = generation_.load();
+        if (task_ == nullptr) continue;
         const TaskRef task = *task_;
         const std::size_t count = count_;
+        busy_.fetch_add(1);
         lock.unlock();
         take_tasks(task, count, thread);
         ASSAY_CHECK(float_environment_is_exact());
-        if (finished_.fetch_add(1) + 1 == workers_.size()) {
-            const std::lock_guard notify_lock(mutex_);
-            done_.notify_one();
-        }
+        lock.lock();
+        if (busy_.fetch_sub(1) == 1) done_.notify_one();
     }
 }
 

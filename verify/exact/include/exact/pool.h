@@ -50,7 +50,7 @@ class ThreadPool {
     std::size_t count_ = 0;                  ///< guarded by mutex_
     std::atomic<std::uint64_t> generation_{0};
     std::atomic<std::size_t> next_{0};
-    std::atomic<unsigned> finished_{0};
+    std::atomic<unsigned> busy_{0};          ///< workers that joined the current call; raised under mutex_
     std::vector<std::jthread> workers_;
 };
 
