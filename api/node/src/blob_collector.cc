@@ -4,6 +4,7 @@
 #include <chrono>
 #include <set>
 
+#include "market/job_spec.h"
 #include "market/queries.h"
 
 namespace assay::node {

@@ -17,6 +17,7 @@
 #include "base/signature.h"
 #include "market/genesis.h"
 #include "market/job_spec.h"
+#include "market/job_spec.h"
 #include "market/objects.h"
 #include "market/rules.h"
 
