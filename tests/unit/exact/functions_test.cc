@@ -14,7 +14,8 @@
 namespace assay::exact {
 namespace {
 
-constexpr std::uint32_t kStride = 251;       // A prime: all exponents and low bits come by. The soak covers every input.
+constexpr std::uint32_t kStride =
+    251;  // A prime: all exponents and low bits come by. The soak covers every input.
 constexpr std::size_t kChunk = 1 << 14;
 
 struct Function {
@@ -51,9 +52,30 @@ const Function kFunctions[] = {
 /// Every kStride-th pattern, and 4096 around each value where something changes.
 std::vector<std::uint32_t> inputs(std::uint32_t stride) {
     std::vector<std::uint32_t> all;
-    for (std::uint64_t i = 0; i < (std::uint64_t{1} << 32U); i += stride) all.push_back(static_cast<std::uint32_t>(i));
-    const float special[] = {0.0F, 0x1p-149F, 0x1p-126F, 0x1p-63F, 0x1p-24F, 0.125F, 0.25F, 0.3466F, 0.5F, 0.70710677F, 1.0F, 1.5F, 3.95F, 10.0F,
-                             detail::kExpLowest, 88.72284F, 89.0F, 0x1p22F, 0x1p23F, 0x1p24F, 0x1p31F, std::numeric_limits<float>::max(),
+    for (std::uint64_t i = 0; i < (std::uint64_t{1} << 32U); i += stride)
+        all.push_back(static_cast<std::uint32_t>(i));
+    const float special[] = {0.0F,
+                             0x1p-149F,
+                             0x1p-126F,
+                             0x1p-63F,
+                             0x1p-24F,
+                             0.125F,
+                             0.25F,
+                             0.3466F,
+                             0.5F,
+                             0.70710677F,
+                             1.0F,
+                             1.5F,
+                             3.95F,
+                             10.0F,
+                             detail::kExpLowest,
+                             88.72284F,
+                             89.0F,
+                             0x1p22F,
+                             0x1p23F,
+                             0x1p24F,
+                             0x1p31F,
+                             std::numeric_limits<float>::max(),
                              std::numeric_limits<float>::infinity()};
     for (const float x : special) {
         const auto centre = std::bit_cast<std::uint32_t>(x);
@@ -78,14 +100,17 @@ TEST(Functions, EveryTargetEqualsTheScalarDefinition) {
         for (std::size_t begin = 0; begin < in.size(); begin += kChunk) {
             const std::size_t n = std::min(kChunk, in.size() - begin);
             for (std::size_t i = 0; i < n; ++i) {
-                expected[i] = std::bit_cast<std::uint32_t>(function.scalar(std::bit_cast<float>(in[begin + i])));
+                expected[i] = std::bit_cast<std::uint32_t>(
+                    function.scalar(std::bit_cast<float>(in[begin + i])));
             }
             for (const Kernels* kernels : available_kernels()) {
                 if (kernels == available_kernels().front()) continue;
-                kernels->chunk[static_cast<std::size_t>(function.op)](in.data() + begin, nullptr, nullptr, actual.data(), n);
+                kernels->chunk[static_cast<std::size_t>(function.op)](in.data() + begin, nullptr,
+                                                                      nullptr, actual.data(), n);
                 for (std::size_t i = 0; i < n; ++i) {
                     ASSERT_TRUE(same(actual[i], expected[i]))
-                        << function.name << " on " << kernels->name << " at bits " << std::hex << in[begin + i];
+                        << function.name << " on " << kernels->name << " at bits " << std::hex
+                        << in[begin + i];
                 }
             }
         }
@@ -114,7 +139,8 @@ TEST(Functions, AreWithinTwoUlpOfTheTrueValue) {
             }
             int exponent = 0;
             std::frexp(truth, &exponent);
-            worst = std::max(worst, std::fabs(static_cast<double>(y) - truth) / std::ldexp(1.0, std::max(exponent - 24, -149)));
+            worst = std::max(worst, std::fabs(static_cast<double>(y) - truth) /
+                                        std::ldexp(1.0, std::max(exponent - 24, -149)));
         }
         EXPECT_LE(worst, 2.0) << function.name;
         RecordProperty(std::string("ulp_") + function.name, std::to_string(worst));
@@ -122,7 +148,8 @@ TEST(Functions, AreWithinTwoUlpOfTheTrueValue) {
 }
 
 TEST(Functions, SpecialValues) {
-    const float inf = std::numeric_limits<float>::infinity(), nan = std::numeric_limits<float>::quiet_NaN();
+    const float inf = std::numeric_limits<float>::infinity(),
+                nan = std::numeric_limits<float>::quiet_NaN();
     const auto bits = [](float x) { return std::bit_cast<std::uint32_t>(x); };
     EXPECT_EQ(bits(exp_f32(-inf)), 0U);
     EXPECT_EQ(bits(exp_f32(-88.0F)), 0U);
@@ -149,7 +176,8 @@ TEST(Functions, SpecialValues) {
     EXPECT_EQ(sin2pi_f32(0.25F), 1.0F);
     EXPECT_EQ(cos2pi_f32(0.5F), -1.0F);
     EXPECT_EQ(cos2pi_f32(0x1p60F), 1.0F);
-    for (const Function& function : kFunctions) EXPECT_TRUE(std::isnan(function.scalar(nan))) << function.name;
+    for (const Function& function : kFunctions)
+        EXPECT_TRUE(std::isnan(function.scalar(nan))) << function.name;
 }
 
 TEST(Fma, SoftwareEqualsHardware) {
@@ -161,29 +189,51 @@ TEST(Fma, SoftwareEqualsHardware) {
         return static_cast<std::uint32_t>(state >> 32U);
     };
     for (int i = 0; i < 1'000'000; ++i) {
-        // Exponents near each other, so that products and addends cancel, round and become subnormal.
-        const auto near = [&](std::uint32_t exponent) { return std::bit_cast<float>((draw() & 0x807fffffU) | ((exponent + draw() % 30) << 23U)); };
+        // Exponents near each other, so that products and addends cancel, round and become
+        // subnormal.
+        const auto near = [&](std::uint32_t exponent) {
+            return std::bit_cast<float>((draw() & 0x807fffffU) | ((exponent + draw() % 30) << 23U));
+        };
         const bool tiny = (i & 1) != 0;
         const float a = i % 5 == 0 ? std::bit_cast<float>(draw()) : near(tiny ? 45 : 110);
         const float b = i % 7 == 0 ? std::bit_cast<float>(draw()) : near(tiny ? 45 : 110);
         const float c = i % 3 == 0 ? -(a * b) : near(tiny ? 0 : 100);
-        ASSERT_TRUE(same(std::bit_cast<std::uint32_t>(soft_fma(a, b, c)), std::bit_cast<std::uint32_t>(fma_f32(a, b, c))))
+        ASSERT_TRUE(same(std::bit_cast<std::uint32_t>(soft_fma(a, b, c)),
+                         std::bit_cast<std::uint32_t>(fma_f32(a, b, c))))
             << std::hexfloat << a << " " << b << " " << c;
     }
 }
 
 TEST(ChunkOps, EveryTargetEqualsThePortableTable) {
     const FloatEnvironment environment;
-    const float corners[] = {0.0F, -0.0F, 1.0F, -1.5F, 2.5F, 3.5F, 0x1p-149F, -0x1p-140F, 0x1p-126F, 0x1p127F, 0x1p30F, 0x1p31F, -0x1p31F, 1e10F,
-                             2147483520.0F, 0x1.8p22F, 8388609.5F, std::numeric_limits<float>::infinity(),
-                             -std::numeric_limits<float>::infinity(), std::numeric_limits<float>::quiet_NaN()};
+    const float corners[] = {0.0F,
+                             -0.0F,
+                             1.0F,
+                             -1.5F,
+                             2.5F,
+                             3.5F,
+                             0x1p-149F,
+                             -0x1p-140F,
+                             0x1p-126F,
+                             0x1p127F,
+                             0x1p30F,
+                             0x1p31F,
+                             -0x1p31F,
+                             1e10F,
+                             2147483520.0F,
+                             0x1.8p22F,
+                             8388609.5F,
+                             std::numeric_limits<float>::infinity(),
+                             -std::numeric_limits<float>::infinity(),
+                             std::numeric_limits<float>::quiet_NaN()};
     std::vector<float> a, b, c;
     for (const float x : corners) {
         for (const float y : corners) {
             for (const float z : corners) a.push_back(x), b.push_back(y), c.push_back(z);
         }
     }
-    a.push_back(std::bit_cast<float>(0x80000000U)), b.push_back(std::bit_cast<float>(7U)), c.push_back(4.0F);
+    a.push_back(std::bit_cast<float>(0x80000000U)), b.push_back(std::bit_cast<float>(7U)),
+        c.push_back(4.0F);
     const std::size_t n = a.size();
     const Kernels& portable = *available_kernels().front();
     std::vector<std::uint32_t> expected(n), actual(n + 1);
@@ -195,7 +245,8 @@ TEST(ChunkOps, EveryTargetEqualsThePortableTable) {
                 actual[length] = 0x12345678U;
                 kernels->chunk[op](a.data(), b.data(), c.data(), actual.data(), length);
                 for (std::size_t i = 0; i < length; ++i) {
-                    ASSERT_TRUE(same(actual[i], expected[i])) << kernels->name << " op " << op << " at " << i;
+                    ASSERT_TRUE(same(actual[i], expected[i]))
+                        << kernels->name << " op " << op << " at " << i;
                 }
                 EXPECT_EQ(actual[length], 0x12345678U) << "wrote past the end";
             }

@@ -37,7 +37,9 @@ class Draw {
 float stated_sum(const std::vector<float>& a, const std::vector<float>* b) {
     float lane[32] = {};
     for (std::size_t i = 0; i < a.size(); ++i) {
-        lane[i % 32] = b == nullptr ? lane[i % 32] + a[i] : fma_f32(flush_operand(a[i]), flush_operand((*b)[i]), lane[i % 32]);
+        lane[i % 32] = b == nullptr
+                           ? lane[i % 32] + a[i]
+                           : fma_f32(flush_operand(a[i]), flush_operand((*b)[i]), lane[i % 32]);
     }
     for (const std::size_t s : {16U, 8U, 4U, 2U, 1U}) {
         for (std::size_t l = 0; l < s; ++l) lane[l] = lane[l] + lane[l + s];
@@ -53,14 +55,17 @@ TEST(RowReductions, EveryTargetTakesTheStatedOrder) {
         for (float& x : a) x = draw.real();
         for (float& x : b) x = draw.real();
         for (const Kernels* kernels : available_kernels()) {
-            EXPECT_EQ(kernels->sum(a.data(), n), stated_sum(a, nullptr)) << kernels->name << " " << n;
-            EXPECT_EQ(kernels->dot(a.data(), b.data(), n), stated_sum(a, &b)) << kernels->name << " " << n;
+            EXPECT_EQ(kernels->sum(a.data(), n), stated_sum(a, nullptr))
+                << kernels->name << " " << n;
+            EXPECT_EQ(kernels->dot(a.data(), b.data(), n), stated_sum(a, &b))
+                << kernels->name << " " << n;
         }
     }
 }
 
 TEST(RowReductions, MaxIgnoresNaNAndHasNoNegativeZero) {
-    const float nan = std::numeric_limits<float>::quiet_NaN(), inf = std::numeric_limits<float>::infinity();
+    const float nan = std::numeric_limits<float>::quiet_NaN(),
+                inf = std::numeric_limits<float>::infinity();
     for (const Kernels* kernels : available_kernels()) {
         std::vector<float> row(70, -0.0F);
         EXPECT_EQ(std::bit_cast<std::uint32_t>(kernels->max(row.data(), row.size())), 0U);
@@ -81,18 +86,22 @@ TEST(PhiloxKernel, EqualsTheScalarWords) {
         kernels->philox(0x1234567U, 0x89abcdefU, first, 37, 5, 9, words.data());
         for (std::size_t i = 0; i < 37; ++i) {
             const PhiloxWords quad = philox_quad({0x1234567U, 0x89abcdefU}, first + i, 5, 9);
-            for (std::size_t w = 0; w < 4; ++w) EXPECT_EQ(words[4 * i + w], quad[w]) << kernels->name;
+            for (std::size_t w = 0; w < 4; ++w)
+                EXPECT_EQ(words[4 * i + w], quad[w]) << kernels->name;
         }
     }
 }
 
 TEST(Philox, KnownAnswers) {
     // Test vectors of Random123 (kat_vectors, philox4x32 10).
-    EXPECT_EQ(philox({0, 0, 0, 0}, {0, 0}), (PhiloxWords{0x6627e8d5U, 0xe169c58dU, 0xbc57ac4cU, 0x9b00dbd8U}));
-    EXPECT_EQ(philox({0xffffffffU, 0xffffffffU, 0xffffffffU, 0xffffffffU}, {0xffffffffU, 0xffffffffU}),
-              (PhiloxWords{0x408f276dU, 0x41c83b0eU, 0xa20bc7c6U, 0x6d5451fdU}));
-    EXPECT_EQ(philox({0x243f6a88U, 0x85a308d3U, 0x13198a2eU, 0x03707344U}, {0xa4093822U, 0x299f31d0U}),
-              (PhiloxWords{0xd16cfe09U, 0x94fdccebU, 0x5001e420U, 0x24126ea1U}));
+    EXPECT_EQ(philox({0, 0, 0, 0}, {0, 0}),
+              (PhiloxWords{0x6627e8d5U, 0xe169c58dU, 0xbc57ac4cU, 0x9b00dbd8U}));
+    EXPECT_EQ(
+        philox({0xffffffffU, 0xffffffffU, 0xffffffffU, 0xffffffffU}, {0xffffffffU, 0xffffffffU}),
+        (PhiloxWords{0x408f276dU, 0x41c83b0eU, 0xa20bc7c6U, 0x6d5451fdU}));
+    EXPECT_EQ(
+        philox({0x243f6a88U, 0x85a308d3U, 0x13198a2eU, 0x03707344U}, {0xa4093822U, 0x299f31d0U}),
+        (PhiloxWords{0xd16cfe09U, 0x94fdccebU, 0x5001e420U, 0x24126ea1U}));
 }
 
 TEST(FindKernels, RefusesUnknownNames) {

@@ -42,7 +42,7 @@ class Draw {
 struct Case {
     Matmul problem;
     std::vector<float> a, b, c, bias;
-    int start = 0;                           ///< 0: zero, 1: bias, 2: c itself, 3: another tensor
+    int start = 0;  ///< 0: zero, 1: bias, 2: c itself, 3: another tensor
 };
 
 Case random_case(Draw& draw) {
@@ -59,13 +59,23 @@ Case random_case(Draw& draw) {
     r.b = draw.matrix(p.chains * (p.k + 3) * (p.cols + 3) + 9);
     r.c = draw.matrix(p.rows * (p.cols + 5));
     r.bias = draw.matrix(p.cols);
-    const float inf = std::numeric_limits<float>::infinity(), nan = std::numeric_limits<float>::quiet_NaN();
+    const float inf = std::numeric_limits<float>::infinity(),
+                nan = std::numeric_limits<float>::quiet_NaN();
     switch (draw(8)) {
-        case 0: r.b[draw(static_cast<std::uint32_t>(r.b.size()))] = nan; break;
-        case 1: r.a[draw(static_cast<std::uint32_t>(r.a.size()))] = inf; break;
-        case 2: r.b[draw(static_cast<std::uint32_t>(r.b.size()))] = -inf; break;
-        case 3: r.a[draw(static_cast<std::uint32_t>(r.a.size()))] = nan; break;
-        default: break;
+        case 0:
+            r.b[draw(static_cast<std::uint32_t>(r.b.size()))] = nan;
+            break;
+        case 1:
+            r.a[draw(static_cast<std::uint32_t>(r.a.size()))] = inf;
+            break;
+        case 2:
+            r.b[draw(static_cast<std::uint32_t>(r.b.size()))] = -inf;
+            break;
+        case 3:
+            r.a[draw(static_cast<std::uint32_t>(r.a.size()))] = nan;
+            break;
+        default:
+            break;
     }
     p.a.stride = (p.a.transposed ? p.rows : p.k) + 3;
     p.b.stride = (p.b.transposed ? p.k : p.cols) + 3;
@@ -73,7 +83,9 @@ Case random_case(Draw& draw) {
     p.b.chain_stride = (p.k + 3) * (p.cols + 3);
     p.c_stride = p.cols + 5;
     r.start = static_cast<int>(draw(4));
-    const auto around = [&](std::uint32_t width, std::int64_t low) { return static_cast<std::int64_t>(draw(width)) + low; };
+    const auto around = [&](std::uint32_t width, std::int64_t low) {
+        return static_cast<std::int64_t>(draw(width)) + low;
+    };
     if (draw(3) == 0) p.k_band.hi = around(80, -20);
     if (draw(3) == 0) p.k_band.lo = around(80, -60);
     if (draw(3) == 0) p.out_band.hi = around(40, -10);
@@ -97,8 +109,10 @@ std::vector<float> stated(const Case& r) {
                     for (std::size_t k = block; k < std::min(p.k, block + 256); ++k) {
                         const std::int64_t distance = static_cast<std::int64_t>(k) - row;
                         if (distance < p.k_band.lo || distance > p.k_band.hi) continue;
-                        const float x = p.a.transposed ? a[k * p.a.stride + i] : a[i * p.a.stride + k];
-                        const float y = p.b.transposed ? b[j * p.b.stride + k] : b[k * p.b.stride + j];
+                        const float x =
+                            p.a.transposed ? a[k * p.a.stride + i] : a[i * p.a.stride + k];
+                        const float y =
+                            p.b.transposed ? b[j * p.b.stride + k] : b[k * p.b.stride + j];
                         acc = fma_f32(flush_operand(x), flush_operand(y), acc.value_or(0.0F));
                     }
                     if (acc) c = c + *acc;
@@ -111,7 +125,9 @@ std::vector<float> stated(const Case& r) {
     return result;
 }
 
-bool same(float a, float b) { return std::memcmp(&a, &b, 4) == 0 || (a != a && b != b); }
+bool same(float a, float b) {
+    return std::memcmp(&a, &b, 4) == 0 || (a != a && b != b);
+}
 
 TEST(Matmul, EveryTargetAndThreadCountTakesTheStatedOrder) {
     const FloatEnvironment environment;
@@ -137,8 +153,9 @@ TEST(Matmul, EveryTargetAndThreadCountTakesTheStatedOrder) {
                     matmul(*kernels, p, workspaces[0]);
                 }
                 for (std::size_t i = 0; i < c.size(); ++i) {
-                    ASSERT_TRUE(same(c[i], expected[i])) << "case " << number << ", " << kernels->name << ", element " << i / p.c_stride
-                                                         << ", " << i % p.c_stride;
+                    ASSERT_TRUE(same(c[i], expected[i]))
+                        << "case " << number << ", " << kernels->name << ", element "
+                        << i / p.c_stride << ", " << i % p.c_stride;
                 }
             }
         }
@@ -215,7 +232,8 @@ TEST(Matmul, WideAndDeepCrossesEveryBlock) {
         std::vector<float> c = r.c;
         p.c = c.data();
         matmul(*kernels, p, workspace);
-        EXPECT_EQ(std::memcmp(c.data(), expected.data(), c.size() * sizeof(float)), 0) << kernels->name;
+        EXPECT_EQ(std::memcmp(c.data(), expected.data(), c.size() * sizeof(float)), 0)
+            << kernels->name;
     }
 }
 

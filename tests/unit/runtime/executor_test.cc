@@ -19,13 +19,17 @@ using testing::with_dropout;
 using StateBytes = std::vector<std::vector<std::byte>>;
 
 template <class Tensors>
-StateBytes bytes_of(const std::vector<Tensors>& tensors, const program::Program& program, program::TensorClass cls) {
+StateBytes bytes_of(const std::vector<Tensors>& tensors, const program::Program& program,
+                    program::TensorClass cls) {
     StateBytes all;
     std::vector<std::size_t> sizes;
     for (const program::Tensor& tensor : program.tensors) {
-        if (tensor.cls == cls) sizes.push_back(std::size_t{tensor.rows} * tensor.cols * program::size_of(tensor.dtype));
+        if (tensor.cls == cls)
+            sizes.push_back(std::size_t{tensor.rows} * tensor.cols *
+                            program::size_of(tensor.dtype));
     }
-    for (std::size_t i = 0; i < tensors.size(); ++i) all.emplace_back(tensors[i].data(), tensors[i].data() + sizes[i]);
+    for (std::size_t i = 0; i < tensors.size(); ++i)
+        all.emplace_back(tensors[i].data(), tensors[i].data() + sizes[i]);
     return all;
 }
 
@@ -43,7 +47,9 @@ struct Fixture {
             data.row_words = std::get<market::TableData>(spec.data).features + 1;
         }
     }
-    [[nodiscard]] exact::DatasetWords reference_data() const { return {data.words, data.train_count, data.row_words}; }
+    [[nodiscard]] exact::DatasetWords reference_data() const {
+        return {data.words, data.train_count, data.row_words};
+    }
     [[nodiscard]] StateBytes state_bytes(const commit::State& state) const {
         return bytes_of(state.tensors, program, program::TensorClass::state);
     }
@@ -99,7 +105,8 @@ TEST(ExecutorStep, EqualsTheReferenceOnEveryTarget) {
         const Fixture fixture(spec);
         const StateBytes expected = fixture.reference(3);
         for (const Target target : fast_targets()) {
-            EXPECT_EQ(fixture.difference(fixture.train({1, 1, target}, 3), expected), "") << static_cast<int>(target);
+            EXPECT_EQ(fixture.difference(fixture.train({1, 1, target}, 3), expected), "")
+                << static_cast<int>(target);
         }
     }
 }
@@ -110,7 +117,9 @@ TEST(ExecutorStep, DependsOnNeitherThreadsNorMicroBatch) {
     for (const unsigned threads : {1U, 2U, 3U, 5U}) {
         for (const unsigned micro_batch : {1U, 2U, 3U, 5U}) {
             if (threads == 1 && micro_batch == 1) continue;
-            EXPECT_EQ(fixture.difference(fixture.train({threads, micro_batch, Target::best}, 30), expected), "")
+            EXPECT_EQ(fixture.difference(fixture.train({threads, micro_batch, Target::best}, 30),
+                                         expected),
+                      "")
                 << threads << " threads, " << micro_batch << " sequences";
         }
     }
@@ -121,7 +130,8 @@ TEST(ExecutorStep, InstructionSetsAgreeOverManySteps) {
     const StateBytes expected = fixture.train({1, 5, Target::best}, 40);
     for (const Target target : fast_targets()) {
         if (target == Target::scalar) continue;
-        EXPECT_EQ(fixture.difference(fixture.train({2, 3, target}, 40), expected), "") << static_cast<int>(target);
+        EXPECT_EQ(fixture.difference(fixture.train({2, 3, target}, 40), expected), "")
+            << static_cast<int>(target);
     }
 }
 
@@ -130,7 +140,8 @@ TEST(ExecutorStep, WorksInAHostileFloatEnvironment) {
     const Fixture fixture(ragged_gpt());
     const StateBytes expected = fixture.train({2, 2, Target::best}, 2);
     const unsigned before = __builtin_ia32_stmxcsr();
-    __builtin_ia32_ldmxcsr(before | 0x8040U | 0x6000U);  // Flush, denormals are zero, round towards zero.
+    __builtin_ia32_ldmxcsr(before | 0x8040U |
+                           0x6000U);  // Flush, denormals are zero, round towards zero.
     const StateBytes actual = fixture.train({2, 2, Target::best}, 2);
     EXPECT_EQ(__builtin_ia32_stmxcsr() & 0xe040U, 0xe040U);
     __builtin_ia32_ldmxcsr(before);
@@ -149,7 +160,8 @@ TEST(ExecutorStep, IsAnIdentityAfterAFault) {
     for (std::size_t i = 0; i < ids.size(); ++i) {
         if (fixture.program.tensors[ids[i]].name == "wpe.weight") state.tensors[i].f32()[3] = 1e30F;
         if (fixture.program.tensors[ids[i]].name == "wte.weight") {
-            for (std::size_t e = 0; e < state.tensors[i].size() / 4; ++e) state.tensors[i].f32()[e] = 3e38F;
+            for (std::size_t e = 0; e < state.tensors[i].size() / 4; ++e)
+                state.tensors[i].f32()[e] = 3e38F;
         }
     }
     const StateBytes poisoned = fixture.state_bytes(state);
@@ -211,7 +223,9 @@ TEST(ExecutorMerge, EqualsTheReference) {
             executor.run_step(state, fixture.data, 0, lane, 0);
             members.push_back(commit::Payload::zeros(fixture.program));
             executor.run_payload(start, state, 0, members.back());
-            EXPECT_EQ(bytes_of(members.back().tensors, fixture.program, program::TensorClass::payload), payloads[lane]);
+            EXPECT_EQ(
+                bytes_of(members.back().tensors, fixture.program, program::TensorClass::payload),
+                payloads[lane]);
         }
         const commit::Payload* list[] = {&members[0], &members[1]};
         executor.run_merge(start, list, 0);
@@ -241,7 +255,8 @@ TEST(ExecutorWindow, IgnoresDropout) {
         Executor executor(fixture.program, {1, 1, Target::best});
         commit::State state = commit::State::zeros(fixture.program);
         for (commit::Buffer& tensor : state.tensors) {
-            for (std::size_t i = 0; i < tensor.size() / 4; ++i) tensor.f32()[i] = static_cast<float>(i % 17) * 0.01F - 0.07F;
+            for (std::size_t i = 0; i < tensor.size() / 4; ++i)
+                tensor.f32()[i] = static_cast<float>(i % 17) * 0.01F - 0.07F;
         }
         return executor.window_loss(state, fixture.data, 420);
     };

@@ -9,7 +9,8 @@
 /// Small jobs for the executor's tests.
 namespace assay::runtime::testing {
 
-/// A GPT whose sizes are multiples of nothing: ragged tiles, padding rows between heads, a vocabulary that is no lane count.
+/// A GPT whose sizes are multiples of nothing: ragged tiles, padding rows between heads, a
+/// vocabulary that is no lane count.
 inline market::JobSpec ragged_gpt() {
     market::GptModel model;
     model.layers = 2;
@@ -56,7 +57,8 @@ inline market::JobSpec small_mlp() {
     return spec;
 }
 
-/// The dataset's words from a fixed linear congruence: tokens, or table rows with their labels last.
+/// The dataset's words from a fixed linear congruence: tokens, or table rows with their labels
+/// last.
 inline std::vector<std::uint32_t> words_for(const market::JobSpec& spec) {
     std::vector<std::uint32_t> words;
     std::uint64_t state = 12345;
@@ -65,13 +67,15 @@ inline std::vector<std::uint32_t> words_for(const market::JobSpec& spec) {
         return static_cast<std::uint32_t>((state >> 33U) % below);
     };
     if (const auto* tokens = std::get_if<market::TokenData>(&spec.data)) {
-        for (std::uint64_t i = 0; i < tokens->tokens; ++i) words.push_back(draw(tokens->vocabulary));
+        for (std::uint64_t i = 0; i < tokens->tokens; ++i)
+            words.push_back(draw(tokens->vocabulary));
         return words;
     }
     const auto& table = std::get<market::TableData>(spec.data);
     for (std::uint64_t row = 0; row < table.rows; ++row) {
         for (std::uint32_t f = 0; f < table.features; ++f) {
-            words.push_back(std::bit_cast<std::uint32_t>(static_cast<float>(draw(2001)) / 1000.0F - 1.0F));
+            words.push_back(
+                std::bit_cast<std::uint32_t>(static_cast<float>(draw(2001)) / 1000.0F - 1.0F));
         }
         words.push_back(std::bit_cast<std::uint32_t>(static_cast<float>(draw(table.classes))));
     }

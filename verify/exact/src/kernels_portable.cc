@@ -12,10 +12,18 @@ namespace assay::exact {
 
 namespace {
 
-float f32_of(std::uint32_t word) { return std::bit_cast<float>(word); }
-std::int32_t i32_of(std::uint32_t word) { return std::bit_cast<std::int32_t>(word); }
-std::uint32_t word_of(float x) { return std::bit_cast<std::uint32_t>(x); }
-std::uint32_t truth(bool x) { return x ? 1U : 0U; }
+float f32_of(std::uint32_t word) {
+    return std::bit_cast<float>(word);
+}
+std::int32_t i32_of(std::uint32_t word) {
+    return std::bit_cast<std::int32_t>(word);
+}
+std::uint32_t word_of(float x) {
+    return std::bit_cast<std::uint32_t>(x);
+}
+std::uint32_t truth(bool x) {
+    return x ? 1U : 0U;
+}
 
 using Word = std::uint32_t;
 
@@ -35,9 +43,12 @@ void chunk(const void* a, const void* b, const void* c, void* out, std::size_t n
     }
 }
 
-#define ASSAY_OPERATION(name, expression)                                           \
-    struct name {                                                                   \
-        Word operator()([[maybe_unused]] Word a, [[maybe_unused]] Word b, [[maybe_unused]] Word c) const { return expression; } \
+#define ASSAY_OPERATION(name, expression)                                 \
+    struct name {                                                         \
+        Word operator()([[maybe_unused]] Word a, [[maybe_unused]] Word b, \
+                        [[maybe_unused]] Word c) const {                  \
+            return expression;                                            \
+        }                                                                 \
     }
 ASSAY_OPERATION(Add, word_of(f32_of(a) + f32_of(b)));
 ASSAY_OPERATION(Sub, word_of(f32_of(a) - f32_of(b)));
@@ -61,7 +72,7 @@ ASSAY_OPERATION(Cos2pi, word_of(cos2pi_f32(f32_of(a))));
 ASSAY_OPERATION(ToI32, std::bit_cast<Word>(to_i32(f32_of(a))));
 ASSAY_OPERATION(AddI, a + b);
 ASSAY_OPERATION(SubI, a - b);
-ASSAY_OPERATION(MulI, a * b);
+ASSAY_OPERATION(MulI, a* b);
 ASSAY_OPERATION(EqualI, truth(a == b));
 ASSAY_OPERATION(LessI, truth(i32_of(a) < i32_of(b)));
 ASSAY_OPERATION(LessEqualI, truth(i32_of(a) <= i32_of(b)));
@@ -82,7 +93,8 @@ float row_sum(const float* row, std::size_t n) {
 }
 float row_dot(const float* a, const float* b, std::size_t n) {
     float lane[32] = {};
-    for (std::size_t i = 0; i < n; ++i) lane[i % 32] = fma_f32(flush_operand(a[i]), flush_operand(b[i]), lane[i % 32]);
+    for (std::size_t i = 0; i < n; ++i)
+        lane[i % 32] = fma_f32(flush_operand(a[i]), flush_operand(b[i]), lane[i % 32]);
     return tree(lane);
 }
 float row_max(const float* row, std::size_t n) {
@@ -98,7 +110,8 @@ void tile(const Tile& t) {
         float acc[kTileCols] = {};
         for (std::size_t k = 0; k < t.k; ++k) {
             const float x = t.a_by_columns ? t.a[k * kTileRows + r] : t.a[r * kPackedRowStride + k];
-            for (std::size_t c = 0; c < t.cols; ++c) acc[c] = fma_f32(x, t.b[k * kTileCols + c], acc[c]);
+            for (std::size_t c = 0; c < t.cols; ++c)
+                acc[c] = fma_f32(x, t.b[k * kTileCols + c], acc[c]);
         }
         for (std::size_t c = 0; c < t.cols; ++c) {
             const float start = t.start == nullptr ? 0.0F : t.start[r * t.start_stride + c];
@@ -107,37 +120,44 @@ void tile(const Tile& t) {
     }
 }
 
-void pack(const float* src, std::size_t stride, std::size_t rows, std::size_t cols, float* dst, std::size_t dst_stride) {
+void pack(const float* src, std::size_t stride, std::size_t rows, std::size_t cols, float* dst,
+          std::size_t dst_stride) {
     for (std::size_t r = 0; r < rows; ++r) {
-        for (std::size_t c = 0; c < cols; ++c) dst[r * dst_stride + c] = flush_operand(src[r * stride + c]);
+        for (std::size_t c = 0; c < cols; ++c)
+            dst[r * dst_stride + c] = flush_operand(src[r * stride + c]);
     }
 }
-void pack_panels(const float* src, std::size_t stride, std::size_t rows, std::size_t cols, float* dst, std::size_t width,
-                 std::size_t panel_stride) {
+void pack_panels(const float* src, std::size_t stride, std::size_t rows, std::size_t cols,
+                 float* dst, std::size_t width, std::size_t panel_stride) {
     for (std::size_t r = 0; r < rows; ++r) {
         for (std::size_t c = 0; c < (cols + width - 1) / width * width; ++c) {
-            dst[c / width * panel_stride + r * width + c % width] = c < cols ? flush_operand(src[r * stride + c]) : 0.0F;
+            dst[c / width * panel_stride + r * width + c % width] =
+                c < cols ? flush_operand(src[r * stride + c]) : 0.0F;
         }
     }
 }
 void fill(float* to, std::size_t n, std::uint32_t word) {
     for (std::size_t i = 0; i < n; ++i) std::memcpy(to + i, &word, 4);
 }
-void pack_transposed(const float* src, std::size_t stride, std::size_t rows, std::size_t cols, float* dst, std::size_t dst_stride) {
+void pack_transposed(const float* src, std::size_t stride, std::size_t rows, std::size_t cols,
+                     float* dst, std::size_t dst_stride) {
     for (std::size_t c = 0; c < cols; ++c) {
-        for (std::size_t r = 0; r < dst_stride; ++r) dst[c * dst_stride + r] = r < rows ? flush_operand(src[r * stride + c]) : 0.0F;
+        for (std::size_t r = 0; r < dst_stride; ++r)
+            dst[c * dst_stride + r] = r < rows ? flush_operand(src[r * stride + c]) : 0.0F;
     }
 }
-void row_times_matrix(const float* a, std::size_t a_stride, const float* b, std::size_t b_stride, std::size_t k, std::size_t n,
-                      const float* start, float* out) {
+void row_times_matrix(const float* a, std::size_t a_stride, const float* b, std::size_t b_stride,
+                      std::size_t k, std::size_t n, const float* start, float* out) {
     for (std::size_t c = 0; c < n; ++c) {
         float acc = 0.0F;
-        for (std::size_t i = 0; i < k; ++i) acc = fma_f32(flush_operand(a[i * a_stride]), flush_operand(b[i * b_stride + c]), acc);
+        for (std::size_t i = 0; i < k; ++i)
+            acc = fma_f32(flush_operand(a[i * a_stride]), flush_operand(b[i * b_stride + c]), acc);
         out[c] = (start == nullptr ? 0.0F : start[c]) + acc;
     }
 }
-void philox_words(std::uint32_t key_low, std::uint32_t key_high, std::uint64_t first, std::size_t count, std::uint32_t sequence,
-                  std::uint32_t step, std::uint32_t* words) {
+void philox_words(std::uint32_t key_low, std::uint32_t key_high, std::uint64_t first,
+                  std::size_t count, std::uint32_t sequence, std::uint32_t step,
+                  std::uint32_t* words) {
     for (std::size_t i = 0; i < count; ++i) {
         const PhiloxWords quad = philox_quad({key_low, key_high}, first + i, sequence, step);
         std::memcpy(words + 4 * i, quad.data(), sizeof quad);
@@ -149,7 +169,9 @@ Kernels make_table() {
     k.name = "portable";
     k.tile_rows = kTileRows;
     k.tile_cols = kTileCols;
-    const auto put = [&k](ChunkOp op, ChunkFunction function) { k.chunk[static_cast<std::size_t>(op)] = function; };
+    const auto put = [&k](ChunkOp op, ChunkFunction function) {
+        k.chunk[static_cast<std::size_t>(op)] = function;
+    };
     put(ChunkOp::add, chunk<Add, 2>);
     put(ChunkOp::sub, chunk<Sub, 2>);
     put(ChunkOp::mul, chunk<Mul, 2>);
@@ -199,7 +221,8 @@ const Kernels* portable_kernels() {
 }
 
 std::span<const Kernels* const> available_kernels() {
-    static const std::array<const Kernels*, 4> all = {portable_kernels(), avx2_kernels(), avx512_kernels(), neon_kernels()};
+    static const std::array<const Kernels*, 4> all = {portable_kernels(), avx2_kernels(),
+                                                      avx512_kernels(), neon_kernels()};
     static const auto present = [] {
         std::array<const Kernels*, 5> list{};
         std::size_t n = 0;

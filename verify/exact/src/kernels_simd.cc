@@ -30,7 +30,8 @@ namespace assay::exact::HWY_NAMESPACE {
 
 using namespace simd;  // NOLINT: the vector vocabulary of this file
 
-// ---- chunks ----------------------------------------------------------------------------------------------------------------------------
+// ---- chunks
+// ----------------------------------------------------------------------------------------------------------------------------
 
 struct Words {
     VF a, b, c;
@@ -57,22 +58,25 @@ void chunk(const void* a, const void* b, const void* c, void* out, std::size_t n
     std::memcpy(tail[0], pa + i, bytes);
     if (kArguments > 1) std::memcpy(tail[1], pb + i, bytes);
     if (kArguments > 2) std::memcpy(tail[2], pc + i, bytes);
-    hn::Store(Operation::apply(hn::Load(d, tail[0]), hn::Load(d, tail[1]), hn::Load(d, tail[2])), d, tail[3]);
+    hn::Store(Operation::apply(hn::Load(d, tail[0]), hn::Load(d, tail[1]), hn::Load(d, tail[2])), d,
+              tail[3]);
     std::memcpy(po + i, tail[3], bytes);
 }
 
-#define ASSAY_OPERATION(name, expression)                                     \
-    struct name {                                                             \
-        static HWY_INLINE VF apply(VF a, VF b, VF c) {                        \
-            (void)b, (void)c;                                                 \
-            return expression;                                                \
-        }                                                                     \
+#define ASSAY_OPERATION(name, expression)              \
+    struct name {                                      \
+        static HWY_INLINE VF apply(VF a, VF b, VF c) { \
+            (void)b, (void)c;                          \
+            return expression;                         \
+        }                                              \
     }
 template <class Mask>
 HWY_INLINE VF truth(Mask mask) {
     return as_f(hn::IfThenElseZero(mask, set_i(1)));
 }
-HWY_INLINE auto int_mask(hn::Mask<F> mask) { return hn::RebindMask(I(), mask); }
+HWY_INLINE auto int_mask(hn::Mask<F> mask) {
+    return hn::RebindMask(I(), mask);
+}
 
 ASSAY_OPERATION(Add, hn::Add(a, b));
 ASSAY_OPERATION(Sub, hn::Sub(a, b));
@@ -104,7 +108,8 @@ ASSAY_OPERATION(ToF32, hn::ConvertTo(F(), as_i(a)));
 ASSAY_OPERATION(Select, hn::IfThenElse(hn::RebindMask(F(), hn::Eq(as_i(a), hn::Zero(I()))), c, b));
 #undef ASSAY_OPERATION
 
-// ---- row reductions --------------------------------------------------------------------------------------------------------------------
+// ---- row reductions
+// --------------------------------------------------------------------------------------------------------------------
 
 inline constexpr std::size_t kParts = 32 / kLanes;
 
@@ -148,8 +153,12 @@ float reduce(const float* a, const float* b, std::size_t n) {
     for (std::size_t p = 0; p < kParts; ++p) hn::Store(lanes[p], d, stored + p * kLanes);
     return tree(stored);
 }
-float row_sum(const float* row, std::size_t n) { return reduce<false>(row, nullptr, n); }
-float row_dot(const float* a, const float* b, std::size_t n) { return reduce<true>(a, b, n); }
+float row_sum(const float* row, std::size_t n) {
+    return reduce<false>(row, nullptr, n);
+}
+float row_dot(const float* a, const float* b, std::size_t n) {
+    return reduce<true>(a, b, n);
+}
 
 // `x > m ? x : m` then + (+0): NaN never wins and -0 becomes +0, so no order is visible.
 float row_max(const float* row, std::size_t n) {
@@ -169,7 +178,8 @@ float row_max(const float* row, std::size_t n) {
     return best + 0.0F;
 }
 
-// ---- matmul ----------------------------------------------------------------------------------------------------------------------------
+// ---- matmul
+// ----------------------------------------------------------------------------------------------------------------------------
 
 inline constexpr std::size_t kTileRows = kLanes == 16 ? 12 : 6;
 inline constexpr std::size_t kTileCols = 2 * kLanes;
@@ -184,7 +194,8 @@ HWY_INLINE VF load_part(const float* p, std::size_t v, hn::Mask<F> last) {
 template <std::size_t kRows, std::size_t kVectors, bool kColumns, bool kFull>
 HWY_NOINLINE void tile_body(const Tile& t) {
     const F d;
-    constexpr std::size_t kRowStep = kColumns ? 1 : kPackedRowStride, kStep = kColumns ? kTileRows : 1;
+    constexpr std::size_t kRowStep = kColumns ? 1 : kPackedRowStride,
+                          kStep = kColumns ? kTileRows : 1;
     VF acc[kRows][kVectors];
 #pragma GCC unroll 16
     for (std::size_t r = 0; r < kRows; ++r) {
@@ -201,7 +212,8 @@ HWY_NOINLINE void tile_body(const Tile& t) {
         for (std::size_t r = 0; r < kRows; ++r) {
             const VF x = hn::Set(d, a[r * kRowStep]);
 #pragma GCC unroll 2
-            for (std::size_t v = 0; v < kVectors; ++v) acc[r][v] = hn::MulAdd(x, column[v], acc[r][v]);
+            for (std::size_t v = 0; v < kVectors; ++v)
+                acc[r][v] = hn::MulAdd(x, column[v], acc[r][v]);
         }
         a += kStep;
         b += kTileCols;
@@ -212,8 +224,9 @@ HWY_NOINLINE void tile_body(const Tile& t) {
         if (r >= t.rows) break;
 #pragma GCC unroll 2
         for (std::size_t v = 0; v < kVectors; ++v) {
-            const VF start =
-                t.start == nullptr ? hn::Zero(d) : load_part<kVectors, kFull>(t.start + r * t.start_stride, v, last);
+            const VF start = t.start == nullptr ? hn::Zero(d)
+                                                : load_part<kVectors, kFull>(
+                                                      t.start + r * t.start_stride, v, last);
             const VF sum = hn::Add(start, acc[r][v]);
             float* c = t.c + r * t.c_stride + v * kLanes;
             if (kFull || v + 1 < kVectors) {
@@ -251,21 +264,24 @@ void tile(const Tile& t) {
 
 inline constexpr std::size_t kRowsAhead = 6;
 
-void pack(const float* src, std::size_t stride, std::size_t rows, std::size_t cols, float* dst, std::size_t dst_stride) {
+void pack(const float* src, std::size_t stride, std::size_t rows, std::size_t cols, float* dst,
+          std::size_t dst_stride) {
     const F d;
     const std::size_t whole = cols / kLanes * kLanes;
     const hn::Mask<F> mask = hn::FirstN(d, cols - whole);
     for (std::size_t r = 0; r < rows; ++r) {
         const float* from = src + r * stride;
         float* to = dst + r * dst_stride;
-        for (std::size_t c = 0; c < whole; c += kLanes) hn::StoreU(flush(hn::LoadU(d, from + c)), d, to + c);
-        if (whole < cols) hn::BlendedStore(flush(hn::MaskedLoad(mask, d, from + whole)), mask, d, to + whole);
+        for (std::size_t c = 0; c < whole; c += kLanes)
+            hn::StoreU(flush(hn::LoadU(d, from + c)), d, to + c);
+        if (whole < cols)
+            hn::BlendedStore(flush(hn::MaskedLoad(mask, d, from + whole)), mask, d, to + whole);
     }
 }
 
 // Rows outermost: the source is read as it lies, line after line, and asked for some rows ahead.
-void pack_panels(const float* src, std::size_t stride, std::size_t rows, std::size_t cols, float* dst, std::size_t width,
-                 std::size_t panel_stride) {
+void pack_panels(const float* src, std::size_t stride, std::size_t rows, std::size_t cols,
+                 float* dst, std::size_t width, std::size_t panel_stride) {
     const F d;
     const std::size_t panels = cols / width, rest = cols % width, ahead = kRowsAhead * stride;
     for (std::size_t r = 0; r < rows; ++r) {
@@ -287,7 +303,8 @@ void pack_panels(const float* src, std::size_t stride, std::size_t rows, std::si
         }
         for (std::size_t c = 0; rest != 0 && c < width; c += kLanes) {
             const hn::Mask<F> inside = hn::FirstN(d, c < rest ? rest - c : 0);
-            hn::BlendedStore(flush(hn::MaskedLoad(inside, d, from + c)), hn::FirstN(d, width - c), d, to + c);
+            hn::BlendedStore(flush(hn::MaskedLoad(inside, d, from + c)), hn::FirstN(d, width - c),
+                             d, to + c);
         }
     }
 }
@@ -300,7 +317,8 @@ void fill(float* to, std::size_t n, std::uint32_t word) {
     if (i < n) hn::BlendedStore(x, hn::FirstN(d, n - i), d, to + i);
 }
 
-void pack_transposed(const float* src, std::size_t stride, std::size_t rows, std::size_t cols, float* dst, std::size_t dst_stride) {
+void pack_transposed(const float* src, std::size_t stride, std::size_t rows, std::size_t cols,
+                     float* dst, std::size_t dst_stride) {
     const hn::Full128<float> d;
     using V = hn::Vec<hn::Full128<float>>;
     const V limit = hn::Set(d, 0x1p-63F);
@@ -317,7 +335,8 @@ void pack_transposed(const float* src, std::size_t stride, std::size_t rows, std
             x2 = hn::IfThenZeroElse(hn::Lt(hn::Abs(x2), limit), x2);
             x3 = hn::IfThenZeroElse(hn::Lt(hn::Abs(x3), limit), x3);
             const V low02 = hn::InterleaveLower(d, x0, x2), low13 = hn::InterleaveLower(d, x1, x3);
-            const V high02 = hn::InterleaveUpper(d, x0, x2), high13 = hn::InterleaveUpper(d, x1, x3);
+            const V high02 = hn::InterleaveUpper(d, x0, x2),
+                    high13 = hn::InterleaveUpper(d, x1, x3);
             hn::StoreU(hn::InterleaveLower(d, low02, low13), d, to + c * dst_stride);
             hn::StoreU(hn::InterleaveUpper(d, low02, low13), d, to + (c + 1) * dst_stride);
             hn::StoreU(hn::InterleaveLower(d, high02, high13), d, to + (c + 2) * dst_stride);
@@ -338,8 +357,8 @@ void pack_transposed(const float* src, std::size_t stride, std::size_t rows, std
     }
 }
 
-void row_times_matrix(const float* a, std::size_t a_stride, const float* b, std::size_t b_stride, std::size_t k, std::size_t n,
-                      const float* start, float* out) {
+void row_times_matrix(const float* a, std::size_t a_stride, const float* b, std::size_t b_stride,
+                      std::size_t k, std::size_t n, const float* start, float* out) {
     const F d;
     constexpr std::size_t kWide = 4;
     for (std::size_t c = 0; c < n; c += kWide * kLanes) {
@@ -356,19 +375,22 @@ void row_times_matrix(const float* a, std::size_t a_stride, const float* b, std:
             const float* row = b + i * b_stride + c;
             for (std::size_t v = 0; v < kWide; ++v) {
                 if (!full && c + v * kLanes >= n) break;
-                const VF y = full ? hn::LoadU(d, row + v * kLanes) : hn::MaskedLoad(mask[v], d, row + v * kLanes);
+                const VF y = full ? hn::LoadU(d, row + v * kLanes)
+                                  : hn::MaskedLoad(mask[v], d, row + v * kLanes);
                 acc[v] = hn::MulAdd(x, flush(y), acc[v]);
             }
         }
         for (std::size_t v = 0; v < kWide && c + v * kLanes < n; ++v) {
             const std::size_t first = c + v * kLanes;
-            const VF from = start == nullptr ? hn::Zero(d) : hn::MaskedLoad(mask[v], d, start + first);
+            const VF from =
+                start == nullptr ? hn::Zero(d) : hn::MaskedLoad(mask[v], d, start + first);
             hn::BlendedStore(hn::Add(from, acc[v]), mask[v], d, out + first);
         }
     }
 }
 
-// ---- Philox ----------------------------------------------------------------------------------------------------------------------------
+// ---- Philox
+// ----------------------------------------------------------------------------------------------------------------------------
 
 struct Product {
     VU low, high;
@@ -377,7 +399,9 @@ HWY_INLINE Product multiply(VU a, std::uint32_t b) {
     const U d;
     const VU factor = hn::Set(d, b);
     const auto even = hn::MulEven(a, factor);
-    const auto odd = hn::MulEven(hn::BitCast(d, hn::ShiftRight<32>(hn::BitCast(hn::Repartition<std::uint64_t, U>(), a))), factor);
+    const auto odd = hn::MulEven(
+        hn::BitCast(d, hn::ShiftRight<32>(hn::BitCast(hn::Repartition<std::uint64_t, U>(), a))),
+        factor);
     const VU even32 = hn::BitCast(d, even), odd32 = hn::BitCast(d, odd);
     // even holds (low, high) of lanes 0, 2, ...; odd those of lanes 1, 3, ...
     const VU low = hn::OddEven(hn::BitCast(d, hn::ShiftLeft<32>(odd)), even32);
@@ -385,8 +409,9 @@ HWY_INLINE Product multiply(VU a, std::uint32_t b) {
     return {low, high};
 }
 
-void philox_words(std::uint32_t key_low, std::uint32_t key_high, std::uint64_t first, std::size_t count, std::uint32_t sequence,
-                  std::uint32_t step, std::uint32_t* words) {
+void philox_words(std::uint32_t key_low, std::uint32_t key_high, std::uint64_t first,
+                  std::size_t count, std::uint32_t sequence, std::uint32_t step,
+                  std::uint32_t* words) {
     const U d;
     HWY_ALIGN std::uint32_t low[kLanes], high[kLanes], out[4][kLanes];
     for (std::size_t i = 0; i < count; i += kLanes) {
@@ -394,7 +419,8 @@ void philox_words(std::uint32_t key_low, std::uint32_t key_high, std::uint64_t f
             low[l] = static_cast<std::uint32_t>(first + i + l);
             high[l] = static_cast<std::uint32_t>((first + i + l) >> 32U);
         }
-        VU c0 = hn::Load(d, low), c1 = hn::Load(d, high), c2 = hn::Set(d, sequence), c3 = hn::Set(d, step);
+        VU c0 = hn::Load(d, low), c1 = hn::Load(d, high), c2 = hn::Set(d, sequence),
+           c3 = hn::Set(d, step);
         std::uint32_t k0 = key_low, k1 = key_high;
         for (int round = 0; round < 10; ++round) {
             const Product p = multiply(c0, 0xD2511F53U), q = multiply(c2, 0xCD9E8D57U);
@@ -420,7 +446,9 @@ Kernels make_table(const char* name) {
     k.name = name;
     k.tile_rows = kTileRows;
     k.tile_cols = kTileCols;
-    const auto put = [&k](ChunkOp op, ChunkFunction function) { k.chunk[static_cast<std::size_t>(op)] = function; };
+    const auto put = [&k](ChunkOp op, ChunkFunction function) {
+        k.chunk[static_cast<std::size_t>(op)] = function;
+    };
     put(ChunkOp::add, chunk<Add, 2>);
     put(ChunkOp::sub, chunk<Sub, 2>);
     put(ChunkOp::mul, chunk<Mul, 2>);

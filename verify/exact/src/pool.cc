@@ -7,7 +7,8 @@ namespace assay::exact {
 
 namespace {
 
-// A worker looks for new tasks this often before it sleeps: the next call usually follows within microseconds.
+// A worker looks for new tasks this often before it sleeps: the next call usually follows within
+// microseconds.
 constexpr int kLooks = 200;
 
 void pause_briefly() {
@@ -34,8 +35,8 @@ void ThreadPool::take_tasks(const TaskRef& task, std::size_t count, unsigned thr
     for (std::size_t i = next_.fetch_add(1); i < count; i = next_.fetch_add(1)) task(i, thread);
 }
 
-// A worker joins under the mutex and only while the call is open, so that run() waits for those who joined and never for one who still
-// sleeps: on a busy machine the caller finishes alone.
+// A worker joins under the mutex and only while the call is open, so that run() waits for those who
+// joined and never for one who still sleeps: on a busy machine the caller finishes alone.
 void ThreadPool::run(std::size_t count, TaskRef task) {
     ASSAY_CHECK(float_environment_is_exact());
     if (workers_.empty() || count <= 1) {

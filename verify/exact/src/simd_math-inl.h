@@ -1,4 +1,5 @@
-// The functions of exact/math.h on Highway vectors, operation for operation. Included once per target (no include guard by #pragma).
+// The functions of exact/math.h on Highway vectors, operation for operation. Included once per
+// target (no include guard by #pragma).
 #if defined(ASSAY_EXACT_SIMD_MATH_INL_H_) == defined(HWY_TARGET_TOGGLE)
 #ifdef ASSAY_EXACT_SIMD_MATH_INL_H_
 #undef ASSAY_EXACT_SIMD_MATH_INL_H_
@@ -21,22 +22,38 @@ using VI = hn::Vec<I>;
 using VU = hn::Vec<U>;
 inline constexpr std::size_t kLanes = hn::MaxLanes(F());
 
-HWY_INLINE VF set(float x) { return hn::Set(F(), x); }
-HWY_INLINE VI set_i(std::int32_t x) { return hn::Set(I(), x); }
-HWY_INLINE VI as_i(VF x) { return hn::BitCast(I(), x); }
-HWY_INLINE VF as_f(VI x) { return hn::BitCast(F(), x); }
-HWY_INLINE VF fma(VF a, VF b, VF c) { return hn::MulAdd(a, b, c); }
-HWY_INLINE VF fma(VF a, VF b, float c) { return hn::MulAdd(a, b, set(c)); }
+HWY_INLINE VF set(float x) {
+    return hn::Set(F(), x);
+}
+HWY_INLINE VI set_i(std::int32_t x) {
+    return hn::Set(I(), x);
+}
+HWY_INLINE VI as_i(VF x) {
+    return hn::BitCast(I(), x);
+}
+HWY_INLINE VF as_f(VI x) {
+    return hn::BitCast(F(), x);
+}
+HWY_INLINE VF fma(VF a, VF b, VF c) {
+    return hn::MulAdd(a, b, c);
+}
+HWY_INLINE VF fma(VF a, VF b, float c) {
+    return hn::MulAdd(a, b, set(c));
+}
 
 inline constexpr float kShift = 0x1.8p23F;
 inline constexpr std::int32_t kShiftBits = 0x4b400000;
 inline constexpr float kLn2High = 0x1.62e4p-1F, kLn2Low = 0x1.7f7d1cp-20F;
 
-HWY_INLINE VF power_of_two(VI k) { return as_f(hn::ShiftLeft<23>(hn::Add(k, set_i(127)))); }
+HWY_INLINE VF power_of_two(VI k) {
+    return as_f(hn::ShiftLeft<23>(hn::Add(k, set_i(127))));
+}
 HWY_INLINE VF with_sign_of(VF y, VF x) {
     return as_f(hn::Or(as_i(y), hn::And(as_i(x), set_i(static_cast<std::int32_t>(0x80000000U)))));
 }
-HWY_INLINE VF flush(VF x) { return hn::IfThenZeroElse(hn::Lt(hn::Abs(x), set(0x1p-63F)), x); }
+HWY_INLINE VF flush(VF x) {
+    return hn::IfThenZeroElse(hn::Lt(hn::Abs(x), set(0x1p-63F)), x);
+}
 
 HWY_INLINE VF exp_core(VF x) {
     const VF shifted = fma(x, set(0x1.715476p+0F), kShift);
@@ -66,8 +83,10 @@ HWY_INLINE VF log(VF x) {
     const auto subnormal = hn::Lt(x, set(0x1p-126F));
     const VF scaled = hn::IfThenElse(subnormal, hn::Mul(x, set(0x1p25F)), x);
     const VI offset = hn::Sub(as_i(scaled), set_i(0x3f3504f3));
-    const VF e = hn::Add(hn::ConvertTo(F(), hn::ShiftRight<23>(offset)), hn::IfThenElseZero(subnormal, set(-25.0F)));
-    const VF f = hn::Sub(as_f(hn::Add(hn::And(offset, set_i(0x7fffff)), set_i(0x3f3504f3))), set(1.0F));
+    const VF e = hn::Add(hn::ConvertTo(F(), hn::ShiftRight<23>(offset)),
+                         hn::IfThenElseZero(subnormal, set(-25.0F)));
+    const VF f =
+        hn::Sub(as_f(hn::Add(hn::And(offset, set_i(0x7fffff)), set_i(0x3f3504f3))), set(1.0F));
     const VF z = hn::Mul(f, f);
     VF p = set(0x1.11c874p-4F);
     p = fma(p, f, -0x1.dd651p-4F);
@@ -90,7 +109,8 @@ HWY_INLINE VF log(VF x) {
 
 HWY_INLINE VF tanh(VF x) {
     const VF magnitude = hn::Abs(x);
-    const VF a = hn::Mul(hn::IfThenElse(hn::Gt(magnitude, set(10.0F)), set(10.0F), magnitude), set(2.0F));
+    const VF a =
+        hn::Mul(hn::IfThenElse(hn::Gt(magnitude, set(10.0F)), set(10.0F), magnitude), set(2.0F));
     const VF shifted = fma(a, set(0x1.715476p+0F), kShift);
     const VF n = hn::Sub(shifted, set(kShift));
     const VI k = hn::Sub(as_i(shifted), set_i(kShiftBits));
@@ -161,12 +181,16 @@ HWY_INLINE VF turn_value(VF x, std::int32_t first_quarter) {
     const auto odd = hn::MaskFromVec(as_f(hn::Neg(hn::And(quarter, set_i(1)))));
     const VF y = hn::IfThenElse(odd, cosine, sine);
     const VF result = as_f(hn::Xor(as_i(y), hn::ShiftLeft<30>(hn::And(quarter, set_i(2)))));
-    return hn::IfThenElse(hn::Lt(magnitude, as_f(set_i(0x7f800000))), result, as_f(set_i(0x7fc00000)));
+    return hn::IfThenElse(hn::Lt(magnitude, as_f(set_i(0x7f800000))), result,
+                          as_f(set_i(0x7fc00000)));
 }
 HWY_INLINE VF sin2pi(VF x) {
-    return as_f(hn::Xor(as_i(turn_value(x, 0)), hn::And(as_i(x), set_i(static_cast<std::int32_t>(0x80000000U)))));
+    return as_f(hn::Xor(as_i(turn_value(x, 0)),
+                        hn::And(as_i(x), set_i(static_cast<std::int32_t>(0x80000000U)))));
 }
-HWY_INLINE VF cos2pi(VF x) { return turn_value(x, 1); }
+HWY_INLINE VF cos2pi(VF x) {
+    return turn_value(x, 1);
+}
 
 /// Round to nearest even, saturating; NaN gives 0.
 HWY_INLINE VI to_i32(VF x) {

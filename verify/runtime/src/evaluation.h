@@ -4,8 +4,8 @@
 
 namespace assay::runtime {
 
-/// A program's copy for evaluation: masks keep everything and the 1/keep that goes with them is 1, so dropout is the identity. Same
-/// tensors, same instructions, otherwise equal.
+/// A program's copy for evaluation: masks keep everything and the 1/keep that goes with them is 1,
+/// so dropout is the identity. Same tensors, same instructions, otherwise equal.
 class Evaluation {
   public:
     explicit Evaluation(const program::Program& program);

@@ -20,27 +20,32 @@ namespace {
 struct Named {
     const char* name;
     Target target;
-    const char* kernels;                     ///< table of exact/kernels.h; null: the reference
+    const char* kernels;  ///< table of exact/kernels.h; null: the reference
 };
 // Highway's SSE4 has no fma: what is left of it is the scalar definition, vectorised by nobody.
-constexpr std::array kTargets = {Named{"scalar", Target::scalar, nullptr}, Named{"sse4", Target::sse4, "portable"},
-                                 Named{"avx2", Target::avx2, "avx2"}, Named{"avx512", Target::avx512, "avx512"},
-                                 Named{"neon", Target::neon, "neon"}};
+constexpr std::array kTargets = {
+    Named{"scalar", Target::scalar, nullptr}, Named{"sse4", Target::sse4, "portable"},
+    Named{"avx2", Target::avx2, "avx2"}, Named{"avx512", Target::avx512, "avx512"},
+    Named{"neon", Target::neon, "neon"}};
 
 const exact::Kernels* kernels_of(Target target) {
     if (target == Target::best) return exact::available_kernels().back();
     for (const Named& named : kTargets) {
         if (named.target != target || named.kernels == nullptr) continue;
         const exact::Kernels* kernels = exact::find_kernels(named.kernels);
-        ASSAY_CHECK(kernels != nullptr);     // Callers choose among available_targets().
+        ASSAY_CHECK(kernels != nullptr);  // Callers choose among available_targets().
         return kernels;
     }
     return nullptr;
 }
 
-std::size_t bytes_of(const program::Tensor& tensor) { return std::size_t{tensor.rows} * tensor.cols * program::size_of(tensor.dtype); }
+std::size_t bytes_of(const program::Tensor& tensor) {
+    return std::size_t{tensor.rows} * tensor.cols * program::size_of(tensor.dtype);
+}
 
-std::byte* writable(const void* data) { return static_cast<std::byte*>(const_cast<void*>(data)); }
+std::byte* writable(const void* data) {
+    return static_cast<std::byte*>(const_cast<void*>(data));
+}
 
 }  // namespace
 
@@ -55,7 +60,8 @@ std::optional<Target> target_from_name(std::string_view name) {
 std::vector<std::string> available_targets() {
     std::vector<std::string> names;
     for (const Named& named : kTargets) {
-        if (named.kernels == nullptr || exact::find_kernels(named.kernels) != nullptr) names.emplace_back(named.name);
+        if (named.kernels == nullptr || exact::find_kernels(named.kernels) != nullptr)
+            names.emplace_back(named.name);
     }
     return names;
 }
@@ -63,10 +69,13 @@ std::vector<std::string> available_targets() {
 struct Executor::Impl {
     Impl(const program::Program& p, const ExecutorOptions& o);
 
-    [[nodiscard]] std::unique_ptr<PartPlan> plan(const program::Program& of, std::uint32_t first, std::uint32_t last, std::uint32_t slots) const;
+    [[nodiscard]] std::unique_ptr<PartPlan> plan(const program::Program& of, std::uint32_t first,
+                                                 std::uint32_t last, std::uint32_t slots) const;
     /// Runs a part's plan on the state whose addresses are in `places`.
     void run(const PartPlan& part, const Moment& moment);
-    void run(Part part, const Moment& moment) { run(*parts[static_cast<std::size_t>(part) - 1], moment); }
+    void run(Part part, const Moment& moment) {
+        run(*parts[static_cast<std::size_t>(part) - 1], moment);
+    }
     void place_state(const commit::State& state);
     void clear_accumulators(Part part);
     std::size_t place_accumulators(Part part);
@@ -74,12 +83,12 @@ struct Executor::Impl {
 
     const program::Program& program;
     ExecutorOptions options;
-    exact::FloatEnvironment environment;     ///< for compiling; every public call takes its own
+    exact::FloatEnvironment environment;  ///< for compiling; every public call takes its own
     std::vector<ThreadScratch> scratch;
     std::vector<exact::MatmulWorkspace> workspaces;
     std::unique_ptr<exact::ThreadPool> pool;
     Machine machine;
-    Evaluation evaluation;                   ///< the program without dropout
+    Evaluation evaluation;  ///< the program without dropout
     std::array<std::unique_ptr<PartPlan>, program::kParts> parts;
     std::unique_ptr<PartPlan> window;
     std::vector<TensorId> state_tensors, payload_tensors;
@@ -87,7 +96,8 @@ struct Executor::Impl {
     Places places;
 };
 
-Executor::Impl::Impl(const program::Program& p, const ExecutorOptions& o) : program(p), options(o), evaluation(p) {
+Executor::Impl::Impl(const program::Program& p, const ExecutorOptions& o)
+    : program(p), options(o), evaluation(p) {
     options.threads = std::max(1U, options.threads);
     machine.kernels = kernels_of(options.target);
     // The reference runs one sequence at a time on one thread.
@@ -106,8 +116,10 @@ Executor::Impl::Impl(const program::Program& p, const ExecutorOptions& o) : prog
     payload_tensors = of_class(TensorClass::payload);
     places.base.assign(p.tensors.size(), nullptr);
     places.slot_stride.assign(p.tensors.size(), 0);
-    for (const program::Table& table : p.tables) places.base[table.tensor] = writable(table.values.data());
-    for (const program::Constant& constant : p.constants) places.base[constant.tensor] = writable(constant.bits.data());
+    for (const program::Table& table : p.tables)
+        places.base[table.tensor] = writable(table.values.data());
+    for (const program::Constant& constant : p.constants)
+        places.base[constant.tensor] = writable(constant.bits.data());
 
     std::size_t arena_bytes = 0;
     for (std::size_t i = 0; i < program::kParts; ++i) {
@@ -118,14 +130,15 @@ Executor::Impl::Impl(const program::Program& p, const ExecutorOptions& o) : prog
     }
     window = plan(evaluation.program(), p.range(Part::sequence).first, p.forward_end, 1);
     arena = commit::Buffer(std::max({arena_bytes, window->arena_bytes(), std::size_t{64}}));
-    const std::size_t bytes = std::max(place_accumulators(Part::sequence), place_accumulators(Part::merge_lane));
+    const std::size_t bytes =
+        std::max(place_accumulators(Part::sequence), place_accumulators(Part::merge_lane));
     accumulators = commit::Buffer(std::max<std::size_t>(bytes, 64));
     place_accumulators(Part::sequence);
     place_accumulators(Part::merge_lane);
 }
 
-std::unique_ptr<PartPlan> Executor::Impl::plan(const program::Program& of, std::uint32_t first, std::uint32_t last,
-                                               std::uint32_t slots) const {
+std::unique_ptr<PartPlan> Executor::Impl::plan(const program::Program& of, std::uint32_t first,
+                                               std::uint32_t last, std::uint32_t slots) const {
     return std::make_unique<PartPlan>(of, first, last, machine, slots);
 }
 
@@ -137,7 +150,8 @@ std::vector<TensorId> Executor::Impl::of_class(TensorClass cls) const {
     return ids;
 }
 
-/// Addresses of a part's accumulators from the start of their buffer on; steps and merges share it, never at the same time.
+/// Addresses of a part's accumulators from the start of their buffer on; steps and merges share it,
+/// never at the same time.
 std::size_t Executor::Impl::place_accumulators(Part part) {
     std::size_t bytes = 0;
     const auto [first, last] = program.range(part);
@@ -154,7 +168,8 @@ void Executor::Impl::clear_accumulators(Part part) {
     const auto [first, last] = program.range(part);
     for (std::uint32_t i = first; i < last; ++i) {
         const TensorId id = program.instructions[i].out.tensor;
-        if (program.tensors[id].cls == TensorClass::accumulator) std::memset(places.base[id], 0, bytes_of(program.tensors[id]));
+        if (program.tensors[id].cls == TensorClass::accumulator)
+            std::memset(places.base[id], 0, bytes_of(program.tensors[id]));
     }
 }
 
@@ -171,7 +186,8 @@ void Executor::Impl::run(const PartPlan& part, const Moment& moment) {
     part.run(places, moment);
 }
 
-Executor::Executor(const program::Program& program, ExecutorOptions options) : impl_(std::make_unique<Impl>(program, options)) {}
+Executor::Executor(const program::Program& program, ExecutorOptions options)
+    : impl_(std::make_unique<Impl>(program, options)) {}
 
 Executor::~Executor() = default;
 
@@ -185,7 +201,9 @@ void Executor::run_init(commit::State& state) {
 
 namespace {
 
-exact::DatasetWords words_of(const DataView& data) { return {data.words, data.train_count, data.row_words}; }
+exact::DatasetWords words_of(const DataView& data) {
+    return {data.words, data.train_count, data.row_words};
+}
 
 template <class T>
 T scalar(const Places& places, TensorId id) {
@@ -196,12 +214,14 @@ T scalar(const Places& places, TensorId id) {
 
 }  // namespace
 
-StepResult Executor::run_step(commit::State& state, const DataView& data, std::uint32_t round, std::uint32_t lane, std::uint32_t h) {
+StepResult Executor::run_step(commit::State& state, const DataView& data, std::uint32_t round,
+                              std::uint32_t lane, std::uint32_t h) {
     const exact::FloatEnvironment environment;
     Impl& impl = *impl_;
     impl.place_state(state);
     const auto result = [&] {
-        return StepResult{scalar<float>(impl.places, impl.program.loss), scalar<float>(impl.places, impl.program.norm),
+        return StepResult{scalar<float>(impl.places, impl.program.loss),
+                          scalar<float>(impl.places, impl.program.norm),
                           scalar<std::int32_t>(impl.places, impl.program.fault)};
     };
     if (result().fault != 0) return result();
@@ -223,23 +243,27 @@ StepResult Executor::run_step(commit::State& state, const DataView& data, std::u
     return result();
 }
 
-void Executor::run_payload(const commit::State& round_start, const commit::State& end, std::uint32_t round, commit::Payload& out) {
+void Executor::run_payload(const commit::State& round_start, const commit::State& end,
+                           std::uint32_t round, commit::Payload& out) {
     const exact::FloatEnvironment environment;
     Impl& impl = *impl_;
     impl.place_state(end);
     for (const TensorId id : impl.of_class(TensorClass::round_start)) {
         const auto of = std::ranges::find(impl.state_tensors, impl.program.tensors[id].start_of);
         ASSAY_CHECK(of != impl.state_tensors.end());
-        impl.places.base[id] = writable(round_start.tensors[static_cast<std::size_t>(of - impl.state_tensors.begin())].data());
+        impl.places.base[id] = writable(
+            round_start.tensors[static_cast<std::size_t>(of - impl.state_tensors.begin())].data());
     }
     ASSAY_CHECK(out.tensors.size() == impl.payload_tensors.size());
-    for (std::size_t i = 0; i < impl.payload_tensors.size(); ++i) impl.places.base[impl.payload_tensors[i]] = out.tensors[i].data();
+    for (std::size_t i = 0; i < impl.payload_tensors.size(); ++i)
+        impl.places.base[impl.payload_tensors[i]] = out.tensors[i].data();
     Moment moment;
     moment.table_row = round;
     impl.run(Part::payload, moment);
 }
 
-void Executor::run_merge(commit::State& state, std::span<const commit::Payload* const> members, std::uint32_t round) {
+void Executor::run_merge(commit::State& state, std::span<const commit::Payload* const> members,
+                         std::uint32_t round) {
     const exact::FloatEnvironment environment;
     Impl& impl = *impl_;
     impl.place_state(state);
@@ -272,7 +296,8 @@ float Executor::window_loss(const commit::State& state, const DataView& data, st
 }
 
 std::size_t Executor::planned_bytes() const {
-    std::size_t bytes = impl_->arena.size() + impl_->accumulators.size() + exact::MatmulWorkspace::bytes() * impl_->workspaces.size();
+    std::size_t bytes = impl_->arena.size() + impl_->accumulators.size() +
+                        exact::MatmulWorkspace::bytes() * impl_->workspaces.size();
     for (const ThreadScratch& scratch : impl_->scratch) bytes += scratch.bytes();
     return bytes;
 }

@@ -16,7 +16,8 @@ using program::Op;
 namespace {
 
 ChunkOp integer_op(Op op) {
-    ASSAY_CHECK(op == Op::add || op == Op::sub || op == Op::mul || op == Op::equal || op == Op::less || op == Op::less_equal);
+    ASSAY_CHECK(op == Op::add || op == Op::sub || op == Op::mul || op == Op::equal ||
+                op == Op::less || op == Op::less_equal);
     if (op == Op::add) return ChunkOp::add_i32;
     if (op == Op::sub) return ChunkOp::sub_i32;
     if (op == Op::mul) return ChunkOp::mul_i32;
@@ -26,26 +27,46 @@ ChunkOp integer_op(Op op) {
 
 ChunkOp real_op(Op op) {
     switch (op) {
-        case Op::add: return ChunkOp::add;
-        case Op::sub: return ChunkOp::sub;
-        case Op::mul: return ChunkOp::mul;
-        case Op::div: return ChunkOp::div;
-        case Op::fma: return ChunkOp::fma;
-        case Op::sqrt: return ChunkOp::sqrt;
-        case Op::neg: return ChunkOp::neg;
-        case Op::abs: return ChunkOp::abs;
-        case Op::min: return ChunkOp::min;
-        case Op::max: return ChunkOp::max;
-        case Op::equal: return ChunkOp::equal;
-        case Op::less: return ChunkOp::less;
-        case Op::less_equal: return ChunkOp::less_equal;
-        case Op::exp: return ChunkOp::exp;
-        case Op::log: return ChunkOp::log;
-        case Op::tanh: return ChunkOp::tanh;
-        case Op::erf: return ChunkOp::erf;
-        case Op::sin2pi: return ChunkOp::sin2pi;
-        case Op::cos2pi: return ChunkOp::cos2pi;
-        case Op::to_i32: return ChunkOp::to_i32;
+        case Op::add:
+            return ChunkOp::add;
+        case Op::sub:
+            return ChunkOp::sub;
+        case Op::mul:
+            return ChunkOp::mul;
+        case Op::div:
+            return ChunkOp::div;
+        case Op::fma:
+            return ChunkOp::fma;
+        case Op::sqrt:
+            return ChunkOp::sqrt;
+        case Op::neg:
+            return ChunkOp::neg;
+        case Op::abs:
+            return ChunkOp::abs;
+        case Op::min:
+            return ChunkOp::min;
+        case Op::max:
+            return ChunkOp::max;
+        case Op::equal:
+            return ChunkOp::equal;
+        case Op::less:
+            return ChunkOp::less;
+        case Op::less_equal:
+            return ChunkOp::less_equal;
+        case Op::exp:
+            return ChunkOp::exp;
+        case Op::log:
+            return ChunkOp::log;
+        case Op::tanh:
+            return ChunkOp::tanh;
+        case Op::erf:
+            return ChunkOp::erf;
+        case Op::sin2pi:
+            return ChunkOp::sin2pi;
+        case Op::cos2pi:
+            return ChunkOp::cos2pi;
+        case Op::to_i32:
+            return ChunkOp::to_i32;
         case Op::operand:
         case Op::constant_f32:
         case Op::constant_i32:
@@ -53,7 +74,8 @@ ChunkOp real_op(Op op) {
         case Op::col_index:
         case Op::select:
         case Op::to_f32:
-        case Op::mod_mul_high: break;
+        case Op::mod_mul_high:
+            break;
     }
     ASSAY_CHECK(!"not an operation on floats");
     return ChunkOp::add;
@@ -65,7 +87,8 @@ int arguments_of(Op op) {
         case Op::constant_f32:
         case Op::constant_i32:
         case Op::row_index:
-        case Op::col_index: return 0;
+        case Op::col_index:
+            return 0;
         case Op::sqrt:
         case Op::neg:
         case Op::abs:
@@ -76,7 +99,8 @@ int arguments_of(Op op) {
         case Op::sin2pi:
         case Op::cos2pi:
         case Op::to_f32:
-        case Op::to_i32: return 1;
+        case Op::to_i32:
+            return 1;
         case Op::add:
         case Op::sub:
         case Op::mul:
@@ -85,22 +109,28 @@ int arguments_of(Op op) {
         case Op::max:
         case Op::equal:
         case Op::less:
-        case Op::less_equal: return 2;
+        case Op::less_equal:
+            return 2;
         case Op::fma:
-        case Op::select: return 3;
-        case Op::mod_mul_high: break;
+        case Op::select:
+            return 3;
+        case Op::mod_mul_high:
+            break;
     }
     ASSAY_CHECK(!"reserved operation");
     return 0;
 }
 
 /// Whether each node is a float (else an i32).
-std::vector<bool> types_of(const program::Program& program, const program::Instruction& instruction) {
+std::vector<bool> types_of(const program::Program& program,
+                           const program::Instruction& instruction) {
     std::vector<bool> real;
     for (const Node& node : instruction.expression) {
         switch (node.op) {
             case Op::operand:
-                real.push_back(exact::computing_type(program.tensors[instruction.in[node.a].tensor].dtype) == DType::f32);
+                real.push_back(
+                    exact::computing_type(program.tensors[instruction.in[node.a].tensor].dtype) ==
+                    DType::f32);
                 break;
             case Op::constant_i32:
             case Op::row_index:
@@ -108,11 +138,17 @@ std::vector<bool> types_of(const program::Program& program, const program::Instr
             case Op::equal:
             case Op::less:
             case Op::less_equal:
-            case Op::to_i32: real.push_back(false); break;
+            case Op::to_i32:
+                real.push_back(false);
+                break;
             case Op::add:
             case Op::sub:
-            case Op::mul: real.push_back(real[node.a]); break;
-            case Op::select: real.push_back(real[node.b]); break;
+            case Op::mul:
+                real.push_back(real[node.a]);
+                break;
+            case Op::select:
+                real.push_back(real[node.b]);
+                break;
             case Op::constant_f32:
             case Op::div:
             case Op::fma:
@@ -128,7 +164,9 @@ std::vector<bool> types_of(const program::Program& program, const program::Instr
             case Op::sin2pi:
             case Op::cos2pi:
             case Op::to_f32:
-            case Op::mod_mul_high: real.push_back(true); break;
+            case Op::mod_mul_high:
+                real.push_back(true);
+                break;
         }
     }
     return real;
@@ -151,7 +189,8 @@ void number_columns(float* to, std::uint32_t first, std::uint32_t count) {
 }
 
 template <class Narrow, class Widen>
-void read_as(const Rectangle& from, std::uint32_t row, std::uint32_t col, std::uint32_t cols, float* out, Widen widen) {
+void read_as(const Rectangle& from, std::uint32_t row, std::uint32_t col, std::uint32_t cols,
+             float* out, Widen widen) {
     const std::size_t step = from.transposed ? from.stride : 1;
     const std::size_t start = from.transposed ? col * from.stride + row : row * from.stride + col;
     for (std::size_t i = 0; i < cols; ++i) {
@@ -164,7 +203,8 @@ void read_as(const Rectangle& from, std::uint32_t row, std::uint32_t col, std::u
 }
 
 template <class Word, class Narrow>
-void write_as(const Rectangle& to, std::uint32_t row, std::uint32_t col, std::uint32_t cols, const float* words, Narrow narrow) {
+void write_as(const Rectangle& to, std::uint32_t row, std::uint32_t col, std::uint32_t cols,
+              const float* words, Narrow narrow) {
     for (std::size_t i = 0; i < cols; ++i) {
         Word word;
         std::memcpy(&word, words + i, 4);
@@ -175,7 +215,8 @@ void write_as(const Rectangle& to, std::uint32_t row, std::uint32_t col, std::ui
 
 }  // namespace
 
-void read_words(const Rectangle& from, std::uint32_t row, std::uint32_t col, std::uint32_t cols, float* out) {
+void read_words(const Rectangle& from, std::uint32_t row, std::uint32_t col, std::uint32_t cols,
+                float* out) {
     switch (from.dtype) {
         case DType::f32:
         case DType::i32:
@@ -183,37 +224,52 @@ void read_words(const Rectangle& from, std::uint32_t row, std::uint32_t col, std
                 std::memcpy(out, from.data + (row * from.stride + col) * 4, std::size_t{cols} * 4);
                 return;
             }
-            return read_as<std::uint32_t>(from, row, col, cols, out, [](std::uint32_t x) { return x; });
-        case DType::i8: return read_as<std::int8_t>(from, row, col, cols, out, [](std::int8_t x) { return std::int32_t{x}; });
-        case DType::u16: return read_as<std::uint16_t>(from, row, col, cols, out, [](std::uint16_t x) { return std::int32_t{x}; });
-        case DType::f16: return read_as<std::uint16_t>(from, row, col, cols, out, exact::f32_from_f16);
-        case DType::bf16: return read_as<std::uint16_t>(from, row, col, cols, out, exact::f32_from_bf16);
+            return read_as<std::uint32_t>(from, row, col, cols, out,
+                                          [](std::uint32_t x) { return x; });
+        case DType::i8:
+            return read_as<std::int8_t>(from, row, col, cols, out,
+                                        [](std::int8_t x) { return std::int32_t{x}; });
+        case DType::u16:
+            return read_as<std::uint16_t>(from, row, col, cols, out,
+                                          [](std::uint16_t x) { return std::int32_t{x}; });
+        case DType::f16:
+            return read_as<std::uint16_t>(from, row, col, cols, out, exact::f32_from_f16);
+        case DType::bf16:
+            return read_as<std::uint16_t>(from, row, col, cols, out, exact::f32_from_bf16);
     }
 }
 
-void write_words(const Rectangle& to, std::uint32_t row, std::uint32_t col, std::uint32_t cols, const float* words) {
+void write_words(const Rectangle& to, std::uint32_t row, std::uint32_t col, std::uint32_t cols,
+                 const float* words) {
     switch (to.dtype) {
         case DType::f32:
-        case DType::i32: std::memcpy(to.data + (row * to.stride + col) * 4, words, std::size_t{cols} * 4); return;
+        case DType::i32:
+            std::memcpy(to.data + (row * to.stride + col) * 4, words, std::size_t{cols} * 4);
+            return;
         case DType::i8:
-            return write_as<std::int32_t>(to, row, col, cols, words,
-                                          [](std::int32_t x) { return static_cast<std::int8_t>(exact::clamp_i32(x, -128, 127)); });
+            return write_as<std::int32_t>(to, row, col, cols, words, [](std::int32_t x) {
+                return static_cast<std::int8_t>(exact::clamp_i32(x, -128, 127));
+            });
         case DType::u16:
-            return write_as<std::int32_t>(to, row, col, cols, words,
-                                          [](std::int32_t x) { return static_cast<std::uint16_t>(exact::clamp_i32(x, 0, 65535)); });
-        case DType::f16: return write_as<float>(to, row, col, cols, words, exact::f16_from_f32);
-        case DType::bf16: return write_as<float>(to, row, col, cols, words, exact::bf16_from_f32);
+            return write_as<std::int32_t>(to, row, col, cols, words, [](std::int32_t x) {
+                return static_cast<std::uint16_t>(exact::clamp_i32(x, 0, 65535));
+            });
+        case DType::f16:
+            return write_as<float>(to, row, col, cols, words, exact::f16_from_f32);
+        case DType::bf16:
+            return write_as<float>(to, row, col, cols, words, exact::bf16_from_f32);
     }
 }
 
 /// How the rows and columns of one call are cut into chunks.
 struct MapCode::Geometry {
-    std::uint32_t width = 0;                 ///< columns of the output
-    std::uint32_t segment = 0;               ///< columns of a chunk
-    std::uint32_t rows = 0;                  ///< whole rows of a chunk; 1 when a row is longer than a chunk
+    std::uint32_t width = 0;    ///< columns of the output
+    std::uint32_t segment = 0;  ///< columns of a chunk
+    std::uint32_t rows = 0;     ///< whole rows of a chunk; 1 when a row is longer than a chunk
 };
 
-MapCode::MapCode(const program::Program& program, const program::Instruction& instruction, const exact::Kernels& kernels)
+MapCode::MapCode(const program::Program& program, const program::Instruction& instruction,
+                 const exact::Kernels& kernels)
     : nodes_(instruction.expression), fill_(kernels.fill) {
     ASSAY_CHECK(!nodes_.empty() && nodes_.size() <= program::kNodesMax);
     const std::vector<bool> real = types_of(program, instruction);
@@ -239,7 +295,8 @@ MapCode::MapCode(const program::Program& program, const program::Instruction& in
         }
         // A result may take the buffer of an argument that is not needed again.
         const auto release = [&](std::uint32_t argument) {
-            if (computed[argument] && last_use[argument] == i && std::ranges::find(free, buffer_[argument]) == free.end()) {
+            if (computed[argument] && last_use[argument] == i &&
+                std::ranges::find(free, buffer_[argument]) == free.end()) {
                 free.push_back(buffer_[argument]);
             }
         };
@@ -253,17 +310,21 @@ MapCode::MapCode(const program::Program& program, const program::Instruction& in
             buffer_[i] = free.back();
             free.pop_back();
         }
-        const bool nothing = (node.op == Op::to_f32 && real[node.a]) || (node.op == Op::to_i32 && !real[node.a]);
+        const bool nothing =
+            (node.op == Op::to_f32 && real[node.a]) || (node.op == Op::to_i32 && !real[node.a]);
         const auto n = [](std::uint32_t x) { return static_cast<std::uint8_t>(x); };
-        steps_.push_back({nothing ? nullptr : kernels.chunk[static_cast<std::size_t>(chunk_op(node, real))], n(node.a),
-                          count > 1 ? n(node.b) : kNone, count > 2 ? n(node.c) : kNone, static_cast<std::uint8_t>(i)});
+        steps_.push_back(
+            {nothing ? nullptr : kernels.chunk[static_cast<std::size_t>(chunk_op(node, real))],
+             n(node.a), count > 1 ? n(node.b) : kNone, count > 2 ? n(node.c) : kNone,
+             static_cast<std::uint8_t>(i)});
     }
     out_buffer_ = next;
     ASSAY_CHECK(next < kMapBuffers);
 }
 
 /// What is the same in every chunk: constants, operands of one element, rows that repeat.
-void MapCode::prepare(const Geometry& g, std::span<const Rectangle> in, float* scratch, Pointers& at) const {
+void MapCode::prepare(const Geometry& g, std::span<const Rectangle> in, float* scratch,
+                      Pointers& at) const {
     const std::size_t n = std::size_t{g.rows} * g.segment;
     for (const std::size_t node : fixed_) {
         fill_(buffer(node, scratch), n, nodes_[node].bits);
@@ -271,7 +332,8 @@ void MapCode::prepare(const Geometry& g, std::span<const Rectangle> in, float* s
     }
     for (const std::size_t node : indices_) {
         if (nodes_[node].op != Op::col_index || g.segment != g.width) continue;
-        for (std::uint32_t r = 0; r < g.rows; ++r) number_columns(buffer(node, scratch) + std::size_t{r} * g.width, 0, g.width);
+        for (std::uint32_t r = 0; r < g.rows; ++r)
+            number_columns(buffer(node, scratch) + std::size_t{r} * g.width, 0, g.width);
     }
     for (const std::size_t node : read_) {
         const Rectangle& operand = in[nodes_[node].a];
@@ -282,27 +344,31 @@ void MapCode::prepare(const Geometry& g, std::span<const Rectangle> in, float* s
             at[node] = to;
         } else if (g.segment == g.width) {
             read_words(operand, 0, 0, g.width, to);
-            for (std::uint32_t r = 1; r < g.rows; ++r) std::memcpy(to + std::size_t{r} * g.width, to, std::size_t{g.width} * 4);
+            for (std::uint32_t r = 1; r < g.rows; ++r)
+                std::memcpy(to + std::size_t{r} * g.width, to, std::size_t{g.width} * 4);
             at[node] = to;
         }
     }
 }
 
 /// What differs from chunk to chunk: rows [row, row + rows) x columns [col, col + cols).
-void MapCode::bind(const Geometry& g, std::span<const Rectangle> in, std::uint32_t row, std::uint32_t rows, std::uint32_t col,
-                   std::uint32_t cols, float* scratch, Pointers& at) const {
+void MapCode::bind(const Geometry& g, std::span<const Rectangle> in, std::uint32_t row,
+                   std::uint32_t rows, std::uint32_t col, std::uint32_t cols, float* scratch,
+                   Pointers& at) const {
     for (const std::size_t node : read_) {
         const Rectangle& operand = in[nodes_[node].a];
         float* to = buffer(node, scratch);
         const bool one_row = operand.seen_rows() == 1, one_col = operand.seen_cols() == 1;
         if (one_row && (one_col || g.segment == g.width)) continue;
         if (one_col && g.width != 1) {
-            for (std::uint32_t r = 0; r < rows; ++r) fill_(to + std::size_t{r} * cols, cols, first_word(operand, row + r));
+            for (std::uint32_t r = 0; r < rows; ++r)
+                fill_(to + std::size_t{r} * cols, cols, first_word(operand, row + r));
             at[node] = to;
         } else if (operand.words() && !operand.transposed && (operand.dense() || rows == 1)) {
             at[node] = operand.row(one_row ? 0 : row) + col;
         } else {
-            for (std::uint32_t r = 0; r < rows; ++r) read_words(operand, one_row ? 0 : row + r, col, cols, to + std::size_t{r} * cols);
+            for (std::uint32_t r = 0; r < rows; ++r)
+                read_words(operand, one_row ? 0 : row + r, col, cols, to + std::size_t{r} * cols);
             at[node] = to;
         }
     }
@@ -310,14 +376,16 @@ void MapCode::bind(const Geometry& g, std::span<const Rectangle> in, std::uint32
         float* to = buffer(node, scratch);
         at[node] = to;
         if (nodes_[node].op == Op::row_index) {
-            for (std::uint32_t r = 0; r < rows; ++r) fill_(to + std::size_t{r} * cols, cols, row + r);
+            for (std::uint32_t r = 0; r < rows; ++r)
+                fill_(to + std::size_t{r} * cols, cols, row + r);
         } else if (g.segment != g.width) {
             number_columns(to, col, cols);
         }
     }
 }
 
-void MapCode::run(const Rectangle& out, std::span<const Rectangle> in, std::uint32_t first, std::uint32_t last, float* scratch) const {
+void MapCode::run(const Rectangle& out, std::span<const Rectangle> in, std::uint32_t first,
+                  std::uint32_t last, float* scratch) const {
     Geometry g;
     g.width = out.cols;
     g.segment = std::min<std::uint32_t>(g.width, kChunk);
@@ -332,19 +400,22 @@ void MapCode::run(const Rectangle& out, std::span<const Rectangle> in, std::uint
             const std::uint32_t cols = std::min(g.segment, g.width - col);
             const std::size_t n = std::size_t{rows} * cols;
             bind(g, in, row, rows, col, cols, scratch, at);
-            float* target = out.words() ? out.f32() + row * out.stride + col : scratch + std::size_t{out_buffer_} * kChunk;
+            float* target = out.words() ? out.f32() + row * out.stride + col
+                                        : scratch + std::size_t{out_buffer_} * kChunk;
             for (const Step& step : steps_) {
                 float* to = step.out == result ? target : buffer(step.out, scratch);
                 if (step.function == nullptr) {
                     std::memcpy(to, at[step.a], n * 4);
                 } else {
-                    step.function(at[step.a], step.b == kNone ? nullptr : at[step.b], step.c == kNone ? nullptr : at[step.c], to, n);
+                    step.function(at[step.a], step.b == kNone ? nullptr : at[step.b],
+                                  step.c == kNone ? nullptr : at[step.c], to, n);
                 }
                 at[step.out] = to;
             }
             if (at[result] == target && out.words()) continue;
             for (std::uint32_t r = 0; r < rows; ++r) {
-                write_words(out, row + r, col, cols, static_cast<const float*>(at[result]) + std::size_t{r} * cols);
+                write_words(out, row + r, col, cols,
+                            static_cast<const float*>(at[result]) + std::size_t{r} * cols);
             }
         }
     }

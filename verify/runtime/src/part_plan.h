@@ -15,31 +15,35 @@ namespace assay::runtime {
 
 /// Threads and their scratch, shared by all plans of one executor.
 struct Machine {
-    const exact::Kernels* kernels = nullptr; ///< null: the reference runs every instruction
+    const exact::Kernels* kernels = nullptr;  ///< null: the reference runs every instruction
     exact::ThreadPool* pool = nullptr;
     std::vector<ThreadScratch>* scratch = nullptr;
     std::vector<exact::MatmulWorkspace>* workspaces = nullptr;
 };
 
-/// Instructions that run together. Fusing is a matter of speed: each piece of each instruction computes what it would compute alone.
+/// Instructions that run together. Fusing is a matter of speed: each piece of each instruction
+/// computes what it would compute alone.
 struct Run {
     enum class Form : std::uint8_t {
-        rows,        ///< blocks of rows, each through all instructions: values stay in the cache between them
-        items,       ///< whole batch items (attention heads), each through all instructions
-        matmul,      ///< one matmul on all threads
-        contribution,///< one map into an accumulator, sequences ascending
-        whole,       ///< one instruction that only the reference runs, or scatter_add, sequences ascending
+        rows,   ///< blocks of rows, each through all instructions: values stay in the cache between
+                ///< them
+        items,  ///< whole batch items (attention heads), each through all instructions
+        matmul,        ///< one matmul on all threads
+        contribution,  ///< one map into an accumulator, sequences ascending
+        whole,         ///< one instruction that only the reference runs, or scatter_add, sequences
+                       ///< ascending
     };
     Form form = Form::whole;
-    std::uint32_t first = 0, last = 0;       ///< positions in PartPlan's list of instructions
+    std::uint32_t first = 0, last = 0;  ///< positions in PartPlan's list of instructions
 };
 
-/// A range of a part's instructions compiled: cut into runs, and the memory of its values planned (offsets assigned once from their lives).
-/// Keeps references to the program; not thread-safe.
+/// A range of a part's instructions compiled: cut into runs, and the memory of its values planned
+/// (offsets assigned once from their lives). Keeps references to the program; not thread-safe.
 class PartPlan {
   public:
     /// `slots_max`: sequences that run together at most.
-    PartPlan(const program::Program& program, std::uint32_t first, std::uint32_t last, const Machine& machine, std::uint32_t slots_max);
+    PartPlan(const program::Program& program, std::uint32_t first, std::uint32_t last,
+             const Machine& machine, std::uint32_t slots_max);
 
     /// Bytes of arena that the values need, for slots_max slots.
     [[nodiscard]] std::size_t arena_bytes() const { return arena_bytes_; }

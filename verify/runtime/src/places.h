@@ -14,11 +14,14 @@
 /// Where tensors are while a part runs, and what an instruction's result depends on besides them.
 namespace assay::runtime {
 
-/// Base address of every tensor and the distance between the copies of two sequences that run together (0: shared by all).
+/// Base address of every tensor and the distance between the copies of two sequences that run
+/// together (0: shared by all).
 struct Places {
     std::vector<std::byte*> base;
     std::vector<std::size_t> slot_stride;
-    [[nodiscard]] std::byte* at(program::TensorId tensor, std::size_t slot) const { return base[tensor] + slot * slot_stride[tensor]; }
+    [[nodiscard]] std::byte* at(program::TensorId tensor, std::size_t slot) const {
+        return base[tensor] + slot * slot_stride[tensor];
+    }
 };
 
 /// One run of a part.
@@ -26,7 +29,7 @@ struct Moment {
     std::uint32_t table_row = 0;
     std::uint32_t lane = 0;
     std::uint32_t global_step = 0;
-    std::uint32_t first_sequence = 0;        ///< slot s runs sequence first_sequence + s
+    std::uint32_t first_sequence = 0;  ///< slot s runs sequence first_sequence + s
     std::uint32_t slots = 1;
     std::uint32_t members = 0;
     exact::DatasetWords dataset;
@@ -35,14 +38,16 @@ struct Moment {
 
 /// One batch item of a view in one slot: the stored rectangle.
 struct Rectangle {
-    std::byte* data = nullptr;               ///< first element
-    std::uint64_t element = 0;               ///< its index in the whole tensor
-    std::size_t stride = 0;                  ///< elements from row to row
-    std::uint32_t rows = 0, cols = 0;        ///< as stored
+    std::byte* data = nullptr;         ///< first element
+    std::uint64_t element = 0;         ///< its index in the whole tensor
+    std::size_t stride = 0;            ///< elements from row to row
+    std::uint32_t rows = 0, cols = 0;  ///< as stored
     bool transposed = false;
     program::DType dtype = program::DType::f32;
 
-    [[nodiscard]] bool words() const { return dtype == program::DType::f32 || dtype == program::DType::i32; }
+    [[nodiscard]] bool words() const {
+        return dtype == program::DType::f32 || dtype == program::DType::i32;
+    }
     [[nodiscard]] bool dense() const { return stride == cols || rows == 1; }
     [[nodiscard]] std::uint32_t seen_rows() const { return transposed ? cols : rows; }
     [[nodiscard]] std::uint32_t seen_cols() const { return transposed ? rows : cols; }
@@ -50,10 +55,12 @@ struct Rectangle {
     [[nodiscard]] const float* row(std::size_t r) const { return f32() + r * stride; }
 };
 
-inline Rectangle rectangle(const program::Program& program, const program::View& view, std::uint32_t item, std::size_t slot,
-                           const Places& places, const Moment& moment) {
+inline Rectangle rectangle(const program::Program& program, const program::View& view,
+                           std::uint32_t item, std::size_t slot, const Places& places,
+                           const Moment& moment) {
     const program::Tensor& tensor = program.tensors[view.tensor];
-    const std::uint64_t row = std::uint64_t{view.row} + std::uint64_t{item} * view.item_row_stride + (view.row_from_step ? moment.table_row : 0U);
+    const std::uint64_t row = std::uint64_t{view.row} + std::uint64_t{item} * view.item_row_stride +
+                              (view.row_from_step ? moment.table_row : 0U);
     const std::uint64_t col = std::uint64_t{view.col} + std::uint64_t{item} * view.item_col_stride;
     ASSAY_CHECK(row + view.rows <= tensor.rows && col + view.cols <= tensor.cols);
     std::byte* base = places.at(view.tensor, slot);

@@ -4,10 +4,12 @@
 
 namespace assay::exact {
 
-/// True when this thread rounds to nearest and keeps subnormals (no FTZ, no DAZ): the only environment in which profile `f32` holds.
+/// True when this thread rounds to nearest and keeps subnormals (no FTZ, no DAZ): the only
+/// environment in which profile `f32` holds.
 bool float_environment_is_exact();
 
-/// Sets that environment on this thread for its lifetime and puts back what was there before. Every thread that computes holds one.
+/// Sets that environment on this thread for its lifetime and puts back what was there before. Every
+/// thread that computes holds one.
 class FloatEnvironment {
   public:
     FloatEnvironment();

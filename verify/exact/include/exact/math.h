@@ -10,13 +10,15 @@
 #include <immintrin.h>
 #endif
 
-/// The scalar definition of the profile `f32`: every function here is the meaning of its operation, bit for bit, and every SIMD version
-/// must equal it (docs/numerics.md). One rounding per operation as written; fma only where it stands; nothing comes from libm.
-/// NaN results are NaN of any payload: whenever tensors are hashed every NaN reads as 0x7fc00000.
-/// Pure functions, safe on any thread whose rounding mode is to nearest and which flushes no subnormals (exact/environment.h).
+/// The scalar definition of the profile `f32`: every function here is the meaning of its operation,
+/// bit for bit, and every SIMD version must equal it (docs/numerics.md). One rounding per operation
+/// as written; fma only where it stands; nothing comes from libm. NaN results are NaN of any
+/// payload: whenever tensors are hashed every NaN reads as 0x7fc00000. Pure functions, safe on any
+/// thread whose rounding mode is to nearest and which flushes no subnormals (exact/environment.h).
 namespace assay::exact {
 
-/// True when the CPU has a fused multiply-add instruction. Never changes a bit, only the speed of fma_f32.
+/// True when the CPU has a fused multiply-add instruction. Never changes a bit, only the speed of
+/// fma_f32.
 extern const bool kHardwareFma;
 
 /// a * b + c with one rounding.
@@ -38,35 +40,53 @@ inline float sqrt_f32(float x) {
 #if defined(__x86_64__)
     return _mm_cvtss_f32(_mm_sqrt_ss(_mm_set_ss(x)));
 #else
-    return __builtin_sqrtf(x);  // IEEE: correctly rounded wherever it comes from.
+    return __builtin_sqrtf(x);       // IEEE: correctly rounded wherever it comes from.
 #endif
 }
 
-inline float max_f32(float a, float b) { return a > b ? a : b; }
-inline float min_f32(float a, float b) { return a < b ? a : b; }
+inline float max_f32(float a, float b) {
+    return a > b ? a : b;
+}
+inline float min_f32(float a, float b) {
+    return a < b ? a : b;
+}
 /// Clears (abs) or flips (neg) the sign bit, also of zeros and NaN.
-inline float abs_f32(float x) { return std::bit_cast<float>(std::bit_cast<std::uint32_t>(x) & 0x7fffffffU); }
-inline float neg_f32(float x) { return std::bit_cast<float>(std::bit_cast<std::uint32_t>(x) ^ 0x80000000U); }
+inline float abs_f32(float x) {
+    return std::bit_cast<float>(std::bit_cast<std::uint32_t>(x) & 0x7fffffffU);
+}
+inline float neg_f32(float x) {
+    return std::bit_cast<float>(std::bit_cast<std::uint32_t>(x) ^ 0x80000000U);
+}
 
 /// Operands of matmul and dot: magnitudes below 2^-63 read as +0, so that no product is subnormal.
-inline float flush_operand(float x) { return abs_f32(x) < 0x1p-63F ? 0.0F : x; }
+inline float flush_operand(float x) {
+    return abs_f32(x) < 0x1p-63F ? 0.0F : x;
+}
 
 namespace detail {
 
-inline constexpr float kShift = 0x1.8p23F;           ///< adding it rounds to an integer, which the low bits then hold
+inline constexpr float kShift =
+    0x1.8p23F;  ///< adding it rounds to an integer, which the low bits then hold
 inline constexpr float kLog2E = 0x1.715476p+0F;
 inline constexpr float kLn2High = 0x1.62e4p-1F, kLn2Low = 0x1.7f7d1cp-20F;
-inline constexpr float kExpLowest = -0x1.5d589ep+6F; ///< least x with exp(x) >= 2^-126
-inline constexpr float kExpHighest = 89.0F;          ///< from here on exp is +inf
+inline constexpr float kExpLowest = -0x1.5d589ep+6F;  ///< least x with exp(x) >= 2^-126
+inline constexpr float kExpHighest = 89.0F;           ///< from here on exp is +inf
 
-inline std::int32_t bits_of(float x) { return std::bit_cast<std::int32_t>(x); }
-inline float from_bits(std::int32_t x) { return std::bit_cast<float>(x); }
+inline std::int32_t bits_of(float x) {
+    return std::bit_cast<std::int32_t>(x);
+}
+inline float from_bits(std::int32_t x) {
+    return std::bit_cast<float>(x);
+}
 /// 2^k for -126 <= k <= 127.
-inline float power_of_two(std::int32_t k) { return std::bit_cast<float>((static_cast<std::uint32_t>(k) + 127U) << 23U); }
+inline float power_of_two(std::int32_t k) {
+    return std::bit_cast<float>((static_cast<std::uint32_t>(k) + 127U) << 23U);
+}
 
 /// y >= 0 or NaN, with the sign bit of x.
 inline float with_sign_of(float y, float x) {
-    return std::bit_cast<float>(std::bit_cast<std::uint32_t>(y) | (std::bit_cast<std::uint32_t>(x) & 0x80000000U));
+    return std::bit_cast<float>(std::bit_cast<std::uint32_t>(y) |
+                                (std::bit_cast<std::uint32_t>(x) & 0x80000000U));
 }
 
 /// exp(x) for kExpLowest <= x <= kExpHighest, or NaN.
@@ -88,7 +108,8 @@ inline float exp_core(float x) {
 
 }  // namespace detail
 
-/// exp: +0 where the result would be below 2^-126 (x < kExpLowest, -inf included); +inf from 88.73 on; NaN gives NaN.
+/// exp: +0 where the result would be below 2^-126 (x < kExpLowest, -inf included); +inf from 88.73
+/// on; NaN gives NaN.
 inline float exp_f32(float x) {
     const float low = x < detail::kExpLowest ? detail::kExpLowest : x;
     const float y = detail::exp_core(low > detail::kExpHighest ? detail::kExpHighest : low);
@@ -121,7 +142,8 @@ inline float log_f32(float x) {
     return x == detail::from_bits(0x7f800000) ? x : result;
 }
 
-/// Hyperbolic tangent: x + x^3 P(x^2) below one half, t / (t + 2) with t = exp(2|x|) - 1 above. Odd, also for zeros; +-1 from |x| = 10 on at the latest.
+/// Hyperbolic tangent: x + x^3 P(x^2) below one half, t / (t + 2) with t = exp(2|x|) - 1 above.
+/// Odd, also for zeros; +-1 from |x| = 10 on at the latest.
 inline float tanh_f32(float x) {
     const float magnitude = abs_f32(x);
     const float a = (magnitude > 10.0F ? 10.0F : magnitude) * 2.0F;
@@ -150,7 +172,8 @@ inline float tanh_f32(float x) {
     return detail::with_sign_of(magnitude < 0.5F ? small : y, x);
 }
 
-/// Error function: x E(x^2) below 1, 1 - exp(-g(|x|)) above. Odd, also for zeros; +-1 from |x| = 3.95 on at the latest.
+/// Error function: x E(x^2) below 1, 1 - exp(-g(|x|)) above. Odd, also for zeros; +-1 from |x|
+/// = 3.95 on at the latest.
 inline float erf_f32(float x) {
     const float magnitude = abs_f32(x);
     const float z = x * x;
@@ -219,11 +242,14 @@ inline float turn_value(float x, std::int32_t first_quarter) {
 
 }  // namespace detail
 
-/// sin(2 pi x) and cos(2 pi x), the argument in turns; sin is odd, also for zeros. Infinite and NaN arguments give NaN.
+/// sin(2 pi x) and cos(2 pi x), the argument in turns; sin is odd, also for zeros. Infinite and NaN
+/// arguments give NaN.
 inline float sin2pi_f32(float x) {
     const float y = detail::turn_value(x, 0);
     return (detail::bits_of(x) < 0) ? neg_f32(y) : y;
 }
-inline float cos2pi_f32(float x) { return detail::turn_value(x, 1); }
+inline float cos2pi_f32(float x) {
+    return detail::turn_value(x, 1);
+}
 
 }  // namespace assay::exact

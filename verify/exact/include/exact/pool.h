@@ -25,9 +25,10 @@ class TaskRef {
     void (*call_)(void*, std::size_t, unsigned);
 };
 
-/// A fixed number of threads that run numbered tasks. Tasks must write disjoint memory: which thread runs which task is not defined, so
-/// nothing that reaches a bit may depend on it. The calling thread takes part as thread 0. One caller at a time; tasks don't call run().
-/// Every worker holds the exact floating-point environment; run() checks the caller's.
+/// A fixed number of threads that run numbered tasks. Tasks must write disjoint memory: which
+/// thread runs which task is not defined, so nothing that reaches a bit may depend on it. The
+/// calling thread takes part as thread 0. One caller at a time; tasks don't call run(). Every
+/// worker holds the exact floating-point environment; run() checks the caller's.
 class ThreadPool {
   public:
     explicit ThreadPool(unsigned threads);
@@ -46,11 +47,11 @@ class ThreadPool {
     std::mutex mutex_;
     std::condition_variable_any wake_;
     std::condition_variable done_;
-    const TaskRef* task_ = nullptr;          ///< guarded by mutex_
-    std::size_t count_ = 0;                  ///< guarded by mutex_
+    const TaskRef* task_ = nullptr;  ///< guarded by mutex_
+    std::size_t count_ = 0;          ///< guarded by mutex_
     std::atomic<std::uint64_t> generation_{0};
     std::atomic<std::size_t> next_{0};
-    std::atomic<unsigned> busy_{0};          ///< workers that joined the current call; raised under mutex_
+    std::atomic<unsigned> busy_{0};  ///< workers that joined the current call; raised under mutex_
     std::vector<std::jthread> workers_;
 };
 
