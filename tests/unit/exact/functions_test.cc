@@ -14,8 +14,7 @@
 namespace assay::exact {
 namespace {
 
-constexpr std::uint32_t kStride =
-    251;  // A prime: all exponents and low bits come by. The soak covers every input.
+constexpr std::uint32_t kStride = 251;  // A prime: all exponents and low bits come by.
 constexpr std::size_t kChunk = 1 << 14;
 
 struct Function {
