@@ -24,7 +24,7 @@ std::optional<SealedVerdict> decode_sealed_verdict(base::ByteView bytes);
 /// Derived from the key, so that the same audit never has two nonces.
 base::Hash verdict_nonce(const base::SecretKey& key, const base::AuditId& audit);
 
-/// One file per audit: `verdicts/<audit id>` (docs/formats/validator_folder.md). Used by two threads, each for different audits.
+/// One file per audit: `verdicts/<audit id>` (docs/formats/worker_folder.md). Used by two threads, each for different audits.
 class VerdictStore {
   public:
     explicit VerdictStore(std::filesystem::path folder) : folder_(std::move(folder)) {}

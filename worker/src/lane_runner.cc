@@ -242,13 +242,20 @@ LaneRunner::Next LaneRunner::train(const Look& look) {
         trouble("state.trouble", got.error());
         return Next::wait;
     }
-    auto record = train_part(context_, states_, *plan);
-    if (!record) {
-        trouble("training.trouble", record.error());
+    auto trained = train_part(context_, states_, *plan);
+    if (!trained) {
+        trouble("training.trouble", trained.error());
         return Next::wait;
     }
-    if (!*record) return Next::again;  // interrupted: the loop sees why
-    return commit(*plan, id, std::move(**record));
+    if (!*trained) return Next::again;  // interrupted: the loop sees why
+    while (true) {
+        const auto uploaded = upload_part(context_, states_, *plan, **trained);
+        if (uploaded) break;
+        trouble("upload.trouble", uploaded.error());
+        if (context_.interrupted()) return Next::again;
+        pause(1000ms);
+    }
+    return commit(*plan, id, std::move((*trained)->record));
 }
 
 /// Seals a new record with the lane's plant seed, puts it on disk, and only then sends it. A record from disk goes out unchanged.

@@ -36,7 +36,7 @@ class PartRun {
         states_.current.reset();
     }
 
-    tl::expected<std::optional<PartRecord>, std::string> run();
+    tl::expected<std::optional<TrainedPart>, std::string> run();
 
   private:
     void resume();
@@ -44,7 +44,6 @@ class PartRun {
     tl::expected<void, std::string> keep_start(std::uint32_t index);
     tl::expected<void, std::string> save_point(std::uint32_t steps_done, std::vector<base::Hash> digests);
     tl::expected<void, std::string> save_partial();
-    tl::expected<void, std::string> upload();
     [[nodiscard]] base::Hash root_before(std::uint32_t index) const {
         return index == 0 ? plan_.start_root : record_.segments[index - 1].state_root;
     }
@@ -147,13 +146,12 @@ tl::expected<bool, std::string> PartRun::run_segment(std::uint32_t index) {
         agent::log(agent::LogLevel::debug, "training.step", "step done",
                    {{"round", std::to_string(report.round)}, {"lane", std::to_string(report.lane)},
                     {"step", std::to_string(report.step + 1)}, {"loss", loss_text(report.result.loss)}});
-        if (last) return true;  // a finished segment is worth more than a prompt end, and is saved in another way
-        if (stop || Clock::now() - saved_at >= lane_.settings.checkpoint_every) {
+        if ((stop && !last) || Clock::now() - saved_at >= lane_.settings.checkpoint_every) {
             const auto saved = save_point(report.step + 1, {report.step_digests.begin(), report.step_digests.end()});
             if (!saved) problem_ = saved.error();
             saved_at = Clock::now();
         }
-        return !stop && !problem_;
+        return !problem_ && (!stop || last);  // a finished segment is worth more than a prompt end
     };
     runtime::SegmentResult result = lane_.producer.produce(*lane_.job, state_, &states_.opening->state, place, progress,
                                                            first_step_, std::move(digests_));
@@ -180,25 +178,12 @@ tl::expected<bool, std::string> PartRun::run_segment(std::uint32_t index) {
     return true;
 }
 
-tl::expected<void, std::string> PartRun::upload() {
-    const std::uint32_t last = plan_.span.segments - 1;
-    const std::uint32_t steps = (plan_.span.first_segment + plan_.span.segments) * lane_.job->spec().segment_steps;
-    auto end = upload_state(lane_, state_, runtime::state_descriptor(*lane_.job, place_of(last), steps));
-    if (!end) return tl::unexpected(end.error());
-    record_.end_receipt = *end;
-    if (!payload_) return {};
-    auto payload = upload_payload(lane_, *payload_);
-    if (!payload) return tl::unexpected(payload.error());
-    record_.payload_receipt = *payload;
-    return {};
-}
-
-tl::expected<std::optional<PartRecord>, std::string> PartRun::run() {
+tl::expected<std::optional<TrainedPart>, std::string> PartRun::run() {
     resume();
     for (auto index = static_cast<std::uint32_t>(record_.segments.size()); index < plan_.span.segments; ++index) {
         const auto done = run_segment(index);
         if (!done) return tl::unexpected(done.error());
-        if (!*done) return std::optional<PartRecord>{};
+        if (!*done) return std::optional<TrainedPart>{};
         agent::log(agent::LogLevel::info, "segment.trained", "trained a segment",
                    {{"round", std::to_string(plan_.key.round)}, {"lane", std::to_string(plan_.key.lane)},
                     {"segment", std::to_string(plan_.span.first_segment + index)},
@@ -207,19 +192,33 @@ tl::expected<std::optional<PartRecord>, std::string> PartRun::run() {
         if (auto saved = save_partial(); !saved) return tl::unexpected(saved.error());
         const std::uint32_t steps = (plan_.span.first_segment + index + 1) * lane_.job->spec().segment_steps;
         if (auto saved = save_point(steps, {}); !saved) return tl::unexpected(saved.error());
-        if (lane_.interrupted()) return std::optional<PartRecord>{};
+        if (lane_.interrupted()) return std::optional<TrainedPart>{};
     }
-    if (auto uploaded = upload(); !uploaded) return tl::unexpected(uploaded.error());
     states_.current = LaneStates::Known{record_.end_root, std::move(state_)};
-    return std::optional<PartRecord>(std::move(record_));
+    return std::optional<TrainedPart>(TrainedPart{std::move(record_), std::move(payload_)});
 }
 
 }  // namespace
 
-tl::expected<std::optional<PartRecord>, std::string> train_part(LaneContext& lane, LaneStates& states, const PartPlan& plan) {
+tl::expected<std::optional<TrainedPart>, std::string> train_part(LaneContext& lane, LaneStates& states, const PartPlan& plan) {
     ASSAY_CHECK(states.current && states.current->root == plan.start_root);
     ASSAY_CHECK(states.opening && states.opening->root == plan.opening_root);
     return PartRun(lane, states, plan).run();
+}
+
+tl::expected<void, std::string> upload_part(LaneContext& lane, const LaneStates& states, const PartPlan& plan, TrainedPart& part) {
+    ASSAY_CHECK(states.current && states.current->root == part.record.end_root);
+    const std::uint32_t last = plan.span.first_segment + plan.span.segments - 1;
+    const runtime::SegmentPlace place{plan.key.round, plan.key.lane, last, plan.opening_root};
+    const auto descriptor = runtime::state_descriptor(*lane.job, place, (last + 1) * lane.job->spec().segment_steps);
+    auto end = upload_state(lane, states.current->state, descriptor);
+    if (!end) return tl::unexpected(end.error());
+    part.record.end_receipt = *end;
+    if (!part.payload) return {};
+    auto payload = upload_payload(lane, *part.payload);
+    if (!payload) return tl::unexpected(payload.error());
+    part.record.payload_receipt = *payload;
+    return {};
 }
 
 void seal_record(const LaneContext& lane, const base::Hash& plant_seed, std::uint32_t plant_ppm, PartRecord& record) {

@@ -8,10 +8,18 @@
 
 namespace assay::worker {
 
-/// Trains the segments of a part, going on from the resume point on disk when it belongs to this part, and uploads what the commitment
-/// needs. The record lacks what the plant seed decides: `seal_record`. Nothing: interrupted, a resume point is on disk. Requires
-/// states.opening and states.current to be those of the plan; on success states.current is where the part ends.
-tl::expected<std::optional<PartRecord>, std::string> train_part(LaneContext& lane, LaneStates& states, const PartPlan& plan);
+/// A part whose segments are done.
+struct TrainedPart {
+    PartRecord record;                       ///< lacks receipts (`upload_part`) and what the plant seed decides (`seal_record`)
+    std::optional<commit::Payload> payload;  ///< of a round's last part in a job with merges
+};
+
+/// Trains the segments of a part, going on from the resume point on disk when it belongs to this part. Nothing: interrupted, a resume point is
+/// on disk. Requires states.opening and states.current to be those of the plan; on success states.current is where the part ends.
+tl::expected<std::optional<TrainedPart>, std::string> train_part(LaneContext& lane, LaneStates& states, const PartPlan& plan);
+
+/// Uploads end checkpoint (states.current) and payload and enters their receipts.
+tl::expected<void, std::string> upload_part(LaneContext& lane, const LaneStates& states, const PartPlan& plan, TrainedPart& part);
 
 /// Fills in VRF proof and end fields for the plant seed.
 void seal_record(const LaneContext& lane, const base::Hash& plant_seed, std::uint32_t plant_ppm, PartRecord& record);
