@@ -2,97 +2,11 @@
 
 #include <algorithm>
 
-#include "parties.h"
+#include "market_fixture.h"
 
 /// Whole jobs through the real rules with pretended training. An independent model (the chain of honest roots) says what must come out.
 namespace assay::sim {
 namespace {
-
-using base::Amount;
-
-constexpr std::uint64_t kBlocksMax = 20'000;
-
-struct Market {
-    explicit Market(const WorldOptions& options, std::vector<WorkerKind> worker_kinds = {}, std::vector<ValidatorKind> validator_kinds = {})
-        : world(options) {
-        worker_kinds.resize(options.workers, WorkerKind::honest);
-        validator_kinds.resize(options.validators, ValidatorKind::honest);
-        for (std::size_t i = 0; i < worker_kinds.size(); ++i) workers.emplace_back(world, i, worker_kinds[i]);
-        for (std::size_t i = 0; i < validator_kinds.size(); ++i) validators.emplace_back(world, i, validator_kinds[i]);
-        // The first workers are the cheapest, so the cheats among them are matched first.
-        for (std::size_t i = 0; i < workers.size(); ++i) workers[i].offer(1000 + i);
-        world.block();
-        EXPECT_EQ(world.refusals_text().find_first_not_of("none "), std::string::npos) << world.refusals_text();
-        job = world.post_job();
-    }
-
-    [[nodiscard]] market::Job record() const { return *market::find_job(world.state(), job); }
-    bool finish() { return run(world, workers, validators, job, kBlocksMax); }
-
-    /// What honest training gives: nothing else may be the result when every lie is found.
-    [[nodiscard]] base::Hash honest_root() const {
-        const WorldOptions& options = world.options;
-        base::Hash opening = world.init_root;
-        for (std::uint32_t round = 0; round < options.rounds; ++round) {
-            std::vector<base::Hash> payloads;
-            base::Hash end;
-            for (std::uint32_t lane = 0; lane < options.lanes; ++lane) {
-                end = opening;
-                for (std::uint32_t segment = 0; segment < options.round_steps / options.segment_steps; ++segment) {
-                    end = trained_root(end, job, round, lane, segment);
-                }
-                payloads.push_back(trained_payload(end));
-            }
-            opening = options.lanes == 1 && options.rounds == 1 ? end : merged_root(opening, payloads);
-        }
-        return opening;
-    }
-
-    void expect_money_settled() const {
-        const market::Job now = record();
-        const market::Spent& spent = now.spent;
-        EXPECT_EQ(now.hold.total(), Amount{});
-        EXPECT_EQ(now.held, spent.workers + spent.auditors + spent.protocol_fees + spent.refunded + spent.pauses);
-        for (const Person& worker : world.workers) {
-            const auto stake = market::find_stake(world.state(), worker.id, market::Role::worker);
-            EXPECT_EQ(stake->locked, Amount{}) << worker.name;
-        }
-        for (const Person& validator : world.validators) {
-            const auto stake = market::find_stake(world.state(), validator.id, market::Role::validator);
-            EXPECT_EQ(stake->locked, Amount{}) << validator.name;
-            EXPECT_EQ(market::find_validator(world.state(), validator.id)->open_audits, 0U) << validator.name;
-        }
-    }
-
-    void expect_completed() const {
-        const market::Job now = record();
-        EXPECT_EQ(now.state, market::JobState::completed) << market::to_word(now.state) << " " << market::to_word(now.reason);
-        EXPECT_EQ(now.final_rounds, world.options.rounds);
-        expect_money_settled();
-    }
-
-    void expect_history_adds_up() const {
-        base::Hash history = base::Hash{};
-        const market::Job now = record();
-        const auto entries = market::history_of(world.state(), job, 0, 100'000);
-        EXPECT_EQ(entries.size(), now.history_count);
-        for (const base::Bytes& entry : entries) history = market::extend_history(history, entry);
-        EXPECT_EQ(history, now.history);
-    }
-
-    World world;
-    std::vector<Worker> workers;
-    std::vector<Validator> validators;
-    base::JobId job;
-};
-
-const Amount kStake = Amount::of(1'000'000'000'000);
-
-WorldOptions options_with(std::uint64_t seed) {
-    WorldOptions options;
-    options.seed = seed;
-    return options;
-}
 
 TEST(HonestMarket, TwoLanesThreeRoundsComplete) {
     Market market(options_with(1));

@@ -124,6 +124,27 @@ base::Bytes World::build(const Person& person, const market::Message& message) {
 
 void World::send(const Person& person, const market::Message& message) { queue_.push_back(build(person, message)); }
 
+const Person& World::person(const base::AccountId& id) const {
+    for (const std::vector<Person>* group : {&workers, &validators}) {
+        for (const Person& one : *group) {
+            if (one.id == id) return one;
+        }
+    }
+    return submitter;
+}
+
+std::vector<std::pair<const Person*, market::Message>> World::take_queue() {
+    std::vector<std::pair<const Person*, market::Message>> messages;
+    for (const base::Bytes& raw : queue_) {
+        auto transaction = market::decode_transaction(raw);
+        EXPECT_TRUE(transaction.has_value());
+        if (transaction) messages.emplace_back(&person(transaction->header.account), std::move(transaction->message));
+    }
+    queue_.clear();
+    queued_.clear();
+    return messages;
+}
+
 void World::block() {
     const auto due = market::next_due(state_, time_);
     std::uint64_t wait = queue_.empty() ? kIdleBlockMs : kBusyBlockMs;

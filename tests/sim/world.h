@@ -44,6 +44,9 @@ class World {
     void send(const Person& person, const market::Message& message);
     void send_raw(base::Bytes raw) { queue_.push_back(std::move(raw)); }
     base::Bytes build(const Person& person, const market::Message& message);
+    /// What waits for the next block, decoded and taken back: for tests that change or hold back messages.
+    std::vector<std::pair<const Person*, market::Message>> take_queue();
+    [[nodiscard]] const Person& person(const base::AccountId& id) const;
     /// Runs one block and checks that nothing was made or lost. Time goes on to the next timer when nobody sends anything.
     void block();
     base::JobId post_job();

@@ -195,6 +195,7 @@ void on_window_due(Context& context, const Timer& timer) {
 void on_settle_due(Context& context, const Timer& timer) {
     auto job = find_job(context.state, base::JobId{timer.subject});
     if (!job || is_terminal(job->state)) return;
+    close_round_if_passed(context, *job);
     finalize_ready(context, *job);
     save(context.state, *job);
 }

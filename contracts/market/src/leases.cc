@@ -137,9 +137,10 @@ Refusal apply_lease_leave(Context& context, const LeaseLeave& message) {
     auto job = find_job(context.state, lease->job);
     const auto lane = find_lane(context.state, lease->job, lease->lane);
     ASSAY_CHECK(job && lane && lane->lease == lease->id);
+    // Open parts are judged first, in a pause too: leaving is no way out of an audit.
+    if (lease->open_parts > 0) return Refusal::parts_open;
     const bool long_pause = job->state == JobState::paused &&
                             job->state_since.value + context.parameters.pause_leave_ms <= context.live.value;
-    if (lease->open_parts > 0 && !long_pause) return Refusal::parts_open;
     release_lease(context, *job, lease->id, long_pause ? LeaseEnd::paused : LeaseEnd::left, false);
     save(context.state, *job);
     return Refusal::none;
@@ -156,6 +157,14 @@ void on_lane_deadline(Context& context, const Timer& timer) {
     ASSAY_CHECK(job.has_value());
     // A worker that waits for the verdict on its refusal owes nothing yet.
     if (const auto vote = find_vote(context.state, lease->id.hash); vote && vote->state == VoteState::open) return;
+    if (lease->open_parts > 0) {
+        // Missing the deadline is no way out of an audit: what is committed is judged before the lane goes on without its worker.
+        auto late = *lease;
+        late.deadline = context.in(context.parameters.grace_ms);
+        set_timer(context, {late.deadline, TimerKind::lane_deadline, id.hash, lane->lane});
+        save(context.state, late);
+        return;
+    }
     release_lease(context, *job, lease->id, LeaseEnd::deadline, true);
     save(context.state, *job);
 }

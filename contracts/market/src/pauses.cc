@@ -85,6 +85,8 @@ void end_pause(Context& context, Job& job) {
     job.state = JobState::running;
     job.state_since = context.live;
     start_clocks(context, job, paused_ms);
+    // What became possible meanwhile (a round that all lanes passed, a window that is over) goes on in the next block.
+    set_timer(context, {context.in(1), TimerKind::settle, job.id.hash, 0});
 }
 
 Refusal apply_job_pause(Context& context, const JobPause& message) {

@@ -95,6 +95,16 @@ Amount void_parts_of(Context& context, Job& job, const base::AccountId& worker, 
     return paid;
 }
 
+/// A successor starts at the last passed part: what its predecessor has open must not pass beside it.
+void void_open_parts_of(Context& context, Job& job, const base::LeaseId& lease) {
+    const std::uint32_t end = std::min(job.round + 1, job.shape.rounds);
+    for (std::uint32_t round = job.final_rounds; round < end; ++round) {
+        for (Part& part : parts_of_job(context.state, job.id, round, std::nullopt, kPartsPerRoundMax)) {
+            if (part.lease == lease && can_void(part) && part.state != PartState::passed) void_part(context, job, part);
+        }
+    }
+}
+
 struct Commitment {
     PartKey key;
     Transaction transaction;
@@ -119,6 +129,7 @@ void release_lease(Context& context, Job& job, const base::LeaseId& id, LeaseEnd
     const auto lease = find_lease(context.state, id);
     ASSAY_CHECK(lease.has_value());
     if (lease->state == LeaseState::active) {
+        void_open_parts_of(context, job, id);
         LaneRelease release = restart_of(context, job, lease->lane);
         release.end = end;
         release.exclude = true;

@@ -1,0 +1,335 @@
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <functional>
+
+#include "market_fixture.h"
+
+/// Refusals and side paths of the settlement, driven through whole markets: a message of an honest party is held back, its mutants are
+/// refused, and the original still goes through.
+namespace assay::sim {
+namespace {
+
+using market::Refusal;
+
+/// Runs honest blocks until somebody wants to send a T; that message is held back and given out, all others of the block wait again.
+template <class T>
+std::optional<std::pair<const Person*, T>> hold_back(Market& market) {
+    for (int i = 0; i < 2000; ++i) {
+        for (Worker& worker : market.workers) worker.act();
+        for (Validator& validator : market.validators) validator.act();
+        auto queue = market.world.take_queue();
+        const auto found = std::find_if(queue.begin(), queue.end(), [](const auto& entry) { return std::holds_alternative<T>(entry.second); });
+        if (found != queue.end()) return std::pair{found->first, std::get<T>(found->second)};
+        for (const auto& [person, message] : queue) market.world.send(*person, message);
+        market.world.block();
+    }
+    return std::nullopt;
+}
+
+Refusal answer(World& world, const Person& person, const market::Message& message) {
+    world.send(person, message);
+    world.block();
+    return world.last_refusal();
+}
+
+template <class T>
+void expect_refused(Market& market, const Person& person, const T& good, Refusal expected, const std::function<void(T&)>& change) {
+    T bad = good;
+    change(bad);
+    const Refusal found = answer(market.world, person, bad);
+    EXPECT_EQ(found, expected) << market::to_word(found) << " instead of " << market::to_word(expected);
+}
+
+const Person& other_worker(const Market& market, const Person& person) {
+    return market.world.workers[0].id == person.id ? market.world.workers[1] : market.world.workers[0];
+}
+
+TEST(PartCommit, RefusesWhatDoesNotFitTheLease) {
+    WorldOptions options = options_with(20);
+    options.round_steps = 40;
+    Market market(options);
+    const auto held = hold_back<market::PartCommit>(market);
+    ASSERT_TRUE(held);
+    const auto& [person, good] = *held;
+    const auto refused = [&](Refusal expected, const std::function<void(market::PartCommit&)>& change) {
+        expect_refused<market::PartCommit>(market, *person, good, expected, change);
+    };
+    EXPECT_EQ(answer(market.world, other_worker(market, *person), good), Refusal::lease_not_yours);
+    refused(Refusal::lease_unknown, [](auto& m) { m.lease.hash.bytes[0] ^= 1U; });
+    refused(Refusal::round_not_open, [](auto& m) { ++m.round; });
+    refused(Refusal::part_out_of_order, [](auto& m) { ++m.part; });
+    refused(Refusal::wrong_attempt, [](auto& m) { ++m.attempt; });
+    refused(Refusal::wrong_segment_count, [](auto& m) { ++m.segments; });
+    refused(Refusal::wrong_start_root, [](auto& m) { m.start_root.bytes[5] ^= 1U; });
+    refused(Refusal::receipt_invalid, [](auto& m) { m.end_receipt.bytes += 1; });
+    refused(Refusal::receipt_invalid, [](auto& m) { m.end_receipt.signature.bytes[0] ^= 1U; });
+    refused(Refusal::payload_unexpected, [](auto& m) {
+        m.payload_root.bytes[0] = 1;
+        m.payload_receipt = m.end_receipt;
+    });
+    EXPECT_EQ(answer(market.world, *person, good), Refusal::none);
+    EXPECT_EQ(answer(market.world, *person, good), Refusal::key_used);
+    ASSERT_TRUE(market.finish());
+    market.expect_completed();
+}
+
+TEST(PartCommit, TheLastPartOfARoundNeedsItsPayload) {
+    Market market(options_with(21));
+    const auto held = hold_back<market::PartCommit>(market);
+    ASSERT_TRUE(held);
+    const auto& [person, good] = *held;
+    expect_refused<market::PartCommit>(market, *person, good, Refusal::payload_missing, [](auto& m) {
+        m.payload_root = {};
+        m.payload_receipt.reset();
+    });
+    ASSERT_TRUE(market.finish());
+    market.expect_completed();
+}
+
+TEST(PartRetract, LetsTheWorkerCommitAgainUnderTheNextAttempt) {
+    Market market(options_with(22));
+    const auto held = hold_back<market::PartCommit>(market);
+    ASSERT_TRUE(held);
+    const auto& [person, good] = *held;
+    ASSERT_EQ(answer(market.world, *person, good), Refusal::none);
+    const auto lease = market::find_lease(market.world.state(), good.lease);
+    const market::PartKey key{market.job, good.round, lease->lane, 0, good.part, person->id, good.attempt};
+    const base::PartId part = market::part_id(market.world.chain_id(), key);
+    EXPECT_EQ(answer(market.world, other_worker(market, *person), market::PartRetract{part}), Refusal::part_not_yours);
+    EXPECT_EQ(answer(market.world, *person, market::PartRetract{part}), Refusal::none);
+    EXPECT_EQ(answer(market.world, *person, market::PartRetract{part}), Refusal::part_state);
+    EXPECT_EQ(answer(market.world, *person, good), Refusal::key_used);
+    ASSERT_TRUE(market.finish());
+    market.expect_completed();
+    EXPECT_EQ(market.record().final_root, market.honest_root());
+}
+
+TEST(PartRetract, IsRefusedOnceTheEpochIsClosed) {
+    Market market(options_with(23));
+    ASSERT_TRUE(hold_back<market::EpochContribute>(market));
+    const auto parts = market::parts_of_job(market.world.state(), market.job, std::nullopt, std::nullopt, 1);
+    ASSERT_EQ(parts.size(), 1U);
+    EXPECT_EQ(answer(market.world, market.world.person(parts[0].key.worker), market::PartRetract{parts[0].id}), Refusal::epoch_closed);
+}
+
+TEST(EpochContribute, RefusesStrangersRepetitionsAndFalseProofs) {
+    Market market(options_with(24));
+    const auto held = hold_back<market::EpochContribute>(market);
+    ASSERT_TRUE(held);
+    const auto& [person, good] = *held;
+    EXPECT_EQ(answer(market.world, market.world.workers[0], good), Refusal::not_member);
+    expect_refused<market::EpochContribute>(market, *person, good, Refusal::epoch_unknown, [](auto& m) { m.epoch += 1000; });
+    expect_refused<market::EpochContribute>(market, *person, good, Refusal::proof_invalid, [](auto& m) { m.proof.bytes[40] ^= 1U; });
+    EXPECT_EQ(answer(market.world, *person, good), Refusal::none);
+    EXPECT_EQ(answer(market.world, *person, good), Refusal::already_contributed);
+    ASSERT_TRUE(market.finish());
+    market.expect_completed();
+}
+
+TEST(SegmentDeliver, RefusesWhatIsNotInTheTree) {
+    WorldOptions options = options_with(25);
+    options.round_steps = 60;
+    options.part_segments = 3;
+    options.rate_ppm = 1'000'000;
+    Market market(options);
+    const auto held = hold_back<market::SegmentDeliver>(market);
+    ASSERT_TRUE(held);
+    const auto& [person, good] = *held;
+    const auto refused = [&](Refusal expected, const std::function<void(market::SegmentDeliver&)>& change) {
+        expect_refused<market::SegmentDeliver>(market, *person, good, expected, change);
+    };
+    EXPECT_EQ(answer(market.world, other_worker(market, *person), good), Refusal::part_not_yours);
+    refused(Refusal::part_unknown, [](auto& m) { m.part.hash.bytes[0] ^= 1U; });
+    refused(Refusal::not_drawn, [](auto& m) { m.segment = 7; });
+    refused(Refusal::wrong_path, [](auto& m) { m.leaf.end_field.bytes[0] ^= 1U; });
+    refused(Refusal::wrong_path, [](auto& m) { m.path.front().bytes[0] ^= 1U; });
+    refused(Refusal::wrong_path, [](auto& m) { m.path.push_back({}); });
+    refused(Refusal::receipt_invalid, [](auto& m) { m.start_receipt.signature.bytes[9] ^= 1U; });
+    EXPECT_EQ(answer(market.world, *person, good), Refusal::none);
+    EXPECT_EQ(answer(market.world, *person, good), Refusal::already_delivered);
+    ASSERT_TRUE(market.finish());
+    market.expect_completed();
+}
+
+TEST(Verdicts, AreSealedBeforeTheyAreRevealed) {
+    WorldOptions options = options_with(26);
+    options.rate_ppm = 1'000'000;
+    Market market(options);
+    const auto sealed = hold_back<market::VerdictSeal>(market);
+    ASSERT_TRUE(sealed);
+    const market::VerdictReveal early{sealed->second.audit, {market::VerdictKind::valid, {}, numbered(1, "d")}, {}};
+    EXPECT_EQ(answer(market.world, *sealed->first, early), Refusal::audit_state);
+    EXPECT_EQ(answer(market.world, market.world.workers[0], sealed->second), Refusal::audit_not_yours);
+    expect_refused<market::VerdictSeal>(market, *sealed->first, sealed->second, Refusal::audit_unknown, [](auto& m) { m.audit.hash.bytes[0] ^= 1U; });
+    expect_refused<market::VerdictSeal>(market, *sealed->first, sealed->second, Refusal::wrong_seal, [](auto& m) { m.seal = {}; });
+    const auto held = hold_back<market::VerdictReveal>(market);
+    ASSERT_TRUE(held);
+    const auto& [person, good] = *held;
+    EXPECT_EQ(answer(market.world, market.world.workers[0], good), Refusal::audit_not_yours);
+    expect_refused<market::VerdictReveal>(market, *person, good, Refusal::wrong_seal, [](auto& m) { m.nonce.bytes[0] ^= 1U; });
+    expect_refused<market::VerdictReveal>(market, *person, good, Refusal::wrong_seal, [](auto& m) { m.verdict.kind = market::VerdictKind::plant; });
+    EXPECT_EQ(answer(market.world, *person, good), Refusal::none);
+    EXPECT_EQ(answer(market.world, *person, good), Refusal::audit_state);
+    EXPECT_EQ(answer(market.world, *person, market::VerdictWithdraw{good.audit}), Refusal::wrong_verdict);
+    ASSERT_TRUE(market.finish());
+    market.expect_completed();
+}
+
+TEST(PartClose, RefusesOtherLeavesPlantsAndOpenings) {
+    WorldOptions options = options_with(27);
+    options.round_steps = 100;
+    options.part_segments = 5;
+    options.rate_ppm = 1'000'000;
+    options.plant_ppm = 400'000;
+    Market market(options);
+    std::optional<std::pair<const Person*, market::PartClose>> held;
+    for (int i = 0; i < 20; ++i) {
+        held = hold_back<market::PartClose>(market);
+        ASSERT_TRUE(held);
+        if (!held->second.plants.empty() && held->second.plants.size() < 4) break;
+        ASSERT_EQ(answer(market.world, *held->first, held->second), Refusal::none);
+    }
+    const auto& [person, good] = *held;
+    const auto refused = [&](Refusal expected, const std::function<void(market::PartClose&)>& change) {
+        expect_refused<market::PartClose>(market, *person, good, expected, change);
+    };
+    EXPECT_EQ(answer(market.world, other_worker(market, *person), good), Refusal::part_not_yours);
+    refused(Refusal::part_unknown, [](auto& m) { m.part.hash.bytes[0] ^= 1U; });
+    refused(Refusal::wrong_segment_count, [](auto& m) { m.leaves.pop_back(); });
+    refused(Refusal::wrong_leaves, [](auto& m) { m.leaves[1].salt.bytes[0] ^= 1U; });
+    refused(Refusal::wrong_leaves, [](auto& m) { std::swap(m.leaves[0], m.leaves[1]); });
+    refused(Refusal::proof_invalid, [](auto& m) { m.proof.bytes[50] ^= 1U; });
+    refused(Refusal::plant_missing, [](auto& m) { m.plants.pop_back(); });
+    refused(Refusal::plant_missing, [](auto& m) { m.plants[0].end_root.bytes[0] ^= 1U; });
+    refused(Refusal::plant_unexpected, [](auto& m) { m.plants.push_back({4, {}}); });
+    refused(Refusal::opening_missing, [](auto& m) { m.openings.pop_back(); });
+    refused(Refusal::opening_missing, [](auto& m) { m.openings[0].digests.pop_back(); });
+    refused(Refusal::wrong_opening, [](auto& m) { m.openings[0].digests[0].bytes[0] ^= 1U; });
+    EXPECT_EQ(answer(market.world, *person, good), Refusal::none);
+    EXPECT_EQ(answer(market.world, *person, good), Refusal::part_state);
+    ASSERT_TRUE(market.finish());
+    market.expect_completed();
+}
+
+TEST(MergePost, OnlyTheOneWhoseTurnItIsPosts) {
+    Market market(options_with(28));
+    const auto held = hold_back<market::MergePost>(market);
+    ASSERT_TRUE(held);
+    const auto& [person, good] = *held;
+    EXPECT_EQ(answer(market.world, other_worker(market, *person), good), Refusal::not_your_turn);
+    EXPECT_EQ(answer(market.world, market.world.validators[0], good), Refusal::not_your_turn);
+    expect_refused<market::MergePost>(market, *person, good, Refusal::job_unknown, [](auto& m) { m.job.hash.bytes[0] ^= 1U; });
+    expect_refused<market::MergePost>(market, *person, good, Refusal::merge_not_due, [](auto& m) { ++m.round; });
+    expect_refused<market::MergePost>(market, *person, good, Refusal::merge_unexpected, [](auto& m) { m.merge_root = {}; });
+    expect_refused<market::MergePost>(market, *person, good, Refusal::receipt_invalid, [](auto& m) { m.receipt.bytes += 1; });
+    EXPECT_EQ(answer(market.world, *person, good), Refusal::none);
+    EXPECT_EQ(answer(market.world, *person, good), Refusal::merge_known);
+    ASSERT_TRUE(market.finish());
+    market.expect_completed();
+}
+
+TEST(Equivocation, TwoTreesUnderOneKeyCostTheLock) {
+    Market market(options_with(29));
+    const auto held = hold_back<market::PartCommit>(market);
+    ASSERT_TRUE(held);
+    const auto& [person, good] = *held;
+    market::PartCommit other = good;
+    other.tree_root.bytes[0] ^= 1U;
+    World& world = market.world;
+    const base::Bytes first = world.build(*person, good);
+    const base::Bytes second = world.build(*person, other);
+    world.take_queue();
+    EXPECT_EQ(answer(world, *person, good), Refusal::none);
+    EXPECT_EQ(answer(world, world.submitter, market::EquivocationReport{first, first}), Refusal::not_equivocation);
+    EXPECT_EQ(answer(world, world.submitter, market::EquivocationReport{first, {}}), Refusal::not_equivocation);
+    market::PartCommit later = other;
+    later.attempt = 1;
+    EXPECT_EQ(answer(world, world.submitter, market::EquivocationReport{first, world.build(*person, later)}), Refusal::not_equivocation);
+    const base::Bytes forged = world.build(other_worker(market, *person), other);
+    EXPECT_EQ(answer(world, world.submitter, market::EquivocationReport{first, forged}), Refusal::not_equivocation);
+    world.take_queue();
+    const auto lease = market::find_lease(world.state(), good.lease);
+    const base::Amount lock = lease->lock;
+    const base::Amount before = market::balance_of(world.state(), world.validators[0].id);
+    EXPECT_EQ(answer(world, world.validators[0], market::EquivocationReport{first, second}), Refusal::none);
+    EXPECT_EQ(world.stake_of(*person, market::Role::worker), kStake - lock);
+    const base::Amount after = market::balance_of(world.state(), world.validators[0].id);
+    EXPECT_LE(after.grains(), before.grains() + lock.grains() / 10);
+    EXPECT_EQ(answer(world, world.validators[0], market::EquivocationReport{second, first}), Refusal::evidence_known);
+    ASSERT_TRUE(market.finish());
+    market.expect_completed();
+    market.expect_history_adds_up();
+    EXPECT_EQ(market.record().final_root, market.honest_root());
+}
+
+TEST(Confess, CostsLessThanBeingConvicted) {
+    WorldOptions options = options_with(30);
+    options.rate_ppm = 1'000'000;
+    Market market(options);
+    const auto held = hold_back<market::SegmentDeliver>(market);
+    ASSERT_TRUE(held);
+    const Person& person = *held->first;
+    const base::PartId part = held->second.part;
+    const auto lease = market::find_lease(market.world.state(), market::find_part(market.world.state(), part)->lease);
+    EXPECT_EQ(answer(market.world, other_worker(market, person), market::Confess{part}), Refusal::part_not_yours);
+    EXPECT_EQ(answer(market.world, person, market::Confess{part}), Refusal::none);
+    EXPECT_EQ(answer(market.world, person, market::Confess{part}), Refusal::confess_too_late);
+    const base::Amount stake = market.world.stake_of(person, market::Role::worker);
+    EXPECT_LT(stake, kStake);
+    EXPECT_GT(stake, kStake - lease->lock);
+    ASSERT_TRUE(market.finish());
+    market.expect_completed();
+    EXPECT_EQ(market.record().final_root, market.honest_root());
+}
+
+TEST(JobCancel, PaysWhatPassedAndReturnsTheRest) {
+    WorldOptions options = options_with(31);
+    options.rounds = 12;
+    options.rate_ppm = 1'000'000;
+    for (const std::uint64_t blocks : {1U, 10U, 25U, 40U, 60U, 90U}) {
+        Market market(options);
+        run(market.world, market.workers, market.validators, market.job, blocks);
+        EXPECT_EQ(answer(market.world, market.world.workers[0], market::JobCancel{market.job}), Refusal::job_not_yours);
+        EXPECT_EQ(answer(market.world, market.world.submitter, market::JobCancel{market.job}), Refusal::none) << blocks;
+        EXPECT_EQ(market.record().state, market::JobState::cancelled);
+        market.expect_money_settled();
+        EXPECT_EQ(answer(market.world, market.world.submitter, market::JobCancel{market.job}), Refusal::job_state);
+    }
+}
+
+TEST(JobPause, GoesOnWhereItStopped) {
+    WorldOptions options = options_with(32);
+    options.rounds = 12;
+    for (const std::uint64_t blocks : {1U, 10U, 25U, 40U, 60U}) {
+        Market market(options);
+        run(market.world, market.workers, market.validators, market.job, blocks);
+        ASSERT_EQ(answer(market.world, market.world.submitter, market::JobPause{market.job}), Refusal::none);
+        run(market.world, market.workers, market.validators, market.job, 40);
+        ASSERT_EQ(answer(market.world, market.world.submitter, market::JobResume{market.job}), Refusal::none);
+        ASSERT_TRUE(market.finish());
+        market.expect_completed();
+        EXPECT_EQ(market.record().final_root, market.honest_root());
+        EXPECT_EQ(market.world.count_events("slashed"), 0U);
+    }
+}
+
+TEST(LeaseLeave, TheNextWorkerEndsWithTheSameRoot) {
+    WorldOptions options = options_with(33);
+    options.round_steps = 60;
+    Market market(options);
+    ASSERT_TRUE(hold_back<market::PartClose>(market));
+    run(market.world, market.workers, market.validators, market.job, 3);
+    for (const market::Lease& lease : market::leases_of_job(market.world.state(), market.job, std::nullopt, 10)) {
+        if (lease.open_parts > 0) continue;
+        EXPECT_EQ(answer(market.world, market.world.person(lease.worker), market::LeaseLeave{lease.id}), Refusal::none);
+        break;
+    }
+    ASSERT_TRUE(market.finish());
+    market.expect_completed();
+    EXPECT_EQ(market.record().final_root, market.honest_root());
+    EXPECT_EQ(market.world.count_events("slashed"), 0U);
+}
+
+}  // namespace
+}  // namespace assay::sim
