@@ -228,7 +228,7 @@ double DoubleMachine::evaluate(const Instruction& instruction, std::uint32_t ite
                 x = std::nearbyint(v[n.a]);
                 break;
             case Op::mod_mul_high:
-                ASSAY_CHECK(!"reserved");
+                base::fail_check("reserved", __FILE__, __LINE__);
         }
         v.push_back(x);
     }

@@ -38,7 +38,7 @@ void run_region(const Instruction& instruction, const ReferenceContext& context,
         case Kind::scatter_add:
             break;
     }
-    ASSAY_CHECK(!"only maps, reductions and matmuls have cells");
+    base::fail_check("only maps, reductions and matmuls have cells", __FILE__, __LINE__);
 }
 
 }  // namespace

@@ -122,7 +122,7 @@ Value evaluate_node(const Node& node, const std::vector<Value>& values,
         case Op::mod_mul_high:
             break;
     }
-    ASSAY_CHECK(!"reserved operation");
+    base::fail_check("reserved operation", __FILE__, __LINE__);
     return {};
 }
 
