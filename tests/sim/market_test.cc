@@ -136,6 +136,35 @@ TEST(CheatingWorker, WrongMergeIsReplacedAndItsPosterSlashed) {
     }
 }
 
+/// Any mixture of dishonest workers: honest ones keep their stake to the grain, cheats that were judged lose, and money adds up. Which
+/// party does what follows from the seed.
+TEST(CheatingWorker, HonestOnesNeverLoseStakeInAnyMixture) {
+    constexpr std::uint32_t kKinds = 5;
+    for (std::uint64_t seed = 200; seed < 216; ++seed) {
+        WorldOptions options = options_with(seed);
+        options.workers = 6;
+        options.validators = 5;
+        options.rounds = 4;
+        options.round_steps = 40;
+        options.rate_ppm = 600'000;
+        options.part_segments = 1 + static_cast<std::uint32_t>(seed % 2);
+        std::vector<WorkerKind> kinds(options.workers, WorkerKind::honest);
+        for (std::size_t i = 0; i < 3; ++i) {
+            kinds[i] = static_cast<WorkerKind>(base::scale_u64(base::first_u64(numbered(seed, "kind", i)), kKinds));
+        }
+        std::vector<ValidatorKind> validators(options.validators, ValidatorKind::honest);
+        validators[0] = seed % 2 == 0 ? ValidatorKind::never_seals : ValidatorKind::never_reveals;
+        Market market(options, kinds, validators);
+        ASSERT_TRUE(market.finish()) << "seed " << seed;
+        market.expect_completed();
+        market.expect_history_adds_up();
+        for (std::size_t i = 0; i < kinds.size(); ++i) {
+            if (kinds[i] != WorkerKind::honest) continue;
+            EXPECT_EQ(market.world.stake_of(market.world.workers[i], market::Role::worker), kStake) << "seed " << seed << " worker " << i;
+        }
+    }
+}
+
 TEST(BadValidator, NeverContributingIsJailedAndNothingElseSuffers) {
     Market market(options_with(10), {}, {ValidatorKind::never_contributes});
     ASSERT_TRUE(market.finish());

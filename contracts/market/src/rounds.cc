@@ -100,7 +100,8 @@ void on_round_deadline(Context& context, const Timer& timer) {
 void open_next_round(Context& context, Job& job) {
     if (job.state != JobState::running || job.round >= job.shape.rounds) return;
     const auto round = find_round(context.state, job.id, job.round);
-    if (!round || round->state != RoundState::merged) return;
+    // A round may have become final before the next one could open, in a pause.
+    if (!round || (round->state != RoundState::merged && round->state != RoundState::final)) return;
     const std::uint32_t next = job.round + 1;
     const bool last = next == job.shape.rounds;
     // Rounds [final_rounds, next] would be unfinal.
