@@ -56,12 +56,12 @@ std::optional<base::Amount> hold_limit(const market::JobSpec& spec, const market
     const auto audit_price = market::protocol_cost(p.protocol_price, costs.segment_flops);
     const auto merge_price = market::protocol_cost(p.protocol_price, costs.merge_flops);
     const std::uint64_t segments = std::uint64_t{spec.rounds} * spec.segments_per_round() * spec.lanes;
-    const auto pay = base::multiply(spec.price_ceiling, segments);
-    if (!audit_price || !merge_price || !pay) return std::nullopt;
-    const auto fees = base::multiply_divide(*pay, p.protocol_fee_ppm, market::kPartsPerMillion, base::Rounding::up);
+    const auto fee = base::multiply_divide(spec.price_ceiling, p.protocol_fee_ppm, market::kPartsPerMillion, base::Rounding::up);
+    const auto fees = fee ? base::multiply(*fee, segments) : std::nullopt;
+    if (!audit_price || !merge_price) return std::nullopt;
     const std::uint32_t rate = std::max({spec.audit_rate_ppm, p.rate_floor_ppm, p.rate_new_ppm});
     if (!fees) return std::nullopt;
-    const auto hold = market::job_hold({segments, spec.price_ceiling, *audit_price, *merge_price, *fees, rate, spec.lanes, spec.rounds});
+    const auto hold = market::job_hold({segments, spec.price_ceiling, *audit_price, *merge_price, *fees, rate, spec.lanes, spec.has_merge() ? spec.rounds : 0});
     if (!hold) return std::nullopt;
     return base::multiply_divide(hold->total, 11, 10, base::Rounding::up);
 }
