@@ -94,7 +94,7 @@ Refusal check_signature(const Context& context, const Transaction& transaction) 
         return base::verify(key, transaction.signature, kTransactionDomain, context.chain.id, transaction.body);
     };
     const auto account = find_account(context.state, header.account);
-    if (!account) return Refusal::unknown_account;
+    ASSAY_CHECK(account.has_value());
     const auto* keys_set = std::get_if<KeysSet>(&transaction.message);
     if (!account->keys) {
         if (!keys_set || account_id(context.chain.id, keys_set->cold) != header.account) return Refusal::unknown_account;
@@ -110,6 +110,7 @@ tl::expected<Amount, Refusal> check_frame(const Context& context, const Transact
     const Parameters& parameters = context.parameters;
     if (header.chain_id != context.chain.id) return tl::unexpected(Refusal::wrong_chain);
     if (header.app_version != context.chain.app_version) return tl::unexpected(Refusal::wrong_version);
+    if (!find_account(context.state, header.account)) return tl::unexpected(Refusal::unknown_account);
     if (header.nonce_lane >= parameters.nonce_lanes_max) return tl::unexpected(Refusal::nonce_lane_out_of_range);
     if (header.valid_until < context.block.height) return tl::unexpected(Refusal::expired);
     if (header.valid_until.value - context.block.height.value > parameters.valid_blocks_max) {

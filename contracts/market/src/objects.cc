@@ -5,7 +5,7 @@
 
 namespace assay::market {
 
-// One list of fields per type, in the order of docs/formats/state.md. `V` is the type, const when writing.
+// One list of fields per type, in the order of docs/formats/market_state.md. `V` is the type, const when writing.
 
 template <class A, Same<KeyRecord> V>
 void fields(A& a, V& v) { a(v.cold, v.hot, v.vrf, v.valid_from, v.registered_at); }

@@ -16,7 +16,7 @@
 #include "market/draw.h"
 #include "market/genesis.h"
 
-/// Every object of the market's state as a plain value with one canonical encoding (docs/formats/state.md). Times are live time in ms since
+/// Every object of the market's state as a plain value with one canonical encoding (docs/formats/market_state.md). Times are live time in ms since
 /// genesis unless the name says `block_time`. Decoding is strict: nothing when a byte is wrong or left over.
 namespace assay::market {
 

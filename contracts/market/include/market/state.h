@@ -7,7 +7,7 @@
 
 namespace assay::market {
 
-/// The ordered key-value state that the rules read. Keys are canonical encodings beginning with a one-byte table tag (docs/formats/state.md).
+/// The ordered key-value state that the rules read. Keys are canonical encodings beginning with a one-byte table tag (docs/formats/market_state.md).
 /// Implemented by the ledger over RocksDB snapshots and by tests in memory.
 class StateReader {
   public:

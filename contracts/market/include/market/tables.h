@@ -6,7 +6,7 @@
 #include "base/ids.h"
 #include "market/objects.h"
 
-/// Keys of the state (docs/formats/state.md): one tag byte per table, then fields of fixed size; integers big-endian so that byte order is
+/// Keys of the state (docs/formats/market_state.md): one tag byte per table, then fields of fixed size; integers big-endian so that byte order is
 /// their order. Index tables have empty values unless stated.
 namespace assay::market {
 

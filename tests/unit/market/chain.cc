@@ -1,0 +1,219 @@
+#include "chain.h"
+
+#include <gtest/gtest.h>
+
+#include <algorithm>
+
+#include "market/tables.h"
+
+namespace assay::market {
+
+using base::Amount;
+
+namespace {
+
+constexpr std::uint64_t kStart = 1'700'000'000'000;
+constexpr std::uint64_t kRich = 1'000'000'000'000;
+
+GenesisAccount account_of(const Party& party) {
+    GenesisAccount account;
+    account.cold = party.key.public_key();
+    account.hot = party.key.public_key();
+    account.vrf = party.vrf.public_key();
+    account.balance = Amount::of(kRich);
+    return account;
+}
+
+/// The entries that a refused transaction may change.
+bool belongs_to_frame(const base::Bytes& key, const base::AccountId& sender) {
+    if (key == chain_key() || key == account_key(sender) || key == account_key(system_account(SystemAccount::burned))) return true;
+    base::Bytes nonces = nonce_key(sender, 0);
+    return key.size() == nonces.size() && std::equal(nonces.begin(), nonces.end() - 4, key.begin());
+}
+
+}  // namespace
+
+base::Hash filled(std::uint8_t byte) {
+    base::Hash hash;
+    hash.bytes.fill(byte);
+    return hash;
+}
+
+Party make_party(std::uint8_t number) {
+    return {base::SecretKey::from_seed(filled(number).view()), base::SecretKey::from_seed(filled(static_cast<std::uint8_t>(number + 100)).view()), {}};
+}
+
+TestChain::TestChain(const std::function<void(Genesis&)>& change)
+    : submitter(make_party(1)), stranger(make_party(2)), newcomer(make_party(3)), node(make_party(4)), time{kStart} {
+    genesis.chain_name = "test";
+    genesis.time = time;
+    genesis.operator_key = node.key.public_key();
+    genesis.insurance = Amount::of(kRich);
+    genesis.parameters = demo_parameters();
+    genesis.accounts.push_back(account_of(submitter));
+    genesis.accounts.push_back(account_of(stranger));
+    for (std::uint8_t i = 0; i < 3; ++i) {
+        workers.push_back(make_party(static_cast<std::uint8_t>(10 + i)));
+        GenesisAccount account = account_of(workers.back());
+        account.worker_stake = Amount::of(kRich);
+        genesis.accounts.push_back(account);
+        validators.push_back(make_party(static_cast<std::uint8_t>(20 + i)));
+        account = account_of(validators.back());
+        account.validator_stake = Amount::of(kRich);
+        account.validator = GenesisValidator{"f32", 1'000'000'000'000, 8};
+        genesis.accounts.push_back(account);
+    }
+    std::sort(genesis.accounts.begin(), genesis.accounts.end(), [](const auto& a, const auto& b) { return a.cold < b.cold; });
+    if (change) change(genesis);
+    id = chain_id(genesis);
+    for (Party* party : {&submitter, &stranger, &newcomer, &node}) party->id = account_id(id, party->key.public_key());
+    for (Party& party : workers) party.id = account_id(id, party.key.public_key());
+    for (Party& party : validators) party.id = account_id(id, party.key.public_key());
+    apply_genesis(state, genesis);
+    check_supply();
+}
+
+void TestChain::check_supply() const { ASSERT_EQ(total_supply(state), genesis_supply(genesis)); }
+
+TransactionHeader TestChain::header(const Party& from) const {
+    TransactionHeader out;
+    out.chain_id = id;
+    out.account = from.id;
+    out.nonce = next_nonce(state, from.id, 0);
+    out.valid_until = {height.value + 100};
+    out.fee_limit = Amount::of(1'000'000'000);
+    return out;
+}
+
+Refusal TestChain::send(const Party& from, const Message& message, std::uint64_t ms) {
+    return send_raw(build_transaction(header(from), message, from.key), ms);
+}
+
+Refusal TestChain::send_with(const Party& from, const Message& message, const std::function<void(TransactionHeader&)>& spoil) {
+    TransactionHeader changed = header(from);
+    spoil(changed);
+    return send_raw(build_transaction(changed, message, from.key));
+}
+
+Refusal TestChain::send_raw(base::ByteView raw, std::uint64_t ms) {
+    time.value += ms;
+    ++height.value;
+    events.clear();
+    const BlockContext block{height, time, base::Hasher("test").add_u64(height.value).finish()};
+    const sim::MemoryState before_block = state;
+    const Admission admission = admit(state, block, raw);
+    EXPECT_EQ(before_block.entries(), state.entries()) << "admission must not write";
+    begin_block(state, block, events);
+    const sim::MemoryState before = state;
+    last = apply(state, block, raw, events);
+    EXPECT_EQ(admission.code, last.code) << to_word(admission.code) << " at admission, then " << to_word(last.code);
+    if (last.code != Refusal::none) {
+        const auto transaction = decode_transaction(raw);
+        for (const auto* side : {&before, static_cast<const sim::MemoryState*>(&state)}) {
+            for (const auto& [key, value] : side->entries()) {
+                const auto other = (side == &before ? state : before).get(key);
+                if (other == value || (transaction && !admission.keep_out && belongs_to_frame(key, transaction->header.account))) continue;
+                ADD_FAILURE() << to_word(last.code) << " changed " << base::to_hex(key);
+            }
+        }
+    }
+    end_block(state, block, events);
+    check_supply();
+    return last.code;
+}
+
+void TestChain::pass(std::uint64_t ms) {
+    time.value += ms;
+    ++height.value;
+    events.clear();
+    const BlockContext block{height, time, base::Hasher("test").add_u64(height.value).finish()};
+    begin_block(state, block, events);
+    end_block(state, block, events);
+    check_supply();
+}
+
+void TestChain::wait(std::uint64_t ms) {
+    std::vector<Event> all;
+    while (ms > 0) {
+        const std::uint64_t step = std::min<std::uint64_t>(ms, 5'000);
+        pass(step);
+        all.insert(all.end(), events.begin(), events.end());
+        ms -= step;
+    }
+    events = std::move(all);
+}
+
+Receipt TestChain::receipt(const base::BlobRoot& blob) const {
+    Receipt out;
+    out.blob = blob;
+    out.bytes = 4096;
+    out.kept_until_block_time = {time.value + 30 * 86'400'000ULL};
+    out.signature = node.key.sign(kReceiptDomain, id, receipt_message(out.blob, out.bytes, out.kept_until_block_time));
+    return out;
+}
+
+JobSpec TestChain::spec() const {
+    JobSpec out;
+    GptModel gpt;
+    gpt.layers = gpt.heads = 1;
+    gpt.width = gpt.context = 8;
+    TokenData data;
+    data.blob = {filled(0x77)};
+    data.tokens = 1000;
+    data.train_tokens = 900;
+    data.vocabulary = 256;
+    data.tokeniser = Tokeniser::bytes;
+    out.model = gpt;
+    out.data = data;
+    out.batch = 1;
+    out.optimizer.learning_rate_ppb = 1000;
+    out.lanes = 2;
+    out.rounds = 3;
+    out.round_steps = out.segment_steps = 20;
+    out.min_lanes = 1;
+    out.price_ceiling = Amount::of(2'000'000);
+    out.audit_rate_ppm = 450'000;
+    return out;
+}
+
+JobPost TestChain::job_post(const JobSpec& wanted) const {
+    JobPost out;
+    out.spec = encode_spec(wanted);
+    out.program_root = filled(0x51);
+    out.init_root = filled(0x52);
+    out.costs = {10'000'000'000, 1'000'000'000, 1000, 1000, 1000, 1000};
+    if (!wanted.has_merge()) out.costs.merge_flops = out.costs.payload_bytes = 0;
+    out.init_receipt = receipt({filled(0x53)});
+    out.data_receipt = receipt({filled(0x77)});
+    out.hold_limit = Amount::of(kRich);
+    return out;
+}
+
+OfferPost TestChain::offer() const {
+    OfferPost out;
+    out.price_per_gflop = Amount::of(100'000);
+    out.segment_ms = 1000;
+    out.profile = "f32";
+    out.memory_bytes = 1'000'000;
+    out.flops_per_second = 100'000'000'000;
+    out.slots = 2;
+    out.bond = Amount::of(10'000'000);
+    return out;
+}
+
+Job TestChain::post() {
+    EXPECT_EQ(send(submitter, job_post()), Refusal::none) << to_word(last.code);
+    const auto all = jobs(state, std::nullopt, 100);
+    const auto newest = std::max_element(all.begin(), all.end(), [](const Job& a, const Job& b) { return a.nonce < b.nonce; });
+    return *newest;
+}
+
+Lease TestChain::lease_of(const base::JobId& job, std::uint32_t lane) const {
+    return find_lease(state, find_lane(state, job, lane).value().lease).value();
+}
+
+bool TestChain::saw(std::string_view kind) const {
+    return std::any_of(events.begin(), events.end(), [&](const Event& event) { return event.kind == kind; });
+}
+
+}  // namespace assay::market
