@@ -86,9 +86,9 @@ class PartStoreTest : public testing::Test {
 
 TEST_F(PartStoreTest, KeepsAndForgets) {
     const PartStore store(folder_);
-    EXPECT_EQ(store.load(id_), std::optional<PartRecord>{});
+    EXPECT_EQ(store.load(id_).value(), std::optional<PartRecord>{});
     ASSERT_TRUE(store.save(id_, example()));
-    EXPECT_EQ(store.load(id_), std::optional<PartRecord>(example()));
+    EXPECT_EQ(store.load(id_).value(), std::optional<PartRecord>(example()));
     EXPECT_EQ(store.list(), std::vector<base::PartId>{id_});
     store.remove(id_);
     EXPECT_TRUE(store.list().empty());
