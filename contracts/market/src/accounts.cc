@@ -70,7 +70,7 @@ bool signed_by_account(const Context& context, const base::AccountId& account, b
     };
     if (signed_by(found->keys->hot) || signed_by(found->keys->cold)) return true;
     base::Bytes prefix = past_key_key(account, {});
-    prefix.resize(prefix.size() - 32);
+    prefix.erase(prefix.end() - 32, prefix.end());
     base::Bytes from = prefix;
     while (auto entry = context.state.seek(from, prefix)) {
         const auto key = base::public_key_from_bytes(base::ByteView(entry->first).last(32));

@@ -222,8 +222,10 @@ void begin_block(StateWriter& state, const BlockContext& block, std::vector<Even
     const auto first = first_timer(state);
     if (!first) return;
     Context context = make_context(state, block, events);
-    // The node was away, or time jumped: what is lost beyond the step stays lost, so the jump is recorded now and counts once.
-    const bool jumped = block.time.value > context.chain.recorded_block_time.value + (context.live.value - context.chain.recorded_live.value);
+    // The node was away: what is lost beyond the step stays lost, so the jump is recorded now and counts once. Less than a step is no jump: a
+    // block that comes a little late changes nothing, and the next ones make up for it.
+    const std::uint64_t credited = context.live.value - context.chain.recorded_live.value;
+    const bool jumped = block.time.value > context.chain.recorded_block_time.value + credited + context.parameters.live_step_ms_max;
     if (first->due > context.live && !jumped) return;
     record_block(context);
     for (std::uint32_t swept = 0; swept < context.parameters.timers_per_block_max; ++swept) {

@@ -55,7 +55,7 @@ IdType last_id(ByteView key) {
 
 /// The key without its last 32 bytes: prefix of an index.
 Bytes without_id(Bytes key) {
-    key.resize(key.size() - 32);
+    key.erase(key.end() - 32, key.end());
     return key;
 }
 
@@ -125,7 +125,7 @@ std::optional<Stake> find_stake(const StateReader& state, const base::AccountId&
 std::vector<Unbonding> unbondings_of(const StateReader& state, const base::AccountId& id, Role role) {
     std::vector<Unbonding> out;
     Bytes prefix = unbonding_key(id, role, 0);
-    prefix.resize(prefix.size() - 8);
+    prefix.erase(prefix.end() - 8, prefix.end());
     scan(state, prefix, prefix, [&](const Bytes&, const Bytes& value) {
         out.push_back(must_decode<Unbonding>(value));
         return true;
@@ -187,7 +187,7 @@ std::optional<Lane> find_lane(const StateReader& state, const base::JobId& job, 
 std::vector<Lane> lanes_of(const StateReader& state, const base::JobId& job) {
     std::vector<Lane> out;
     Bytes prefix = lane_key(job, 0);
-    prefix.resize(prefix.size() - 4);
+    prefix.erase(prefix.end() - 4, prefix.end());
     scan(state, prefix, prefix, [&](const Bytes&, const Bytes& value) {
         out.push_back(must_decode<Lane>(value));
         return true;
@@ -206,7 +206,7 @@ std::optional<MergeRecord> find_merge(const StateReader& state, const base::JobI
 std::vector<base::Bytes> history_of(const StateReader& state, const base::JobId& job, std::uint64_t first, std::size_t limit) {
     std::vector<Bytes> out;
     Bytes prefix = history_key(job, 0);
-    prefix.resize(prefix.size() - 8);
+    prefix.erase(prefix.end() - 8, prefix.end());
     scan(state, history_key(job, first), prefix, [&](const Bytes&, const Bytes& value) {
         if (out.size() >= limit) return false;
         out.push_back(value);

@@ -123,7 +123,7 @@ void erase(StateWriter& state, const Job& value) {
     state.erase(job_by_state_key(value.state, value.id));
     state.erase(spec_key(value.id));
     base::Bytes prefix = history_key(value.id, 0);
-    prefix.resize(prefix.size() - 8);
+    prefix.erase(prefix.end() - 8, prefix.end());
     erase_prefix(state, prefix);
     state.erase(job_key(value.id));
 }

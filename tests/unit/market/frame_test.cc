@@ -125,6 +125,14 @@ TEST(LiveTime, ABlockWithoutAnythingDueChangesNothing) {
     EXPECT_EQ(before, chain.state.entries());
 }
 
+TEST(LiveTime, ABlockBeforeATimerIsDueChangesNothing) {
+    TestChain chain;
+    ASSERT_EQ(chain.send(chain.workers[0], StakeUnbond{Role::worker, Amount::of(1000)}), Refusal::none);
+    const auto before = chain.state.entries();
+    for (int i = 0; i < 20; ++i) chain.pass(5'003);
+    EXPECT_EQ(before, chain.state.entries()) << "blocks come a little late, and that is no outage";
+}
+
 TEST(LiveTime, ATwoHourOutageDoesNotMaturePastDeadlines) {
     TestChain chain;
     ASSERT_EQ(chain.send(chain.workers[0], StakeUnbond{Role::worker, Amount::of(1000)}), Refusal::none);
@@ -138,14 +146,25 @@ TEST(LiveTime, ATwoHourOutageDoesNotMaturePastDeadlines) {
     EXPECT_FALSE(next_due(chain.state, chain.time).has_value());
 }
 
-TEST(Fees, BaseFeeMovesAtMostAnEighth) {
+TEST(Fees, FollowFullBlocksInIntegers) {
     Parameters parameters = demo_parameters();
-    parameters.base_fee_min = Amount::of(10);
+    parameters.base_fee_min = Amount::of(80);
+    parameters.block_weight_max = 10'000;
+    parameters.block_weight_target = 200;
+    parameters.segment_fee_factor = 0;
     TestChain chain([&](Genesis& genesis) { genesis.parameters = parameters; });
-    EXPECT_EQ(load_chain(chain.state).base_fee, Amount::of(10));
-    // Empty blocks keep it at the minimum.
+    // A block of one transfer (weight 110) is below the target: the fee stays at the minimum.
     EXPECT_EQ(chain.send(chain.submitter, pay(chain.stranger)), Refusal::none);
-    EXPECT_EQ(load_chain(chain.state).base_fee, Amount::of(10));
+    EXPECT_EQ(chain.last.fee, Amount::of(80 * 110));
+    // A job's post weighs more than twice the target, which counts as twice: one eighth up.
+    chain.post();
+    EXPECT_EQ(chain.send(chain.submitter, pay(chain.stranger)), Refusal::none);
+    EXPECT_EQ(chain.last.fee, Amount::of(90 * 110));
+    EXPECT_EQ(chain.send(chain.submitter, pay(chain.stranger)), Refusal::none);
+    EXPECT_EQ(chain.last.fee, Amount::of(85 * 110)) << "90 - 90 x 90/200/8";
+    chain.height.value += 1000;
+    EXPECT_EQ(chain.send(chain.submitter, pay(chain.stranger)), Refusal::none);
+    EXPECT_EQ(chain.last.fee, Amount::of(80 * 110)) << "empty blocks bring it down to the minimum";
 }
 
 }  // namespace

@@ -11,7 +11,7 @@
 namespace assay::market {
 
 enum class Table : std::uint8_t {
-    chain = 0x01, parameters = 0x02, timer = 0x03, transaction_seen = 0x04,
+    chain = 0x01, parameters = 0x02, timer = 0x03,
     account = 0x10, nonce = 0x11, past_key = 0x12, stake = 0x13, unbonding = 0x14, validator = 0x15, validator_by_stake = 0x16,
     offer = 0x20, offer_by_price = 0x21, offer_of_worker = 0x22,
     job = 0x30, job_by_state = 0x31, spec = 0x32, lane = 0x33, round = 0x34, merge = 0x35, history = 0x36,
