@@ -25,7 +25,7 @@ struct ModelOptions {
     std::uint32_t windows = 200, tokens = 300;
     std::uint64_t seed = 1;
     double temperature = 0.8;
-    bool torch = false;
+    bool torch = false, init = false;
     unsigned threads = std::max(1U, std::thread::hardware_concurrency());
 };
 
@@ -189,18 +189,10 @@ Exit run_torch(const Program& program, std::vector<std::string> arguments) {
 
 std::filesystem::path spec_of(const ModelOptions& options) { return options.spec.empty() ? options.model / kSpecFile : options.spec; }
 
-Exit evaluate(const Program& program, const ModelOptions& options) {
-    if (options.torch) {
-        return run_torch(program, {"evaluate", "--spec", spec_of(options).string(), "--model", options.model.string(), "--data", options.data.string(), "--windows",
-                                   std::to_string(options.windows), "--threads", std::to_string(options.threads)});
-    }
-    const auto spec = read_spec(spec_of(options));
-    if (!spec) return fail(program, spec.error());
-    auto job = runtime::Job::open(*spec, options.data, {options.threads, 1, runtime::Target::best});
-    if (!job) return fail(program, {Exit::refused, job.error()});
-    const program::Program& code = (*job)->program();
-    auto weights = commit::import_weights(code, *spec, options.model);
-    if (!weights) return fail(program, {Exit::refused, weights.error()});
+/// A state whose weights are those of a model folder; moments are zeros.
+Result<commit::State> state_of_model(const program::Program& code, const market::JobSpec& spec, const std::filesystem::path& model) {
+    auto weights = commit::import_weights(code, spec, model);
+    if (!weights) return tl::unexpected(Failure{Exit::refused, weights.error()});
     commit::State state = commit::State::zeros(code);
     const auto tensors = code.state_tensors();
     const auto wanted = code.weight_tensors();
@@ -209,7 +201,23 @@ Exit evaluate(const Program& program, const ModelOptions& options) {
             if (tensors[t] == wanted[w]) state.tensors[t] = std::move((*weights)[w]);
         }
     }
-    const double loss = runtime::validation_loss(**job, state, options.windows);
+    return state;
+}
+
+Exit evaluate(const Program& program, const ModelOptions& options) {
+    if (options.model.empty() != options.init) return fail(program, {Exit::usage, "either --model DIR or --init is needed"});
+    if (options.init && (options.torch || options.spec.empty())) return fail(program, {Exit::usage, "--init needs --spec and runs on the exact executor"});
+    if (options.torch) {
+        return run_torch(program, {"evaluate", "--spec", spec_of(options).string(), "--model", options.model.string(), "--data", options.data.string(), "--windows",
+                                   std::to_string(options.windows), "--threads", std::to_string(options.threads)});
+    }
+    const auto spec = read_spec(spec_of(options));
+    if (!spec) return fail(program, spec.error());
+    auto job = runtime::Job::open(*spec, options.data, {options.threads, 1, runtime::Target::best});
+    if (!job) return fail(program, {Exit::refused, job.error()});
+    const auto state = options.init ? Result<commit::State>((*job)->initial_state()) : state_of_model((*job)->program(), *spec, options.model);
+    if (!state) return fail(program, state.error());
+    const double loss = runtime::validation_loss(**job, *state, options.windows);
     std::array<char, 64> number{};
     std::snprintf(number.data(), number.size(), "%.6f", loss);
     return print(program, {{"validation_loss", loss}, {"windows", options.windows}, {"executor", "exact"}}, "validation loss " + std::string(number.data()) + " (nats per token, exact executor)");
@@ -245,7 +253,8 @@ void add_model_commands(CLI::App& app, Program& program) {
     program.on(verify_command, [&program, options] { return verify_certificate(program, *options); });
 
     auto* evaluate_command = app.add_subcommand("evaluate", "Validation loss of a model");
-    evaluate_command->add_option("--model", options->model, "Model folder")->required();
+    evaluate_command->add_option("--model", options->model, "Model folder");
+    evaluate_command->add_flag("--init", options->init, "The job's initial state instead of a model");
     evaluate_command->add_option("--data", options->data, "Dataset blob")->required()->check(CLI::ExistingFile);
     evaluate_command->add_option("--spec", options->spec, "Job spec, JSON or canonical (default: job.spec in the model folder)");
     evaluate_command->add_option("--windows", options->windows, "Consecutive windows of the validation split")->check(CLI::Range(1U, 1'000'000U))->capture_default_str();

@@ -21,6 +21,10 @@ std::string text_of_number(double value) {
 
 }  // namespace
 
+bool is_whole(const nlohmann::json& json) {
+    return json.is_number_unsigned() || (json.is_number_integer() && json.get<std::int64_t>() >= 0);
+}
+
 std::optional<std::uint64_t> parse_u64(std::string_view text) {
     if (text.empty() || (text.size() > 1 && text[0] == '0')) return std::nullopt;
     std::uint64_t value = 0;
@@ -80,7 +84,7 @@ std::uint64_t ObjectReader::u64(const char* name, std::optional<std::uint64_t> f
     const nlohmann::json* found = find(name, !fallback);
     if (found == nullptr) return fallback.value_or(0);
     std::optional<std::uint64_t> value;
-    if (found->is_number_unsigned()) value = found->get<std::uint64_t>();
+    if (is_whole(*found)) value = found->get<std::uint64_t>();
     if (found->is_string()) value = parse_u64(found->get_ref<const std::string&>());
     if (!value) {
         fail(name, "must be a whole number, not negative");
@@ -151,7 +155,7 @@ std::uint64_t ObjectReader::decimal(const char* name, unsigned digits, std::opti
     if (found == nullptr) return fallback.value_or(0);
     std::optional<std::uint64_t> value;
     if (found->is_string()) value = parse_decimal(found->get_ref<const std::string&>(), digits);
-    if (found->is_number_unsigned()) value = parse_decimal(std::to_string(found->get<std::uint64_t>()), digits);
+    if (is_whole(*found)) value = parse_decimal(std::to_string(found->get<std::uint64_t>()), digits);
     if (found->is_number_float() && std::isfinite(found->get<double>())) value = parse_decimal(text_of_number(found->get<double>()), digits);
     if (!value || *value > max) {
         fail(name, "must be a number from 0 to " + format_decimal(max, digits) + " with at most " + std::to_string(digits) + " decimal places");

@@ -50,6 +50,8 @@ class ObjectReader {
     std::set<std::string, std::less<>> asked_;
 };
 
+/// An integer that is not negative, however the document was made.
+bool is_whole(const nlohmann::json& json);
 /// "12.5" with digits = 3 -> 12500. Nothing unless it is digits[.digits] with at most `digits` places and fits.
 std::optional<std::uint64_t> parse_decimal(std::string_view text, unsigned digits);
 /// The shortest decimal text of units x 10^-digits.

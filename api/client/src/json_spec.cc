@@ -86,7 +86,7 @@ std::vector<std::uint32_t> read_characters(ObjectReader& reader) {
     std::vector<std::uint32_t> points;
     if (json.is_array()) {
         for (const Json& entry : json) {
-            if (!entry.is_number_unsigned() || entry.get<std::uint64_t>() > UINT32_MAX) break;
+            if (!is_whole(entry) || entry.get<std::uint64_t>() > UINT32_MAX) break;
             points.push_back(entry.get<std::uint32_t>());
         }
     }
@@ -111,7 +111,7 @@ market::Model read_model(ObjectReader reader) {
         market::MlpModel mlp;
         const Json& hidden = reader.member("hidden");
         for (const Json& width : hidden.is_array() ? hidden : Json::array()) {
-            if (!width.is_number_unsigned() || width.get<std::uint64_t>() > UINT32_MAX) break;
+            if (!is_whole(width) || width.get<std::uint64_t>() > UINT32_MAX) break;
             mlp.hidden.push_back(width.get<std::uint32_t>());
         }
         if (!hidden.is_array() || mlp.hidden.size() != hidden.size()) reader.fail("hidden", "must be a list of widths");

@@ -111,7 +111,7 @@ TEST(GenesisJson, RoundTripsAndRefuses) {
     genesis.time.value = 5;
     genesis.operator_key = base::SecretKey::from_seed(base::Bytes(32, 1)).public_key();
     genesis.parameters = market::demo_parameters();
-    for (const std::uint8_t seed : {2, 3}) {
+    for (const std::uint8_t seed : {std::uint8_t{2}, std::uint8_t{3}}) {
         market::GenesisAccount account;
         account.cold = account.hot = account.vrf = base::SecretKey::from_seed(base::Bytes(32, seed)).public_key();
         account.balance = base::Amount::of(100);

@@ -95,8 +95,10 @@ base::Bytes MarketNode::transaction(std::uint64_t nonce, const market::Message& 
     return market::build_transaction(header, message, account_key_);
 }
 
+base::AccountId MarketNode::friend_account() { return base::AccountId{base::blake2b("test.friend", {})}; }
+
 base::Bytes MarketNode::transfer(std::uint64_t nonce, std::uint64_t amount) const {
-    return transaction(nonce, market::Transfer{market::system_account(market::SystemAccount::insurance), base::Amount::of(amount)});
+    return transaction(nonce, market::Transfer{friend_account(), base::Amount::of(amount)});
 }
 
 std::string RawAnswer::body() const {
@@ -158,6 +160,14 @@ RawAnswer RawConnection::read_all(int quiet_ms) {
     }
     answer.status = status_of_text(answer.text);
     return answer;
+}
+
+std::string RawConnection::read_until(const std::string& text, int deadline_ms) {
+    std::string received;
+    bool closed = false;
+    const auto end = std::chrono::steady_clock::now() + std::chrono::milliseconds(deadline_ms);
+    while (!closed && received.find(text) == std::string::npos && std::chrono::steady_clock::now() < end) receive(socket_, received, 100, closed);
+    return received;
 }
 
 RawAnswer RawConnection::read_one(int quiet_ms) {

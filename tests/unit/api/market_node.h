@@ -27,6 +27,8 @@ class MarketNode {
     [[nodiscard]] std::uint16_t port() const { return server_->port(); }
     [[nodiscard]] std::string url() const { return "http://127.0.0.1:" + std::to_string(port()); }
     [[nodiscard]] std::string app_hash() const { return node_->snapshot().head().app_hash.hex(); }
+    /// Where transfers go: an account that nobody has the key of.
+    static base::AccountId friend_account();
     [[nodiscard]] base::Bytes transfer(std::uint64_t nonce, std::uint64_t amount) const;
     [[nodiscard]] base::Bytes transaction(std::uint64_t nonce, const market::Message& message) const;
     [[nodiscard]] base::AccountId account() const;
@@ -61,6 +63,8 @@ class RawConnection {
     bool send(const std::string& bytes);
     /// Reads until the peer closes or nothing comes for `quiet_ms`.
     RawAnswer read_all(int quiet_ms = 3000);
+    /// Reads until `text` has arrived; everything received, also when it did not come within `deadline_ms`.
+    std::string read_until(const std::string& text, int deadline_ms = 10'000);
     /// Reads until one whole answer (head and Content-Length body) is there.
     RawAnswer read_one(int quiet_ms = 3000);
 
