@@ -8,7 +8,8 @@ namespace assay::market {
 namespace {
 
 bool is_system(const base::AccountId& id) {
-    for (const SystemAccount account : {SystemAccount::burned, SystemAccount::insurance, SystemAccount::fees, SystemAccount::dust}) {
+    for (const SystemAccount account : {SystemAccount::burned, SystemAccount::insurance,
+                                        SystemAccount::fees, SystemAccount::dust}) {
         if (system_account(account) == id) return true;
     }
     return false;
@@ -30,7 +31,9 @@ Refusal apply_transfer(Context& context, const Transfer& message) {
     if (!debit(context, context.sender, message.amount)) return Refusal::insufficient_balance;
     credit(context, message.to, message.amount);
     emit(context, EventKind::transferred,
-         {{"from", context.sender.hex()}, {"to", message.to.hex()}, {"amount", message.amount.decimal()}});
+         {{"from", context.sender.hex()},
+          {"to", message.to.hex()},
+          {"amount", message.amount.decimal()}});
     return Refusal::none;
 }
 
@@ -40,29 +43,36 @@ Refusal apply_keys_set(Context& context, const KeysSet& message) {
     const bool first = !account->keys;
     if (!first) {
         const KeyRecord& old = *account->keys;
-        if (old.cold == message.cold && old.hot == message.hot && old.vrf == message.vrf) return Refusal::keys_unchanged;
-        // A declared validator keeps a VRF key: without one it would owe contributions it cannot give.
-        if (message.vrf.is_zero() && find_validator(context.state, context.sender)) return Refusal::vrf_key_missing;
+        if (old.cold == message.cold && old.hot == message.hot && old.vrf == message.vrf)
+            return Refusal::keys_unchanged;
+        // A declared validator keeps a VRF key: without one it would owe contributions it cannot
+        // give.
+        if (message.vrf.is_zero() && find_validator(context.state, context.sender))
+            return Refusal::vrf_key_missing;
         if (old.cold != message.cold) remember_key(context, context.sender, old.cold);
         if (old.hot != message.hot) remember_key(context, context.sender, old.hot);
     }
     KeyRecord keys{message.cold, message.hot, message.vrf, context.block.height, context.live};
     // Rotating the other keys does not make the VRF key new.
-    if (!first && account->keys->vrf == message.vrf) keys.registered_at = account->keys->registered_at;
+    if (!first && account->keys->vrf == message.vrf)
+        keys.registered_at = account->keys->registered_at;
     account->keys = keys;
     save(context.state, *account);
-    emit(context, EventKind::keys_changed, {{"account", context.sender.hex()}, {"cold", keys.cold.hex()}, {"hot", keys.hot.hex()}});
+    emit(context, EventKind::keys_changed,
+         {{"account", context.sender.hex()}, {"cold", keys.cold.hex()}, {"hot", keys.hot.hex()}});
     return Refusal::none;
 }
 
-bool key_of_account_ever(const Context& context, const base::AccountId& account, const base::PublicKey& key) {
+bool key_of_account_ever(const Context& context, const base::AccountId& account,
+                         const base::PublicKey& key) {
     const auto found = find_account(context.state, account);
     if (!found || !found->keys) return false;
     if (found->keys->cold == key || found->keys->hot == key) return true;
     return context.state.get(past_key_key(account, key)).has_value();
 }
 
-bool signed_by_account(const Context& context, const base::AccountId& account, base::ByteView body, const base::Signature& signature) {
+bool signed_by_account(const Context& context, const base::AccountId& account, base::ByteView body,
+                       const base::Signature& signature) {
     const auto found = find_account(context.state, account);
     if (!found || !found->keys) return false;
     const auto signed_by = [&](const base::PublicKey& key) {

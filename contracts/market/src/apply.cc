@@ -1,4 +1,5 @@
-// The frame of every block: genesis, the sweep of what is due, transactions with their signatures, nonces and fees.
+// The frame of every block: genesis, the sweep of what is due, transactions with their signatures,
+// nonces and fees.
 
 #include "base/check.h"
 #include "base/encoding.h"
@@ -18,12 +19,15 @@ using base::Amount;
 Context make_context(StateWriter& state, const BlockContext& block, std::vector<Event>& events) {
     Chain chain = load_chain(state);
     Parameters parameters = load_parameters(state, chain.params_id);
-    const base::TimeMs live = live_time(chain, block.height, block.time, parameters.live_step_ms_max);
+    const base::TimeMs live =
+        live_time(chain, block.height, block.time, parameters.live_step_ms_max);
     return {state, block, events, std::move(chain), std::move(parameters), live, {}, {}, 0, 0};
 }
 
 /// From now on this block is one that changes something.
-void record_block(Context& context) { context.chain = chain_in_block(context.chain, context.block, context.parameters); }
+void record_block(Context& context) {
+    context.chain = chain_in_block(context.chain, context.block, context.parameters);
+}
 
 Refusal dispatch(Context& context, const Message& message) {
     struct Call {
@@ -32,9 +36,13 @@ Refusal dispatch(Context& context, const Message& message) {
         Refusal operator()(const Transfer& m) const { return apply_transfer(context, m); }
         Refusal operator()(const StakeBond& m) const { return apply_stake_bond(context, m); }
         Refusal operator()(const StakeUnbond& m) const { return apply_stake_unbond(context, m); }
-        Refusal operator()(const ValidatorDeclare& m) const { return apply_validator_declare(context, m); }
+        Refusal operator()(const ValidatorDeclare& m) const {
+            return apply_validator_declare(context, m);
+        }
         Refusal operator()(const OfferPost& m) const { return apply_offer_post(context, m); }
-        Refusal operator()(const OfferWithdraw& m) const { return apply_offer_withdraw(context, m); }
+        Refusal operator()(const OfferWithdraw& m) const {
+            return apply_offer_withdraw(context, m);
+        }
         Refusal operator()(const JobPost& m) const { return apply_job_post(context, m); }
         Refusal operator()(const JobCancel& m) const { return apply_job_cancel(context, m); }
         Refusal operator()(const JobPause& m) const { return apply_job_pause(context, m); }
@@ -43,14 +51,24 @@ Refusal dispatch(Context& context, const Message& message) {
         Refusal operator()(const LeaseLeave& m) const { return apply_lease_leave(context, m); }
         Refusal operator()(const PartCommit& m) const { return apply_part_commit(context, m); }
         Refusal operator()(const PartRetract& m) const { return apply_part_retract(context, m); }
-        Refusal operator()(const EpochContribute& m) const { return apply_epoch_contribute(context, m); }
-        Refusal operator()(const SegmentDeliver& m) const { return apply_segment_deliver(context, m); }
+        Refusal operator()(const EpochContribute& m) const {
+            return apply_epoch_contribute(context, m);
+        }
+        Refusal operator()(const SegmentDeliver& m) const {
+            return apply_segment_deliver(context, m);
+        }
         Refusal operator()(const VerdictSeal& m) const { return apply_verdict_seal(context, m); }
-        Refusal operator()(const VerdictReveal& m) const { return apply_verdict_reveal(context, m); }
-        Refusal operator()(const VerdictWithdraw& m) const { return apply_verdict_withdraw(context, m); }
+        Refusal operator()(const VerdictReveal& m) const {
+            return apply_verdict_reveal(context, m);
+        }
+        Refusal operator()(const VerdictWithdraw& m) const {
+            return apply_verdict_withdraw(context, m);
+        }
         Refusal operator()(const PartClose& m) const { return apply_part_close(context, m); }
         Refusal operator()(const MergePost& m) const { return apply_merge_post(context, m); }
-        Refusal operator()(const EquivocationReport& m) const { return apply_equivocation_report(context, m); }
+        Refusal operator()(const EquivocationReport& m) const {
+            return apply_equivocation_report(context, m);
+        }
         Refusal operator()(const Confess& m) const { return apply_confess(context, m); }
     };
     return std::visit(Call{context}, message);
@@ -58,23 +76,40 @@ Refusal dispatch(Context& context, const Message& message) {
 
 void run_timer(Context& context, const Timer& timer) {
     switch (timer.kind) {
-        case TimerKind::match: return on_match_due(context, timer);
-        case TimerKind::job_deadline: return on_job_deadline(context, timer);
-        case TimerKind::lane_deadline: return on_lane_deadline(context, timer);
-        case TimerKind::round_deadline: return on_round_deadline(context, timer);
-        case TimerKind::unbonding: return on_unbonding_due(context, timer);
-        case TimerKind::retention: return on_retention_due(context, timer);
-        case TimerKind::epoch: return on_epoch_due(context, timer);
-        case TimerKind::delivery: return on_delivery_due(context, timer);
-        case TimerKind::audit: return on_audit_due(context, timer);
-        case TimerKind::part_close: return on_part_close_due(context, timer);
-        case TimerKind::merge: return on_merge_due(context, timer);
-        case TimerKind::window: return on_window_due(context, timer);
-        case TimerKind::settle: return on_settle_due(context, timer);
-        case TimerKind::draw: return on_draw_due(context, timer);
-        case TimerKind::vote: return on_vote_due(context, timer);
-        case TimerKind::pause: return on_pause_due(context, timer);
-        case TimerKind::seed: return on_seed_due(context, timer);
+        case TimerKind::match:
+            return on_match_due(context, timer);
+        case TimerKind::job_deadline:
+            return on_job_deadline(context, timer);
+        case TimerKind::lane_deadline:
+            return on_lane_deadline(context, timer);
+        case TimerKind::round_deadline:
+            return on_round_deadline(context, timer);
+        case TimerKind::unbonding:
+            return on_unbonding_due(context, timer);
+        case TimerKind::retention:
+            return on_retention_due(context, timer);
+        case TimerKind::epoch:
+            return on_epoch_due(context, timer);
+        case TimerKind::delivery:
+            return on_delivery_due(context, timer);
+        case TimerKind::audit:
+            return on_audit_due(context, timer);
+        case TimerKind::part_close:
+            return on_part_close_due(context, timer);
+        case TimerKind::merge:
+            return on_merge_due(context, timer);
+        case TimerKind::window:
+            return on_window_due(context, timer);
+        case TimerKind::settle:
+            return on_settle_due(context, timer);
+        case TimerKind::draw:
+            return on_draw_due(context, timer);
+        case TimerKind::vote:
+            return on_vote_due(context, timer);
+        case TimerKind::pause:
+            return on_pause_due(context, timer);
+        case TimerKind::seed:
+            return on_seed_due(context, timer);
     }
 }
 
@@ -87,17 +122,20 @@ std::optional<Timer> first_timer(const StateReader& state) {
     return timer;
 }
 
-/// The signature is by a key that may send this message now. An account that has no keys yet answers to the key its id was made of.
+/// The signature is by a key that may send this message now. An account that has no keys yet
+/// answers to the key its id was made of.
 Refusal check_signature(const Context& context, const Transaction& transaction) {
     const TransactionHeader& header = transaction.header;
     const auto signed_by = [&](const base::PublicKey& key) {
-        return base::verify(key, transaction.signature, kTransactionDomain, context.chain.id, transaction.body);
+        return base::verify(key, transaction.signature, kTransactionDomain, context.chain.id,
+                            transaction.body);
     };
     const auto account = find_account(context.state, header.account);
     ASSAY_CHECK(account.has_value());
     const auto* keys_set = std::get_if<KeysSet>(&transaction.message);
     if (!account->keys) {
-        if (!keys_set || account_id(context.chain.id, keys_set->cold) != header.account) return Refusal::unknown_account;
+        if (!keys_set || account_id(context.chain.id, keys_set->cold) != header.account)
+            return Refusal::unknown_account;
         return signed_by(keys_set->cold) ? Refusal::none : Refusal::wrong_signature;
     }
     if (!keys_set && signed_by(account->keys->hot)) return Refusal::none;
@@ -105,23 +143,30 @@ Refusal check_signature(const Context& context, const Transaction& transaction) 
 }
 
 /// Everything that must hold before a fee can be taken. The fee is what the sender pays.
-tl::expected<Amount, Refusal> check_frame(const Context& context, const Transaction& transaction, std::size_t raw_bytes) {
+tl::expected<Amount, Refusal> check_frame(const Context& context, const Transaction& transaction,
+                                          std::size_t raw_bytes) {
     const TransactionHeader& header = transaction.header;
     const Parameters& parameters = context.parameters;
     if (header.chain_id != context.chain.id) return tl::unexpected(Refusal::wrong_chain);
-    if (header.app_version != context.chain.app_version) return tl::unexpected(Refusal::wrong_version);
-    if (!find_account(context.state, header.account)) return tl::unexpected(Refusal::unknown_account);
-    if (header.nonce_lane >= parameters.nonce_lanes_max) return tl::unexpected(Refusal::nonce_lane_out_of_range);
+    if (header.app_version != context.chain.app_version)
+        return tl::unexpected(Refusal::wrong_version);
+    if (!find_account(context.state, header.account))
+        return tl::unexpected(Refusal::unknown_account);
+    if (header.nonce_lane >= parameters.nonce_lanes_max)
+        return tl::unexpected(Refusal::nonce_lane_out_of_range);
     if (header.valid_until < context.block.height) return tl::unexpected(Refusal::expired);
     if (header.valid_until.value - context.block.height.value > parameters.valid_blocks_max) {
         return tl::unexpected(Refusal::valid_until_too_far);
     }
-    if (header.nonce != next_nonce(context.state, header.account, header.nonce_lane)) return tl::unexpected(Refusal::wrong_nonce);
+    if (header.nonce != next_nonce(context.state, header.account, header.nonce_lane))
+        return tl::unexpected(Refusal::wrong_nonce);
     const std::uint64_t weight = message_weight(transaction.message, raw_bytes);
     const auto fee = transaction_fee(context.chain.base_fee, weight);
     if (!fee || *fee > header.fee_limit) return tl::unexpected(Refusal::fee_limit_too_low);
-    if (balance_of(context.state, header.account) < *fee) return tl::unexpected(Refusal::fee_not_covered);
-    if (const Refusal refusal = check_signature(context, transaction); refusal != Refusal::none) return tl::unexpected(refusal);
+    if (balance_of(context.state, header.account) < *fee)
+        return tl::unexpected(Refusal::fee_not_covered);
+    if (const Refusal refusal = check_signature(context, transaction); refusal != Refusal::none)
+        return tl::unexpected(refusal);
     return *fee;
 }
 
@@ -133,10 +178,11 @@ void use_nonce(Context& context, const TransactionHeader& header) {
 
 struct Applied {
     TransactionResult result;
-    bool kept_out = false;                   ///< refused before a fee was taken
+    bool kept_out = false;  ///< refused before a fee was taken
 };
 
-Applied apply_checked(StateWriter& state, const BlockContext& block, base::ByteView raw, std::vector<Event>& events) {
+Applied apply_checked(StateWriter& state, const BlockContext& block, base::ByteView raw,
+                      std::vector<Event>& events) {
     Applied out;
     out.result.id = transaction_id(raw);
     out.kept_out = true;
@@ -211,7 +257,8 @@ void apply_genesis(StateWriter& state, const Genesis& genesis) {
     const BlockContext block{{0}, genesis.time, {}};
     std::vector<Event> events;
     Context context = make_context(state, block, events);
-    for (const SystemAccount account : {SystemAccount::burned, SystemAccount::insurance, SystemAccount::fees, SystemAccount::dust}) {
+    for (const SystemAccount account : {SystemAccount::burned, SystemAccount::insurance,
+                                        SystemAccount::fees, SystemAccount::dust}) {
         save(state, Account{system_account(account), {}, {}});
     }
     credit(context, SystemAccount::insurance, genesis.insurance);
@@ -222,10 +269,12 @@ void begin_block(StateWriter& state, const BlockContext& block, std::vector<Even
     const auto first = first_timer(state);
     if (!first) return;
     Context context = make_context(state, block, events);
-    // The node was away: what is lost beyond the step stays lost, so the jump is recorded now and counts once. Less than a step is no jump: a
-    // block that comes a little late changes nothing, and the next ones make up for it.
+    // The node was away: what is lost beyond the step stays lost, so the jump is recorded now and
+    // counts once. Less than a step is no jump: a block that comes a little late changes nothing,
+    // and the next ones make up for it.
     const std::uint64_t credited = context.live.value - context.chain.recorded_live.value;
-    const bool jumped = block.time.value > context.chain.recorded_block_time.value + credited + context.parameters.live_step_ms_max;
+    const bool jumped = block.time.value > context.chain.recorded_block_time.value + credited +
+                                               context.parameters.live_step_ms_max;
     if (first->due > context.live && !jumped) return;
     record_block(context);
     for (std::uint32_t swept = 0; swept < context.parameters.timers_per_block_max; ++swept) {
@@ -244,7 +293,8 @@ Refusal check_transaction_bytes(base::ByteView raw, const base::Hash& chain_id) 
     return transaction->header.app_version == kAppVersion ? Refusal::none : Refusal::wrong_version;
 }
 
-TransactionResult apply(StateWriter& state, const BlockContext& block, base::ByteView raw, std::vector<Event>& events) {
+TransactionResult apply(StateWriter& state, const BlockContext& block, base::ByteView raw,
+                        std::vector<Event>& events) {
     return apply_checked(state, block, raw, events).result;
 }
 
@@ -257,7 +307,8 @@ Admission admit(const StateReader& state, const BlockContext& next_block, base::
 }
 
 void end_block(StateWriter&, const BlockContext&, std::vector<Event>&) {
-    // Everything done by the rules is done in begin_block; nothing is left for the end in version 1.
+    // Everything done by the rules is done in begin_block; nothing is left for the end in
+    // version 1.
 }
 
 std::optional<base::TimeMs> next_due(const StateReader& state, base::TimeMs now) {
@@ -265,7 +316,8 @@ std::optional<base::TimeMs> next_due(const StateReader& state, base::TimeMs now)
     if (!first) return std::nullopt;
     const Chain chain = load_chain(state);
     if (first->due <= chain.recorded_live) return std::min(now, chain.recorded_block_time);
-    return base::TimeMs{chain.recorded_block_time.value + (first->due.value - chain.recorded_live.value)};
+    return base::TimeMs{chain.recorded_block_time.value +
+                        (first->due.value - chain.recorded_live.value)};
 }
 
 base::Amount total_supply(const StateReader& state) {
@@ -279,15 +331,19 @@ base::Amount total_supply(const StateReader& state) {
             from.push_back(0);
         }
     };
-    each(Table::account, [](base::ByteView value) { return decode<Account>(value).value().balance; });
+    each(Table::account,
+         [](base::ByteView value) { return decode<Account>(value).value().balance; });
     each(Table::stake, [](base::ByteView value) { return decode<Stake>(value).value().active; });
-    each(Table::unbonding, [](base::ByteView value) { return decode<Unbonding>(value).value().amount; });
+    each(Table::unbonding,
+         [](base::ByteView value) { return decode<Unbonding>(value).value().amount; });
     each(Table::offer, [](base::ByteView value) { return decode<Offer>(value).value().bond; });
     each(Table::job, [](base::ByteView value) { return decode<Job>(value).value().hold.total(); });
     each(Table::lease, [](base::ByteView value) { return decode<Lease>(value).value().bond; });
     return sum;
 }
 
-base::TransactionId transaction_id(base::ByteView raw) { return {base::sha256(raw)}; }
+base::TransactionId transaction_id(base::ByteView raw) {
+    return {base::sha256(raw)};
+}
 
 }  // namespace assay::market

@@ -12,8 +12,8 @@
 #include "base/signature.h"
 #include "base/vrf.h"
 
-/// Encoding and decoding from one list of fields per type: `fields(archive, value)` names each field once, so that what is written is what
-/// is read. The byte form is base::Encoder's.
+/// Encoding and decoding from one list of fields per type: `fields(archive, value)` names each
+/// field once, so that what is written is what is read. The byte form is base::Encoder's.
 namespace assay::market {
 
 template <class T>
@@ -33,24 +33,38 @@ class Writer {
   public:
     explicit Writer(base::Encoder& out) : out_(out) {}
     template <class... T>
-    void operator()(const T&... values) { (one(values), ...); }
+    void operator()(const T&... values) {
+        (one(values), ...);
+    }
     /// An enum with the values `first` to `last`, as one byte.
     template <class E>
-    void choice(const E& value, E, E) { out_.u8(static_cast<std::uint8_t>(value)); }
+    void choice(const E& value, E, E) {
+        out_.u8(static_cast<std::uint8_t>(value));
+    }
 
   private:
     template <class T>
     void one(const T& value) {
-        if constexpr (std::same_as<T, bool>) out_.boolean(value);
-        else if constexpr (std::same_as<T, std::uint32_t>) out_.u32(value);
-        else if constexpr (std::same_as<T, std::uint64_t>) out_.u64(value);
-        else if constexpr (std::same_as<T, base::Hash>) out_.hash(value);
-        else if constexpr (std::same_as<T, base::Amount>) out_.amount(value);
-        else if constexpr (std::same_as<T, std::string>) out_.text(value);
-        else if constexpr (std::same_as<T, base::PublicKey> || std::same_as<T, base::Signature>) out_.raw(value.bytes);
-        else if constexpr (IsId<T>::value) out_.id(value);
-        else if constexpr (IsCount<T>::value) out_.count(value);
-        else fields(*this, value);
+        if constexpr (std::same_as<T, bool>)
+            out_.boolean(value);
+        else if constexpr (std::same_as<T, std::uint32_t>)
+            out_.u32(value);
+        else if constexpr (std::same_as<T, std::uint64_t>)
+            out_.u64(value);
+        else if constexpr (std::same_as<T, base::Hash>)
+            out_.hash(value);
+        else if constexpr (std::same_as<T, base::Amount>)
+            out_.amount(value);
+        else if constexpr (std::same_as<T, std::string>)
+            out_.text(value);
+        else if constexpr (std::same_as<T, base::PublicKey> || std::same_as<T, base::Signature>)
+            out_.raw(value.bytes);
+        else if constexpr (IsId<T>::value)
+            out_.id(value);
+        else if constexpr (IsCount<T>::value)
+            out_.count(value);
+        else
+            fields(*this, value);
     }
     template <class T>
     void one(const std::vector<T>& list) {
@@ -69,7 +83,9 @@ class Reader {
   public:
     explicit Reader(base::Decoder& in) : in_(in) {}
     template <class... T>
-    void operator()(T&... values) { (one(values), ...); }
+    void operator()(T&... values) {
+        (one(values), ...);
+    }
     template <class E>
     void choice(E& value, E first, E last) {
         const std::uint8_t number = in_.u8();
@@ -83,18 +99,28 @@ class Reader {
   private:
     template <class T>
     void one(T& value) {
-        if constexpr (std::same_as<T, bool>) value = in_.boolean();
-        else if constexpr (std::same_as<T, std::uint32_t>) value = in_.u32();
-        else if constexpr (std::same_as<T, std::uint64_t>) value = in_.u64();
-        else if constexpr (std::same_as<T, base::Hash>) value = in_.hash();
-        else if constexpr (std::same_as<T, base::Amount>) value = in_.amount();
-        else if constexpr (std::same_as<T, std::string>) value = in_.text(kTextMax);
+        if constexpr (std::same_as<T, bool>)
+            value = in_.boolean();
+        else if constexpr (std::same_as<T, std::uint32_t>)
+            value = in_.u32();
+        else if constexpr (std::same_as<T, std::uint64_t>)
+            value = in_.u64();
+        else if constexpr (std::same_as<T, base::Hash>)
+            value = in_.hash();
+        else if constexpr (std::same_as<T, base::Amount>)
+            value = in_.amount();
+        else if constexpr (std::same_as<T, std::string>)
+            value = in_.text(kTextMax);
         else if constexpr (std::same_as<T, base::PublicKey> || std::same_as<T, base::Signature>) {
             const base::Bytes bytes = in_.raw(value.bytes.size());
-            if (bytes.size() == value.bytes.size()) std::copy(bytes.begin(), bytes.end(), value.bytes.begin());
-        } else if constexpr (IsId<T>::value) value = in_.id_of<T>();
-        else if constexpr (IsCount<T>::value) value = in_.count_of<T>();
-        else fields(*this, value);
+            if (bytes.size() == value.bytes.size())
+                std::copy(bytes.begin(), bytes.end(), value.bytes.begin());
+        } else if constexpr (IsId<T>::value)
+            value = in_.id_of<T>();
+        else if constexpr (IsCount<T>::value)
+            value = in_.count_of<T>();
+        else
+            fields(*this, value);
     }
     template <class T>
     void one(std::vector<T>& list) {

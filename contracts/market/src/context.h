@@ -13,20 +13,21 @@
 
 namespace assay::market {
 
-/// What a handler works in: the state, the block, and who sends what. Made for one call of begin_block or apply; never outlives it.
+/// What a handler works in: the state, the block, and who sends what. Made for one call of
+/// begin_block or apply; never outlives it.
 struct Context {
     StateWriter& state;
     const BlockContext& block;
     std::vector<Event>& events;
-    Chain chain;                             ///< written back once at the end of the call when it changed
-    Parameters parameters;                   ///< in force now; a job's own: parameters_of
+    Chain chain;            ///< written back once at the end of the call when it changed
+    Parameters parameters;  ///< in force now; a job's own: parameters_of
     base::TimeMs live;
     // Of the transaction; zeros in begin_block.
     base::AccountId sender;
     base::TransactionId transaction;
     std::uint32_t nonce_lane = 0;
     std::uint64_t nonce = 0;
-    std::uint32_t segments_drawn = 0;        ///< by the sweeps of this block
+    std::uint32_t segments_drawn = 0;  ///< by the sweeps of this block
 
     [[nodiscard]] base::TimeMs in(std::uint64_t ms) const { return {live.value + ms}; }
 };
@@ -35,17 +36,20 @@ struct Context {
 Parameters parameters_of(const Context& context, const Job& job);
 
 /// Every kind of event (docs/formats/events.md). Closed: append.
+// clang-format off
 #define ASSAY_MARKET_EVENTS(X) \
-    X(keys_changed) X(transferred) X(stake_bonded) X(stake_unbonding) X(stake_released) X(validator_declared) \
-    X(offer_posted) X(offer_withdrawn) \
-    X(job_posted) X(job_running) X(job_paused) X(job_resumed) X(job_verifying) X(job_closed) X(job_removed) \
-    X(lease_started) X(lease_ended) X(lease_settled) X(lease_refused) \
-    X(round_opened) X(round_extended) X(round_closed) X(round_final) X(merge_due) X(merge_posted) X(merge_audited) X(merge_replaced) \
-    X(part_committed) X(part_retracted) X(part_due_close) X(part_passed) X(part_void) X(segment_delivered) \
-    X(epoch_opened) X(epoch_closed) X(epoch_contributed) X(epoch_drawn) X(epoch_carried) \
-    X(audit_drawn) X(audit_open) X(audit_sealed) X(audit_reveal_due) X(audit_revealed) X(audit_withdrawn) X(audit_missed) X(audit_settled) X(segment_unaudited) \
-    X(vote_opened) X(vote_closed) \
-    X(paid) X(burned) X(slashed) X(fined) X(jailed)
+    X(keys_changed) X(transferred) X(stake_bonded) X(stake_unbonding) X(stake_released) \
+    X(validator_declared) X(offer_posted) X(offer_withdrawn) X(job_posted) X(job_running) \
+    X(job_paused) X(job_resumed) X(job_verifying) X(job_closed) X(job_removed) X(lease_started) \
+    X(lease_ended) X(lease_settled) X(lease_refused) X(round_opened) X(round_extended) \
+    X(round_closed) X(round_final) X(merge_due) X(merge_posted) X(merge_audited) \
+    X(merge_replaced) X(part_committed) X(part_retracted) X(part_due_close) X(part_passed) \
+    X(part_void) X(segment_delivered) X(epoch_opened) X(epoch_closed) X(epoch_contributed) \
+    X(epoch_drawn) X(epoch_carried) X(audit_drawn) X(audit_open) X(audit_sealed) \
+    X(audit_reveal_due) X(audit_revealed) X(audit_withdrawn) X(audit_missed) X(audit_settled) \
+    X(segment_unaudited) X(vote_opened) X(vote_closed) X(paid) X(burned) X(slashed) X(fined) \
+    X(jailed)
+// clang-format on
 
 #define ASSAY_MARKET_EVENT_NAME(name) name,
 enum class EventKind : std::uint8_t { ASSAY_MARKET_EVENTS(ASSAY_MARKET_EVENT_NAME) };

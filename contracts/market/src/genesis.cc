@@ -9,23 +9,29 @@ namespace assay::market {
 
 template <class A, Same<Parameters> V>
 void fields(A& a, V& v) {
-    a(v.protocol_price, v.protocol_fee_ppm, v.base_fee_min, v.block_weight_max, v.block_weight_target, v.retract_fee,
-      v.segment_fee_factor);
-    a(v.epoch_ms, v.grace_ms, v.window_ms, v.retention_ms, v.unbonding_ms, v.part_ms_max, v.audit_ms_max, v.dispute_clock_ms,
-      v.evidence_delay_ms, v.open_ms_max, v.pause_ms_max, v.pause_leave_ms, v.jail_ms, v.live_step_ms_max, v.valid_blocks_max);
-    a(v.plant_ppm, v.rate_floor_ppm, v.rate_new_ppm, v.collusion_max_ppm, v.committee_max, v.draws_per_block_max, v.redraws_max,
-      v.misses_jail, v.unaudited_windows, v.audit_time_factor, v.auditors_min);
+    a(v.protocol_price, v.protocol_fee_ppm, v.base_fee_min, v.block_weight_max,
+      v.block_weight_target, v.retract_fee, v.segment_fee_factor);
+    a(v.epoch_ms, v.grace_ms, v.window_ms, v.retention_ms, v.unbonding_ms, v.part_ms_max,
+      v.audit_ms_max, v.dispute_clock_ms, v.evidence_delay_ms, v.open_ms_max, v.pause_ms_max,
+      v.pause_leave_ms, v.jail_ms, v.live_step_ms_max, v.valid_blocks_max);
+    a(v.plant_ppm, v.rate_floor_ppm, v.rate_new_ppm, v.collusion_max_ppm, v.committee_max,
+      v.draws_per_block_max, v.redraws_max, v.misses_jail, v.unaudited_windows, v.audit_time_factor,
+      v.auditors_min);
     a.choice(v.judgement, Judgement::vote, Judgement::referee);
     a(v.jurors, v.worker_stake_min, v.validator_stake_min, v.unbondings_max);
-    a(v.unfinal_rounds_max, v.candidates_max, v.lane_time_factor, v.round_time_factor, v.pause_pay_ppm, v.offers_per_worker_max,
-      v.timers_per_block_max, v.nonce_lanes_max);
+    a(v.unfinal_rounds_max, v.candidates_max, v.lane_time_factor, v.round_time_factor,
+      v.pause_pay_ppm, v.offers_per_worker_max, v.timers_per_block_max, v.nonce_lanes_max);
 }
 
 template <class A, Same<GenesisValidator> V>
-void fields(A& a, V& v) { a(v.profile, v.flops_per_second, v.capacity); }
+void fields(A& a, V& v) {
+    a(v.profile, v.flops_per_second, v.capacity);
+}
 
 template <class A, Same<GenesisAccount> V>
-void fields(A& a, V& v) { a(v.cold, v.hot, v.vrf, v.balance, v.worker_stake, v.validator_stake, v.validator); }
+void fields(A& a, V& v) {
+    a(v.cold, v.hot, v.vrf, v.balance, v.worker_stake, v.validator_stake, v.validator);
+}
 
 namespace {
 
@@ -45,70 +51,103 @@ base::Bytes write(const T& value) {
 
 std::optional<std::string> check_durations(const Parameters& p) {
     const std::pair<const char*, std::uint64_t> durations[] = {
-        {"epoch_ms", p.epoch_ms},           {"grace_ms", p.grace_ms},
-        {"window_ms", p.window_ms},         {"retention_ms", p.retention_ms},
-        {"unbonding_ms", p.unbonding_ms},   {"part_ms_max", p.part_ms_max},
-        {"audit_ms_max", p.audit_ms_max},   {"dispute_clock_ms", p.dispute_clock_ms},
-        {"evidence_delay_ms", p.evidence_delay_ms}, {"open_ms_max", p.open_ms_max},
-        {"pause_ms_max", p.pause_ms_max},   {"pause_leave_ms", p.pause_leave_ms},
-        {"jail_ms", p.jail_ms},             {"live_step_ms_max", p.live_step_ms_max}};
+        {"epoch_ms", p.epoch_ms},
+        {"grace_ms", p.grace_ms},
+        {"window_ms", p.window_ms},
+        {"retention_ms", p.retention_ms},
+        {"unbonding_ms", p.unbonding_ms},
+        {"part_ms_max", p.part_ms_max},
+        {"audit_ms_max", p.audit_ms_max},
+        {"dispute_clock_ms", p.dispute_clock_ms},
+        {"evidence_delay_ms", p.evidence_delay_ms},
+        {"open_ms_max", p.open_ms_max},
+        {"pause_ms_max", p.pause_ms_max},
+        {"pause_leave_ms", p.pause_leave_ms},
+        {"jail_ms", p.jail_ms},
+        {"live_step_ms_max", p.live_step_ms_max}};
     for (const auto& [name, value] : durations) {
-        if (value == 0 || value > kDurationMax) return std::string(name) + ": must be between 1 ms and 366 days";
+        if (value == 0 || value > kDurationMax)
+            return std::string(name) + ": must be between 1 ms and 366 days";
     }
-    const std::uint64_t needed =
-        p.part_ms_max + 2 * p.epoch_ms + p.audit_ms_max + p.window_ms + p.dispute_clock_ms + p.evidence_delay_ms;
+    const std::uint64_t needed = p.part_ms_max + 2 * p.epoch_ms + p.audit_ms_max + p.window_ms +
+                                 p.dispute_clock_ms + p.evidence_delay_ms;
     if (p.unbonding_ms <= needed) {
-        return "unbonding_ms: must be more than part_ms_max + 2 epoch_ms + audit_ms_max + window_ms + dispute_clock_ms + "
-               "evidence_delay_ms = " + std::to_string(needed);
+        return "unbonding_ms: must be more than part_ms_max + 2 epoch_ms + audit_ms_max + "
+               "window_ms + dispute_clock_ms + "
+               "evidence_delay_ms = " +
+               std::to_string(needed);
     }
     return std::nullopt;
 }
 
 std::optional<std::string> check_rates(const Parameters& p) {
-    const std::pair<const char*, std::uint32_t> rates[] = {
-        {"protocol_fee_ppm", p.protocol_fee_ppm}, {"plant_ppm", p.plant_ppm},       {"rate_floor_ppm", p.rate_floor_ppm},
-        {"rate_new_ppm", p.rate_new_ppm},         {"pause_pay_ppm", p.pause_pay_ppm}};
+    const std::pair<const char*, std::uint32_t> rates[] = {{"protocol_fee_ppm", p.protocol_fee_ppm},
+                                                           {"plant_ppm", p.plant_ppm},
+                                                           {"rate_floor_ppm", p.rate_floor_ppm},
+                                                           {"rate_new_ppm", p.rate_new_ppm},
+                                                           {"pause_pay_ppm", p.pause_pay_ppm}};
     for (const auto& [name, value] : rates) {
         if (value > kMillion) return std::string(name) + ": at most 1000000";
     }
     if (p.collusion_max_ppm >= kMillion) return "collusion_max_ppm: must be below 1000000";
-    if (p.rate_floor_ppm == 0 && p.rate_new_ppm == 0) return "rate_new_ppm: some audit rate must be above 0";
+    if (p.rate_floor_ppm == 0 && p.rate_new_ppm == 0)
+        return "rate_new_ppm: some audit rate must be above 0";
     return std::nullopt;
 }
 
 std::optional<std::string> check_counts(const Parameters& p) {
-    struct Bound { const char* name; std::uint64_t value, least, most; };
+    struct Bound {
+        const char* name;
+        std::uint64_t value, least, most;
+    };
     const Bound bounds[] = {
-        {"committee_max", p.committee_max, 1, 64},        {"draws_per_block_max", p.draws_per_block_max, 1, 2'000},
-        {"redraws_max", p.redraws_max, 0, 16},            {"misses_jail", p.misses_jail, 1, 1'000},
-        {"unaudited_windows", p.unaudited_windows, 1, 100}, {"audit_time_factor", p.audit_time_factor, 1, 1'000},
-        {"auditors_min", p.auditors_min, 1, 64},          {"jurors", p.jurors, 3, 3},
-        {"unbondings_max", p.unbondings_max, 1, 1'000},   {"unfinal_rounds_max", p.unfinal_rounds_max, 1, 64},
-        {"candidates_max", p.candidates_max, 1, 64},      {"lane_time_factor", p.lane_time_factor, 1, 1'000},
-        {"round_time_factor", p.round_time_factor, 1, 1'000}, {"offers_per_worker_max", p.offers_per_worker_max, 1, 1'000},
-        {"timers_per_block_max", p.timers_per_block_max, 1, 100'000}, {"nonce_lanes_max", p.nonce_lanes_max, 1, 4'096},
-        {"valid_blocks_max", p.valid_blocks_max, 1, 1'000'000'000}, {"segment_fee_factor", p.segment_fee_factor, 0, 1'000'000},
-        {"block_weight_max", p.block_weight_max, 10'000, 500'000}, {"block_weight_target", p.block_weight_target, 1, p.block_weight_max},
-        {"protocol_price", p.protocol_price.grains(), 1, std::uint64_t{1} << 40U}, {"base_fee_min", p.base_fee_min.grains(), 0, std::uint64_t{1} << 32U}};
+        {"committee_max", p.committee_max, 1, 64},
+        {"draws_per_block_max", p.draws_per_block_max, 1, 2'000},
+        {"redraws_max", p.redraws_max, 0, 16},
+        {"misses_jail", p.misses_jail, 1, 1'000},
+        {"unaudited_windows", p.unaudited_windows, 1, 100},
+        {"audit_time_factor", p.audit_time_factor, 1, 1'000},
+        {"auditors_min", p.auditors_min, 1, 64},
+        {"jurors", p.jurors, 3, 3},
+        {"unbondings_max", p.unbondings_max, 1, 1'000},
+        {"unfinal_rounds_max", p.unfinal_rounds_max, 1, 64},
+        {"candidates_max", p.candidates_max, 1, 64},
+        {"lane_time_factor", p.lane_time_factor, 1, 1'000},
+        {"round_time_factor", p.round_time_factor, 1, 1'000},
+        {"offers_per_worker_max", p.offers_per_worker_max, 1, 1'000},
+        {"timers_per_block_max", p.timers_per_block_max, 1, 100'000},
+        {"nonce_lanes_max", p.nonce_lanes_max, 1, 4'096},
+        {"valid_blocks_max", p.valid_blocks_max, 1, 1'000'000'000},
+        {"segment_fee_factor", p.segment_fee_factor, 0, 1'000'000},
+        {"block_weight_max", p.block_weight_max, 10'000, 500'000},
+        {"block_weight_target", p.block_weight_target, 1, p.block_weight_max},
+        {"protocol_price", p.protocol_price.grains(), 1, std::uint64_t{1} << 40U},
+        {"base_fee_min", p.base_fee_min.grains(), 0, std::uint64_t{1} << 32U}};
     for (const Bound& bound : bounds) {
         if (bound.value < bound.least || bound.value > bound.most) {
-            return std::string(bound.name) + ": must be between " + std::to_string(bound.least) + " and " + std::to_string(bound.most);
+            return std::string(bound.name) + ": must be between " + std::to_string(bound.least) +
+                   " and " + std::to_string(bound.most);
         }
     }
-    if (p.judgement != Judgement::vote) return "judgement: only vote is accepted until the dispute game exists";
+    if (p.judgement != Judgement::vote)
+        return "judgement: only vote is accepted until the dispute game exists";
     return std::nullopt;
 }
 
 std::optional<std::string> check_account(const GenesisAccount& account) {
-    if (!base::public_key_from_bytes(account.cold.view()) || !base::public_key_from_bytes(account.hot.view())) {
+    if (!base::public_key_from_bytes(account.cold.view()) ||
+        !base::public_key_from_bytes(account.hot.view())) {
         return "accounts: cold and hot must be valid keys";
     }
-    if (!account.vrf.is_zero() && !base::public_key_from_bytes(account.vrf.view())) return "accounts: vrf must be a valid key or zeros";
+    if (!account.vrf.is_zero() && !base::public_key_from_bytes(account.vrf.view()))
+        return "accounts: vrf must be a valid key or zeros";
     if (!account.validator) return std::nullopt;
     if (account.vrf.is_zero()) return "accounts: a validator needs a vrf key";
     if (account.validator->profile != "f32") return "accounts: validator.profile must be f32";
-    if (account.validator->flops_per_second == 0 || account.validator->capacity == 0 || account.validator->capacity > 1024) {
-        return "accounts: validator.flops_per_second and capacity must be above 0, capacity at most 1024";
+    if (account.validator->flops_per_second == 0 || account.validator->capacity == 0 ||
+        account.validator->capacity > 1024) {
+        return "accounts: validator.flops_per_second and capacity must be above 0, capacity at "
+               "most 1024";
     }
     if (account.validator_stake.is_zero()) return "accounts: a validator needs validator_stake";
     return std::nullopt;
@@ -117,7 +156,8 @@ std::optional<std::string> check_account(const GenesisAccount& account) {
 std::optional<base::Amount> supply_of(const Genesis& genesis) {
     std::optional<base::Amount> sum = genesis.insurance;
     for (const GenesisAccount& account : genesis.accounts) {
-        for (const base::Amount amount : {account.balance, account.worker_stake, account.validator_stake}) {
+        for (const base::Amount amount :
+             {account.balance, account.worker_stake, account.validator_stake}) {
             if (sum) sum = base::add(*sum, amount);
         }
     }
@@ -126,7 +166,9 @@ std::optional<base::Amount> supply_of(const Genesis& genesis) {
 
 }  // namespace
 
-base::Bytes encode_parameters(const Parameters& parameters) { return write(parameters); }
+base::Bytes encode_parameters(const Parameters& parameters) {
+    return write(parameters);
+}
 
 std::optional<Parameters> decode_parameters(base::ByteView bytes) {
     base::Decoder in(bytes);
@@ -137,7 +179,9 @@ std::optional<Parameters> decode_parameters(base::ByteView bytes) {
     return value;
 }
 
-base::Hash parameters_id(const Parameters& parameters) { return base::blake2b("assay.params", encode_parameters(parameters)); }
+base::Hash parameters_id(const Parameters& parameters) {
+    return base::blake2b("assay.params", encode_parameters(parameters));
+}
 
 std::optional<std::string> check_parameters(const Parameters& parameters) {
     if (auto problem = check_durations(parameters)) return problem;
@@ -148,7 +192,11 @@ std::optional<std::string> check_parameters(const Parameters& parameters) {
 base::Bytes encode_genesis(const Genesis& genesis) {
     ASSAY_CHECK(!check_genesis(genesis));
     base::Encoder out;
-    out.text(kGenesisMagic).text(genesis.chain_name).count(genesis.time).u32(genesis.app_version).raw(genesis.operator_key.bytes);
+    out.text(kGenesisMagic)
+        .text(genesis.chain_name)
+        .count(genesis.time)
+        .u32(genesis.app_version)
+        .raw(genesis.operator_key.bytes);
     out.amount(genesis.insurance).u32(static_cast<std::uint32_t>(genesis.accounts.size()));
     Writer writer(out);
     for (const GenesisAccount& account : genesis.accounts) fields(writer, account);
@@ -159,7 +207,8 @@ base::Bytes encode_genesis(const Genesis& genesis) {
 tl::expected<Genesis, std::string> decode_genesis(base::ByteView bytes) {
     base::Decoder in(bytes);
     Genesis genesis;
-    if (in.text(kGenesisMagic.size()) != kGenesisMagic) return tl::unexpected(std::string("not a genesis of this format"));
+    if (in.text(kGenesisMagic.size()) != kGenesisMagic)
+        return tl::unexpected(std::string("not a genesis of this format"));
     genesis.chain_name = in.text(kChainNameMax);
     genesis.time = in.count_of<base::TimeMs>();
     genesis.app_version = in.u32();
@@ -168,9 +217,12 @@ tl::expected<Genesis, std::string> decode_genesis(base::ByteView bytes) {
     genesis.insurance = in.amount();
     const std::uint32_t accounts = in.length(kGenesisAccountsMax);
     Reader reader(in);
-    for (std::uint32_t i = 0; i < accounts && in.ok(); ++i) fields(reader, genesis.accounts.emplace_back());
+    for (std::uint32_t i = 0; i < accounts && in.ok(); ++i)
+        fields(reader, genesis.accounts.emplace_back());
     fields(reader, genesis.parameters);
-    if (!in.finished()) return tl::unexpected(std::string("the genesis bytes are cut short or have bytes left over"));
+    if (!in.finished())
+        return tl::unexpected(
+            std::string("the genesis bytes are cut short or have bytes left over"));
     if (auto problem = check_genesis(genesis)) return tl::unexpected(std::move(*problem));
     return genesis;
 }
@@ -182,7 +234,8 @@ std::optional<std::string> check_genesis(const Genesis& genesis) {
         return "chain_name: 1 to 64 visible ASCII characters without spaces";
     }
     if (genesis.app_version != kAppVersion) return "app_version: this program knows version 1";
-    if (!base::public_key_from_bytes(genesis.operator_key.view())) return "operator_key: not a valid key";
+    if (!base::public_key_from_bytes(genesis.operator_key.view()))
+        return "operator_key: not a valid key";
     if (genesis.accounts.size() > kGenesisAccountsMax) return "accounts: too many";
     for (std::size_t i = 0; i < genesis.accounts.size(); ++i) {
         if (auto problem = check_account(genesis.accounts[i])) return problem;
@@ -194,7 +247,9 @@ std::optional<std::string> check_genesis(const Genesis& genesis) {
     return check_parameters(genesis.parameters);
 }
 
-base::Hash chain_id(const Genesis& genesis) { return base::blake2b("assay.chain", encode_genesis(genesis)); }
+base::Hash chain_id(const Genesis& genesis) {
+    return base::blake2b("assay.chain", encode_genesis(genesis));
+}
 
 base::Amount genesis_supply(const Genesis& genesis) {
     const auto sum = supply_of(genesis);
@@ -202,6 +257,8 @@ base::Amount genesis_supply(const Genesis& genesis) {
     return *sum;
 }
 
-Parameters demo_parameters() { return {}; }
+Parameters demo_parameters() {
+    return {};
+}
 
 }  // namespace assay::market

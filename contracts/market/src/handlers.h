@@ -5,17 +5,20 @@
 #include "market/refusal.h"
 #include "market/transactions.h"
 
-/// The handlers of all transactions and timers, by contract. A handler checks everything first (guards), then asserts what the guards imply,
-/// then changes state (effects): one that refuses has changed nothing.
+/// The handlers of all transactions and timers, by contract. A handler checks everything first
+/// (guards), then asserts what the guards imply, then changes state (effects): one that refuses has
+/// changed nothing.
 namespace assay::market {
 
 // accounts.cc
 Refusal apply_transfer(Context& context, const Transfer& message);
 Refusal apply_keys_set(Context& context, const KeysSet& message);
 /// Whether `key` is the account's cold or hot key now, or was once: for evidence.
-bool key_of_account_ever(const Context& context, const base::AccountId& account, const base::PublicKey& key);
+bool key_of_account_ever(const Context& context, const base::AccountId& account,
+                         const base::PublicKey& key);
 /// The signature is by a key that the account has or had.
-bool signed_by_account(const Context& context, const base::AccountId& account, base::ByteView body, const base::Signature& signature);
+bool signed_by_account(const Context& context, const base::AccountId& account, base::ByteView body,
+                       const base::Signature& signature);
 
 // stake.cc
 Refusal apply_stake_bond(Context& context, const StakeBond& message);
@@ -24,32 +27,38 @@ void on_unbonding_due(Context& context, const Timer& timer);
 
 // validators.cc
 Refusal apply_validator_declare(Context& context, const ValidatorDeclare& message);
-/// Declared for the profile, staked, not jailed or tombstoned, not the submitter and without a lease of the job. `with_capacity`: also has
-/// room for one more audit and `lock` of free stake.
-bool may_audit(const Context& context, const base::AccountId& validator, const Job& job, bool with_capacity, base::Amount lock);
+/// Declared for the profile, staked, not jailed or tombstoned, not the submitter and without a
+/// lease of the job. `with_capacity`: also has room for one more audit and `lock` of free stake.
+bool may_audit(const Context& context, const base::AccountId& validator, const Job& job,
+               bool with_capacity, base::Amount lock);
 /// A VRF key that counts: registered two epoch lengths ago, or in genesis.
 bool vrf_key_counts(const Context& context, const base::AccountId& validator);
-/// Opens and closes an audit in the validator's books: capacity and lock. `begin` requires may_audit with capacity unless lock is zero.
+/// Opens and closes an audit in the validator's books: capacity and lock. `begin` requires
+/// may_audit with capacity unless lock is zero.
 void begin_audit_duty(Context& context, const base::AccountId& validator, base::Amount lock);
 void end_audit_duty(Context& context, const base::AccountId& validator, base::Amount lock);
 /// At most two audit fees of free stake, burned; the third miss jails.
 void punish_miss(Context& context, const base::AccountId& validator, base::Amount fine);
 void jail(Context& context, const base::AccountId& account, Role role);
-/// Milliseconds an auditor gets: max(grace, FLOPs / declared speed x factor), at most audit_ms_max (never below grace).
-std::uint64_t audit_time_ms(const Context& context, const base::AccountId& validator, std::uint64_t flops);
+/// Milliseconds an auditor gets: max(grace, FLOPs / declared speed x factor), at most audit_ms_max
+/// (never below grace).
+std::uint64_t audit_time_ms(const Context& context, const base::AccountId& validator,
+                            std::uint64_t flops);
 
 // offers.cc
 Refusal apply_offer_post(Context& context, const OfferPost& message);
 Refusal apply_offer_withdraw(Context& context, const OfferWithdraw& message);
 /// A lease gave its slot and bond back.
-void return_slot(Context& context, const base::OfferId& offer, const base::AccountId& worker, base::Amount bond);
+void return_slot(Context& context, const base::OfferId& offer, const base::AccountId& worker,
+                 base::Amount bond);
 
 // jobs.cc
 Refusal apply_job_post(Context& context, const JobPost& message);
 Refusal apply_job_cancel(Context& context, const JobCancel& message);
 void on_job_deadline(Context& context, const Timer& timer);
-/// Ends the job: leases end, timers of its phases are ignored from now on, what is left of the hold returns, JobClosed enters the history.
-/// Unfinal passed segments must have been paid or voided before (see settle_segments_on_close). The caller saves the job.
+/// Ends the job: leases end, timers of its phases are ignored from now on, what is left of the hold
+/// returns, JobClosed enters the history. Unfinal passed segments must have been paid or voided
+/// before (see settle_segments_on_close). The caller saves the job.
 void finish_job(Context& context, Job& job, JobState state, CloseReason reason);
 void on_retention_due(Context& context, const Timer& timer);
 
@@ -57,7 +66,8 @@ void on_retention_due(Context& context, const Timer& timer);
 Refusal apply_job_pause(Context& context, const JobPause& message);
 Refusal apply_job_resume(Context& context, const JobResume& message);
 void on_pause_due(Context& context, const Timer& timer);
-/// A paused job runs again: pays its workers for the pause, moves the deadlines. The caller saves the job.
+/// A paused job runs again: pays its workers for the pause, moves the deadlines. The caller saves
+/// the job.
 void end_pause(Context& context, Job& job);
 
 // matching.cc
@@ -68,34 +78,40 @@ void on_match_due(Context& context, const Timer& timer);
 // leases.cc
 Refusal apply_lease_refuse(Context& context, const LeaseRefuse& message);
 Refusal apply_lease_leave(Context& context, const LeaseLeave& message);
-/// Draws one more juror for a vote on the roots among validators that are not in it yet; appends its audit, open, to the vote. False when
-/// nobody is eligible. Saves the audit; the caller saves the vote.
+/// Draws one more juror for a vote on the roots among validators that are not in it yet; appends
+/// its audit, open, to the vote. False when nobody is eligible. Saves the audit; the caller saves
+/// the vote.
 bool draw_roots_juror(Context& context, const Job& job, Vote& vote);
-/// Three of three jurors found the refuser's roots (upheld), or anything else. Loads and saves the job.
+/// Three of three jurors found the refuser's roots (upheld), or anything else. Loads and saves the
+/// job.
 void on_roots_vote_decided(Context& context, const Vote& vote, bool upheld);
 void on_lane_deadline(Context& context, const Timer& timer);
-/// Ends a lane's lease and asks for a new match when the job still trains. Sets the lane back to `keep_parts` parts of this round: the
-/// successor starts there. `exclude`: the worker may not get this lane again. `burn_bond`: its bond is forfeited, else it returns when the
-/// lease is settled. Locks stay until settle_lease_if_done. Loads and saves lane and lease; the caller saves the job.
+/// Ends a lane's lease and asks for a new match when the job still trains. Sets the lane back to
+/// `keep_parts` parts of this round: the successor starts there. `exclude`: the worker may not get
+/// this lane again. `burn_bond`: its bond is forfeited, else it returns when the lease is settled.
+/// Locks stay until settle_lease_if_done. Loads and saves lane and lease; the caller saves the job.
 struct LaneRelease {
     LeaseEnd end = LeaseEnd::left;
     bool exclude = true;
     bool burn_bond = false;
     std::uint32_t keep_parts = 0;
-    base::Hash start_root;                   ///< of the part after the kept ones
+    base::Hash start_root;  ///< of the part after the kept ones
     base::BlobRoot start_blob;
 };
 void release_lane(Context& context, Job& job, std::uint32_t lane, const LaneRelease& release);
-/// An ended lease without open parts and unfinal segments: its lock is freed, its bond and slot return. Loads and saves the lease.
+/// An ended lease without open parts and unfinal segments: its lock is freed, its bond and slot
+/// return. Loads and saves the lease.
 void settle_lease_if_done(Context& context, const base::LeaseId& lease);
 
 // round_start.cc
-/// Opens `job.round` with job.opening_root / opening_blob: makes the Round, resets the lanes, sets deadlines of leases and round, asks for
-/// matches of vacant lanes and for plant seeds. The caller saves the job.
+/// Opens `job.round` with job.opening_root / opening_blob: makes the Round, resets the lanes, sets
+/// deadlines of leases and round, asks for matches of vacant lanes and for plant seeds. The caller
+/// saves the job.
 void start_round(Context& context, Job& job);
 /// A lease joined the current round: the round's deadline may move.
 void extend_round_for(Context& context, const Job& job, const Lease& lease);
-/// The lane's plant seed becomes the app hash of this block, known in the next one. Until then it is zeros. Changes `lane`; caller saves.
+/// The lane's plant seed becomes the app hash of this block, known in the next one. Until then it
+/// is zeros. Changes `lane`; caller saves.
 void want_plant_seed(Context& context, Lane& lane);
 void on_seed_due(Context& context, const Timer& timer);
 
@@ -104,8 +120,9 @@ Refusal apply_part_commit(Context& context, const PartCommit& message);
 Refusal apply_part_retract(Context& context, const PartRetract& message);
 // epochs.cc
 Refusal apply_epoch_contribute(Context& context, const EpochContribute& message);
-void on_epoch_due(Context& context, const Timer& timer);      ///< TimerKind::epoch: close, or contributions are due
-void on_draw_due(Context& context, const Timer& timer);       ///< TimerKind::draw: next sweep
+void on_epoch_due(Context& context,
+                  const Timer& timer);  ///< TimerKind::epoch: close, or contributions are due
+void on_draw_due(Context& context, const Timer& timer);  ///< TimerKind::draw: next sweep
 // deliveries.cc
 Refusal apply_segment_deliver(Context& context, const SegmentDeliver& message);
 void on_delivery_due(Context& context, const Timer& timer);
@@ -125,8 +142,9 @@ void on_merge_due(Context& context, const Timer& timer);
 // finality.cc
 void on_window_due(Context& context, const Timer& timer);
 void on_settle_due(Context& context, const Timer& timer);
-/// The job ends before its rounds are final (cancelled, failed, expired pause): pays what has passed, voids what is open, frees locks of audits
-/// and earmarked fees, so that finish_job finds nothing in flight. Each active lane that is training gets one more segment's price when
+/// The job ends before its rounds are final (cancelled, failed, expired pause): pays what has
+/// passed, voids what is open, frees locks of audits and earmarked fees, so that finish_job finds
+/// nothing in flight. Each active lane that is training gets one more segment's price when
 /// `compensate`. The caller saves the job.
 void settle_segments_on_close(Context& context, Job& job, bool compensate);
 // judgement.cc

@@ -18,19 +18,25 @@ constexpr std::uint64_t kBytesMax = std::uint64_t{1} << 50U;
 constexpr std::size_t kRemovedPerBlock = 256;
 
 Refusal check_costs(const JobCosts& costs, bool merge) {
-    const auto within = [](std::uint64_t value, std::uint64_t most) { return value > 0 && value <= most; };
-    const bool training = within(costs.segment_flops, kFlopsMax) && within(costs.state_bytes, kBytesMax) &&
+    const auto within = [](std::uint64_t value, std::uint64_t most) {
+        return value > 0 && value <= most;
+    };
+    const bool training = within(costs.segment_flops, kFlopsMax) &&
+                          within(costs.state_bytes, kBytesMax) &&
                           within(costs.memory_bytes, kBytesMax) && within(costs.weights, kBytesMax);
-    const bool merging = within(costs.merge_flops, kFlopsMax) && within(costs.payload_bytes, kBytesMax);
+    const bool merging =
+        within(costs.merge_flops, kFlopsMax) && within(costs.payload_bytes, kBytesMax);
     const bool none = costs.merge_flops == 0 && costs.payload_bytes == 0;
     return training && (merge ? merging : none) ? Refusal::none : Refusal::costs_out_of_range;
 }
 
 Refusal check_stored(const Context& context, const Receipt& receipt) {
     if (receipt.blob.is_zero() || receipt.bytes == 0) return Refusal::receipt_invalid;
-    if (!verify_receipt(receipt, context.chain.operator_key, context.chain.id)) return Refusal::receipt_invalid;
+    if (!verify_receipt(receipt, context.chain.operator_key, context.chain.id))
+        return Refusal::receipt_invalid;
     const std::uint64_t least = context.block.time.value + context.parameters.unbonding_ms;
-    return receipt.kept_until_block_time.value >= least ? Refusal::none : Refusal::receipt_expires_early;
+    return receipt.kept_until_block_time.value >= least ? Refusal::none
+                                                        : Refusal::receipt_expires_early;
 }
 
 JobShape shape_of(const JobSpec& spec) {
@@ -50,18 +56,24 @@ JobShape shape_of(const JobSpec& spec) {
     return shape;
 }
 
-/// A segment is worth at least `segment_fee_factor` times the fees of its commitment and audit at the base fee of this block.
+/// A segment is worth at least `segment_fee_factor` times the fees of its commitment and audit at
+/// the base fee of this block.
 bool worth_its_fees(const Context& context, const JobSpec& spec) {
-    const std::uint64_t weight = message_weight(PartCommit{}, 1) + message_weight(SegmentDeliver{}, 1) + message_weight(VerdictSeal{}, 1) +
-                                 message_weight(VerdictReveal{}, 1) + message_weight(PartClose{}, 1);
-    const auto fees = base::multiply(context.chain.base_fee, weight * context.parameters.segment_fee_factor);
+    const std::uint64_t weight =
+        message_weight(PartCommit{}, 1) + message_weight(SegmentDeliver{}, 1) +
+        message_weight(VerdictSeal{}, 1) + message_weight(VerdictReveal{}, 1) +
+        message_weight(PartClose{}, 1);
+    const auto fees =
+        base::multiply(context.chain.base_fee, weight * context.parameters.segment_fee_factor);
     return fees && spec.price_ceiling >= *fees;
 }
 
 std::optional<HoldParts> hold_of(const Parameters& parameters, const Job& job) {
     const JobShape& shape = job.shape;
-    const std::uint64_t segments = std::uint64_t{shape.lanes} * shape.rounds * shape.segments_per_round();
-    const auto fee = base::multiply_divide(shape.price_ceiling, parameters.protocol_fee_ppm, kPartsPerMillion, base::Rounding::up);
+    const std::uint64_t segments =
+        std::uint64_t{shape.lanes} * shape.rounds * shape.segments_per_round();
+    const auto fee = base::multiply_divide(shape.price_ceiling, parameters.protocol_fee_ppm,
+                                           kPartsPerMillion, base::Rounding::up);
     const auto fees = fee ? base::multiply(*fee, segments) : std::nullopt;
     if (!fees) return std::nullopt;
     HoldTerms terms;
@@ -70,7 +82,8 @@ std::optional<HoldParts> hold_of(const Parameters& parameters, const Job& job) {
     terms.audit_price = job.audit_price;
     terms.merge_audit_price = job.merge_audit_price;
     terms.fees = *fees;
-    terms.rate_ppm = std::max({shape.audit_rate_ppm, parameters.rate_floor_ppm, parameters.rate_new_ppm});
+    terms.rate_ppm =
+        std::max({shape.audit_rate_ppm, parameters.rate_floor_ppm, parameters.rate_new_ppm});
     terms.lanes = shape.lanes;
     terms.rounds = shape.has_merge() ? shape.rounds : 0;
     return job_hold(terms);
@@ -78,7 +91,8 @@ std::optional<HoldParts> hold_of(const Parameters& parameters, const Job& job) {
 
 bool enough_auditors(const Context& context, const Job& job) {
     std::uint32_t eligible = 0;
-    for (const base::AccountId& id : validators_by_stake(context.state, context.parameters.committee_max)) {
+    for (const base::AccountId& id :
+         validators_by_stake(context.state, context.parameters.committee_max)) {
         if (may_audit(context, id, job, false, {}) && vrf_key_counts(context, id)) ++eligible;
     }
     return eligible >= context.parameters.auditors_min;
@@ -94,12 +108,15 @@ std::optional<Job> make_job(const Context& context, const JobPost& message, cons
     job.program_root = message.program_root;
     job.init_root = message.init_root;
     job.init_blob = message.init_receipt.blob;
-    job.id = job_id(context.chain.id, job.submitter, job.nonce, job.nonce_lane, job.spec_root, job.program_root, job.init_root);
+    job.id = job_id(context.chain.id, job.submitter, job.nonce, job.nonce_lane, job.spec_root,
+                    job.program_root, job.init_root);
     job.params_id = context.chain.params_id;
     job.costs = message.costs;
     job.shape = shape_of(spec);
-    const auto audit_price = protocol_cost(context.parameters.protocol_price, message.costs.segment_flops);
-    const auto merge_price = protocol_cost(context.parameters.protocol_price, message.costs.merge_flops);
+    const auto audit_price =
+        protocol_cost(context.parameters.protocol_price, message.costs.segment_flops);
+    const auto merge_price =
+        protocol_cost(context.parameters.protocol_price, message.costs.merge_flops);
     if (!audit_price || !merge_price) return std::nullopt;
     job.audit_price = *audit_price;
     if (job.shape.has_merge()) job.merge_audit_price = *merge_price;
@@ -134,10 +151,17 @@ void open_job(Context& context, Job& job, const base::Bytes& spec) {
 Refusal apply_job_post(Context& context, const JobPost& message) {
     const auto spec = decode_spec(message.spec);
     if (!spec) return Refusal::spec_invalid;
-    if (const Refusal refusal = check_costs(message.costs, spec->has_merge()); refusal != Refusal::none) return refusal;
-    if (const Refusal refusal = check_stored(context, message.init_receipt); refusal != Refusal::none) return refusal;
-    if (const Refusal refusal = check_stored(context, message.data_receipt); refusal != Refusal::none) return refusal;
-    const base::BlobRoot data = std::visit([](const auto& source) { return source.blob; }, spec->data);
+    if (const Refusal refusal = check_costs(message.costs, spec->has_merge());
+        refusal != Refusal::none)
+        return refusal;
+    if (const Refusal refusal = check_stored(context, message.init_receipt);
+        refusal != Refusal::none)
+        return refusal;
+    if (const Refusal refusal = check_stored(context, message.data_receipt);
+        refusal != Refusal::none)
+        return refusal;
+    const base::BlobRoot data =
+        std::visit([](const auto& source) { return source.blob; }, spec->data);
     if (message.data_receipt.blob != data) return Refusal::receipt_invalid;
     auto job = make_job(context, message, *spec);
     if (!job) return Refusal::costs_out_of_range;
@@ -153,8 +177,11 @@ Refusal apply_job_post(Context& context, const JobPost& message) {
     ASSAY_CHECK(job->hold.total() == job->held);
     open_job(context, *job, message.spec);
     emit(context, EventKind::job_posted,
-         {{"job", job->id.hex()}, {"submitter", job->submitter.hex()}, {"held", job->held.decimal()},
-          {"lanes", std::to_string(job->shape.lanes)}, {"rounds", std::to_string(job->shape.rounds)}});
+         {{"job", job->id.hex()},
+          {"submitter", job->submitter.hex()},
+          {"held", job->held.decimal()},
+          {"lanes", std::to_string(job->shape.lanes)},
+          {"rounds", std::to_string(job->shape.rounds)}});
     return Refusal::none;
 }
 
@@ -162,7 +189,8 @@ Refusal apply_job_cancel(Context& context, const JobCancel& message) {
     auto job = find_job(context.state, message.job);
     if (!job) return Refusal::job_unknown;
     if (job->submitter != context.sender) return Refusal::job_not_yours;
-    const bool training = job->state == JobState::open || job->state == JobState::running || job->state == JobState::paused;
+    const bool training = job->state == JobState::open || job->state == JobState::running ||
+                          job->state == JobState::paused;
     if (!training || job->round >= job->shape.rounds) return Refusal::job_state;
     if (job->state == JobState::paused) end_pause(context, *job);
     settle_segments_on_close(context, *job, true);
@@ -193,12 +221,14 @@ void end_leases(Context& context, Job& job) {
     }
 }
 
-/// A vote on the roots ends with the job, unless its decision is what ends it. Its jurors are paid for what they sealed.
+/// A vote on the roots ends with the job, unless its decision is what ends it. Its jurors are paid
+/// for what they sealed.
 void end_roots_vote(Context& context, Job& job) {
     if (job.vote_open == 0) return;
     for (const Lane& lane : lanes_of(context.state, job.id)) {
         auto vote = lane.lease.is_zero() ? std::nullopt : find_vote(context.state, lane.lease.hash);
-        if (vote && vote->kind == AuditKind::vote_roots && vote->state == VoteState::open) drop_vote(context, job, *vote, AuditPay::hold);
+        if (vote && vote->kind == AuditKind::vote_roots && vote->state == VoteState::open)
+            drop_vote(context, job, *vote, AuditPay::hold);
     }
     job.vote_open = 0;
 }
@@ -207,7 +237,8 @@ void end_roots_vote(Context& context, Job& job) {
 
 void finish_job(Context& context, Job& job, JobState state, CloseReason reason) {
     ASSAY_CHECK(is_terminal(state) && !is_terminal(job.state));
-    if (job.state == JobState::open) clear_timer(context, {job.deadline, TimerKind::job_deadline, job.id.hash, 0});
+    if (job.state == JobState::open)
+        clear_timer(context, {job.deadline, TimerKind::job_deadline, job.id.hash, 0});
     end_roots_vote(context, job);
     job.state = state;
     job.reason = reason;
@@ -220,14 +251,24 @@ void finish_job(Context& context, Job& job, JobState state, CloseReason reason) 
     job.hold = {};
     credit(context, job.submitter, refund);
     const Spent& spent = job.spent;
-    ASSAY_CHECK(spent.workers + spent.auditors + spent.protocol_fees + spent.refunded + spent.pauses == job.held);
+    ASSAY_CHECK(spent.workers + spent.auditors + spent.protocol_fees + spent.refunded +
+                    spent.pauses ==
+                job.held);
     append_history(context, job, JobClosed{state, reason, job.final_root, job.final_rounds, spent});
-    set_timer(context, {context.in(parameters_of(context, job).retention_ms), TimerKind::retention, job.id.hash, 0});
+    set_timer(context, {context.in(parameters_of(context, job).retention_ms), TimerKind::retention,
+                        job.id.hash, 0});
     emit(context, EventKind::job_closed,
-         {{"job", job.id.hex()}, {"state", std::string(to_word(state))}, {"reason", std::string(to_word(reason))},
-          {"final_root", job.final_root.hex()}, {"final_rounds", std::to_string(job.final_rounds)}, {"workers", spent.workers.decimal()},
-          {"auditors", spent.auditors.decimal()}, {"protocol_fees", spent.protocol_fees.decimal()}, {"pauses", spent.pauses.decimal()},
-          {"refunded", spent.refunded.decimal()}, {"submitter", job.submitter.hex()}});
+         {{"job", job.id.hex()},
+          {"state", std::string(to_word(state))},
+          {"reason", std::string(to_word(reason))},
+          {"final_root", job.final_root.hex()},
+          {"final_rounds", std::to_string(job.final_rounds)},
+          {"workers", spent.workers.decimal()},
+          {"auditors", spent.auditors.decimal()},
+          {"protocol_fees", spent.protocol_fees.decimal()},
+          {"pauses", spent.pauses.decimal()},
+          {"refunded", spent.refunded.decimal()},
+          {"submitter", job.submitter.hex()}});
 }
 
 namespace {
@@ -244,7 +285,8 @@ bool remove_some(Context& context, const base::JobId& id) {
         erase(context.state, audit);
     }
     if (!audits.empty()) return true;
-    const auto parts = parts_of_job(context.state, id, std::nullopt, std::nullopt, kRemovedPerBlock);
+    const auto parts =
+        parts_of_job(context.state, id, std::nullopt, std::nullopt, kRemovedPerBlock);
     for (const Part& part : parts) erase(context.state, part);
     if (!parts.empty()) return true;
     const auto leases = leases_of_job(context.state, id, std::nullopt, kRemovedPerBlock);
@@ -270,7 +312,8 @@ void on_retention_due(Context& context, const Timer& timer) {
     for (std::uint32_t number = 0; number < job->shape.rounds; ++number) {
         const auto round = find_round(context.state, job->id, number);
         if (!round) break;
-        if (const auto merge = find_merge(context.state, job->id, number)) erase(context.state, *merge);
+        if (const auto merge = find_merge(context.state, job->id, number))
+            erase(context.state, *merge);
         erase(context.state, *round);
     }
     erase(context.state, *job);

@@ -12,27 +12,39 @@ using base::Amount;
 namespace {
 
 Attributes lease_attributes(const Lease& lease) {
-    return {{"lease", lease.id.hex()}, {"job", lease.job.hex()}, {"lane", std::to_string(lease.lane)}, {"worker", lease.worker.hex()},
+    return {{"lease", lease.id.hex()},
+            {"job", lease.job.hex()},
+            {"lane", std::to_string(lease.lane)},
+            {"worker", lease.worker.hex()},
             {"reason", std::string(to_word(lease.end))}};
 }
 
 bool still_trains(const Job& job) {
-    return (job.state == JobState::open || job.state == JobState::running) && job.round < job.shape.rounds;
+    return (job.state == JobState::open || job.state == JobState::running) &&
+           job.round < job.shape.rounds;
 }
 
-/// L of one validator in the draw of jurors for a vote on the roots. The seed is older than the refusal.
-std::uint64_t roots_distance(const Context& context, const Vote& vote, const base::AccountId& validator) {
-    const base::Hash word =
-        base::Hasher("assay.roots.draw").add(context.block.previous_app_hash).add(vote.id).add(validator.hash).finish();
+/// L of one validator in the draw of jurors for a vote on the roots. The seed is older than the
+/// refusal.
+std::uint64_t roots_distance(const Context& context, const Vote& vote,
+                             const base::AccountId& validator) {
+    const base::Hash word = base::Hasher("assay.roots.draw")
+                                .add(context.block.previous_app_hash)
+                                .add(vote.id)
+                                .add(validator.hash)
+                                .finish();
     return negative_log2(base::first_u64(word));
 }
 
-std::optional<base::AccountId> next_roots_juror(const Context& context, const Job& job, const Vote& vote) {
+std::optional<base::AccountId> next_roots_juror(const Context& context, const Job& job,
+                                                const Vote& vote) {
     std::vector<base::AccountId> used;
-    for (const base::AuditId& id : vote.audits) used.push_back(find_audit(context.state, id).value().auditor);
+    for (const base::AuditId& id : vote.audits)
+        used.push_back(find_audit(context.state, id).value().auditor);
     std::optional<base::AccountId> best;
     std::uint64_t best_distance = 0, best_weight = 0;
-    for (const base::AccountId& validator : validators_by_stake(context.state, context.parameters.committee_max)) {
+    for (const base::AccountId& validator :
+         validators_by_stake(context.state, context.parameters.committee_max)) {
         if (std::find(used.begin(), used.end(), validator) != used.end()) continue;
         if (!may_audit(context, validator, job, false, {})) continue;
         const auto stake = find_stake(context.state, validator, Role::validator);
@@ -66,7 +78,10 @@ bool draw_roots_juror(Context& context, const Job& job, Vote& vote) {
     save(context.state, audit);
     vote.audits.push_back(audit.id);
     emit(context, EventKind::audit_drawn,
-         {{"audit", audit.id.hex()}, {"kind", std::string(to_word(audit.kind))}, {"validator", juror->hex()}, {"job", job.id.hex()},
+         {{"audit", audit.id.hex()},
+          {"kind", std::string(to_word(audit.kind))},
+          {"validator", juror->hex()},
+          {"job", job.id.hex()},
           {"lease", vote.lease.hex()}});
     start_audit(context, job, audit);
     return true;
@@ -81,7 +96,8 @@ Refusal apply_lease_refuse(Context& context, const LeaseRefuse& message) {
     auto job = find_job(context.state, lease->job);
     ASSAY_CHECK(job.has_value());
     if (job->state != JobState::running) return Refusal::job_state;
-    if (message.program_root == job->program_root && message.init_root == job->init_root) return Refusal::roots_agree;
+    if (message.program_root == job->program_root && message.init_root == job->init_root)
+        return Refusal::roots_agree;
     if (job->vote_open != 0) return Refusal::vote_open;
     Vote vote;
     vote.id = lease->id.hash;
@@ -93,18 +109,24 @@ Refusal apply_lease_refuse(Context& context, const LeaseRefuse& message) {
     vote.claim = roots_claim(message.program_root, message.init_root);
     vote.opened_at = context.live;
     std::size_t eligible = 0;
-    for (const base::AccountId& id : validators_by_stake(context.state, context.parameters.committee_max)) {
+    for (const base::AccountId& id :
+         validators_by_stake(context.state, context.parameters.committee_max)) {
         if (may_audit(context, id, *job, false, {})) ++eligible;
     }
     if (eligible < context.parameters.jurors) return Refusal::no_auditors;
 
-    for (std::uint32_t i = 0; i < context.parameters.jurors; ++i) ASSAY_CHECK(draw_roots_juror(context, *job, vote));
+    for (std::uint32_t i = 0; i < context.parameters.jurors; ++i)
+        ASSAY_CHECK(draw_roots_juror(context, *job, vote));
     save(context.state, vote);
     job->vote_open = 1;
     save(context.state, *job);
     emit(context, EventKind::lease_refused,
-         {{"lease", lease->id.hex()}, {"job", job->id.hex()}, {"worker", lease->worker.hex()}, {"claim", vote.claim.hex()}});
-    emit(context, EventKind::vote_opened, {{"vote", vote.id.hex()}, {"kind", "vote_roots"}, {"job", job->id.hex()}});
+         {{"lease", lease->id.hex()},
+          {"job", job->id.hex()},
+          {"worker", lease->worker.hex()},
+          {"claim", vote.claim.hex()}});
+    emit(context, EventKind::vote_opened,
+         {{"vote", vote.id.hex()}, {"kind", "vote_roots"}, {"job", job->id.hex()}});
     return Refusal::none;
 }
 
@@ -125,7 +147,8 @@ void on_roots_vote_decided(Context& context, const Vote& vote, bool upheld) {
     // The refuser was wrong or nobody knows: it loses its bond and the lane, not its stake.
     const auto lease = find_lease(context.state, vote.lease);
     ASSAY_CHECK(lease.has_value());
-    if (lease->state == LeaseState::active) release_lease(context, *job, lease->id, LeaseEnd::refused, true);
+    if (lease->state == LeaseState::active)
+        release_lease(context, *job, lease->id, LeaseEnd::refused, true);
     save(context.state, *job);
 }
 
@@ -139,8 +162,9 @@ Refusal apply_lease_leave(Context& context, const LeaseLeave& message) {
     ASSAY_CHECK(job && lane && lane->lease == lease->id);
     // Open parts are judged first, in a pause too: leaving is no way out of an audit.
     if (lease->open_parts > 0) return Refusal::parts_open;
-    const bool long_pause = job->state == JobState::paused &&
-                            job->state_since.value + context.parameters.pause_leave_ms <= context.live.value;
+    const bool long_pause =
+        job->state == JobState::paused &&
+        job->state_since.value + context.parameters.pause_leave_ms <= context.live.value;
     release_lease(context, *job, lease->id, long_pause ? LeaseEnd::paused : LeaseEnd::left, false);
     save(context.state, *job);
     return Refusal::none;
@@ -156,9 +180,12 @@ void on_lane_deadline(Context& context, const Timer& timer) {
     auto job = find_job(context.state, id);
     ASSAY_CHECK(job.has_value());
     // A worker that waits for the verdict on its refusal owes nothing yet.
-    if (const auto vote = find_vote(context.state, lease->id.hash); vote && vote->state == VoteState::open) return;
+    if (const auto vote = find_vote(context.state, lease->id.hash);
+        vote && vote->state == VoteState::open)
+        return;
     if (lease->open_parts > 0) {
-        // Missing the deadline is no way out of an audit: what is committed is judged before the lane goes on without its worker.
+        // Missing the deadline is no way out of an audit: what is committed is judged before the
+        // lane goes on without its worker.
         auto late = *lease;
         late.deadline = context.in(context.parameters.grace_ms);
         set_timer(context, {late.deadline, TimerKind::lane_deadline, id.hash, lane->lane});
@@ -174,7 +201,8 @@ void release_lane(Context& context, Job& job, std::uint32_t number, const LaneRe
     ASSAY_CHECK(lane && !lane->lease.is_zero());
     auto lease = find_lease(context.state, lane->lease);
     ASSAY_CHECK(lease && lease->state == LeaseState::active && job.active_leases > 0);
-    if (lease->deadline.value != 0) clear_timer(context, {lease->deadline, TimerKind::lane_deadline, job.id.hash, number});
+    if (lease->deadline.value != 0)
+        clear_timer(context, {lease->deadline, TimerKind::lane_deadline, job.id.hash, number});
     lease->deadline = {};
     lease->state = LeaseState::ended;
     lease->end = release.end;
@@ -206,7 +234,8 @@ void release_lane(Context& context, Job& job, std::uint32_t number, const LaneRe
 void settle_lease_if_done(Context& context, const base::LeaseId& id) {
     auto lease = find_lease(context.state, id);
     ASSAY_CHECK(lease.has_value());
-    if (lease->state != LeaseState::ended || lease->open_parts > 0 || lease->passed_segments > 0) return;
+    if (lease->state != LeaseState::ended || lease->open_parts > 0 || lease->passed_segments > 0)
+        return;
     const Amount bond = lease->bond;
     const Amount lock = lease->lock;
     lease->bond = {};

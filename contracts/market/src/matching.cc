@@ -13,7 +13,8 @@ using base::Amount;
 
 namespace {
 
-/// A match that found nobody is tried again after a quarter of the time the lane has been vacant, within these bounds.
+/// A match that found nobody is tried again after a quarter of the time the lane has been vacant,
+/// within these bounds.
 constexpr std::uint64_t kRetryMsMin = 500;
 constexpr std::uint64_t kRetryMsMax = 30'000;
 
@@ -24,10 +25,12 @@ struct Terms {
     std::uint64_t segment_ms = 0;
 };
 
-/// The time of a segment that the offer promises: what it states, and not less than its own measured speed allows.
+/// The time of a segment that the offer promises: what it states, and not less than its own
+/// measured speed allows.
 std::uint64_t promised_ms(const Offer& offer, std::uint64_t flops) {
     const auto measured = static_cast<base::Uint128>(flops) * 1000 / offer.flops_per_second;
-    return std::max(offer.segment_ms, static_cast<std::uint64_t>(std::min<base::Uint128>(measured, std::uint64_t{1} << 40U)));
+    return std::max(offer.segment_ms, static_cast<std::uint64_t>(std::min<base::Uint128>(
+                                          measured, std::uint64_t{1} << 40U)));
 }
 
 std::optional<Terms> terms_of(const Parameters& parameters, const Job& job, const Offer& offer) {
@@ -35,7 +38,8 @@ std::optional<Terms> terms_of(const Parameters& parameters, const Job& job, cons
     if (!price || *price > job.shape.price_ceiling) return std::nullopt;
     Terms terms;
     terms.price = *price;
-    terms.rate_ppm = std::max({job.shape.audit_rate_ppm, parameters.rate_floor_ppm, parameters.rate_new_ppm});
+    terms.rate_ppm =
+        std::max({job.shape.audit_rate_ppm, parameters.rate_floor_ppm, parameters.rate_new_ppm});
     terms.segment_ms = promised_ms(offer, job.costs.segment_flops);
     const LockTerms lock_terms{terms.price,
                                job.audit_price,
@@ -54,10 +58,13 @@ std::optional<Terms> terms_of(const Parameters& parameters, const Job& job, cons
 }
 
 /// The terms under which an offer may have the lane, if it may.
-std::optional<Terms> fits(const Context& context, const Parameters& parameters, const Job& job, const Lane& lane, const Offer& offer) {
-    if (offer.profile != job.shape.profile || offer.memory_bytes < job.costs.memory_bytes) return std::nullopt;
+std::optional<Terms> fits(const Context& context, const Parameters& parameters, const Job& job,
+                          const Lane& lane, const Offer& offer) {
+    if (offer.profile != job.shape.profile || offer.memory_bytes < job.costs.memory_bytes)
+        return std::nullopt;
     if (offer.worker == job.submitter) return std::nullopt;
-    if (std::find(lane.excluded.begin(), lane.excluded.end(), offer.worker) != lane.excluded.end()) return std::nullopt;
+    if (std::find(lane.excluded.begin(), lane.excluded.end(), offer.worker) != lane.excluded.end())
+        return std::nullopt;
     const auto stake = find_stake(context.state, offer.worker, Role::worker);
     if (!stake || stake->tombstoned || stake->jailed_until > context.live) return std::nullopt;
     const auto terms = terms_of(parameters, job, offer);
@@ -92,8 +99,13 @@ void start_lease(Context& context, Job& job, Lane& lane, Offer& offer, const Ter
     save(context.state, lease);
     job.active_leases += 1;
     emit(context, EventKind::lease_started,
-         {{"lease", lease.id.hex()}, {"job", job.id.hex()}, {"lane", std::to_string(lease.lane)}, {"worker", lease.worker.hex()},
-          {"price", lease.price.decimal()}, {"rate_ppm", std::to_string(lease.rate_ppm)}, {"lock", lease.lock.decimal()},
+         {{"lease", lease.id.hex()},
+          {"job", job.id.hex()},
+          {"lane", std::to_string(lease.lane)},
+          {"worker", lease.worker.hex()},
+          {"price", lease.price.decimal()},
+          {"rate_ppm", std::to_string(lease.rate_ppm)},
+          {"lock", lease.lock.decimal()},
           {"round", std::to_string(job.round)}});
 }
 
@@ -117,10 +129,11 @@ void join_round(Context& context, Job& job, const base::LeaseId& id) {
 struct Search {
     std::optional<Offer> offer;
     std::optional<Terms> terms;
-    base::OfferId last;                      ///< zeros: the end of the book was reached
+    base::OfferId last;  ///< zeros: the end of the book was reached
 };
 
-Search search_book(const Context& context, const Parameters& parameters, const Job& job, const Lane& lane) {
+Search search_book(const Context& context, const Parameters& parameters, const Job& job,
+                   const Lane& lane) {
     const base::Bytes prefix = table_prefix(Table::offer_by_price);
     base::Bytes from = prefix;
     if (const auto last = find_offer(context.state, lane.match_after)) {
@@ -158,7 +171,9 @@ void want_match(Context& context, const base::JobId& job, std::uint32_t lane) {
 
 void on_match_due(Context& context, const Timer& timer) {
     auto job = find_job(context.state, {timer.subject});
-    if (!job || (job->state != JobState::open && job->state != JobState::running) || job->round >= job->shape.rounds) return;
+    if (!job || (job->state != JobState::open && job->state != JobState::running) ||
+        job->round >= job->shape.rounds)
+        return;
     auto lane = find_lane(context.state, job->id, static_cast<std::uint32_t>(timer.number));
     ASSAY_CHECK(lane.has_value());
     if (!lane->lease.is_zero()) return;
@@ -167,7 +182,8 @@ void on_match_due(Context& context, const Timer& timer) {
         const std::uint64_t vacant = context.live.value - lane->vacant_since.value;
         lane->match_after = search.last;
         save(context.state, *lane);
-        set_timer(context, {context.in(std::clamp(vacant / 4, kRetryMsMin, kRetryMsMax)), TimerKind::match, timer.subject, timer.number});
+        set_timer(context, {context.in(std::clamp(vacant / 4, kRetryMsMin, kRetryMsMax)),
+                            TimerKind::match, timer.subject, timer.number});
         return;
     }
     start_lease(context, *job, *lane, *search.offer, *search.terms);

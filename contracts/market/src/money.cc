@@ -24,7 +24,9 @@ bool debit(Context& context, const base::AccountId& account, Amount amount) {
     return true;
 }
 
-void credit(Context& context, SystemAccount account, Amount amount) { credit(context, system_account(account), amount); }
+void credit(Context& context, SystemAccount account, Amount amount) {
+    credit(context, system_account(account), amount);
+}
 
 Amount take_from_insurance(Context& context, Amount amount) {
     const base::AccountId insurance = system_account(SystemAccount::insurance);
@@ -36,7 +38,10 @@ Amount take_from_insurance(Context& context, Amount amount) {
 void burn(Context& context, Amount amount, std::string_view reason, const base::Hash& subject) {
     if (amount.is_zero()) return;
     credit(context, SystemAccount::burned, amount);
-    emit(context, EventKind::burned, {{"amount", amount.decimal()}, {"reason", std::string(reason)}, {"subject", subject.hex()}});
+    emit(context, EventKind::burned,
+         {{"amount", amount.decimal()},
+          {"reason", std::string(reason)},
+          {"subject", subject.hex()}});
 }
 
 namespace {

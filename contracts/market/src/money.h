@@ -4,8 +4,9 @@
 #include "market/objects.h"
 #include "market/refusal.h"
 
-/// Every movement of money goes through here, so that nothing is made or lost (docs/formats/money.md). Amounts that are too large for what
-/// they come from are bugs of the caller and abort: handlers check first.
+/// Every movement of money goes through here, so that nothing is made or lost
+/// (docs/formats/money.md). Amounts that are too large for what they come from are bugs of the
+/// caller and abort: handlers check first.
 namespace assay::market {
 
 /// Adds to an account's balance; makes the account when it does not exist.
@@ -16,14 +17,18 @@ void credit(Context& context, SystemAccount account, base::Amount amount);
 /// Takes at most `amount` from insurance, as far as it has, and says how much that was.
 base::Amount take_from_insurance(Context& context, base::Amount amount);
 /// To `burned`, with an event.
-void burn(Context& context, base::Amount amount, std::string_view reason, const base::Hash& subject);
+void burn(Context& context, base::Amount amount, std::string_view reason,
+          const base::Hash& subject);
 
 /// Free stake becomes locked. False, and nothing happens, when there is too little.
-[[nodiscard]] bool lock_stake(Context& context, const base::AccountId& account, Role role, base::Amount amount);
+[[nodiscard]] bool lock_stake(Context& context, const base::AccountId& account, Role role,
+                              base::Amount amount);
 void unlock_stake(Context& context, const base::AccountId& account, Role role, base::Amount amount);
 /// Takes `amount` out of locked stake. The caller credits it somewhere.
-void take_locked_stake(Context& context, const base::AccountId& account, Role role, base::Amount amount);
+void take_locked_stake(Context& context, const base::AccountId& account, Role role,
+                       base::Amount amount);
 /// Takes at most `amount` out of free stake and says how much that was: fines.
-base::Amount take_free_stake(Context& context, const base::AccountId& account, Role role, base::Amount amount);
+base::Amount take_free_stake(Context& context, const base::AccountId& account, Role role,
+                             base::Amount amount);
 
 }  // namespace assay::market

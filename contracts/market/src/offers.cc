@@ -18,10 +18,14 @@ constexpr std::uint64_t kPriceMax = std::uint64_t{1} << 40U;
 
 Refusal check_offer(const Context& context, const OfferPost& message) {
     if (message.profile != "f32") return Refusal::profile_unknown;
-    if (message.price_per_gflop.is_zero() || message.price_per_gflop.grains() > kPriceMax) return Refusal::price_out_of_range;
-    if (message.segment_ms == 0 || message.segment_ms > kSegmentMsMax) return Refusal::seconds_out_of_range;
-    if (message.memory_bytes == 0 || message.memory_bytes > kMemoryMax) return Refusal::memory_out_of_range;
-    if (message.flops_per_second == 0 || message.flops_per_second > kFlopsMax) return Refusal::speed_out_of_range;
+    if (message.price_per_gflop.is_zero() || message.price_per_gflop.grains() > kPriceMax)
+        return Refusal::price_out_of_range;
+    if (message.segment_ms == 0 || message.segment_ms > kSegmentMsMax)
+        return Refusal::seconds_out_of_range;
+    if (message.memory_bytes == 0 || message.memory_bytes > kMemoryMax)
+        return Refusal::memory_out_of_range;
+    if (message.flops_per_second == 0 || message.flops_per_second > kFlopsMax)
+        return Refusal::speed_out_of_range;
     if (message.slots == 0 || message.slots > kSlotsMax) return Refusal::slots_out_of_range;
     if (message.bond.is_zero()) return Refusal::bond_too_small;
     const auto stake = find_stake(context.state, context.sender, Role::worker);
@@ -29,7 +33,8 @@ Refusal check_offer(const Context& context, const OfferPost& message) {
     if (stake->tombstoned) return Refusal::tombstoned;
     if (stake->jailed_until > context.live) return Refusal::jailed;
     const std::size_t most = context.parameters.offers_per_worker_max;
-    return offers_of(context.state, context.sender, most).size() < most ? Refusal::none : Refusal::too_many_offers;
+    return offers_of(context.state, context.sender, most).size() < most ? Refusal::none
+                                                                        : Refusal::too_many_offers;
 }
 
 /// A withdrawn offer without leases gives its bond back and disappears; else it is saved.
@@ -43,7 +48,8 @@ void save_or_end(Context& context, const Offer& offer) {
 }  // namespace
 
 Refusal apply_offer_post(Context& context, const OfferPost& message) {
-    if (const Refusal refusal = check_offer(context, message); refusal != Refusal::none) return refusal;
+    if (const Refusal refusal = check_offer(context, message); refusal != Refusal::none)
+        return refusal;
     if (!debit(context, context.sender, message.bond)) return Refusal::insufficient_balance;
     Offer offer;
     offer.id = offer_id(context.chain.id, context.sender, context.nonce_lane, context.nonce);
@@ -58,7 +64,9 @@ Refusal apply_offer_post(Context& context, const OfferPost& message) {
     offer.arrival = context.chain.arrivals++;
     save(context.state, offer);
     emit(context, EventKind::offer_posted,
-         {{"offer", offer.id.hex()}, {"worker", offer.worker.hex()}, {"price_per_gflop", offer.price_per_gflop.decimal()},
+         {{"offer", offer.id.hex()},
+          {"worker", offer.worker.hex()},
+          {"price_per_gflop", offer.price_per_gflop.decimal()},
           {"slots", std::to_string(offer.slots)}});
     return Refusal::none;
 }
@@ -69,11 +77,13 @@ Refusal apply_offer_withdraw(Context& context, const OfferWithdraw& message) {
     if (offer->worker != context.sender) return Refusal::offer_not_yours;
     offer->withdrawn = true;
     save_or_end(context, *offer);
-    emit(context, EventKind::offer_withdrawn, {{"offer", offer->id.hex()}, {"worker", offer->worker.hex()}});
+    emit(context, EventKind::offer_withdrawn,
+         {{"offer", offer->id.hex()}, {"worker", offer->worker.hex()}});
     return Refusal::none;
 }
 
-void return_slot(Context& context, const base::OfferId& id, const base::AccountId& worker, Amount bond) {
+void return_slot(Context& context, const base::OfferId& id, const base::AccountId& worker,
+                 Amount bond) {
     auto offer = find_offer(context.state, id);
     ASSAY_CHECK(offer && offer->worker == worker && offer->slots_used > 0);
     offer->slots_used -= 1;

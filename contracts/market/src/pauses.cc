@@ -18,10 +18,13 @@ void stop_clocks(Context& context, const Job& job) {
     for (const Lane& lane : lanes_of(context.state, job.id)) {
         if (lane.lease.is_zero()) continue;
         const auto lease = find_lease(context.state, lane.lease);
-        if (lease->deadline.value != 0) clear_timer(context, {lease->deadline, TimerKind::lane_deadline, job.id.hash, lane.lane});
+        if (lease->deadline.value != 0)
+            clear_timer(context,
+                        {lease->deadline, TimerKind::lane_deadline, job.id.hash, lane.lane});
     }
     const auto round = find_round(context.state, job.id, job.round);
-    if (round && round->state == RoundState::open) clear_timer(context, {round->deadline, TimerKind::round_deadline, job.id.hash, job.round});
+    if (round && round->state == RoundState::open)
+        clear_timer(context, {round->deadline, TimerKind::round_deadline, job.id.hash, job.round});
 }
 
 void start_clocks(Context& context, const Job& job, std::uint64_t paused_ms) {
@@ -43,16 +46,21 @@ void start_clocks(Context& context, const Job& job, std::uint64_t paused_ms) {
     save(context.state, *round);
 }
 
-/// What a lease earns in a pause: pause_pay_ppm of its price for each segment it could have trained, rounded down.
+/// What a lease earns in a pause: pause_pay_ppm of its price for each segment it could have
+/// trained, rounded down.
 Amount pause_pay(const Parameters& parameters, const Lease& lease, std::uint64_t paused_ms) {
-    const auto full = base::multiply_divide(lease.price, paused_ms, std::max<std::uint64_t>(lease.segment_ms, 1), base::Rounding::down);
+    const auto full = base::multiply_divide(
+        lease.price, paused_ms, std::max<std::uint64_t>(lease.segment_ms, 1), base::Rounding::down);
     if (!full) return Amount::of(Amount::kMax);
-    return base::multiply_divide(*full, parameters.pause_pay_ppm, kPartsPerMillion, base::Rounding::down).value_or(Amount{});
+    return base::multiply_divide(*full, parameters.pause_pay_ppm, kPartsPerMillion,
+                                 base::Rounding::down)
+        .value_or(Amount{});
 }
 
 /// What of the hold the segments still to be paid cannot need: they cost at most the ceiling each.
 Amount spare_pay(const Job& job) {
-    const std::uint64_t all = std::uint64_t{job.shape.lanes} * job.shape.rounds * job.shape.segments_per_round();
+    const std::uint64_t all =
+        std::uint64_t{job.shape.lanes} * job.shape.rounds * job.shape.segments_per_round();
     const std::uint64_t left = all - std::min(all, job.final_segments);
     const auto needed = base::multiply(job.shape.price_ceiling, left);
     if (!needed || *needed >= job.hold.segment_pay) return {};
@@ -77,15 +85,20 @@ void end_pause(Context& context, Job& job) {
         job.hold.segment_pay -= spared;
         job.spent.pauses += spared;
         credit(context, lease->worker, own + spared);
-        emit(context, EventKind::paid, {{"account", lease->worker.hex()}, {"amount", (own + spared).decimal()}, {"reason", "pause"},
-                                        {"job", job.id.hex()}, {"lease", lease->id.hex()}});
+        emit(context, EventKind::paid,
+             {{"account", lease->worker.hex()},
+              {"amount", (own + spared).decimal()},
+              {"reason", "pause"},
+              {"job", job.id.hex()},
+              {"lease", lease->id.hex()}});
     }
     job.paused_ms.value += paused_ms;
     job.deadline = {};
     job.state = JobState::running;
     job.state_since = context.live;
     start_clocks(context, job, paused_ms);
-    // What became possible meanwhile (a round that all lanes passed, a window that is over) goes on in the next block.
+    // What became possible meanwhile (a round that all lanes passed, a window that is over) goes on
+    // in the next block.
     set_timer(context, {context.in(1), TimerKind::settle, job.id.hash, 0});
 }
 
@@ -93,14 +106,16 @@ Refusal apply_job_pause(Context& context, const JobPause& message) {
     auto job = find_job(context.state, message.job);
     if (!job) return Refusal::job_unknown;
     if (job->submitter != context.sender) return Refusal::job_not_yours;
-    if (job->state != JobState::running || job->round >= job->shape.rounds) return Refusal::job_state;
+    if (job->state != JobState::running || job->round >= job->shape.rounds)
+        return Refusal::job_state;
     stop_clocks(context, *job);
     job->state = JobState::paused;
     job->state_since = context.live;
     job->deadline = context.in(parameters_of(context, *job).pause_ms_max);
     set_timer(context, {job->deadline, TimerKind::pause, job->id.hash, 0});
     save(context.state, *job);
-    emit(context, EventKind::job_paused, {{"job", job->id.hex()}, {"until", std::to_string(job->deadline.value)}});
+    emit(context, EventKind::job_paused,
+         {{"job", job->id.hex()}, {"until", std::to_string(job->deadline.value)}});
     return Refusal::none;
 }
 

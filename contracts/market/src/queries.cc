@@ -61,7 +61,8 @@ Bytes without_id(Bytes key) {
 
 /// Objects that an index names, in its order.
 template <class T, class IdType, class Find>
-std::vector<T> indexed(const StateReader& state, const Bytes& prefix, Bytes from, std::size_t limit, Find find_one) {
+std::vector<T> indexed(const StateReader& state, const Bytes& prefix, Bytes from, std::size_t limit,
+                       Find find_one) {
     std::vector<T> out;
     scan(state, std::move(from), prefix, [&](const Bytes& key, const Bytes&) {
         if (out.size() >= limit) return false;
@@ -89,14 +90,21 @@ Parameters load_parameters(const StateReader& state, const base::Hash& id) {
     return *parameters;
 }
 
-Parameters current_parameters(const StateReader& state) { return load_parameters(state, load_chain(state).params_id); }
+Parameters current_parameters(const StateReader& state) {
+    return load_parameters(state, load_chain(state).params_id);
+}
 
-base::TimeMs live_time(const Chain& chain, base::Height height, base::TimeMs block_time, std::uint64_t live_step_ms_max) {
-    const std::uint64_t elapsed =
-        block_time > chain.recorded_block_time ? block_time.value - chain.recorded_block_time.value : 0;
-    const std::uint64_t blocks = height > chain.recorded_height ? height.value - chain.recorded_height.value : 0;
-    const std::uint64_t blocks_bound = std::numeric_limits<std::uint64_t>::max() / std::max<std::uint64_t>(live_step_ms_max, 1);
-    const std::uint64_t most = blocks > blocks_bound ? std::numeric_limits<std::uint64_t>::max() : blocks * live_step_ms_max;
+base::TimeMs live_time(const Chain& chain, base::Height height, base::TimeMs block_time,
+                       std::uint64_t live_step_ms_max) {
+    const std::uint64_t elapsed = block_time > chain.recorded_block_time
+                                      ? block_time.value - chain.recorded_block_time.value
+                                      : 0;
+    const std::uint64_t blocks =
+        height > chain.recorded_height ? height.value - chain.recorded_height.value : 0;
+    const std::uint64_t blocks_bound =
+        std::numeric_limits<std::uint64_t>::max() / std::max<std::uint64_t>(live_step_ms_max, 1);
+    const std::uint64_t most = blocks > blocks_bound ? std::numeric_limits<std::uint64_t>::max()
+                                                     : blocks * live_step_ms_max;
     return {chain.recorded_live.value + std::min(elapsed, most)};
 }
 
@@ -109,7 +117,8 @@ base::Amount balance_of(const StateReader& state, const base::AccountId& id) {
     return account ? account->balance : base::Amount{};
 }
 
-std::uint64_t next_nonce(const StateReader& state, const base::AccountId& id, std::uint32_t nonce_lane) {
+std::uint64_t next_nonce(const StateReader& state, const base::AccountId& id,
+                         std::uint32_t nonce_lane) {
     const auto bytes = state.get(nonce_key(id, nonce_lane));
     if (!bytes) return 0;
     base::Decoder in(*bytes);
@@ -122,7 +131,8 @@ std::optional<Stake> find_stake(const StateReader& state, const base::AccountId&
     return find<Stake>(state, stake_key(id, role));
 }
 
-std::vector<Unbonding> unbondings_of(const StateReader& state, const base::AccountId& id, Role role) {
+std::vector<Unbonding> unbondings_of(const StateReader& state, const base::AccountId& id,
+                                     Role role) {
     std::vector<Unbonding> out;
     Bytes prefix = unbonding_key(id, role, 0);
     prefix.erase(prefix.end() - 8, prefix.end());
@@ -148,39 +158,52 @@ std::vector<base::AccountId> validators_by_stake(const StateReader& state, std::
     return out;
 }
 
-std::optional<Offer> find_offer(const StateReader& state, const base::OfferId& id) { return find<Offer>(state, offer_key(id)); }
+std::optional<Offer> find_offer(const StateReader& state, const base::OfferId& id) {
+    return find<Offer>(state, offer_key(id));
+}
 
 std::vector<Offer> offers_by_price(const StateReader& state, std::size_t limit) {
     const Bytes prefix = table_prefix(Table::offer_by_price);
     return indexed<Offer, base::OfferId>(state, prefix, prefix, limit, find_offer);
 }
 
-std::vector<Offer> offers_of(const StateReader& state, const base::AccountId& worker, std::size_t limit) {
+std::vector<Offer> offers_of(const StateReader& state, const base::AccountId& worker,
+                             std::size_t limit) {
     const Bytes prefix = without_id(offer_of_worker_key(worker, {}));
     return indexed<Offer, base::OfferId>(state, prefix, prefix, limit, find_offer);
 }
 
-std::optional<Job> find_job(const StateReader& state, const base::JobId& id) { return find<Job>(state, job_key(id)); }
+std::optional<Job> find_job(const StateReader& state, const base::JobId& id) {
+    return find<Job>(state, job_key(id));
+}
 
-std::vector<Job> jobs(const StateReader& state, const std::optional<base::JobId>& after, std::size_t limit) {
+std::vector<Job> jobs(const StateReader& state, const std::optional<base::JobId>& after,
+                      std::size_t limit) {
     std::vector<Job> out;
     const Bytes prefix = table_prefix(Table::job);
-    scan(state, after ? after_key(job_key(*after)) : prefix, prefix, [&](const Bytes&, const Bytes& value) {
-        if (out.size() >= limit) return false;
-        out.push_back(must_decode<Job>(value));
-        return true;
-    });
+    scan(state, after ? after_key(job_key(*after)) : prefix, prefix,
+         [&](const Bytes&, const Bytes& value) {
+             if (out.size() >= limit) return false;
+             out.push_back(must_decode<Job>(value));
+             return true;
+         });
     return out;
 }
 
-std::vector<Job> jobs_in_state(const StateReader& state, JobState job_state, const std::optional<base::JobId>& after, std::size_t limit) {
+std::vector<Job> jobs_in_state(const StateReader& state, JobState job_state,
+                               const std::optional<base::JobId>& after, std::size_t limit) {
     const Bytes prefix = without_id(job_by_state_key(job_state, {}));
-    return indexed<Job, base::JobId>(state, prefix, after ? after_key(job_by_state_key(job_state, *after)) : prefix, limit, find_job);
+    return indexed<Job, base::JobId>(
+        state, prefix, after ? after_key(job_by_state_key(job_state, *after)) : prefix, limit,
+        find_job);
 }
 
-std::optional<base::Bytes> find_spec(const StateReader& state, const base::JobId& id) { return state.get(spec_key(id)); }
+std::optional<base::Bytes> find_spec(const StateReader& state, const base::JobId& id) {
+    return state.get(spec_key(id));
+}
 
-std::optional<Lane> find_lane(const StateReader& state, const base::JobId& job, std::uint32_t lane) {
+std::optional<Lane> find_lane(const StateReader& state, const base::JobId& job,
+                              std::uint32_t lane) {
     return find<Lane>(state, lane_key(job, lane));
 }
 
@@ -195,15 +218,18 @@ std::vector<Lane> lanes_of(const StateReader& state, const base::JobId& job) {
     return out;
 }
 
-std::optional<Round> find_round(const StateReader& state, const base::JobId& job, std::uint32_t round) {
+std::optional<Round> find_round(const StateReader& state, const base::JobId& job,
+                                std::uint32_t round) {
     return find<Round>(state, round_key(job, round));
 }
 
-std::optional<MergeRecord> find_merge(const StateReader& state, const base::JobId& job, std::uint32_t round) {
+std::optional<MergeRecord> find_merge(const StateReader& state, const base::JobId& job,
+                                      std::uint32_t round) {
     return find<MergeRecord>(state, merge_key(job, round));
 }
 
-std::vector<base::Bytes> history_of(const StateReader& state, const base::JobId& job, std::uint64_t first, std::size_t limit) {
+std::vector<base::Bytes> history_of(const StateReader& state, const base::JobId& job,
+                                    std::uint64_t first, std::size_t limit) {
     std::vector<Bytes> out;
     Bytes prefix = history_key(job, 0);
     prefix.erase(prefix.end() - 8, prefix.end());
@@ -215,21 +241,33 @@ std::vector<base::Bytes> history_of(const StateReader& state, const base::JobId&
     return out;
 }
 
-std::optional<Lease> find_lease(const StateReader& state, const base::LeaseId& id) { return find<Lease>(state, lease_key(id)); }
+std::optional<Lease> find_lease(const StateReader& state, const base::LeaseId& id) {
+    return find<Lease>(state, lease_key(id));
+}
 
-std::vector<Lease> leases_of_worker(const StateReader& state, const base::AccountId& worker, const std::optional<base::LeaseId>& after, std::size_t limit) {
+std::vector<Lease> leases_of_worker(const StateReader& state, const base::AccountId& worker,
+                                    const std::optional<base::LeaseId>& after, std::size_t limit) {
     const Bytes prefix = without_id(lease_of_worker_key(worker, {}));
-    return indexed<Lease, base::LeaseId>(state, prefix, after ? after_key(lease_of_worker_key(worker, *after)) : prefix, limit, find_lease);
+    return indexed<Lease, base::LeaseId>(
+        state, prefix, after ? after_key(lease_of_worker_key(worker, *after)) : prefix, limit,
+        find_lease);
 }
 
-std::vector<Lease> leases_of_job(const StateReader& state, const base::JobId& job, const std::optional<base::LeaseId>& after, std::size_t limit) {
+std::vector<Lease> leases_of_job(const StateReader& state, const base::JobId& job,
+                                 const std::optional<base::LeaseId>& after, std::size_t limit) {
     const Bytes prefix = without_id(lease_of_job_key(job, {}));
-    return indexed<Lease, base::LeaseId>(state, prefix, after ? after_key(lease_of_job_key(job, *after)) : prefix, limit, find_lease);
+    return indexed<Lease, base::LeaseId>(state, prefix,
+                                         after ? after_key(lease_of_job_key(job, *after)) : prefix,
+                                         limit, find_lease);
 }
 
-std::optional<Part> find_part(const StateReader& state, const base::PartId& id) { return find<Part>(state, part_key(id)); }
+std::optional<Part> find_part(const StateReader& state, const base::PartId& id) {
+    return find<Part>(state, part_key(id));
+}
 
-std::vector<Part> parts_of_job(const StateReader& state, const base::JobId& job, std::optional<std::uint32_t> round, const std::optional<base::PartId>& after, std::size_t limit) {
+std::vector<Part> parts_of_job(const StateReader& state, const base::JobId& job,
+                               std::optional<std::uint32_t> round,
+                               const std::optional<base::PartId>& after, std::size_t limit) {
     PartKey key;
     key.job = job;
     key.round = round.value_or(0);
@@ -244,42 +282,60 @@ std::vector<Part> parts_of_job(const StateReader& state, const base::JobId& job,
     return indexed<Part, base::PartId>(state, prefix, std::move(from), limit, find_part);
 }
 
-std::vector<Part> parts_of_lane(const StateReader& state, const base::JobId& job, std::uint32_t round, std::uint32_t lane) {
+std::vector<Part> parts_of_lane(const StateReader& state, const base::JobId& job,
+                                std::uint32_t round, std::uint32_t lane) {
     PartKey key;
     key.job = job;
     key.round = round;
     key.lane = lane;
     Bytes prefix = part_of_job_key(key, {});
     prefix.resize(1 + 32 + 4 + 4);
-    return indexed<Part, base::PartId>(state, prefix, prefix, std::numeric_limits<std::size_t>::max(), find_part);
+    return indexed<Part, base::PartId>(state, prefix, prefix,
+                                       std::numeric_limits<std::size_t>::max(), find_part);
 }
 
-std::optional<Epoch> find_epoch(const StateReader& state, std::uint64_t number) { return find<Epoch>(state, epoch_key(number)); }
+std::optional<Epoch> find_epoch(const StateReader& state, std::uint64_t number) {
+    return find<Epoch>(state, epoch_key(number));
+}
 
-std::vector<EpochCommitment> commitments_of_epoch(const StateReader& state, std::uint64_t epoch, const std::optional<base::PartId>& after, std::size_t limit) {
+std::vector<EpochCommitment> commitments_of_epoch(const StateReader& state, std::uint64_t epoch,
+                                                  const std::optional<base::PartId>& after,
+                                                  std::size_t limit) {
     std::vector<EpochCommitment> out;
     const Bytes prefix = without_id(epoch_commitment_key(epoch, {}));
-    scan(state, after ? after_key(epoch_commitment_key(epoch, *after)) : prefix, prefix, [&](const Bytes&, const Bytes& value) {
-        if (out.size() >= limit) return false;
-        out.push_back(must_decode<EpochCommitment>(value));
-        return true;
-    });
+    scan(state, after ? after_key(epoch_commitment_key(epoch, *after)) : prefix, prefix,
+         [&](const Bytes&, const Bytes& value) {
+             if (out.size() >= limit) return false;
+             out.push_back(must_decode<EpochCommitment>(value));
+             return true;
+         });
     return out;
 }
 
-std::optional<Audit> find_audit(const StateReader& state, const base::AuditId& id) { return find<Audit>(state, audit_key(id)); }
+std::optional<Audit> find_audit(const StateReader& state, const base::AuditId& id) {
+    return find<Audit>(state, audit_key(id));
+}
 
-std::vector<Audit> audits_of_validator(const StateReader& state, const base::AccountId& validator, const std::optional<base::AuditId>& after, std::size_t limit) {
+std::vector<Audit> audits_of_validator(const StateReader& state, const base::AccountId& validator,
+                                       const std::optional<base::AuditId>& after,
+                                       std::size_t limit) {
     const Bytes prefix = without_id(audit_of_validator_key(validator, {}));
-    return indexed<Audit, base::AuditId>(state, prefix, after ? after_key(audit_of_validator_key(validator, *after)) : prefix, limit, find_audit);
+    return indexed<Audit, base::AuditId>(
+        state, prefix, after ? after_key(audit_of_validator_key(validator, *after)) : prefix, limit,
+        find_audit);
 }
 
-std::vector<Audit> audits_of_job(const StateReader& state, const base::JobId& job, const std::optional<base::AuditId>& after, std::size_t limit) {
+std::vector<Audit> audits_of_job(const StateReader& state, const base::JobId& job,
+                                 const std::optional<base::AuditId>& after, std::size_t limit) {
     const Bytes prefix = without_id(audit_of_job_key(job, {}));
-    return indexed<Audit, base::AuditId>(state, prefix, after ? after_key(audit_of_job_key(job, *after)) : prefix, limit, find_audit);
+    return indexed<Audit, base::AuditId>(state, prefix,
+                                         after ? after_key(audit_of_job_key(job, *after)) : prefix,
+                                         limit, find_audit);
 }
 
-std::optional<Vote> find_vote(const StateReader& state, const base::Hash& id) { return find<Vote>(state, vote_key(id)); }
+std::optional<Vote> find_vote(const StateReader& state, const base::Hash& id) {
+    return find<Vote>(state, vote_key(id));
+}
 
 std::vector<Timer> timers(const StateReader& state, std::size_t limit) {
     std::vector<Timer> out;

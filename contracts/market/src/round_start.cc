@@ -9,7 +9,8 @@ namespace assay::market {
 namespace {
 
 /// What `parts` still to be committed may take: the lane's deadline.
-std::uint64_t lane_time_ms(const Parameters& parameters, const Job& job, const Lease& lease, std::uint32_t committed_parts) {
+std::uint64_t lane_time_ms(const Parameters& parameters, const Job& job, const Lease& lease,
+                           std::uint32_t committed_parts) {
     const std::uint64_t done = std::uint64_t{committed_parts} * job.shape.part_segments;
     const std::uint64_t all = job.shape.segments_per_round();
     const std::uint64_t segments = all > done ? all - done : 0;
@@ -22,20 +23,25 @@ std::uint64_t settlement_time_ms(const Parameters& parameters) {
 }
 
 void set_lane_deadline(Context& context, const Job& job, const Lane& lane, Lease& lease) {
-    if (lease.deadline.value != 0) clear_timer(context, {lease.deadline, TimerKind::lane_deadline, job.id.hash, lane.lane});
+    if (lease.deadline.value != 0)
+        clear_timer(context, {lease.deadline, TimerKind::lane_deadline, job.id.hash, lane.lane});
     lease.deadline = {};
     if (lane.committed_parts >= job.shape.parts_per_round()) return;
-    lease.deadline = context.in(lane_time_ms(parameters_of(context, job), job, lease, lane.committed_parts));
+    lease.deadline =
+        context.in(lane_time_ms(parameters_of(context, job), job, lease, lane.committed_parts));
     set_timer(context, {lease.deadline, TimerKind::lane_deadline, job.id.hash, lane.lane});
 }
 
 /// The submitter's bound counts from the opening of the round.
 base::TimeMs bounded_deadline(const Job& job, const Round& round, base::TimeMs wanted) {
-    return std::min(wanted, base::TimeMs{round.opened_at.value + std::uint64_t{job.shape.round_deadline_s} * 1000});
+    return std::min(wanted, base::TimeMs{round.opened_at.value +
+                                         std::uint64_t{job.shape.round_deadline_s} * 1000});
 }
 
 void set_round_deadline(Context& context, Round& round, base::TimeMs due) {
-    if (round.deadline.value != 0) clear_timer(context, {round.deadline, TimerKind::round_deadline, round.job.hash, round.round});
+    if (round.deadline.value != 0)
+        clear_timer(context,
+                    {round.deadline, TimerKind::round_deadline, round.job.hash, round.round});
     round.deadline = due;
     set_timer(context, {due, TimerKind::round_deadline, round.job.hash, round.round});
 }
@@ -44,7 +50,8 @@ void set_round_deadline(Context& context, Round& round, base::TimeMs due) {
 
 void want_plant_seed(Context& context, Lane& lane) {
     lane.plant_seed = {};
-    // One ms later, so that a sweep that is under way does not take it: the seed is the app hash of the block that is being made.
+    // One ms later, so that a sweep that is under way does not take it: the seed is the app hash of
+    // the block that is being made.
     set_timer(context, {context.in(1), TimerKind::seed, lane.job.hash, lane.lane});
 }
 
@@ -83,11 +90,14 @@ void start_round(Context& context, Job& job) {
         save(context.state, *lease);
         slowest = std::max(slowest, job.shape.segments_per_round() * lease->segment_ms);
     }
-    const std::uint64_t wanted = parameters.round_time_factor * slowest + settlement_time_ms(parameters);
+    const std::uint64_t wanted =
+        parameters.round_time_factor * slowest + settlement_time_ms(parameters);
     set_round_deadline(context, round, bounded_deadline(job, round, context.in(wanted)));
     save(context.state, round);
     emit(context, EventKind::round_opened,
-         {{"job", job.id.hex()}, {"round", std::to_string(round.round)}, {"root", round.opening_root.hex()}});
+         {{"job", job.id.hex()},
+          {"round", std::to_string(round.round)},
+          {"root", round.opening_root.hex()}});
 }
 
 void extend_round_for(Context& context, const Job& job, const Lease& given) {
@@ -95,13 +105,16 @@ void extend_round_for(Context& context, const Job& job, const Lease& given) {
     auto lease = find_lease(context.state, given.id);
     auto round = find_round(context.state, job.id, job.round);
     ASSAY_CHECK(lane && lease);
-    // Between the close of a round and its merge nothing is open: the lease's clock starts with the next round.
+    // Between the close of a round and its merge nothing is open: the lease's clock starts with the
+    // next round.
     if (!round || round->state != RoundState::open) return;
     set_lane_deadline(context, job, *lane, *lease);
     save(context.state, *lease);
     const Parameters parameters = parameters_of(context, job);
-    const std::uint64_t lane_ms = std::max(parameters.grace_ms, job.shape.segments_per_round() * lease->segment_ms);
-    const base::TimeMs wanted = context.in(parameters.round_time_factor * lane_ms + settlement_time_ms(parameters));
+    const std::uint64_t lane_ms =
+        std::max(parameters.grace_ms, job.shape.segments_per_round() * lease->segment_ms);
+    const base::TimeMs wanted =
+        context.in(parameters.round_time_factor * lane_ms + settlement_time_ms(parameters));
     const base::TimeMs due = bounded_deadline(job, *round, wanted);
     if (round->extended || due <= round->deadline) return;
     set_round_deadline(context, *round, due);

@@ -14,7 +14,9 @@ Amount stake_min(const Parameters& parameters, Role role) {
 }
 
 Attributes stake_attributes(const base::AccountId& account, Role role, Amount amount) {
-    return {{"account", account.hex()}, {"role", std::string(to_word(role))}, {"amount", amount.decimal()}};
+    return {{"account", account.hex()},
+            {"role", std::string(to_word(role))},
+            {"amount", amount.decimal()}};
 }
 
 }  // namespace
@@ -34,7 +36,8 @@ Refusal apply_stake_bond(Context& context, const StakeBond& message) {
     stake.active = *active;
     stake.shares = active->grains();
     save(context.state, stake);
-    emit(context, EventKind::stake_bonded, stake_attributes(context.sender, message.role, message.amount));
+    emit(context, EventKind::stake_bonded,
+         stake_attributes(context.sender, message.role, message.amount));
     return Refusal::none;
 }
 
@@ -45,17 +48,21 @@ Refusal apply_stake_unbond(Context& context, const StakeUnbond& message) {
     if (stake->free() < message.amount) return Refusal::insufficient_free_stake;
     if (stake->unbondings >= context.parameters.unbondings_max) return Refusal::too_many_unbondings;
     const Amount left = stake->active - message.amount;
-    if (!left.is_zero() && left < stake_min(context.parameters, message.role)) return Refusal::below_minimum_stake;
+    if (!left.is_zero() && left < stake_min(context.parameters, message.role))
+        return Refusal::below_minimum_stake;
 
-    const Unbonding entry{context.sender, message.role, stake->unbonding_next, message.amount, context.in(context.parameters.unbonding_ms)};
+    const Unbonding entry{context.sender, message.role, stake->unbonding_next, message.amount,
+                          context.in(context.parameters.unbonding_ms)};
     stake->active = left;
     stake->shares = left.grains();
     stake->unbondings += 1;
     stake->unbonding_next += 1;
     save(context.state, *stake);
     save(context.state, entry);
-    // The number carries the role in its lowest two bits: a timer names its entry by account and number alone.
-    set_timer(context, {entry.matures_at, TimerKind::unbonding, context.sender.hash, entry.number << 2U | static_cast<std::uint64_t>(entry.role)});
+    // The number carries the role in its lowest two bits: a timer names its entry by account and
+    // number alone.
+    set_timer(context, {entry.matures_at, TimerKind::unbonding, context.sender.hash,
+                        entry.number << 2U | static_cast<std::uint64_t>(entry.role)});
     Attributes attributes = stake_attributes(context.sender, message.role, message.amount);
     attributes.emplace_back("matures_at", std::to_string(entry.matures_at.value));
     emit(context, EventKind::stake_unbonding, std::move(attributes));

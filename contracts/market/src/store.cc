@@ -41,12 +41,16 @@ void erase_prefix(StateWriter& state, const base::Bytes& prefix) {
 
 }  // namespace
 
-void save(StateWriter& state, const Account& value) { state.put(account_key(value.id), encode(value)); }
+void save(StateWriter& state, const Account& value) {
+    state.put(account_key(value.id), encode(value));
+}
 
 void save(StateWriter& state, const Stake& value) {
     const auto write = [&] { state.put(stake_key(value.account, value.role), encode(value)); };
-    if (value.role == Role::validator) reindex_validator(state, value.account, write);
-    else write();
+    if (value.role == Role::validator)
+        reindex_validator(state, value.account, write);
+    else
+        write();
 }
 
 void save(StateWriter& state, const Unbonding& value) {
@@ -54,7 +58,8 @@ void save(StateWriter& state, const Unbonding& value) {
 }
 
 void save(StateWriter& state, const Validator& value) {
-    reindex_validator(state, value.account, [&] { state.put(validator_key(value.account), encode(value)); });
+    reindex_validator(state, value.account,
+                      [&] { state.put(validator_key(value.account), encode(value)); });
 }
 
 void save(StateWriter& state, const Offer& value) {
@@ -69,14 +74,22 @@ void save(StateWriter& state, const Offer& value) {
 
 void save(StateWriter& state, const Job& value) {
     const auto before = find_job(state, value.id);
-    if (before && before->state != value.state) state.erase(job_by_state_key(before->state, value.id));
-    if (!before || before->state != value.state) state.put(job_by_state_key(value.state, value.id), kEmpty);
+    if (before && before->state != value.state)
+        state.erase(job_by_state_key(before->state, value.id));
+    if (!before || before->state != value.state)
+        state.put(job_by_state_key(value.state, value.id), kEmpty);
     state.put(job_key(value.id), encode(value));
 }
 
-void save(StateWriter& state, const Lane& value) { state.put(lane_key(value.job, value.lane), encode(value)); }
-void save(StateWriter& state, const Round& value) { state.put(round_key(value.job, value.round), encode(value)); }
-void save(StateWriter& state, const MergeRecord& value) { state.put(merge_key(value.job, value.round), encode(value)); }
+void save(StateWriter& state, const Lane& value) {
+    state.put(lane_key(value.job, value.lane), encode(value));
+}
+void save(StateWriter& state, const Round& value) {
+    state.put(round_key(value.job, value.round), encode(value));
+}
+void save(StateWriter& state, const MergeRecord& value) {
+    state.put(merge_key(value.job, value.round), encode(value));
+}
 
 void save(StateWriter& state, const Lease& value) {
     if (!state.get(lease_key(value.id))) {
@@ -91,7 +104,9 @@ void save(StateWriter& state, const Part& value) {
     state.put(part_key(value.id), encode(value));
 }
 
-void save(StateWriter& state, const Epoch& value) { state.put(epoch_key(value.number), encode(value)); }
+void save(StateWriter& state, const Epoch& value) {
+    state.put(epoch_key(value.number), encode(value));
+}
 void save(StateWriter& state, const EpochCommitment& value) {
     state.put(epoch_commitment_key(value.epoch, value.id), encode(value));
 }
@@ -104,10 +119,16 @@ void save(StateWriter& state, const Audit& value) {
     state.put(audit_key(value.id), encode(value));
 }
 
-void save(StateWriter& state, const Vote& value) { state.put(vote_key(value.id), encode(value)); }
-void save(StateWriter& state, const Chain& value) { state.put(chain_key(), encode(value)); }
+void save(StateWriter& state, const Vote& value) {
+    state.put(vote_key(value.id), encode(value));
+}
+void save(StateWriter& state, const Chain& value) {
+    state.put(chain_key(), encode(value));
+}
 
-void erase(StateWriter& state, const Unbonding& value) { state.erase(unbonding_key(value.account, value.role, value.number)); }
+void erase(StateWriter& state, const Unbonding& value) {
+    state.erase(unbonding_key(value.account, value.role, value.number));
+}
 
 void erase(StateWriter& state, const Validator& value) {
     reindex_validator(state, value.account, [&] { state.erase(validator_key(value.account)); });
@@ -128,9 +149,15 @@ void erase(StateWriter& state, const Job& value) {
     state.erase(job_key(value.id));
 }
 
-void erase(StateWriter& state, const Lane& value) { state.erase(lane_key(value.job, value.lane)); }
-void erase(StateWriter& state, const Round& value) { state.erase(round_key(value.job, value.round)); }
-void erase(StateWriter& state, const MergeRecord& value) { state.erase(merge_key(value.job, value.round)); }
+void erase(StateWriter& state, const Lane& value) {
+    state.erase(lane_key(value.job, value.lane));
+}
+void erase(StateWriter& state, const Round& value) {
+    state.erase(round_key(value.job, value.round));
+}
+void erase(StateWriter& state, const MergeRecord& value) {
+    state.erase(merge_key(value.job, value.round));
+}
 
 void erase(StateWriter& state, const Lease& value) {
     state.erase(lease_of_worker_key(value.worker, value.id));
@@ -143,8 +170,12 @@ void erase(StateWriter& state, const Part& value) {
     state.erase(part_key(value.id));
 }
 
-void erase(StateWriter& state, const Epoch& value) { state.erase(epoch_key(value.number)); }
-void erase(StateWriter& state, const EpochCommitment& value) { state.erase(epoch_commitment_key(value.epoch, value.id)); }
+void erase(StateWriter& state, const Epoch& value) {
+    state.erase(epoch_key(value.number));
+}
+void erase(StateWriter& state, const EpochCommitment& value) {
+    state.erase(epoch_commitment_key(value.epoch, value.id));
+}
 
 void erase(StateWriter& state, const Audit& value) {
     state.erase(audit_of_validator_key(value.auditor, value.id));
@@ -152,10 +183,16 @@ void erase(StateWriter& state, const Audit& value) {
     state.erase(audit_key(value.id));
 }
 
-void erase(StateWriter& state, const Vote& value) { state.erase(vote_key(value.id)); }
+void erase(StateWriter& state, const Vote& value) {
+    state.erase(vote_key(value.id));
+}
 
-void set_timer(Context& context, const Timer& timer) { context.state.put(timer_key(timer), kEmpty); }
-void clear_timer(Context& context, const Timer& timer) { context.state.erase(timer_key(timer)); }
+void set_timer(Context& context, const Timer& timer) {
+    context.state.put(timer_key(timer), kEmpty);
+}
+void clear_timer(Context& context, const Timer& timer) {
+    context.state.erase(timer_key(timer));
+}
 
 bool note_evidence(Context& context, const base::Hash& id) {
     const base::Bytes key = evidence_key(id);

@@ -8,9 +8,10 @@
 
 /// Typed writes: each keeps the index tables of its object in step. Reading is market/queries.h.
 ///
-/// One rule keeps copies from going stale: a function that takes `Job&` (or another object by reference) changes it and leaves saving to its
-/// caller; everything that it loads itself it also saves. So a caller saves what it changed before it calls something that loads the same
-/// object by id, and never holds two copies.
+/// One rule keeps copies from going stale: a function that takes `Job&` (or another object by
+/// reference) changes it and leaves saving to its caller; everything that it loads itself it also
+/// saves. So a caller saves what it changed before it calls something that loads the same object by
+/// id, and never holds two copies.
 namespace assay::market {
 
 void save(StateWriter& state, const Account& value);
@@ -34,7 +35,7 @@ void save(StateWriter& state, const Chain& value);
 void erase(StateWriter& state, const Unbonding& value);
 void erase(StateWriter& state, const Validator& value);
 void erase(StateWriter& state, const Offer& value);
-void erase(StateWriter& state, const Job& value);      ///< with its spec and history
+void erase(StateWriter& state, const Job& value);  ///< with its spec and history
 void erase(StateWriter& state, const Lane& value);
 void erase(StateWriter& state, const Round& value);
 void erase(StateWriter& state, const MergeRecord& value);
@@ -45,8 +46,9 @@ void erase(StateWriter& state, const EpochCommitment& value);
 void erase(StateWriter& state, const Audit& value);
 void erase(StateWriter& state, const Vote& value);
 
-/// Timers. Setting one twice is the same as once; clearing one that is not there does nothing. A handler compares the timer's due time with
-/// its object's deadline and ignores it when they differ.
+/// Timers. Setting one twice is the same as once; clearing one that is not there does nothing. A
+/// handler compares the timer's due time with its object's deadline and ignores it when they
+/// differ.
 void set_timer(Context& context, const Timer& timer);
 void clear_timer(Context& context, const Timer& timer);
 

@@ -21,12 +21,15 @@ class Key {
         return *this;
     }
     template <class Kind>
-    Key& id(const base::Id<Kind>& value) { return raw(value.view()); }
+    Key& id(const base::Id<Kind>& value) {
+        return raw(value.view());
+    }
     [[nodiscard]] base::Bytes take() { return std::move(bytes_); }
 
   private:
     Key& big_endian(std::uint64_t value, unsigned size) {
-        for (unsigned i = size; i-- > 0;) bytes_.push_back(static_cast<std::uint8_t>(value >> (8 * i)));
+        for (unsigned i = size; i-- > 0;)
+            bytes_.push_back(static_cast<std::uint8_t>(value >> (8 * i)));
         return *this;
     }
     base::Bytes bytes_;
@@ -42,10 +45,16 @@ constexpr std::size_t kTimerKeySize = 1 + 8 + 1 + 32 + 8;
 
 }  // namespace
 
-base::Bytes table_prefix(Table table) { return {static_cast<std::uint8_t>(table)}; }
+base::Bytes table_prefix(Table table) {
+    return {static_cast<std::uint8_t>(table)};
+}
 
-base::Bytes chain_key() { return Key(Table::chain).take(); }
-base::Bytes parameters_key(const base::Hash& id) { return Key(Table::parameters).raw(id.view()).take(); }
+base::Bytes chain_key() {
+    return Key(Table::chain).take();
+}
+base::Bytes parameters_key(const base::Hash& id) {
+    return Key(Table::parameters).raw(id.view()).take();
+}
 
 base::Bytes timer_key(const Timer& timer) {
     return Key(Table::timer)
@@ -57,9 +66,12 @@ base::Bytes timer_key(const Timer& timer) {
 }
 
 std::optional<Timer> timer_from_key(base::ByteView key) {
-    if (key.size() != kTimerKeySize || key[0] != static_cast<std::uint8_t>(Table::timer)) return std::nullopt;
+    if (key.size() != kTimerKeySize || key[0] != static_cast<std::uint8_t>(Table::timer))
+        return std::nullopt;
     const std::uint8_t kind = key[9];
-    if (kind < static_cast<std::uint8_t>(TimerKind::match) || kind > static_cast<std::uint8_t>(TimerKind::seed)) return std::nullopt;
+    if (kind < static_cast<std::uint8_t>(TimerKind::match) ||
+        kind > static_cast<std::uint8_t>(TimerKind::seed))
+        return std::nullopt;
     Timer timer;
     timer.due = {read_big_endian(key.subspan(1, 8))};
     timer.kind = static_cast<TimerKind>(kind);
@@ -68,8 +80,12 @@ std::optional<Timer> timer_from_key(base::ByteView key) {
     return timer;
 }
 
-base::Bytes account_key(const base::AccountId& id) { return Key(Table::account).id(id).take(); }
-base::Bytes nonce_key(const base::AccountId& id, std::uint32_t lane) { return Key(Table::nonce).id(id).u32(lane).take(); }
+base::Bytes account_key(const base::AccountId& id) {
+    return Key(Table::account).id(id).take();
+}
+base::Bytes nonce_key(const base::AccountId& id, std::uint32_t lane) {
+    return Key(Table::nonce).id(id).u32(lane).take();
+}
 base::Bytes past_key_key(const base::AccountId& id, const base::PublicKey& key) {
     return Key(Table::past_key).id(id).raw(key.view()).take();
 }
@@ -79,12 +95,16 @@ base::Bytes stake_key(const base::AccountId& id, Role role) {
 base::Bytes unbonding_key(const base::AccountId& id, Role role, std::uint64_t number) {
     return Key(Table::unbonding).id(id).u8(static_cast<std::uint8_t>(role)).u64(number).take();
 }
-base::Bytes validator_key(const base::AccountId& id) { return Key(Table::validator).id(id).take(); }
+base::Bytes validator_key(const base::AccountId& id) {
+    return Key(Table::validator).id(id).take();
+}
 base::Bytes validator_by_stake_key(std::uint64_t weight, const base::AccountId& id) {
     return Key(Table::validator_by_stake).u64(~weight).id(id).take();
 }
 
-base::Bytes offer_key(const base::OfferId& id) { return Key(Table::offer).id(id).take(); }
+base::Bytes offer_key(const base::OfferId& id) {
+    return Key(Table::offer).id(id).take();
+}
 base::Bytes offer_by_price_key(base::Amount price, std::uint64_t arrival, const base::OfferId& id) {
     return Key(Table::offer_by_price).u64(price.grains()).u64(arrival).id(id).take();
 }
@@ -92,17 +112,31 @@ base::Bytes offer_of_worker_key(const base::AccountId& worker, const base::Offer
     return Key(Table::offer_of_worker).id(worker).id(id).take();
 }
 
-base::Bytes job_key(const base::JobId& id) { return Key(Table::job).id(id).take(); }
+base::Bytes job_key(const base::JobId& id) {
+    return Key(Table::job).id(id).take();
+}
 base::Bytes job_by_state_key(JobState state, const base::JobId& id) {
     return Key(Table::job_by_state).u8(static_cast<std::uint8_t>(state)).id(id).take();
 }
-base::Bytes spec_key(const base::JobId& id) { return Key(Table::spec).id(id).take(); }
-base::Bytes lane_key(const base::JobId& job, std::uint32_t lane) { return Key(Table::lane).id(job).u32(lane).take(); }
-base::Bytes round_key(const base::JobId& job, std::uint32_t round) { return Key(Table::round).id(job).u32(round).take(); }
-base::Bytes merge_key(const base::JobId& job, std::uint32_t round) { return Key(Table::merge).id(job).u32(round).take(); }
-base::Bytes history_key(const base::JobId& job, std::uint64_t index) { return Key(Table::history).id(job).u64(index).take(); }
+base::Bytes spec_key(const base::JobId& id) {
+    return Key(Table::spec).id(id).take();
+}
+base::Bytes lane_key(const base::JobId& job, std::uint32_t lane) {
+    return Key(Table::lane).id(job).u32(lane).take();
+}
+base::Bytes round_key(const base::JobId& job, std::uint32_t round) {
+    return Key(Table::round).id(job).u32(round).take();
+}
+base::Bytes merge_key(const base::JobId& job, std::uint32_t round) {
+    return Key(Table::merge).id(job).u32(round).take();
+}
+base::Bytes history_key(const base::JobId& job, std::uint64_t index) {
+    return Key(Table::history).id(job).u64(index).take();
+}
 
-base::Bytes lease_key(const base::LeaseId& id) { return Key(Table::lease).id(id).take(); }
+base::Bytes lease_key(const base::LeaseId& id) {
+    return Key(Table::lease).id(id).take();
+}
 base::Bytes lease_of_worker_key(const base::AccountId& worker, const base::LeaseId& id) {
     return Key(Table::lease_of_worker).id(worker).id(id).take();
 }
@@ -110,23 +144,39 @@ base::Bytes lease_of_job_key(const base::JobId& job, const base::LeaseId& id) {
     return Key(Table::lease_of_job).id(job).id(id).take();
 }
 
-base::Bytes part_key(const base::PartId& id) { return Key(Table::part).id(id).take(); }
-base::Bytes part_of_job_key(const PartKey& part, const base::PartId& id) {
-    return Key(Table::part_of_job).id(part.job).u32(part.round).u32(part.lane).u32(part.part).id(id).take();
+base::Bytes part_key(const base::PartId& id) {
+    return Key(Table::part).id(id).take();
 }
-base::Bytes epoch_key(std::uint64_t number) { return Key(Table::epoch).u64(number).take(); }
+base::Bytes part_of_job_key(const PartKey& part, const base::PartId& id) {
+    return Key(Table::part_of_job)
+        .id(part.job)
+        .u32(part.round)
+        .u32(part.lane)
+        .u32(part.part)
+        .id(id)
+        .take();
+}
+base::Bytes epoch_key(std::uint64_t number) {
+    return Key(Table::epoch).u64(number).take();
+}
 base::Bytes epoch_commitment_key(std::uint64_t epoch, const base::PartId& id) {
     return Key(Table::epoch_commitment).u64(epoch).id(id).take();
 }
 
-base::Bytes audit_key(const base::AuditId& id) { return Key(Table::audit).id(id).take(); }
+base::Bytes audit_key(const base::AuditId& id) {
+    return Key(Table::audit).id(id).take();
+}
 base::Bytes audit_of_validator_key(const base::AccountId& validator, const base::AuditId& id) {
     return Key(Table::audit_of_validator).id(validator).id(id).take();
 }
 base::Bytes audit_of_job_key(const base::JobId& job, const base::AuditId& id) {
     return Key(Table::audit_of_job).id(job).id(id).take();
 }
-base::Bytes vote_key(const base::Hash& id) { return Key(Table::vote).raw(id.view()).take(); }
-base::Bytes evidence_key(const base::Hash& id) { return Key(Table::evidence).raw(id.view()).take(); }
+base::Bytes vote_key(const base::Hash& id) {
+    return Key(Table::vote).raw(id.view()).take();
+}
+base::Bytes evidence_key(const base::Hash& id) {
+    return Key(Table::evidence).raw(id.view()).take();
+}
 
 }  // namespace assay::market

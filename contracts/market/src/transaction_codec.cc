@@ -1,5 +1,6 @@
-// The only file that knows protobuf: plain messages <-> bytes. Decoding is strict by construction: what was read is written again in
-// canonical form (deterministic, unknown fields dropped) and must give the same bytes.
+// The only file that knows protobuf: plain messages <-> bytes. Decoding is strict by construction:
+// what was read is written again in canonical form (deterministic, unknown fields dropped) and must
+// give the same bytes.
 
 #include <google/protobuf/io/coded_stream.h>
 #include <google/protobuf/io/zero_copy_stream_impl_lite.h>
@@ -25,11 +26,17 @@ template <class Bytes>
 std::string blob(const Bytes& bytes) {
     return {reinterpret_cast<const char*>(bytes.data()), bytes.size()};
 }
-std::string text(const base::Hash& hash) { return blob(hash.bytes); }
+std::string text(const base::Hash& hash) {
+    return blob(hash.bytes);
+}
 template <class Kind>
-std::string text(const base::Id<Kind>& id) { return blob(id.hash.bytes); }
+std::string text(const base::Id<Kind>& id) {
+    return blob(id.hash.bytes);
+}
 /// Zeros are absent.
-std::string optional_text(const base::Hash& hash) { return hash.is_zero() ? std::string() : text(hash); }
+std::string optional_text(const base::Hash& hash) {
+    return hash.is_zero() ? std::string() : text(hash);
+}
 
 void put(wire::Receipt& out, const Receipt& in) {
     out.set_blob(text(in.blob));
@@ -85,7 +92,9 @@ struct ToWire {
         out.set_slots(in.slots);
         out.set_bond(in.bond.grains());
     }
-    void operator()(const OfferWithdraw& in) const { body.mutable_offer_withdraw()->set_offer(text(in.offer)); }
+    void operator()(const OfferWithdraw& in) const {
+        body.mutable_offer_withdraw()->set_offer(text(in.offer));
+    }
     void operator()(const JobPost& in) const {
         auto& out = *body.mutable_job_post();
         out.set_spec(blob(in.spec));
@@ -111,7 +120,9 @@ struct ToWire {
         out.set_program_root(text(in.program_root));
         out.set_init_root(text(in.init_root));
     }
-    void operator()(const LeaseLeave& in) const { body.mutable_lease_leave()->set_lease(text(in.lease)); }
+    void operator()(const LeaseLeave& in) const {
+        body.mutable_lease_leave()->set_lease(text(in.lease));
+    }
     void operator()(const PartCommit& in) const {
         auto& out = *body.mutable_part_commit();
         out.set_lease(text(in.lease));
@@ -127,7 +138,9 @@ struct ToWire {
         if (in.payload_receipt) put(*out.mutable_payload_receipt(), *in.payload_receipt);
         out.set_last_loss_bits(in.last_loss_bits);
     }
-    void operator()(const PartRetract& in) const { body.mutable_part_retract()->set_part(text(in.part)); }
+    void operator()(const PartRetract& in) const {
+        body.mutable_part_retract()->set_part(text(in.part));
+    }
     void operator()(const EpochContribute& in) const {
         auto& out = *body.mutable_epoch_contribute();
         out.set_epoch(in.epoch);
@@ -154,7 +167,9 @@ struct ToWire {
         out.set_steps_digest(optional_text(in.verdict.steps_digest));
         out.set_nonce(text(in.nonce));
     }
-    void operator()(const VerdictWithdraw& in) const { body.mutable_verdict_withdraw()->set_audit(text(in.audit)); }
+    void operator()(const VerdictWithdraw& in) const {
+        body.mutable_verdict_withdraw()->set_audit(text(in.audit));
+    }
     void operator()(const PartClose& in) const {
         auto& out = *body.mutable_part_close();
         out.set_part(text(in.part));
@@ -204,7 +219,9 @@ std::string serialise(const google::protobuf::MessageLite& message) {
 
 // ---- Wire to plain: one error flag, as in base::Decoder ----
 
-ByteView view(const std::string& bytes) { return base::view_of(bytes); }
+ByteView view(const std::string& bytes) {
+    return base::view_of(bytes);
+}
 
 class FromWire {
   public:
@@ -223,7 +240,9 @@ class FromWire {
         return value;
     }
     template <class IdType>
-    IdType id(const std::string& bytes) { return IdType{hash(bytes)}; }
+    IdType id(const std::string& bytes) {
+        return IdType{hash(bytes)};
+    }
     base::Amount amount(std::uint64_t grains) {
         const auto value = base::Amount::checked(grains);
         if (!value) ok = false;
@@ -268,10 +287,14 @@ class FromWire {
             ok = false;
             return {};
         }
-        return {id<base::BlobRoot>(in.blob()), in.bytes(), {in.kept_until_ms()}, signature(in.signature())};
+        return {id<base::BlobRoot>(in.blob()),
+                in.bytes(),
+                {in.kept_until_ms()},
+                signature(in.signature())};
     }
     SegmentLeaf leaf(const wire::SegmentLeaf& in) {
-        return {hash(in.salt()), hash(in.start_root()), hash(in.end_field()), hash(in.steps_root())};
+        return {hash(in.salt()), hash(in.start_root()), hash(in.end_field()),
+                hash(in.steps_root())};
     }
     template <class List>
     std::vector<base::Hash> hashes(const List& in, int most) {
@@ -291,7 +314,7 @@ JobPost job_post(FromWire& from, const wire::JobPost& in) {
     out.program_root = from.hash(in.program_root());
     out.init_root = from.hash(in.init_root());
     const wire::JobCosts& costs = in.costs();
-    out.costs = {costs.segment_flops(), costs.merge_flops(), costs.state_bytes(),
+    out.costs = {costs.segment_flops(), costs.merge_flops(),  costs.state_bytes(),
                  costs.payload_bytes(), costs.memory_bytes(), costs.weights()};
     out.init_receipt = from.receipt(in.has_init_receipt(), in.init_receipt());
     out.data_receipt = from.receipt(in.has_data_receipt(), in.data_receipt());
@@ -319,16 +342,20 @@ PartCommit part_commit(FromWire& from, const wire::PartCommit& in) {
 PartClose part_close(FromWire& from, const wire::PartClose& in) {
     PartClose out;
     out.part = from.id<base::PartId>(in.part());
-    if (in.leaves_size() > kSegmentsMax || in.plants_size() > kSegmentsMax || in.openings_size() > kSegmentsMax) from.ok = false;
+    if (in.leaves_size() > kSegmentsMax || in.plants_size() > kSegmentsMax ||
+        in.openings_size() > kSegmentsMax)
+        from.ok = false;
     if (!from.ok) return out;
     for (const auto& leaf : in.leaves()) out.leaves.push_back(from.leaf(leaf));
     out.proof = from.proof(in.proof());
-    for (const auto& plant : in.plants()) out.plants.push_back({plant.segment(), from.hash(plant.end_root())});
+    for (const auto& plant : in.plants())
+        out.plants.push_back({plant.segment(), from.hash(plant.end_root())});
     for (const auto& item : in.openings()) {
         StepOpening opening{item.segment(), from.hashes(item.digests(), 16), {}};
         if (item.paths_size() > 16) from.ok = false;
         if (!from.ok) return out;
-        for (const auto& path : item.paths()) opening.paths.push_back(from.hashes(path.hashes(), kPathMax));
+        for (const auto& path : item.paths())
+            opening.paths.push_back(from.hashes(path.hashes(), kPathMax));
         out.openings.push_back(std::move(opening));
     }
     return out;
@@ -352,57 +379,90 @@ KeysSet keys_set(FromWire& from, const wire::KeysSet& in) {
 }
 
 OfferPost offer_post(FromWire& from, const wire::OfferPost& in) {
-    return {from.amount(in.price_per_gflop()), in.segment_ms(),           from.profile(in.profile()), in.memory_bytes(),
-            in.flops_per_second(),             in.slots(),                from.amount(in.bond())};
+    return {from.amount(in.price_per_gflop()),
+            in.segment_ms(),
+            from.profile(in.profile()),
+            in.memory_bytes(),
+            in.flops_per_second(),
+            in.slots(),
+            from.amount(in.bond())};
 }
 
 VerdictReveal verdict_reveal(FromWire& from, const wire::VerdictReveal& in) {
     return {from.id<base::AuditId>(in.audit()),
-            {from.verdict(in.kind()), from.optional_hash(in.end_root()), from.optional_hash(in.steps_digest())},
+            {from.verdict(in.kind()), from.optional_hash(in.end_root()),
+             from.optional_hash(in.steps_digest())},
             from.hash(in.nonce())};
 }
 
 /// Nothing when no message is set.
 std::optional<Message> message_of(FromWire& from, const wire::Body& body) {
     switch (body.message_case()) {
-        case wire::Body::kKeysSet: return keys_set(from, body.keys_set());
-        case wire::Body::kTransfer: return Transfer{from.id<base::AccountId>(body.transfer().to()), from.amount(body.transfer().amount())};
-        case wire::Body::kStakeBond: return StakeBond{from.role(body.stake_bond().role()), from.amount(body.stake_bond().amount())};
-        case wire::Body::kStakeUnbond: return StakeUnbond{from.role(body.stake_unbond().role()), from.amount(body.stake_unbond().amount())};
+        case wire::Body::kKeysSet:
+            return keys_set(from, body.keys_set());
+        case wire::Body::kTransfer:
+            return Transfer{from.id<base::AccountId>(body.transfer().to()),
+                            from.amount(body.transfer().amount())};
+        case wire::Body::kStakeBond:
+            return StakeBond{from.role(body.stake_bond().role()),
+                             from.amount(body.stake_bond().amount())};
+        case wire::Body::kStakeUnbond:
+            return StakeUnbond{from.role(body.stake_unbond().role()),
+                               from.amount(body.stake_unbond().amount())};
         case wire::Body::kValidatorDeclare: {
             const auto& in = body.validator_declare();
-            return ValidatorDeclare{from.profile(in.profile()), in.flops_per_second(), in.capacity()};
+            return ValidatorDeclare{from.profile(in.profile()), in.flops_per_second(),
+                                    in.capacity()};
         }
-        case wire::Body::kOfferPost: return offer_post(from, body.offer_post());
-        case wire::Body::kOfferWithdraw: return OfferWithdraw{from.id<base::OfferId>(body.offer_withdraw().offer())};
-        case wire::Body::kJobPost: return job_post(from, body.job_post());
-        case wire::Body::kJobCancel: return JobCancel{from.id<base::JobId>(body.job_cancel().job())};
-        case wire::Body::kJobPause: return JobPause{from.id<base::JobId>(body.job_pause().job())};
-        case wire::Body::kJobResume: return JobResume{from.id<base::JobId>(body.job_resume().job())};
+        case wire::Body::kOfferPost:
+            return offer_post(from, body.offer_post());
+        case wire::Body::kOfferWithdraw:
+            return OfferWithdraw{from.id<base::OfferId>(body.offer_withdraw().offer())};
+        case wire::Body::kJobPost:
+            return job_post(from, body.job_post());
+        case wire::Body::kJobCancel:
+            return JobCancel{from.id<base::JobId>(body.job_cancel().job())};
+        case wire::Body::kJobPause:
+            return JobPause{from.id<base::JobId>(body.job_pause().job())};
+        case wire::Body::kJobResume:
+            return JobResume{from.id<base::JobId>(body.job_resume().job())};
         case wire::Body::kLeaseRefuse: {
             const auto& in = body.lease_refuse();
-            return LeaseRefuse{from.id<base::LeaseId>(in.lease()), from.hash(in.program_root()), from.hash(in.init_root())};
+            return LeaseRefuse{from.id<base::LeaseId>(in.lease()), from.hash(in.program_root()),
+                               from.hash(in.init_root())};
         }
-        case wire::Body::kLeaseLeave: return LeaseLeave{from.id<base::LeaseId>(body.lease_leave().lease())};
-        case wire::Body::kPartCommit: return part_commit(from, body.part_commit());
-        case wire::Body::kPartRetract: return PartRetract{from.id<base::PartId>(body.part_retract().part())};
+        case wire::Body::kLeaseLeave:
+            return LeaseLeave{from.id<base::LeaseId>(body.lease_leave().lease())};
+        case wire::Body::kPartCommit:
+            return part_commit(from, body.part_commit());
+        case wire::Body::kPartRetract:
+            return PartRetract{from.id<base::PartId>(body.part_retract().part())};
         case wire::Body::kEpochContribute:
-            return EpochContribute{body.epoch_contribute().epoch(), from.proof(body.epoch_contribute().proof())};
-        case wire::Body::kSegmentDeliver: return segment_deliver(from, body.segment_deliver());
+            return EpochContribute{body.epoch_contribute().epoch(),
+                                   from.proof(body.epoch_contribute().proof())};
+        case wire::Body::kSegmentDeliver:
+            return segment_deliver(from, body.segment_deliver());
         case wire::Body::kVerdictSeal:
-            return VerdictSeal{from.id<base::AuditId>(body.verdict_seal().audit()), from.hash(body.verdict_seal().seal())};
-        case wire::Body::kVerdictReveal: return verdict_reveal(from, body.verdict_reveal());
-        case wire::Body::kVerdictWithdraw: return VerdictWithdraw{from.id<base::AuditId>(body.verdict_withdraw().audit())};
-        case wire::Body::kPartClose: return part_close(from, body.part_close());
+            return VerdictSeal{from.id<base::AuditId>(body.verdict_seal().audit()),
+                               from.hash(body.verdict_seal().seal())};
+        case wire::Body::kVerdictReveal:
+            return verdict_reveal(from, body.verdict_reveal());
+        case wire::Body::kVerdictWithdraw:
+            return VerdictWithdraw{from.id<base::AuditId>(body.verdict_withdraw().audit())};
+        case wire::Body::kPartClose:
+            return part_close(from, body.part_close());
         case wire::Body::kMergePost: {
             const auto& in = body.merge_post();
             return MergePost{from.id<base::JobId>(in.job()), in.round(), from.hash(in.merge_root()),
                              from.receipt(in.has_receipt(), in.receipt())};
         }
         case wire::Body::kEquivocationReport:
-            return EquivocationReport{from.bytes(body.equivocation_report().first()), from.bytes(body.equivocation_report().second())};
-        case wire::Body::kConfess: return Confess{from.id<base::PartId>(body.confess().part())};
-        case wire::Body::MESSAGE_NOT_SET: return std::nullopt;
+            return EquivocationReport{from.bytes(body.equivocation_report().first()),
+                                      from.bytes(body.equivocation_report().second())};
+        case wire::Body::kConfess:
+            return Confess{from.id<base::PartId>(body.confess().part())};
+        case wire::Body::MESSAGE_NOT_SET:
+            return std::nullopt;
     }
     return std::nullopt;
 }
@@ -419,7 +479,8 @@ bool parse(M& out, ByteView bytes) {
 
 }  // namespace
 
-base::Bytes build_transaction(const TransactionHeader& header, const Message& message, const base::SecretKey& key) {
+base::Bytes build_transaction(const TransactionHeader& header, const Message& message,
+                              const base::SecretKey& key) {
     wire::Body body;
     body.set_chain_id(text(header.chain_id));
     body.set_app_version(header.app_version);

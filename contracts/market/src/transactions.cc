@@ -9,7 +9,8 @@ namespace assay::market {
 
 namespace {
 
-/// Word and static weight, in the order of Message. One unit is about a microsecond; `per_kib` counts for each begun KiB of the raw bytes.
+/// Word and static weight, in the order of Message. One unit is about a microsecond; `per_kib`
+/// counts for each begun KiB of the raw bytes.
 struct MessageTraits {
     std::string_view word;
     std::uint64_t weight;
@@ -44,15 +45,18 @@ constexpr std::array<MessageTraits, std::variant_size_v<Message>> kTraits = {{
 
 }  // namespace
 
-std::string_view message_word(const Message& message) { return kTraits[message.index()].word; }
+std::string_view message_word(const Message& message) {
+    return kTraits[message.index()].word;
+}
 
 std::uint64_t message_weight(const Message& message, std::size_t raw_bytes) {
     const MessageTraits& traits = kTraits[message.index()];
     return traits.weight + traits.per_kib * ((raw_bytes + 1023) / 1024);
 }
 
-base::JobId job_id(const base::Hash& chain_id, const base::AccountId& account, std::uint64_t nonce, std::uint32_t nonce_lane,
-                   const base::Hash& spec_root, const base::Hash& program_root, const base::Hash& init_root) {
+base::JobId job_id(const base::Hash& chain_id, const base::AccountId& account, std::uint64_t nonce,
+                   std::uint32_t nonce_lane, const base::Hash& spec_root,
+                   const base::Hash& program_root, const base::Hash& init_root) {
     return {base::Hasher("assay.job")
                 .add(chain_id)
                 .add(account.hash)
@@ -64,16 +68,28 @@ base::JobId job_id(const base::Hash& chain_id, const base::AccountId& account, s
                 .finish()};
 }
 
-base::OfferId offer_id(const base::Hash& chain_id, const base::AccountId& account, std::uint32_t nonce_lane, std::uint64_t nonce) {
-    return {base::Hasher("assay.offer").add(chain_id).add(account.hash).add_u32(nonce_lane).add_u64(nonce).finish()};
+base::OfferId offer_id(const base::Hash& chain_id, const base::AccountId& account,
+                       std::uint32_t nonce_lane, std::uint64_t nonce) {
+    return {base::Hasher("assay.offer")
+                .add(chain_id)
+                .add(account.hash)
+                .add_u32(nonce_lane)
+                .add_u64(nonce)
+                .finish()};
 }
 
 base::LeaseId lease_id(const base::JobId& job, std::uint32_t lane, std::uint32_t number) {
     return {base::Hasher("assay.lease").add(job.hash).add_u32(lane).add_u32(number).finish()};
 }
 
-base::AuditId audit_id(const base::PartId& part, std::uint32_t segment, std::uint32_t draw, const base::AccountId& auditor) {
-    return {base::Hasher("assay.audit").add(part.hash).add_u32(segment).add_u32(draw).add(auditor.hash).finish()};
+base::AuditId audit_id(const base::PartId& part, std::uint32_t segment, std::uint32_t draw,
+                       const base::AccountId& auditor) {
+    return {base::Hasher("assay.audit")
+                .add(part.hash)
+                .add_u32(segment)
+                .add_u32(draw)
+                .add(auditor.hash)
+                .finish()};
 }
 
 }  // namespace assay::market

@@ -13,11 +13,14 @@ using base::Amount;
 namespace {
 
 constexpr std::uint32_t kCapacityMax = 1024;
-/// Leases of a validator's own account that are looked at to keep a party of the job from auditing it.
+/// Leases of a validator's own account that are looked at to keep a party of the job from auditing
+/// it.
 constexpr std::size_t kOwnLeasesMax = 1024;
 
-bool holds_lease_of(const Context& context, const base::AccountId& account, const base::JobId& job) {
-    for (const Lease& lease : leases_of_worker(context.state, account, std::nullopt, kOwnLeasesMax)) {
+bool holds_lease_of(const Context& context, const base::AccountId& account,
+                    const base::JobId& job) {
+    for (const Lease& lease :
+         leases_of_worker(context.state, account, std::nullopt, kOwnLeasesMax)) {
         if (lease.job == job) return true;
     }
     return false;
@@ -33,7 +36,8 @@ Refusal apply_validator_declare(Context& context, const ValidatorDeclare& messag
         if (!known) return Refusal::stake_missing;
         if (known->open_audits > 0) return Refusal::duties_open;
         erase(context.state, *known);
-        emit(context, EventKind::validator_declared, {{"validator", context.sender.hex()}, {"capacity", "0"}});
+        emit(context, EventKind::validator_declared,
+             {{"validator", context.sender.hex()}, {"capacity", "0"}});
         return Refusal::none;
     }
     if (message.profile != "f32") return Refusal::profile_unknown;
@@ -53,18 +57,24 @@ Refusal apply_validator_declare(Context& context, const ValidatorDeclare& messag
     validator.declared_at = context.live;
     save(context.state, validator);
     emit(context, EventKind::validator_declared,
-         {{"validator", context.sender.hex()}, {"profile", validator.profile},
-          {"flops_per_second", std::to_string(validator.flops_per_second)}, {"capacity", std::to_string(validator.capacity)}});
+         {{"validator", context.sender.hex()},
+          {"profile", validator.profile},
+          {"flops_per_second", std::to_string(validator.flops_per_second)},
+          {"capacity", std::to_string(validator.capacity)}});
     return Refusal::none;
 }
 
-bool may_audit(const Context& context, const base::AccountId& id, const Job& job, bool with_capacity, Amount lock) {
+bool may_audit(const Context& context, const base::AccountId& id, const Job& job,
+               bool with_capacity, Amount lock) {
     if (id == job.submitter) return false;
     const auto validator = find_validator(context.state, id);
     if (!validator || validator->profile != job.shape.profile) return false;
     const auto stake = find_stake(context.state, id, Role::validator);
-    if (!stake || stake->active.is_zero() || stake->tombstoned || stake->jailed_until > context.live) return false;
-    if (with_capacity && (validator->open_audits >= validator->capacity || stake->free() < lock)) return false;
+    if (!stake || stake->active.is_zero() || stake->tombstoned ||
+        stake->jailed_until > context.live)
+        return false;
+    if (with_capacity && (validator->open_audits >= validator->capacity || stake->free() < lock))
+        return false;
     return !holds_lease_of(context, id, job.id);
 }
 
@@ -72,7 +82,8 @@ bool vrf_key_counts(const Context& context, const base::AccountId& validator) {
     const auto account = find_account(context.state, validator);
     if (!account || !account->keys || account->keys->vrf.is_zero()) return false;
     const base::TimeMs registered = account->keys->registered_at;
-    return registered.value == 0 || registered.value + 2 * context.parameters.epoch_ms <= context.live.value;
+    return registered.value == 0 ||
+           registered.value + 2 * context.parameters.epoch_ms <= context.live.value;
 }
 
 void begin_audit_duty(Context& context, const base::AccountId& id, Amount lock) {
@@ -94,7 +105,8 @@ void end_audit_duty(Context& context, const base::AccountId& id, Amount lock) {
 void punish_miss(Context& context, const base::AccountId& validator, Amount fine) {
     const Amount taken = take_free_stake(context, validator, Role::validator, fine);
     burn(context, taken, "missed", validator.hash);
-    emit(context, EventKind::fined, {{"validator", validator.hex()}, {"amount", taken.decimal()}, {"reason", "missed"}});
+    emit(context, EventKind::fined,
+         {{"validator", validator.hex()}, {"amount", taken.decimal()}, {"reason", "missed"}});
     auto stake = find_stake(context.state, validator, Role::validator);
     if (!stake) return;
     stake->misses += 1;
@@ -110,15 +122,20 @@ void jail(Context& context, const base::AccountId& account, Role role) {
     stake->jailed_until = context.in(context.parameters.jail_ms);
     save(context.state, *stake);
     emit(context, EventKind::jailed,
-         {{"account", account.hex()}, {"role", std::string(to_word(role))}, {"until", std::to_string(stake->jailed_until.value)}});
+         {{"account", account.hex()},
+          {"role", std::string(to_word(role))},
+          {"until", std::to_string(stake->jailed_until.value)}});
 }
 
-std::uint64_t audit_time_ms(const Context& context, const base::AccountId& id, std::uint64_t flops) {
+std::uint64_t audit_time_ms(const Context& context, const base::AccountId& id,
+                            std::uint64_t flops) {
     const Parameters& parameters = context.parameters;
     const auto validator = find_validator(context.state, id);
     ASSAY_CHECK(validator && validator->flops_per_second > 0);
-    const auto wanted = static_cast<base::Uint128>(flops) * 1000 * parameters.audit_time_factor / validator->flops_per_second;
-    const auto bounded = static_cast<std::uint64_t>(std::min<base::Uint128>(wanted, parameters.audit_ms_max));
+    const auto wanted = static_cast<base::Uint128>(flops) * 1000 * parameters.audit_time_factor /
+                        validator->flops_per_second;
+    const auto bounded =
+        static_cast<std::uint64_t>(std::min<base::Uint128>(wanted, parameters.audit_ms_max));
     return std::max(parameters.grace_ms, bounded);
 }
 

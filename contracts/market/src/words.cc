@@ -22,11 +22,15 @@ std::string_view pick(const std::array<std::string_view, N>& words, std::size_t 
 }
 
 template <class E>
-std::size_t number(E value) { return static_cast<std::size_t>(value); }
+std::size_t number(E value) {
+    return static_cast<std::size_t>(value);
+}
 
 }  // namespace
 
-std::string_view to_word(Refusal refusal) { return pick(kRefusalWords, number(refusal)); }
+std::string_view to_word(Refusal refusal) {
+    return pick(kRefusalWords, number(refusal));
+}
 
 std::optional<Refusal> refusal_from_word(std::string_view word) {
     for (std::size_t i = 0; i < kRefusalWords.size(); ++i) {
@@ -40,20 +44,25 @@ std::optional<Refusal> refusal_from_number(std::uint8_t value) {
     return static_cast<Refusal>(value);
 }
 
-std::string_view to_word(EventKind kind) { return pick(kEventWords, number(kind)); }
+std::string_view to_word(EventKind kind) {
+    return pick(kEventWords, number(kind));
+}
 
 std::string_view to_word(Role role) {
     constexpr std::array<std::string_view, 3> words = {"worker", "validator", "sequencer"};
     return pick(words, number(role) - 1);
 }
 std::string_view to_word(JobState state) {
-    constexpr std::array<std::string_view, 10> words = {"open", "running", "paused", "verifying", "completed", "failed", "cancelled",
-                                                        "expired", "insufficient_funds", "diverged"};
+    constexpr std::array<std::string_view, 10> words = {
+        "open",   "running",   "paused",  "verifying",          "completed",
+        "failed", "cancelled", "expired", "insufficient_funds", "diverged"};
     return pick(words, number(state) - 1);
 }
 std::string_view to_word(CloseReason reason) {
-    constexpr std::array<std::string_view, 11> words = {"none", "finished", "submitter", "no_offer", "no_workers", "wrong_program",
-                                                        "merge_unresolved", "no_merge", "hold_used_up", "numeric_fault", "data_missing"};
+    constexpr std::array<std::string_view, 11> words = {
+        "none",         "finished",      "submitter",        "no_offer",
+        "no_workers",   "wrong_program", "merge_unresolved", "no_merge",
+        "hold_used_up", "numeric_fault", "data_missing"};
     return pick(words, number(reason));
 }
 std::string_view to_word(LeaseState state) {
@@ -61,20 +70,24 @@ std::string_view to_word(LeaseState state) {
     return pick(words, number(state) - 1);
 }
 std::string_view to_word(LeaseEnd end) {
-    constexpr std::array<std::string_view, 10> words = {"none", "finished", "left", "deadline", "refused", "slashed", "confessed",
-                                                        "job_closed", "unresolved", "paused"};
+    constexpr std::array<std::string_view, 10> words = {
+        "none",    "finished",  "left",       "deadline",   "refused",
+        "slashed", "confessed", "job_closed", "unresolved", "paused"};
     return pick(words, number(end));
 }
 std::string_view to_word(RoundState state) {
-    constexpr std::array<std::string_view, 5> words = {"open", "closed", "merged", "final", "failed"};
+    constexpr std::array<std::string_view, 5> words = {"open", "closed", "merged", "final",
+                                                       "failed"};
     return pick(words, number(state) - 1);
 }
 std::string_view to_word(MergeState state) {
-    constexpr std::array<std::string_view, 6> words = {"waiting", "posted", "audited", "replaced", "failed", "unaudited"};
+    constexpr std::array<std::string_view, 6> words = {"waiting",  "posted", "audited",
+                                                       "replaced", "failed", "unaudited"};
     return pick(words, number(state) - 1);
 }
 std::string_view to_word(PartState state) {
-    constexpr std::array<std::string_view, 8> words = {"committed", "drawn", "revealed", "judged", "passed", "settled", "retracted", "void"};
+    constexpr std::array<std::string_view, 8> words = {
+        "committed", "drawn", "revealed", "judged", "passed", "settled", "retracted", "void"};
     return pick(words, number(state) - 1);
 }
 std::string_view to_word(EpochState state) {
@@ -82,11 +95,13 @@ std::string_view to_word(EpochState state) {
     return pick(words, number(state) - 1);
 }
 std::string_view to_word(AuditKind kind) {
-    constexpr std::array<std::string_view, 5> words = {"segment", "merge", "vote_segment", "vote_merge", "vote_roots"};
+    constexpr std::array<std::string_view, 5> words = {"segment", "merge", "vote_segment",
+                                                       "vote_merge", "vote_roots"};
     return pick(words, number(kind) - 1);
 }
 std::string_view to_word(AuditState state) {
-    constexpr std::array<std::string_view, 7> words = {"drawn", "open", "sealed", "revealed", "missed", "withdrawn", "settled"};
+    constexpr std::array<std::string_view, 7> words = {"drawn",  "open",      "sealed", "revealed",
+                                                       "missed", "withdrawn", "settled"};
     return pick(words, number(state) - 1);
 }
 std::string_view to_word(VoteState state) {
@@ -98,7 +113,8 @@ std::string_view to_word(VerdictKind kind) {
     return pick(words, number(kind) - 1);
 }
 std::string_view to_word(SlashReason reason) {
-    constexpr std::array<std::string_view, 5> words = {"judgement", "equivocation", "no_delivery", "no_close", "confession"};
+    constexpr std::array<std::string_view, 5> words = {"judgement", "equivocation", "no_delivery",
+                                                       "no_close", "confession"};
     return pick(words, number(reason) - 1);
 }
 std::string_view to_word(Judgement judgement) {

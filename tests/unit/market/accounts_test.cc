@@ -14,36 +14,50 @@ KeysSet keys_of(const Party& cold, const Party& hot, const Party& vrf) {
 TEST(ApplyTransfer, MovesMoney) {
     TestChain chain;
     const Amount before = chain.balance(chain.stranger);
-    EXPECT_EQ(chain.send(chain.submitter, Transfer{chain.stranger.id, Amount::of(7)}), Refusal::none);
+    EXPECT_EQ(chain.send(chain.submitter, Transfer{chain.stranger.id, Amount::of(7)}),
+              Refusal::none);
     EXPECT_EQ(chain.balance(chain.stranger), before + Amount::of(7));
     EXPECT_TRUE(chain.saw("transferred"));
 }
 
 TEST(ApplyTransfer, Refuses) {
     TestChain chain;
-    const auto refused = [&](const Transfer& message) { return chain.send(chain.submitter, message); };
+    const auto refused = [&](const Transfer& message) {
+        return chain.send(chain.submitter, message);
+    };
     EXPECT_EQ(refused({chain.stranger.id, {}}), Refusal::amount_zero);
     EXPECT_EQ(refused({chain.submitter.id, Amount::of(1)}), Refusal::transfer_to_self);
-    EXPECT_EQ(refused({system_account(SystemAccount::burned), Amount::of(1)}), Refusal::system_account);
-    EXPECT_EQ(refused({system_account(SystemAccount::insurance), Amount::of(1)}), Refusal::system_account);
+    EXPECT_EQ(refused({system_account(SystemAccount::burned), Amount::of(1)}),
+              Refusal::system_account);
+    EXPECT_EQ(refused({system_account(SystemAccount::insurance), Amount::of(1)}),
+              Refusal::system_account);
     EXPECT_EQ(refused({{}, Amount::of(1)}), Refusal::system_account);
-    EXPECT_EQ(refused({chain.stranger.id, Amount::of(Amount::kMax)}), Refusal::insufficient_balance);
-    EXPECT_EQ(refused({chain.stranger.id, chain.balance(chain.submitter)}), Refusal::insufficient_balance) << "the fee comes first";
+    EXPECT_EQ(refused({chain.stranger.id, Amount::of(Amount::kMax)}),
+              Refusal::insufficient_balance);
+    EXPECT_EQ(refused({chain.stranger.id, chain.balance(chain.submitter)}),
+              Refusal::insufficient_balance)
+        << "the fee comes first";
 }
 
 TEST(ApplyKeysSet, ANewAccountShowsItsFirstKey) {
     TestChain chain;
-    ASSERT_EQ(chain.send(chain.submitter, Transfer{chain.newcomer.id, Amount::of(1'000'000)}), Refusal::none);
-    EXPECT_EQ(chain.send(chain.newcomer, Transfer{chain.stranger.id, Amount::of(1)}), Refusal::unknown_account);
-    EXPECT_EQ(chain.send(chain.newcomer, keys_of(chain.stranger, chain.newcomer, chain.newcomer)), Refusal::unknown_account);
-    EXPECT_EQ(chain.send(chain.newcomer, keys_of(chain.newcomer, chain.newcomer, chain.newcomer)), Refusal::none);
-    EXPECT_EQ(chain.send(chain.newcomer, Transfer{chain.stranger.id, Amount::of(1)}), Refusal::none);
+    ASSERT_EQ(chain.send(chain.submitter, Transfer{chain.newcomer.id, Amount::of(1'000'000)}),
+              Refusal::none);
+    EXPECT_EQ(chain.send(chain.newcomer, Transfer{chain.stranger.id, Amount::of(1)}),
+              Refusal::unknown_account);
+    EXPECT_EQ(chain.send(chain.newcomer, keys_of(chain.stranger, chain.newcomer, chain.newcomer)),
+              Refusal::unknown_account);
+    EXPECT_EQ(chain.send(chain.newcomer, keys_of(chain.newcomer, chain.newcomer, chain.newcomer)),
+              Refusal::none);
+    EXPECT_EQ(chain.send(chain.newcomer, Transfer{chain.stranger.id, Amount::of(1)}),
+              Refusal::none);
 }
 
 TEST(ApplyKeysSet, RotatesByTheColdKeyOnly) {
     TestChain chain;
     const Party other = make_party(50);
-    ASSERT_EQ(chain.send(chain.submitter, keys_of(chain.submitter, other, chain.submitter)), Refusal::none);
+    ASSERT_EQ(chain.send(chain.submitter, keys_of(chain.submitter, other, chain.submitter)),
+              Refusal::none);
     const Transfer transfer{chain.stranger.id, Amount::of(1)};
     const auto by = [&](const Party& party, const Message& message) {
         return chain.send_raw(build_transaction(chain.header(chain.submitter), message, party.key));

@@ -26,7 +26,9 @@ GenesisAccount account_of(const Party& party) {
 
 /// The entries that a refused transaction may change.
 bool belongs_to_frame(const base::Bytes& key, const base::AccountId& sender) {
-    if (key == chain_key() || key == account_key(sender) || key == account_key(system_account(SystemAccount::burned))) return true;
+    if (key == chain_key() || key == account_key(sender) ||
+        key == account_key(system_account(SystemAccount::burned)))
+        return true;
     base::Bytes nonces = nonce_key(sender, 0);
     return key.size() == nonces.size() && std::equal(nonces.begin(), nonces.end() - 4, key.begin());
 }
@@ -40,11 +42,17 @@ base::Hash filled(std::uint8_t byte) {
 }
 
 Party make_party(std::uint8_t number) {
-    return {base::SecretKey::from_seed(filled(number).view()), base::SecretKey::from_seed(filled(static_cast<std::uint8_t>(number + 100)).view()), {}};
+    return {base::SecretKey::from_seed(filled(number).view()),
+            base::SecretKey::from_seed(filled(static_cast<std::uint8_t>(number + 100)).view()),
+            {}};
 }
 
 TestChain::TestChain(const std::function<void(Genesis&)>& change)
-    : submitter(make_party(1)), stranger(make_party(2)), newcomer(make_party(3)), node(make_party(4)), time{kStart} {
+    : submitter(make_party(1)),
+      stranger(make_party(2)),
+      newcomer(make_party(3)),
+      node(make_party(4)),
+      time{kStart} {
     genesis.chain_name = "test";
     genesis.time = time;
     genesis.operator_key = node.key.public_key();
@@ -63,17 +71,21 @@ TestChain::TestChain(const std::function<void(Genesis&)>& change)
         account.validator = GenesisValidator{"f32", 1'000'000'000'000, 8};
         genesis.accounts.push_back(account);
     }
-    std::sort(genesis.accounts.begin(), genesis.accounts.end(), [](const auto& a, const auto& b) { return a.cold < b.cold; });
+    std::sort(genesis.accounts.begin(), genesis.accounts.end(),
+              [](const auto& a, const auto& b) { return a.cold < b.cold; });
     if (change) change(genesis);
     id = chain_id(genesis);
-    for (Party* party : {&submitter, &stranger, &newcomer, &node}) party->id = account_id(id, party->key.public_key());
+    for (Party* party : {&submitter, &stranger, &newcomer, &node})
+        party->id = account_id(id, party->key.public_key());
     for (Party& party : workers) party.id = account_id(id, party.key.public_key());
     for (Party& party : validators) party.id = account_id(id, party.key.public_key());
     apply_genesis(state, genesis);
     check_supply();
 }
 
-void TestChain::check_supply() const { ASSERT_EQ(total_supply(state), genesis_supply(genesis)); }
+void TestChain::check_supply() const {
+    ASSERT_EQ(total_supply(state), genesis_supply(genesis));
+}
 
 TransactionHeader TestChain::header(const Party& from) const {
     TransactionHeader out;
@@ -89,7 +101,8 @@ Refusal TestChain::send(const Party& from, const Message& message, std::uint64_t
     return send_raw(build_transaction(header(from), message, from.key), ms);
 }
 
-Refusal TestChain::send_with(const Party& from, const Message& message, const std::function<void(TransactionHeader&)>& spoil) {
+Refusal TestChain::send_with(const Party& from, const Message& message,
+                             const std::function<void(TransactionHeader&)>& spoil) {
     TransactionHeader changed = header(from);
     spoil(changed);
     return send_raw(build_transaction(changed, message, from.key));
@@ -106,13 +119,16 @@ Refusal TestChain::send_raw(base::ByteView raw, std::uint64_t ms) {
     begin_block(state, block, events);
     const sim::MemoryState before = state;
     last = apply(state, block, raw, events);
-    EXPECT_EQ(admission.code, last.code) << to_word(admission.code) << " at admission, then " << to_word(last.code);
+    EXPECT_EQ(admission.code, last.code)
+        << to_word(admission.code) << " at admission, then " << to_word(last.code);
     if (last.code != Refusal::none) {
         const auto transaction = decode_transaction(raw);
         for (const auto* side : {&before, static_cast<const sim::MemoryState*>(&state)}) {
             for (const auto& [key, value] : side->entries()) {
                 const auto other = (side == &before ? state : before).get(key);
-                if (other == value || (transaction && !admission.keep_out && belongs_to_frame(key, transaction->header.account))) continue;
+                if (other == value || (transaction && !admission.keep_out &&
+                                       belongs_to_frame(key, transaction->header.account)))
+                    continue;
                 ADD_FAILURE() << to_word(last.code) << " changed " << base::to_hex(key);
             }
         }
@@ -148,7 +164,8 @@ Receipt TestChain::receipt(const base::BlobRoot& blob) const {
     out.blob = blob;
     out.bytes = 4096;
     out.kept_until_block_time = {time.value + 30 * 86'400'000ULL};
-    out.signature = node.key.sign(kReceiptDomain, id, receipt_message(out.blob, out.bytes, out.kept_until_block_time));
+    out.signature = node.key.sign(kReceiptDomain, id,
+                                  receipt_message(out.blob, out.bytes, out.kept_until_block_time));
     return out;
 }
 
@@ -204,7 +221,8 @@ OfferPost TestChain::offer() const {
 Job TestChain::post() {
     EXPECT_EQ(send(submitter, job_post()), Refusal::none) << to_word(last.code);
     const auto all = jobs(state, std::nullopt, 100);
-    const auto newest = std::max_element(all.begin(), all.end(), [](const Job& a, const Job& b) { return a.nonce < b.nonce; });
+    const auto newest = std::max_element(
+        all.begin(), all.end(), [](const Job& a, const Job& b) { return a.nonce < b.nonce; });
     return *newest;
 }
 
@@ -213,7 +231,8 @@ Lease TestChain::lease_of(const base::JobId& job, std::uint32_t lane) const {
 }
 
 bool TestChain::saw(std::string_view kind) const {
-    return std::any_of(events.begin(), events.end(), [&](const Event& event) { return event.kind == kind; });
+    return std::any_of(events.begin(), events.end(),
+                       [&](const Event& event) { return event.kind == kind; });
 }
 
 }  // namespace assay::market

@@ -25,11 +25,12 @@ class TestChain {
     /// `change` may edit the genesis before the chain begins.
     explicit TestChain(const std::function<void(Genesis&)>& change = {});
 
-    /// Runs one block, `ms` later, with this one transaction. Checks that nothing was made or lost and that a refusal changed nothing but
-    /// fee and nonce.
+    /// Runs one block, `ms` later, with this one transaction. Checks that nothing was made or lost
+    /// and that a refusal changed nothing but fee and nonce.
     Refusal send(const Party& from, const Message& message, std::uint64_t ms = 10);
     /// The same with a header that the test has spoilt.
-    Refusal send_with(const Party& from, const Message& message, const std::function<void(TransactionHeader&)>& spoil);
+    Refusal send_with(const Party& from, const Message& message,
+                      const std::function<void(TransactionHeader&)>& spoil);
     Refusal send_raw(base::ByteView raw, std::uint64_t ms = 10);
     /// A block without transactions.
     void pass(std::uint64_t ms);
@@ -46,8 +47,12 @@ class TestChain {
     Job post();
     [[nodiscard]] Job job(const base::JobId& job) const { return find_job(state, job).value(); }
     [[nodiscard]] Lease lease_of(const base::JobId& job, std::uint32_t lane) const;
-    [[nodiscard]] base::Amount balance(const Party& party) const { return balance_of(state, party.id); }
-    [[nodiscard]] Stake stake(const Party& party, Role role) const { return find_stake(state, party.id, role).value(); }
+    [[nodiscard]] base::Amount balance(const Party& party) const {
+        return balance_of(state, party.id);
+    }
+    [[nodiscard]] Stake stake(const Party& party, Role role) const {
+        return find_stake(state, party.id, role).value();
+    }
     [[nodiscard]] bool saw(std::string_view kind) const;
     [[nodiscard]] base::TimeMs live() const { return load_chain(state).recorded_live; }
 
@@ -58,7 +63,7 @@ class TestChain {
     std::vector<Party> workers, validators;
     base::Height height;
     base::TimeMs time;
-    std::vector<Event> events;               ///< of the last block
+    std::vector<Event> events;  ///< of the last block
     TransactionResult last;
 
   private:

@@ -10,7 +10,9 @@ namespace {
 
 using base::Amount;
 
-Transfer pay(const Party& to, std::uint64_t grains = 5) { return {to.id, Amount::of(grains)}; }
+Transfer pay(const Party& to, std::uint64_t grains = 5) {
+    return {to.id, Amount::of(grains)};
+}
 
 TEST(Frame, RunsAWellFormedTransactionAndBurnsItsFee) {
     TestChain chain;
@@ -24,8 +26,10 @@ TEST(Frame, RunsAWellFormedTransactionAndBurnsItsFee) {
 
 TEST(Frame, RefusesWrongChainVersionNonceAndValidity) {
     TestChain chain;
-    const auto refuse = [&](Refusal expected, const std::function<void(TransactionHeader&)>& spoil) {
-        EXPECT_EQ(chain.send_with(chain.submitter, pay(chain.stranger), spoil), expected) << to_word(chain.last.code);
+    const auto refuse = [&](Refusal expected,
+                            const std::function<void(TransactionHeader&)>& spoil) {
+        EXPECT_EQ(chain.send_with(chain.submitter, pay(chain.stranger), spoil), expected)
+            << to_word(chain.last.code);
         EXPECT_TRUE(chain.last.fee.is_zero());
         EXPECT_EQ(next_nonce(chain.state, chain.submitter.id, 0), 0U);
     };
@@ -42,14 +46,20 @@ TEST(Frame, RefusesWrongChainVersionNonceAndValidity) {
 
 TEST(Frame, RefusesAReplay) {
     TestChain chain;
-    const base::Bytes raw = build_transaction(chain.header(chain.submitter), pay(chain.stranger), chain.submitter.key);
+    const base::Bytes raw =
+        build_transaction(chain.header(chain.submitter), pay(chain.stranger), chain.submitter.key);
     EXPECT_EQ(chain.send_raw(raw), Refusal::none);
     EXPECT_EQ(chain.send_raw(raw), Refusal::wrong_nonce);
 }
 
 TEST(Frame, NonceLanesProceedIndependently) {
     TestChain chain;
-    EXPECT_EQ(chain.send_with(chain.submitter, pay(chain.stranger), [](auto& h) { h.nonce_lane = 7; h.nonce = 0; }), Refusal::none);
+    EXPECT_EQ(chain.send_with(chain.submitter, pay(chain.stranger),
+                              [](auto& h) {
+                                  h.nonce_lane = 7;
+                                  h.nonce = 0;
+                              }),
+              Refusal::none);
     EXPECT_EQ(next_nonce(chain.state, chain.submitter.id, 0), 0U);
     EXPECT_EQ(next_nonce(chain.state, chain.submitter.id, 7), 1U);
     EXPECT_EQ(chain.send(chain.submitter, pay(chain.stranger)), Refusal::none);
@@ -57,7 +67,8 @@ TEST(Frame, NonceLanesProceedIndependently) {
 
 TEST(Frame, RefusesEverySingleBitFlip) {
     TestChain chain;
-    const base::Bytes raw = build_transaction(chain.header(chain.submitter), pay(chain.stranger), chain.submitter.key);
+    const base::Bytes raw =
+        build_transaction(chain.header(chain.submitter), pay(chain.stranger), chain.submitter.key);
     const BlockContext block{{1}, {chain.time.value + 10}, {}};
     for (std::size_t i = 0; i < raw.size(); ++i) {
         for (const int bit : {0x01, 0x80}) {
@@ -72,20 +83,26 @@ TEST(Frame, RefusesEverySingleBitFlip) {
 
 TEST(Frame, RefusesOtherSpellings) {
     TestChain chain;
-    const base::Bytes raw = build_transaction(chain.header(chain.submitter), pay(chain.stranger), chain.submitter.key);
-    const auto refused = [&](base::Bytes bytes) { return check_transaction_bytes(bytes, chain.id) == Refusal::malformed; };
+    const base::Bytes raw =
+        build_transaction(chain.header(chain.submitter), pay(chain.stranger), chain.submitter.key);
+    const auto refused = [&](base::Bytes bytes) {
+        return check_transaction_bytes(bytes, chain.id) == Refusal::malformed;
+    };
     base::Bytes longer = raw;
     longer.insert(longer.end(), {0x18, 0x01});  // an unknown field 3
     EXPECT_TRUE(refused(longer));
     base::Bytes doubled = raw;
     doubled.insert(doubled.end(), raw.begin(), raw.end());
     EXPECT_TRUE(refused(doubled));
-    base::Bytes padded = {raw[0], static_cast<std::uint8_t>(raw[1]), static_cast<std::uint8_t>(raw[2] | 0x80), 0x00};
-    padded.insert(padded.end(), raw.begin() + 3, raw.end());  // a length of three bytes where two do
+    base::Bytes padded = {raw[0], static_cast<std::uint8_t>(raw[1]),
+                          static_cast<std::uint8_t>(raw[2] | 0x80), 0x00};
+    padded.insert(padded.end(), raw.begin() + 3,
+                  raw.end());  // a length of three bytes where two do
     EXPECT_TRUE(refused(padded));
     EXPECT_TRUE(refused({}));
     EXPECT_TRUE(refused(base::Bytes(raw.begin(), raw.end() - 1)));
-    EXPECT_EQ(check_transaction_bytes(base::Bytes(kTransactionBytesMax + 1), chain.id), Refusal::oversize);
+    EXPECT_EQ(check_transaction_bytes(base::Bytes(kTransactionBytesMax + 1), chain.id),
+              Refusal::oversize);
     EXPECT_EQ(check_transaction_bytes(raw, filled(1)), Refusal::wrong_chain);
     EXPECT_EQ(check_transaction_bytes(raw, chain.id), Refusal::none);
 }
@@ -103,7 +120,8 @@ TEST(Frame, RefusesASenderWhoCannotPayTheFee) {
 TEST(Frame, ARefusedTransactionPaysItsFeeAndUsesItsNonce) {
     TestChain chain;
     const Amount before = chain.balance(chain.submitter);
-    EXPECT_EQ(chain.send(chain.submitter, Transfer{chain.submitter.id, Amount::of(1)}), Refusal::transfer_to_self);
+    EXPECT_EQ(chain.send(chain.submitter, Transfer{chain.submitter.id, Amount::of(1)}),
+              Refusal::transfer_to_self);
     EXPECT_EQ(chain.balance(chain.submitter), before - chain.last.fee);
     EXPECT_FALSE(chain.last.fee.is_zero());
     EXPECT_EQ(next_nonce(chain.state, chain.submitter.id, 0), 1U);
@@ -127,7 +145,8 @@ TEST(LiveTime, ABlockWithoutAnythingDueChangesNothing) {
 
 TEST(LiveTime, ABlockBeforeATimerIsDueChangesNothing) {
     TestChain chain;
-    ASSERT_EQ(chain.send(chain.workers[0], StakeUnbond{Role::worker, Amount::of(1000)}), Refusal::none);
+    ASSERT_EQ(chain.send(chain.workers[0], StakeUnbond{Role::worker, Amount::of(1000)}),
+              Refusal::none);
     const auto before = chain.state.entries();
     for (int i = 0; i < 20; ++i) chain.pass(5'003);
     EXPECT_EQ(before, chain.state.entries()) << "blocks come a little late, and that is no outage";
@@ -135,7 +154,8 @@ TEST(LiveTime, ABlockBeforeATimerIsDueChangesNothing) {
 
 TEST(LiveTime, ATwoHourOutageDoesNotMaturePastDeadlines) {
     TestChain chain;
-    ASSERT_EQ(chain.send(chain.workers[0], StakeUnbond{Role::worker, Amount::of(1000)}), Refusal::none);
+    ASSERT_EQ(chain.send(chain.workers[0], StakeUnbond{Role::worker, Amount::of(1000)}),
+              Refusal::none);
     chain.pass(7'200'000);
     EXPECT_FALSE(chain.saw("stake_released"));
     const auto due = next_due(chain.state, chain.time);

@@ -18,7 +18,8 @@ TEST(ApplyOfferPost, Refuses) {
         return chain.send(chain.workers[0], message);
     };
     EXPECT_EQ(refused([](auto& o) { o.price_per_gflop = {}; }), Refusal::price_out_of_range);
-    EXPECT_EQ(refused([](auto& o) { o.price_per_gflop = Amount::of(Amount::kMax); }), Refusal::price_out_of_range);
+    EXPECT_EQ(refused([](auto& o) { o.price_per_gflop = Amount::of(Amount::kMax); }),
+              Refusal::price_out_of_range);
     EXPECT_EQ(refused([](auto& o) { o.segment_ms = 0; }), Refusal::seconds_out_of_range);
     EXPECT_EQ(refused([](auto& o) { o.profile = "int8"; }), Refusal::profile_unknown);
     EXPECT_EQ(refused([](auto& o) { o.memory_bytes = 0; }), Refusal::memory_out_of_range);
@@ -26,7 +27,8 @@ TEST(ApplyOfferPost, Refuses) {
     EXPECT_EQ(refused([](auto& o) { o.slots = 0; }), Refusal::slots_out_of_range);
     EXPECT_EQ(refused([](auto& o) { o.slots = 65; }), Refusal::slots_out_of_range);
     EXPECT_EQ(refused([](auto& o) { o.bond = {}; }), Refusal::bond_too_small);
-    EXPECT_EQ(refused([](auto& o) { o.bond = Amount::of(Amount::kMax); }), Refusal::insufficient_balance);
+    EXPECT_EQ(refused([](auto& o) { o.bond = Amount::of(Amount::kMax); }),
+              Refusal::insufficient_balance);
     EXPECT_EQ(chain.send(chain.stranger, chain.offer()), Refusal::stake_missing);
     EXPECT_EQ(refused([](auto&) {}), Refusal::none);
     EXPECT_EQ(refused([](auto&) {}), Refusal::too_many_offers);
@@ -77,17 +79,25 @@ TEST(ApplyJobPost, Refuses) {
     EXPECT_EQ(refused([](auto& p) { p.spec.push_back(0); }), Refusal::spec_invalid);
     EXPECT_EQ(refused([](auto& p) { p.spec.clear(); }), Refusal::spec_invalid);
     EXPECT_EQ(refused([](auto& p) { p.costs.segment_flops = 0; }), Refusal::costs_out_of_range);
-    EXPECT_EQ(refused([](auto& p) { p.costs.segment_flops = ~std::uint64_t{0}; }), Refusal::costs_out_of_range);
+    EXPECT_EQ(refused([](auto& p) { p.costs.segment_flops = ~std::uint64_t{0}; }),
+              Refusal::costs_out_of_range);
     EXPECT_EQ(refused([](auto& p) { p.costs.merge_flops = 0; }), Refusal::costs_out_of_range);
     EXPECT_EQ(refused([](auto& p) { p.costs.memory_bytes = 0; }), Refusal::costs_out_of_range);
-    EXPECT_EQ(refused([](auto& p) { p.init_receipt.signature.bytes[0] ^= 1; }), Refusal::receipt_invalid);
+    EXPECT_EQ(refused([](auto& p) { p.init_receipt.signature.bytes[0] ^= 1; }),
+              Refusal::receipt_invalid);
     EXPECT_EQ(refused([](auto& p) { p.init_receipt.bytes += 1; }), Refusal::receipt_invalid);
-    EXPECT_EQ(refused([](auto& p) { p.init_receipt.blob = {filled(3)}; }), Refusal::receipt_invalid);
-    EXPECT_EQ(refused([](auto& p) { p.data_receipt = p.init_receipt; }), Refusal::receipt_invalid) << "another blob than the spec's";
-    EXPECT_EQ(refused([](auto& p) { p.hold_limit = Amount::of(1000); }), Refusal::hold_limit_too_low);
+    EXPECT_EQ(refused([](auto& p) { p.init_receipt.blob = {filled(3)}; }),
+              Refusal::receipt_invalid);
+    EXPECT_EQ(refused([](auto& p) { p.data_receipt = p.init_receipt; }), Refusal::receipt_invalid)
+        << "another blob than the spec's";
+    EXPECT_EQ(refused([](auto& p) { p.hold_limit = Amount::of(1000); }),
+              Refusal::hold_limit_too_low);
     EXPECT_EQ(refused([&](auto& p) {
                   p.init_receipt.kept_until_block_time = {chain.time.value + 1000};
-                  p.init_receipt.signature = chain.node.key.sign(kReceiptDomain, chain.id, receipt_message(p.init_receipt.blob, p.init_receipt.bytes, p.init_receipt.kept_until_block_time));
+                  p.init_receipt.signature =
+                      chain.node.key.sign(kReceiptDomain, chain.id,
+                                          receipt_message(p.init_receipt.blob, p.init_receipt.bytes,
+                                                          p.init_receipt.kept_until_block_time));
               }),
               Refusal::receipt_expires_early);
     JobSpec cheap = chain.spec();
@@ -108,7 +118,8 @@ TEST(ApplyJobPost, RefusesWhenItCannotBeHeldOrAudited) {
     });
     EXPECT_EQ(poor.send(poor.submitter, poor.job_post()), Refusal::insufficient_balance);
     TestChain unwatched;
-    ASSERT_EQ(unwatched.send(unwatched.validators[0], ValidatorDeclare{"f32", 1, 0}), Refusal::none);
+    ASSERT_EQ(unwatched.send(unwatched.validators[0], ValidatorDeclare{"f32", 1, 0}),
+              Refusal::none);
     EXPECT_EQ(unwatched.send(unwatched.submitter, unwatched.job_post()), Refusal::no_auditors);
 }
 
@@ -125,7 +136,8 @@ TEST(Matching, TakesTheCheapestAtTheNextBlock) {
     chain.pass(1);
     EXPECT_EQ(chain.job(job.id).state, JobState::running);
     EXPECT_EQ(chain.lease_of(job.id, 0).worker, chain.workers[1].id);
-    EXPECT_EQ(chain.lease_of(job.id, 1).worker, chain.workers[0].id) << "the cheap one has one slot";
+    EXPECT_EQ(chain.lease_of(job.id, 1).worker, chain.workers[0].id)
+        << "the cheap one has one slot";
     EXPECT_EQ(chain.lease_of(job.id, 0).price, Amount::of(1'000'000));
     EXPECT_EQ(chain.lease_of(job.id, 0).bond, Amount::of(500'000));
     EXPECT_EQ(chain.job(job.id).active_leases, 2U);
@@ -241,10 +253,12 @@ TEST(LaneDeadline, ASilentWorkerLosesBondAndLaneButNoStake) {
     const auto ended = find_lease(chain.state, lease.id);
     EXPECT_EQ(ended->end, LeaseEnd::deadline);
     EXPECT_EQ(ended->state, LeaseState::settled);
-    EXPECT_EQ(balance_of(chain.state, system_account(SystemAccount::burned)), burned + lease.bond + lease.bond);
+    EXPECT_EQ(balance_of(chain.state, system_account(SystemAccount::burned)),
+              burned + lease.bond + lease.bond);
     EXPECT_EQ(chain.stake(chain.workers[0], Role::worker).active, active);
     EXPECT_TRUE(chain.stake(chain.workers[0], Role::worker).locked.is_zero());
-    EXPECT_TRUE(find_lane(chain.state, chain.job_id, 0)->lease.is_zero()) << "not matched with the worker that lost it";
+    EXPECT_TRUE(find_lane(chain.state, chain.job_id, 0)->lease.is_zero())
+        << "not matched with the worker that lost it";
     ASSERT_EQ(chain.send(chain.workers[1], chain.offer()), Refusal::none);
     chain.wait(30'000);
     EXPECT_EQ(chain.lease(0).worker, chain.workers[1].id);
@@ -276,7 +290,8 @@ TEST(ApplyLeaseRefuse, OpensAVoteOfThreeOnce) {
     const auto vote = find_vote(chain.state, lease.id.hash);
     ASSERT_TRUE(vote.has_value());
     EXPECT_EQ(vote->audits.size(), 3U);
-    for (const Party& validator : chain.validators) EXPECT_EQ(audits_of_validator(chain.state, validator.id, std::nullopt, 9).size(), 1U);
+    for (const Party& validator : chain.validators)
+        EXPECT_EQ(audits_of_validator(chain.state, validator.id, std::nullopt, 9).size(), 1U);
 }
 
 /// Every juror seals and reveals the same verdict.
@@ -291,18 +306,25 @@ void let_all_vote(Running& chain, const base::LeaseId& lease, const Verdict& ver
     };
     for (const base::AuditId& id : vote->audits) {
         const Audit audit = find_audit(chain.state, id).value();
-        EXPECT_EQ(chain.send(party(audit), VerdictSeal{id, verdict_seal(id, audit.auditor, verdict, nonce)}), Refusal::none);
+        EXPECT_EQ(chain.send(party(audit),
+                             VerdictSeal{id, verdict_seal(id, audit.auditor, verdict, nonce)}),
+                  Refusal::none);
     }
     for (const base::AuditId& id : vote->audits) {
-        EXPECT_EQ(chain.send(party(find_audit(chain.state, id).value()), VerdictReveal{id, verdict, nonce}), Refusal::none) << to_word(chain.last.code);
+        EXPECT_EQ(chain.send(party(find_audit(chain.state, id).value()),
+                             VerdictReveal{id, verdict, nonce}),
+                  Refusal::none)
+            << to_word(chain.last.code);
     }
 }
 
 TEST(RootsVote, ThreeWhoAgreeWithTheRefuserCloseTheJob) {
     Running chain;
     const Lease lease = chain.lease(0);
-    ASSERT_EQ(chain.send(chain.workers[0], LeaseRefuse{lease.id, filled(0x61), filled(0x62)}), Refusal::none);
-    let_all_vote(chain, lease.id, {VerdictKind::invalid, roots_claim(filled(0x61), filled(0x62)), {}});
+    ASSERT_EQ(chain.send(chain.workers[0], LeaseRefuse{lease.id, filled(0x61), filled(0x62)}),
+              Refusal::none);
+    let_all_vote(chain, lease.id,
+                 {VerdictKind::invalid, roots_claim(filled(0x61), filled(0x62)), {}});
     EXPECT_EQ(chain.job().state, JobState::failed);
     EXPECT_EQ(chain.job().reason, CloseReason::wrong_program);
     EXPECT_TRUE(chain.job().hold.total().is_zero());
@@ -314,7 +336,8 @@ TEST(RootsVote, ARefuserWhoIsWrongLosesBondAndLane) {
     Running chain;
     const Lease lease = chain.lease(0);
     const Amount burned = balance_of(chain.state, system_account(SystemAccount::burned));
-    ASSERT_EQ(chain.send(chain.workers[0], LeaseRefuse{lease.id, filled(0x61), filled(0x62)}), Refusal::none);
+    ASSERT_EQ(chain.send(chain.workers[0], LeaseRefuse{lease.id, filled(0x61), filled(0x62)}),
+              Refusal::none);
     let_all_vote(chain, lease.id, {VerdictKind::valid, {}, {}});
     EXPECT_EQ(chain.job().state, JobState::running);
     EXPECT_EQ(find_lease(chain.state, lease.id)->end, LeaseEnd::refused);
@@ -347,7 +370,8 @@ TEST(Pauses, CostFivePerCentAndEndByThemselves) {
     chain.wait(100'000);
     EXPECT_EQ(chain.lease(0).state, LeaseState::active) << "deadlines stand still";
     EXPECT_EQ(chain.send(chain.submitter, JobResume{chain.job_id}), Refusal::none);
-    // Two leases, segments of a second at 1,000,000 grains: 5 % of 100 segments each, and of the blocks' few milliseconds.
+    // Two leases, segments of a second at 1,000,000 grains: 5 % of 100 segments each, and of the
+    // blocks' few milliseconds.
     const std::uint64_t earned = (chain.balance(chain.workers[0]) - worker).grains();
     EXPECT_GE(earned, 2U * 5'000'000U);
     EXPECT_LT(earned, 2U * 5'010'000U);

@@ -22,7 +22,8 @@ void expect_strict(const T& value) {
     ASSERT_TRUE(again.has_value());
     EXPECT_EQ(*again, value);
     EXPECT_EQ(encode(*again), bytes);
-    for (std::size_t size = 0; size < bytes.size(); ++size) EXPECT_FALSE(decode<T>(base::ByteView(bytes).first(size)).has_value()) << size;
+    for (std::size_t size = 0; size < bytes.size(); ++size)
+        EXPECT_FALSE(decode<T>(base::ByteView(bytes).first(size)).has_value()) << size;
     base::Bytes longer = bytes;
     longer.push_back(0);
     EXPECT_FALSE(decode<T>(longer).has_value());
@@ -33,7 +34,8 @@ Account example_account() {
     account.id = {filled(0x11)};
     account.balance = Amount::of(1'000'000);
     const Party party = make_party(7);
-    account.keys = KeyRecord{party.key.public_key(), party.key.public_key(), party.vrf.public_key(), {3}, {400}};
+    account.keys = KeyRecord{
+        party.key.public_key(), party.key.public_key(), party.vrf.public_key(), {3}, {400}};
     return account;
 }
 
@@ -51,7 +53,8 @@ Part example_part() {
 TEST(Objects, EncodeStrictly) {
     expect_strict(example_account());
     expect_strict(Account{{filled(1)}, Amount::of(5), std::nullopt});
-    expect_strict(Stake{{filled(1)}, Role::validator, Amount::of(5), 5, Amount::of(2), {9}, true, 1, 2, 3});
+    expect_strict(
+        Stake{{filled(1)}, Role::validator, Amount::of(5), 5, Amount::of(2), {9}, true, 1, 2, 3});
     expect_strict(Unbonding{{filled(1)}, Role::worker, 7, Amount::of(5), {9}});
     expect_strict(Validator{{filled(1)}, "f32", 5, 6, 1, {7}});
     expect_strict(example_part());
@@ -65,7 +68,8 @@ TEST(Objects, EncodeStrictly) {
     audit.verdict = Verdict{VerdictKind::invalid, filled(1), {}};
     expect_strict(audit);
     Round round;
-    round.members.push_back({1, {filled(1)}, {filled(2)}, {filled(3)}, filled(4), filled(5), {filled(6)}, {filled(7)}});
+    round.members.push_back(
+        {1, {filled(1)}, {filled(2)}, {filled(3)}, filled(4), filled(5), {filled(6)}, {filled(7)}});
     expect_strict(round);
     expect_strict(MergeRecord{});
     expect_strict(Vote{});
@@ -88,7 +92,9 @@ TEST(History, EntriesEncodeStrictlyAndChain) {
     PartPassed passed;
     passed.leaves.push_back({filled(1), filled(2), filled(3), filled(4)});
     passed.audits.push_back({0, {filled(1)}, {filled(2)}, VerdictKind::plant, {}});
-    const std::vector<JobHistoryEntry> entries = {passed, PartVoided{}, RoundClosed{}, RoundMerged{}, MergeAudited{}, RoundFinal{}, Slashed{}, JobClosed{}};
+    const std::vector<JobHistoryEntry> entries = {passed,        PartVoided{},   RoundClosed{},
+                                                  RoundMerged{}, MergeAudited{}, RoundFinal{},
+                                                  Slashed{},     JobClosed{}};
     base::Hash history;
     for (std::size_t i = 0; i < entries.size(); ++i) {
         expect_strict(entries[i]);
@@ -119,7 +125,8 @@ TEST(GenesisCodec, RefusesWhatBreaksARule) {
     const base::Bytes bytes = encode_genesis(chain.genesis);
     ASSERT_TRUE(decode_genesis(bytes).has_value());
     EXPECT_EQ(*decode_genesis(bytes), chain.genesis);
-    for (const std::size_t size : {0UL, 5UL, bytes.size() / 2, bytes.size() - 1}) EXPECT_FALSE(decode_genesis(base::ByteView(bytes).first(size)));
+    for (const std::size_t size : {0UL, 5UL, bytes.size() / 2, bytes.size() - 1})
+        EXPECT_FALSE(decode_genesis(base::ByteView(bytes).first(size)));
     const auto refused = [&](const std::function<void(Genesis&)>& spoil) {
         Genesis genesis = chain.genesis;
         spoil(genesis);
@@ -133,7 +140,8 @@ TEST(GenesisCodec, RefusesWhatBreaksARule) {
     EXPECT_TRUE(refused([](auto& g) { g.accounts.push_back(g.accounts.back()); }));
     EXPECT_TRUE(refused([](auto& g) { g.accounts[0].cold.bytes.fill(0x99); }));
     EXPECT_TRUE(refused([](auto& g) { g.insurance = Amount::of(Amount::kMax); }));
-    EXPECT_TRUE(refused([](auto& g) { g.parameters.unbonding_ms = 300'000; })) << "the inequality of unbonding";
+    EXPECT_TRUE(refused([](auto& g) { g.parameters.unbonding_ms = 300'000; }))
+        << "the inequality of unbonding";
     EXPECT_TRUE(refused([](auto& g) { g.parameters.judgement = Judgement::referee; }));
     EXPECT_TRUE(refused([](auto& g) { g.parameters.committee_max = 65; }));
     EXPECT_TRUE(refused([](auto& g) { g.parameters.collusion_max_ppm = 1'000'000; }));
@@ -154,10 +162,13 @@ std::string golden(const std::string& page, const std::string& name) {
 TEST(Golden, StatePageShowsWhatTheCodeWrites) {
     EXPECT_EQ(golden("market_state.md", "account"), base::to_hex(encode(example_account())));
     EXPECT_EQ(golden("market_state.md", "account_key"), base::to_hex(account_key({filled(0x11)})));
-    EXPECT_EQ(golden("market_state.md", "timer_key"), base::to_hex(timer_key({{1000}, TimerKind::window, filled(0x22), 3})));
-    EXPECT_EQ(golden("market_state.md", "history_entry"), base::to_hex(encode(JobHistoryEntry{RoundFinal{1, filled(0x33), 4, 3, 1}})));
-    EXPECT_EQ(golden("market_state.md", "history"),
-              extend_history({}, encode(JobHistoryEntry{RoundFinal{1, filled(0x33), 4, 3, 1}})).hex());
+    EXPECT_EQ(golden("market_state.md", "timer_key"),
+              base::to_hex(timer_key({{1000}, TimerKind::window, filled(0x22), 3})));
+    EXPECT_EQ(golden("market_state.md", "history_entry"),
+              base::to_hex(encode(JobHistoryEntry{RoundFinal{1, filled(0x33), 4, 3, 1}})));
+    EXPECT_EQ(
+        golden("market_state.md", "history"),
+        extend_history({}, encode(JobHistoryEntry{RoundFinal{1, filled(0x33), 4, 3, 1}})).hex());
     EXPECT_EQ(golden("market_state.md", "parameters_id"), parameters_id(demo_parameters()).hex());
 }
 
@@ -169,7 +180,8 @@ TEST(Golden, TransactionPageShowsWhatTheCodeWrites) {
     header.nonce = 5;
     header.valid_until = {100};
     header.fee_limit = Amount::of(1000);
-    const base::Bytes raw = build_transaction(header, Transfer{{filled(0x44)}, Amount::of(7)}, party.key);
+    const base::Bytes raw =
+        build_transaction(header, Transfer{{filled(0x44)}, Amount::of(7)}, party.key);
     EXPECT_EQ(golden("transaction.md", "transfer"), base::to_hex(raw));
     EXPECT_EQ(golden("transaction.md", "transfer_id"), transaction_id(raw).hex());
     EXPECT_EQ(golden("transaction.md", "account"), header.account.hex());
@@ -192,12 +204,32 @@ TEST(Transactions, EveryMessageSurvivesTheWire) {
     deliver.start_receipt = chain.receipt({filled(1)});
     deliver.path = {filled(2)};
     const base::PublicKey key = party.key.public_key();
-    const std::vector<Message> messages = {KeysSet{key, key, {}}, Transfer{}, StakeBond{Role::worker, Amount::of(1)}, StakeUnbond{Role::validator, {}},
-                                           ValidatorDeclare{"f32", 1, 2}, chain.offer(), OfferWithdraw{}, chain.job_post(), JobCancel{}, JobPause{},
-                                           JobResume{}, LeaseRefuse{}, LeaseLeave{}, commit, with_payload, PartRetract{},
-                                           EpochContribute{3, close.proof}, deliver, VerdictSeal{},
-                                           VerdictReveal{{}, {VerdictKind::invalid, filled(1), {}}, filled(2)}, VerdictWithdraw{}, close,
-                                           MergePost{{}, 1, filled(1), chain.receipt({filled(1)})}, EquivocationReport{{1, 2}, {3}}, Confess{}};
+    const std::vector<Message> messages = {
+        KeysSet{key, key, {}},
+        Transfer{},
+        StakeBond{Role::worker, Amount::of(1)},
+        StakeUnbond{Role::validator, {}},
+        ValidatorDeclare{"f32", 1, 2},
+        chain.offer(),
+        OfferWithdraw{},
+        chain.job_post(),
+        JobCancel{},
+        JobPause{},
+        JobResume{},
+        LeaseRefuse{},
+        LeaseLeave{},
+        commit,
+        with_payload,
+        PartRetract{},
+        EpochContribute{3, close.proof},
+        deliver,
+        VerdictSeal{},
+        VerdictReveal{{}, {VerdictKind::invalid, filled(1), {}}, filled(2)},
+        VerdictWithdraw{},
+        close,
+        MergePost{{}, 1, filled(1), chain.receipt({filled(1)})},
+        EquivocationReport{{1, 2}, {3}},
+        Confess{}};
     std::set<std::size_t> seen;
     for (const Message& message : messages) {
         const base::Bytes raw = build_transaction(chain.header(party), message, party.key);
@@ -222,7 +254,8 @@ TEST(Refusals, EveryWordIsExplained) {
     for (std::uint32_t i = 0; i < 256; ++i) {
         const auto refusal = refusal_from_number(static_cast<std::uint8_t>(i));
         if (!refusal) continue;
-        EXPECT_NE(page.find("`" + std::string(to_word(*refusal)) + "`"), std::string::npos) << to_word(*refusal);
+        EXPECT_NE(page.find("`" + std::string(to_word(*refusal)) + "`"), std::string::npos)
+            << to_word(*refusal);
     }
 }
 

@@ -1,4 +1,5 @@
-// Whatever anybody sends, in whatever order and at whatever time: nothing is made or lost, a refusal changes nothing, nothing aborts.
+// Whatever anybody sends, in whatever order and at whatever time: nothing is made or lost, a
+// refusal changes nothing, nothing aborts.
 
 #include <gtest/gtest.h>
 #include <rapidcheck.h>
@@ -20,7 +21,8 @@ class Choices {
     }
     [[nodiscard]] bool over() const { return next_ >= words_.size(); }
     Amount amount() {
-        const std::uint64_t scale[] = {0, 1, 1'000, 1'000'000, 1'000'000'000, 1'000'000'000'000, Amount::kMax};
+        const std::uint64_t scale[] = {
+            0, 1, 1'000, 1'000'000, 1'000'000'000, 1'000'000'000'000, Amount::kMax};
         return Amount::of(scale[below(7)]);
     }
 
@@ -36,21 +38,31 @@ IdType some_id(Choices& choose, const List& list) {
     return n < list.size() ? list[n].id : IdType{filled(0xee)};
 }
 
-base::JobId some_job(Choices& choose, const TestChain& chain) { return some_id<base::JobId>(choose, jobs(chain.state, std::nullopt, 8)); }
+base::JobId some_job(Choices& choose, const TestChain& chain) {
+    return some_id<base::JobId>(choose, jobs(chain.state, std::nullopt, 8));
+}
 
 base::LeaseId some_lease(Choices& choose, const TestChain& chain) {
     const auto all = jobs(chain.state, std::nullopt, 8);
     if (all.empty()) return {filled(0xee)};
-    return some_id<base::LeaseId>(choose, leases_of_job(chain.state, all[choose.below(static_cast<std::uint32_t>(all.size()))].id, std::nullopt, 16));
+    return some_id<base::LeaseId>(
+        choose,
+        leases_of_job(chain.state, all[choose.below(static_cast<std::uint32_t>(all.size()))].id,
+                      std::nullopt, 16));
 }
 
 base::PartId some_part(Choices& choose, const TestChain& chain) {
     const auto all = jobs(chain.state, std::nullopt, 8);
     if (all.empty()) return {filled(0xee)};
-    return some_id<base::PartId>(choose, parts_of_job(chain.state, all[choose.below(static_cast<std::uint32_t>(all.size()))].id, std::nullopt, std::nullopt, 16));
+    return some_id<base::PartId>(
+        choose,
+        parts_of_job(chain.state, all[choose.below(static_cast<std::uint32_t>(all.size()))].id,
+                     std::nullopt, std::nullopt, 16));
 }
 
-Role some_role(Choices& choose) { return static_cast<Role>(1 + choose.below(3)); }
+Role some_role(Choices& choose) {
+    return static_cast<Role>(1 + choose.below(3));
+}
 
 /// A commitment that would be right for the lease, if it is time for one.
 Message commit_for(Choices& choose, const TestChain& chain) {
@@ -73,10 +85,14 @@ Message commit_for(Choices& choose, const TestChain& chain) {
 
 Message some_message(Choices& choose, const TestChain& chain, const Party& other) {
     switch (choose.below(18)) {
-        case 0: return Transfer{other.id, choose.amount()};
-        case 1: return StakeBond{some_role(choose), choose.amount()};
-        case 2: return StakeUnbond{some_role(choose), choose.amount()};
-        case 3: return ValidatorDeclare{"f32", choose.below(2) * 1'000'000ULL, choose.below(5)};
+        case 0:
+            return Transfer{other.id, choose.amount()};
+        case 1:
+            return StakeBond{some_role(choose), choose.amount()};
+        case 2:
+            return StakeUnbond{some_role(choose), choose.amount()};
+        case 3:
+            return ValidatorDeclare{"f32", choose.below(2) * 1'000'000ULL, choose.below(5)};
         case 4:
         case 5: {
             OfferPost offer = chain.offer();
@@ -96,15 +112,23 @@ Message some_message(Choices& choose, const TestChain& chain, const Party& other
             spec.min_lanes = 1;
             return chain.job_post(spec);
         }
-        case 9: return JobCancel{some_job(choose, chain)};
-        case 10: return JobPause{some_job(choose, chain)};
-        case 11: return JobResume{some_job(choose, chain)};
-        case 12: return LeaseRefuse{some_lease(choose, chain), filled(0x61), filled(0x62)};
-        case 13: return LeaseLeave{some_lease(choose, chain)};
+        case 9:
+            return JobCancel{some_job(choose, chain)};
+        case 10:
+            return JobPause{some_job(choose, chain)};
+        case 11:
+            return JobResume{some_job(choose, chain)};
+        case 12:
+            return LeaseRefuse{some_lease(choose, chain), filled(0x61), filled(0x62)};
+        case 13:
+            return LeaseLeave{some_lease(choose, chain)};
         case 14:
-        case 15: return commit_for(choose, chain);
-        case 16: return PartRetract{some_part(choose, chain)};
-        default: return Confess{some_part(choose, chain)};
+        case 15:
+            return commit_for(choose, chain);
+        case 16:
+            return PartRetract{some_part(choose, chain)};
+        default:
+            return Confess{some_part(choose, chain)};
     }
 }
 
@@ -120,7 +144,9 @@ void tell_story(const std::vector<std::uint32_t>& words) {
     std::vector<const Party*> parties = {&chain.submitter, &chain.stranger};
     for (const Party& worker : chain.workers) parties.push_back(&worker);
     for (const Party& validator : chain.validators) parties.push_back(&validator);
-    const auto party = [&]() -> const Party& { return *parties[choose.below(static_cast<std::uint32_t>(parties.size()))]; };
+    const auto party = [&]() -> const Party& {
+        return *parties[choose.below(static_cast<std::uint32_t>(parties.size()))];
+    };
     const Amount supply = genesis_supply(chain.genesis);
     while (!choose.over()) {
         const Party& sender = party();
@@ -133,18 +159,22 @@ void tell_story(const std::vector<std::uint32_t>& words) {
 
 TEST(AnyOrderOfOperations, ConservesSupplyAndNeverAborts) {
     const bool held = rc::check("supply is conserved", [] {
-        tell_story(*rc::gen::container<std::vector<std::uint32_t>>(240, rc::gen::arbitrary<std::uint32_t>()));
+        tell_story(*rc::gen::container<std::vector<std::uint32_t>>(
+            240, rc::gen::arbitrary<std::uint32_t>()));
     });
     EXPECT_TRUE(held);
 }
 
-/// The same with a market that is busy from the start, so that leases, rounds and epochs are under way.
+/// The same with a market that is busy from the start, so that leases, rounds and epochs are under
+/// way.
 TEST(AnyOrderOfOperations, ConservesSupplyWithLeasesUnderWay) {
     const bool held = rc::check("supply is conserved", [] {
-        const auto words = *rc::gen::container<std::vector<std::uint32_t>>(160, rc::gen::arbitrary<std::uint32_t>());
+        const auto words = *rc::gen::container<std::vector<std::uint32_t>>(
+            160, rc::gen::arbitrary<std::uint32_t>());
         Choices choose(words);
         TestChain chain;
-        for (const Party& worker : chain.workers) RC_ASSERT(chain.send(worker, chain.offer()) == Refusal::none);
+        for (const Party& worker : chain.workers)
+            RC_ASSERT(chain.send(worker, chain.offer()) == Refusal::none);
         const base::JobId job = chain.post().id;
         chain.pass(1);
         const Amount supply = genesis_supply(chain.genesis);
@@ -153,8 +183,10 @@ TEST(AnyOrderOfOperations, ConservesSupplyWithLeasesUnderWay) {
             for (const Party& worker : chain.workers) {
                 if (choose.below(3) == 0) chain.send(worker, commit_for(choose, chain));
                 if (choose.below(12) == 0) chain.send(worker, Confess{some_part(choose, chain)});
-                if (choose.below(12) == 0) chain.send(worker, LeaseLeave{some_lease(choose, chain)});
-                if (worker.id == lease.worker && choose.below(20) == 0) chain.send(worker, LeaseRefuse{lease.id, filled(1), filled(2)});
+                if (choose.below(12) == 0)
+                    chain.send(worker, LeaseLeave{some_lease(choose, chain)});
+                if (worker.id == lease.worker && choose.below(20) == 0)
+                    chain.send(worker, LeaseRefuse{lease.id, filled(1), filled(2)});
             }
             if (choose.below(30) == 0) chain.send(chain.submitter, JobPause{job});
             if (choose.below(20) == 0) chain.send(chain.submitter, JobResume{job});

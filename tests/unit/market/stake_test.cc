@@ -15,8 +15,11 @@ TEST(ApplyStakeBond, BondsFreeMoney) {
 }
 
 TEST(ApplyStakeBond, Refuses) {
-    TestChain chain([](Genesis& genesis) { genesis.parameters.validator_stake_min = Amount::of(1000); });
-    const auto refused = [&](Role role, std::uint64_t amount) { return chain.send(chain.stranger, StakeBond{role, Amount::of(amount)}); };
+    TestChain chain(
+        [](Genesis& genesis) { genesis.parameters.validator_stake_min = Amount::of(1000); });
+    const auto refused = [&](Role role, std::uint64_t amount) {
+        return chain.send(chain.stranger, StakeBond{role, Amount::of(amount)});
+    };
     EXPECT_EQ(refused(Role::worker, 0), Refusal::amount_zero);
     EXPECT_EQ(refused(Role::sequencer, 5), Refusal::role_not_open);
     EXPECT_EQ(refused(Role::validator, 999), Refusal::below_minimum_stake);
@@ -39,8 +42,11 @@ TEST(ApplyStakeUnbond, ReturnsAfterTheUnbondingTimeAndNotBefore) {
 TEST(ApplyStakeUnbond, Refuses) {
     TestChain chain([](Genesis& genesis) { genesis.parameters.unbondings_max = 2; });
     const Party& worker = chain.workers[0];
-    const auto refused = [&](std::uint64_t amount) { return chain.send(worker, StakeUnbond{Role::worker, Amount::of(amount)}); };
-    EXPECT_EQ(chain.send(chain.stranger, StakeUnbond{Role::worker, Amount::of(1)}), Refusal::stake_missing);
+    const auto refused = [&](std::uint64_t amount) {
+        return chain.send(worker, StakeUnbond{Role::worker, Amount::of(amount)});
+    };
+    EXPECT_EQ(chain.send(chain.stranger, StakeUnbond{Role::worker, Amount::of(1)}),
+              Refusal::stake_missing);
     EXPECT_EQ(refused(0), Refusal::amount_zero);
     EXPECT_EQ(refused(Amount::kMax), Refusal::insufficient_free_stake);
     EXPECT_EQ(refused(1), Refusal::none);
@@ -56,13 +62,16 @@ TEST(ApplyStakeUnbond, RefusesStakeThatBacksALease) {
     const Amount lock = chain.lease_of(job.id, 0).lock + chain.lease_of(job.id, 1).lock;
     const Stake stake = chain.stake(chain.workers[0], Role::worker);
     EXPECT_EQ(stake.locked, lock);
-    EXPECT_EQ(chain.send(chain.workers[0], StakeUnbond{Role::worker, stake.active}), Refusal::insufficient_free_stake);
+    EXPECT_EQ(chain.send(chain.workers[0], StakeUnbond{Role::worker, stake.active}),
+              Refusal::insufficient_free_stake);
     EXPECT_EQ(chain.send(chain.workers[0], StakeUnbond{Role::worker, stake.free()}), Refusal::none);
 }
 
 TEST(ApplyValidatorDeclare, Refuses) {
     TestChain chain;
-    const auto refused = [&](const Party& who, const ValidatorDeclare& message) { return chain.send(who, message); };
+    const auto refused = [&](const Party& who, const ValidatorDeclare& message) {
+        return chain.send(who, message);
+    };
     EXPECT_EQ(refused(chain.stranger, {"f32", 1000, 4}), Refusal::stake_missing);
     EXPECT_EQ(refused(chain.stranger, {"f32", 1000, 0}), Refusal::stake_missing);
     EXPECT_EQ(refused(chain.validators[0], {"f64", 1000, 4}), Refusal::profile_unknown);
@@ -74,11 +83,14 @@ TEST(ApplyValidatorDeclare, Refuses) {
 TEST(ApplyValidatorDeclare, EntersAndLeavesTheIndexOfStakes) {
     TestChain chain;
     EXPECT_EQ(validators_by_stake(chain.state, 64).size(), 3U);
-    ASSERT_EQ(chain.send(chain.stranger, StakeBond{Role::validator, Amount::of(10)}), Refusal::none);
+    ASSERT_EQ(chain.send(chain.stranger, StakeBond{Role::validator, Amount::of(10)}),
+              Refusal::none);
     EXPECT_EQ(validators_by_stake(chain.state, 64).size(), 3U) << "not declared yet";
     ASSERT_EQ(chain.send(chain.stranger, ValidatorDeclare{"f32", 1000, 4}), Refusal::none);
-    EXPECT_EQ(validators_by_stake(chain.state, 64).back(), chain.stranger.id) << "the least stake is last";
-    ASSERT_EQ(chain.send(chain.stranger, StakeUnbond{Role::validator, Amount::of(10)}), Refusal::none);
+    EXPECT_EQ(validators_by_stake(chain.state, 64).back(), chain.stranger.id)
+        << "the least stake is last";
+    ASSERT_EQ(chain.send(chain.stranger, StakeUnbond{Role::validator, Amount::of(10)}),
+              Refusal::none);
     EXPECT_EQ(validators_by_stake(chain.state, 64).size(), 3U) << "no stake, no place";
     ASSERT_EQ(chain.send(chain.validators[1], ValidatorDeclare{"f32", 1000, 0}), Refusal::none);
     EXPECT_EQ(validators_by_stake(chain.state, 64).size(), 2U);
