@@ -127,7 +127,7 @@ LaneRunner::Next LaneRunner::step() {
     }
     if (seen->lease.state != market::LeaseState::active || market::is_terminal(seen->job.state) || seen->lane.lease != lease_) {
         agent::log(agent::LogLevel::info, "lease.over", "the lease is over: " + std::string(market::to_word(seen->lease.end)),
-                   {{"lease", agent::shortened(lease_.hex())}, {"paid_segments", std::to_string(seen->lease.paid_segments)}});
+                   {{"lease", agent::shortened(lease_.hex())}});
         return Next::over;
     }
     if (seen->job.state == market::JobState::paused || seen->job.round >= seen->job.shape.rounds) return Next::wait;
