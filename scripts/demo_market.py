@@ -15,7 +15,7 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parent))
 from local_market import Market, MarketError  # noqa: E402
 
-WEALTH = 1_000_000_000  # grains that each party starts with
+WEALTH = 2_000_000_000  # grains that each party starts with
 STAKE = 500_000_000  # grains staked by each worker and validator, out of its wealth
 WORKERS = ["worker-1", "worker-2", "worker-3"]  # worker-3 cheats
 VALIDATORS = ["validator-1", "validator-2", "validator-3"]
@@ -73,7 +73,7 @@ def job_spec(arguments, data):
                       "beta1": 0.9, "beta2": 0.95, "epsilon": 1e-8, "weight_decay": 0.1, "clip_norm": 1.0},
         "merge": {"moments": "average", "outer_learning_rate": 0.7, "outer_momentum": 0.9},
         "lanes": 2, "rounds": arguments.rounds, "round_steps": steps, "segment_steps": steps, "part_segments": 1, "min_lanes": 1,
-        "price_ceiling": "1000000", "audit_rate": 0.45, "audit_lag": 0,
+        "price_ceiling": "10000000", "audit_rate": 0.45, "audit_lag": 0,
     }
 
 
@@ -120,6 +120,8 @@ class Watch:
         return page is not None
 
     def status(self, job):
+        if job["state"] == "open" and time.monotonic() - self.began > 60:
+            raise MarketError("no worker has taken the job for a minute: the ceiling of the price may be too low, or the workers' stake too small")
         parts = self.market.get_all(f"/v1/jobs/{self.job}/parts")
         losses = [p["loss"] for p in parts if p["loss"] is not None and p["state"] in ("passed", "settled")]
         done = job["final_rounds"]
@@ -199,7 +201,7 @@ def run(arguments, market, out, phases):
     text = demo_text(arguments, out)
     parties = [*WORKERS, *VALIDATORS, "submitter"]
     market.make_genesis({name: {"worker": STAKE} for name in WORKERS} | {name: {"validator": STAKE} for name in VALIDATORS} | {"submitter": {}}, WEALTH)
-    imported = market.assay("data", "import", text, "--out", out / "dataset.bin", node=False)
+    imported = market.assay("data", "import", text, "--out", out / "dataset.bin", node=False)["data"]
     spec_file = out / "job.json"
     spec_file.write_text(json.dumps(job_spec(arguments, imported), indent=2) + "\n")
     vocabulary = imported["vocabulary"]
@@ -235,10 +237,10 @@ def run(arguments, market, out, phases):
         raise MarketError(f"the job ended as {job['state']} ({job['reason']}); logs are in {market.directory / 'logs'}")
 
     phases.begin("results")
-    model, certificate = out / "model", out / "certificate.bin"
+    model, certificate = out / "model", out / "model" / "certificate.bin"
     if model.exists():
         shutil.rmtree(model)
-    market.assay("model", "get", job_id, "--out", model, "--certificate", certificate)
+    market.assay("model", "get", job_id, "--out", model)
     history = market.history(job_id)
     slashes = [entry for entry in history if entry["kind"] == "slashed"]
     audits = market.get_all(f"/v1/jobs/{job_id}/audits")
@@ -253,7 +255,7 @@ def run(arguments, market, out, phases):
     say("evaluating the first and the last model")
     phases.begin("evaluate")
     first = market.assay("evaluate", "--spec", spec_file, "--data", out / "dataset.bin", "--init", "--windows", 200, node=False)["validation_loss"]
-    last = market.assay("evaluate", "--spec", spec_file, "--data", out / "dataset.bin", "--model", model, "--windows", 200, node=False)["validation_loss"]
+    last = market.assay("evaluate", "--data", out / "dataset.bin", "--model", model, "--windows", 200, node=False)["validation_loss"]
 
     say("loss of verified parts (nats per character)")
     print(curve(points))
@@ -265,9 +267,9 @@ def run(arguments, market, out, phases):
     verified = market.run("assay", "certificate", "verify", certificate, "--model", model)
     print("    " + verified.stdout.strip().replace("\n", "\n    "))
     say("a second opinion by stock libtorch, and a sample")
-    opinion = market.assay("evaluate", "--spec", spec_file, "--data", out / "dataset.bin", "--model", model, "--windows", 200, "--torch", node=False)["validation_loss"]
+    opinion = market.assay("evaluate", "--data", out / "dataset.bin", "--model", model, "--windows", 200, "--torch", node=False)["validation_loss"]
     print(f"    validation loss: first {first:.4f} (ln {vocabulary} = {math.log(vocabulary):.4f}), last {last:.4f}, by stock libtorch {opinion:.4f}")
-    sample = market.assay("sample", "--spec", spec_file, "--model", model, "--prompt", "And ", "--tokens", 400, node=False)["text"]
+    sample = market.assay("sample", "--model", model, "--prompt", "And ", "--tokens", 400, node=False)["text"]
     print("    | " + sample.strip().replace("\n", "\n    | "))
 
     summary = {

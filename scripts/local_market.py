@@ -89,9 +89,9 @@ class Market:
         return done
 
     def assay(self, *arguments, check=True, node=True, timeout=600):
-        """Runs `assay ... --json` and returns what it printed, decoded."""
+        """Runs `assay --json ...` and returns what it printed, decoded."""
         extra = ["--node", self.url] if node and self.url else []
-        done = self.run("assay", *arguments, *extra, "--json", check=check, timeout=timeout)
+        done = self.run("assay", "--json", *extra, *arguments, check=check, timeout=timeout)
         return json.loads(done.stdout) if done.stdout.strip() else {}
 
     def key(self, name):
