@@ -21,11 +21,11 @@ using Json = nlohmann::json;
 /// The closed list of exit codes (docs/api.md). CLI11's own usage errors are mapped to `usage`.
 enum class Exit : int {
     done = 0,
-    refused = 1,       ///< the node, the rules or a file refused
+    refused = 1,  ///< the node, the rules or a file refused
     usage = 2,
-    unreachable = 3,   ///< no node answers
-    not_proved = 4,    ///< a certificate, model or job did not pass its check
-    ended_badly = 5,   ///< `watch`: the job ended in another state than completed
+    unreachable = 3,  ///< no node answers
+    not_proved = 4,   ///< a certificate, model or job did not pass its check
+    ended_badly = 5,  ///< `watch`: the job ended in another state than completed
 };
 
 /// Options that every command understands, in any place of the command line.
@@ -83,13 +83,16 @@ struct Signer {
     client::ChainInfo chain;
     base::AccountId account;
 };
-Result<client::Passphrase> read_passphrase(const Globals& globals, const std::string& prompt, bool twice);
+Result<client::Passphrase> read_passphrase(const Globals& globals, const std::string& prompt,
+                                           bool twice);
 Result<client::KeySet> open_key(const Program& program);
 Result<Signer> open_signer(const Program& program, client::Client& client);
 /// The account of --key without a passphrase, or the one given in hexadecimal.
-Result<base::AccountId> chosen_account(const Program& program, client::Client& client, const std::string& given);
+Result<base::AccountId> chosen_account(const Program& program, client::Client& client,
+                                       const std::string& given);
 /// Signs with the hot key (or the cold one) and waits until it is durable.
-Result<client::Submitted> send(client::Client& client, const Signer& signer, const market::Message& message, bool with_cold_key = false,
+Result<client::Submitted> send(client::Client& client, const Signer& signer,
+                               const market::Message& message, bool with_cold_key = false,
                                std::optional<market::TransactionHeader>* used = nullptr);
 
 }  // namespace assay::cli

@@ -11,13 +11,18 @@ int main(int argc, char** argv) {
     CLI::App app{"assay: train, post, watch and check jobs of an Assay market"};
     app.require_subcommand(1);
     app.fallthrough();
-    app.footer("Exit codes: 0 done, 1 refused, 2 wrong usage, 3 no node answers, 4 not proved, 5 the job ended badly.");
+    app.footer(
+        "Exit codes: 0 done, 1 refused, 2 wrong usage, 3 no node answers, 4 not proved, 5 the job "
+        "ended badly.");
     cli::Globals& globals = program.globals;
-    auto* node = app.add_option("--node", globals.node, "The node's address")->capture_default_str();
+    auto* node =
+        app.add_option("--node", globals.node, "The node's address")->capture_default_str();
     app.add_flag("--json", globals.json, "Print one JSON document instead of text");
     app.add_option("--key", globals.key, "Key file of the account that acts");
-    app.add_option("--passphrase-file", globals.passphrase_file, "File with the passphrase (mode 0600)");
-    app.add_option("--passphrase-fd", globals.passphrase_fd, "Open file descriptor to read the passphrase from");
+    app.add_option("--passphrase-file", globals.passphrase_file,
+                   "File with the passphrase (mode 0600)");
+    app.add_option("--passphrase-fd", globals.passphrase_fd,
+                   "Open file descriptor to read the passphrase from");
     cli::add_key_commands(app, program);
     cli::add_account_commands(app, program);
     cli::add_data_commands(app, program);

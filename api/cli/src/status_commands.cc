@@ -9,8 +9,11 @@ Exit chain_status(const Program& program) {
     const auto json = client.get_json("/v1/chain");
     if (!json) return fail(program, failure_of(json.error()));
     const auto get = [&](const char* name) { return json->value(name, std::string("-")); };
-    return print(program, *json, "chain     " + get("chain_id") + "\noperator  " + get("operator_key") + "\nheight    " + get("height") + "\napp hash  " + get("app_hash") +
-                                     "\nbase fee  " + get("base_fee") + " grains\nsupply    " + get("supply") + " grains (total of everything: " + get("total") + ")");
+    return print(program, *json,
+                 "chain     " + get("chain_id") + "\noperator  " + get("operator_key") +
+                     "\nheight    " + get("height") + "\napp hash  " + get("app_hash") +
+                     "\nbase fee  " + get("base_fee") + " grains\nsupply    " + get("supply") +
+                     " grains (total of everything: " + get("total") + ")");
 }
 
 Exit worker_status(const Program& program, const std::string& given) {
@@ -20,18 +23,27 @@ Exit worker_status(const Program& program, const std::string& given) {
     const auto leases = client.leases_of(*account);
     const auto offers = client.offers_of(*account);
     const auto stake = client.stake(*account, market::Role::worker);
-    if (!leases || !offers) return fail(program, failure_of(!leases ? leases.error() : offers.error()));
-    Json json{{"account", account->hex()}, {"stake", stake ? client::json_of(*stake) : Json()}, {"offers", Json::array()}, {"leases", Json::array()}};
-    std::string text = "worker " + account->hex() + "\nstake  " + (stake ? grains(stake->active) + ", locked " + grains(stake->locked) : "none");
+    if (!leases || !offers)
+        return fail(program, failure_of(!leases ? leases.error() : offers.error()));
+    Json json{{"account", account->hex()},
+              {"stake", stake ? client::json_of(*stake) : Json()},
+              {"offers", Json::array()},
+              {"leases", Json::array()}};
+    std::string text =
+        "worker " + account->hex() + "\nstake  " +
+        (stake ? grains(stake->active) + ", locked " + grains(stake->locked) : "none");
     for (const auto& offer : *offers) {
         json["offers"].push_back(client::json_of(offer));
-        text += "\noffer  " + offer.price_per_gflop.decimal() + " grains per GFLOP, slots " + std::to_string(offer.slots_used) + "/" + std::to_string(offer.slots) +
+        text += "\noffer  " + offer.price_per_gflop.decimal() + " grains per GFLOP, slots " +
+                std::to_string(offer.slots_used) + "/" + std::to_string(offer.slots) +
                 (offer.withdrawn ? ", withdrawn" : "");
     }
     for (const auto& lease : *leases) {
         json["leases"].push_back(client::json_of(lease));
-        text += "\nlease  job " + lease.job.hex().substr(0, 12) + " lane " + std::to_string(lease.lane) + " " + std::string(market::to_word(lease.state)) + " (" +
-                std::string(market::to_word(lease.end)) + "), paid segments " + std::to_string(lease.paid_segments) + " at " + grains(lease.price);
+        text += "\nlease  job " + lease.job.hex().substr(0, 12) + " lane " +
+                std::to_string(lease.lane) + " " + std::string(market::to_word(lease.state)) +
+                " (" + std::string(market::to_word(lease.end)) + "), paid segments " +
+                std::to_string(lease.paid_segments) + " at " + grains(lease.price);
     }
     return print(program, json, text);
 }
@@ -44,26 +56,41 @@ Exit validator_status(const Program& program, const std::string& given) {
     const auto stake = client.stake(*account, market::Role::validator);
     const auto declared = client.validator(*account);
     if (!audits) return fail(program, failure_of(audits.error()));
-    Json json{{"account", account->hex()}, {"stake", stake ? client::json_of(*stake) : Json()}, {"validator", declared ? client::json_of(*declared) : Json()},
+    Json json{{"account", account->hex()},
+              {"stake", stake ? client::json_of(*stake) : Json()},
+              {"validator", declared ? client::json_of(*declared) : Json()},
               {"audits", Json::array()}};
     std::size_t paid = 0, open = 0;
     for (const auto& audit : *audits) {
         json["audits"].push_back(client::json_of(audit));
         paid += audit.paid ? 1 : 0;
-        open += audit.state == market::AuditState::drawn || audit.state == market::AuditState::open || audit.state == market::AuditState::sealed ? 1 : 0;
+        open += audit.state == market::AuditState::drawn ||
+                        audit.state == market::AuditState::open ||
+                        audit.state == market::AuditState::sealed
+                    ? 1
+                    : 0;
     }
-    std::string text = "validator " + account->hex() + "\nstake     " + (stake ? grains(stake->active) + ", locked " + grains(stake->locked) : "none") + "\ndeclared  " +
-                       (declared ? declared->profile + ", " + std::to_string(declared->flops_per_second) + " FLOP/s, capacity " + std::to_string(declared->capacity) : "no") +
-                       "\naudits    " + std::to_string(audits->size()) + ", open " + std::to_string(open) + ", paid " + std::to_string(paid);
-    if (stake && stake->jailed_until.value > 0) text += "\njailed until live time " + std::to_string(stake->jailed_until.value) + " ms";
+    std::string text =
+        "validator " + account->hex() + "\nstake     " +
+        (stake ? grains(stake->active) + ", locked " + grains(stake->locked) : "none") +
+        "\ndeclared  " +
+        (declared ? declared->profile + ", " + std::to_string(declared->flops_per_second) +
+                        " FLOP/s, capacity " + std::to_string(declared->capacity)
+                  : "no") +
+        "\naudits    " + std::to_string(audits->size()) + ", open " + std::to_string(open) +
+        ", paid " + std::to_string(paid);
+    if (stake && stake->jailed_until.value > 0)
+        text += "\njailed until live time " + std::to_string(stake->jailed_until.value) + " ms";
     return print(program, json, text);
 }
 
 }  // namespace
 
 void add_status_commands(CLI::App& app, Program& program) {
-    program.on(app.add_subcommand("chain", "The chain's head and supply"), [&program] { return chain_status(program); });
-    const auto add = [&](const char* name, const char* help, Exit (*body)(const Program&, const std::string&)) {
+    program.on(app.add_subcommand("chain", "The chain's head and supply"),
+               [&program] { return chain_status(program); });
+    const auto add = [&](const char* name, const char* help,
+                         Exit (*body)(const Program&, const std::string&)) {
         auto account = std::make_shared<std::string>();
         auto* group = app.add_subcommand(name, help);
         group->require_subcommand(1);

@@ -18,7 +18,9 @@ std::optional<double> newest_loss(const std::vector<market::Part>& parts) {
     std::uint32_t count = 0, round = 0;
     for (const market::Part& part : parts) {
         const float loss = std::bit_cast<float>(part.last_loss_bits);
-        if (part.state == market::PartState::void_ || part.state == market::PartState::retracted || part.last_loss_bits == 0 || !std::isfinite(loss)) continue;
+        if (part.state == market::PartState::void_ || part.state == market::PartState::retracted ||
+            part.last_loss_bits == 0 || !std::isfinite(loss))
+            continue;
         if (part.key.round > round || count == 0) sum = 0, count = 0, round = part.key.round;
         if (part.key.round == round) sum += static_cast<double>(loss), ++count;
     }
@@ -32,8 +34,11 @@ std::string bar(std::uint32_t done, std::uint32_t all) {
 }
 
 std::string line_of(const market::Job& job, const std::optional<double>& loss) {
-    std::string text = bar(job.round, job.shape.rounds) + " " + std::string(market::to_word(job.state)) + "  round " + std::to_string(job.round) + "/" +
-                       std::to_string(job.shape.rounds) + "  final " + std::to_string(job.final_rounds) + "  workers " + std::to_string(job.active_leases);
+    std::string text = bar(job.round, job.shape.rounds) + " " +
+                       std::string(market::to_word(job.state)) + "  round " +
+                       std::to_string(job.round) + "/" + std::to_string(job.shape.rounds) +
+                       "  final " + std::to_string(job.final_rounds) + "  workers " +
+                       std::to_string(job.active_leases);
     if (loss) {
         std::array<char, 32> number{};
         std::snprintf(number.data(), number.size(), "  loss %.4f", *loss);
@@ -44,12 +49,16 @@ std::string line_of(const market::Job& job, const std::optional<double>& loss) {
 
 std::string closing_text(const market::Job& job) {
     const auto& spent = job.spent;
-    return "job " + job.id.hex() + " " + std::string(market::to_word(job.state)) + " (" + std::string(market::to_word(job.reason)) + ")\n" +
-           "final root " + job.final_root.hex() + " after " + std::to_string(job.final_rounds) + " rounds\n" +
-           "workers " + grains(spent.workers) + ", auditors " + grains(spent.auditors) + ", protocol fee " + grains(spent.protocol_fees) + ", refunded " + grains(spent.refunded);
+    return "job " + job.id.hex() + " " + std::string(market::to_word(job.state)) + " (" +
+           std::string(market::to_word(job.reason)) + ")\n" + "final root " + job.final_root.hex() +
+           " after " + std::to_string(job.final_rounds) + " rounds\n" + "workers " +
+           grains(spent.workers) + ", auditors " + grains(spent.auditors) + ", protocol fee " +
+           grains(spent.protocol_fees) + ", refunded " + grains(spent.refunded);
 }
 
-bool concerns(const client::EventRecord& record, const std::string& job) { return record.get("job") == job || record.get("id") == job; }
+bool concerns(const client::EventRecord& record, const std::string& job) {
+    return record.get("job") == job || record.get("id") == job;
+}
 
 }  // namespace
 
@@ -69,18 +78,25 @@ Exit watch_job(const Program& program, client::Client& client, const base::JobId
             shown = line;
         }
         const bool over = market::is_terminal(job->state);
-        // The log is read to its end before the last word is said, and in pages until something concerns this job.
+        // In pages until something concerns this job; once it is over, to the end of the log before
+        // the last word is said.
         for (bool mine = false; !mine;) {
-            const auto page = client.events(cursor, 500, over ? std::chrono::milliseconds(0) : kWait);
+            const auto page =
+                client.events(cursor, 500, over ? std::chrono::milliseconds(0) : kWait);
             if (!page) return fail(program, failure_of(page.error()));
             cursor = page->next;
             for (const auto& record : page->events) {
                 if (!concerns(record, hex)) continue;
-                mine = true;
+                mine = !over;
                 if (!program.globals.json) continue;
                 Json attributes = Json::object();
                 for (const auto& [name, value] : record.event.attributes) attributes[name] = value;
-                std::printf("%s\n", Json{{"cursor", record.cursor.text()}, {"time_ms", std::to_string(record.time.value)}, {"kind", record.event.kind}, {"attributes", attributes}}.dump().c_str());
+                std::printf("%s\n", Json{{"cursor", record.cursor.text()},
+                                         {"time_ms", std::to_string(record.time.value)},
+                                         {"kind", record.event.kind},
+                                         {"attributes", attributes}}
+                                        .dump()
+                                        .c_str());
             }
             std::fflush(stdout);
             if (page->events.empty()) break;

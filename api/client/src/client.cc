@@ -21,25 +21,35 @@ constexpr std::uint32_t kPage = 200;
 
 ClientError error_of(Failure failure, const std::string& url) {
     switch (failure) {
-        case Failure::bad_url: return {0, "bad_url", "'" + url + "' is not http://host:port"};
-        case Failure::refused: return {0, "unreachable", "no node answers at " + url};
-        case Failure::timeout: return {0, "timeout", "the node at " + url + " did not answer in time"};
-        case Failure::bad_answer: return {0, "bad_answer", "the answer from " + url + " is not usable"};
-        case Failure::sink: return {0, "file", "a local file could not be read or written"};
+        case Failure::bad_url:
+            return {0, "bad_url", "'" + url + "' is not http://host:port"};
+        case Failure::refused:
+            return {0, "unreachable", "no node answers at " + url};
+        case Failure::timeout:
+            return {0, "timeout", "the node at " + url + " did not answer in time"};
+        case Failure::bad_answer:
+            return {0, "bad_answer", "the answer from " + url + " is not usable"};
+        case Failure::sink:
+            return {0, "file", "a local file could not be read or written"};
     }
     ASSAY_CHECK(false);
     return {};
 }
 
-ClientError bad_answer(std::string detail) { return {0, "bad_answer", std::move(detail)}; }
+ClientError bad_answer(std::string detail) {
+    return {0, "bad_answer", std::move(detail)};
+}
 
 /// What a problem document says; other bodies are shown as their status.
 ClientError error_of(const Incoming& answer) {
     ClientError error{answer.status, "http_" + std::to_string(answer.status), ""};
-    const auto json = parse_json({reinterpret_cast<const char*>(answer.body.data()), answer.body.size()});
+    const auto json =
+        parse_json({reinterpret_cast<const char*>(answer.body.data()), answer.body.size()});
     if (!json || !json->is_object()) return error;
-    if (const auto code = json->find("code"); code != json->end() && code->is_string()) error.code = code->get<std::string>();
-    if (const auto detail = json->find("detail"); detail != json->end() && detail->is_string()) error.detail = detail->get<std::string>();
+    if (const auto code = json->find("code"); code != json->end() && code->is_string())
+        error.code = code->get<std::string>();
+    if (const auto detail = json->find("detail"); detail != json->end() && detail->is_string())
+        error.detail = detail->get<std::string>();
     return error;
 }
 
@@ -68,7 +78,9 @@ std::string ClientError::text() const {
     return detail.empty() ? out : out + ": " + detail;
 }
 
-std::string Cursor::text() const { return std::to_string(height) + ":" + std::to_string(index); }
+std::string Cursor::text() const {
+    return std::to_string(height) + ":" + std::to_string(index);
+}
 
 std::optional<Cursor> cursor_from_text(std::string_view text) {
     const std::size_t colon = text.find(':');
@@ -87,20 +99,26 @@ std::string_view EventRecord::get(std::string_view name) const {
 }
 
 struct Client::Impl {
-    Impl(std::string url_in, ClientOptions options_in) : url(std::move(url_in)), options(std::move(options_in)) {
-        if (const auto parts = split_url(url)) transport.emplace(parts->first, parts->second, options.connect_timeout);
+    Impl(std::string url_in, ClientOptions options_in)
+        : url(std::move(url_in)), options(std::move(options_in)) {
+        if (const auto parts = split_url(url))
+            transport.emplace(parts->first, parts->second, options.connect_timeout);
     }
 
-    /// Sends until there is an answer that is worth having, or retry_for has passed. Once a sink has received bytes nothing is repeated here:
-    /// only its owner knows where to go on.
-    Result<Incoming> send(const Outgoing& request, std::size_t body_max = kAnswerBytesMax, const Sink& sink = {}) {
+    /// Sends until there is an answer that is worth having, or retry_for has passed. Once a sink
+    /// has received bytes nothing is repeated here: only its owner knows where to go on.
+    Result<Incoming> send(const Outgoing& request, std::size_t body_max = kAnswerBytesMax,
+                          const Sink& sink = {}) {
         if (!transport) return tl::unexpected(error_of(Failure::bad_url, url));
         const std::lock_guard lock(mutex);
         const auto end = std::chrono::steady_clock::now() + options.retry_for;
         auto pause = options.backoff_first;
         bool sunk = false;
         Sink counted;
-        if (sink) counted = [&](const Incoming& head, base::ByteView piece) { return sunk = true, sink(head, piece); };
+        if (sink)
+            counted = [&](const Incoming& head, base::ByteView piece) {
+                return sunk = true, sink(head, piece);
+            };
         while (true) {
             auto answer = transport->exchange(request, body_max, counted);
             if (sunk || !worth_repeating(answer)) {
@@ -135,7 +153,9 @@ struct Client::Impl {
     Result<Json> json(const Outgoing& request) {
         const auto answer = send(request);
         if (!answer) return tl::unexpected(answer.error());
-        auto parsed = parse_json({reinterpret_cast<const char*>(answer->body.data()), answer->body.size()}, kAnswerBytesMax);
+        auto parsed =
+            parse_json({reinterpret_cast<const char*>(answer->body.data()), answer->body.size()},
+                       kAnswerBytesMax);
         if (!parsed) return tl::unexpected(bad_answer("the answer " + parsed.error()));
         return std::move(*parsed);
     }
@@ -156,7 +176,8 @@ struct Client::Impl {
         base::Decoder in(*raw);
         const std::uint32_t count = in.length(kListEntriesMax);
         std::vector<base::Bytes> list;
-        for (std::uint32_t i = 0; i < count && in.ok(); ++i) list.push_back(in.bytes(kListEntryBytesMax));
+        for (std::uint32_t i = 0; i < count && in.ok(); ++i)
+            list.push_back(in.bytes(kListEntryBytesMax));
         if (!in.finished()) return tl::unexpected(bad_answer("a list does not decode"));
         return list;
     }
@@ -198,7 +219,8 @@ struct Client::Impl {
         if (!json) return tl::unexpected(json.error());
         const auto receipt = receipt_from_json(*json);
         if (!receipt) return tl::unexpected(bad_answer(spec_error_text(receipt.error())));
-        if (receipt->blob != root) return tl::unexpected(bad_answer("the receipt is of another blob"));
+        if (receipt->blob != root)
+            return tl::unexpected(bad_answer("the receipt is of another blob"));
         return *receipt;
     }
 
@@ -219,13 +241,18 @@ struct Client::Impl {
     std::mutex mutex;
 };
 
-Client::Client(std::string url, ClientOptions options) : impl_(std::make_unique<Impl>(std::move(url), std::move(options))) {}
+Client::Client(std::string url, ClientOptions options)
+    : impl_(std::make_unique<Impl>(std::move(url), std::move(options))) {}
 Client::~Client() = default;
 Client::Client(Client&&) noexcept = default;
 Client& Client::operator=(Client&&) noexcept = default;
-const std::string& Client::url() const { return impl_->url; }
+const std::string& Client::url() const {
+    return impl_->url;
+}
 
-Result<Json> Client::get_json(std::string_view path) { return impl_->json(impl_->get(std::string(path), "application/json")); }
+Result<Json> Client::get_json(std::string_view path) {
+    return impl_->json(impl_->get(std::string(path), "application/json"));
+}
 
 Result<Json> Client::post_json(std::string_view path, const Json& body) {
     const std::string text = body.dump();
@@ -251,14 +278,18 @@ Result<Submitted> Client::submit_transaction(base::ByteView raw) {
     if (!json) return tl::unexpected(json.error());
     const auto id = base::hash_from_hex(text_member(*json, "id"));
     const auto fee = base::amount_from_decimal(text_member(*json, "fee"));
-    if (!id || !fee) return tl::unexpected(bad_answer("the answer to a transaction has no id or fee"));
-    Submitted submitted{base::TransactionId{*id}, base::Height{number_member(*json, "height")}, *fee, false};
+    if (!id || !fee)
+        return tl::unexpected(bad_answer("the answer to a transaction has no id or fee"));
+    Submitted submitted{base::TransactionId{*id}, base::Height{number_member(*json, "height")},
+                        *fee, false};
     submitted.repeated = json->value("repeated", false);
     return submitted;
 }
 
-Result<EventPage> Client::events(Cursor after, std::uint32_t limit, std::chrono::milliseconds wait) {
-    std::string target = "/v1/events?limit=" + std::to_string(limit) + "&wait_ms=" + std::to_string(wait.count());
+Result<EventPage> Client::events(Cursor after, std::uint32_t limit,
+                                 std::chrono::milliseconds wait) {
+    std::string target =
+        "/v1/events?limit=" + std::to_string(limit) + "&wait_ms=" + std::to_string(wait.count());
     if (after != Cursor{}) target += "&after=" + after.text();
     Outgoing request = impl_->get(std::move(target), "application/json");
     request.deadline += wait;
@@ -266,12 +297,14 @@ Result<EventPage> Client::events(Cursor after, std::uint32_t limit, std::chrono:
     if (!json) return tl::unexpected(json.error());
     EventPage page{{}, after};
     const auto data = json->find("data");
-    if (data == json->end() || !data->is_array()) return tl::unexpected(bad_answer("an event page has no data"));
+    if (data == json->end() || !data->is_array())
+        return tl::unexpected(bad_answer("an event page has no data"));
     for (const Json& entry : *data) {
         EventRecord record;
         const auto cursor = cursor_from_text(text_member(entry, "cursor"));
         const auto attributes = entry.find("attributes");
-        if (!cursor || attributes == entry.end() || !attributes->is_object()) return tl::unexpected(bad_answer("an event is not readable"));
+        if (!cursor || attributes == entry.end() || !attributes->is_object())
+            return tl::unexpected(bad_answer("an event is not readable"));
         record.cursor = *cursor;
         record.time.value = number_member(entry, "time_ms");
         record.event.kind = text_member(entry, "kind");
@@ -300,7 +333,8 @@ Result<market::Receipt> Client::put_blob_file(const std::filesystem::path& file)
 }
 
 Result<market::Receipt> Client::blob_receipt(const base::BlobRoot& root) {
-    return impl_->receipt_of(impl_->json(impl_->get("/v1/blobs/" + root.hex() + "/receipt", "application/json")), root);
+    return impl_->receipt_of(
+        impl_->json(impl_->get("/v1/blobs/" + root.hex() + "/receipt", "application/json")), root);
 }
 
 Result<bool> Client::blob_exists(const base::BlobRoot& root) {
@@ -320,41 +354,49 @@ Result<void> Client::get_blob(const base::BlobRoot& root, const std::filesystem:
         const std::uint64_t size = std::filesystem::file_size(part, missing);
         return missing ? std::uint64_t{0} : size;
     };
-    // What an earlier process left may be damaged: then everything is fetched again, once. A connection that broke after some progress goes on
-    // where it stopped.
+    // What an earlier process left may be damaged: then everything is fetched again, once. A
+    // connection that broke after some progress goes on where it stopped.
     for (int damaged = 0; damaged < 2;) {
         const std::uint64_t have = size_of_part();
         std::ofstream out(part, std::ios::binary | (have > 0 ? std::ios::app : std::ios::trunc));
         Outgoing request = impl_->get("/v1/blobs/" + root.hex(), "application/octet-stream");
         if (have > 0) request.headers.emplace_back("Range", "bytes=" + std::to_string(have) + "-");
         bool first = true;
-        const auto answer = impl_->send(request, kAnswerBytesMax, [&](const Incoming& head, base::ByteView piece) {
-            if (first && have > 0 && head.status != 206) {  // the node ignored the range
-                out.close();
-                out.open(part, std::ios::binary | std::ios::trunc);
-            }
-            first = false;
-            out.write(reinterpret_cast<const char*>(piece.data()), static_cast<std::streamsize>(piece.size()));
-            return static_cast<bool>(out);
-        });
+        const auto answer =
+            impl_->send(request, kAnswerBytesMax, [&](const Incoming& head, base::ByteView piece) {
+                if (first && have > 0 && head.status != 206) {  // the node ignored the range
+                    out.close();
+                    out.open(part, std::ios::binary | std::ios::trunc);
+                }
+                first = false;
+                out.write(reinterpret_cast<const char*>(piece.data()),
+                          static_cast<std::streamsize>(piece.size()));
+                return static_cast<bool>(out);
+            });
         out.close();
-        if (!answer && answer.error().status == 0 && answer.error().code != "file" && size_of_part() > have) continue;
+        if (!answer && answer.error().status == 0 && answer.error().code != "file" &&
+            size_of_part() > have)
+            continue;
         if (!answer && answer.error().status != 416) return tl::unexpected(answer.error());
         std::error_code error;
         if (base::blob_root_of_file(part) == root) {
             std::filesystem::rename(part, file, error);
-            if (error) return tl::unexpected(ClientError{0, "file", "cannot write " + file.string()});
+            if (error)
+                return tl::unexpected(ClientError{0, "file", "cannot write " + file.string()});
             return {};
         }
         std::filesystem::remove(part, error);
         ++damaged;
     }
-    return tl::unexpected(ClientError{0, "bad_blob", "the node's bytes do not have the root " + root.hex()});
+    return tl::unexpected(
+        ClientError{0, "bad_blob", "the node's bytes do not have the root " + root.hex()});
 }
 
 Result<base::Bytes> Client::get_blob_bytes(const base::BlobRoot& root, std::size_t size_max) {
     auto bytes = impl_->bytes("/v1/blobs/" + root.hex(), size_max);
-    if (bytes && base::blob_root(*bytes) != root) return tl::unexpected(ClientError{0, "bad_blob", "the node's bytes do not have the root " + root.hex()});
+    if (bytes && base::blob_root(*bytes) != root)
+        return tl::unexpected(
+            ClientError{0, "bad_blob", "the node's bytes do not have the root " + root.hex()});
     return bytes;
 }
 
@@ -380,7 +422,8 @@ Result<ChainInfo> Client::chain() {
 }
 
 Result<std::uint64_t> Client::next_nonce(const base::AccountId& id, std::uint32_t nonce_lane) {
-    const auto json = get_json("/v1/accounts/" + id.hex() + "?nonce_lane=" + std::to_string(nonce_lane));
+    const auto json =
+        get_json("/v1/accounts/" + id.hex() + "?nonce_lane=" + std::to_string(nonce_lane));
     if (!json) return tl::unexpected(json.error());
     return number_member(*json, "next_nonce");
 }
@@ -396,7 +439,9 @@ Result<market::JobSpec> Client::job_spec(const base::JobId& id) {
 Result<std::vector<base::Bytes>> Client::history(const base::JobId& id, std::uint64_t first) {
     std::vector<base::Bytes> all;
     while (true) {
-        auto page = impl_->raw_list("/v1/jobs/" + id.hex() + "/history?limit=" + std::to_string(kPage) + "&first=" + std::to_string(first + all.size()));
+        auto page =
+            impl_->raw_list("/v1/jobs/" + id.hex() + "/history?limit=" + std::to_string(kPage) +
+                            "&first=" + std::to_string(first + all.size()));
         if (!page) return tl::unexpected(page.error());
         const bool last = page->size() < kPage;
         std::move(page->begin(), page->end(), std::back_inserter(all));
@@ -404,37 +449,74 @@ Result<std::vector<base::Bytes>> Client::history(const base::JobId& id, std::uin
     }
 }
 
-Result<base::Bytes> Client::state_value(base::ByteView key) { return impl_->bytes("/v1/state/" + base::to_hex(key)); }
+Result<base::Bytes> Client::state_value(base::ByteView key) {
+    return impl_->bytes("/v1/state/" + base::to_hex(key));
+}
 
-Result<market::Account> Client::account(const base::AccountId& id) { return impl_->object<market::Account>(market::account_key(id)); }
-Result<market::Job> Client::job(const base::JobId& id) { return impl_->object<market::Job>(market::job_key(id)); }
+Result<market::Account> Client::account(const base::AccountId& id) {
+    return impl_->object<market::Account>(market::account_key(id));
+}
+Result<market::Job> Client::job(const base::JobId& id) {
+    return impl_->object<market::Job>(market::job_key(id));
+}
 Result<std::vector<market::Job>> Client::jobs(std::string_view state) {
-    return impl_->list<market::Job>(state.empty() ? "/v1/jobs" : "/v1/jobs?state=" + std::string(state));
+    return impl_->list<market::Job>(state.empty() ? "/v1/jobs"
+                                                  : "/v1/jobs?state=" + std::string(state));
 }
 Result<std::vector<market::Lane>> Client::lanes(const base::JobId& id) {
-    return impl_->list<market::Lane>("/v1/jobs/" + id.hex() + "/lanes", [](const market::Lane& lane) { return std::to_string(lane.lane); });
+    return impl_->list<market::Lane>(
+        "/v1/jobs/" + id.hex() + "/lanes",
+        [](const market::Lane& lane) { return std::to_string(lane.lane); });
 }
-Result<market::Round> Client::round(const base::JobId& id, std::uint32_t round) { return impl_->object<market::Round>(market::round_key(id, round)); }
-Result<std::vector<market::Part>> Client::parts(const base::JobId& id) { return impl_->list<market::Part>("/v1/jobs/" + id.hex() + "/parts"); }
-Result<std::vector<market::Audit>> Client::job_audits(const base::JobId& id) { return impl_->list<market::Audit>("/v1/jobs/" + id.hex() + "/audits"); }
-Result<market::Part> Client::part(const base::PartId& id) { return impl_->object<market::Part>(market::part_key(id)); }
-Result<market::Lease> Client::lease(const base::LeaseId& id) { return impl_->object<market::Lease>(market::lease_key(id)); }
-Result<std::vector<market::Lease>> Client::leases_of(const base::AccountId& worker) { return impl_->list<market::Lease>("/v1/leases?worker=" + worker.hex()); }
-Result<market::Audit> Client::audit(const base::AuditId& id) { return impl_->object<market::Audit>(market::audit_key(id)); }
+Result<market::Round> Client::round(const base::JobId& id, std::uint32_t round) {
+    return impl_->object<market::Round>(market::round_key(id, round));
+}
+Result<std::vector<market::Part>> Client::parts(const base::JobId& id) {
+    return impl_->list<market::Part>("/v1/jobs/" + id.hex() + "/parts");
+}
+Result<std::vector<market::Audit>> Client::job_audits(const base::JobId& id) {
+    return impl_->list<market::Audit>("/v1/jobs/" + id.hex() + "/audits");
+}
+Result<market::Part> Client::part(const base::PartId& id) {
+    return impl_->object<market::Part>(market::part_key(id));
+}
+Result<market::Lease> Client::lease(const base::LeaseId& id) {
+    return impl_->object<market::Lease>(market::lease_key(id));
+}
+Result<std::vector<market::Lease>> Client::leases_of(const base::AccountId& worker) {
+    return impl_->list<market::Lease>("/v1/leases?worker=" + worker.hex());
+}
+Result<market::Audit> Client::audit(const base::AuditId& id) {
+    return impl_->object<market::Audit>(market::audit_key(id));
+}
 Result<std::vector<market::Audit>> Client::audits_of(const base::AccountId& validator) {
     return impl_->list<market::Audit>("/v1/audits?validator=" + validator.hex());
 }
-Result<std::vector<market::Offer>> Client::offers() { return impl_->page<market::Offer>("/v1/offers?limit=" + std::to_string(kPage)); }
+Result<std::vector<market::Offer>> Client::offers() {
+    return impl_->page<market::Offer>("/v1/offers?limit=" + std::to_string(kPage));
+}
 Result<std::vector<market::Offer>> Client::offers_of(const base::AccountId& worker) {
-    return impl_->page<market::Offer>("/v1/offers?limit=" + std::to_string(kPage) + "&worker=" + worker.hex());
+    return impl_->page<market::Offer>("/v1/offers?limit=" + std::to_string(kPage) +
+                                      "&worker=" + worker.hex());
 }
-Result<market::Epoch> Client::epoch(std::uint64_t number) { return impl_->object<market::Epoch>(market::epoch_key(number)); }
+Result<market::Epoch> Client::epoch(std::uint64_t number) {
+    return impl_->object<market::Epoch>(market::epoch_key(number));
+}
 Result<std::vector<market::EpochCommitment>> Client::epoch_commitments(std::uint64_t number) {
-    return impl_->list<market::EpochCommitment>("/v1/epochs/" + std::to_string(number) + "/commitments");
+    return impl_->list<market::EpochCommitment>("/v1/epochs/" + std::to_string(number) +
+                                                "/commitments");
 }
-Result<market::MergeRecord> Client::merge(const base::JobId& id, std::uint32_t round) { return impl_->object<market::MergeRecord>(market::merge_key(id, round)); }
-Result<market::Vote> Client::vote(const base::Hash& id) { return impl_->object<market::Vote>(market::vote_key(id)); }
-Result<market::Stake> Client::stake(const base::AccountId& id, market::Role role) { return impl_->object<market::Stake>(market::stake_key(id, role)); }
-Result<market::Validator> Client::validator(const base::AccountId& id) { return impl_->object<market::Validator>(market::validator_key(id)); }
+Result<market::MergeRecord> Client::merge(const base::JobId& id, std::uint32_t round) {
+    return impl_->object<market::MergeRecord>(market::merge_key(id, round));
+}
+Result<market::Vote> Client::vote(const base::Hash& id) {
+    return impl_->object<market::Vote>(market::vote_key(id));
+}
+Result<market::Stake> Client::stake(const base::AccountId& id, market::Role role) {
+    return impl_->object<market::Stake>(market::stake_key(id, role));
+}
+Result<market::Validator> Client::validator(const base::AccountId& id) {
+    return impl_->object<market::Validator>(market::validator_key(id));
+}
 
 }  // namespace assay::client

@@ -10,7 +10,8 @@ namespace {
 using market::Parameters;
 using market::SpecError;
 
-/// Calls `visit(name, member)` for every number of the parameters, so that reading and writing cannot disagree.
+/// Calls `visit(name, member)` for every number of the parameters, so that reading and writing
+/// cannot disagree.
 template <class P, class Visit>
 void each_parameter(P& p, const Visit& visit) {
     visit("protocol_price", p.protocol_price);
@@ -60,12 +61,24 @@ void each_parameter(P& p, const Visit& visit) {
     visit("nonce_lanes_max", p.nonce_lanes_max);
 }
 
-void read_value(ObjectReader& reader, const char* name, base::Amount& value) { value = reader.amount(name, value); }
-void read_value(ObjectReader& reader, const char* name, std::uint64_t& value) { value = reader.u64(name, value); }
-void read_value(ObjectReader& reader, const char* name, std::uint32_t& value) { value = reader.u32(name, value); }
-Json value_json(base::Amount value) { return value.decimal(); }
-Json value_json(std::uint64_t value) { return std::to_string(value); }
-Json value_json(std::uint32_t value) { return value; }
+void read_value(ObjectReader& reader, const char* name, base::Amount& value) {
+    value = reader.amount(name, value);
+}
+void read_value(ObjectReader& reader, const char* name, std::uint64_t& value) {
+    value = reader.u64(name, value);
+}
+void read_value(ObjectReader& reader, const char* name, std::uint32_t& value) {
+    value = reader.u32(name, value);
+}
+Json value_json(base::Amount value) {
+    return value.decimal();
+}
+Json value_json(std::uint64_t value) {
+    return std::to_string(value);
+}
+Json value_json(std::uint32_t value) {
+    return value;
+}
 
 market::GenesisAccount read_account(ObjectReader reader) {
     market::GenesisAccount account;
@@ -89,11 +102,17 @@ market::GenesisAccount read_account(ObjectReader reader) {
 }
 
 Json account_json(const market::GenesisAccount& account) {
-    Json json{{"cold", account.cold.hex()}, {"hot", account.hot.hex()}, {"vrf", account.vrf.hex()}, {"balance", account.balance.decimal()},
-              {"worker_stake", account.worker_stake.decimal()}, {"validator_stake", account.validator_stake.decimal()}};
+    Json json{{"cold", account.cold.hex()},
+              {"hot", account.hot.hex()},
+              {"vrf", account.vrf.hex()},
+              {"balance", account.balance.decimal()},
+              {"worker_stake", account.worker_stake.decimal()},
+              {"validator_stake", account.validator_stake.decimal()}};
     if (account.validator) {
-        json["validator"] = {{"profile", account.validator->profile}, {"flops_per_second", std::to_string(account.validator->flops_per_second)},
-                             {"capacity", account.validator->capacity}};
+        json["validator"] = {
+            {"profile", account.validator->profile},
+            {"flops_per_second", std::to_string(account.validator->flops_per_second)},
+            {"capacity", account.validator->capacity}};
     }
     return json;
 }
@@ -102,19 +121,24 @@ Json account_json(const market::GenesisAccount& account) {
 
 Json parameters_to_json(const Parameters& parameters) {
     Json json = Json::object();
-    each_parameter(parameters, [&](const char* name, const auto& value) { json[name] = value_json(value); });
+    each_parameter(parameters,
+                   [&](const char* name, const auto& value) { json[name] = value_json(value); });
     json["judgement"] = parameters.judgement == market::Judgement::vote ? "vote" : "referee";
     return json;
 }
 
-tl::expected<Parameters, SpecError> parameters_from_json(const Json& json, const Parameters& defaults) {
+tl::expected<Parameters, SpecError> parameters_from_json(const Json& json,
+                                                         const Parameters& defaults) {
     std::optional<SpecError> error;
     ObjectReader reader(json, "parameters", error);
     Parameters parameters = defaults;
-    each_parameter(parameters, [&](const char* name, auto& value) { read_value(reader, name, value); });
+    each_parameter(parameters,
+                   [&](const char* name, auto& value) { read_value(reader, name, value); });
     const std::string judgement = reader.text("judgement", "vote", 16);
-    if (judgement != "vote" && judgement != "referee") reader.fail("judgement", "must be one of: vote, referee");
-    parameters.judgement = judgement == "vote" ? market::Judgement::vote : market::Judgement::referee;
+    if (judgement != "vote" && judgement != "referee")
+        reader.fail("judgement", "must be one of: vote, referee");
+    parameters.judgement =
+        judgement == "vote" ? market::Judgement::vote : market::Judgement::referee;
     reader.refuse_unknown();
     if (error) return tl::unexpected(*error);
     return parameters;
@@ -134,10 +158,12 @@ tl::expected<market::Genesis, SpecError> genesis_from_json(const Json& json) {
     if (!accounts.is_array()) reader.fail("accounts", "must be a list");
     if (accounts.is_array()) {
         for (std::size_t i = 0; i < accounts.size(); ++i) {
-            genesis.accounts.push_back(read_account(ObjectReader(accounts[i], "accounts[" + std::to_string(i) + "]", error)));
+            genesis.accounts.push_back(read_account(
+                ObjectReader(accounts[i], "accounts[" + std::to_string(i) + "]", error)));
         }
     }
-    std::sort(genesis.accounts.begin(), genesis.accounts.end(), [](const auto& a, const auto& b) { return a.cold < b.cold; });
+    std::sort(genesis.accounts.begin(), genesis.accounts.end(),
+              [](const auto& a, const auto& b) { return a.cold < b.cold; });
     if (const Json& parameters = reader.member("parameters", true); !parameters.is_null()) {
         auto read = parameters_from_json(parameters, genesis.parameters);
         if (!read && !error) error = read.error();
@@ -145,7 +171,8 @@ tl::expected<market::Genesis, SpecError> genesis_from_json(const Json& json) {
     }
     reader.refuse_unknown();
     if (error) return tl::unexpected(*error);
-    if (const auto refused = market::check_genesis(genesis)) return tl::unexpected(SpecError{"(document)", *refused});
+    if (const auto refused = market::check_genesis(genesis))
+        return tl::unexpected(SpecError{"(document)", *refused});
     return genesis;
 }
 

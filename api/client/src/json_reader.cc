@@ -12,10 +12,12 @@ const nlohmann::json& null_json() {
     return null;
 }
 
-/// The text that a JSON number stood for, as far as a double remembers it: its shortest decimal form without exponent.
+/// The text that a JSON number stood for, as far as a double remembers it: its shortest decimal
+/// form without exponent.
 std::string text_of_number(double value) {
     std::array<char, 400> buffer{};
-    const auto end = std::to_chars(buffer.data(), buffer.data() + buffer.size(), value, std::chars_format::fixed);
+    const auto end = std::to_chars(buffer.data(), buffer.data() + buffer.size(), value,
+                                   std::chars_format::fixed);
     return {buffer.data(), end.ptr};
 }
 
@@ -36,7 +38,8 @@ std::optional<std::uint64_t> parse_u64(std::string_view text) {
 std::optional<std::uint64_t> parse_decimal(std::string_view text, unsigned digits) {
     const std::size_t dot = text.find('.');
     std::string all(text.substr(0, dot));
-    std::string_view places = dot == std::string_view::npos ? std::string_view() : text.substr(dot + 1);
+    std::string_view places =
+        dot == std::string_view::npos ? std::string_view() : text.substr(dot + 1);
     if (all.empty() || (dot != std::string_view::npos && places.empty())) return std::nullopt;
     while (!places.empty() && places.back() == '0') places.remove_suffix(1);
     if (places.size() > digits) return std::nullopt;
@@ -55,9 +58,11 @@ std::string format_decimal(std::uint64_t units, unsigned digits) {
     return places.empty() ? all : all + "." + places;
 }
 
-ObjectReader::ObjectReader(const nlohmann::json& json, std::string path, std::optional<market::SpecError>& error)
+ObjectReader::ObjectReader(const nlohmann::json& json, std::string path,
+                           std::optional<market::SpecError>& error)
     : json_(json), path_(std::move(path)), error_(error) {
-    if (!json_.is_object() && !json_.is_null() && !error_) error_ = {path_.empty() ? "(document)" : path_, "must be an object"};
+    if (!json_.is_object() && !json_.is_null() && !error_)
+        error_ = {path_.empty() ? "(document)" : path_, "must be an object"};
 }
 
 std::string ObjectReader::path_of(std::string_view name) const {
@@ -68,7 +73,9 @@ void ObjectReader::fail(const char* name, std::string reason) {
     if (!error_) error_ = {path_of(name), std::move(reason)};
 }
 
-bool ObjectReader::has(const char* name) const { return json_.is_object() && json_.contains(name); }
+bool ObjectReader::has(const char* name) const {
+    return json_.is_object() && json_.contains(name);
+}
 
 const nlohmann::json* ObjectReader::find(const char* name, bool required) {
     asked_.emplace(name);
@@ -80,7 +87,8 @@ const nlohmann::json* ObjectReader::find(const char* name, bool required) {
     return nullptr;
 }
 
-std::uint64_t ObjectReader::u64(const char* name, std::optional<std::uint64_t> fallback, std::uint64_t max) {
+std::uint64_t ObjectReader::u64(const char* name, std::optional<std::uint64_t> fallback,
+                                std::uint64_t max) {
     const nlohmann::json* found = find(name, !fallback);
     if (found == nullptr) return fallback.value_or(0);
     std::optional<std::uint64_t> value;
@@ -98,7 +106,8 @@ std::uint64_t ObjectReader::u64(const char* name, std::optional<std::uint64_t> f
 }
 
 std::uint32_t ObjectReader::u32(const char* name, std::optional<std::uint32_t> fallback) {
-    return static_cast<std::uint32_t>(u64(name, fallback ? std::optional<std::uint64_t>(*fallback) : std::nullopt, UINT32_MAX));
+    return static_cast<std::uint32_t>(
+        u64(name, fallback ? std::optional<std::uint64_t>(*fallback) : std::nullopt, UINT32_MAX));
 }
 
 bool ObjectReader::boolean(const char* name, std::optional<bool> fallback) {
@@ -111,7 +120,8 @@ bool ObjectReader::boolean(const char* name, std::optional<bool> fallback) {
     return found->get<bool>();
 }
 
-std::string ObjectReader::text(const char* name, std::optional<std::string> fallback, std::size_t bytes_max) {
+std::string ObjectReader::text(const char* name, std::optional<std::string> fallback,
+                               std::size_t bytes_max) {
     const nlohmann::json* found = find(name, !fallback);
     if (found == nullptr) return fallback.value_or("");
     if (!found->is_string() || found->get_ref<const std::string&>().size() > bytes_max) {
@@ -144,21 +154,28 @@ base::PublicKey ObjectReader::key(const char* name, std::optional<base::PublicKe
     if (found == nullptr) return fallback.value_or(base::PublicKey());
     std::optional<base::PublicKey> value;
     if (found->is_string()) {
-        if (const auto bytes = base::from_hex(found->get_ref<const std::string&>())) value = base::public_key_from_bytes(*bytes);
+        if (const auto bytes = base::from_hex(found->get_ref<const std::string&>()))
+            value = base::public_key_from_bytes(*bytes);
     }
-    if (!value) fail(name, "must be an Ed25519 public key: 64 lower-case hexadecimal digits, a canonical point");
+    if (!value)
+        fail(name,
+             "must be an Ed25519 public key: 64 lower-case hexadecimal digits, a canonical point");
     return value.value_or(base::PublicKey());
 }
 
-std::uint64_t ObjectReader::decimal(const char* name, unsigned digits, std::optional<std::uint64_t> fallback, std::uint64_t max) {
+std::uint64_t ObjectReader::decimal(const char* name, unsigned digits,
+                                    std::optional<std::uint64_t> fallback, std::uint64_t max) {
     const nlohmann::json* found = find(name, !fallback);
     if (found == nullptr) return fallback.value_or(0);
     std::optional<std::uint64_t> value;
     if (found->is_string()) value = parse_decimal(found->get_ref<const std::string&>(), digits);
-    if (is_whole(*found)) value = parse_decimal(std::to_string(found->get<std::uint64_t>()), digits);
-    if (found->is_number_float() && std::isfinite(found->get<double>())) value = parse_decimal(text_of_number(found->get<double>()), digits);
+    if (is_whole(*found))
+        value = parse_decimal(std::to_string(found->get<std::uint64_t>()), digits);
+    if (found->is_number_float() && std::isfinite(found->get<double>()))
+        value = parse_decimal(text_of_number(found->get<double>()), digits);
     if (!value || *value > max) {
-        fail(name, "must be a number from 0 to " + format_decimal(max, digits) + " with at most " + std::to_string(digits) + " decimal places");
+        fail(name, "must be a number from 0 to " + format_decimal(max, digits) + " with at most " +
+                       std::to_string(digits) + " decimal places");
         return 0;
     }
     return *value;

@@ -31,19 +31,25 @@ Passphrase::Passphrase(Passphrase&&) noexcept = default;
 Passphrase& Passphrase::operator=(Passphrase&&) noexcept = default;
 Passphrase::~Passphrase() = default;
 
-base::ByteView Passphrase::view() const { return {guarded_->bytes, guarded_->size}; }
+base::ByteView Passphrase::view() const {
+    return {guarded_->bytes, guarded_->size};
+}
 
 tl::expected<Passphrase, std::string> Passphrase::from_descriptor(int descriptor) {
     Passphrase result;
     result.guarded_ = std::make_unique<Guarded>();
     Guarded& guarded = *result.guarded_;
-    // One byte at a time: whatever follows the newline belongs to the next reader of this descriptor.
+    // One byte at a time: whatever follows the newline belongs to the next reader of this
+    // descriptor.
     while (true) {
         const ssize_t got = ::read(descriptor, guarded.bytes + guarded.size, 1);
         if (got < 0 && errno == EINTR) continue;
-        if (got < 0) return tl::unexpected(std::string("cannot read the passphrase: ") + std::strerror(errno));
+        if (got < 0)
+            return tl::unexpected(std::string("cannot read the passphrase: ") +
+                                  std::strerror(errno));
         if (got == 0 || guarded.bytes[guarded.size] == '\n') break;
-        if (guarded.size == kBytesMax) return tl::unexpected(std::string("the passphrase is longer than 1024 bytes"));
+        if (guarded.size == kBytesMax)
+            return tl::unexpected(std::string("the passphrase is longer than 1024 bytes"));
         ++guarded.size;
     }
     if (guarded.size == 0) return tl::unexpected(std::string("the passphrase is empty"));
@@ -52,11 +58,14 @@ tl::expected<Passphrase, std::string> Passphrase::from_descriptor(int descriptor
 
 tl::expected<Passphrase, std::string> Passphrase::from_file(const std::filesystem::path& file) {
     const int descriptor = ::open(file.c_str(), O_RDONLY | O_CLOEXEC);
-    if (descriptor < 0) return tl::unexpected("cannot open " + file.string() + ": " + std::strerror(errno));
+    if (descriptor < 0)
+        return tl::unexpected("cannot open " + file.string() + ": " + std::strerror(errno));
     struct stat status {};
-    if (::fstat(descriptor, &status) != 0 || (S_ISREG(status.st_mode) && (status.st_mode & 077) != 0)) {
+    if (::fstat(descriptor, &status) != 0 ||
+        (S_ISREG(status.st_mode) && (status.st_mode & 077) != 0)) {
         ::close(descriptor);
-        return tl::unexpected(file.string() + " may be read by others; run: chmod 600 " + file.string());
+        return tl::unexpected(file.string() + " may be read by others; run: chmod 600 " +
+                              file.string());
     }
     auto result = from_descriptor(descriptor);
     ::close(descriptor);
@@ -66,7 +75,8 @@ tl::expected<Passphrase, std::string> Passphrase::from_file(const std::filesyste
 tl::expected<Passphrase, std::string> Passphrase::from_prompt(std::string_view prompt, bool twice) {
     const int terminal = ::open("/dev/tty", O_RDWR | O_CLOEXEC | O_NOCTTY);
     if (terminal < 0) {
-        return tl::unexpected(std::string("no terminal to ask for the passphrase; use --passphrase-file or --passphrase-fd"));
+        return tl::unexpected(std::string(
+            "no terminal to ask for the passphrase; use --passphrase-file or --passphrase-fd"));
     }
     termios saved{};
     const bool has_settings = ::tcgetattr(terminal, &saved) == 0;
@@ -82,8 +92,9 @@ tl::expected<Passphrase, std::string> Passphrase::from_prompt(std::string_view p
     auto first = ask(std::string(prompt) + ": ");
     if (first && twice) {
         const auto second = ask("Again: ");
-        const bool same = second && second->view().size() == first->view().size() &&
-                          sodium_memcmp(second->view().data(), first->view().data(), first->view().size()) == 0;
+        const bool same =
+            second && second->view().size() == first->view().size() &&
+            sodium_memcmp(second->view().data(), first->view().data(), first->view().size()) == 0;
         if (!same) first = tl::unexpected(std::string("the two passphrases differ"));
     }
     if (has_settings) ::tcsetattr(terminal, TCSAFLUSH, &saved);
@@ -93,7 +104,8 @@ tl::expected<Passphrase, std::string> Passphrase::from_prompt(std::string_view p
 
 tl::expected<Passphrase, std::string> Passphrase::from_bytes(base::ByteView bytes) {
     if (bytes.empty()) return tl::unexpected(std::string("the passphrase is empty"));
-    if (bytes.size() > kBytesMax) return tl::unexpected(std::string("the passphrase is longer than 1024 bytes"));
+    if (bytes.size() > kBytesMax)
+        return tl::unexpected(std::string("the passphrase is longer than 1024 bytes"));
     Passphrase result;
     result.guarded_ = std::make_unique<Guarded>();
     std::memcpy(result.guarded_->bytes, bytes.data(), bytes.size());

@@ -26,7 +26,8 @@ constexpr std::uint32_t kHeadBytesMax = 16 * 1024;
 
 std::string lower(std::string_view text) {
     std::string out(text);
-    std::transform(out.begin(), out.end(), out.begin(), [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c + 32) : c; });
+    std::transform(out.begin(), out.end(), out.begin(),
+                   [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c + 32) : c; });
     return out;
 }
 
@@ -50,8 +51,12 @@ std::optional<std::pair<std::string, std::string>> split_url(std::string_view ur
     const std::string_view port = url.substr(colon + 1);
     if (host.starts_with('[') && host.ends_with(']')) host = host.substr(1, host.size() - 2);
     const auto is_digit = [](char c) { return c >= '0' && c <= '9'; };
-    if (host.empty() || port.empty() || port.size() > 5 || !std::all_of(port.begin(), port.end(), is_digit)) return std::nullopt;
-    const bool plain = std::all_of(host.begin(), host.end(), [](char c) { return c > 0x20 && c < 0x7f && c != '/' && c != '@' && c != '?' && c != '#'; });
+    if (host.empty() || port.empty() || port.size() > 5 ||
+        !std::all_of(port.begin(), port.end(), is_digit))
+        return std::nullopt;
+    const bool plain = std::all_of(host.begin(), host.end(), [](char c) {
+        return c > 0x20 && c < 0x7f && c != '/' && c != '@' && c != '?' && c != '#';
+    });
     if (!plain) return std::nullopt;
     return std::pair(std::string(host), std::string(port));
 }
@@ -60,7 +65,8 @@ struct Transport::Impl {
     Impl(std::string host_in, std::string port_in, std::chrono::milliseconds connect_in)
         : host(std::move(host_in)), port(std::move(port_in)), connect_timeout(connect_in) {}
 
-    /// Runs what was started until it is done or `deadline` passes; then everything on the socket is cancelled.
+    /// Runs what was started until it is done or `deadline` passes; then everything on the socket
+    /// is cancelled.
     bool run(std::chrono::steady_clock::time_point deadline) {
         context.restart();
         context.run_until(deadline);
@@ -79,12 +85,15 @@ struct Transport::Impl {
     tl::expected<void, Failure> connect() {
         Error error;
         tcp::resolver resolver(context);
-        // Addresses need no resolver thread; names are resolved synchronously, with the system's own limits.
+        // Addresses need no resolver thread; names are resolved synchronously, with the system's
+        // own limits.
         const auto endpoints = resolver.resolve(host, port, error);
         if (error) return tl::unexpected(Failure::refused);
         bool connected = false;
-        net::async_connect(socket, endpoints, [&](const Error& result, const tcp::endpoint&) { connected = !result; });
-        if (!run(std::chrono::steady_clock::now() + connect_timeout)) return tl::unexpected(Failure::timeout);
+        net::async_connect(socket, endpoints,
+                           [&](const Error& result, const tcp::endpoint&) { connected = !result; });
+        if (!run(std::chrono::steady_clock::now() + connect_timeout))
+            return tl::unexpected(Failure::timeout);
         if (!connected) {
             close();
             return tl::unexpected(Failure::refused);
@@ -95,13 +104,17 @@ struct Transport::Impl {
 
     std::string head_of(const Outgoing& request, std::uint64_t body_size) const {
         const bool v6 = host.find(':') != std::string::npos;
-        std::string head = request.method + " " + request.target + " HTTP/1.1\r\nHost: " + (v6 ? "[" + host + "]" : host) + ":" + port + "\r\n";
-        if (request.method == "POST" || request.method == "PUT") head += "Content-Length: " + std::to_string(body_size) + "\r\n";
+        std::string head = request.method + " " + request.target +
+                           " HTTP/1.1\r\nHost: " + (v6 ? "[" + host + "]" : host) + ":" + port +
+                           "\r\n";
+        if (request.method == "POST" || request.method == "PUT")
+            head += "Content-Length: " + std::to_string(body_size) + "\r\n";
         for (const auto& [name, value] : request.headers) head += name + ": " + value + "\r\n";
         return head + "\r\n";
     }
 
-    /// False: the connection ended while writing. An answer may be there all the same (a refusal before the body was read).
+    /// False: the connection ended while writing. An answer may be there all the same (a refusal
+    /// before the body was read).
     tl::expected<bool, Failure> send(const Outgoing& request) {
         std::ifstream file;
         std::uint64_t size = request.body.size();
@@ -116,27 +129,34 @@ struct Transport::Impl {
         bool done = false;
         const auto write = [&](const auto& buffers) {
             done = false;
-            net::async_write(socket, buffers, [&](const Error& error, std::size_t) { result = error, done = true; });
+            net::async_write(socket, buffers,
+                             [&](const Error& error, std::size_t) { result = error, done = true; });
             return run(std::chrono::steady_clock::now() + request.deadline) && done;
         };
         if (request.body_file.empty()) {
-            const std::array<net::const_buffer, 2> parts{net::buffer(head), net::const_buffer(request.body.data(), request.body.size())};
+            const std::array<net::const_buffer, 2> parts{
+                net::buffer(head), net::const_buffer(request.body.data(), request.body.size())};
             if (!write(parts)) return tl::unexpected(Failure::timeout);
             return !result;
         }
-        if (!write(std::array<net::const_buffer, 1>{net::buffer(head)})) return tl::unexpected(Failure::timeout);
+        if (!write(std::array<net::const_buffer, 1>{net::buffer(head)}))
+            return tl::unexpected(Failure::timeout);
         std::vector<char> piece(kPiece);
         while (size > 0 && !result) {
-            const auto wanted = static_cast<std::streamsize>(std::min<std::uint64_t>(size, piece.size()));
+            const auto wanted =
+                static_cast<std::streamsize>(std::min<std::uint64_t>(size, piece.size()));
             file.read(piece.data(), wanted);
             if (file.gcount() != wanted) return tl::unexpected(Failure::sink);
             size -= static_cast<std::uint64_t>(wanted);
-            if (!write(std::array<net::const_buffer, 1>{net::const_buffer(piece.data(), static_cast<std::size_t>(wanted))})) return tl::unexpected(Failure::timeout);
+            if (!write(std::array<net::const_buffer, 1>{
+                    net::const_buffer(piece.data(), static_cast<std::size_t>(wanted))}))
+                return tl::unexpected(Failure::timeout);
         }
         return !result;
     }
 
-    tl::expected<Incoming, Failure> receive(const Outgoing& request, std::size_t body_max, const Sink& sink, bool& any_byte) {
+    tl::expected<Incoming, Failure> receive(const Outgoing& request, std::size_t body_max,
+                                            const Sink& sink, bool& any_byte) {
         Parser parser;
         parser.header_limit(kHeadBytesMax);
         parser.body_limit(boost::none);
@@ -145,13 +165,16 @@ struct Transport::Impl {
         std::size_t got = 0;
         const auto note = [&](const Error& error, std::size_t size) { result = error, got = size; };
         http::async_read_header(socket, buffer, parser, note);
-        if (!run(std::chrono::steady_clock::now() + request.deadline)) return tl::unexpected(Failure::timeout);
+        if (!run(std::chrono::steady_clock::now() + request.deadline))
+            return tl::unexpected(Failure::timeout);
         any_byte = got > 0;
         if (result) return tl::unexpected(any_byte ? Failure::bad_answer : Failure::refused);
         Incoming incoming;
         incoming.status = parser.get().result_int();
         for (const auto& field : parser.get()) {
-            incoming.headers.emplace_back(lower({field.name_string().data(), field.name_string().size()}), std::string(field.value()));
+            incoming.headers.emplace_back(
+                lower({field.name_string().data(), field.name_string().size()}),
+                std::string(field.value()));
         }
         const bool sunk = sink && incoming.status >= 200 && incoming.status < 300;
         const auto began = std::chrono::steady_clock::now();
@@ -170,7 +193,8 @@ struct Transport::Impl {
             if (sunk) {
                 if (!sink(incoming, bytes)) return tl::unexpected(Failure::sink);
             } else {
-                if (incoming.body.size() + bytes.size() > body_max) return tl::unexpected(Failure::bad_answer);
+                if (incoming.body.size() + bytes.size() > body_max)
+                    return tl::unexpected(Failure::bad_answer);
                 incoming.body.insert(incoming.body.end(), bytes.begin(), bytes.end());
             }
         }
@@ -189,12 +213,14 @@ Transport::Transport(std::string host, std::string port, std::chrono::millisecon
     : impl_(std::make_unique<Impl>(std::move(host), std::move(port), connect_timeout)) {}
 Transport::~Transport() = default;
 
-tl::expected<Incoming, Failure> Transport::exchange(const Outgoing& request, std::size_t body_max, const Sink& sink) {
+tl::expected<Incoming, Failure> Transport::exchange(const Outgoing& request, std::size_t body_max,
+                                                    const Sink& sink) {
     Impl& impl = *impl_;
     for (int attempt = 0;; ++attempt) {
         const bool reused = impl.socket.is_open();
         if (!reused) {
-            if (const auto connected = impl.connect(); !connected) return tl::unexpected(connected.error());
+            if (const auto connected = impl.connect(); !connected)
+                return tl::unexpected(connected.error());
         }
         bool any_byte = false;
         const auto sent = impl.send(request);
@@ -210,7 +236,8 @@ tl::expected<Incoming, Failure> Transport::exchange(const Outgoing& request, std
         }
         impl.close();
         // A kept connection that the server closed in the meantime: once more on a fresh one.
-        if (!(reused && attempt == 0 && !any_byte && answer.error() == Failure::refused)) return answer;
+        if (!(reused && attempt == 0 && !any_byte && answer.error() == Failure::refused))
+            return answer;
     }
 }
 

@@ -11,8 +11,9 @@
 
 namespace assay::node {
 
-/// Deletes checkpoints and payloads of rounds that are final: nothing can be asked about them any more, and the next round's opening state stands
-/// for them. Kept: datasets, init states, the states that open or close a job's live rounds, final states. One thread, woken by blocks.
+/// Deletes checkpoints and payloads of rounds that are final: nothing can be asked about them any
+/// more, and the next round's opening state stands for them. Kept: datasets, init states, the
+/// states that open or close a job's live rounds, final states. One thread, woken by blocks.
 class BlobCollector {
   public:
     BlobCollector(ledger::Node& node, server::BlobStore& blobs);

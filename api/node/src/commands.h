@@ -5,7 +5,8 @@
 #include <string>
 #include <vector>
 
-/// The subcommands of assayd. Each returns the process's exit code: 0 done, 1 refused or failed, 2 wrong usage (CLI11's own).
+/// The subcommands of assayd. Each returns the process's exit code: 0 done, 1 refused or failed, 2
+/// wrong usage (CLI11's own).
 namespace assay::node {
 
 struct KeyOptions {
@@ -17,7 +18,7 @@ struct GenesisOptions {
     std::filesystem::path operator_key, out;
     std::string chain_name = "assay-demo", insurance = "0";
     bool demo = false;
-    std::filesystem::path parameters;        ///< JSON, over the defaults
+    std::filesystem::path parameters;  ///< JSON, over the defaults
     /// KEYFILE[,balance=N][,worker=N][,validator=N][,flops=N][,capacity=N]
     std::vector<std::string> parties;
 };
@@ -31,6 +32,7 @@ struct RunOptions {
     std::vector<std::string> host_names;
     KeyOptions key;
     unsigned threads = 1;
+    std::uint64_t job_memory_mib = 4096;
     std::uint64_t drain_ms = 10'000;
     std::uint64_t disk_reserve_mib = 512;
     bool keep_checkpoints = false;

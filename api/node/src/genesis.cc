@@ -20,7 +20,9 @@ int fail(const std::string& text) {
 
 tl::expected<client::KeyFileInfo, std::string> public_keys(const std::filesystem::path& file) {
     const auto info = client::inspect_key_file(file);
-    if (!info) return tl::unexpected(file.string() + ": " + std::string(client::key_file_error_text(info.error())));
+    if (!info)
+        return tl::unexpected(file.string() + ": " +
+                              std::string(client::key_file_error_text(info.error())));
     return *info;
 }
 
@@ -31,7 +33,9 @@ tl::expected<client::Json, std::string> party_json(const std::string& text) {
     std::getline(fields, field, ',');
     const auto keys = public_keys(field);
     if (!keys) return tl::unexpected(keys.error());
-    client::Json account{{"cold", keys->first_key().hex()}, {"hot", keys->hot.hex()}, {"vrf", keys->vrf ? keys->vrf->hex() : keys->hot.hex()}};
+    client::Json account{{"cold", keys->first_key().hex()},
+                         {"hot", keys->hot.hex()},
+                         {"vrf", keys->vrf ? keys->vrf->hex() : keys->hot.hex()}};
     std::string flops = "1000000000";
     std::uint32_t capacity = 4;
     bool validates = false;
@@ -39,13 +43,22 @@ tl::expected<client::Json, std::string> party_json(const std::string& text) {
         const std::size_t equals = field.find('=');
         const std::string name = field.substr(0, equals);
         const std::string value = equals == std::string::npos ? "" : field.substr(equals + 1);
-        if (value.empty() || value.size() > 19 || value.find_first_not_of("0123456789") != std::string::npos) return tl::unexpected("--party: '" + field + "' is not name=number");
-        if (name == "balance") account["balance"] = value;
-        else if (name == "worker") account["worker_stake"] = value;
-        else if (name == "validator") account["validator_stake"] = value, validates = true;
-        else if (name == "flops") flops = value;
-        else if (name == "capacity") capacity = static_cast<std::uint32_t>(std::min(1'000'000UL, std::stoul(value)));
-        else return tl::unexpected("--party: '" + name + "' is none of balance, worker, validator, flops, capacity");
+        if (value.empty() || value.size() > 19 ||
+            value.find_first_not_of("0123456789") != std::string::npos)
+            return tl::unexpected("--party: '" + field + "' is not name=number");
+        if (name == "balance")
+            account["balance"] = value;
+        else if (name == "worker")
+            account["worker_stake"] = value;
+        else if (name == "validator")
+            account["validator_stake"] = value, validates = true;
+        else if (name == "flops")
+            flops = value;
+        else if (name == "capacity")
+            capacity = static_cast<std::uint32_t>(std::min(1'000'000UL, std::stoul(value)));
+        else
+            return tl::unexpected("--party: '" + name +
+                                  "' is none of balance, worker, validator, flops, capacity");
     }
     if (validates) account["validator"] = {{"flops_per_second", flops}, {"capacity", capacity}};
     return account;
@@ -72,16 +85,23 @@ int make_genesis(const GenesisOptions& options) {
         if (!read) return fail(client::spec_error_text(read.error()));
         defaults = *read;
     }
-    const auto now = std::chrono::duration_cast<std::chrono::milliseconds>(std::chrono::system_clock::now().time_since_epoch()).count();
-    client::Json json{{"chain_name", options.chain_name}, {"time_ms", std::to_string(now)}, {"operator_key", operator_keys->hot.hex()},
-                      {"insurance", options.insurance}, {"accounts", client::Json::array()}, {"parameters", client::parameters_to_json(defaults)}};
+    const auto now = std::chrono::duration_cast<std::chrono::milliseconds>(
+                         std::chrono::system_clock::now().time_since_epoch())
+                         .count();
+    client::Json json{{"chain_name", options.chain_name},
+                      {"time_ms", std::to_string(now)},
+                      {"operator_key", operator_keys->hot.hex()},
+                      {"insurance", options.insurance},
+                      {"accounts", client::Json::array()},
+                      {"parameters", client::parameters_to_json(defaults)}};
     for (const std::string& party : options.parties) {
         auto account = party_json(party);
         if (!account) return fail(account.error());
         json["accounts"].push_back(std::move(*account));
     }
     const auto genesis = client::genesis_from_json(json);
-    if (!genesis) return fail("the genesis is refused: " + client::spec_error_text(genesis.error()));
+    if (!genesis)
+        return fail("the genesis is refused: " + client::spec_error_text(genesis.error()));
     std::ofstream out(options.out, std::ios::binary | std::ios::trunc);
     out << client::genesis_to_json(*genesis).dump(2) << "\n";
     if (!out.flush()) return fail("cannot write " + options.out.string());
@@ -95,14 +115,17 @@ int init(const std::filesystem::path& dir, const std::filesystem::path& genesis_
     const auto json = client::parse_json(*text, kGenesisJsonBytesMax);
     if (!json) return fail(genesis_json.string() + " " + json.error());
     const auto genesis = client::genesis_from_json(*json);
-    if (!genesis) return fail("the genesis is refused: " + client::spec_error_text(genesis.error()));
+    if (!genesis)
+        return fail("the genesis is refused: " + client::spec_error_text(genesis.error()));
     const base::Bytes bytes = market::encode_genesis(*genesis);
     const auto there = read_text(dir / kGenesisFile);
-    if (there && base::Bytes(there->begin(), there->end()) != bytes) return fail(dir.string() + " holds another chain already");
+    if (there && base::Bytes(there->begin(), there->end()) != bytes)
+        return fail(dir.string() + " holds another chain already");
     std::error_code error;
     std::filesystem::create_directories(dir, error);
     std::ofstream out(dir / kGenesisFile, std::ios::binary | std::ios::trunc);
-    out.write(reinterpret_cast<const char*>(bytes.data()), static_cast<std::streamsize>(bytes.size()));
+    out.write(reinterpret_cast<const char*>(bytes.data()),
+              static_cast<std::streamsize>(bytes.size()));
     if (error || !out.flush()) return fail("cannot write " + (dir / kGenesisFile).string());
     std::printf("chain %s\n", market::chain_id(*genesis).hex().c_str());
     return 0;

@@ -15,38 +15,70 @@ int main(int argc, char** argv) {
     int code = 0;
 
     node::GenesisOptions genesis;
-    auto* genesis_command = app.add_subcommand("genesis", "Write a genesis document from key files");
-    genesis_command->add_option("--operator-key", genesis.operator_key, "Key file of the operator (only public keys are read)")->required();
+    auto* genesis_command =
+        app.add_subcommand("genesis", "Write a genesis document from key files");
+    genesis_command
+        ->add_option("--operator-key", genesis.operator_key,
+                     "Key file of the operator (only public keys are read)")
+        ->required();
     genesis_command->add_option("--out", genesis.out, "Where the genesis JSON goes")->required();
-    genesis_command->add_option("--name", genesis.chain_name, "Name of the chain")->capture_default_str();
-    genesis_command->add_option("--insurance", genesis.insurance, "Endowment of the insurance account in grains")->capture_default_str();
-    genesis_command->add_option("--party", genesis.parties, "KEYFILE[,balance=N][,worker=N][,validator=N][,flops=N][,capacity=N]: an account that exists from the start; N in grains (repeatable)");
-    genesis_command->add_option("--parameters", genesis.parameters, "JSON file with parameters that differ from the defaults");
-    genesis_command->add_flag("--demo", genesis.demo, "Take the demo chain's parameters as defaults");
+    genesis_command->add_option("--name", genesis.chain_name, "Name of the chain")
+        ->capture_default_str();
+    genesis_command
+        ->add_option("--insurance", genesis.insurance,
+                     "Endowment of the insurance account in grains")
+        ->capture_default_str();
+    genesis_command->add_option(
+        "--party", genesis.parties,
+        "KEYFILE[,balance=N][,worker=N][,validator=N][,flops=N][,capacity=N]: an account that "
+        "exists from the start; N in grains (repeatable)");
+    genesis_command->add_option("--parameters", genesis.parameters,
+                                "JSON file with parameters that differ from the defaults");
+    genesis_command->add_flag("--demo", genesis.demo,
+                              "Take the demo chain's parameters as defaults");
     genesis_command->callback([&] { code = node::make_genesis(genesis); });
 
     std::filesystem::path dir, genesis_json;
     auto* init_command = app.add_subcommand("init", "Prepare a data directory for a chain");
     init_command->add_option("--dir", dir, "Data directory")->required();
-    init_command->add_option("--genesis", genesis_json, "Genesis JSON (see: assayd genesis)")->required();
+    init_command->add_option("--genesis", genesis_json, "Genesis JSON (see: assayd genesis)")
+        ->required();
     init_command->callback([&] { code = node::init(dir, genesis_json); });
 
     node::RunOptions run;
     auto* run_command = app.add_subcommand("run", "Run the node until SIGTERM");
     run_command->add_option("--dir", run.dir, "Data directory")->required();
-    run_command->add_option("--listen", run.listen, "ADDRESS:PORT; port 0 lets the kernel choose")->capture_default_str();
+    run_command->add_option("--listen", run.listen, "ADDRESS:PORT; port 0 lets the kernel choose")
+        ->capture_default_str();
     run_command->add_option("--port-file", run.port_file, "File that receives the chosen port");
-    run_command->add_option("--host", run.host_names, "Name that clients may use in Host, besides the address and localhost (repeatable)");
+    run_command->add_option(
+        "--host", run.host_names,
+        "Name that clients may use in Host, besides the address and localhost (repeatable)");
     run_command->add_option("--key", run.key.key, "Key file of the operator")->required();
-    run_command->add_option("--passphrase-file", run.key.passphrase_file, "File with the passphrase (mode 0600)");
-    run_command->add_option("--passphrase-fd", run.key.passphrase_fd, "Open file descriptor to read the passphrase from");
-    run_command->add_option("--threads", run.threads, "Threads for recomputing posted jobs")->capture_default_str();
-    run_command->add_option("--drain-ms", run.drain_ms, "How long requests in progress may take after SIGTERM")->capture_default_str();
-    run_command->add_option("--disk-reserve-mib", run.disk_reserve_mib, "Blobs are refused when the disk has less than this left")->capture_default_str();
-    run_command->add_flag("--keep-checkpoints", run.keep_checkpoints, "Keep checkpoints and payloads of final rounds");
+    run_command->add_option("--passphrase-file", run.key.passphrase_file,
+                            "File with the passphrase (mode 0600)");
+    run_command->add_option("--passphrase-fd", run.key.passphrase_fd,
+                            "Open file descriptor to read the passphrase from");
+    run_command->add_option("--threads", run.threads, "Threads for recomputing posted jobs")
+        ->capture_default_str();
+    run_command
+        ->add_option("--job-memory-mib", run.job_memory_mib,
+                     "Jobs that need more memory than this cannot be planned or posted here")
+        ->capture_default_str();
+    run_command
+        ->add_option("--drain-ms", run.drain_ms,
+                     "How long requests in progress may take after SIGTERM")
+        ->capture_default_str();
+    run_command
+        ->add_option("--disk-reserve-mib", run.disk_reserve_mib,
+                     "Blobs are refused when the disk has less than this left")
+        ->capture_default_str();
+    run_command->add_flag("--keep-checkpoints", run.keep_checkpoints,
+                          "Keep checkpoints and payloads of final rounds");
     run_command->callback([&] { code = node::run(run); });
 
-    auto* verify_command = app.add_subcommand("verify", "Replay the whole chain and compare every root (the node must not run)");
+    auto* verify_command = app.add_subcommand(
+        "verify", "Replay the whole chain and compare every root (the node must not run)");
     verify_command->add_option("--dir", dir, "Data directory")->required();
     verify_command->callback([&] { code = node::verify(dir); });
 

@@ -23,20 +23,26 @@ int fail(const std::string& text) {
     return 1;
 }
 
-/// One JSON object per line on stderr; messages are texts of ours, outside text is never part of one.
+/// One JSON object per line on stderr; messages are texts of ours, outside text is never part of
+/// one.
 void set_up_log() {
     auto logger = spdlog::stderr_logger_mt("assayd");
-    logger->set_pattern(R"({"time":"%Y-%m-%dT%H:%M:%S.%eZ","level":"%l","message":"%v"})", spdlog::pattern_time_type::utc);
+    logger->set_pattern(R"({"time":"%Y-%m-%dT%H:%M:%S.%eZ","level":"%l","message":"%v"})",
+                        spdlog::pattern_time_type::utc);
     spdlog::set_default_logger(logger);
 }
 
 tl::expected<client::KeySet, std::string> open_key(const KeyOptions& options) {
-    auto passphrase = options.passphrase_fd >= 0              ? client::Passphrase::from_descriptor(options.passphrase_fd)
-                      : !options.passphrase_file.empty() ? client::Passphrase::from_file(options.passphrase_file)
-                                                         : client::Passphrase::from_prompt("Passphrase of " + options.key.string(), false);
+    auto passphrase =
+        options.passphrase_fd >= 0 ? client::Passphrase::from_descriptor(options.passphrase_fd)
+        : !options.passphrase_file.empty()
+            ? client::Passphrase::from_file(options.passphrase_file)
+            : client::Passphrase::from_prompt("Passphrase of " + options.key.string(), false);
     if (!passphrase) return tl::unexpected(passphrase.error());
     auto keys = client::open_key_file(options.key, *passphrase);
-    if (!keys) return tl::unexpected(options.key.string() + ": " + std::string(client::key_file_error_text(keys.error())));
+    if (!keys)
+        return tl::unexpected(options.key.string() + ": " +
+                              std::string(client::key_file_error_text(keys.error())));
     return std::move(*keys);
 }
 
@@ -45,9 +51,12 @@ bool split_listen(const std::string& text, server::Options& options) {
     const std::size_t colon = text.rfind(':');
     if (colon == std::string::npos || colon == 0 || colon + 1 == text.size()) return false;
     options.address = text.substr(0, colon);
-    if (options.address.front() == '[' && options.address.back() == ']') options.address = options.address.substr(1, options.address.size() - 2);
+    if (options.address.front() == '[' && options.address.back() == ']')
+        options.address = options.address.substr(1, options.address.size() - 2);
     const std::string port = text.substr(colon + 1);
-    if (port.size() > 5 || port.find_first_not_of("0123456789") != std::string::npos || std::stoul(port) > 65535) return false;
+    if (port.size() > 5 || port.find_first_not_of("0123456789") != std::string::npos ||
+        std::stoul(port) > 65535)
+        return false;
     options.port = static_cast<std::uint16_t>(std::stoul(port));
     return true;
 }
@@ -88,17 +97,23 @@ int run(const RunOptions& options) {
 
     const auto genesis = read_text(options.dir / kGenesisFile);
     if (!genesis) return fail(genesis.error() + " (run: assayd init)");
-    auto node = ledger::Node::open(options.dir / kLedgerFolder, base::view_of(*genesis), std::move(keys->hot));
+    auto node = ledger::Node::open(options.dir / kLedgerFolder, base::view_of(*genesis),
+                                   std::move(keys->hot));
     if (!node) return fail("cannot open the ledger: " + node.error().detail);
-    auto blobs = server::BlobStore::open(options.dir / kBlobFolder, {serving.limits.blob_bytes_max, serving.limits.store_bytes_max, serving.limits.disk_reserve_bytes});
+    auto blobs = server::BlobStore::open(
+        options.dir / kBlobFolder, {serving.limits.blob_bytes_max, serving.limits.store_bytes_max,
+                                    serving.limits.disk_reserve_bytes});
     if (!blobs) return fail(blobs.error());
-    Checker checker(options.threads);
+    Checker checker(options.threads, options.job_memory_mib << 20U);
     std::optional<BlobCollector> collector;
     if (!options.keep_checkpoints) collector.emplace(**node, **blobs);
-    auto server = server::Server::start(serving, {**node, **blobs, checker, receipt_key, ledger::system_clock()});
+    auto server = server::Server::start(
+        serving, {**node, **blobs, checker, receipt_key, ledger::system_clock()});
     if (!server) return fail(server.error());
-    if (!options.port_file.empty() && !write_port(options.port_file, (*server)->port())) return fail("cannot write " + options.port_file.string());
-    spdlog::info("chain {} at height {}, listening on {} port {}", (*node)->chain_id().hex(), (*node)->snapshot().head().height.value, serving.address, (*server)->port());
+    if (!options.port_file.empty() && !write_port(options.port_file, (*server)->port()))
+        return fail("cannot write " + options.port_file.string());
+    spdlog::info("chain {} at height {}, listening on {} port {}", (*node)->chain_id().hex(),
+                 (*node)->snapshot().head().height.value, serving.address, (*server)->port());
     spdlog::default_logger()->flush();
 
     int signal = 0;
@@ -118,17 +133,26 @@ int run(const RunOptions& options) {
 
 int verify(const std::filesystem::path& dir) {
     const bool terminal = ::isatty(STDERR_FILENO) != 0;
-    const auto report = ledger::verify_chain(dir / kLedgerFolder, [&](const ledger::VerifyProgress& progress) {
-        if (terminal) std::fprintf(stderr, "\rheight %llu of %llu", static_cast<unsigned long long>(progress.height), static_cast<unsigned long long>(progress.height_last));
-    });
+    const auto report =
+        ledger::verify_chain(dir / kLedgerFolder, [&](const ledger::VerifyProgress& progress) {
+            if (terminal)
+                std::fprintf(stderr, "\rheight %llu of %llu",
+                             static_cast<unsigned long long>(progress.height),
+                             static_cast<unsigned long long>(progress.height_last));
+        });
     if (terminal) std::fprintf(stderr, "\r\033[K");
     if (!report) {
         std::fprintf(stderr, "assayd: the chain is not right: %s\n", report.error().c_str());
         return 1;
     }
-    std::printf("height %llu, app hash %s: %llu blocks, %llu transactions, %llu events, %llu state entries, all as replayed\n",
-                static_cast<unsigned long long>(report->head.height.value), report->head.app_hash.hex().c_str(), static_cast<unsigned long long>(report->blocks),
-                static_cast<unsigned long long>(report->transactions), static_cast<unsigned long long>(report->events), static_cast<unsigned long long>(report->state_entries));
+    std::printf(
+        "height %llu, app hash %s: %llu blocks, %llu transactions, %llu events, %llu state "
+        "entries, all as replayed\n",
+        static_cast<unsigned long long>(report->head.height.value),
+        report->head.app_hash.hex().c_str(), static_cast<unsigned long long>(report->blocks),
+        static_cast<unsigned long long>(report->transactions),
+        static_cast<unsigned long long>(report->events),
+        static_cast<unsigned long long>(report->state_entries));
     return 0;
 }
 

@@ -22,21 +22,28 @@ bool sync_folder(const fs::path& folder) {
 
 }  // namespace
 
-BlobStore::BlobStore(fs::path dir, const Options& options) : dir_(std::move(dir)), options_(options) {}
+BlobStore::BlobStore(fs::path dir, const Options& options)
+    : dir_(std::move(dir)), options_(options) {}
 
-tl::expected<std::unique_ptr<BlobStore>, std::string> BlobStore::open(const fs::path& dir, const Options& options) {
+tl::expected<std::unique_ptr<BlobStore>, std::string> BlobStore::open(const fs::path& dir,
+                                                                      const Options& options) {
     std::unique_ptr<BlobStore> store(new BlobStore(dir, options));
     std::error_code error;
     fs::create_directories(dir / "blobs", error);
     if (!error) fs::remove_all(dir / "incoming", error);
     if (!error) fs::create_directories(dir / "incoming", error);
-    if (error) return tl::unexpected("cannot prepare the blob store " + dir.string() + ": " + error.message());
-    for (fs::recursive_directory_iterator at(dir / "blobs", error), end; !error && at != end; at.increment(error)) {
+    if (error)
+        return tl::unexpected("cannot prepare the blob store " + dir.string() + ": " +
+                              error.message());
+    for (fs::recursive_directory_iterator at(dir / "blobs", error), end; !error && at != end;
+         at.increment(error)) {
         if (!at->is_regular_file(error)) continue;
         store->bytes_stored_ += at->file_size(error);
         ++store->count_;
     }
-    if (error) return tl::unexpected("cannot read the blob store " + dir.string() + ": " + error.message());
+    if (error)
+        return tl::unexpected("cannot read the blob store " + dir.string() + ": " +
+                              error.message());
     return store;
 }
 
@@ -56,10 +63,12 @@ std::optional<BlobStore::Info> BlobStore::find(const base::BlobRoot& root) const
 bool BlobStore::disk_has_room(std::uint64_t bytes) const {
     std::error_code error;
     const fs::space_info space = fs::space(dir_, error);
-    return !error && space.available >= options_.disk_reserve_bytes && space.available - options_.disk_reserve_bytes >= bytes;
+    return !error && space.available >= options_.disk_reserve_bytes &&
+           space.available - options_.disk_reserve_bytes >= bytes;
 }
 
-tl::expected<std::unique_ptr<BlobStore::Writer>, BlobProblem> BlobStore::begin(const base::BlobRoot& root, std::uint64_t bytes) {
+tl::expected<std::unique_ptr<BlobStore::Writer>, BlobProblem> BlobStore::begin(
+    const base::BlobRoot& root, std::uint64_t bytes) {
     if (bytes > options_.blob_bytes_max) return tl::unexpected(BlobProblem::too_large);
     const std::uint64_t reserved = bytes_reserved_ += bytes;
     if (bytes_stored_ + reserved > options_.store_bytes_max || !disk_has_room(reserved)) {
@@ -69,16 +78,23 @@ tl::expected<std::unique_ptr<BlobStore::Writer>, BlobProblem> BlobStore::begin(c
     std::array<std::uint8_t, 16> random{};
     randombytes_buf(random.data(), random.size());
     fs::path temporary = dir_ / "incoming" / base::to_hex(random);
-    const int descriptor = ::open(temporary.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0640);
+    const int descriptor =
+        ::open(temporary.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0640);
     if (descriptor < 0) {
         bytes_reserved_ -= bytes;
         return tl::unexpected(BlobProblem::storage);
     }
-    return std::unique_ptr<Writer>(new Writer(*this, root, bytes, std::move(temporary), descriptor));
+    return std::unique_ptr<Writer>(
+        new Writer(*this, root, bytes, std::move(temporary), descriptor));
 }
 
-BlobStore::Writer::Writer(BlobStore& store, const base::BlobRoot& root, std::uint64_t bytes, fs::path temporary, int descriptor)
-    : store_(store), root_(root), bytes_(bytes), temporary_(std::move(temporary)), descriptor_(descriptor) {}
+BlobStore::Writer::Writer(BlobStore& store, const base::BlobRoot& root, std::uint64_t bytes,
+                          fs::path temporary, int descriptor)
+    : store_(store),
+      root_(root),
+      bytes_(bytes),
+      temporary_(std::move(temporary)),
+      descriptor_(descriptor) {}
 
 BlobStore::Writer::~Writer() {
     if (descriptor_ >= 0) ::close(descriptor_);
@@ -92,7 +108,8 @@ tl::expected<void, BlobProblem> BlobStore::Writer::write(base::ByteView bytes) {
     while (!bytes.empty()) {
         const ssize_t wrote = ::write(descriptor_, bytes.data(), bytes.size());
         if (wrote < 0 && errno == EINTR) continue;
-        if (wrote <= 0) return tl::unexpected(errno == ENOSPC ? BlobProblem::no_room : BlobProblem::storage);
+        if (wrote <= 0)
+            return tl::unexpected(errno == ENOSPC ? BlobProblem::no_room : BlobProblem::storage);
         bytes = bytes.subspan(static_cast<std::size_t>(wrote));
     }
     return {};
@@ -110,11 +127,14 @@ tl::expected<BlobStore::Info, BlobProblem> BlobStore::Writer::finish() {
     const fs::path file = store_.path_of(root_);
     std::error_code error;
     const bool new_folder = fs::create_directory(file.parent_path(), error);
-    if (error || ::rename(temporary_.c_str(), file.c_str()) != 0) return tl::unexpected(BlobProblem::storage);
+    if (error || ::rename(temporary_.c_str(), file.c_str()) != 0)
+        return tl::unexpected(BlobProblem::storage);
     kept_ = true;
     store_.bytes_stored_ += bytes_;
     ++store_.count_;
-    if (!sync_folder(file.parent_path()) || (new_folder && !sync_folder(file.parent_path().parent_path()))) return tl::unexpected(BlobProblem::storage);
+    if (!sync_folder(file.parent_path()) ||
+        (new_folder && !sync_folder(file.parent_path().parent_path())))
+        return tl::unexpected(BlobProblem::storage);
     return Info{file, bytes_};
 }
 

@@ -7,7 +7,8 @@ namespace {
 constexpr std::chrono::milliseconds kRetry{20};  // when the pool's queue is full
 }
 
-EventHub::EventHub(WorkerPool& pool, std::size_t waiters_max) : pool_(pool), waiters_max_(waiters_max) {
+EventHub::EventHub(WorkerPool& pool, std::size_t waiters_max)
+    : pool_(pool), waiters_max_(waiters_max) {
     thread_ = std::jthread([this] { run(); });
 }
 
@@ -28,11 +29,13 @@ void EventHub::block(std::uint64_t height) {
     wake_.notify_all();
 }
 
-bool EventHub::wait(std::uint64_t seen_height, std::chrono::milliseconds at_most, std::function<void()> ready) {
+bool EventHub::wait(std::uint64_t seen_height, std::chrono::milliseconds at_most,
+                    std::function<void()> ready) {
     {
         const std::lock_guard lock(mutex_);
         if (waiters_.size() >= waiters_max_) return false;
-        waiters_.push_back({seen_height, std::chrono::steady_clock::now() + at_most, std::move(ready)});
+        waiters_.push_back(
+            {seen_height, std::chrono::steady_clock::now() + at_most, std::move(ready)});
         ++version_;
     }
     wake_.notify_all();

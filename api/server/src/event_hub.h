@@ -12,7 +12,8 @@
 
 namespace assay::server {
 
-/// Wakes requests that wait for a block or for a time. One thread; callbacks run on the worker pool. Thread-safe.
+/// Wakes requests that wait for a block or for a time. One thread; callbacks run on the worker
+/// pool. Thread-safe.
 class EventHub {
   public:
     EventHub(WorkerPool& pool, std::size_t waiters_max);
@@ -22,8 +23,10 @@ class EventHub {
 
     /// Called after every durable block.
     void block(std::uint64_t height);
-    /// Runs `ready` once the head is above `seen_height`, or at the deadline, or when the hub stops. False when too many wait already.
-    [[nodiscard]] bool wait(std::uint64_t seen_height, std::chrono::milliseconds at_most, std::function<void()> ready);
+    /// Runs `ready` once the head is above `seen_height`, or at the deadline, or when the hub
+    /// stops. False when too many wait already.
+    [[nodiscard]] bool wait(std::uint64_t seen_height, std::chrono::milliseconds at_most,
+                            std::function<void()> ready);
     /// Runs all waiting callbacks; later waits run at once.
     void stop();
     [[nodiscard]] std::size_t waiting() const;
@@ -43,7 +46,7 @@ class EventHub {
     std::condition_variable wake_;
     std::vector<Waiter> waiters_;
     std::uint64_t height_ = 0;
-    std::uint64_t version_ = 0;              ///< counts everything that could make a waiter due
+    std::uint64_t version_ = 0;  ///< counts everything that could make a waiter due
     bool stopping_ = false, ending_ = false;
     std::jthread thread_;
 };

@@ -19,20 +19,22 @@
 #include "server/limits.h"
 #include "worker_pool.h"
 
-/// Handlers: functions from a request and these dependencies to an answer. They know nothing of sockets.
+/// Handlers: functions from a request and these dependencies to an answer. They know nothing of
+/// sockets.
 namespace assay::server {
 
 struct Context {
     ledger::Node& node;
     BlobStore& blobs;
     JobChecker& checker;
-    const base::SecretKey& receipt_key;      ///< the operator's: signs storage receipts
+    const base::SecretKey& receipt_key;  ///< the operator's: signs storage receipts
     const Limits& limits;
     const ledger::Clock& clock;
     WorkerPool& pool;
     EventHub& hub;
     Metrics& metrics;
     std::atomic<bool>& draining;
+    std::atomic<unsigned>& plans;            ///< programs being compiled now
 };
 
 using Json = nlohmann::json;
@@ -43,14 +45,16 @@ using Handler = Response (*)(Context&, const Request&, const PathValues&);
 /// Answers later, possibly from another thread.
 using LateHandler = void (*)(Context&, Request, const PathValues&, Deliver);
 /// Begins receiving a body.
-using UploadHandler = tl::expected<std::unique_ptr<Upload>, Problem> (*)(Context&, const Request&, const PathValues&, std::uint64_t bytes);
+using UploadHandler = tl::expected<std::unique_ptr<Upload>, Problem> (*)(Context&, const Request&,
+                                                                         const PathValues&,
+                                                                         std::uint64_t bytes);
 
 enum class BodyKind : std::uint8_t { none, json, transaction, blob };
 
 struct Route {
     Method method = Method::get;
     std::string_view pattern;
-    Handler handler = nullptr;               // exactly one of the three
+    Handler handler = nullptr;  // exactly one of the three
     LateHandler late = nullptr;
     UploadHandler upload = nullptr;
     BodyKind body = BodyKind::none;
@@ -68,7 +72,8 @@ Response bytes_response(const base::Bytes& bytes);
 
 // Reading path and query.
 std::optional<base::Hash> hash_value(std::string_view text);
-tl::expected<std::uint64_t, Problem> number_query(const Request& request, std::string_view name, std::uint64_t fallback, std::uint64_t max);
+tl::expected<std::uint64_t, Problem> number_query(const Request& request, std::string_view name,
+                                                  std::uint64_t fallback, std::uint64_t max);
 
 // handlers_operations.cc
 Response get_livez(Context&, const Request&, const PathValues&);
@@ -79,7 +84,8 @@ Response get_openapi(Context&, const Request&, const PathValues&);
 // handlers_blobs.cc
 Response get_blob(Context&, const Request&, const PathValues&);
 Response get_blob_receipt(Context&, const Request&, const PathValues&);
-tl::expected<std::unique_ptr<Upload>, Problem> put_blob(Context&, const Request&, const PathValues&, std::uint64_t);
+tl::expected<std::unique_ptr<Upload>, Problem> put_blob(Context&, const Request&, const PathValues&,
+                                                        std::uint64_t);
 // handlers_events.cc
 void get_events(Context&, Request, const PathValues&, Deliver);
 // handlers_transactions.cc

@@ -11,8 +11,8 @@ constexpr std::uint64_t kKeepMs = std::uint64_t{30} * 24 * 3600 * 1000;
 
 Json receipt_json(const Context& context, const base::BlobRoot& root, std::uint64_t bytes) {
     const base::TimeMs kept_until{context.clock.now().value + kKeepMs};
-    const base::Signature signature =
-        context.receipt_key.sign("assay.receipt", context.node.chain_id(), market::receipt_message(root, bytes, kept_until));
+    const base::Signature signature = context.receipt_key.sign(
+        "assay.receipt", context.node.chain_id(), market::receipt_message(root, bytes, kept_until));
     return {{"blob", root.hex()},
             {"bytes", std::to_string(bytes)},
             {"kept_until_ms", std::to_string(kept_until.value)},
@@ -22,11 +22,16 @@ Json receipt_json(const Context& context, const base::BlobRoot& root, std::uint6
 
 Problem blob_problem(BlobProblem what) {
     switch (what) {
-        case BlobProblem::too_large: return {413, "body_too_large", "the blob is larger than announced or allowed"};
-        case BlobProblem::incomplete: return {400, "blob_incomplete", "the blob ended before its announced size"};
-        case BlobProblem::wrong_root: return {422, "blob_wrong_root", "the bytes do not have the root in the path"};
-        case BlobProblem::no_room: return {507, "blob_no_room", "the store is full"};
-        case BlobProblem::storage: return {500, "internal", "the blob could not be written"};
+        case BlobProblem::too_large:
+            return {413, "body_too_large", "the blob is larger than announced or allowed"};
+        case BlobProblem::incomplete:
+            return {400, "blob_incomplete", "the blob ended before its announced size"};
+        case BlobProblem::wrong_root:
+            return {422, "blob_wrong_root", "the bytes do not have the root in the path"};
+        case BlobProblem::no_room:
+            return {507, "blob_no_room", "the store is full"};
+        case BlobProblem::storage:
+            return {500, "internal", "the blob could not be written"};
     }
     return {500, "internal", ""};
 }
@@ -35,7 +40,8 @@ struct Range {
     std::uint64_t first = 0, size = 0;
 };
 
-/// One range of a body of `bytes` bytes: "bytes=a-b", "bytes=a-", "bytes=-n". Nothing: cannot be satisfied.
+/// One range of a body of `bytes` bytes: "bytes=a-b", "bytes=a-", "bytes=-n". Nothing: cannot be
+/// satisfied.
 std::optional<Range> parse_range(std::string_view text, std::uint64_t bytes) {
     constexpr std::string_view kUnit = "bytes=";
     if (!text.starts_with(kUnit)) return std::nullopt;
@@ -43,12 +49,15 @@ std::optional<Range> parse_range(std::string_view text, std::uint64_t bytes) {
     const std::size_t dash = text.find('-');
     if (dash == std::string_view::npos) return std::nullopt;
     const auto number = [](std::string_view digits) -> std::optional<std::uint64_t> {
-        if (digits.empty() || digits.size() > 18 || !std::all_of(digits.begin(), digits.end(), [](char c) { return c >= '0' && c <= '9'; })) return std::nullopt;
+        if (digits.empty() || digits.size() > 18 ||
+            !std::all_of(digits.begin(), digits.end(), [](char c) { return c >= '0' && c <= '9'; }))
+            return std::nullopt;
         return std::stoull(std::string(digits));
     };
     const auto first = number(text.substr(0, dash));
     const auto last = number(text.substr(dash + 1));
-    if (!first && dash == 0 && last && *last > 0 && bytes > 0) return Range{bytes - std::min(*last, bytes), std::min(*last, bytes)};
+    if (!first && dash == 0 && last && *last > 0 && bytes > 0)
+        return Range{bytes - std::min(*last, bytes), std::min(*last, bytes)};
     if (!first || *first >= bytes) return std::nullopt;
     if (dash + 1 == text.size()) return Range{*first, bytes - *first};
     if (!last || *last < *first) return std::nullopt;
@@ -57,8 +66,12 @@ std::optional<Range> parse_range(std::string_view text, std::uint64_t bytes) {
 
 class BlobUpload : public Upload {
   public:
-    BlobUpload(Context& context, base::BlobRoot root, std::string request_id, std::unique_ptr<BlobStore::Writer> writer)
-        : context_(context), root_(root), request_id_(std::move(request_id)), writer_(std::move(writer)) {}
+    BlobUpload(Context& context, base::BlobRoot root, std::string request_id,
+               std::unique_ptr<BlobStore::Writer> writer)
+        : context_(context),
+          root_(root),
+          request_id_(std::move(request_id)),
+          writer_(std::move(writer)) {}
 
     tl::expected<void, Problem> write(base::ByteView bytes) override {
         const auto written = writer_->write(bytes);
@@ -67,14 +80,17 @@ class BlobUpload : public Upload {
     }
 
     void finish(Respond respond) override {
-        // Syncing takes as long as the disk wants, so it has no place on an I/O thread. The session keeps this object until it has answered.
+        // Syncing takes as long as the disk wants, so it has no place on an I/O thread. The session
+        // keeps this object until it has answered.
         const bool queued = context_.pool.post([this, respond] {
             const auto stored = writer_->finish();
             writer_.reset();
-            if (!stored) return respond(problem_response(blob_problem(stored.error()), request_id_));
+            if (!stored)
+                return respond(problem_response(blob_problem(stored.error()), request_id_));
             respond(json_response(receipt_json(context_, root_, stored->bytes), 201));
         });
-        if (!queued) respond(problem_response({503, "busy", "too many requests wait already"}, request_id_));
+        if (!queued)
+            respond(problem_response({503, "busy", "too many requests wait already"}, request_id_));
     }
 
   private:
@@ -88,13 +104,16 @@ class BlobUpload : public Upload {
 
 Response get_blob(Context& context, const Request& request, const PathValues& values) {
     const auto root = hash_value(values[0]);
-    if (!root) return problem(request, 400, "bad_id", "a blob root is 64 lower-case hexadecimal digits");
+    if (!root)
+        return problem(request, 400, "bad_id", "a blob root is 64 lower-case hexadecimal digits");
     const auto info = context.blobs.find(base::BlobRoot{*root});
     if (!info) return problem(request, 404, "not_found", "this node does not have that blob");
     const std::string tag = "\"" + values[0] + "\"";
     Response response;
     response.content_type = "application/octet-stream";
-    response.headers = {{"ETag", tag}, {"Accept-Ranges", "bytes"}, {"Cache-Control", "public, max-age=31536000, immutable"}};
+    response.headers = {{"ETag", tag},
+                        {"Accept-Ranges", "bytes"},
+                        {"Cache-Control", "public, max-age=31536000, immutable"}};
     if (request.header("if-none-match") == tag) {
         response.status = 304;
         response.body = std::string();
@@ -106,15 +125,18 @@ Response get_blob(Context& context, const Request& request, const PathValues& va
     if (!range_text.empty() && (if_range.empty() || if_range == tag)) {
         const auto range = parse_range(range_text, info->bytes);
         if (!range) {
-            Response refused = problem(request, 416, "range_not_satisfiable", "one range bytes=a-b within the blob");
+            Response refused = problem(request, 416, "range_not_satisfiable",
+                                       "one range bytes=a-b within the blob");
             refused.headers.emplace_back("Content-Range", "bytes */" + std::to_string(info->bytes));
             return refused;
         }
         response.status = 206;
         body.offset = range->first;
         body.size = range->size;
-        response.headers.emplace_back("Content-Range", "bytes " + std::to_string(range->first) + "-" + std::to_string(range->first + range->size - 1) + "/" +
-                                                           std::to_string(info->bytes));
+        response.headers.emplace_back("Content-Range",
+                                      "bytes " + std::to_string(range->first) + "-" +
+                                          std::to_string(range->first + range->size - 1) + "/" +
+                                          std::to_string(info->bytes));
     }
     response.body = std::move(body);
     return response;
@@ -122,18 +144,24 @@ Response get_blob(Context& context, const Request& request, const PathValues& va
 
 Response get_blob_receipt(Context& context, const Request& request, const PathValues& values) {
     const auto root = hash_value(values[0]);
-    if (!root) return problem(request, 400, "bad_id", "a blob root is 64 lower-case hexadecimal digits");
+    if (!root)
+        return problem(request, 400, "bad_id", "a blob root is 64 lower-case hexadecimal digits");
     const auto info = context.blobs.find(base::BlobRoot{*root});
     if (!info) return problem(request, 404, "not_found", "this node does not have that blob");
     return json_response(receipt_json(context, base::BlobRoot{*root}, info->bytes));
 }
 
-tl::expected<std::unique_ptr<Upload>, Problem> put_blob(Context& context, const Request& request, const PathValues& values, std::uint64_t bytes) {
+tl::expected<std::unique_ptr<Upload>, Problem> put_blob(Context& context, const Request& request,
+                                                        const PathValues& values,
+                                                        std::uint64_t bytes) {
     const auto root = hash_value(values[0]);
-    if (!root) return tl::unexpected(Problem{400, "bad_id", "a blob root is 64 lower-case hexadecimal digits"});
+    if (!root)
+        return tl::unexpected(
+            Problem{400, "bad_id", "a blob root is 64 lower-case hexadecimal digits"});
     auto writer = context.blobs.begin(base::BlobRoot{*root}, bytes);
     if (!writer) return tl::unexpected(blob_problem(writer.error()));
-    return std::make_unique<BlobUpload>(context, base::BlobRoot{*root}, request.id, std::move(*writer));
+    return std::make_unique<BlobUpload>(context, base::BlobRoot{*root}, request.id,
+                                        std::move(*writer));
 }
 
 }  // namespace assay::server

@@ -14,12 +14,17 @@ using client::json_of;
 
 constexpr std::uint64_t kLimitDefault = 50, kLimitMax = 200;
 
-Response bad_id(const Request& request) { return problem(request, 400, "bad_id", "an id is 64 lower-case hexadecimal digits"); }
-Response absent(const Request& request, std::string_view what) { return problem(request, 404, "not_found", "there is no such " + std::string(what)); }
+Response bad_id(const Request& request) {
+    return problem(request, 400, "bad_id", "an id is 64 lower-case hexadecimal digits");
+}
+Response absent(const Request& request, std::string_view what) {
+    return problem(request, 404, "not_found", "there is no such " + std::string(what));
+}
 
 /// An object as JSON, or as its canonical bytes.
 template <class T>
-Response object_response(const Request& request, const std::optional<T>& value, std::string_view what) {
+Response object_response(const Request& request, const std::optional<T>& value,
+                         std::string_view what) {
     if (!value) return absent(request, what);
     if (wants_bytes(request)) return bytes_response(market::encode(*value));
     return json_response(json_of(*value));
@@ -36,7 +41,8 @@ Response list_response(const Request& request, const std::vector<T>& values, std
     }
     Json data = Json::array();
     for (const T& value : values) data.push_back(json_of(value));
-    return json_response({{"object", "list"}, {"has_more", values.size() == limit}, {"data", std::move(data)}});
+    return json_response(
+        {{"object", "list"}, {"has_more", values.size() == limit}, {"data", std::move(data)}});
 }
 
 /// `limit` and `after` of a list whose entries have hash ids.
@@ -49,10 +55,13 @@ template <class IdType>
 tl::expected<Paging<IdType>, Problem> read_paging(const Request& request) {
     const auto limit = number_query(request, "limit", kLimitDefault, kLimitMax);
     if (!limit) return tl::unexpected(limit.error());
-    Paging<IdType> paging{static_cast<std::size_t>(std::max<std::uint64_t>(1, *limit)), std::nullopt};
+    Paging<IdType> paging{static_cast<std::size_t>(std::max<std::uint64_t>(1, *limit)),
+                          std::nullopt};
     if (const auto after = request.query.find("after"); after != request.query.end()) {
         const auto hash = hash_value(after->second);
-        if (!hash) return tl::unexpected(Problem{400, "bad_query", "after is an id: 64 lower-case hexadecimal digits"});
+        if (!hash)
+            return tl::unexpected(
+                Problem{400, "bad_query", "after is an id: 64 lower-case hexadecimal digits"});
         paging.after = IdType{*hash};
     }
     return paging;
@@ -61,7 +70,9 @@ tl::expected<Paging<IdType>, Problem> read_paging(const Request& request) {
 std::optional<std::uint64_t> path_number(std::string_view text, std::uint64_t max) {
     std::uint64_t value = 0;
     const auto end = std::from_chars(text.data(), text.data() + text.size(), value);
-    if (text.empty() || end.ec != std::errc() || end.ptr != text.data() + text.size() || value > max) return std::nullopt;
+    if (text.empty() || end.ec != std::errc() || end.ptr != text.data() + text.size() ||
+        value > max)
+        return std::nullopt;
     return value;
 }
 
@@ -74,16 +85,19 @@ std::optional<IdType> id_query(const Request& request, std::string_view name) {
 }
 
 std::optional<market::JobState> job_state_from_word(std::string_view word) {
-    for (std::uint8_t value = static_cast<std::uint8_t>(market::JobState::open); value <= static_cast<std::uint8_t>(market::JobState::diverged); ++value) {
+    for (std::uint8_t value = static_cast<std::uint8_t>(market::JobState::open);
+         value <= static_cast<std::uint8_t>(market::JobState::diverged); ++value) {
         const auto state = static_cast<market::JobState>(value);
         if (market::to_word(state) == word) return state;
     }
     return std::nullopt;
 }
 
-/// What the lists under a job have in common: the job must exist, and pages have an id to go on after.
+/// What the lists under a job have in common: the job must exist, and pages have an id to go on
+/// after.
 template <class IdType, class Load>
-Response job_list(Context& context, const Request& request, const PathValues& values, const Load& load) {
+Response job_list(Context& context, const Request& request, const PathValues& values,
+                  const Load& load) {
     const auto id = hash_value(values[0]);
     if (!id) return bad_id(request);
     const auto paging = read_paging<IdType>(request);
@@ -101,28 +115,30 @@ Response get_chain(Context& context, const Request&, const PathValues&) {
     const ledger::Head& head = snapshot.head();
     const market::Chain chain = market::load_chain(snapshot.state());
     const market::Parameters parameters = market::current_parameters(snapshot.state());
-    const base::TimeMs live = market::live_time(chain, base::Height{head.height.value}, head.time, parameters.live_step_ms_max);
-    return json_response({{"chain_id", context.node.chain_id().hex()},
-                          {"operator_key", context.node.operator_key().hex()},
-                          {"app_version", head.app_version},
-                          {"height", std::to_string(head.height.value)},
-                          {"block_time_ms", std::to_string(head.time.value)},
-                          {"live_time_ms", std::to_string(live.value)},
-                          {"app_hash", head.app_hash.hex()},
-                          {"state_root", head.state_root.hex()},
-                          {"log_root", head.log_root.hex()},
-                          {"log_size", std::to_string(head.log_size)},
-                          {"params_id", head.params_id.hex()},
-                          {"signature", base::to_hex(head.signature.view())},
-                          {"base_fee", chain.base_fee.decimal()},
-                          {"supply", chain.supply.decimal()},
-                          {"total", market::total_supply(snapshot.state()).decimal()},
-                          {"system_accounts",
-                           {{"burned", market::system_account(market::SystemAccount::burned).hex()},
-                            {"insurance", market::system_account(market::SystemAccount::insurance).hex()},
-                            {"fees", market::system_account(market::SystemAccount::fees).hex()},
-                            {"dust", market::system_account(market::SystemAccount::dust).hex()}}},
-                          {"parameters", client::parameters_to_json(parameters)}});
+    const base::TimeMs live = market::live_time(chain, base::Height{head.height.value}, head.time,
+                                                parameters.live_step_ms_max);
+    return json_response(
+        {{"chain_id", context.node.chain_id().hex()},
+         {"operator_key", context.node.operator_key().hex()},
+         {"app_version", head.app_version},
+         {"height", std::to_string(head.height.value)},
+         {"block_time_ms", std::to_string(head.time.value)},
+         {"live_time_ms", std::to_string(live.value)},
+         {"app_hash", head.app_hash.hex()},
+         {"state_root", head.state_root.hex()},
+         {"log_root", head.log_root.hex()},
+         {"log_size", std::to_string(head.log_size)},
+         {"params_id", head.params_id.hex()},
+         {"signature", base::to_hex(head.signature.view())},
+         {"base_fee", chain.base_fee.decimal()},
+         {"supply", chain.supply.decimal()},
+         {"total", market::total_supply(snapshot.state()).decimal()},
+         {"system_accounts",
+          {{"burned", market::system_account(market::SystemAccount::burned).hex()},
+           {"insurance", market::system_account(market::SystemAccount::insurance).hex()},
+           {"fees", market::system_account(market::SystemAccount::fees).hex()},
+           {"dust", market::system_account(market::SystemAccount::dust).hex()}}},
+         {"parameters", client::parameters_to_json(parameters)}});
 }
 
 Response get_account(Context& context, const Request& request, const PathValues& values) {
@@ -136,12 +152,15 @@ Response get_account(Context& context, const Request& request, const PathValues&
     if (!account) return absent(request, "account");
     Json json = json_of(*account);
     json["object"] = "account";
-    json["next_nonce"] = std::to_string(market::next_nonce(snapshot.state(), id, static_cast<std::uint32_t>(*nonce_lane)));
+    json["next_nonce"] = std::to_string(
+        market::next_nonce(snapshot.state(), id, static_cast<std::uint32_t>(*nonce_lane)));
     json["stakes"] = Json::array();
     json["unbondings"] = Json::array();
     for (const market::Role role : {market::Role::worker, market::Role::validator}) {
-        if (const auto stake = market::find_stake(snapshot.state(), id, role)) json["stakes"].push_back(json_of(*stake));
-        for (const auto& entry : market::unbondings_of(snapshot.state(), id, role)) json["unbondings"].push_back(json_of(entry));
+        if (const auto stake = market::find_stake(snapshot.state(), id, role))
+            json["stakes"].push_back(json_of(*stake));
+        for (const auto& entry : market::unbondings_of(snapshot.state(), id, role))
+            json["unbondings"].push_back(json_of(entry));
     }
     const auto validator = market::find_validator(snapshot.state(), id);
     json["validator"] = validator ? json_of(*validator) : Json();
@@ -153,10 +172,14 @@ Response get_jobs(Context& context, const Request& request, const PathValues&) {
     if (!paging) return problem_response(paging.error(), request.id);
     const ledger::Snapshot snapshot = context.node.snapshot();
     const auto word = request.query.find("state");
-    if (word == request.query.end()) return list_response(request, market::jobs(snapshot.state(), paging->after, paging->limit), paging->limit);
+    if (word == request.query.end())
+        return list_response(request, market::jobs(snapshot.state(), paging->after, paging->limit),
+                             paging->limit);
     const auto state = job_state_from_word(word->second);
     if (!state) return problem(request, 400, "bad_query", "state is none of the job states");
-    return list_response(request, market::jobs_in_state(snapshot.state(), *state, paging->after, paging->limit), paging->limit);
+    return list_response(
+        request, market::jobs_in_state(snapshot.state(), *state, paging->after, paging->limit),
+        paging->limit);
 }
 
 Response get_job(Context& context, const Request& request, const PathValues& values) {
@@ -183,12 +206,14 @@ Response get_lanes(Context& context, const Request& request, const PathValues& v
     if (!id) return bad_id(request);
     const auto limit = number_query(request, "limit", kLimitDefault, kLimitMax);
     const auto after = number_query(request, "after", UINT32_MAX, UINT32_MAX);
-    if (!limit || !after) return problem_response(!limit ? limit.error() : after.error(), request.id);
+    if (!limit || !after)
+        return problem_response(!limit ? limit.error() : after.error(), request.id);
     const ledger::Snapshot snapshot = context.node.snapshot();
     const base::JobId job{*id};
     if (!market::find_job(snapshot.state(), job)) return absent(request, "job");
     std::vector<market::Lane> lanes = market::lanes_of(snapshot.state(), job);
-    if (request.query.contains("after")) std::erase_if(lanes, [&](const market::Lane& lane) { return lane.lane <= *after; });
+    if (request.query.contains("after"))
+        std::erase_if(lanes, [&](const market::Lane& lane) { return lane.lane <= *after; });
     if (lanes.size() > *limit) lanes.resize(static_cast<std::size_t>(*limit));
     return list_response(request, lanes, static_cast<std::size_t>(*limit));
 }
@@ -198,30 +223,41 @@ Response get_round(Context& context, const Request& request, const PathValues& v
     const auto number = path_number(values[1], UINT32_MAX);
     if (!id || !number) return bad_id(request);
     const ledger::Snapshot snapshot = context.node.snapshot();
-    const auto round = market::find_round(snapshot.state(), base::JobId{*id}, static_cast<std::uint32_t>(*number));
+    const auto round =
+        market::find_round(snapshot.state(), base::JobId{*id}, static_cast<std::uint32_t>(*number));
     if (!round || wants_bytes(request)) return object_response(request, round, "round");
     Json json = json_of(*round);
-    const auto merge = market::find_merge(snapshot.state(), base::JobId{*id}, static_cast<std::uint32_t>(*number));
+    const auto merge =
+        market::find_merge(snapshot.state(), base::JobId{*id}, static_cast<std::uint32_t>(*number));
     json["merge"] = merge ? json_of(*merge) : Json();
     return json_response(json);
 }
 
 Response get_job_parts(Context& context, const Request& request, const PathValues& values) {
-    return job_list<base::PartId>(context, request, values, [](const market::StateReader& state, const base::JobId& job, const Paging<base::PartId>& paging) {
-        return market::parts_of_job(state, job, std::nullopt, paging.after, paging.limit);
-    });
+    return job_list<base::PartId>(context, request, values,
+                                  [](const market::StateReader& state, const base::JobId& job,
+                                     const Paging<base::PartId>& paging) {
+                                      return market::parts_of_job(state, job, std::nullopt,
+                                                                  paging.after, paging.limit);
+                                  });
 }
 
 Response get_job_audits(Context& context, const Request& request, const PathValues& values) {
-    return job_list<base::AuditId>(context, request, values, [](const market::StateReader& state, const base::JobId& job, const Paging<base::AuditId>& paging) {
-        return market::audits_of_job(state, job, paging.after, paging.limit);
-    });
+    return job_list<base::AuditId>(context, request, values,
+                                   [](const market::StateReader& state, const base::JobId& job,
+                                      const Paging<base::AuditId>& paging) {
+                                       return market::audits_of_job(state, job, paging.after,
+                                                                    paging.limit);
+                                   });
 }
 
 Response get_job_leases(Context& context, const Request& request, const PathValues& values) {
-    return job_list<base::LeaseId>(context, request, values, [](const market::StateReader& state, const base::JobId& job, const Paging<base::LeaseId>& paging) {
-        return market::leases_of_job(state, job, paging.after, paging.limit);
-    });
+    return job_list<base::LeaseId>(context, request, values,
+                                   [](const market::StateReader& state, const base::JobId& job,
+                                      const Paging<base::LeaseId>& paging) {
+                                       return market::leases_of_job(state, job, paging.after,
+                                                                    paging.limit);
+                                   });
 }
 
 Response get_job_history(Context& context, const Request& request, const PathValues& values) {
@@ -229,10 +265,12 @@ Response get_job_history(Context& context, const Request& request, const PathVal
     if (!id) return bad_id(request);
     const auto limit = number_query(request, "limit", kLimitDefault, kLimitMax);
     const auto first = number_query(request, "first", 0, UINT64_MAX);
-    if (!limit || !first) return problem_response(!limit ? limit.error() : first.error(), request.id);
+    if (!limit || !first)
+        return problem_response(!limit ? limit.error() : first.error(), request.id);
     const ledger::Snapshot snapshot = context.node.snapshot();
     if (!market::find_job(snapshot.state(), base::JobId{*id})) return absent(request, "job");
-    const auto entries = market::history_of(snapshot.state(), base::JobId{*id}, *first, static_cast<std::size_t>(*limit));
+    const auto entries = market::history_of(snapshot.state(), base::JobId{*id}, *first,
+                                            static_cast<std::size_t>(*limit));
     if (wants_bytes(request)) {
         base::Encoder out;
         out.u32(static_cast<std::uint32_t>(entries.size()));
@@ -244,7 +282,8 @@ Response get_job_history(Context& context, const Request& request, const PathVal
         const auto entry = market::decode<market::JobHistoryEntry>(bytes);
         data.push_back(entry ? json_of(*entry) : Json());
     }
-    return json_response({{"object", "list"}, {"has_more", entries.size() == *limit}, {"data", std::move(data)}});
+    return json_response(
+        {{"object", "list"}, {"has_more", entries.size() == *limit}, {"data", std::move(data)}});
 }
 
 Response get_leases(Context& context, const Request& request, const PathValues&) {
@@ -253,14 +292,17 @@ Response get_leases(Context& context, const Request& request, const PathValues&)
     const auto paging = read_paging<base::LeaseId>(request);
     if (!paging) return problem_response(paging.error(), request.id);
     const ledger::Snapshot snapshot = context.node.snapshot();
-    return list_response(request, market::leases_of_worker(snapshot.state(), *worker, paging->after, paging->limit), paging->limit);
+    return list_response(
+        request, market::leases_of_worker(snapshot.state(), *worker, paging->after, paging->limit),
+        paging->limit);
 }
 
 Response get_lease(Context& context, const Request& request, const PathValues& values) {
     const auto id = hash_value(values[0]);
     if (!id) return bad_id(request);
     const ledger::Snapshot snapshot = context.node.snapshot();
-    return object_response(request, market::find_lease(snapshot.state(), base::LeaseId{*id}), "lease");
+    return object_response(request, market::find_lease(snapshot.state(), base::LeaseId{*id}),
+                           "lease");
 }
 
 Response get_part(Context& context, const Request& request, const PathValues& values) {
@@ -272,18 +314,23 @@ Response get_part(Context& context, const Request& request, const PathValues& va
 
 Response get_audits(Context& context, const Request& request, const PathValues&) {
     const auto validator = id_query<base::AccountId>(request, "validator");
-    if (!validator) return problem(request, 400, "bad_query", "validator is required: an account id");
+    if (!validator)
+        return problem(request, 400, "bad_query", "validator is required: an account id");
     const auto paging = read_paging<base::AuditId>(request);
     if (!paging) return problem_response(paging.error(), request.id);
     const ledger::Snapshot snapshot = context.node.snapshot();
-    return list_response(request, market::audits_of_validator(snapshot.state(), *validator, paging->after, paging->limit), paging->limit);
+    return list_response(
+        request,
+        market::audits_of_validator(snapshot.state(), *validator, paging->after, paging->limit),
+        paging->limit);
 }
 
 Response get_audit(Context& context, const Request& request, const PathValues& values) {
     const auto id = hash_value(values[0]);
     if (!id) return bad_id(request);
     const ledger::Snapshot snapshot = context.node.snapshot();
-    return object_response(request, market::find_audit(snapshot.state(), base::AuditId{*id}), "audit");
+    return object_response(request, market::find_audit(snapshot.state(), base::AuditId{*id}),
+                           "audit");
 }
 
 Response get_vote(Context& context, const Request& request, const PathValues& values) {
@@ -307,7 +354,10 @@ Response get_epoch_commitments(Context& context, const Request& request, const P
     if (!paging) return problem_response(paging.error(), request.id);
     const ledger::Snapshot snapshot = context.node.snapshot();
     if (!market::find_epoch(snapshot.state(), *number)) return absent(request, "epoch");
-    return list_response(request, market::commitments_of_epoch(snapshot.state(), *number, paging->after, paging->limit), paging->limit);
+    return list_response(
+        request,
+        market::commitments_of_epoch(snapshot.state(), *number, paging->after, paging->limit),
+        paging->limit);
 }
 
 Response get_offers(Context& context, const Request& request, const PathValues&) {
@@ -315,7 +365,8 @@ Response get_offers(Context& context, const Request& request, const PathValues&)
     if (!limit) return problem_response(limit.error(), request.id);
     const std::size_t count = static_cast<std::size_t>(*limit);
     const ledger::Snapshot snapshot = context.node.snapshot();
-    if (!request.query.contains("worker")) return list_response(request, market::offers_by_price(snapshot.state(), count), count);
+    if (!request.query.contains("worker"))
+        return list_response(request, market::offers_by_price(snapshot.state(), count), count);
     const auto worker = id_query<base::AccountId>(request, "worker");
     if (!worker) return problem(request, 400, "bad_query", "worker is an account id");
     return list_response(request, market::offers_of(snapshot.state(), *worker, count), count);
@@ -326,7 +377,8 @@ Response get_validators(Context& context, const Request& request, const PathValu
     if (!limit) return problem_response(limit.error(), request.id);
     const ledger::Snapshot snapshot = context.node.snapshot();
     Json data = Json::array();
-    for (const auto& id : market::validators_by_stake(snapshot.state(), static_cast<std::size_t>(*limit))) {
+    for (const auto& id :
+         market::validators_by_stake(snapshot.state(), static_cast<std::size_t>(*limit))) {
         const auto validator = market::find_validator(snapshot.state(), id);
         const auto stake = market::find_stake(snapshot.state(), id, market::Role::validator);
         if (!validator || !stake) continue;

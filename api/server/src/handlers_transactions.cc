@@ -21,8 +21,12 @@ Json receipt_json(const ledger::Receipt& receipt) {
             {"log_index", std::to_string(receipt.log_index)}};
 }
 
-Response refusal_response(market::Refusal refusal, const std::string& request_id, const base::TransactionId& id, const std::optional<ledger::Receipt>& receipt) {
-    Response response = problem_response({status_of(refusal), std::string(market::to_word(refusal)), std::string(explain(refusal))}, request_id);
+Response refusal_response(market::Refusal refusal, const std::string& request_id,
+                          const base::TransactionId& id,
+                          const std::optional<ledger::Receipt>& receipt) {
+    Response response = problem_response(
+        {status_of(refusal), std::string(market::to_word(refusal)), std::string(explain(refusal))},
+        request_id);
     Json json = Json::parse(std::get<std::string>(response.body), nullptr, false);
     json["transaction"] = id.hex();
     if (receipt) json["receipt"] = receipt_json(*receipt);
@@ -30,7 +34,8 @@ Response refusal_response(market::Refusal refusal, const std::string& request_id
     return response;
 }
 
-Response outcome_response(const ledger::Outcome& outcome, bool repeated, const std::string& request_id) {
+Response outcome_response(const ledger::Outcome& outcome, bool repeated,
+                          const std::string& request_id) {
     switch (outcome.status) {
         case ledger::Outcome::Status::in_block:
             if (outcome.receipt && outcome.code == market::Refusal::none) {
@@ -39,50 +44,92 @@ Response outcome_response(const ledger::Outcome& outcome, bool repeated, const s
                 return json_response(json, repeated ? 200 : 201);
             }
             return refusal_response(outcome.code, request_id, outcome.id, outcome.receipt);
-        case ledger::Outcome::Status::refused: return refusal_response(outcome.code, request_id, outcome.id, std::nullopt);
-        case ledger::Outcome::Status::busy: return problem_response({503, "busy", "the queue of transactions is full"}, request_id);
-        case ledger::Outcome::Status::stopped: return problem_response({503, "draining", "the node is shutting down"}, request_id);
+        case ledger::Outcome::Status::refused:
+            return refusal_response(outcome.code, request_id, outcome.id, std::nullopt);
+        case ledger::Outcome::Status::busy:
+            return problem_response({503, "busy", "the queue of transactions is full"}, request_id);
+        case ledger::Outcome::Status::stopped:
+            return problem_response({503, "draining", "the node is shutting down"}, request_id);
     }
     return problem_response({500, "internal", ""}, request_id);
 }
 
-/// The edge's own look at a job: whoever posts other roots or costs than the spec implies would only pay for finding out later.
+/// One of the few places for compiling a program: a handful of large specs must not occupy every
+/// worker thread.
+class PlanSlot {
+  public:
+    explicit PlanSlot(Context& context) : context_(context) {
+        taken_ = ++context_.plans <= context_.limits.plans_max;
+    }
+    PlanSlot(const PlanSlot&) = delete;
+    PlanSlot& operator=(const PlanSlot&) = delete;
+    ~PlanSlot() { --context_.plans; }
+    [[nodiscard]] bool taken() const { return taken_; }
+
+  private:
+    Context& context_;
+    bool taken_ = false;
+};
+const Problem kPlansBusy{503, "busy", "too many jobs are being planned"};
+
+/// The edge's own look at a job: whoever posts other roots or costs than the spec implies would
+/// only pay for finding out later.
 std::optional<Problem> check_job_post(Context& context, const market::JobPost& post) {
     const auto spec = market::decode_spec(post.spec);
     if (!spec) return Problem{422, "spec_invalid", client::spec_error_text(spec.error())};
+    const PlanSlot slot(context);
+    if (!slot.taken()) return kPlansBusy;
     const auto facts = context.checker.facts(*spec);
     if (!facts) return Problem{422, "spec_invalid", client::spec_error_text(facts.error())};
-    if (facts->program_root != post.program_root) return Problem{422, "wrong_program_root", "the spec compiles to program root " + facts->program_root.hex()};
-    if (facts->init_root != post.init_root) return Problem{422, "wrong_init_root", "the spec's initial state has root " + facts->init_root.hex()};
-    if (!(facts->costs == post.costs)) return Problem{422, "wrong_costs", "the declared costs are not those of the program"};
+    if (facts->program_root != post.program_root)
+        return Problem{422, "wrong_program_root",
+                       "the spec compiles to program root " + facts->program_root.hex()};
+    if (facts->init_root != post.init_root)
+        return Problem{422, "wrong_init_root",
+                       "the spec's initial state has root " + facts->init_root.hex()};
+    if (!(facts->costs == post.costs))
+        return Problem{422, "wrong_costs", "the declared costs are not those of the program"};
     return std::nullopt;
 }
 
-std::uint64_t ceiling_divide(std::uint64_t a, std::uint64_t b) { return b == 0 ? 0 : a / b + (a % b == 0 ? 0 : 1); }
+std::uint64_t ceiling_divide(std::uint64_t a, std::uint64_t b) {
+    return b == 0 ? 0 : a / b + (a % b == 0 ? 0 : 1);
+}
 
 /// Offers that could take the job now, with what they would charge and how long they would take.
-Json matching_offers(const market::StateReader& state, const market::JobSpec& spec, const client::JobFacts& facts) {
+Json matching_offers(const market::StateReader& state, const market::JobSpec& spec,
+                     const client::JobFacts& facts) {
     Json list = Json::array();
     for (const market::Offer& offer : market::offers_by_price(state, 64)) {
         const auto price = market::protocol_cost(offer.price_per_gflop, facts.costs.segment_flops);
-        if (!price || *price > spec.price_ceiling || offer.profile != spec.profile || offer.memory_bytes < facts.costs.memory_bytes || offer.withdrawn) continue;
-        const std::uint64_t compute_ms = ceiling_divide(facts.costs.segment_flops, std::max<std::uint64_t>(1, offer.flops_per_second / 1000));
-        list.push_back({{"offer", offer.id.hex()}, {"worker", offer.worker.hex()}, {"segment_price", price->decimal()},
-                        {"segment_ms", std::to_string(std::max(offer.segment_ms, compute_ms))}, {"free_slots", offer.slots - std::min(offer.slots, offer.slots_used)}});
+        if (!price || *price > spec.price_ceiling || offer.profile != spec.profile ||
+            offer.memory_bytes < facts.costs.memory_bytes || offer.withdrawn)
+            continue;
+        const std::uint64_t compute_ms = ceiling_divide(
+            facts.costs.segment_flops, std::max<std::uint64_t>(1, offer.flops_per_second / 1000));
+        list.push_back({{"offer", offer.id.hex()},
+                        {"worker", offer.worker.hex()},
+                        {"segment_price", price->decimal()},
+                        {"segment_ms", std::to_string(std::max(offer.segment_ms, compute_ms))},
+                        {"free_slots", offer.slots - std::min(offer.slots, offer.slots_used)}});
     }
     return list;
 }
 
 Json memory_json(const client::JobFacts& facts) {
     Json memory = Json::array();
-    for (const auto& entry : facts.memory) memory.push_back({{"micro_batch", entry.micro_batch}, {"bytes", std::to_string(entry.bytes)}});
+    for (const auto& entry : facts.memory)
+        memory.push_back(
+            {{"micro_batch", entry.micro_batch}, {"bytes", std::to_string(entry.bytes)}});
     return memory;
 }
 
-Json plan_json(const market::StateReader& state, const market::JobSpec& spec, const client::JobFacts& facts) {
+Json plan_json(const market::StateReader& state, const market::JobSpec& spec,
+               const client::JobFacts& facts) {
     const market::Parameters parameters = market::current_parameters(state);
     const std::uint64_t lane_segments = std::uint64_t{spec.rounds} * spec.segments_per_round();
-    const std::uint32_t rate = std::max({spec.audit_rate_ppm, parameters.rate_floor_ppm, parameters.rate_new_ppm});
+    const std::uint32_t rate =
+        std::max({spec.audit_rate_ppm, parameters.rate_floor_ppm, parameters.rate_new_ppm});
     Json json{{"object", "plan"},
               {"spec_root", facts.spec_root.hex()},
               {"program_root", facts.program_root.hex()},
@@ -101,14 +148,22 @@ Json plan_json(const market::StateReader& state, const market::JobSpec& spec, co
     const auto cost = market::protocol_cost(parameters.protocol_price, facts.costs.segment_flops);
     if (!cost) return json;
     json["protocol_cost_of_segment"] = cost->decimal();
-    const market::LockTerms terms{spec.price_ceiling, *cost, rate, parameters.collusion_max_ppm, parameters.unfinal_rounds_max, spec.lanes, spec.segments_per_round(), spec.part_segments};
+    const market::LockTerms terms{spec.price_ceiling,
+                                  *cost,
+                                  rate,
+                                  parameters.collusion_max_ppm,
+                                  parameters.unfinal_rounds_max,
+                                  spec.lanes,
+                                  spec.segments_per_round(),
+                                  spec.part_segments};
     if (const auto numbers = market::cheat_numbers(terms, lane_segments)) {
-        json["cheating"] = {{"lock_at_ceiling", numbers->lock.decimal()},
-                            {"saved_per_segment", numbers->saved_per_segment.decimal()},
-                            {"expected_loss_per_segment", numbers->expected_loss_per_segment.decimal()},
-                            {"survives_whole_lane_ppb", std::to_string(numbers->survive_job_ppb)},
-                            {"deterred", numbers->deterred},
-                            {"single_step_deterred", numbers->one_step_deterred}};
+        json["cheating"] = {
+            {"lock_at_ceiling", numbers->lock.decimal()},
+            {"saved_per_segment", numbers->saved_per_segment.decimal()},
+            {"expected_loss_per_segment", numbers->expected_loss_per_segment.decimal()},
+            {"survives_whole_lane_ppb", std::to_string(numbers->survive_job_ppb)},
+            {"deterred", numbers->deterred},
+            {"single_step_deterred", numbers->one_step_deterred}};
     }
     return json;
 }
@@ -122,23 +177,32 @@ void post_transaction(Context& context, Request request, const PathValues&, Deli
         const ledger::Snapshot snapshot = context.node.snapshot();
         repeated = snapshot.receipt(id).has_value();
         const auto transaction = market::decode_transaction(request.body);
-        if (!repeated && transaction && std::holds_alternative<market::JobPost>(transaction->message)) {
-            // The cheap rules first: nobody makes this node build programs without a funded, signed transaction.
-            const market::Admission admission = market::admit(snapshot.state(), snapshot.next_block(context.clock.now()), request.body);
-            if (admission.code != market::Refusal::none) return deliver({refusal_response(admission.code, request.id, id, std::nullopt), nullptr});
-            if (const auto refused = check_job_post(context, std::get<market::JobPost>(transaction->message))) {
+        if (!repeated && transaction &&
+            std::holds_alternative<market::JobPost>(transaction->message)) {
+            // The cheap rules first: nobody makes this node build programs without a funded, signed
+            // transaction.
+            const market::Admission admission = market::admit(
+                snapshot.state(), snapshot.next_block(context.clock.now()), request.body);
+            if (admission.code != market::Refusal::none)
+                return deliver(
+                    {refusal_response(admission.code, request.id, id, std::nullopt), nullptr});
+            if (const auto refused =
+                    check_job_post(context, std::get<market::JobPost>(transaction->message))) {
                 return deliver({problem_response(*refused, request.id), nullptr});
             }
         }
     }
-    context.node.submit(std::move(request.body), [deliver, repeated, request_id = request.id](const ledger::Outcome& outcome) {
+    context.node.submit(std::move(request.body), [deliver, repeated, request_id = request.id](
+                                                     const ledger::Outcome& outcome) {
         deliver({outcome_response(outcome, repeated, request_id), nullptr});
     });
 }
 
 Response get_transaction(Context& context, const Request& request, const PathValues& values) {
     const auto id = hash_value(values[0]);
-    if (!id) return problem(request, 400, "bad_id", "a transaction id is 64 lower-case hexadecimal digits");
+    if (!id)
+        return problem(request, 400, "bad_id",
+                       "a transaction id is 64 lower-case hexadecimal digits");
     const ledger::Snapshot snapshot = context.node.snapshot();
     const auto receipt = snapshot.receipt(base::TransactionId{*id});
     if (!receipt) return problem(request, 404, "not_found", "no block has that transaction");
@@ -146,7 +210,9 @@ Response get_transaction(Context& context, const Request& request, const PathVal
 }
 
 Response post_plan(Context& context, const Request& request, const PathValues&) {
-    const auto json = client::parse_json({reinterpret_cast<const char*>(request.body.data()), request.body.size()}, context.limits.json_bytes_max);
+    const auto json = client::parse_json(
+        {reinterpret_cast<const char*>(request.body.data()), request.body.size()},
+        context.limits.json_bytes_max);
     if (!json) return problem(request, 400, "bad_json", "the body " + json.error());
     const auto refuse = [&](const market::SpecError& error) {
         Response response = problem(request, 422, "spec_invalid", client::spec_error_text(error));
@@ -157,6 +223,8 @@ Response post_plan(Context& context, const Request& request, const PathValues&) 
     };
     const auto spec = client::spec_from_json(*json);
     if (!spec) return refuse(spec.error());
+    const PlanSlot slot(context);
+    if (!slot.taken()) return problem_response(kPlansBusy, request.id);
     const auto facts = context.checker.facts(*spec);
     if (!facts) return refuse(facts.error());
     const ledger::Snapshot snapshot = context.node.snapshot();

@@ -20,14 +20,15 @@ namespace assay::server {
 enum class Method : std::uint8_t { get, head, post, put };
 std::string_view method_name(Method method);
 
-/// A request whose framing was accepted. Header names are lower-case; only those in `kKeptHeaders` (framing.cc) are kept, each at most once.
+/// A request whose framing was accepted. Header names are lower-case; only those in `kKeptHeaders`
+/// (framing.cc) are kept, each at most once.
 struct Request {
     Method method = Method::get;
-    std::string path;                        ///< without the query, percent-encoding refused
+    std::string path;  ///< without the query, percent-encoding refused
     std::map<std::string, std::string, std::less<>> query;
     std::map<std::string, std::string, std::less<>> headers;
-    base::Bytes body;                        ///< of control routes; uploads never collect one
-    std::string id;                          ///< for logs and problem documents
+    base::Bytes body;  ///< of control routes; uploads never collect one
+    std::string id;    ///< for logs and problem documents
 
     [[nodiscard]] std::string_view header(std::string_view name) const;
     [[nodiscard]] bool accepts(std::string_view media_type) const;  ///< named literally in Accept
@@ -44,10 +45,11 @@ struct Response {
     std::string content_type = "application/json";
     std::vector<std::pair<std::string, std::string>> headers;
     std::variant<std::string, FileBody> body;
-    bool close = false;                      ///< end the connection after this
+    bool close = false;  ///< end the connection after this
 };
 
-/// The closed table of docs/api.md: words of the API itself. Refusals of the market have their own words (market/refusal.h).
+/// The closed table of docs/api.md: words of the API itself. Refusals of the market have their own
+/// words (market/refusal.h).
 struct Problem {
     int status = 400;
     std::string code;

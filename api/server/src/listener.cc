@@ -7,13 +7,18 @@
 namespace assay::server {
 namespace {
 
-std::string address_text(const tcp::endpoint& endpoint) { return endpoint.address().to_string(); }
+std::string address_text(const tcp::endpoint& endpoint) {
+    return endpoint.address().to_string();
+}
 
-/// Values of Host that mean this node: its address and localhost, the given names, each with the port.
-std::set<std::string, std::less<>> accepted_hosts(const ListenerOptions& options, const tcp::endpoint& bound) {
+/// Values of Host that mean this node: its address and localhost, the given names, each with the
+/// port.
+std::set<std::string, std::less<>> accepted_hosts(const ListenerOptions& options,
+                                                  const tcp::endpoint& bound) {
     std::string port(":");
     port += std::to_string(bound.port());
-    std::set<std::string, std::less<>> hosts{"localhost" + port, "127.0.0.1" + port, "[::1]" + port};
+    std::set<std::string, std::less<>> hosts{"localhost" + port, "127.0.0.1" + port,
+                                             "[::1]" + port};
     const std::string own = address_text(bound);
     hosts.insert(bound.address().is_v6() ? "[" + own + "]" + port : own + port);
     for (const std::string& name : options.host_names) {
@@ -29,16 +34,18 @@ struct Listener::Impl {
     explicit Impl(Application& application) : shared(std::make_shared<Shared>(application)) {}
 
     void accept() {
-        acceptor->async_accept(net::make_strand(context), [this](const boost::system::error_code& error, tcp::socket socket) {
-            if (!acceptor->is_open()) return;
-            if (!error) {
-                admit(std::move(socket));
-            } else if (error == net::error::no_descriptors || error == net::error::no_buffer_space) {
-                pause();
-                return;
-            }
-            accept();
-        });
+        acceptor->async_accept(net::make_strand(context),
+                               [this](const boost::system::error_code& error, tcp::socket socket) {
+                                   if (!acceptor->is_open()) return;
+                                   if (!error) {
+                                       admit(std::move(socket));
+                                   } else if (error == net::error::no_descriptors ||
+                                              error == net::error::no_buffer_space) {
+                                       pause();
+                                       return;
+                                   }
+                                   accept();
+                               });
     }
 
     /// Out of descriptors: accepting again at once would only spin.
@@ -58,10 +65,12 @@ struct Listener::Impl {
         {
             const std::lock_guard lock(shared->mutex);
             std::size_t& here = shared->per_address[address];
-            if (shared->draining || shared->counts.open >= shared->limits.connections_max || here >= shared->limits.connections_per_address_max) {
+            if (shared->draining || shared->counts.open >= shared->limits.connections_max ||
+                here >= shared->limits.connections_per_address_max) {
                 if (here == 0) shared->per_address.erase(address);
                 ++shared->counts.refused;
-                return;  // closing the socket is the answer: a client that floods gets no work done for it
+                return;  // closing the socket is the answer: a client that floods gets no work done
+                         // for it
             }
             ++here;
             ++shared->counts.open;
@@ -84,9 +93,11 @@ struct Listener::Impl {
 
     std::shared_ptr<Shared> shared;
     net::io_context& context{shared->context};
-    std::optional<net::executor_work_guard<net::io_context::executor_type>> work{net::make_work_guard(context)};
+    std::optional<net::executor_work_guard<net::io_context::executor_type>> work{
+        net::make_work_guard(context)};
     std::optional<tcp::acceptor> acceptor;
-    net::strand<net::io_context::executor_type> accepting{net::make_strand(context)};  ///< acceptor and pause run here
+    net::strand<net::io_context::executor_type> accepting{
+        net::make_strand(context)};  ///< acceptor and pause run here
     net::steady_timer pause_timer{accepting};
     std::uint16_t port = 0;
     std::vector<std::jthread> threads;
@@ -94,7 +105,8 @@ struct Listener::Impl {
 
 Listener::Listener() = default;
 
-tl::expected<std::unique_ptr<Listener>, std::string> Listener::start(const ListenerOptions& options, Application& application) {
+tl::expected<std::unique_ptr<Listener>, std::string> Listener::start(const ListenerOptions& options,
+                                                                     Application& application) {
     std::unique_ptr<Listener> listener(new Listener());
     listener->impl_ = std::make_unique<Impl>(application);
     Impl& impl = *listener->impl_;
@@ -108,7 +120,9 @@ tl::expected<std::unique_ptr<Listener>, std::string> Listener::start(const Liste
     if (!error) impl.acceptor->set_option(net::socket_base::reuse_address(true), error);
     if (!error) impl.acceptor->bind(wanted, error);
     if (!error) impl.acceptor->listen(net::socket_base::max_listen_connections, error);
-    if (error) return tl::unexpected("cannot listen on " + options.address + ":" + std::to_string(options.port) + ": " + error.message());
+    if (error)
+        return tl::unexpected("cannot listen on " + options.address + ":" +
+                              std::to_string(options.port) + ": " + error.message());
     const tcp::endpoint bound = impl.acceptor->local_endpoint(error);
     impl.port = bound.port();
     impl.shared->hosts = accepted_hosts(options, bound);
@@ -119,8 +133,12 @@ tl::expected<std::unique_ptr<Listener>, std::string> Listener::start(const Liste
     return listener;
 }
 
-std::uint16_t Listener::port() const { return impl_->port; }
-const ConnectionCounts& Listener::counts() const { return impl_->shared->counts; }
+std::uint16_t Listener::port() const {
+    return impl_->port;
+}
+const ConnectionCounts& Listener::counts() const {
+    return impl_->shared->counts;
+}
 
 void Listener::drain(std::chrono::milliseconds deadline) {
     Impl& impl = *impl_;
@@ -133,7 +151,8 @@ void Listener::drain(std::chrono::milliseconds deadline) {
     });
     for (const auto& session : impl.live()) session->drain();
     const auto end = std::chrono::steady_clock::now() + deadline;
-    while (impl.shared->counts.open > 0 && std::chrono::steady_clock::now() < end) std::this_thread::sleep_for(std::chrono::milliseconds(5));
+    while (impl.shared->counts.open > 0 && std::chrono::steady_clock::now() < end)
+        std::this_thread::sleep_for(std::chrono::milliseconds(5));
     for (const auto& session : impl.live()) session->close();
     impl.work.reset();
     impl.threads.clear();  // joins: every session has been closed, so the context runs out of work

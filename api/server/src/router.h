@@ -6,11 +6,13 @@
 
 namespace assay::server {
 
-/// Finds the route of a request, checks what the route says about query and body, and runs its handler on the worker pool. Thread-safe.
+/// Finds the route of a request, checks what the route says about query and body, and runs its
+/// handler on the worker pool. Thread-safe.
 class Router : public Application {
   public:
     explicit Router(Context& context) : context_(context) {}
-    tl::expected<BodyPlan, Problem> plan(const Request& request, std::uint64_t content_length) override;
+    tl::expected<BodyPlan, Problem> plan(const Request& request,
+                                         std::uint64_t content_length) override;
     void handle(Request request, Deliver deliver) override;
     void observe(const Request& request, int status, std::uint64_t bytes, double seconds) override;
     std::string next_request_id() override;

@@ -24,7 +24,9 @@ std::optional<Parsed> parse_head(std::string_view raw) {
     parser.eager(false);
     boost::system::error_code error;
     const std::size_t used = parser.put(net::const_buffer(raw.data(), raw.size()), error);
-    if ((error && error != http::error::need_buffer) || used != raw.size() || !parser.is_header_done() || parser.chunked()) return std::nullopt;
+    if ((error && error != http::error::need_buffer) || used != raw.size() ||
+        !parser.is_header_done() || parser.chunked())
+        return std::nullopt;
     const auto target = parser.get().target();
     return Parsed{std::string(target.data(), target.size()), parser.content_length().value_or(0)};
 }
@@ -49,7 +51,11 @@ std::string response_head(const Response& response, std::int64_t content_length,
 }  // namespace
 
 Session::Session(tcp::socket socket, std::shared_ptr<Shared> shared, std::string address)
-    : shared_(std::move(shared)), socket_(std::move(socket)), timer_(socket_.get_executor()), address_(std::move(address)), opened_(Clock::now()) {}
+    : shared_(std::move(shared)),
+      socket_(std::move(socket)),
+      timer_(socket_.get_executor()),
+      address_(std::move(address)),
+      opened_(Clock::now()) {}
 
 Session::~Session() {
     --shared_->counts.open;
@@ -77,7 +83,8 @@ void Session::close() {
     net::post(socket_.get_executor(), [self = shared_from_this()] { self->finish(); });
 }
 
-// One timer, armed anew for every phase. An expiry that was already queued when the timer was armed again is recognised by its round.
+// One timer, armed anew for every phase. An expiry that was already queued when the timer was armed
+// again is recognised by its round.
 void Session::arm(std::chrono::milliseconds after) {
     const std::uint64_t round = ++timer_round_;
     timer_.expires_after(after);
@@ -86,46 +93,59 @@ void Session::arm(std::chrono::milliseconds after) {
     });
 }
 
-/// The time a transfer may have taken once `bytes` have gone through, measured from the beginning of the phase.
+/// The time a transfer may have taken once `bytes` have gone through, measured from the beginning
+/// of the phase.
 void Session::arm_transfer(std::uint64_t bytes) {
     const Limits& limits = shared_->limits;
-    const auto earned = std::chrono::milliseconds(bytes * 1000 / limits.transfer_bytes_per_second_min);
-    const auto used = std::chrono::duration_cast<std::chrono::milliseconds>(Clock::now() - phase_began_);
+    const auto earned =
+        std::chrono::milliseconds(bytes * 1000 / limits.transfer_bytes_per_second_min);
+    const auto used =
+        std::chrono::duration_cast<std::chrono::milliseconds>(Clock::now() - phase_began_);
     arm(std::max(std::chrono::milliseconds(1), limits.transfer_grace + earned - used));
 }
 
 void Session::expired() {
     switch (phase_) {
         case Phase::head:
-        case Phase::body: refuse({408, "timeout", "the request came too slowly"}); return;
-        case Phase::handling: refuse({503, "busy", "the request took too long"}); return;
+        case Phase::body:
+            refuse({408, "timeout", "the request came too slowly"});
+            return;
+        case Phase::handling:
+            refuse({503, "busy", "the request took too long"});
+            return;
         case Phase::idle:
         case Phase::writing:
         case Phase::lingering:
-        case Phase::closed: finish(); return;
+        case Phase::closed:
+            finish();
+            return;
     }
 }
 
 void Session::read_more() {
     reading_ = true;
-    socket_.async_read_some(net::buffer(piece_), [self = shared_from_this()](const boost::system::error_code& error, std::size_t size) {
-        Session& s = *self;
-        s.reading_ = false;
-        if (s.phase_ == Phase::closed) return;
-        if (s.phase_ == Phase::lingering) {
-            s.lingered_ += size;
-            if (error || s.lingered_ > 4 * 1024 * 1024) return s.finish();
-            return s.read_more();
-        }
-        if (s.phase_ != Phase::idle && s.phase_ != Phase::head && s.phase_ != Phase::body) return;
-        if (error) return s.finish();
-        if (s.phase_ == Phase::body) {
-            if (!s.feed_body({reinterpret_cast<const std::uint8_t*>(s.piece_.data()), size})) return;
-            return s.take_body();
-        }
-        s.buffer_.append(s.piece_.data(), size);
-        s.head_bytes();
-    });
+    socket_.async_read_some(
+        net::buffer(piece_),
+        [self = shared_from_this()](const boost::system::error_code& error, std::size_t size) {
+            Session& s = *self;
+            s.reading_ = false;
+            if (s.phase_ == Phase::closed) return;
+            if (s.phase_ == Phase::lingering) {
+                s.lingered_ += size;
+                if (error || s.lingered_ > 4 * 1024 * 1024) return s.finish();
+                return s.read_more();
+            }
+            if (s.phase_ != Phase::idle && s.phase_ != Phase::head && s.phase_ != Phase::body)
+                return;
+            if (error) return s.finish();
+            if (s.phase_ == Phase::body) {
+                if (!s.feed_body({reinterpret_cast<const std::uint8_t*>(s.piece_.data()), size}))
+                    return;
+                return s.take_body();
+            }
+            s.buffer_.append(s.piece_.data(), size);
+            s.head_bytes();
+        });
 }
 
 /// Looks for a whole head in what has arrived.
@@ -139,11 +159,14 @@ void Session::head_bytes() {
     }
     const std::size_t end = buffer_.find("\r\n\r\n");
     const std::string_view head = std::string_view(buffer_).substr(0, end);
-    for (std::size_t at = head.find('\n'); at != std::string_view::npos; at = head.find('\n', at + 1)) {
-        if (at == 0 || head[at - 1] != '\r') return refuse({400, "bad_framing", "a line ends in LF without CR"});
+    for (std::size_t at = head.find('\n'); at != std::string_view::npos;
+         at = head.find('\n', at + 1)) {
+        if (at == 0 || head[at - 1] != '\r')
+            return refuse({400, "bad_framing", "a line ends in LF without CR"});
     }
     if (end != std::string::npos) return accept_head(end + 4);
-    if (buffer_.size() > kHeadBytesMax) return refuse({431, "head_too_large", "the request head is longer than 8 KiB"});
+    if (buffer_.size() > kHeadBytesMax)
+        return refuse({431, "head_too_large", "the request head is longer than 8 KiB"});
     read_more();
 }
 
@@ -152,7 +175,8 @@ void Session::accept_head(std::size_t head_size) {
     const auto head = check_head(raw, shared_->hosts);
     if (!head) return refuse(head.error());
     const auto parsed = parse_head(raw);
-    if (!parsed || parsed->target != head->target || parsed->content_length != head->content_length) {
+    if (!parsed || parsed->target != head->target ||
+        parsed->content_length != head->content_length) {
         return refuse({400, "bad_framing", "the request head can be read in two ways"});
     }
     buffer_.erase(0, head_size);
@@ -162,11 +186,14 @@ void Session::accept_head(std::size_t head_size) {
                   Clock::now() - opened_ < shared_->limits.connection_age_max;
     body_left_ = head->content_length;
     body_seen_ = 0;
-    if (const auto split = split_target(head->target, request_); !split) return refuse(split.error());
+    if (const auto split = split_target(head->target, request_); !split)
+        return refuse(split.error());
     auto plan = shared_->application.plan(request_, head->content_length);
     if (!plan) return refuse(plan.error());
     plan_ = std::move(*plan);
-    if (body_left_ > plan_.bytes_max) return refuse({413, "body_too_large", "the body may have at most " + std::to_string(plan_.bytes_max) + " bytes"});
+    if (body_left_ > plan_.bytes_max)
+        return refuse({413, "body_too_large",
+                       "the body may have at most " + std::to_string(plan_.bytes_max) + " bytes"});
     phase_ = Phase::body;
     phase_began_ = Clock::now();
     if (head->expects_continue && buffer_.empty() && body_left_ > 0) return send_continue();
@@ -176,16 +203,19 @@ void Session::accept_head(std::size_t head_size) {
 void Session::send_continue() {
     static constexpr std::string_view kContinue = "HTTP/1.1 100 Continue\r\n\r\n";
     arm_transfer(0);
-    net::async_write(socket_, net::buffer(kContinue), [self = shared_from_this()](const boost::system::error_code& error, std::size_t) {
-        if (self->phase_ != Phase::body) return;
-        if (error) return self->finish();
-        self->take_body();
-    });
+    net::async_write(
+        socket_, net::buffer(kContinue),
+        [self = shared_from_this()](const boost::system::error_code& error, std::size_t) {
+            if (self->phase_ != Phase::body) return;
+            if (error) return self->finish();
+            self->take_body();
+        });
 }
 
 void Session::take_body() {
     if (!buffer_.empty() && body_left_ > 0) {
-        const std::size_t size = static_cast<std::size_t>(std::min<std::uint64_t>(buffer_.size(), body_left_));
+        const std::size_t size =
+            static_cast<std::size_t>(std::min<std::uint64_t>(buffer_.size(), body_left_));
         const std::string piece = buffer_.substr(0, size);
         buffer_.erase(0, size);
         if (!feed_body(base::view_of(piece))) return;
@@ -195,9 +225,11 @@ void Session::take_body() {
     read_more();
 }
 
-/// False when the request was refused. What follows the body stays in the buffer: it is the next request.
+/// False when the request was refused. What follows the body stays in the buffer: it is the next
+/// request.
 bool Session::feed_body(base::ByteView bytes) {
-    const std::size_t size = static_cast<std::size_t>(std::min<std::uint64_t>(bytes.size(), body_left_));
+    const std::size_t size =
+        static_cast<std::size_t>(std::min<std::uint64_t>(bytes.size(), body_left_));
     const base::ByteView mine = bytes.first(size);
     buffer_.append(reinterpret_cast<const char*>(bytes.data()) + size, bytes.size() - size);
     body_left_ -= size;
@@ -216,7 +248,8 @@ void Session::body_done() {
     phase_ = Phase::handling;
     arm(shared_->limits.answer_deadline);
     // The answer may come from any thread and after this session has ended.
-    Deliver deliver = [weak = weak_from_this(), shared = shared_, executor = socket_.get_executor()](Answer answer) {
+    Deliver deliver = [weak = weak_from_this(), shared = shared_,
+                       executor = socket_.get_executor()](Answer answer) {
         net::post(executor, [weak, answer = std::move(answer)]() mutable {
             const auto self = weak.lock();
             if (self && self->phase_ == Phase::handling) self->answer(std::move(answer));
@@ -225,7 +258,9 @@ void Session::body_done() {
     if (plan_.upload) {
         // The upload lives until it has answered.
         std::shared_ptr<Upload> upload = std::move(plan_.upload);
-        upload->finish([deliver, upload](Response response) { deliver({std::move(response), nullptr}); });
+        upload->finish([deliver, upload](Response response) {
+            deliver({std::move(response), nullptr});
+        });
         return;
     }
     Request copy = request_;
@@ -254,7 +289,8 @@ void Session::write_answer() {
     const auto* file = std::get_if<FileBody>(&response.body);
     std::int64_t length = -1;
     if (!answer_.feed && response.status != 304) {
-        length = static_cast<std::int64_t>(file != nullptr ? file->size : std::get<std::string>(response.body).size());
+        length = static_cast<std::int64_t>(
+            file != nullptr ? file->size : std::get<std::string>(response.body).size());
     }
     file_left_ = 0;
     if (file != nullptr && request_.method != Method::head) {
@@ -267,32 +303,38 @@ void Session::write_answer() {
     }
     head_text_ = response_head(response, length, keep_alive_);
     std::array<net::const_buffer, 2> parts{net::buffer(head_text_), net::const_buffer()};
-    if (file == nullptr && request_.method != Method::head && response.status != 304) parts[1] = net::buffer(std::get<std::string>(response.body));
+    if (file == nullptr && request_.method != Method::head && response.status != 304)
+        parts[1] = net::buffer(std::get<std::string>(response.body));
     arm_transfer(0);
-    net::async_write(socket_, parts, [self = shared_from_this()](const boost::system::error_code& error, std::size_t size) {
-        if (self->phase_ != Phase::writing) return;
-        if (error) return self->finish();
-        self->written_ += size;
-        if (self->answer_.feed) return self->pull_feed();
-        self->write_file_piece();
-    });
+    net::async_write(
+        socket_, parts,
+        [self = shared_from_this()](const boost::system::error_code& error, std::size_t size) {
+            if (self->phase_ != Phase::writing) return;
+            if (error) return self->finish();
+            self->written_ += size;
+            if (self->answer_.feed) return self->pull_feed();
+            self->write_file_piece();
+        });
 }
 
 void Session::write_file_piece() {
     if (file_left_ == 0) return after_answer();
-    const auto wanted = static_cast<std::streamsize>(std::min<std::uint64_t>(piece_.size(), file_left_));
+    const auto wanted =
+        static_cast<std::streamsize>(std::min<std::uint64_t>(piece_.size(), file_left_));
     file_.read(piece_.data(), wanted);
-    // A file that became shorter cannot be mended in the middle of an answer: the client sees the connection end early.
+    // A file that became shorter cannot be mended in the middle of an answer: the client sees the
+    // connection end early.
     if (file_.gcount() != wanted) return finish();
     file_left_ -= static_cast<std::uint64_t>(wanted);
     arm_transfer(written_);
-    net::async_write(socket_, net::buffer(piece_.data(), static_cast<std::size_t>(wanted)),
-                     [self = shared_from_this()](const boost::system::error_code& error, std::size_t size) {
-                         if (self->phase_ != Phase::writing) return;
-                         if (error) return self->finish();
-                         self->written_ += size;
-                         self->write_file_piece();
-                     });
+    net::async_write(
+        socket_, net::buffer(piece_.data(), static_cast<std::size_t>(wanted)),
+        [self = shared_from_this()](const boost::system::error_code& error, std::size_t size) {
+            if (self->phase_ != Phase::writing) return;
+            if (error) return self->finish();
+            self->written_ += size;
+            self->write_file_piece();
+        });
 }
 
 /// Event streams: the next piece is asked for when the last one is written.
@@ -300,7 +342,8 @@ void Session::pull_feed() {
     if (shared_->draining) return finish();
     // The feed sends heartbeats, so it has something to say well before this.
     arm(2 * shared_->limits.event_heartbeat + shared_->limits.transfer_grace);
-    answer_.feed->next([weak = weak_from_this(), shared = shared_, executor = socket_.get_executor()](std::string text) {
+    answer_.feed->next([weak = weak_from_this(), shared = shared_,
+                        executor = socket_.get_executor()](std::string text) {
         net::post(executor, [weak, text = std::move(text)]() mutable {
             const auto self = weak.lock();
             if (!self || self->phase_ != Phase::writing) return;
@@ -308,12 +351,13 @@ void Session::pull_feed() {
             self->stream_piece_ = std::move(text);
             self->phase_began_ = Clock::now();
             self->arm_transfer(0);
-            net::async_write(self->socket_, net::buffer(self->stream_piece_), [self](const boost::system::error_code& error, std::size_t size) {
-                if (self->phase_ != Phase::writing) return;
-                if (error) return self->finish();
-                self->written_ += size;
-                self->pull_feed();
-            });
+            net::async_write(self->socket_, net::buffer(self->stream_piece_),
+                             [self](const boost::system::error_code& error, std::size_t size) {
+                                 if (self->phase_ != Phase::writing) return;
+                                 if (error) return self->finish();
+                                 self->written_ += size;
+                                 self->pull_feed();
+                             });
         });
     });
 }
@@ -330,7 +374,8 @@ void Session::after_answer() {
     head_bytes();
 }
 
-/// Says that nothing more will be sent and reads on for a moment, so that the answer is not lost in a reset when the client is still sending.
+/// Says that nothing more will be sent and reads on for a moment, so that the answer is not lost in
+/// a reset when the client is still sending.
 void Session::linger() {
     boost::system::error_code ignored;
     socket_.shutdown(tcp::socket::shutdown_send, ignored);

@@ -16,7 +16,8 @@ namespace assay::server {
 struct ListenerOptions {
     std::string address = "127.0.0.1";
     std::uint16_t port = 0;
-    std::set<std::string, std::less<>> host_names;  ///< accepted in Host besides the address itself and localhost; without port
+    std::set<std::string, std::less<>>
+        host_names;  ///< accepted in Host besides the address itself and localhost; without port
     Limits limits;
 };
 
@@ -28,11 +29,13 @@ struct ConnectionCounts {
 class Listener {
   public:
     /// Binds and starts accepting. `application` outlives the listener.
-    static tl::expected<std::unique_ptr<Listener>, std::string> start(const ListenerOptions& options, Application& application);
+    static tl::expected<std::unique_ptr<Listener>, std::string> start(
+        const ListenerOptions& options, Application& application);
     ~Listener();
     [[nodiscard]] std::uint16_t port() const;
     [[nodiscard]] const ConnectionCounts& counts() const;
-    /// Stops accepting, lets requests in progress finish (each answer closes its connection), then closes what is left at the deadline.
+    /// Stops accepting, lets requests in progress finish (each answer closes its connection), then
+    /// closes what is left at the deadline.
     void drain(std::chrono::milliseconds deadline);
 
   private:

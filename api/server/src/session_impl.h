@@ -23,7 +23,8 @@ using tcp = net::ip::tcp;
 /// What all sessions of a listener share. Thread-safe.
 struct Shared {
     explicit Shared(Application& application_in) : application(application_in) {}
-    net::io_context context;                 ///< here, so that an answer that comes after the listener has gone posts to something
+    net::io_context context;  ///< here, so that an answer that comes after the listener has gone
+                              ///< posts to something
     Application& application;
     Limits limits;
     std::set<std::string, std::less<>> hosts;  ///< with port
@@ -35,16 +36,17 @@ struct Shared {
     std::map<const void*, std::weak_ptr<class Session>> sessions;
 };
 
-/// One connection: head, body, handler, answer, again. All members are touched on the socket's strand only. Keeps itself alive through the
-/// handlers it has started; ends when none is left.
+/// One connection: head, body, handler, answer, again. All members are touched on the socket's
+/// strand only. Keeps itself alive through the handlers it has started; ends when none is left.
 class Session : public std::enable_shared_from_this<Session> {
   public:
     Session(tcp::socket socket, std::shared_ptr<Shared> shared, std::string address);
     ~Session();
     void start();
-    /// Closes a connection that is between requests; one that is busy closes after its answer. From any thread.
+    /// Closes a connection that is between requests; one that is busy closes after its answer. From
+    /// any thread.
     void drain();
-    void close();                            ///< from any thread
+    void close();  ///< from any thread
 
   private:
     enum class Phase : std::uint8_t { idle, head, body, handling, writing, lingering, closed };
@@ -68,16 +70,16 @@ class Session : public std::enable_shared_from_this<Session> {
     void linger();
     void finish();
 
-    std::shared_ptr<Shared> shared_;         // first: owns what the socket runs on
+    std::shared_ptr<Shared> shared_;  // first: owns what the socket runs on
     tcp::socket socket_;
     net::steady_timer timer_;
     std::string address_;
     Phase phase_ = Phase::idle;
-    std::uint64_t timer_round_ = 0;          // tells an expiry of an earlier arm from the current one
+    std::uint64_t timer_round_ = 0;  // tells an expiry of an earlier arm from the current one
     std::chrono::steady_clock::time_point opened_, phase_began_, request_began_;
 
-    std::string buffer_;                     // received and not consumed
-    std::array<char, 64 * 1024> piece_{};    // receive and file buffer
+    std::string buffer_;                   // received and not consumed
+    std::array<char, 64 * 1024> piece_{};  // receive and file buffer
     std::size_t requests_ = 0;
     Request request_;
     BodyPlan plan_;

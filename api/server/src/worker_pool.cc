@@ -6,7 +6,7 @@ WorkerPool::WorkerPool(unsigned threads, std::size_t queue_max) : queue_max_(que
     for (unsigned i = 0; i < threads; ++i) threads_.emplace_back([this] { run(); });
 }
 
-WorkerPool::~WorkerPool() {
+void WorkerPool::stop() {
     {
         const std::lock_guard lock(mutex_);
         stopping_ = true;

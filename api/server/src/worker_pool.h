@@ -13,8 +13,9 @@ namespace assay::server {
 class WorkerPool {
   public:
     WorkerPool(unsigned threads, std::size_t queue_max);
-    /// Runs what is queued, then joins.
-    ~WorkerPool();
+    ~WorkerPool() { stop(); }
+    /// Runs what is queued, then joins; later tasks are refused. Idempotent, not called from a task.
+    void stop();
     WorkerPool(const WorkerPool&) = delete;
     WorkerPool& operator=(const WorkerPool&) = delete;
     /// False when the queue is full: the caller answers 503.

@@ -10,7 +10,9 @@ namespace {
 const std::set<std::string, std::less<>> kHosts{"localhost:80", "127.0.0.1:80"};
 constexpr std::string_view kHost = "Host: localhost:80\r\n";
 
-std::string get(const std::string& fields, const std::string& line = "GET /livez HTTP/1.1") { return line + "\r\n" + fields + "\r\n"; }
+std::string get(const std::string& fields, const std::string& line = "GET /livez HTTP/1.1") {
+    return line + "\r\n" + fields + "\r\n";
+}
 
 /// The status and code word of a refusal; "200" when the head was accepted.
 std::string verdict(const std::string& raw) {
@@ -26,7 +28,10 @@ TEST(CheckHead, AcceptsPlainRequests) {
     EXPECT_EQ(head->headers.at("accept"), "application/json");
     EXPECT_TRUE(head->keep_alive);
     EXPECT_FALSE(check_head(get(std::string(kHost) + "Connection: close\r\n"), kHosts)->keep_alive);
-    const auto post = check_head(get(std::string(kHost) + "Content-Length: 12\r\nExpect: 100-continue\r\n", "POST /v1/plan HTTP/1.1"), kHosts);
+    const auto post =
+        check_head(get(std::string(kHost) + "Content-Length: 12\r\nExpect: 100-continue\r\n",
+                       "POST /v1/plan HTTP/1.1"),
+                   kHosts);
     ASSERT_TRUE(post.has_value());
     EXPECT_EQ(post->content_length, 12U);
     EXPECT_TRUE(post->expects_continue);
@@ -41,14 +46,17 @@ TEST(CheckHead, RefusesEverythingThatAnotherParserMightReadDifferently) {
     const std::vector<Case> cases{
         // Transfer codings, in every spelling that the installed parser accepts.
         {get(host + "Transfer-Encoding: chunked\r\n", post), "411 length_required"},
-        {get(host + "Transfer-Encoding: gzip\r\nContent-Length: 3\r\n", post), "411 length_required"},
-        {get(host + "Content-Length: 3\r\nTransfer-Encoding: chunked\r\n", post), "411 length_required"},
+        {get(host + "Transfer-Encoding: gzip\r\nContent-Length: 3\r\n", post),
+         "411 length_required"},
+        {get(host + "Content-Length: 3\r\nTransfer-Encoding: chunked\r\n", post),
+         "411 length_required"},
         {get(host + "Transfer-Encoding: identity\r\n", post), "411 length_required"},
         {get(host + "Transfer-Encoding: xchunked\r\n", post), "411 length_required"},
         {get(host + "Transfer-Encoding: chunked, identity\r\n", post), "411 length_required"},
         {get(host + "tRANSFER-eNCODING: chunked\r\n", post), "411 length_required"},
         {get(host + "Trailer: Expires\r\nContent-Length: 3\r\n", post), "400 bad_framing"},
-        {get(host + "Content-Encoding: gzip\r\nContent-Length: 3\r\n", post), "415 unsupported_media_type"},
+        {get(host + "Content-Encoding: gzip\r\nContent-Length: 3\r\n", post),
+         "415 unsupported_media_type"},
         {get(host + "Upgrade: h2c\r\n"), "400 bad_framing"},
         // Lengths.
         {get(host, post), "411 length_required"},

@@ -10,7 +10,9 @@ namespace {
 
 class HostileInput : public testing::Test {
   protected:
-    HostileInput() : before_(node_.app_hash()), host_("Host: 127.0.0.1:" + std::to_string(node_.port()) + "\r\n") {}
+    HostileInput()
+        : before_(node_.app_hash()),
+          host_("Host: 127.0.0.1:" + std::to_string(node_.port()) + "\r\n") {}
     ~HostileInput() override { EXPECT_EQ(node_.app_hash(), before_) << "the state changed"; }
 
     RawAnswer exchange(const std::string& bytes) {
@@ -19,9 +21,12 @@ class HostileInput : public testing::Test {
         return connection.read_one();
     }
     /// A request with the right Host and, when there is a body, its length.
-    [[nodiscard]] std::string request(const std::string& line, const std::string& fields = "", const std::string& body = "") const {
+    [[nodiscard]] std::string request(const std::string& line, const std::string& fields = "",
+                                      const std::string& body = "") const {
         const bool has_length = line.starts_with("POST") || line.starts_with("PUT");
-        return line + " HTTP/1.1\r\n" + host_ + fields + (has_length ? "Content-Length: " + std::to_string(body.size()) + "\r\n" : "") + "\r\n" + body;
+        return line + " HTTP/1.1\r\n" + host_ + fields +
+               (has_length ? "Content-Length: " + std::to_string(body.size()) + "\r\n" : "") +
+               "\r\n" + body;
     }
     void expect(const std::string& bytes, int status, const std::string& code) {
         const RawAnswer answer = exchange(bytes);
@@ -38,14 +43,20 @@ class HostileInput : public testing::Test {
 
 TEST_F(HostileInput, FramingErrorsAreAnsweredAndEndTheConnection) {
     const std::string smuggled = "GET /livez HTTP/1.1\r\n" + host_ + "\r\n";
-    for (const std::string& fields : {std::string("Transfer-Encoding: chunked\r\n"), std::string("Transfer-Encoding: identity\r\n"), std::string("Transfer-Encoding: xchunked\r\n"),
-                                      std::string("Transfer-Encoding: chunked\r\nContent-Length: 5\r\n"), std::string("Content-Length: 5\r\nTransfer-Encoding: chunked\r\n")}) {
+    for (const std::string& fields :
+         {std::string("Transfer-Encoding: chunked\r\n"),
+          std::string("Transfer-Encoding: identity\r\n"),
+          std::string("Transfer-Encoding: xchunked\r\n"),
+          std::string("Transfer-Encoding: chunked\r\nContent-Length: 5\r\n"),
+          std::string("Content-Length: 5\r\nTransfer-Encoding: chunked\r\n")}) {
         RawConnection connection(node_.port());
-        connection.send("POST /v1/plan HTTP/1.1\r\n" + host_ + fields + kJson + "\r\n0\r\n\r\n" + smuggled);
+        connection.send("POST /v1/plan HTTP/1.1\r\n" + host_ + fields + kJson + "\r\n0\r\n\r\n" +
+                        smuggled);
         const RawAnswer answer = connection.read_all();
         EXPECT_EQ(answer.status, 411) << fields;
         EXPECT_TRUE(answer.closed);
-        EXPECT_EQ(answer.text.find("alive"), std::string::npos) << "the smuggled request was answered: " << fields;
+        EXPECT_EQ(answer.text.find("alive"), std::string::npos)
+            << "the smuggled request was answered: " << fields;
     }
     expect("GET /livez HTTP/1.1\r\n\r\n", 400, "bad_framing");
     expect("GET /livez HTTP/1.1\r\n" + host_ + host_ + "\r\n", 400, "bad_framing");
@@ -53,8 +64,10 @@ TEST_F(HostileInput, FramingErrorsAreAnsweredAndEndTheConnection) {
     expect("GET /livez HTTP/1.0\r\n" + host_ + "\r\n", 505, "unsupported_version");
     expect("GET /livez HTTP/1.1\n" + host_ + "\n", 400, "bad_framing");
     expect("GET /livez HTTP/1.1\r\n" + host_ + " folded\r\n\r\n", 400, "bad_framing");
-    expect("GET /livez HTTP/1.1\r\n" + host_ + "X: " + std::string(20'000, 'a'), 431, "head_too_large");
-    expect(std::string("\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03\r\n\r\n", 15), 400, "bad_framing");
+    expect("GET /livez HTTP/1.1\r\n" + host_ + "X: " + std::string(20'000, 'a'), 431,
+           "head_too_large");
+    expect(std::string("\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03\r\n\r\n", 15), 400,
+           "bad_framing");
     expect("GET /v1/%2e%2e/x HTTP/1.1\r\n" + host_ + "\r\n", 400, "bad_target");
 }
 
@@ -98,12 +111,17 @@ TEST_F(HostileInput, ATrickleOfHeaderBytesDoesNotExtendTheDeadline) {
 }
 
 TEST_F(HostileInput, OversizeAndWronglyTypedBodiesAreRefusedBeforeTheyAreRead) {
-    expect("POST /v1/plan HTTP/1.1\r\n" + host_ + kJson + "Content-Length: 65537\r\n\r\n", 413, "body_too_large");
-    expect("POST /v1/transactions HTTP/1.1\r\n" + host_ + kOctets + "Content-Length: 99999999\r\n\r\n", 413, "body_too_large");
-    expect(request("POST /v1/plan", "Content-Type: text/plain\r\n", "{}"), 415, "unsupported_media_type");
+    expect("POST /v1/plan HTTP/1.1\r\n" + host_ + kJson + "Content-Length: 65537\r\n\r\n", 413,
+           "body_too_large");
+    expect(
+        "POST /v1/transactions HTTP/1.1\r\n" + host_ + kOctets + "Content-Length: 99999999\r\n\r\n",
+        413, "body_too_large");
+    expect(request("POST /v1/plan", "Content-Type: text/plain\r\n", "{}"), 415,
+           "unsupported_media_type");
     expect(request("POST /v1/plan", "", "{}"), 415, "unsupported_media_type");
     expect(request("POST /v1/transactions", kJson, "{}"), 415, "unsupported_media_type");
-    expect("GET /v1/chain HTTP/1.1\r\n" + host_ + "Content-Length: 4\r\n\r\nabcd", 400, "bad_framing");
+    expect("GET /v1/chain HTTP/1.1\r\n" + host_ + "Content-Length: 4\r\n\r\nabcd", 400,
+           "bad_framing");
 }
 
 TEST_F(HostileInput, UnknownPathsMethodsAndParametersAreRefused) {
@@ -133,8 +151,11 @@ TEST_F(HostileInput, UnknownPathsMethodsAndParametersAreRefused) {
 
 TEST_F(HostileInput, BadJsonIsRefusedWithAReason) {
     const std::string deep(100, '[');
-    for (const std::string& body : {std::string(""), std::string("{"), std::string("nonsense"), std::string("{\"a\":1,\"a\":2}"), std::string("{\"batch\":1e999}"), std::string("{\"batch\":NaN}"),
-                                    std::string("{\"a\":\"\xff\xfe\"}"), deep, std::string("{} {}"), std::string("{/*x*/}")}) {
+    for (const std::string& body :
+         {std::string(""), std::string("{"), std::string("nonsense"),
+          std::string("{\"a\":1,\"a\":2}"), std::string("{\"batch\":1e999}"),
+          std::string("{\"batch\":NaN}"), std::string("{\"a\":\"\xff\xfe\"}"), deep,
+          std::string("{} {}"), std::string("{/*x*/}")}) {
         expect(request("POST /v1/plan", kJson, body), 400, "bad_json");
     }
     expect(request("POST /v1/plan", kJson, "[]"), 422, "spec_invalid");
@@ -153,8 +174,10 @@ TEST_F(HostileInput, BadTransactionsAreRefused) {
     expect(request(post, kOctets, flipped), 403, "wrong_signature");
     expect(request(post, kOctets, text(node_.transfer(7, 5))), 409, "wrong_nonce");
     expect(request(post, kOctets, text(node_.transfer(0, 0))), 422, "amount_zero");
-    expect(request(post, kOctets, text(node_.transfer(0, std::uint64_t{1} << 62U))), 409, "insufficient_balance");
-    expect(request(post, kOctets, text(node_.transaction(0, market::JobCancel{}))), 404, "job_unknown");
+    expect(request(post, kOctets, text(node_.transfer(0, std::uint64_t{1} << 62U))), 409,
+           "insufficient_balance");
+    expect(request(post, kOctets, text(node_.transaction(0, market::JobCancel{}))), 404,
+           "job_unknown");
 }
 
 TEST_F(HostileInput, BlobsThatDoNotMatchAreNeverVisible) {
@@ -163,12 +186,15 @@ TEST_F(HostileInput, BlobsThatDoNotMatchAreNeverVisible) {
     const std::string other = base::blob_root(base::view_of("other")).hex();
     expect(request("PUT /v1/blobs/" + other, kOctets, bytes), 422, "blob_wrong_root");
     expect(request("GET /v1/blobs/" + other), 404, "not_found");
-    expect("PUT /v1/blobs/" + root + " HTTP/1.1\r\n" + host_ + kOctets + "Content-Length: 2000000\r\n\r\n", 413, "body_too_large");
+    expect("PUT /v1/blobs/" + root + " HTTP/1.1\r\n" + host_ + kOctets +
+               "Content-Length: 2000000\r\n\r\n",
+           413, "body_too_large");
     expect(request("PUT /v1/blobs/short", kOctets, bytes), 400, "bad_id");
     expect(request("PUT /v1/blobs/" + root, "", bytes), 415, "unsupported_media_type");
     {
         RawConnection connection(node_.port());
-        connection.send("PUT /v1/blobs/" + root + " HTTP/1.1\r\n" + host_ + kOctets + "Content-Length: 100000\r\n\r\n" + bytes.substr(0, 50'000));
+        connection.send("PUT /v1/blobs/" + root + " HTTP/1.1\r\n" + host_ + kOctets +
+                        "Content-Length: 100000\r\n\r\n" + bytes.substr(0, 50'000));
         EXPECT_EQ(connection.read_all().status, 408);
     }
     expect(request("GET /v1/blobs/" + root), 404, "not_found");
@@ -179,16 +205,21 @@ TEST_F(HostileInput, BlobsThatDoNotMatchAreNeverVisible) {
 TEST_F(HostileInput, TheStoreHasAQuota) {
     for (char c = 'a'; c < 'd'; ++c) {
         const std::string bytes(1 << 20, c);
-        EXPECT_EQ(exchange(request("PUT /v1/blobs/" + base::blob_root(base::view_of(bytes)).hex(), kOctets, bytes)).status, 201);
+        EXPECT_EQ(exchange(request("PUT /v1/blobs/" + base::blob_root(base::view_of(bytes)).hex(),
+                                   kOctets, bytes))
+                      .status,
+                  201);
     }
-    expect(request("PUT /v1/blobs/" + base::blob_root(base::view_of("x")).hex(), kOctets, "x"), 507, "blob_no_room");
+    expect(request("PUT /v1/blobs/" + base::blob_root(base::view_of("x")).hex(), kOctets, "x"), 507,
+           "blob_no_room");
 }
 
 TEST(ConnectionLimits, OneAddressCannotTakeThemAll) {
     Limits limits = MarketNode::test_limits();
     limits.connections_per_address_max = 3;
     MarketNode node(limits);
-    const std::string get = "GET /livez HTTP/1.1\r\nHost: 127.0.0.1:" + std::to_string(node.port()) + "\r\n\r\n";
+    const std::string get =
+        "GET /livez HTTP/1.1\r\nHost: 127.0.0.1:" + std::to_string(node.port()) + "\r\n\r\n";
     std::vector<std::unique_ptr<RawConnection>> open;
     for (int i = 0; i < 3; ++i) {
         open.push_back(std::make_unique<RawConnection>(node.port()));

@@ -8,16 +8,24 @@ namespace assay::client {
 namespace {
 
 Json valid_spec() {
-    return {{"model", {{"kind", "gpt"}, {"layers", 2}, {"heads", 2}, {"width", 32}, {"context", 16}}},
-            {"data", {{"kind", "tokens"}, {"blob", std::string(64, 'a')}, {"tokens", "10000"}, {"train_tokens", "9000"}, {"vocabulary", 3}, {"tokeniser", "characters"}, {"characters", "\nab"}}},
-            {"batch", 4},
-            {"seed", "18446744073709551615"},
-            {"optimizer", {{"learning_rate", 0.001}, {"warmup_steps", 5}, {"epsilon", 1e-8}}},
-            {"lanes", 2},
-            {"rounds", 3},
-            {"round_steps", 20},
-            {"price_ceiling", "1000"},
-            {"audit_rate", 0.45}};
+    return {
+        {"model", {{"kind", "gpt"}, {"layers", 2}, {"heads", 2}, {"width", 32}, {"context", 16}}},
+        {"data",
+         {{"kind", "tokens"},
+          {"blob", std::string(64, 'a')},
+          {"tokens", "10000"},
+          {"train_tokens", "9000"},
+          {"vocabulary", 3},
+          {"tokeniser", "characters"},
+          {"characters", "\nab"}}},
+        {"batch", 4},
+        {"seed", "18446744073709551615"},
+        {"optimizer", {{"learning_rate", 0.001}, {"warmup_steps", 5}, {"epsilon", 1e-8}}},
+        {"lanes", 2},
+        {"rounds", 3},
+        {"round_steps", 20},
+        {"price_ceiling", "1000"},
+        {"audit_rate", 0.45}};
 }
 
 TEST(SpecJson, ReadsExactly) {
@@ -28,7 +36,8 @@ TEST(SpecJson, ReadsExactly) {
     EXPECT_EQ(spec->audit_rate_ppm, 450'000U);
     EXPECT_EQ(spec->seed, UINT64_MAX);
     EXPECT_EQ(spec->segment_steps, 20U);
-    EXPECT_EQ(std::get<market::TokenData>(spec->data).characters, (std::vector<std::uint32_t>{'\n', 'a', 'b'}));
+    EXPECT_EQ(std::get<market::TokenData>(spec->data).characters,
+              (std::vector<std::uint32_t>{'\n', 'a', 'b'}));
 }
 
 TEST(SpecJson, RoundTrips) {
@@ -76,7 +85,8 @@ TEST(SpecJson, NamesTheFieldThatIsWrong) {
         {[](Json& j) { j["data"]["characters"] = Json::array({-1}); }, "data.characters"},
         {[](Json& j) { j["data"]["characters"] = 5; }, "data.characters"},
         {[](Json& j) { j["optimizer"]["learning_rate"] = 1e-10; }, "optimizer.learning_rate"},
-        {[](Json& j) { j["optimizer"]["learning_rate"] = "0.0010000000001"; }, "optimizer.learning_rate"},
+        {[](Json& j) { j["optimizer"]["learning_rate"] = "0.0010000000001"; },
+         "optimizer.learning_rate"},
         {[](Json& j) { j["optimizer"]["learning_rate"] = -0.1; }, "optimizer.learning_rate"},
         {[](Json& j) { j["optimizer"]["learning_rate"] = "1e-3"; }, "optimizer.learning_rate"},
         {[](Json& j) { j["optimizer"]["beta1"] = 1.5; }, "optimizer.beta1"},
@@ -85,7 +95,10 @@ TEST(SpecJson, NamesTheFieldThatIsWrong) {
         {[](Json& j) { j["audit_rate"] = 1.1; }, "audit_rate"},
         {[](Json& j) { j["audit_rate"] = 0.1234567; }, "audit_rate"},
         {[](Json& j) { j["steps"] = 10; }, "steps"},
-        {[](Json& j) { j["merge"] = {{"moments", "keep"}}; }, "merge.moments"},
+        {[](Json& j) {
+             j["merge"] = {{"moments", "keep"}};
+         },
+         "merge.moments"},
     };
     for (const Case& one : cases) {
         Json json = valid_spec();
@@ -97,7 +110,9 @@ TEST(SpecJson, NamesTheFieldThatIsWrong) {
 }
 
 TEST(ParseJson, RefusesWhatIsNotStrict) {
-    for (const char* bad : {"", "{", "{'a':1}", "{\"a\":1,}", "{\"a\":1,\"a\":2}", "{\"a\":{\"b\":1,\"b\":1}}", "[1e999]", "[NaN]", "\"\xff\"", "1 2", "// x\n1"}) {
+    for (const char* bad :
+         {"", "{", "{'a':1}", "{\"a\":1,}", "{\"a\":1,\"a\":2}", "{\"a\":{\"b\":1,\"b\":1}}",
+          "[1e999]", "[NaN]", "\"\xff\"", "1 2", "// x\n1"}) {
         EXPECT_FALSE(parse_json(bad).has_value()) << bad;
     }
     EXPECT_FALSE(parse_json(std::string(40, '[') + std::string(40, ']')).has_value());
@@ -113,11 +128,13 @@ TEST(GenesisJson, RoundTripsAndRefuses) {
     genesis.parameters = market::demo_parameters();
     for (const std::uint8_t seed : {std::uint8_t{2}, std::uint8_t{3}}) {
         market::GenesisAccount account;
-        account.cold = account.hot = account.vrf = base::SecretKey::from_seed(base::Bytes(32, seed)).public_key();
+        account.cold = account.hot = account.vrf =
+            base::SecretKey::from_seed(base::Bytes(32, seed)).public_key();
         account.balance = base::Amount::of(100);
         genesis.accounts.push_back(account);
     }
-    if (genesis.accounts[1].cold < genesis.accounts[0].cold) std::swap(genesis.accounts[0], genesis.accounts[1]);
+    if (genesis.accounts[1].cold < genesis.accounts[0].cold)
+        std::swap(genesis.accounts[0], genesis.accounts[1]);
     const Json json = genesis_to_json(genesis);
     const auto again = genesis_from_json(json);
     ASSERT_TRUE(again.has_value()) << spec_error_text(again.error());

@@ -20,7 +20,9 @@ class KeyFile : public testing::Test {
     }
     ~KeyFile() override { fs::remove_all(dir_); }
 
-    static Passphrase words(std::string_view text) { return *Passphrase::from_bytes(base::view_of(text)); }
+    static Passphrase words(std::string_view text) {
+        return *Passphrase::from_bytes(base::view_of(text));
+    }
     static std::string read(const fs::path& file) {
         std::ifstream in(file, std::ios::binary);
         return {std::istreambuf_iterator<char>(in), {}};
@@ -31,7 +33,8 @@ class KeyFile : public testing::Test {
     }
     fs::path create(const KeySet& keys, const char* name = "a.key") const {
         const fs::path file = dir_ / name;
-        EXPECT_TRUE(create_key_file(file, keys, words("correct"), KeyCost::interactive).has_value());
+        EXPECT_TRUE(
+            create_key_file(file, keys, words("correct"), KeyCost::interactive).has_value());
         return file;
     }
 
@@ -64,14 +67,18 @@ TEST_F(KeyFile, ShowsPublicKeysWithoutPassphrase) {
 
 TEST_F(KeyFile, RefusesTheWrongPassphrase) {
     const fs::path file = create(KeySet::generate(false, false));
-    EXPECT_EQ(open_key_file(file, words("incorrect")).error(), KeyFileError::wrong_passphrase_or_damaged);
+    EXPECT_EQ(open_key_file(file, words("incorrect")).error(),
+              KeyFileError::wrong_passphrase_or_damaged);
 }
 
 TEST_F(KeyFile, RefusesEveryChangedByte) {
     const fs::path file = create(KeySet::generate(false, false));
     const std::string good = read(file);
-    // Positions that cost no derivation, all of the magic and version; of the rest a sample, since each derivation takes 64 MiB and time.
-    for (const std::size_t at : {std::size_t{0}, std::size_t{7}, std::size_t{8}, std::size_t{9}, std::size_t{10}, std::size_t{20}, std::size_t{36}, std::size_t{60}, good.size() - 40, good.size() - 1}) {
+    // Positions that cost no derivation, all of the magic and version; of the rest a sample, since
+    // each derivation takes 64 MiB and time.
+    for (const std::size_t at :
+         {std::size_t{0}, std::size_t{7}, std::size_t{8}, std::size_t{9}, std::size_t{10},
+          std::size_t{20}, std::size_t{36}, std::size_t{60}, good.size() - 40, good.size() - 1}) {
         std::string bad = good;
         bad[at] = static_cast<char>(bad[at] ^ 1);
         write(file, bad);
@@ -96,7 +103,8 @@ TEST_F(KeyFile, RefusesWrongSizesAndStrangers) {
 TEST_F(KeyFile, RefusesCostsBelowTheMinimumAndAboveTheMaximum) {
     const fs::path file = create(KeySet::generate(false, false));
     const std::string good = read(file);
-    EXPECT_EQ(open_key_file(file, words("correct"), KeyCost::standard).error(), KeyFileError::cost_too_low);
+    EXPECT_EQ(open_key_file(file, words("correct"), KeyCost::standard).error(),
+              KeyFileError::cost_too_low);
     std::string weak = good;
     weak[11] = 1;  // passes
     write(file, weak);
@@ -118,15 +126,20 @@ TEST_F(KeyFile, RefusesLinksAndOpenPermissions) {
 TEST_F(KeyFile, IsNeverOverwritten) {
     const fs::path file = create(KeySet::generate(false, false));
     const std::string before = read(file);
-    EXPECT_EQ(create_key_file(file, KeySet::generate(false, false), words("other"), KeyCost::interactive).error(), KeyFileError::exists);
+    EXPECT_EQ(
+        create_key_file(file, KeySet::generate(false, false), words("other"), KeyCost::interactive)
+            .error(),
+        KeyFileError::exists);
     EXPECT_EQ(read(file), before);
 }
 
 TEST_F(KeyFile, ChangesItsPassphrase) {
     const KeySet keys = KeySet::generate(false, true);
     const fs::path file = create(keys);
-    EXPECT_FALSE(change_passphrase(file, words("incorrect"), words("new"), KeyCost::interactive).has_value());
-    ASSERT_TRUE(change_passphrase(file, words("correct"), words("new"), KeyCost::interactive).has_value());
+    EXPECT_FALSE(change_passphrase(file, words("incorrect"), words("new"), KeyCost::interactive)
+                     .has_value());
+    ASSERT_TRUE(
+        change_passphrase(file, words("correct"), words("new"), KeyCost::interactive).has_value());
     EXPECT_FALSE(open_key_file(file, words("correct")).has_value());
     EXPECT_EQ(open_key_file(file, words("new"))->hot.public_key(), keys.hot.public_key());
 }
@@ -138,7 +151,8 @@ TEST_F(KeyFile, OpensTheGoldenFile) {
     write(dir_ / "golden.key", std::string(bytes->begin(), bytes->end()));
     const auto opened = open_key_file(dir_ / "golden.key", words("golden passphrase"));
     ASSERT_TRUE(opened.has_value());
-    EXPECT_EQ(opened->hot.public_key(), base::SecretKey::from_seed(base::Bytes(32, 1)).public_key());
+    EXPECT_EQ(opened->hot.public_key(),
+              base::SecretKey::from_seed(base::Bytes(32, 1)).public_key());
 }
 
 TEST_F(KeyFile, PassphrasesComeFromPrivateFilesOnly) {

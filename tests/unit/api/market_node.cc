@@ -57,19 +57,24 @@ Limits MarketNode::test_limits() {
 }
 
 MarketNode::MarketNode(const Limits& limits)
-    : operator_key_(base::SecretKey::from_seed(base::Bytes(32, 7))), account_key_(base::SecretKey::from_seed(base::Bytes(32, 9))) {
+    : operator_key_(base::SecretKey::from_seed(base::Bytes(32, 7))),
+      account_key_(base::SecretKey::from_seed(base::Bytes(32, 9))) {
     std::string pattern = (std::filesystem::temp_directory_path() / "api-test-XXXXXX").string();
     dir_ = ::mkdtemp(pattern.data());
-    const base::Bytes genesis = market::encode_genesis(test_genesis(operator_key_.public_key(), account_key_.public_key()));
-    auto node = ledger::Node::open(dir_ / "ledger", base::ByteView(genesis), base::SecretKey::from_seed(base::Bytes(32, 7)));
+    const base::Bytes genesis =
+        market::encode_genesis(test_genesis(operator_key_.public_key(), account_key_.public_key()));
+    auto node = ledger::Node::open(dir_ / "ledger", base::ByteView(genesis),
+                                   base::SecretKey::from_seed(base::Bytes(32, 7)));
     ASSAY_CHECK(node.has_value());
     node_ = std::move(*node);
-    auto blobs = BlobStore::open(dir_ / "store", {limits.blob_bytes_max, limits.store_bytes_max, limits.disk_reserve_bytes});
+    auto blobs = BlobStore::open(
+        dir_ / "store", {limits.blob_bytes_max, limits.store_bytes_max, limits.disk_reserve_bytes});
     ASSAY_CHECK(blobs.has_value());
     blobs_ = std::move(*blobs);
     Options options;
     options.limits = limits;
-    auto server = Server::start(options, {*node_, *blobs_, checker_, operator_key_, ledger::system_clock()});
+    auto server =
+        Server::start(options, {*node_, *blobs_, checker_, operator_key_, ledger::system_clock()});
     ASSAY_CHECK(server.has_value());
     server_ = std::move(*server);
 }
@@ -83,7 +88,9 @@ MarketNode::~MarketNode() {
     std::filesystem::remove_all(dir_);
 }
 
-base::AccountId MarketNode::account() const { return market::account_id(node_->chain_id(), account_key_.public_key()); }
+base::AccountId MarketNode::account() const {
+    return market::account_id(node_->chain_id(), account_key_.public_key());
+}
 
 base::Bytes MarketNode::transaction(std::uint64_t nonce, const market::Message& message) const {
     market::TransactionHeader header;
@@ -95,7 +102,9 @@ base::Bytes MarketNode::transaction(std::uint64_t nonce, const market::Message& 
     return market::build_transaction(header, message, account_key_);
 }
 
-base::AccountId MarketNode::friend_account() { return base::AccountId{base::blake2b("test.friend", {})}; }
+base::AccountId MarketNode::friend_account() {
+    return base::AccountId{base::blake2b("test.friend", {})};
+}
 
 base::Bytes MarketNode::transfer(std::uint64_t nonce, std::uint64_t amount) const {
     return transaction(nonce, market::Transfer{friend_account(), base::Amount::of(amount)});
@@ -117,15 +126,19 @@ RawConnection::RawConnection(std::uint16_t port) {
     address.sin_family = AF_INET;
     address.sin_port = htons(port);
     address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-    ASSAY_CHECK(::connect(socket_, reinterpret_cast<const sockaddr*>(&address), sizeof address) == 0);
+    ASSAY_CHECK(::connect(socket_, reinterpret_cast<const sockaddr*>(&address), sizeof address) ==
+                0);
 }
 
-RawConnection::~RawConnection() { ::close(socket_); }
+RawConnection::~RawConnection() {
+    ::close(socket_);
+}
 
 bool RawConnection::send(const std::string& bytes) {
     std::size_t sent = 0;
     while (sent < bytes.size()) {
-        const ssize_t wrote = ::send(socket_, bytes.data() + sent, bytes.size() - sent, MSG_NOSIGNAL);
+        const ssize_t wrote =
+            ::send(socket_, bytes.data() + sent, bytes.size() - sent, MSG_NOSIGNAL);
         if (wrote <= 0) return false;
         sent += static_cast<std::size_t>(wrote);
     }
@@ -148,7 +161,9 @@ bool receive(int socket, std::string& text, int quiet_ms, bool& closed) {
     return true;
 }
 
-int status_of_text(const std::string& text) { return text.starts_with("HTTP/1.1 ") && text.size() > 12 ? std::stoi(text.substr(9, 3)) : 0; }
+int status_of_text(const std::string& text) {
+    return text.starts_with("HTTP/1.1 ") && text.size() > 12 ? std::stoi(text.substr(9, 3)) : 0;
+}
 
 }  // namespace
 
@@ -166,7 +181,9 @@ std::string RawConnection::read_until(const std::string& text, int deadline_ms) 
     std::string received;
     bool closed = false;
     const auto end = std::chrono::steady_clock::now() + std::chrono::milliseconds(deadline_ms);
-    while (!closed && received.find(text) == std::string::npos && std::chrono::steady_clock::now() < end) receive(socket_, received, 100, closed);
+    while (!closed && received.find(text) == std::string::npos &&
+           std::chrono::steady_clock::now() < end)
+        receive(socket_, received, 100, closed);
     return received;
 }
 

@@ -17,7 +17,8 @@ class FakeChecker : public JobChecker {
     tl::expected<client::JobFacts, market::SpecError> facts(const market::JobSpec& spec) override;
 };
 
-/// A real ledger with the market's rules in a temporary folder and a server on a port of the kernel's choice. One funded account.
+/// A real ledger with the market's rules in a temporary folder and a server on a port of the
+/// kernel's choice. One funded account.
 class MarketNode {
   public:
     explicit MarketNode(const Limits& limits = test_limits());
@@ -30,7 +31,8 @@ class MarketNode {
     /// Where transfers go: an account that nobody has the key of.
     static base::AccountId friend_account();
     [[nodiscard]] base::Bytes transfer(std::uint64_t nonce, std::uint64_t amount) const;
-    [[nodiscard]] base::Bytes transaction(std::uint64_t nonce, const market::Message& message) const;
+    [[nodiscard]] base::Bytes transaction(std::uint64_t nonce,
+                                          const market::Message& message) const;
     [[nodiscard]] base::AccountId account() const;
     Server& server() { return *server_; }
     BlobStore& blobs() { return *blobs_; }
@@ -48,8 +50,8 @@ class MarketNode {
 
 /// What came back on a raw connection.
 struct RawAnswer {
-    int status = 0;                          ///< 0: the connection ended without an answer
-    std::string text;                        ///< everything received
+    int status = 0;    ///< 0: the connection ended without an answer
+    std::string text;  ///< everything received
     bool closed = false;
     [[nodiscard]] std::string body() const;
     [[nodiscard]] std::string code() const;  ///< of a problem document
@@ -63,7 +65,8 @@ class RawConnection {
     bool send(const std::string& bytes);
     /// Reads until the peer closes or nothing comes for `quiet_ms`.
     RawAnswer read_all(int quiet_ms = 3000);
-    /// Reads until `text` has arrived; everything received, also when it did not come within `deadline_ms`.
+    /// Reads until `text` has arrived; everything received, also when it did not come within
+    /// `deadline_ms`.
     std::string read_until(const std::string& text, int deadline_ms = 10'000);
     /// Reads until one whole answer (head and Content-Length body) is there.
     RawAnswer read_one(int quiet_ms = 3000);

@@ -4,8 +4,8 @@
 
 #include <fstream>
 #include <future>
-#include <set>
 #include <nlohmann/json.hpp>
+#include <set>
 #include <thread>
 
 #include "client/json.h"
@@ -52,7 +52,8 @@ TEST(Server, TellsTheChainAndItsParameters) {
 TEST(Server, WakesALongPollWithTheBlock) {
     MarketNode node;
     client::Client reader(node.url());
-    auto page = std::async(std::launch::async, [&] { return reader.events({}, 10, std::chrono::seconds(20)); });
+    auto page = std::async(std::launch::async,
+                           [&] { return reader.events({}, 10, std::chrono::seconds(20)); });
     client::Client writer(node.url());
     ASSERT_TRUE(writer.submit_transaction(node.transfer(0, 5)).has_value());
     const auto events = page.get();
@@ -68,7 +69,9 @@ TEST(Server, StreamsEventsAndResumesAfterTheLastOne) {
     MarketNode node;
     client::Client writer(node.url());
     ASSERT_TRUE(writer.submit_transaction(node.transfer(0, 5)).has_value());
-    const std::string head = "GET /v1/events HTTP/1.1\r\nHost: 127.0.0.1:" + std::to_string(node.port()) + "\r\nAccept: text/event-stream\r\n";
+    const std::string head =
+        "GET /v1/events HTTP/1.1\r\nHost: 127.0.0.1:" + std::to_string(node.port()) +
+        "\r\nAccept: text/event-stream\r\n";
     RawConnection first(node.port());
     first.send(head + "\r\n");
     const std::string text = first.read_until(": heartbeat");
@@ -79,7 +82,8 @@ TEST(Server, StreamsEventsAndResumesAfterTheLastOne) {
     const std::string last = text.substr(at + 4, text.find('\n', at) - at - 4);
     RawConnection second(node.port());
     second.send(head + "Last-Event-ID: " + last + "\r\n\r\n");
-    EXPECT_EQ(second.read_until(": heartbeat").find("id: "), std::string::npos) << "nothing came after " << last;
+    EXPECT_EQ(second.read_until(": heartbeat").find("id: "), std::string::npos)
+        << "nothing came after " << last;
     ASSERT_TRUE(writer.submit_transaction(node.transfer(1, 6)).has_value());
     EXPECT_NE(second.read_until("id: ").find("id: "), std::string::npos);
 }
@@ -91,7 +95,8 @@ TEST(Server, ServesBlobsWithRangesAndTags) {
     for (int i = 0; i < 200'000; ++i) bytes.push_back(static_cast<char>(i * 31));
     const auto receipt = client.put_blob(base::view_of(bytes));
     ASSERT_TRUE(receipt.has_value()) << receipt.error().text();
-    EXPECT_TRUE(market::verify_receipt(*receipt, node.node().operator_key(), node.node().chain_id()));
+    EXPECT_TRUE(
+        market::verify_receipt(*receipt, node.node().operator_key(), node.node().chain_id()));
     EXPECT_EQ(receipt->bytes, bytes.size());
     EXPECT_TRUE(client.put_blob(base::view_of(bytes)).has_value()) << "storing again is fine";
     EXPECT_EQ(node.blobs().count(), 1U);
@@ -99,7 +104,9 @@ TEST(Server, ServesBlobsWithRangesAndTags) {
     const std::string path = "/v1/blobs/" + receipt->blob.hex();
     const auto ask = [&](const std::string& fields) {
         RawConnection connection(node.port());
-        connection.send("GET " + path + " HTTP/1.1\r\nHost: 127.0.0.1:" + std::to_string(node.port()) + "\r\nConnection: close\r\n" + fields + "\r\n");
+        connection.send("GET " + path +
+                        " HTTP/1.1\r\nHost: 127.0.0.1:" + std::to_string(node.port()) +
+                        "\r\nConnection: close\r\n" + fields + "\r\n");
         return connection.read_all();
     };
     EXPECT_EQ(ask("").body(), bytes);
@@ -110,7 +117,8 @@ TEST(Server, ServesBlobsWithRangesAndTags) {
     EXPECT_EQ(ask("Range: bytes=199990-\r\n").body(), bytes.substr(199'990));
     EXPECT_EQ(ask("Range: bytes=-5\r\n").body(), bytes.substr(199'995));
     EXPECT_EQ(ask("Range: bytes=0-1\r\nIf-Range: \"other\"\r\n").status, 200);
-    for (const char* bad : {"bytes=200000-", "bytes=5-4", "bytes=-0", "bytes=a-b", "lines=1-2", "bytes=0-1,3-4"}) {
+    for (const char* bad :
+         {"bytes=200000-", "bytes=5-4", "bytes=-0", "bytes=a-b", "lines=1-2", "bytes=0-1,3-4"}) {
         EXPECT_EQ(ask("Range: " + std::string(bad) + "\r\n").status, 416) << bad;
     }
     EXPECT_EQ(ask("If-None-Match: \"" + receipt->blob.hex() + "\"\r\n").status, 304);
@@ -123,7 +131,9 @@ TEST(Server, ClientsResumeInterruptedDownloads) {
     const auto receipt = client.put_blob(base::view_of(bytes));
     ASSERT_TRUE(receipt.has_value());
     const std::filesystem::path file = node.dir() / "copy";
-    const auto write_part = [&](const std::string& text) { std::ofstream(file.string() + ".part", std::ios::binary) << text; };
+    const auto write_part = [&](const std::string& text) {
+        std::ofstream(file.string() + ".part", std::ios::binary) << text;
+    };
     write_part(bytes.substr(0, 70'000));
     ASSERT_TRUE(client.get_blob(receipt->blob, file).has_value());
     EXPECT_EQ(base::blob_root_of_file(file), receipt->blob);
@@ -131,7 +141,8 @@ TEST(Server, ClientsResumeInterruptedDownloads) {
     write_part("damaged beginning");
     ASSERT_TRUE(client.get_blob(receipt->blob, file).has_value());
     EXPECT_EQ(base::blob_root_of_file(file), receipt->blob);
-    const auto missing = client.get_blob(base::BlobRoot{base::blake2b("x", {})}, node.dir() / "none");
+    const auto missing =
+        client.get_blob(base::BlobRoot{base::blake2b("x", {})}, node.dir() / "none");
     ASSERT_FALSE(missing.has_value());
     EXPECT_EQ(missing.error().status, 404);
 }
@@ -143,13 +154,20 @@ TEST(Server, ProvesWhatItSays) {
     const auto proof = client.get_json("/v1/proofs/" + base::to_hex(base::Bytes{0x01}));
     ASSERT_TRUE(proof.has_value()) << proof.error().text();
     base::StateProof decoded;
-    for (const Json& sibling : proof->at("siblings")) decoded.siblings.push_back(*base::hash_from_hex(sibling.get<std::string>()));
+    for (const Json& sibling : proof->at("siblings"))
+        decoded.siblings.push_back(*base::hash_from_hex(sibling.get<std::string>()));
     if (proof->at("leaf").is_object()) {
-        decoded.leaf = base::StateProof::Leaf{*base::hash_from_hex(proof->at("leaf").value("path", "")), *base::hash_from_hex(proof->at("leaf").value("value_hash", ""))};
+        decoded.leaf =
+            base::StateProof::Leaf{*base::hash_from_hex(proof->at("leaf").value("path", "")),
+                                   *base::hash_from_hex(proof->at("leaf").value("value_hash", ""))};
     }
     const auto root = *base::hash_from_hex(proof->at("head").value("state_root", ""));
-    const auto value = proof->at("value").is_string() ? base::from_hex(proof->at("value").get<std::string>()) : std::nullopt;
-    EXPECT_TRUE(base::state_verify(root, base::Bytes{0x01}, value ? std::optional<base::ByteView>(*value) : std::nullopt, decoded));
+    const auto value = proof->at("value").is_string()
+                           ? base::from_hex(proof->at("value").get<std::string>())
+                           : std::nullopt;
+    EXPECT_TRUE(base::state_verify(root, base::Bytes{0x01},
+                                   value ? std::optional<base::ByteView>(*value) : std::nullopt,
+                                   decoded));
 }
 
 TEST(Server, AnswersWaitingClientsWhenItDrains) {
@@ -157,13 +175,16 @@ TEST(Server, AnswersWaitingClientsWhenItDrains) {
     client::ClientOptions options;
     options.retry_for = std::chrono::milliseconds(0);
     client::Client reader(node.url(), options);
-    auto page = std::async(std::launch::async, [&] { return reader.events({}, 10, std::chrono::seconds(25)); });
+    auto page = std::async(std::launch::async,
+                           [&] { return reader.events({}, 10, std::chrono::seconds(25)); });
     client::Client probe(node.url(), options);
     // The poll is waiting once the node says so.
     for (int i = 0; i < 500; ++i) {
         const auto metrics = probe.get_bytes("/metrics", "text/plain");
         ASSERT_TRUE(metrics.has_value());
-        if (std::string(metrics->begin(), metrics->end()).find("assay_api_event_waiters 1") != std::string::npos) break;
+        if (std::string(metrics->begin(), metrics->end()).find("assay_api_event_waiters 1") !=
+            std::string::npos)
+            break;
         std::this_thread::sleep_for(std::chrono::milliseconds(10));
     }
     const auto began = std::chrono::steady_clock::now();
@@ -179,12 +200,16 @@ TEST(OpenApi, DescribesExactlyTheRoutes) {
     EXPECT_EQ(document.value("openapi", ""), "3.1.0");
     std::set<std::string> described, served;
     for (const auto& [path, methods] : document["paths"].items()) {
-        for (const auto& [method, operation] : methods.items()) described.insert(method + " " + path);
+        for (const auto& [method, operation] : methods.items())
+            described.insert(method + " " + path);
     }
     for (const Route& route : routes()) {
-        std::string method(route.method == Method::get ? "get" : route.method == Method::post ? "post" : "put");
+        std::string method(route.method == Method::get    ? "get"
+                           : route.method == Method::post ? "post"
+                                                          : "put");
         served.insert(method + " " + std::string(route.pattern));
-        const Json& parameters = document["paths"][std::string(route.pattern)][method]["parameters"];
+        const Json& parameters =
+            document["paths"][std::string(route.pattern)][method]["parameters"];
         std::set<std::string> want, have;
         for (const auto& name : route.query) {
             if (!name.empty()) want.emplace(name);
@@ -203,12 +228,15 @@ TEST(OpenApi, EveryRouteAnswersAsDescribed) {
     for (const Route& route : routes()) {
         if (route.method != Method::get) continue;
         std::string path(route.pattern);
-        for (std::size_t at = path.find('{'); at != std::string::npos; at = path.find('{')) path.replace(at, path.find('}') - at + 1, std::string(64, '1'));
+        for (std::size_t at = path.find('{'); at != std::string::npos; at = path.find('{'))
+            path.replace(at, path.find('}') - at + 1, std::string(64, '1'));
         RawConnection connection(node.port());
-        connection.send("GET " + path + " HTTP/1.1\r\nHost: 127.0.0.1:" + std::to_string(node.port()) + "\r\n\r\n");
+        connection.send("GET " + path +
+                        " HTTP/1.1\r\nHost: 127.0.0.1:" + std::to_string(node.port()) + "\r\n\r\n");
         const RawAnswer answer = connection.read_one();
         const Json& responses = document["paths"][std::string(route.pattern)]["get"]["responses"];
-        EXPECT_TRUE(responses.contains(std::to_string(answer.status))) << path << " answered " << answer.status;
+        EXPECT_TRUE(responses.contains(std::to_string(answer.status)))
+            << path << " answered " << answer.status;
     }
 }
 

@@ -17,15 +17,16 @@
 #include "base/signature.h"
 #include "market/genesis.h"
 #include "market/job_spec.h"
-#include "market/job_spec.h"
 #include "market/objects.h"
 #include "market/rules.h"
 
-/// Everything that speaks to a node over REST: workers, validators and the command line use only this.
+/// Everything that speaks to a node over REST: workers, validators and the command line use only
+/// this.
 namespace assay::client {
 
-/// Why a call failed. `status` is the HTTP status, or 0 when no (usable) answer came. `code` is a word of the closed table in
-/// docs/api.md (a market refusal, an API code), or one of the client's own: "unreachable", "timeout", "bad_answer", "bad_blob", "file".
+/// Why a call failed. `status` is the HTTP status, or 0 when no (usable) answer came. `code` is a
+/// word of the closed table in docs/api.md (a market refusal, an API code), or one of the client's
+/// own: "unreachable", "timeout", "bad_answer", "bad_blob", "file".
 struct ClientError {
     int status = 0;
     std::string code;
@@ -40,11 +41,13 @@ using Result = tl::expected<T, ClientError>;
 
 struct ClientOptions {
     std::chrono::milliseconds connect_timeout{2000};
-    std::chrono::milliseconds request_timeout{30000};  ///< of one attempt, apart from long polls and blobs
+    std::chrono::milliseconds request_timeout{
+        30000};  ///< of one attempt, apart from long polls and blobs
     /// How long a call keeps trying on connection refused or reset, 429 and 503. Zero: one attempt.
     std::chrono::milliseconds retry_for{60000};
     std::chrono::milliseconds backoff_first{50}, backoff_max{2000};
-    /// Asked before each wait; true ends the call at once with the last error. For programs that must stop promptly.
+    /// Asked before each wait; true ends the call at once with the last error. For programs that
+    /// must stop promptly.
     std::function<bool()> stop;
 };
 
@@ -59,14 +62,14 @@ std::optional<Cursor> cursor_from_text(std::string_view text);
 
 struct EventRecord {
     Cursor cursor;
-    base::TimeMs time;                       ///< block time
+    base::TimeMs time;  ///< block time
     market::Event event;
     /// Value of an attribute, or "".
     [[nodiscard]] std::string_view get(std::string_view name) const;
 };
 struct EventPage {
     std::vector<EventRecord> events;
-    Cursor next;                             ///< ask again after this one
+    Cursor next;  ///< ask again after this one
 };
 
 struct ChainInfo {
@@ -85,11 +88,12 @@ struct Submitted {
     base::TransactionId id;
     base::Height height;
     base::Amount fee;
-    bool repeated = false;                   ///< the node had it already
+    bool repeated = false;  ///< the node had it already
 };
 
-/// A blocking connection to one node. One request at a time per client object (calls from several threads take turns); creating one
-/// is cheap and connects nothing. Keeps its connection alive between calls. Every call has a deadline.
+/// A blocking connection to one node. One request at a time per client object (calls from several
+/// threads take turns); creating one is cheap and connects nothing. Keeps its connection alive
+/// between calls. Every call has a deadline.
 class Client {
   public:
     /// `url`: http://host:port. Anything else makes every call fail with code "bad_url".
@@ -102,22 +106,30 @@ class Client {
     // Raw access.
     Result<nlohmann::json> get_json(std::string_view path);
     Result<nlohmann::json> post_json(std::string_view path, const nlohmann::json& body);
-    Result<base::Bytes> get_bytes(std::string_view path, std::string_view accept = "application/octet-stream");
+    Result<base::Bytes> get_bytes(std::string_view path,
+                                  std::string_view accept = "application/octet-stream");
 
-    // Transactions. Sends the same bytes again until it knows the outcome: the node is idempotent by transaction id.
+    // Transactions. Sends the same bytes again until it knows the outcome: the node is idempotent
+    // by transaction id.
     Result<Submitted> submit_transaction(base::ByteView raw);
 
-    // Events after a cursor, oldest first. Waits up to `wait` for the first one (long poll); an empty page is a normal result.
-    Result<EventPage> events(Cursor after, std::uint32_t limit = 500, std::chrono::milliseconds wait = {});
+    // Events after a cursor, oldest first. Waits up to `wait` for the first one (long poll); an
+    // empty page is a normal result.
+    Result<EventPage> events(Cursor after, std::uint32_t limit = 500,
+                             std::chrono::milliseconds wait = {});
 
-    // Blobs. put_* give the node's signed receipt; both are idempotent and skip the transfer when the node has the blob.
+    // Blobs. put_* give the node's signed receipt; both are idempotent and skip the transfer when
+    // the node has the blob.
     Result<market::Receipt> put_blob(base::ByteView bytes);
     Result<market::Receipt> put_blob_file(const std::filesystem::path& file);
-    Result<market::Receipt> blob_receipt(const base::BlobRoot& root);  ///< 404 when the node has not got it
+    Result<market::Receipt> blob_receipt(
+        const base::BlobRoot& root);  ///< 404 when the node has not got it
     Result<bool> blob_exists(const base::BlobRoot& root);
-    /// Downloads to `file` (first to `file`.part, resumed with Range), verifies the root, then renames. A present and right file is kept.
+    /// Downloads to `file` (first to `file`.part, resumed with Range), verifies the root, then
+    /// renames. A present and right file is kept.
     Result<void> get_blob(const base::BlobRoot& root, const std::filesystem::path& file);
-    Result<base::Bytes> get_blob_bytes(const base::BlobRoot& root, std::size_t size_max = 64U << 20U);
+    Result<base::Bytes> get_blob_bytes(const base::BlobRoot& root,
+                                       std::size_t size_max = 64U << 20U);
 
     // Typed objects: exact canonical bytes of the state, decoded by contracts/market.
     Result<ChainInfo> chain();

@@ -8,7 +8,8 @@
 
 namespace assay::client {
 
-/// What a job's spec implies, recomputed from it: what `job_post` declares and what `assay plan` shows.
+/// What a job's spec implies, recomputed from it: what `job_post` declares and what `assay plan`
+/// shows.
 struct JobFacts {
     base::Hash spec_root, program_root, init_root;
     market::JobCosts costs;
@@ -17,7 +18,7 @@ struct JobFacts {
         std::uint32_t micro_batch = 0;
         std::uint64_t bytes = 0;
     };
-    std::vector<Memory> memory;              ///< for micro-batches 1, 2, 4, ... and the whole batch
+    std::vector<Memory> memory;  ///< for micro-batches 1, 2, 4, ... and the whole batch
 };
 
 }  // namespace assay::client

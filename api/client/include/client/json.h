@@ -10,8 +10,8 @@
 #include "market/job_spec.h"
 #include "market/objects.h"
 
-/// The one place where public JSON shapes are made and read. Money and 64-bit numbers are decimal strings, hashes lower-case hex;
-/// unknown fields are refused. docs/api.md describes each shape.
+/// The one place where public JSON shapes are made and read. Money and 64-bit numbers are decimal
+/// strings, hashes lower-case hex; unknown fields are refused. docs/api.md describes each shape.
 namespace assay::client {
 
 using Json = nlohmann::json;
@@ -20,11 +20,14 @@ using Json = nlohmann::json;
 inline constexpr std::size_t kJsonBytesMax = 64 * 1024;
 inline constexpr unsigned kJsonDepthMax = 32;
 
-/// Strict parse: UTF-8, no duplicate names, no comments, depth at most kJsonDepthMax, no non-finite numbers. The error is one line for people.
-tl::expected<Json, std::string> parse_json(std::string_view text, std::size_t bytes_max = kJsonBytesMax);
+/// Strict parse: UTF-8, no duplicate names, no comments, depth at most kJsonDepthMax, no non-finite
+/// numbers. The error is one line for people.
+tl::expected<Json, std::string> parse_json(std::string_view text,
+                                           std::size_t bytes_max = kJsonBytesMax);
 
-/// A job spec as people write it (docs/formats/job_spec.md). Real numbers may be written as JSON numbers or decimal strings and must be exact
-/// multiples of 10^-9 (epsilon: 10^-18). Errors carry the path of the field: `model.width: must be a multiple of heads`.
+/// A job spec as people write it (docs/formats/job_spec.md). Real numbers may be written as JSON
+/// numbers or decimal strings and must be exact multiples of 10^-9 (epsilon: 10^-18). Errors carry
+/// the path of the field: `model.width: must be a multiple of heads`.
 tl::expected<market::JobSpec, market::SpecError> spec_from_json(const Json& json);
 Json spec_to_json(const market::JobSpec& spec);
 /// "path: reason".
@@ -35,9 +38,11 @@ tl::expected<market::Data, market::SpecError> data_from_json(const Json& json);
 Json data_to_json(const market::Data& data);
 
 /// Parameters: every field is optional and takes its default from `defaults`.
-tl::expected<market::Parameters, market::SpecError> parameters_from_json(const Json& json, const market::Parameters& defaults);
+tl::expected<market::Parameters, market::SpecError> parameters_from_json(
+    const Json& json, const market::Parameters& defaults);
 Json parameters_to_json(const market::Parameters& parameters);
-/// Genesis as people write it: accounts in any order (they are sorted), `hot` and `vrf` keys default to `cold`, parameters to their defaults.
+/// Genesis as people write it: accounts in any order (they are sorted), `hot` and `vrf` keys
+/// default to `cold`, parameters to their defaults.
 tl::expected<market::Genesis, market::SpecError> genesis_from_json(const Json& json);
 Json genesis_to_json(const market::Genesis& genesis);
 

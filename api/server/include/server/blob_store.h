@@ -16,15 +16,16 @@
 namespace assay::server {
 
 enum class BlobProblem : std::uint8_t {
-    too_large,     ///< more bytes than announced or allowed
-    incomplete,    ///< fewer bytes than announced
-    wrong_root,    ///< the bytes do not have this address
-    no_room,       ///< the store's quota or the disk's reserve is used up
-    storage,       ///< the disk said no
+    too_large,   ///< more bytes than announced or allowed
+    incomplete,  ///< fewer bytes than announced
+    wrong_root,  ///< the bytes do not have this address
+    no_room,     ///< the store's quota or the disk's reserve is used up
+    storage,     ///< the disk said no
 };
 
-/// Content-addressed files in a folder: `blobs/ab/<hex>`, written as `incoming/<random>` first. A blob is visible only after its bytes were
-/// hashed, compared with its address, synced and renamed. Thread-safe.
+/// Content-addressed files in a folder: `blobs/ab/<hex>`, written as `incoming/<random>` first. A
+/// blob is visible only after its bytes were hashed, compared with its address, synced and renamed.
+/// Thread-safe.
 class BlobStore {
   public:
     struct Options {
@@ -32,8 +33,10 @@ class BlobStore {
         std::uint64_t store_bytes_max = std::uint64_t{256} << 30U;
         std::uint64_t disk_reserve_bytes = std::uint64_t{1} << 30U;
     };
-    /// Creates the folders, drops what an earlier process left half-written, and counts what is there.
-    static tl::expected<std::unique_ptr<BlobStore>, std::string> open(const std::filesystem::path& dir, const Options& options);
+    /// Creates the folders, drops what an earlier process left half-written, and counts what is
+    /// there.
+    static tl::expected<std::unique_ptr<BlobStore>, std::string> open(
+        const std::filesystem::path& dir, const Options& options);
 
     struct Info {
         std::filesystem::path file;
@@ -41,19 +44,22 @@ class BlobStore {
     };
     [[nodiscard]] std::optional<Info> find(const base::BlobRoot& root) const;
 
-    /// One upload. Reserves its announced size against the quota. Used by one thread at a time; dropped unfinished, it leaves nothing.
+    /// One upload. Reserves its announced size against the quota. Used by one thread at a time;
+    /// dropped unfinished, it leaves nothing.
     class Writer {
       public:
         ~Writer();
         Writer(const Writer&) = delete;
         Writer& operator=(const Writer&) = delete;
         tl::expected<void, BlobProblem> write(base::ByteView bytes);
-        /// Hash compared, file synced, renamed, folder synced. Storing what is already there is a success.
+        /// Hash compared, file synced, renamed, folder synced. Storing what is already there is a
+        /// success.
         tl::expected<Info, BlobProblem> finish();
 
       private:
         friend class BlobStore;
-        Writer(BlobStore& store, const base::BlobRoot& root, std::uint64_t bytes, std::filesystem::path temporary, int descriptor);
+        Writer(BlobStore& store, const base::BlobRoot& root, std::uint64_t bytes,
+               std::filesystem::path temporary, int descriptor);
         BlobStore& store_;
         const base::BlobRoot root_;
         const std::uint64_t bytes_;
@@ -62,7 +68,8 @@ class BlobStore {
         bool kept_ = false;
         base::ChunkTreeHasher hasher_;
     };
-    tl::expected<std::unique_ptr<Writer>, BlobProblem> begin(const base::BlobRoot& root, std::uint64_t bytes);
+    tl::expected<std::unique_ptr<Writer>, BlobProblem> begin(const base::BlobRoot& root,
+                                                             std::uint64_t bytes);
 
     /// Deletes a blob; absent ones are fine.
     void remove(const base::BlobRoot& root);
@@ -78,7 +85,7 @@ class BlobStore {
     const std::filesystem::path dir_;
     const Options options_;
     std::atomic<std::uint64_t> bytes_stored_{0}, bytes_reserved_{0}, count_{0};
-    std::mutex rename_mutex_;                ///< finish and remove, so that the counts stay right
+    std::mutex rename_mutex_;  ///< finish and remove, so that the counts stay right
 };
 
 }  // namespace assay::server

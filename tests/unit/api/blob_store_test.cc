@@ -1,0 +1,94 @@
+#include "server/blob_store.h"
+
+#include <gtest/gtest.h>
+
+#include <fstream>
+
+namespace assay::server {
+namespace {
+
+namespace fs = std::filesystem;
+
+class Blobs : public testing::Test {
+  protected:
+    Blobs() {
+        std::string pattern = (fs::temp_directory_path() / "blob-test-XXXXXX").string();
+        dir_ = ::mkdtemp(pattern.data());
+        open();
+    }
+    ~Blobs() override { fs::remove_all(dir_); }
+    void open() {
+        auto store = BlobStore::open(dir_, {1000, 2500, 1});
+        ASSERT_TRUE(store.has_value());
+        store_ = std::move(*store);
+    }
+    tl::expected<BlobStore::Info, BlobProblem> put(const std::string& bytes) {
+        auto writer = store_->begin(base::blob_root(base::view_of(bytes)), bytes.size());
+        if (!writer) return tl::unexpected(writer.error());
+        const auto written = (*writer)->write(base::view_of(bytes));
+        if (!written) return tl::unexpected(written.error());
+        return (*writer)->finish();
+    }
+
+    fs::path dir_;
+    std::unique_ptr<BlobStore> store_;
+};
+
+TEST_F(Blobs, AreFoundAfterARestart) {
+    const std::string bytes(900, 'a');
+    ASSERT_TRUE(put(bytes).has_value());
+    EXPECT_TRUE(put(bytes).has_value());
+    open();
+    const auto info = store_->find(base::blob_root(base::view_of(bytes)));
+    ASSERT_TRUE(info.has_value());
+    EXPECT_EQ(info->bytes, 900U);
+    EXPECT_EQ(store_->count(), 1U);
+    EXPECT_EQ(store_->bytes_stored(), 900U);
+}
+
+TEST_F(Blobs, AreInvisibleUntilTheyAreWholeAndRight) {
+    const base::BlobRoot root = base::blob_root(base::view_of("0123456789"));
+    {
+        auto writer = *store_->begin(root, 10);
+        ASSERT_TRUE(writer->write(base::view_of("01234")).has_value());
+        EXPECT_FALSE(store_->find(root));
+        EXPECT_EQ(writer->finish().error(), BlobProblem::incomplete);
+    }
+    {
+        auto writer = *store_->begin(root, 10);
+        ASSERT_TRUE(writer->write(base::view_of("9876543210")).has_value());
+        EXPECT_EQ(writer->finish().error(), BlobProblem::wrong_root);
+    }
+    {
+        auto writer = *store_->begin(root, 10);
+        EXPECT_EQ(writer->write(base::view_of("0123456789x")).error(), BlobProblem::too_large);
+    }
+    EXPECT_FALSE(store_->find(root));
+    EXPECT_TRUE(fs::is_empty(dir_ / "incoming")) << "dropped uploads leave nothing";
+}
+
+TEST_F(Blobs, HalfWrittenOnesOfADeadProcessAreDropped) {
+    std::ofstream(dir_ / "incoming" / "left") << "behind";
+    open();
+    EXPECT_TRUE(fs::is_empty(dir_ / "incoming"));
+    EXPECT_EQ(store_->count(), 0U);
+}
+
+TEST_F(Blobs, RespectTheQuotaIncludingUploadsInProgress) {
+    EXPECT_EQ(store_->begin({}, 1001).error(), BlobProblem::too_large);
+    ASSERT_TRUE(put(std::string(1000, 'a')).has_value());
+    {
+        const auto first = store_->begin({}, 1000);
+        ASSERT_TRUE(first.has_value());
+        EXPECT_EQ(store_->begin({}, 600).error(), BlobProblem::no_room);
+    }
+    EXPECT_TRUE(put(std::string(600, 'b')).has_value()) << "a dropped upload gives its room back";
+    store_->remove(base::blob_root(base::view_of(std::string(1000, 'a'))));
+    EXPECT_EQ(store_->bytes_stored(), 600U);
+    EXPECT_TRUE(put(std::string(1000, 'c')).has_value());
+    store_->remove({});
+    EXPECT_EQ(store_->count(), 2U);
+}
+
+}  // namespace
+}  // namespace assay::server
