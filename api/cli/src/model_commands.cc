@@ -263,8 +263,7 @@ Exit evaluate(const Program& program, const ModelOptions& options) {
     if (options.torch) {
         return run_torch(program, {"evaluate", "--spec", spec_of(options).string(), "--model",
                                    options.model.string(), "--data", options.data.string(),
-                                   "--windows", std::to_string(options.windows), "--threads",
-                                   std::to_string(options.threads)});
+                                   "--windows", std::to_string(options.windows)});
     }
     const auto spec = read_spec(spec_of(options));
     if (!spec) return fail(program, spec.error());

@@ -6,7 +6,6 @@
 #include <iostream>
 #include <iterator>
 #include <nlohmann/json.hpp>
-#include <thread>
 
 #include "base/signature.h"
 #include "commit/dataset.h"
@@ -26,7 +25,8 @@ struct Options {
     std::uint32_t windows = 200, tokens = 300, steps = 10;
     double temperature = 0.8;
     std::uint64_t seed = 1;
-    unsigned threads = std::max(1U, std::thread::hardware_concurrency());
+    /// One window at a time is too little work for several threads, which then mostly wait for each other.
+    unsigned threads = 1;
     bool json = false;
 };
 
@@ -119,7 +119,7 @@ int main(int argc, char** argv) {
     Options options;
     const auto common = [&](CLI::App* command) {
         command->add_option("--spec", options.spec, "canonical job spec (the bytes of /v1/jobs/ID/spec)")->required()->check(CLI::ExistingFile);
-        command->add_option("--threads", options.threads, "libtorch threads (default: all cores)")->check(CLI::Range(1U, 1024U));
+        command->add_option("--threads", options.threads, "libtorch threads")->check(CLI::Range(1U, 1024U))->capture_default_str();
         command->add_flag("--json", options.json, "machine-readable output");
     };
     CLI::App* evaluate_command = app.add_subcommand("evaluate", "validation loss of a model directory");
