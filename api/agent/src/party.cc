@@ -1,7 +1,9 @@
 #include "agent/party.h"
 
+#include <chrono>
 #include <utility>
 
+#include "agent/log.h"
 #include "agent/stop.h"
 
 namespace assay::agent {
@@ -13,6 +15,7 @@ constexpr std::uint64_t kValidBlocks = 500;
 /// The base fee moves by an eighth per block at most; this leaves room for a dozen full blocks.
 constexpr std::uint64_t kFeeMargin = 4;
 constexpr int kAttemptsMax = 5;
+constexpr std::chrono::seconds kWaitingLineEvery{10};
 
 }  // namespace
 
@@ -80,6 +83,13 @@ client::Result<bool> ensure_keys(Party& party) {
 client::ClientOptions patient_options() {
     client::ClientOptions options;
     options.stop = stop_requested;
+    // Once per outage and then now and then, not at every attempt.
+    options.waiting = [last = std::chrono::steady_clock::time_point()](const client::ClientError& error) mutable {
+        const auto now = std::chrono::steady_clock::now();
+        if (now - last < kWaitingLineEvery) return;
+        last = now;
+        log(LogLevel::warning, "node.waiting", "the node does not answer, trying again", {{"error", error.text()}});
+    };
     return options;
 }
 

@@ -131,6 +131,7 @@ struct Client::Impl {
                 if (!answer) return tl::unexpected(error_of(answer.error(), url));
                 return tl::unexpected(error_of(*answer));
             }
+            if (options.waiting) options.waiting(answer ? error_of(*answer) : error_of(answer.error(), url));
             std::this_thread::sleep_for(pause);
             pause = std::min(pause * 2, options.backoff_max);
         }

@@ -49,6 +49,8 @@ struct ClientOptions {
     /// Asked before each wait; true ends the call at once with the last error. For programs that
     /// must stop promptly.
     std::function<bool()> stop;
+    /// Told before each wait why the call must be repeated, so that a person knows what the program waits for.
+    std::function<void(const ClientError&)> waiting;
 };
 
 /// Height, index of an event. "0:0" is before everything; text form "H:I".
