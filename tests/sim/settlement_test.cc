@@ -278,7 +278,15 @@ TEST(Confess, CostsLessThanBeingConvicted) {
     const base::Amount stake = market.world.stake_of(person, market::Role::worker);
     EXPECT_LT(stake, kStake);
     EXPECT_GT(stake, kStake - lease->lock);
+    // What is left of the lock is not free before every window that was open has closed: confessing is no way around unbonding.
+    const auto left = [&] { return market::find_stake(market.world.state(), person.id, market::Role::worker)->locked; };
     ASSERT_TRUE(market.finish());
+    EXPECT_EQ(left(), lease->lock - (kStake - stake));
+    const std::uint64_t held_until = market::find_lease(market.world.state(), lease->id)->ended_at.value + market::demo_parameters().unbonding_ms;
+    while (market.world.live().value < held_until) {
+        ASSERT_FALSE(left().is_zero());
+        market.world.block();
+    }
     market.expect_completed();
     EXPECT_EQ(market.record().final_root, market.honest_root());
 }

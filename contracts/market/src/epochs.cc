@@ -10,6 +10,10 @@ namespace {
 
 /// Validators looked at for a committee, times its size: some of them are jailed or have young keys.
 constexpr std::size_t kCommitteeCandidates = 4;
+/// Commitments of an old epoch that one block removes.
+constexpr std::size_t kRemovedPerBlock = 256;
+/// Table tag and number of the epoch.
+constexpr std::size_t kEpochPrefixBytes = 9;
 
 /// Up to committee_max validators by stake that may contribute, ascending by account.
 std::vector<EpochMember> committee(const Context& context) {
@@ -182,6 +186,11 @@ Refusal apply_epoch_contribute(Context& context, const EpochContribute& message)
     if (member->y) return Refusal::already_contributed;
     const auto account = find_account(context.state, context.sender);
     if (!account || !account->keys || account->keys->vrf.is_zero()) return Refusal::vrf_key_missing;
+    // The committee was asked one grace before the deadline. A key that is not older than that asks for could have been chosen by its outcome.
+    const base::TimeMs registered = account->keys->registered_at;
+    if (registered.value != 0 && registered.value + 2 * context.parameters.epoch_ms + context.parameters.grace_ms > epoch->deadline.value) {
+        return Refusal::vrf_key_missing;
+    }
     const base::Bytes alpha = contribution_alpha(context.chain.id, epoch->number, epoch->commitments_root);
     const auto beta = base::vrf_verify(account->keys->vrf, alpha, message.proof);
     if (!beta) return Refusal::proof_invalid;
@@ -198,14 +207,30 @@ Refusal apply_epoch_contribute(Context& context, const EpochContribute& message)
     return Refusal::none;
 }
 
+namespace {
+
+/// Nothing refers to the epoch any more: redraws and jurors come long before. Its commitments go first, some in each block.
+void remove_epoch(Context& context, Epoch& epoch) {
+    base::Bytes prefix = epoch_commitment_key(epoch.number, {});
+    prefix.resize(kEpochPrefixBytes);
+    if (erase_some(context.state, prefix, kRemovedPerBlock)) {
+        set_epoch_deadline(context, epoch, 1);
+        save(context.state, epoch);
+        return;
+    }
+    erase(context.state, epoch);
+}
+
+}  // namespace
+
 void on_epoch_due(Context& context, const Timer& timer) {
     auto epoch = find_epoch(context.state, timer.number);
     if (!epoch || epoch->deadline != timer.due) return;
     switch (epoch->state) {
         case EpochState::open: close_epoch(context, *epoch); break;
         case EpochState::contributing: end_contributions(context, *epoch); break;
-        case EpochState::drawing:
-        case EpochState::done: break;
+        case EpochState::drawing: break;
+        case EpochState::done: remove_epoch(context, *epoch); break;
     }
 }
 
@@ -235,7 +260,7 @@ void on_draw_due(Context& context, const Timer& timer) {
         epoch->draw_segment = 0;
     }
     epoch->state = EpochState::done;
-    epoch->deadline = {};
+    set_epoch_deadline(context, *epoch, context.parameters.retention_ms);
     save(context.state, *epoch);
     emit_epoch(context, EventKind::epoch_drawn, *epoch);
 }

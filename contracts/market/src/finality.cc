@@ -193,6 +193,11 @@ void on_window_due(Context& context, const Timer& timer) {
 }
 
 void on_settle_due(Context& context, const Timer& timer) {
+    if (timer.number == kSettleLease) {
+        const base::LeaseId lease{timer.subject};
+        if (find_lease(context.state, lease)) settle_lease_if_done(context, lease);
+        return;
+    }
     auto job = find_job(context.state, base::JobId{timer.subject});
     if (!job || is_terminal(job->state)) return;
     close_round_if_passed(context, *job);

@@ -16,6 +16,8 @@ constexpr std::uint64_t kFlopsMax = std::uint64_t{1} << 62U;
 constexpr std::uint64_t kBytesMax = std::uint64_t{1} << 50U;
 /// Objects of a finished job that one block removes.
 constexpr std::size_t kRemovedPerBlock = 256;
+/// Table tag and job id, which all lists of a job have in front.
+constexpr std::ptrdiff_t kJobPrefixBytes = 33;
 
 Refusal check_costs(const JobCosts& costs, bool merge) {
     const auto within = [](std::uint64_t value, std::uint64_t most) {
@@ -277,6 +279,19 @@ void erase_vote(Context& context, const base::Hash& id) {
     if (const auto vote = find_vote(context.state, id)) erase(context.state, *vote);
 }
 
+/// A lease whose lock is still held keeps its job.
+bool any_unsettled(const Context& context, const base::JobId& id) {
+    std::optional<base::LeaseId> after;
+    while (true) {
+        const auto leases = leases_of_job(context.state, id, after, kRemovedPerBlock);
+        for (const Lease& lease : leases) {
+            if (lease.state != LeaseState::settled) return true;
+        }
+        if (leases.size() < kRemovedPerBlock) return false;
+        after = leases.back().id;
+    }
+}
+
 /// Removes some objects of a job; false when none is left.
 bool remove_some(Context& context, const base::JobId& id) {
     const auto audits = audits_of_job(context.state, id, std::nullopt, kRemovedPerBlock);
@@ -287,7 +302,10 @@ bool remove_some(Context& context, const base::JobId& id) {
     if (!audits.empty()) return true;
     const auto parts =
         parts_of_job(context.state, id, std::nullopt, std::nullopt, kRemovedPerBlock);
-    for (const Part& part : parts) erase(context.state, part);
+    for (const Part& part : parts) {
+        context.state.erase(evidence_key(double_sign_evidence(part.id)));
+        erase(context.state, part);
+    }
     if (!parts.empty()) return true;
     const auto leases = leases_of_job(context.state, id, std::nullopt, kRemovedPerBlock);
     for (const Lease& lease : leases) {
@@ -295,7 +313,14 @@ bool remove_some(Context& context, const base::JobId& id) {
         erase_vote(context, lease.id.hash);
         erase(context.state, lease);
     }
-    return !leases.empty();
+    if (!leases.empty()) return true;
+    // Merge records first: a round that was undone and never opened again has left its own.
+    for (const base::Bytes& key :
+         {history_key(id, 0), merge_key(id, 0), round_key(id, 0), lane_key(id, 0)}) {
+        const base::Bytes prefix(key.begin(), key.begin() + kJobPrefixBytes);
+        if (erase_some(context.state, prefix, kRemovedPerBlock)) return true;
+    }
+    return false;
 }
 
 }  // namespace
@@ -304,17 +329,13 @@ void on_retention_due(Context& context, const Timer& timer) {
     const auto job = find_job(context.state, {timer.subject});
     if (!job) return;
     ASSAY_CHECK(is_terminal(job->state));
+    if (any_unsettled(context, job->id)) {
+        set_timer(context, {context.in(context.parameters.unbonding_ms), TimerKind::retention, timer.subject, 0});
+        return;
+    }
     if (remove_some(context, job->id)) {
         set_timer(context, {context.in(1), TimerKind::retention, timer.subject, 0});
         return;
-    }
-    for (const Lane& lane : lanes_of(context.state, job->id)) erase(context.state, lane);
-    for (std::uint32_t number = 0; number < job->shape.rounds; ++number) {
-        const auto round = find_round(context.state, job->id, number);
-        if (!round) break;
-        if (const auto merge = find_merge(context.state, job->id, number))
-            erase(context.state, *merge);
-        erase(context.state, *round);
     }
     erase(context.state, *job);
     emit(context, EventKind::job_removed, {{"job", job->id.hex()}});

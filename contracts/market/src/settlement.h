@@ -13,6 +13,8 @@ namespace assay::market {
 
 /// Parts of one round are at most lanes x parts x attempts; lists of them are read in one go up to this bound.
 inline constexpr std::size_t kPartsPerRoundMax = 1U << 20U;
+/// Number of a `settle` timer whose subject is a lease; 0: a job.
+inline constexpr std::uint64_t kSettleLease = 1;
 
 // audits.cc
 /// The members that contributed, as the draw wants them.
@@ -98,6 +100,8 @@ base::Amount drop_vote(Context& context, Job& job, Vote& vote, AuditPay pay);
 base::Amount convict(Context& context, Job& job, const base::LeaseId& lease, SlashReason reason, const base::Hash& evidence,
                      std::uint32_t from_round, std::optional<base::AccountId> reporter = std::nullopt,
                      base::Amount bounty_max = base::Amount{});
+/// Under this id a double signature is noted, once for each part.
+base::Hash double_sign_evidence(const base::PartId& part);
 /// A lease's lane goes on without its worker.
 void release_lease(Context& context, Job& job, const base::LeaseId& lease, LeaseEnd end, bool burn_bond);
 

@@ -1,4 +1,5 @@
 #include <algorithm>
+#include <set>
 
 #include "base/check.h"
 #include "settlement.h"
@@ -83,13 +84,16 @@ bool can_void(const Part& part) {
     return false;
 }
 
-/// All parts of one worker in `from_round` and later; what auditors were paid for them.
-Amount void_parts_of(Context& context, Job& job, const base::AccountId& worker, std::uint32_t from_round) {
+/// All parts of one worker in `from_round` and later; what auditors were paid for them. `leases`: those the parts were made under.
+Amount void_parts_of(Context& context, Job& job, const base::AccountId& worker, std::uint32_t from_round,
+                     std::set<base::LeaseId>& leases) {
     Amount paid;
     const std::uint32_t end = std::min(job.round + 1, job.shape.rounds);
     for (std::uint32_t round = std::max(from_round, job.final_rounds); round < end; ++round) {
         for (Part& part : parts_of_job(context.state, job.id, round, std::nullopt, kPartsPerRoundMax)) {
-            if (part.key.worker == worker && can_void(part)) paid += void_part(context, job, part);
+            if (part.key.worker != worker || !can_void(part)) continue;
+            paid += void_part(context, job, part);
+            leases.insert(part.lease);
         }
     }
     return paid;
@@ -125,6 +129,8 @@ std::optional<Commitment> commitment_in(const Context& context, const base::Byte
 
 }  // namespace
 
+base::Hash double_sign_evidence(const base::PartId& part) { return base::Hasher("assay.doublesign").add(part.hash).finish(); }
+
 void release_lease(Context& context, Job& job, const base::LeaseId& id, LeaseEnd end, bool burn_bond) {
     const auto lease = find_lease(context.state, id);
     ASSAY_CHECK(lease.has_value());
@@ -141,7 +147,8 @@ void release_lease(Context& context, Job& job, const base::LeaseId& id, LeaseEnd
 
 Amount convict(Context& context, Job& job, const base::LeaseId& id, SlashReason reason, const base::Hash& evidence,
                std::uint32_t from_round, std::optional<base::AccountId> reporter, Amount bounty_max) {
-    const Amount audit_fees = void_parts_of(context, job, find_lease(context.state, id)->worker, from_round);
+    std::set<base::LeaseId> leases{id};
+    const Amount audit_fees = void_parts_of(context, job, find_lease(context.state, id)->worker, from_round, leases);
     auto lease = find_lease(context.state, id);
     ASSAY_CHECK(lease.has_value());
     const Amount taken = slash_lease(context, *lease, lease->lock);
@@ -157,7 +164,8 @@ Amount convict(Context& context, Job& job, const base::LeaseId& id, SlashReason 
         if (!other || other->worker != lease->worker) continue;
         release_lease(context, job, other->id, other->id == id ? LeaseEnd::slashed : LeaseEnd::unresolved, other->id == id);
     }
-    settle_lease_if_done(context, id);
+    // Leases that the worker gave back earlier may have waited for the parts that are void now.
+    for (const base::LeaseId& waiting : leases) settle_lease_if_done(context, waiting);
     return taken;
 }
 
@@ -169,7 +177,7 @@ Refusal apply_equivocation_report(Context& context, const EquivocationReport& me
     const auto& two = std::get<PartCommit>(second->transaction.message);
     if (one.tree_root == two.tree_root) return Refusal::not_equivocation;
     const base::PartId part = part_id(context.chain.id, first->key);
-    const base::Hash evidence = base::Hasher("assay.doublesign").add(part.hash).finish();
+    const base::Hash evidence = double_sign_evidence(part);
     auto job = find_job(context.state, first->key.job);
     if (!job) return Refusal::job_unknown;
     if (!note_evidence(context, evidence)) return Refusal::evidence_known;

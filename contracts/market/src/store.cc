@@ -34,11 +34,6 @@ std::optional<base::Bytes> book_index(const Offer& offer) {
     return offer_by_price_key(offer.price_per_gflop, offer.arrival, offer.id);
 }
 
-/// Erases every entry under a prefix.
-void erase_prefix(StateWriter& state, const base::Bytes& prefix) {
-    while (const auto entry = state.seek(prefix, prefix)) state.erase(entry->first);
-}
-
 }  // namespace
 
 void save(StateWriter& state, const Account& value) {
@@ -143,9 +138,6 @@ void erase(StateWriter& state, const Offer& value) {
 void erase(StateWriter& state, const Job& value) {
     state.erase(job_by_state_key(value.state, value.id));
     state.erase(spec_key(value.id));
-    base::Bytes prefix = history_key(value.id, 0);
-    prefix.erase(prefix.end() - 8, prefix.end());
-    erase_prefix(state, prefix);
     state.erase(job_key(value.id));
 }
 
@@ -192,6 +184,15 @@ void set_timer(Context& context, const Timer& timer) {
 }
 void clear_timer(Context& context, const Timer& timer) {
     context.state.erase(timer_key(timer));
+}
+
+bool erase_some(StateWriter& state, const base::Bytes& prefix, std::size_t most) {
+    for (std::size_t erased = 0; erased < most; ++erased) {
+        const auto entry = state.seek(prefix, prefix);
+        if (!entry) return erased > 0;
+        state.erase(entry->first);
+    }
+    return true;
 }
 
 bool note_evidence(Context& context, const base::Hash& id) {

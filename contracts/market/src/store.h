@@ -35,7 +35,7 @@ void save(StateWriter& state, const Chain& value);
 void erase(StateWriter& state, const Unbonding& value);
 void erase(StateWriter& state, const Validator& value);
 void erase(StateWriter& state, const Offer& value);
-void erase(StateWriter& state, const Job& value);  ///< with its spec and history
+void erase(StateWriter& state, const Job& value);  ///< with its spec; the lists under its id go before
 void erase(StateWriter& state, const Lane& value);
 void erase(StateWriter& state, const Round& value);
 void erase(StateWriter& state, const MergeRecord& value);
@@ -51,6 +51,9 @@ void erase(StateWriter& state, const Vote& value);
 /// differ.
 void set_timer(Context& context, const Timer& timer);
 void clear_timer(Context& context, const Timer& timer);
+
+/// Erases at most `most` entries under a prefix; false when there was none.
+bool erase_some(StateWriter& state, const base::Bytes& prefix, std::size_t most);
 
 /// True when the evidence was new: slashing is idempotent.
 bool note_evidence(Context& context, const base::Hash& id);
