@@ -1,0 +1,74 @@
+#include <gtest/gtest.h>
+
+#include "../unit/commit/fixtures.h"
+#include "commit/checkpoint.h"
+#include "market/genesis.h"
+
+namespace assay {
+namespace {
+
+base::Hash filled(std::uint8_t byte) {
+    base::Hash hash;
+    hash.bytes.fill(byte);
+    return hash;
+}
+
+TEST(FormatPages, Genesis) {
+    market::Genesis genesis;
+    genesis.chain_name = "example";
+    genesis.time = {1'700'000'000'000};
+    genesis.operator_key = base::SecretKey::from_seed(filled(1).view()).public_key();
+    genesis.insurance = base::Amount::of(1'000);
+    genesis.parameters = market::demo_parameters();
+    market::GenesisAccount account;
+    account.cold = base::SecretKey::from_seed(filled(2).view()).public_key();
+    account.hot = base::SecretKey::from_seed(filled(3).view()).public_key();
+    account.vrf = base::SecretKey::from_seed(filled(4).view()).public_key();
+    account.balance = base::Amount::of(5);
+    account.validator_stake = base::Amount::of(6);
+    account.validator = market::GenesisValidator{"f32", 7, 8};
+    genesis.accounts.push_back(account);
+    ASSERT_FALSE(market::check_genesis(genesis).has_value());
+
+    const auto golden = commit::golden_of("genesis.md");
+    EXPECT_EQ(golden.at("genesis"), base::to_hex(market::encode_genesis(genesis)));
+    EXPECT_EQ(golden.at("chain_id"), market::chain_id(genesis).hex());
+    EXPECT_EQ(golden.at("supply"), market::genesis_supply(genesis).decimal());
+    const auto bytes = base::from_hex(golden.at("genesis"));
+    ASSERT_TRUE(bytes.has_value());
+    EXPECT_EQ(market::decode_genesis(*bytes).value(), genesis);
+}
+
+TEST(FormatPages, Checkpoint) {
+    market::JobSpec spec = commit::small_mlp();
+    spec.model = market::MlpModel{{}, market::Activation::relu, 1, 0};
+    spec.data = market::TableData{{}, 40, 30, 1, 2};
+    const program::Program program = commit::program_of(spec);
+    commit::State state = commit::State::zeros(program);
+    state.tensors.front().f32()[0] = 1.0F;
+    commit::StateDescriptor descriptor;
+    descriptor.spec_root = filled(1);
+    descriptor.program_root = filled(2);
+    descriptor.step = 3;
+    descriptor.round_start_root = filled(4);
+
+    const auto golden = commit::golden_of("checkpoint.md");
+    const commit::TemporaryFolder folder;
+    const auto saved = commit::save_state(folder / "state", program, state, descriptor);
+    ASSERT_TRUE(saved.has_value());
+    EXPECT_EQ(golden.at("state"), base::to_hex(commit::read_file(folder / "state")));
+    EXPECT_EQ(golden.at("state_blob"), saved->blob.hash.hex());
+    EXPECT_EQ(golden.at("state_root"), commit::state_root(program, state, descriptor).hex());
+
+    const auto bytes = base::from_hex(golden.at("state"));
+    ASSERT_TRUE(bytes.has_value());
+    commit::write_file(folder / "page", *bytes);
+    EXPECT_TRUE(commit::load_state(folder / "page", program, descriptor, commit::state_root(program, state, descriptor)).has_value());
+
+    const commit::ResumePoint point{descriptor, filled(5), {filled(6), filled(7), filled(8)}, state.clone()};
+    ASSERT_TRUE(commit::save_resume_point(folder / "resume", program, point).has_value());
+    EXPECT_EQ(golden.at("resume"), base::to_hex(commit::read_file(folder / "resume")));
+}
+
+}  // namespace
+}  // namespace assay
