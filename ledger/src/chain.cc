@@ -39,6 +39,7 @@ std::string_view word_of(ProposalProblem problem) {
         case ProposalProblem::too_many_bytes: return "too_many_bytes";
         case ProposalProblem::malformed_transaction: return "malformed_transaction";
         case ProposalProblem::duplicate_transaction: return "duplicate_transaction";
+        case ProposalProblem::too_heavy: return "too_heavy";
     }
     return "unknown";
 }
@@ -138,6 +139,8 @@ Prepared Chain::prepare(base::TimeMs time, std::vector<Bytes> candidates) {
     prepared.proposal.height = working.execution.context().height;
     prepared.proposal.time = time;
     std::size_t bytes = 0;
+    const std::uint64_t weight_max = block_weight_max();
+    std::uint64_t weight = 0;
     for (std::size_t i = 0; i < candidates.size(); ++i) {
         if (prepared.included.size() == options_.block_transactions_max) break;
         const market::Admission admission = working.execution.admit(candidates[i]);
@@ -145,8 +148,14 @@ Prepared Chain::prepare(base::TimeMs time, std::vector<Bytes> candidates) {
             prepared.left_out.push_back({i, admission.code});
             continue;
         }
+        const std::uint64_t own_weight = rules_.weight(candidates[i]);
+        if (own_weight > weight_max) {
+            prepared.left_out.push_back({i, market::Refusal::oversize});
+            continue;
+        }
         bytes += candidates[i].size();
-        if (bytes > options_.block_bytes_max) break;
+        weight += own_weight;
+        if (bytes > options_.block_bytes_max || weight > weight_max) break;
         working.execution.apply(candidates[i]);
         prepared.included.push_back(i);
         prepared.proposal.transactions.push_back(std::move(candidates[i]));
@@ -159,11 +168,15 @@ std::optional<ProposalProblem> Chain::process(const Proposal& proposal) const {
     if (proposal.time <= head_.time) return ProposalProblem::time_not_after_previous;
     if (proposal.transactions.size() > options_.block_transactions_max) return ProposalProblem::too_many_transactions;
     std::size_t bytes = 0;
+    const std::uint64_t weight_max = block_weight_max();
+    std::uint64_t weight = 0;
     std::set<base::TransactionId> seen;
     for (const Bytes& raw : proposal.transactions) {
         bytes += raw.size();
         if (bytes > options_.block_bytes_max) return ProposalProblem::too_many_bytes;
         if (rules_.check_bytes(raw, facts_.chain_id) != market::Refusal::none) return ProposalProblem::malformed_transaction;
+        weight += rules_.weight(raw);
+        if (weight > weight_max) return ProposalProblem::too_heavy;
         if (!seen.insert(transaction_id_of(raw)).second) return ProposalProblem::duplicate_transaction;
     }
     return std::nullopt;
@@ -226,6 +239,11 @@ void Chain::write_block(const StateChanges& state, Sealed& sealed, std::vector<S
     store_.write(writes);
     cost_.write_us = write.us();
     head_ = head;
+}
+
+std::uint64_t Chain::block_weight_max() const {
+    const StoreView view = store_.view();
+    return rules_.block_weight_max(StoredState(view));
 }
 
 std::optional<base::TimeMs> Chain::next_due() const {

@@ -28,6 +28,8 @@ class Chain : public Application {
     /// Forgets what prepare or finalize did.
     void abandon();
     [[nodiscard]] const GenesisFacts& facts() const { return facts_; }
+    /// What the transactions of the next block may weigh together.
+    [[nodiscard]] std::uint64_t block_weight_max() const;
     /// When the earliest pending timer is due, in block time, if any is pending.
     [[nodiscard]] std::optional<base::TimeMs> next_due() const;
 

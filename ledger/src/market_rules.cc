@@ -4,6 +4,7 @@
 #include "market/queries.h"
 #include "market/rules.h"
 #include "market/tables.h"
+#include "market/transactions.h"
 
 namespace assay::ledger {
 namespace {
@@ -47,6 +48,14 @@ base::Hash params_id(const market::StateReader& state) { return market::load_cha
 
 std::uint32_t app_version(const market::StateReader& state) { return market::load_chain(state).app_version; }
 
+std::uint64_t weight(ByteView raw) {
+    const auto transaction = market::decode_transaction(raw);
+    ASSAY_CHECK(transaction.has_value());
+    return market::message_weight(transaction->message, raw.size());
+}
+
+std::uint64_t block_weight_max(const market::StateReader& state) { return market::current_parameters(state).block_weight_max; }
+
 }  // namespace
 
 const RuleSet& market_rules() {
@@ -63,6 +72,8 @@ const RuleSet& market_rules() {
         .money_in = money_in,
         .params_id = params_id,
         .app_version = app_version,
+        .weight = weight,
+        .block_weight_max = block_weight_max,
     };
     return rules;
 }

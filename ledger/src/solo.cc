@@ -56,6 +56,7 @@ void Solo::stop() {
 void Solo::submit(base::Bytes raw, Done done) {
     const base::TransactionId id = transaction_id_of(raw);
     const market::Refusal code = options_.rules->check_bytes(raw, chain_id_);
+    const std::uint64_t weight = code == market::Refusal::none ? options_.rules->weight(raw) : 0;
     std::optional<Outcome> known;
     if (code != market::Refusal::none) {
         known = plain(Outcome::Status::refused, id, code);
@@ -88,7 +89,7 @@ void Solo::submit(base::Bytes raw, Done done) {
     }
     queue_bytes_ += raw.size();
     waiters_[id].push_back(std::move(done));
-    queue_.push_back({id, std::move(raw)});
+    queue_.push_back({id, std::move(raw), weight});
     lock.unlock();
     changed_.notify_all();
 }
@@ -135,9 +136,13 @@ std::optional<std::vector<Solo::Waiting>> Solo::collect(const std::stop_token& s
     if (stop.stop_requested()) return std::nullopt;
     std::vector<Waiting> batch;
     std::size_t bytes = 0;
+    const std::uint64_t weight_max = chain_.block_weight_max();
+    std::uint64_t weight = 0;
     while (!queue_.empty() && batch.size() < options_.block_transactions_max) {
         bytes += queue_.front().raw.size();
-        if (bytes > options_.block_bytes_max) break;
+        weight += queue_.front().weight;
+        // One that is too heavy for any block goes alone, and is refused.
+        if (bytes > options_.block_bytes_max || (weight > weight_max && !batch.empty())) break;
         queue_bytes_ -= queue_.front().raw.size();
         batch.push_back(std::move(queue_.front()));
         queue_.pop_front();

@@ -34,6 +34,7 @@ class Solo {
     struct Waiting {
         base::TransactionId id;
         base::Bytes raw;
+        std::uint64_t weight = 0;
     };
     void run(const std::stop_token& stop);
     /// What to try in the next block; nothing when the writer has to stop.

@@ -58,10 +58,14 @@ class Replay {
         if (!stored) return at(height, "the block is missing or malformed");
         if (stored->head.height != height || stored->head.time <= head_.time) return at(height, "height or time does not follow the previous block");
         Execution execution(rules_, state_, {height, stored->head.time, head_.app_hash});
+        const std::uint64_t weight_max = rules_.block_weight_max(state_);
+        std::uint64_t weight = 0;
         for (const BlockTransaction& transaction : stored->transactions) {
             if (rules_.check_bytes(transaction.raw, facts_.chain_id) != market::Refusal::none) {
                 return at(height, "transaction " + transaction_id_of(transaction.raw).hex() + " is malformed");
             }
+            weight += rules_.weight(transaction.raw);
+            if (weight > weight_max) return at(height, "the transactions are heavier than a block may be");
             execution.apply(transaction.raw);
         }
         if (auto dump = execution.end()) return dump;

@@ -28,6 +28,7 @@ enum class ProposalProblem : std::uint8_t {
     too_many_bytes = 4,
     malformed_transaction = 5,
     duplicate_transaction = 6,
+    too_heavy = 7,
 };
 std::string_view word_of(ProposalProblem problem);
 

@@ -38,6 +38,9 @@ struct RuleSet {
     /// Identity of the parameters in force, and the version of the rules: both are part of the head.
     base::Hash (*params_id)(const market::StateReader& state);
     std::uint32_t (*app_version)(const market::StateReader& state);
+    /// Static weight of a transaction that check_bytes accepted, and what the transactions of one block may weigh together.
+    std::uint64_t (*weight)(base::ByteView raw);
+    std::uint64_t (*block_weight_max)(const market::StateReader& state);
 };
 
 const RuleSet& market_rules();

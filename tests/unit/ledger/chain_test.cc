@@ -77,6 +77,25 @@ TEST(ChainProcess, RejectsATransactionTwice) {
     EXPECT_EQ(solitary.chain().process(proposal_of({one, one})), ProposalProblem::duplicate_transaction);
 }
 
+TEST(ChainProcess, RejectsTooMuchWeight) {
+    Solitary solitary;
+    const Bytes heavy = fake::encode({.to = fake::kHeavy});
+    const Bytes heavy_too = fake::encode({.to = fake::kHeavy, .nonce = 1});
+    EXPECT_EQ(solitary.chain().process(proposal_of({heavy})), std::nullopt);
+    EXPECT_EQ(solitary.chain().process(proposal_of({heavy, heavy_too})), ProposalProblem::too_heavy);
+    EXPECT_EQ(solitary.chain().process(proposal_of({fake::encode({.to = fake::kTooHeavy})})), ProposalProblem::too_heavy);
+}
+
+TEST(ChainPrepare, StopsAtTheWeightOfABlock) {
+    Solitary solitary;
+    const Prepared prepared = solitary.chain().prepare(
+        kTime, {fake::encode({.to = fake::kTooHeavy}), fake::encode({.to = fake::kHeavy}), fake::encode({.to = fake::kHeavy, .nonce = 1})});
+    EXPECT_EQ(prepared.included, (std::vector<std::size_t>{1}));
+    ASSERT_EQ(prepared.left_out.size(), 1U);
+    EXPECT_EQ(prepared.left_out[0].code, Refusal::oversize);
+    EXPECT_EQ(solitary.chain().process(prepared.proposal), std::nullopt);
+}
+
 TEST(ChainPrepare, LeavesOutWhatTheRulesRefuseAndSaysWhy) {
     Solitary solitary;
     const Prepared prepared = solitary.chain().prepare(

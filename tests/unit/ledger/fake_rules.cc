@@ -152,6 +152,15 @@ base::Hash params_id(const market::StateReader&) { return base::sha256(base::vie
 
 std::uint32_t app_version(const market::StateReader&) { return 1; }
 
+std::uint64_t weight(ByteView raw) {
+    base::Hash chain;
+    const std::uint8_t to = decode(raw, chain)->to;
+    if (to == kHeavy) return kBlockWeightMax / 2 + 1;
+    return to == kTooHeavy ? kBlockWeightMax + 1 : 1;
+}
+
+std::uint64_t block_weight_max(const market::StateReader&) { return kBlockWeightMax; }
+
 }  // namespace
 
 Bytes genesis(std::uint8_t variant) {
@@ -173,7 +182,7 @@ Bytes encode(const Transfer& transfer, const base::Hash& chain) {
 
 const RuleSet& rules() {
     static const RuleSet set{read_genesis, apply_genesis, begin_block, check_bytes, apply, judge,
-                             end_block,    next_due,      total_supply, money_in, params_id, app_version};
+                             end_block,    next_due,      total_supply, money_in, params_id, app_version, weight, block_weight_max};
     return set;
 }
 

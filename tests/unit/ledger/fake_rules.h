@@ -24,6 +24,9 @@ struct Transfer {
 inline constexpr std::uint64_t kSupply = 1'000'000;
 inline constexpr std::uint64_t kGenesisTime = 1'700'000'000'000;
 inline constexpr std::uint8_t kFees = 255;
+/// A block takes one transfer to kHeavy and none to kTooHeavy, and a million of others.
+inline constexpr std::uint8_t kHeavy = 200, kTooHeavy = 201;
+inline constexpr std::uint64_t kBlockWeightMax = 1'000'000;
 
 base::Bytes genesis(std::uint8_t variant = 0);
 base::Hash chain_id(std::uint8_t variant = 0);

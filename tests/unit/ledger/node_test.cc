@@ -189,6 +189,18 @@ TEST_F(NodeTest, CutsBlocksAtTheirLimits) {
     }
 }
 
+TEST_F(NodeTest, CutsBlocksAtTheirWeight) {
+    const auto node = open();
+    Answers answers;
+    for (std::uint64_t nonce = 0; nonce < 3; ++nonce) node->submit(fake::encode({.to = fake::kHeavy, .nonce = nonce}), answers.taker());
+    for (const Outcome& outcome : answers.wait(3)) EXPECT_EQ(outcome.status, Outcome::Status::in_block);
+    EXPECT_EQ(node->snapshot().head().height.value, 3U);
+    const Outcome refused = send(*node, Transfer{.to = fake::kTooHeavy, .nonce = 3});
+    EXPECT_EQ(refused.status, Outcome::Status::refused);
+    EXPECT_EQ(refused.code, Refusal::oversize);
+    EXPECT_EQ(node->snapshot().head().height.value, 3U);
+}
+
 TEST_F(NodeTest, AnswersStoppedAfterShutdown) {
     const auto node = open();
     node->shutdown();
