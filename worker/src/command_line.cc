@@ -37,7 +37,7 @@ struct Options {
     std::uint64_t segment_ms = 1000;
     double gflops = 0;
     unsigned checkpoint_seconds = 10;
-    bool withdraw_on_exit = false;
+    bool withdraw_on_exit = false, leave_on_exit = false;
     bool json = false, log_json = false, verbose = false;
     std::string account;
 };
@@ -71,6 +71,8 @@ void add_run_options(CLI::App& command, Options& options) {
     command.add_option("--checkpoint-every", options.checkpoint_seconds, "Seconds between local checkpoints within a segment")
         ->check(CLI::Range(0U, 86400U))->capture_default_str();
     command.add_flag("--withdraw-on-exit", options.withdraw_on_exit, "Take the offer back on SIGTERM");
+    command.add_flag("--leave-on-exit", options.leave_on_exit,
+                     "On SIGTERM take the offer back, wait until what is committed is judged, and hand the lanes over");
     command.add_flag("--log-json", options.log_json, "Log lines as JSON objects");
     command.add_flag("--verbose", options.verbose, "A line per training step");
 }
@@ -119,6 +121,7 @@ int run(const Options& options, const ProducerFactory& producer) {
     if (options.gflops > 0) settings.gflops = options.gflops;
     settings.checkpoint_every = std::chrono::seconds(options.checkpoint_seconds);
     settings.withdraw_on_exit = options.withdraw_on_exit;
+    settings.leave_on_exit = options.leave_on_exit;
 
     client::harden_process();
     agent::configure_log(options.log_json, options.verbose ? agent::LogLevel::debug : agent::LogLevel::info);

@@ -4,7 +4,6 @@
 #include <utility>
 
 #include "agent/log.h"
-#include "agent/stop.h"
 #include "base/merkle.h"
 
 namespace assay::worker {
@@ -26,7 +25,6 @@ void Duties::trouble(std::string_view event, const market::Part& part, const std
 std::size_t Duties::look() {
     std::size_t open = 0;
     for (const base::PartId& id : parts_.list()) {
-        if (agent::stop_requested()) break;
         auto found = records_.find(id);
         if (found == records_.end()) {
             auto record = parts_.load(id);

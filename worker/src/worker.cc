@@ -8,6 +8,7 @@
 #include "agent/stop.h"
 #include "duties.h"
 #include "lane_runner.h"
+#include "leaving.h"
 #include "registration.h"
 #include "runtime/self_check.h"
 #include "worker/machine_check.h"
@@ -117,7 +118,9 @@ agent::ExitCode run_worker(const WorkerSettings& settings, client::KeySet keys, 
     }
     agent::log(agent::LogLevel::info, "worker.ready", "waits for leases and works them", {{"account", identity.account().hex()}});
     follow(settings, identity, node, party, producer);
-    if (settings.withdraw_on_exit) {
+    if (settings.leave_on_exit) {
+        leave_everything(settings, identity, kDutyNonceLane);
+    } else if (settings.withdraw_on_exit) {
         client::Client last(settings.node_url, {});
         agent::Party parting(identity, last, kDutyNonceLane);
         withdraw_offers(parting);

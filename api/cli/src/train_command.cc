@@ -73,8 +73,8 @@ Exit train(const Program& program, const TrainOptions& options) {
     if (!spec) return fail(program, spec.error());
     const auto target = runtime::target_from_name(options.target);
     if (!target)
-        return fail(program,
-                    {Exit::usage, "--target is none of scalar, sse4, avx2, avx512, neon, best"});
+        return fail(program, {Exit::usage, "--target: " + options.target +
+                                               " is not known or not available here"});
     runtime::TrainingOptions training;
     if (!options.certificate.empty()) {
         auto members = members_of(options.certificate, *spec);

@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <cstring>
 
 #include "exact/environment.h"
@@ -98,6 +99,15 @@ TEST(ExecutorTarget, RefusesUnknownNames) {
     EXPECT_FALSE(target_from_name("AVX2").has_value());
     EXPECT_FALSE(target_from_name("portable").has_value());
     EXPECT_EQ(target_from_name("best"), Target::best);
+}
+
+TEST(ExecutorTarget, RefusesInstructionsThatThisMachineLacks) {
+    const std::vector<std::string> here = available_targets();
+    for (const char* name : {"scalar", "sse4", "avx2", "avx512", "neon"}) {
+        const bool listed = std::find(here.begin(), here.end(), name) != here.end();
+        EXPECT_EQ(target_from_name(name).has_value(), listed) << name;
+    }
+    EXPECT_LT(here.size(), 5U) << "no machine has all of them";
 }
 
 TEST(ExecutorStep, EqualsTheReferenceOnEveryTarget) {

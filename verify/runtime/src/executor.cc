@@ -28,12 +28,16 @@ constexpr std::array kTargets = {
     Named{"avx2", Target::avx2, "avx2"}, Named{"avx512", Target::avx512, "avx512"},
     Named{"neon", Target::neon, "neon"}};
 
+bool is_available(const Named& named) {
+    return named.kernels == nullptr || exact::find_kernels(named.kernels) != nullptr;
+}
+
 const exact::Kernels* kernels_of(Target target) {
     if (target == Target::best) return exact::available_kernels().back();
     for (const Named& named : kTargets) {
         if (named.target != target || named.kernels == nullptr) continue;
         const exact::Kernels* kernels = exact::find_kernels(named.kernels);
-        ASSAY_CHECK(kernels != nullptr);  // Callers choose among available_targets().
+        ASSAY_CHECK(kernels != nullptr);  // target_from_name gives no other.
         return kernels;
     }
     return nullptr;
@@ -52,7 +56,7 @@ std::byte* writable(const void* data) {
 std::optional<Target> target_from_name(std::string_view name) {
     if (name == "best") return Target::best;
     for (const Named& named : kTargets) {
-        if (name == named.name) return named.target;
+        if (name == named.name && is_available(named)) return named.target;
     }
     return std::nullopt;
 }
@@ -60,8 +64,7 @@ std::optional<Target> target_from_name(std::string_view name) {
 std::vector<std::string> available_targets() {
     std::vector<std::string> names;
     for (const Named& named : kTargets) {
-        if (named.kernels == nullptr || exact::find_kernels(named.kernels) != nullptr)
-            names.emplace_back(named.name);
+        if (is_available(named)) names.emplace_back(named.name);
     }
     return names;
 }

@@ -30,6 +30,7 @@ struct WorkerSettings {
     std::optional<double> gflops;            ///< none: measured at the start
     std::chrono::seconds checkpoint_every{10};
     bool withdraw_on_exit = false;           ///< take the offer back on SIGTERM, for a machine that is to be switched off
+    bool leave_on_exit = false;              ///< on SIGTERM also hand the lanes over, once what is committed has been judged
 };
 
 using ProducerFactory = std::function<std::unique_ptr<SegmentProducer>()>;

@@ -13,6 +13,7 @@ namespace assay::runtime {
 
 /// Which instruction set the fast kernels use. `scalar` runs the definition itself (verify/exact's reference), instruction by instruction.
 enum class Target : std::uint8_t { scalar, sse4, avx2, avx512, neon, best };
+/// Nothing when the name is unknown or this machine lacks the instructions.
 std::optional<Target> target_from_name(std::string_view name);
 std::vector<std::string> available_targets();
 
