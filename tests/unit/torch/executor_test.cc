@@ -1,4 +1,4 @@
-// The same program on stock kernels: equal to the exact executor within tolerance, and the exported model means what Assay says it means.
+// The same program on stock kernels equals the exact executor within tolerance, with and without dropout.
 
 #include <gtest/gtest.h>
 
