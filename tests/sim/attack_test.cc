@@ -125,5 +125,22 @@ TEST(ThreeValidators, ACheatGainsNothingFromAMissingJuror) {
     }
 }
 
+/// A committed part's checkpoint is public: cancelling before its audits are over must not make it free.
+TEST(JobCancel, AtTheRightMomentDoesNotGetWorkForNothing) {
+    Market market(options_with(70));
+    for (int i = 0; i < 500 && market.world.count_events("part_committed") < 2; ++i) {
+        for (Worker& worker : market.workers) worker.act();
+        for (Validator& validator : market.validators) validator.act();
+        market.world.block();
+    }
+    ASSERT_EQ(market.world.count_events("part_committed"), 2U);
+    ASSERT_EQ(market.world.count_events("part_passed"), 0U);
+    EXPECT_EQ(answer(market.world, market.world.submitter, market::JobCancel{market.job}), Refusal::none);
+    EXPECT_EQ(paid_for(market.world, "segments"), 2U);
+    EXPECT_FALSE(market.record().spent.workers.is_zero());
+    EXPECT_EQ(market.record().unaudited_segments, 2U);
+    market.expect_money_settled();
+}
+
 }  // namespace
 }  // namespace assay::sim

@@ -15,11 +15,43 @@ bool is_system(const base::AccountId& id) {
     return false;
 }
 
-/// Former keys stay known, so that what was signed with them can still be evidence.
+/// Former keys that an account can have: a report of a double signature tries them all.
+constexpr std::size_t kPastKeysMax = 16;
+constexpr std::size_t kKeyBytes = 32;
+
+base::Bytes past_key_prefix(const base::AccountId& account) {
+    base::Bytes prefix = past_key_key(account, {});
+    prefix.erase(prefix.end() - kKeyBytes, prefix.end());
+    return prefix;
+}
+
+/// Former keys stay known for an unbonding period, so that what was signed with them can still be evidence.
 void remember_key(Context& context, const base::AccountId& account, const base::PublicKey& key) {
-    base::Encoder height;
-    height.count(context.block.height);
-    context.state.put(past_key_key(account, key), height.view());
+    base::Encoder replaced_at;
+    replaced_at.count(context.live);
+    context.state.put(past_key_key(account, key), replaced_at.view());
+}
+
+struct PastKeys {
+    std::size_t fresh = 0;
+    std::vector<base::Bytes> old;  ///< of the state, no evidence any more
+};
+
+PastKeys past_keys(const Context& context, const base::AccountId& account) {
+    PastKeys out;
+    const base::Bytes prefix = past_key_prefix(account);
+    base::Bytes from = prefix;
+    while (auto entry = context.state.seek(from, prefix)) {
+        base::Decoder in(entry->second);
+        const auto replaced_at = in.count_of<base::TimeMs>();
+        if (replaced_at.value + context.parameters.unbonding_ms < context.live.value)
+            out.old.push_back(entry->first);
+        else
+            ++out.fresh;
+        from = std::move(entry->first);
+        from.push_back(0);
+    }
+    return out;
 }
 
 }  // namespace
@@ -49,6 +81,10 @@ Refusal apply_keys_set(Context& context, const KeysSet& message) {
         // give.
         if (message.vrf.is_zero() && find_validator(context.state, context.sender))
             return Refusal::vrf_key_missing;
+        const PastKeys past = past_keys(context, context.sender);
+        // One change adds two of them at most.
+        if (past.fresh + 2 > kPastKeysMax) return Refusal::too_many_keys;
+        for (const base::Bytes& key : past.old) context.state.erase(key);
         if (old.cold != message.cold) remember_key(context, context.sender, old.cold);
         if (old.hot != message.hot) remember_key(context, context.sender, old.hot);
     }
@@ -79,8 +115,7 @@ bool signed_by_account(const Context& context, const base::AccountId& account, b
         return base::verify(key, signature, kTransactionDomain, context.chain.id, body);
     };
     if (signed_by(found->keys->hot) || signed_by(found->keys->cold)) return true;
-    base::Bytes prefix = past_key_key(account, {});
-    prefix.erase(prefix.end() - 32, prefix.end());
+    const base::Bytes prefix = past_key_prefix(account);
     base::Bytes from = prefix;
     while (auto entry = context.state.seek(from, prefix)) {
         const auto key = base::public_key_from_bytes(base::ByteView(entry->first).last(32));

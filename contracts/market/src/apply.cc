@@ -138,8 +138,9 @@ Refusal check_signature(const Context& context, const Transaction& transaction) 
             return Refusal::unknown_account;
         return signed_by(keys_set->cold) ? Refusal::none : Refusal::wrong_signature;
     }
-    if (!keys_set && signed_by(account->keys->hot)) return Refusal::none;
-    return signed_by(account->keys->cold) ? Refusal::none : Refusal::wrong_signature;
+    if (signed_by(account->keys->cold)) return Refusal::none;
+    if (!signed_by(account->keys->hot)) return Refusal::wrong_signature;
+    return keys_set ? Refusal::cold_key_required : Refusal::none;
 }
 
 /// Everything that must hold before a fee can be taken. The fee is what the sender pays.

@@ -86,8 +86,31 @@ void finalize_ready(Context& context, Job& job) {
     }
 }
 
-/// What the job's end does to one part: passed ones are paid, open ones end.
-void close_part(Context& context, Job& job, Part& part) {
+bool accused(const Context& context, const Part& part) {
+    const auto audits = audits_of_part(context, part);
+    return std::any_of(audits.begin(), audits.end(),
+                       [](const Audit& audit) { return audit.verdict && audit.verdict->kind == VerdictKind::invalid; });
+}
+
+/// The submitter stops the job while a part waits for its audits, and gives these up: the work is done and its checkpoint public, so it is
+/// paid. Otherwise cancelling at the right moment would get a model for nothing.
+void pass_unaudited(Context& context, Job& job, Part& part) {
+    end_audits(context, job, part);
+    count_open_part(context, part, false);
+    auto lease = find_lease(context.state, part.lease);
+    ASSAY_CHECK(lease.has_value());
+    lease->passed_segments += part.segments;
+    save(context.state, *lease);
+    part.state = PartState::passed;
+    part.passed_at = context.live;
+    part.deadline = {};
+    part.unaudited.clear();
+    for (std::uint32_t segment = 0; segment < part.segments; ++segment) part.unaudited.push_back(segment);
+}
+
+/// What the job's end does to one part: passed ones are paid, open ones end, unless the submitter stopped them.
+void close_part(Context& context, Job& job, Part& part, bool stopped) {
+    if (stopped && is_open(part) && !accused(context, part)) pass_unaudited(context, job, part);
     if (is_open(part)) {
         void_part(context, job, part);
     } else if (part.state == PartState::passed) {
@@ -211,7 +234,7 @@ void settle_segments_on_close(Context& context, Job& job, bool compensate) {
     for (std::uint32_t round = job.final_rounds; round < end; ++round) {
         for (Part& part : parts_of_job(context.state, job.id, round, std::nullopt, kPartsPerRoundMax)) {
             leases.insert(part.lease);
-            close_part(context, job, part);
+            close_part(context, job, part, compensate);
         }
         close_merge(context, job, round);
         close_round_record(context, job, round);

@@ -68,6 +68,9 @@ std::optional<Terms> fits(const Context& context, const Parameters& parameters, 
     const auto stake = find_stake(context.state, offer.worker, Role::worker);
     if (!stake || stake->tombstoned || stake->jailed_until > context.live) return std::nullopt;
     const auto terms = terms_of(parameters, job, offer);
+    // Who needs longer for a round than the submitter waits would only keep the lane.
+    const auto round_ms = static_cast<base::Uint128>(terms ? terms->segment_ms : 0) * job.shape.segments_per_round();
+    if (round_ms > std::uint64_t{job.shape.round_deadline_s} * 1000) return std::nullopt;
     if (!terms || offer.bond < terms->bond || stake->free() < terms->lock) return std::nullopt;
     return terms;
 }

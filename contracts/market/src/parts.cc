@@ -170,11 +170,7 @@ Refusal apply_part_retract(Context& context, const PartRetract& message) {
     return Refusal::none;
 }
 
-Amount void_part(Context& context, Job& job, Part& part) {
-    const bool open = part.state == PartState::committed || part.state == PartState::drawn || part.state == PartState::revealed ||
-                      part.state == PartState::judged;
-    const bool passed = part.state == PartState::passed;
-    ASSAY_CHECK(open || passed);
+Amount end_audits(Context& context, Job& job, const Part& part) {
     Amount paid;
     for (Audit& audit : audits_of_part(context, part)) {
         if (auto vote = find_vote(context.state, audit.id.hash); vote && vote->state == VoteState::open) {
@@ -190,6 +186,15 @@ Amount void_part(Context& context, Job& job, Part& part) {
         clear_timer(context, {part.deadline, TimerKind::delivery, part.id.hash, 0});
         clear_timer(context, {part.deadline, TimerKind::part_close, part.id.hash, 0});
     }
+    return paid;
+}
+
+Amount void_part(Context& context, Job& job, Part& part) {
+    const bool open = part.state == PartState::committed || part.state == PartState::drawn || part.state == PartState::revealed ||
+                      part.state == PartState::judged;
+    const bool passed = part.state == PartState::passed;
+    ASSAY_CHECK(open || passed);
+    const Amount paid = end_audits(context, job, part);
     if (open) count_open_part(context, part, false);
     if (passed) {
         auto lease = find_lease(context.state, part.lease);

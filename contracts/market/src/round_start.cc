@@ -14,7 +14,10 @@ std::uint64_t lane_time_ms(const Parameters& parameters, const Job& job, const L
     const std::uint64_t done = std::uint64_t{committed_parts} * job.shape.part_segments;
     const std::uint64_t all = job.shape.segments_per_round();
     const std::uint64_t segments = all > done ? all - done : 0;
-    return std::max(parameters.grace_ms, segments * lease.segment_ms * parameters.lane_time_factor);
+    // What the submitter waits for a round bounds what is added to the worker's own promise.
+    const std::uint64_t promised = segments * lease.segment_ms;
+    const std::uint64_t longest = std::max(promised, std::uint64_t{job.shape.round_deadline_s} * 1000);
+    return std::max(parameters.grace_ms, std::min(promised * parameters.lane_time_factor, longest));
 }
 
 /// Time that committed parts need until they have passed, when somebody is late in every phase.

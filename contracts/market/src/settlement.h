@@ -51,6 +51,8 @@ void advance_part(Context& context, const base::PartId& part);
 /// Takes a commitment out of the lane's work: its audits end (paid where a verdict was sealed), counters go back, the history notes it. Says
 /// what auditors were paid for it. The caller saves the job.
 base::Amount void_part(Context& context, Job& job, Part& part);
+/// Ends the audits, votes and timers of a part; says what auditors were paid. The caller saves the job.
+base::Amount end_audits(Context& context, Job& job, const Part& part);
 /// One more or one less part of its round and lease is open.
 void count_open_part(Context& context, const Part& part, bool more);
 /// Where a lane goes on: after its last passed part of this round, else at the round's start.

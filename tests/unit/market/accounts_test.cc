@@ -64,7 +64,8 @@ TEST(ApplyKeysSet, RotatesByTheColdKeyOnly) {
     };
     EXPECT_EQ(by(other, transfer), Refusal::none);
     EXPECT_EQ(by(chain.submitter, transfer), Refusal::none) << "the cold key may do everything";
-    EXPECT_EQ(by(other, keys_of(other, other, other)), Refusal::wrong_signature);
+    EXPECT_EQ(by(other, keys_of(other, other, other)), Refusal::cold_key_required);
+    EXPECT_EQ(by(chain.stranger, keys_of(other, other, other)), Refusal::wrong_signature);
     EXPECT_EQ(by(chain.submitter, keys_of(other, other, other)), Refusal::none);
     EXPECT_EQ(by(chain.submitter, transfer), Refusal::wrong_signature);
     EXPECT_EQ(by(other, transfer), Refusal::none);
@@ -85,14 +86,31 @@ TEST(ApplyKeysSet, AValidatorKeepsAVrfKeyAndItsAge) {
     EXPECT_GT(find_account(chain.state, validator.id)->keys->registered_at.value, 0U);
 }
 
+/// Each former key is one more signature to check in a report.
+TEST(ApplyKeysSet, FormerKeysAreBounded) {
+    TestChain chain;
+    KeysSet keys = keys_of(chain.submitter, chain.submitter, chain.submitter);
+    const auto rotate = [&](std::uint8_t seed) {
+        keys.hot = make_party(seed).key.public_key();
+        return chain.send(chain.submitter, keys);
+    };
+    std::uint8_t accepted = 0;
+    while (accepted < 100 && rotate(static_cast<std::uint8_t>(100 + accepted)) == Refusal::none) ++accepted;
+    EXPECT_EQ(accepted, 15U);
+    EXPECT_EQ(rotate(250), Refusal::too_many_keys);
+    // Nothing is pending, so a block is late, not lost: transactions make the time pass.
+    for (int i = 0; i < 130; ++i) chain.send(chain.stranger, Transfer{chain.submitter.id, Amount::of(1)}, 5'000);
+    EXPECT_EQ(rotate(250), Refusal::none);
+}
+
 TEST(ApplyKeysSet, RefusesPointsThatAreNoKeys) {
     TestChain chain;
     KeysSet keys = keys_of(chain.submitter, chain.submitter, chain.submitter);
     keys.hot.bytes.fill(0x99);
     keys.hot.bytes[0] = 0x95;  // base point plus a point of order two
-    EXPECT_EQ(chain.send(chain.submitter, keys), Refusal::malformed);
+    EXPECT_EQ(chain.send(chain.submitter, keys), Refusal::weak_key);
     keys.hot = {};
-    EXPECT_EQ(chain.send(chain.submitter, keys), Refusal::malformed);
+    EXPECT_EQ(chain.send(chain.submitter, keys), Refusal::weak_key);
 }
 
 }  // namespace

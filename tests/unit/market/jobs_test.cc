@@ -176,6 +176,26 @@ TEST(Matching, PassesOverWhoDoesNotFit) {
     EXPECT_EQ(chain.lease_of(job.id, 0).worker, chain.workers[1].id);
 }
 
+TEST(Matching, PassesOverWhoIsSlowerThanTheSubmitterWaits) {
+    TestChain chain;
+    OfferPost squatter = chain.offer();
+    squatter.price_per_gflop = Amount::of(1);
+    squatter.segment_ms = 6 * 86'400'000ULL;
+    ASSERT_EQ(chain.send(chain.workers[0], squatter), Refusal::none);
+    ASSERT_EQ(chain.send(chain.workers[1], chain.offer()), Refusal::none);
+    const Job job = chain.post();
+    chain.pass(10);
+    EXPECT_EQ(chain.lease_of(job.id, 0).worker, chain.workers[1].id);
+}
+
+TEST(ApplyOfferPost, NeedsTheKeyThatClosesParts) {
+    TestChain chain([](Genesis& genesis) {
+        for (GenesisAccount& account : genesis.accounts)
+            if (!account.worker_stake.is_zero()) account.vrf = {};
+    });
+    EXPECT_EQ(chain.send(chain.workers[0], chain.offer()), Refusal::vrf_key_missing);
+}
+
 TEST(Matching, OneStakeDoesNotBackManyLeases) {
     TestChain chain([](Genesis& genesis) {
         for (GenesisAccount& account : genesis.accounts) {

@@ -26,7 +26,7 @@ namespace assay::market {
     X(slots_out_of_range) X(bond_too_small) X(too_many_offers) \
     /* jobs */ \
     X(spec_invalid) X(costs_out_of_range) X(receipt_invalid) X(receipt_expires_early) X(no_auditors) X(hold_limit_too_low) \
-    X(job_unknown) X(job_not_yours) X(job_state) X(segment_too_small) X(nothing_to_lease) \
+    X(job_unknown) X(job_not_yours) X(job_state) X(segment_too_small) X(too_many_keys) \
     /* leases */ \
     X(lease_unknown) X(lease_not_yours) X(lease_ended) X(already_committed) X(roots_agree) X(vote_open) X(parts_open) \
     /* parts */ \

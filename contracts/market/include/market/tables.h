@@ -30,7 +30,7 @@ std::optional<Timer> timer_from_key(base::ByteView key);
 
 base::Bytes account_key(const base::AccountId& id);
 base::Bytes nonce_key(const base::AccountId& id, std::uint32_t lane);              ///< value: u64 next nonce, little-endian
-base::Bytes past_key_key(const base::AccountId& id, const base::PublicKey& key);   ///< value: u64 height at which it was replaced
+base::Bytes past_key_key(const base::AccountId& id, const base::PublicKey& key);   ///< value: u64 live time at which it was replaced
 base::Bytes stake_key(const base::AccountId& id, Role role);
 base::Bytes unbonding_key(const base::AccountId& id, Role role, std::uint64_t number);
 base::Bytes validator_key(const base::AccountId& id);
