@@ -45,6 +45,23 @@ class Payer(threading.Thread):
         say(f"all {len(self.acknowledged)} acknowledged transfers are there; {len(self.refused)} were not acknowledged")
 
 
+class Written:
+    """What is on disk before it is signed and sent: commitments of workers, verdicts of validators. It may be removed, and never change."""
+
+    def __init__(self, market):
+        self.market, self.seen = market, {}
+
+    def look(self):
+        for name in WORKERS + VALIDATORS:
+            folder = self.market.directory / name
+            for file in [*folder.glob("parts/*/record"), *(f for f in folder.glob("verdicts/*") if not f.suffix)]:
+                try:
+                    content = file.read_bytes()
+                except FileNotFoundError:
+                    continue  # done with meanwhile
+                require(self.seen.setdefault(file, content) == content, f"{file} was signed and is now something else")
+
+
 def balance(market, name):
     return int(market.get(f"/v1/accounts/{market.account(name)}")["balance"])
 
@@ -58,7 +75,7 @@ def sealed_auditor(market, names):
     return None
 
 
-def kill_until_closed(market, job, chance, wanted, killed, seconds):
+def kill_until_closed(market, job, written, chance, wanted, killed, seconds):
     """Kills one process after the other until `wanted` are done, then waits for the job's end."""
     deadline = time.monotonic() + seconds
     validators = {name: market.account(name) for name in VALIDATORS}
@@ -70,11 +87,13 @@ def kill_until_closed(market, job, chance, wanted, killed, seconds):
         for name in WORKERS + VALIDATORS:
             require(market.programs[name].alive(), f"{name} ended by itself:\n{market.programs[name].tail()}")
         require(time.monotonic() < deadline, f"the job did not end within {seconds} s: {record}")
+        written.look()
         if len(killed) < wanted:
             victim = chance.choice(["node"] + WORKERS * 2 + VALIDATORS)
             if victim in VALIDATORS:
                 victim = sealed_auditor(market, validators) or victim
             market.programs[victim].kill()
+            written.look()
             market.restart(victim)
             killed.append(victim)
         time.sleep(chance.uniform(0.1, 1.2))  # not waiting for anything: the next kill falls at a random moment
@@ -91,12 +110,14 @@ def test(market, folder, arguments):
     before, payer = balance(market, "payee"), Payer(market)
     payer.start()
     say(f"seed {arguments.seed}: {arguments.kills} kills")
-    chance, killed, roots = random.Random(arguments.seed), [], []
+    chance, killed, roots, written = random.Random(arguments.seed), [], [], Written(market)
     while len(killed) < arguments.kills:
         job.submit()
-        roots.append(kill_until_closed(market, job, chance, arguments.kills, killed, arguments.seconds)["final_root"])
+        roots.append(kill_until_closed(market, job, written, chance, arguments.kills, killed, arguments.seconds)["final_root"])
         require_clean(market, job.id, WORKERS + VALIDATORS)
         say(f"job {len(roots)} completed; killed so far: {', '.join(f'{name} {killed.count(name)}' for name in sorted(set(killed)))}")
+    require(len(written.seen) > 10, f"only {len(written.seen)} signed records were seen on disk")
+    say(f"none of {len(written.seen)} signed commitments and verdicts seen on disk ever changed")
     market.programs["node"].kill()
     market.restart("node")
     payer.check(before)

@@ -117,7 +117,10 @@ std::optional<PartRecord> decode_part_record(base::ByteView bytes) {
 }
 
 tl::expected<void, std::string> PartStore::save(const base::PartId& id, const PartRecord& record) const {
-    return agent::save_durable(folder_of(id) / "record", encode_part_record(record));
+    if (auto saved = agent::save_durable(folder_of(id) / "record", encode_part_record(record)); !saved) return saved;
+    // The part's folder is new: without its name on disk the record would be lost in a power cut, and the key could sign a second tree.
+    if (!agent::sync_folder(folder_)) return tl::unexpected("cannot sync " + folder_.string());
+    return {};
 }
 
 tl::expected<std::optional<PartRecord>, std::string> PartStore::load(const base::PartId& id) const {

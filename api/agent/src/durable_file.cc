@@ -27,6 +27,8 @@ bool write_all(int descriptor, base::ByteView bytes) {
     return true;
 }
 
+}  // namespace
+
 bool sync_folder(const std::filesystem::path& folder) {
     const int descriptor = ::open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     if (descriptor < 0) return false;
@@ -34,8 +36,6 @@ bool sync_folder(const std::filesystem::path& folder) {
     ::close(descriptor);
     return synced;
 }
-
-}  // namespace
 
 tl::expected<void, std::string> save_durable(const std::filesystem::path& file, base::ByteView bytes) {
     std::error_code error;
