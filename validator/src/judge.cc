@@ -78,9 +78,12 @@ tl::expected<Judge::Opening, std::string> Judge::opening_of(const base::JobId& j
 
 tl::expected<commit::State, std::string> Judge::opening_state(const base::JobId& id, runtime::Job& job, std::uint32_t round,
                                                               const Opening& opening) {
-    if (round == 0 && opening.round.opening_root == job.initial_root()) return job.initial_state();
-    return cache_.fetch_state(id, job, opening.round.opening_blob,
-                              runtime::opening_descriptor(job, round, opening.previous_opening), opening.round.opening_root);
+    const auto round_of = [&](std::uint32_t number) -> tl::expected<market::Round, std::string> {
+        auto record = node_.round(id, number);
+        if (!record) return tl::unexpected(said(record.error()));
+        return std::move(*record);
+    };
+    return cache_.opening_state(id, job, round, opening.round.opening_blob, opening.previous_opening, opening.round.opening_root, round_of);
 }
 
 Judge::Outcome Judge::judge_segment(const market::Audit& audit) {

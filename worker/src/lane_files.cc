@@ -32,8 +32,12 @@ tl::expected<void, std::string> need_opening(LaneContext& lane, LaneStates& stat
         states.opening = LaneStates::Known{root, lane.job->initial_state()};
         return {};
     }
-    auto state = lane.cache.fetch_state(lane.job_id, *lane.job, blob,
-                                        runtime::opening_descriptor(*lane.job, round, previous_opening), root);
+    const auto round_of = [&](std::uint32_t number) -> tl::expected<market::Round, std::string> {
+        auto record = lane.node().round(lane.job_id, number);
+        if (!record) return tl::unexpected("round " + std::to_string(number) + ": " + record.error().text());
+        return std::move(*record);
+    };
+    auto state = lane.cache.opening_state(lane.job_id, *lane.job, round, blob, previous_opening, root, round_of);
     if (!state) return tl::unexpected("opening state: " + state.error());
     states.opening = LaneStates::Known{root, std::move(*state)};
     return {};

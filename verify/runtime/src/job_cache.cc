@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <utility>
+#include <vector>
 
 #include "base/check.h"
 #include "commit/checkpoint.h"
@@ -77,6 +78,38 @@ tl::expected<commit::Payload, std::string> JobCache::fetch_payload(const base::J
     std::filesystem::remove(file, error);
     if (!payload) return tl::unexpected(blob_problem(blob, payload.error()));
     return std::move(*payload);
+}
+
+tl::expected<commit::State, std::string> JobCache::opening_state(const base::JobId& id, Job& job, std::uint32_t round,
+                                                                 const base::BlobRoot& blob, const base::Hash& previous_opening,
+                                                                 const base::Hash& root, const Rounds& rounds) {
+    if (round == 0 && root == job.initial_root()) return job.initial_state();
+    auto stored = fetch_state(id, job, blob, opening_descriptor(job, round, previous_opening), root);
+    if (stored || round == 0) return stored;
+    const std::string problem = stored.error();
+    const auto before = rounds(round - 1);
+    if (!before) return tl::unexpected(problem + "; and " + before.error());
+    base::Hash opening_before;
+    if (round > 1) {
+        const auto earlier = rounds(round - 2);
+        if (!earlier) return tl::unexpected(problem + "; and " + earlier.error());
+        opening_before = earlier->opening_root;
+    }
+    auto state = opening_state(id, job, round - 1, before->opening_blob, opening_before, before->opening_root, rounds);
+    if (!state) return state;
+    std::vector<commit::Payload> payloads;
+    for (const market::RoundMember& member : before->members) {
+        auto payload = fetch_payload(id, job, member.payload_blob, member.payload_root);
+        if (!payload) return tl::unexpected(problem + "; and " + payload.error());
+        payloads.push_back(std::move(*payload));
+    }
+    if (payloads.empty()) return tl::unexpected(problem + "; and the round before has no members");
+    std::vector<const commit::Payload*> members;
+    for (const commit::Payload& payload : payloads) members.push_back(&payload);
+    if (run_merge(job, *state, members, round - 1, before->opening_root) != root) {
+        return tl::unexpected(problem + "; and merging again gives another root");
+    }
+    return state;
 }
 
 void JobCache::forget(const base::JobId& id) {

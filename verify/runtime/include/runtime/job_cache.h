@@ -9,6 +9,7 @@
 
 #include "base/ids.h"
 #include "commit/state.h"
+#include "market/objects.h"
 #include "runtime/segment.h"
 
 namespace assay::runtime {
@@ -28,6 +29,12 @@ class JobCache {
     /// A fetched state, checked against the root under `descriptor`.
     tl::expected<commit::State, std::string> fetch_state(const base::JobId& id, Job& job, const base::BlobRoot& blob,
                                                          const commit::StateDescriptor& descriptor, const base::Hash& root);
+    /// What the ledger says about a round.
+    using Rounds = std::function<tl::expected<market::Round, std::string>(std::uint32_t round)>;
+    /// The state that opens `round`. Where its blob is missing or is another state, it is merged again from the round before: whoever posted
+    /// a right root with a useless blob stops nobody.
+    tl::expected<commit::State, std::string> opening_state(const base::JobId& id, Job& job, std::uint32_t round, const base::BlobRoot& blob,
+                                                           const base::Hash& previous_opening, const base::Hash& root, const Rounds& rounds);
     tl::expected<commit::Payload, std::string> fetch_payload(const base::JobId& id, Job& job, const base::BlobRoot& blob,
                                                              const base::Hash& root);
     /// A job's folder, for whatever else belongs to it.
