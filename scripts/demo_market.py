@@ -157,13 +157,21 @@ def show_money(market, parties, before, after, roles):
         print(f"    {name:<14} {roles[name]:<10} {grains(before[name]):>16} {grains(after[name]):>16} {after[name] - before[name]:>+14,}")
 
 
-def why(job, slashes, names):
+def why(market, job, slashes, audits, names):
+    """One line per reason for which money moved."""
     spent = job["spent"]
-    lines = [f"    the job held {grains(job['held'])} grains: {grains(spent['workers'])} paid to workers for {job['final_segments']} verified segments, "
-             f"{grains(spent['auditors'])} to auditors, {grains(spent['protocol_fees'])} protocol fee, {grains(spent['refunded'])} returned to the submitter"]
+    lines = [f"the submitter's hold of {grains(job['held'])}: {grains(spent['workers'])} to workers, {grains(spent['auditors'])} to auditors, "
+             f"{grains(spent['protocol_fees'])} protocol fee, {grains(spent['refunded'])} returned"]
+    for lease in market.get_all(f"/v1/jobs/{job['id']}/leases"):
+        lines.append(f"{names[lease['worker']]} was paid for {lease['paid_segments']} verified segments of lane {lease['lane']} at {grains(lease['price'])}; "
+                     f"the lease ended: {lease['end']}")
+    for account in sorted({audit["auditor"] for audit in audits}, key=names.get):
+        own = [audit for audit in audits if audit["auditor"] == account and audit["paid"]]
+        lines.append(f"{names[account]} was paid for {len(own)} audits, {grains(sum(int(audit['price']) for audit in own))} in all")
     for slash in slashes:
-        lines.append(f"    {names.get(slash['worker'], slash['worker'])} lost {grains(slash['amount'])} grains of stake: {slash['reason']}; evidence {slash['evidence']}")
-    return "\n".join(lines)
+        lines.append(f"{names[slash['worker']]} lost {grains(slash['amount'])} of its stake: {slash['reason']}; evidence: vote {slash['evidence']}")
+    lines.append("whatever is left in the differences are transaction fees and forfeited bonds, which are burned")
+    return "\n".join("    " + line for line in lines)
 
 
 def main():
@@ -261,7 +269,7 @@ def run(arguments, market, out, phases):
     print(curve(points))
     say("who was paid what, and why (grains)")
     show_money(market, accounts, before, after, {n: n.rstrip("-0123456789") for n in accounts})
-    print(why(job, slashes, names))
+    print(why(market, job, slashes, audits, names))
     print(f"    supply {grains(chain['supply'])}, everything that exists now {grains(chain['total'])}")
     say("the certificate, checked offline")
     verified = market.run("assay", "certificate", "verify", certificate, "--model", model)
