@@ -125,6 +125,22 @@ TEST(ThreeValidators, ACheatGainsNothingFromAMissingJuror) {
     }
 }
 
+/// A submitter whose deadline is too short for the audits of what it has already got pays for it all the same.
+TEST(RoundDeadline, WaitsForWhatIsCommitted) {
+    std::size_t extended = 0;
+    for (std::uint64_t seed = 71; seed < 83; ++seed) {
+        WorldOptions options = options_with(seed);
+        options.rounds = options.lanes = 1;
+        options.rate_ppm = 1'000'000;
+        options.round_deadline_s = 10;
+        Market market(options, {}, {ValidatorKind::honest, ValidatorKind::never_seals, ValidatorKind::never_seals});
+        ASSERT_TRUE(market.finish());
+        extended += market.world.count_events("round_extended");
+        market.expect_completed();
+    }
+    EXPECT_GT(extended, 0U);
+}
+
 /// A committed part's checkpoint is public: cancelling before its audits are over must not make it free.
 TEST(JobCancel, AtTheRightMomentDoesNotGetWorkForNothing) {
     Market market(options_with(70));

@@ -73,6 +73,7 @@ market::JobSpec make_spec(const WorldOptions& options) {
     spec.part_segments = options.part_segments;
     spec.min_lanes = (options.lanes + 1) / 2;
     spec.price_ceiling = Amount::of(20'000'000);
+    spec.round_deadline_s = options.round_deadline_s;
     spec.audit_rate_ppm = options.rate_ppm;
     return spec;
 }

@@ -34,6 +34,7 @@ struct WorldOptions {
     std::uint32_t lanes = 2, rounds = 3, round_steps = 20, segment_steps = 20, part_segments = 1;
     std::uint32_t rate_ppm = 450'000;
     std::uint32_t plant_ppm = 100'000;
+    std::uint32_t round_deadline_s = 3600;
 };
 
 class World {

@@ -19,6 +19,17 @@ RoundMember member_of(const Context& context, const Job& job, std::uint32_t lane
     return {};
 }
 
+/// A committed part that can no longer be retracted passes or is void without anybody's favour: the round waits for it. What is in the open
+/// epoch does not count, or retracting and committing would hold the round for ever.
+bool anything_irrevocable(const Context& context, const Job& job) {
+    for (const Part& part : parts_of_job(context.state, job.id, job.round, std::nullopt, kPartsPerRoundMax)) {
+        const bool open = part.state == PartState::committed || part.state == PartState::drawn || part.state == PartState::revealed ||
+                          part.state == PartState::judged;
+        if (open && context.chain.epoch_open != part.epoch) return true;
+    }
+    return false;
+}
+
 void close_round(Context& context, Job& job, Round& round, const std::vector<Lane>& lanes) {
     if (round.deadline.value != 0) clear_timer(context, {round.deadline, TimerKind::round_deadline, job.id.hash, round.round});
     round.deadline = {};
@@ -91,6 +102,10 @@ void on_round_deadline(Context& context, const Timer& timer) {
         set_timer(context, {round->deadline, TimerKind::round_deadline, job->id.hash, round->round});
         save(context.state, *round);
         emit(context, EventKind::round_extended, {{"job", job->id.hex()}, {"round", std::to_string(round->round)}});
+    } else if (anything_irrevocable(context, *job)) {
+        round->deadline = context.in(context.parameters.grace_ms);
+        set_timer(context, {round->deadline, TimerKind::round_deadline, job->id.hash, round->round});
+        save(context.state, *round);
     } else {
         fail_job(context, *job, CloseReason::no_workers);
     }
