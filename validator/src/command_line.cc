@@ -9,6 +9,7 @@
 #include "agent/stop.h"
 #include "base/signature.h"
 #include "client/client.h"
+#include "client/default_node.h"
 #include "validator/validator.h"
 
 namespace assay::validator {
@@ -23,7 +24,7 @@ constexpr const char* kFooter =
     "5 refused by the ledger, 6 self test failed, 7 data folder.";
 
 struct Options {
-    std::string node = "http://127.0.0.1:8080";
+    std::string node{client::kDefaultNodeUrl};
     agent::KeyOptions key;
     std::filesystem::path data_folder = "assay-validator-data";
     unsigned threads = std::max(1U, std::thread::hardware_concurrency());

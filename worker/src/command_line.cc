@@ -9,6 +9,7 @@
 #include "agent/log.h"
 #include "agent/stop.h"
 #include "base/signature.h"
+#include "client/default_node.h"
 #include "worker/earnings.h"
 #include "worker/machine_check.h"
 #include "worker/worker.h"
@@ -25,7 +26,7 @@ constexpr const char* kFooter =
     "5 refused by the ledger, 6 this machine does not qualify, 7 data folder.";
 
 struct Options {
-    std::string node = "http://127.0.0.1:8080";
+    std::string node{client::kDefaultNodeUrl};
     agent::KeyOptions key;
     std::filesystem::path data_folder = "assay-worker-data";
     unsigned threads = std::max(1U, std::thread::hardware_concurrency());

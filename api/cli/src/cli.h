@@ -10,6 +10,7 @@
 #include <tl/expected.hpp>
 
 #include "client/client.h"
+#include "client/default_node.h"
 #include "client/key_file.h"
 #include "market/transactions.h"
 
@@ -30,7 +31,7 @@ enum class Exit : int {
 
 /// Options that every command understands, in any place of the command line.
 struct Globals {
-    std::string node = "http://127.0.0.1:8420";
+    std::string node{client::kDefaultNodeUrl};
     bool node_given = false;
     bool json = false;
     std::filesystem::path key, passphrase_file;

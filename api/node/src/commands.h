@@ -5,6 +5,8 @@
 #include <string>
 #include <vector>
 
+#include "client/default_node.h"
+
 /// The subcommands of assayd. Each returns the process's exit code: 0 done, 1 refused or failed, 2
 /// wrong usage (CLI11's own).
 namespace assay::node {
@@ -28,7 +30,7 @@ int init(const std::filesystem::path& dir, const std::filesystem::path& genesis_
 
 struct RunOptions {
     std::filesystem::path dir, port_file;
-    std::string listen = "127.0.0.1:0";
+    std::string listen{client::kDefaultNodeAddress};
     std::vector<std::string> host_names;
     KeyOptions key;
     unsigned threads = 1;
