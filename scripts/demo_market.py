@@ -299,7 +299,8 @@ def run(arguments, market, out, phases):
     cheats = [slash for slash in slashes if slash["worker"] == accounts[CHEAT]]
     problems = []
     if not cheats:
-        problems.append("the cheating worker was not slashed")
+        problems.append(f"the cheating worker was not slashed: none of its segments was drawn. The chance of that is 0.55^{arguments.rounds} = "
+                        f"{0.55 ** arguments.rounds:.1e}, so use more rounds than that leaves to luck")
     if len(slashes) != len(cheats):
         problems.append("an honest worker was slashed")
     if not (chain["total"] == total_before == chain["supply"]):
