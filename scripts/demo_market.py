@@ -100,7 +100,7 @@ def curve(points, width=72, height=12):
 class Watch:
     """What the market says while it works: one status line, and a line for everything that matters to somebody."""
 
-    WORTH_A_LINE = {"lease_started", "lease_ended", "slashed", "vote_opened", "vote_closed", "judgement", "round_final", "job_closed", "validator_jailed", "validator_fined"}
+    WORTH_A_LINE = {"lease_started", "lease_ended", "slashed", "vote_opened", "vote_closed", "round_final", "job_closed", "jailed"}
 
     def __init__(self, market, job, rounds, names):
         self.market, self.job, self.rounds, self.names = market, job, rounds, names

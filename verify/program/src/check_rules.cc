@@ -4,7 +4,7 @@
 
 #include <vector>
 
-#include "operations.h"
+#include "program/operations.h"
 
 namespace assay::program {
 namespace {

@@ -1,7 +1,7 @@
 #include <algorithm>
 #include <vector>
 
-#include "operations.h"
+#include "program/operations.h"
 #include "program/program.h"
 
 namespace assay::program {

@@ -3,7 +3,7 @@
 #include <string>
 #include <vector>
 
-#include "operations.h"
+#include "program/operations.h"
 #include "program/program.h"
 
 namespace assay::program {

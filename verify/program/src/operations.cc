@@ -1,4 +1,4 @@
-#include "operations.h"
+#include "program/operations.h"
 
 namespace assay::program {
 

@@ -4,7 +4,7 @@
 
 #include "base/encoding.h"
 #include "base/merkle.h"
-#include "operations.h"
+#include "program/operations.h"
 #include "program/program.h"
 #include "program/record.h"
 

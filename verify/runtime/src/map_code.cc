@@ -5,6 +5,7 @@
 #include <cstring>
 
 #include "exact/storage.h"
+#include "program/operations.h"
 
 namespace assay::runtime {
 
@@ -79,46 +80,6 @@ ChunkOp real_op(Op op) {
     }
     ASSAY_CHECK(!"not an operation on floats");
     return ChunkOp::add;
-}
-
-int arguments_of(Op op) {
-    switch (op) {
-        case Op::operand:
-        case Op::constant_f32:
-        case Op::constant_i32:
-        case Op::row_index:
-        case Op::col_index:
-            return 0;
-        case Op::sqrt:
-        case Op::neg:
-        case Op::abs:
-        case Op::exp:
-        case Op::log:
-        case Op::tanh:
-        case Op::erf:
-        case Op::sin2pi:
-        case Op::cos2pi:
-        case Op::to_f32:
-        case Op::to_i32:
-            return 1;
-        case Op::add:
-        case Op::sub:
-        case Op::mul:
-        case Op::div:
-        case Op::min:
-        case Op::max:
-        case Op::equal:
-        case Op::less:
-        case Op::less_equal:
-            return 2;
-        case Op::fma:
-        case Op::select:
-            return 3;
-        case Op::mod_mul_high:
-            break;
-    }
-    ASSAY_CHECK(!"reserved operation");
-    return 0;
 }
 
 /// Whether each node is a float (else an i32).
@@ -275,7 +236,7 @@ MapCode::MapCode(const program::Program& program, const program::Instruction& in
     const std::vector<bool> real = types_of(program, instruction);
     std::vector<std::size_t> last_use(nodes_.size(), 0);
     for (std::size_t i = 0; i < nodes_.size(); ++i) {
-        const int count = arguments_of(nodes_[i].op);
+        const int count = program::arguments_of(nodes_[i].op);
         if (count > 0) last_use[nodes_[i].a] = i;
         if (count > 1) last_use[nodes_[i].b] = i;
         if (count > 2) last_use[nodes_[i].c] = i;
@@ -285,7 +246,7 @@ MapCode::MapCode(const program::Program& program, const program::Instruction& in
     std::vector<bool> computed(nodes_.size(), false);
     for (std::size_t i = 0; i < nodes_.size(); ++i) {
         const Node& node = nodes_[i];
-        const int count = arguments_of(node.op);
+        const int count = program::arguments_of(node.op);
         if (count == 0) {
             buffer_[i] = next++;
             if (node.op == Op::operand) read_.push_back(i);
