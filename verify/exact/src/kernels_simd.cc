@@ -1,3 +1,4 @@
+#include <algorithm>
 #include <array>
 #include <cstddef>
 #include <cstdint>
@@ -279,34 +280,51 @@ void pack(const float* src, std::size_t stride, std::size_t rows, std::size_t co
     }
 }
 
-// Rows outermost: the source is read as it lies, line after line, and asked for some rows ahead.
-void pack_panels(const float* src, std::size_t stride, std::size_t rows, std::size_t cols,
-                 float* dst, std::size_t width, std::size_t panel_stride) {
+/// A panel's row of `kWidth` elements, flushed. Stores whole vectors only: one that is wider than the
+/// panel runs into the next row's place, which is written later (or into the pad behind the panel).
+template <std::size_t kWidth>
+HWY_INLINE void pack_panel_row(const float* from, float* to) {
     const F d;
-    const std::size_t panels = cols / width, rest = cols % width, ahead = kRowsAhead * stride;
-    for (std::size_t r = 0; r < rows; ++r) {
-        const float* from = src + r * stride;
-        float* to = dst + r * width;
-        if (width == kTileCols) {
-            for (std::size_t p = 0; p < panels; ++p, from += width, to += panel_stride) {
-                __builtin_prefetch(from + ahead);
-                if (kLanes == 16) __builtin_prefetch(from + ahead + kLanes);
-                hn::StoreU(flush(hn::LoadU(d, from)), d, to);
-                hn::StoreU(flush(hn::LoadU(d, from + kLanes)), d, to + kLanes);
-            }
-        } else {
-            const hn::Mask<F> mask = hn::FirstN(d, width);
-            for (std::size_t p = 0; p < panels; ++p, from += width, to += panel_stride) {
-                __builtin_prefetch(from + ahead);
-                hn::BlendedStore(flush(hn::MaskedLoad(mask, d, from)), mask, d, to);
-            }
-        }
-        for (std::size_t c = 0; rest != 0 && c < width; c += kLanes) {
-            const hn::Mask<F> inside = hn::FirstN(d, c < rest ? rest - c : 0);
-            hn::BlendedStore(flush(hn::MaskedLoad(inside, d, from + c)), hn::FirstN(d, width - c),
-                             d, to + c);
+    if constexpr (kWidth < kLanes) {
+        hn::StoreU(flush(hn::LoadU(d, from)), d, to);
+    } else {
+        for (std::size_t c = 0; c + kLanes <= kWidth; c += kLanes)
+            hn::StoreU(flush(hn::LoadU(d, from + c)), d, to + c);
+        if constexpr (kWidth % kLanes != 0) {
+            constexpr std::size_t kLast = kWidth - kLanes;
+            hn::StoreU(flush(hn::LoadU(d, from + kLast)), d, to + kLast);
         }
     }
+}
+
+// Rows outermost: the source is read as it lies, line after line, and asked for some rows ahead.
+template <std::size_t kWidth>
+void pack_panels_of(const float* src, std::size_t stride, std::size_t rows, std::size_t cols,
+                    float* dst, std::size_t panel_stride) {
+    // A vector that is wider than the panel may read past the row's end only inside the row.
+    constexpr std::size_t kReach = std::max(kWidth, kLanes);
+    const std::size_t whole = cols < kReach ? 0 : (cols - kReach) / kWidth + 1;
+    for (std::size_t r = 0; r < rows; ++r) {
+        const float* from = src + r * stride;
+        float* to = dst + r * kWidth;
+        for (std::size_t p = 0; p < whole; ++p, from += kWidth, to += panel_stride) {
+            __builtin_prefetch(from + kRowsAhead * stride);
+            if (kWidth > 16) __builtin_prefetch(from + kRowsAhead * stride + 16);
+            pack_panel_row<kWidth>(from, to);
+        }
+        for (std::size_t done = whole * kWidth; done < cols; done += kWidth, to += panel_stride) {
+            HWY_ALIGN float rest[kReach] = {};
+            std::memcpy(rest, src + r * stride + done, std::min(kWidth, cols - done) * 4);
+            pack_panel_row<kWidth>(rest, to);
+        }
+    }
+}
+
+void pack_panels(const float* src, std::size_t stride, std::size_t rows, std::size_t cols,
+                 float* dst, std::size_t width, std::size_t panel_stride) {
+    if (width == kTileCols)
+        return pack_panels_of<kTileCols>(src, stride, rows, cols, dst, panel_stride);
+    pack_panels_of<kTileRows>(src, stride, rows, cols, dst, panel_stride);
 }
 
 void fill(float* to, std::size_t n, std::uint32_t word) {
@@ -317,42 +335,59 @@ void fill(float* to, std::size_t n, std::uint32_t word) {
     if (i < n) hn::BlendedStore(x, hn::FirstN(d, n - i), d, to + i);
 }
 
-void pack_transposed(const float* src, std::size_t stride, std::size_t rows, std::size_t cols,
-                     float* dst, std::size_t dst_stride) {
-    const hn::Full128<float> d;
-    using V = hn::Vec<hn::Full128<float>>;
-    const V limit = hn::Set(d, 0x1p-63F);
-    std::size_t r = 0;
-    for (; r + 4 <= rows; r += 4) {
-        const float* from = src + r * stride;
-        float* to = dst + r;
-        std::size_t c = 0;
-        for (; c + 4 <= cols; c += 4) {
-            V x0 = hn::LoadU(d, from + c), x1 = hn::LoadU(d, from + stride + c);
-            V x2 = hn::LoadU(d, from + 2 * stride + c), x3 = hn::LoadU(d, from + 3 * stride + c);
-            x0 = hn::IfThenZeroElse(hn::Lt(hn::Abs(x0), limit), x0);
-            x1 = hn::IfThenZeroElse(hn::Lt(hn::Abs(x1), limit), x1);
-            x2 = hn::IfThenZeroElse(hn::Lt(hn::Abs(x2), limit), x2);
-            x3 = hn::IfThenZeroElse(hn::Lt(hn::Abs(x3), limit), x3);
-            const V low02 = hn::InterleaveLower(d, x0, x2), low13 = hn::InterleaveLower(d, x1, x3);
-            const V high02 = hn::InterleaveUpper(d, x0, x2),
-                    high13 = hn::InterleaveUpper(d, x1, x3);
-            hn::StoreU(hn::InterleaveLower(d, low02, low13), d, to + c * dst_stride);
-            hn::StoreU(hn::InterleaveUpper(d, low02, low13), d, to + (c + 1) * dst_stride);
-            hn::StoreU(hn::InterleaveLower(d, high02, high13), d, to + (c + 2) * dst_stride);
-            hn::StoreU(hn::InterleaveUpper(d, high02, high13), d, to + (c + 3) * dst_stride);
-        }
-        for (; c < cols; ++c) {
-            for (std::size_t q = 0; q < 4; ++q) {
-                const float x = from[q * stride + c];
-                to[c * dst_stride + q] = (x < 0x1p-63F && x > -0x1p-63F) ? 0.0F : x;
-            }
+/// The vector whose block i of 128 bits holds the four elements from `col` on of row from[4 i].
+HWY_INLINE VF load_blocks(const float* const* from, std::size_t col) {
+    const F d;
+    VF v = hn::LoadDup128(d, from[0] + col);
+    if constexpr (kLanes > 4) {
+        const auto lane_block = hn::ShiftRight<2>(hn::Iota(I(), 0));
+#pragma GCC unroll 4
+        for (std::size_t i = 1; i < kLanes / 4; ++i) {
+            const auto here = hn::RebindMask(
+                d, hn::Eq(lane_block, set_i(static_cast<std::int32_t>(i))));
+            v = hn::IfThenElse(here, hn::LoadDup128(d, from[4 * i] + col), v);
         }
     }
-    for (; r < dst_stride; ++r) {
-        for (std::size_t c = 0; c < cols; ++c) {
-            const float x = r < rows ? src[r * stride + c] : 0.0F;
-            dst[c * dst_stride + r] = (x < 0x1p-63F && x > -0x1p-63F) ? 0.0F : x;
+    return v;
+}
+
+// kLanes rows of the source at a time, four columns of them as one square per block of 128 bits.
+// Rows that are missing are read from a row of zeros.
+void pack_transposed(const float* src, std::size_t stride, std::size_t rows, std::size_t cols,
+                     float* dst, std::size_t dst_stride) {
+    const F d;
+    constexpr std::size_t kColsAtOnce = 256;
+    HWY_ALIGN static constexpr float kZeros[kColsAtOnce] = {};
+    for (std::size_t first = 0; first < dst_stride; first += kLanes) {
+        for (std::size_t begin = 0; begin < cols; begin += kColsAtOnce) {
+            const std::size_t count = std::min(kColsAtOnce, cols - begin);
+            const float* from[kLanes];
+            for (std::size_t r = 0; r < kLanes; ++r)
+                from[r] = first + r < rows ? src + (first + r) * stride + begin : kZeros;
+            float* to = dst + begin * dst_stride + first;
+            std::size_t c = 0;
+            for (; c + 4 <= count; c += 4) {
+                if (c % 16 == 0) {  // The same line of the rows that come next.
+                    for (std::size_t r = 0; r < kLanes; ++r)
+                        __builtin_prefetch(src + (first + kLanes + r) * stride + begin + c);
+                }
+                const VF x0 = flush(load_blocks(from, c)), x1 = flush(load_blocks(from + 1, c));
+                const VF x2 = flush(load_blocks(from + 2, c)), x3 = flush(load_blocks(from + 3, c));
+                const VF low02 = hn::InterleaveLower(d, x0, x2),
+                         low13 = hn::InterleaveLower(d, x1, x3);
+                const VF high02 = hn::InterleaveUpper(d, x0, x2),
+                         high13 = hn::InterleaveUpper(d, x1, x3);
+                hn::StoreU(hn::InterleaveLower(d, low02, low13), d, to + c * dst_stride);
+                hn::StoreU(hn::InterleaveUpper(d, low02, low13), d, to + (c + 1) * dst_stride);
+                hn::StoreU(hn::InterleaveLower(d, high02, high13), d, to + (c + 2) * dst_stride);
+                hn::StoreU(hn::InterleaveUpper(d, high02, high13), d, to + (c + 3) * dst_stride);
+            }
+            for (; c < count; ++c) {
+                for (std::size_t r = 0; r < kLanes; ++r) {
+                    const float x = from[r][c];
+                    to[c * dst_stride + r] = (x < 0x1p-63F && x > -0x1p-63F) ? 0.0F : x;
+                }
+            }
         }
     }
 }

@@ -12,14 +12,16 @@ namespace assay::exact {
 
 namespace {
 
-constexpr std::size_t kRowsOfA =
-    192;  ///< rows packed at a time: fits the second cache with its block of B
-constexpr std::size_t kColsOfB = 2048;
+// A block of A (208 KiB) and one of B (768 KiB) share a second cache of 1 MiB or more.
+constexpr std::size_t kRowsOfA = 192, kColsOfB = 768;
 constexpr std::size_t kBlocksMax =
-    16;  ///< blocks of k packed together, so that C is visited once for all of them
-constexpr std::size_t kSpanMax = 4 * kBlock;  ///< their k altogether
-constexpr std::size_t kFloatsOfB = kColsOfB * kBlock;
-constexpr std::size_t kFloatsOfA = kRowsOfA * kPackedRowStride * kBlocksMax;
+    16;  ///< short blocks of k packed together, so that C is visited once for all of them
+constexpr std::size_t kSpanMax = kBlock;  ///< their k altogether
+// Panels lie a line more apart than their length: a whole number of pages between them would put
+// all panels into the same sets of the caches.
+constexpr std::size_t kPanelPad = 16;
+constexpr std::size_t kFloatsOfB = kColsOfB * kSpanMax + kColsOfB / kTileColsMin * kPanelPad;
+constexpr std::size_t kFloatsOfA = kRowsOfA * kPackedRowStride + kRowsOfA / kTileRowsMin * kPanelPad;
 
 /// One block of one chain's k.
 struct Block {
@@ -59,11 +61,28 @@ std::pair<std::size_t, std::size_t> column_range(const DiagonalBand& band, std::
     return {static_cast<std::size_t>(first), static_cast<std::size_t>(std::max(first, last))};
 }
 
-float* packed_b(const Work& work, std::size_t panel, std::size_t span, std::size_t before) {
-    return work.workspace.b() + (panel * span + before) * work.kernels.tile_cols;
+/// Where packed operands lie. The k of all blocks packed together (`span` of them) run on behind each
+/// other.
+struct Packed {
+    std::size_t span = 0;
+    bool a_by_columns = false;  ///< A lies transposed: columns of a tile; else as rows
+    std::size_t a_step = 0;     ///< floats from k to k + 1
+};
+
+float* packed_b(const Work& work, const Packed& form, std::size_t panel, std::size_t before) {
+    const std::size_t width = work.kernels.tile_cols;
+    return work.workspace.b() + panel * (form.span * width + kPanelPad) + before * width;
 }
 
-void pack_b(const Work& work, std::span<const Block> blocks, std::size_t span, std::size_t col,
+/// `row` counts from the first packed row and, by columns, is the first of a tile.
+float* packed_a(const Work& work, const Packed& form, std::size_t row, std::size_t before) {
+    float* base = work.workspace.a();
+    if (!form.a_by_columns) return base + row * kPackedRowStride + before;
+    const std::size_t height = work.kernels.tile_rows;
+    return base + row / height * (form.span * height + kPanelPad) + before * height;
+}
+
+void pack_b(const Work& work, const Packed& form, std::span<const Block> blocks, std::size_t col,
             std::size_t cols) {
     const std::size_t width = work.kernels.tile_cols;
     const MatrixView& b = work.problem.b;
@@ -71,50 +90,38 @@ void pack_b(const Work& work, std::span<const Block> blocks, std::size_t span, s
     for (const Block& block : blocks) {
         if (!b.transposed) {
             work.kernels.pack_panels(element(b, block.chain, block.k, col), b.stride, block.length,
-                                     cols, packed_b(work, 0, span, before), width, span * width);
+                                     cols, packed_b(work, form, 0, before), width,
+                                     form.span * width + kPanelPad);
         }
         for (std::size_t c = 0; b.transposed && c < cols; c += width) {
             work.kernels.pack_transposed(element(b, block.chain, block.k, col + c), b.stride,
                                          std::min(width, cols - c), block.length,
-                                         packed_b(work, c / width, span, before), width);
+                                         packed_b(work, form, c / width, before), width);
         }
         before += block.length;
     }
 }
 
-/// Rows of A are packed as rows where they lie as rows, as columns of tiles where they lie
-/// transposed.
-struct PackedA {
-    bool by_columns = false;
-    std::size_t block_floats = 0;  ///< from one block to the next
-};
-
-float* packed_a(const Work& work, const PackedA& form, std::size_t block, std::size_t row,
-                std::size_t length) {
-    float* base = work.workspace.a() + block * form.block_floats;
-    return form.by_columns ? base + row * length : base + row * kPackedRowStride;
-}
-
-PackedA pack_a(const Work& work, std::span<const Block> blocks, std::size_t row, std::size_t rows) {
+void pack_a(const Work& work, const Packed& form, std::span<const Block> blocks, std::size_t row,
+            std::size_t rows) {
     const MatrixView& a = work.problem.a;
     const std::size_t height = work.kernels.tile_rows;
-    const PackedA form{a.transposed, kRowsOfA * kPackedRowStride};
-    for (std::size_t i = 0; i < blocks.size(); ++i) {
-        const Block& block = blocks[i];
+    std::size_t before = 0;
+    for (const Block& block : blocks) {
         const float* from = element(a, block.chain, row, block.k);
-        if (!form.by_columns) {
-            float* to = packed_a(work, form, i, 0, block.length);
+        float* to = packed_a(work, form, 0, before);
+        if (form.a_by_columns) {
+            work.kernels.pack_panels(from, a.stride, block.length, rows, to, height,
+                                     form.span * height + kPanelPad);
+        } else {
             work.kernels.pack(from, a.stride, rows, block.length, to, kPackedRowStride);
-            const std::size_t padded = (rows + height - 1) / height * height;
-            std::memset(to + rows * kPackedRowStride, 0,
-                        (padded - rows) * kPackedRowStride * sizeof(float));
-            continue;
         }
-        work.kernels.pack_panels(from, a.stride, block.length, rows,
-                                 packed_a(work, form, i, 0, block.length), height,
-                                 height * block.length);
+        before += block.length;
     }
-    return form;
+    if (form.a_by_columns) return;
+    const std::size_t padded = (rows + height - 1) / height * height;
+    for (std::size_t r = rows; r < padded; ++r)
+        std::memset(packed_a(work, form, r, 0), 0, form.span * sizeof(float));
 }
 
 /// All k that rows [row, row + rows) may use (at least), and whether every row may use some. Both
@@ -130,26 +137,25 @@ Union band_union(const DiagonalBand& band, std::size_t row, std::size_t rows, co
 
 /// Sets to +0 what the k-band leaves out of the k that a tile runs over: with finite B, fma(+0, b,
 /// acc) is acc, since acc is never -0.
-void apply_k_band(const Work& work, const PackedA& form, std::span<const Block> blocks,
+void apply_k_band(const Work& work, const Packed& form, std::span<const Block> blocks,
                   std::size_t row, std::size_t rows) {
     const std::size_t height = work.kernels.tile_rows;
-    const std::size_t step = form.by_columns ? height : 1;
-    for (std::size_t i = 0; i < blocks.size(); ++i) {
-        const Block& block = blocks[i];
+    std::size_t before = 0;
+    for (const Block& block : blocks) {
         for (std::size_t top = 0; top < rows; top += height) {
             const std::size_t end = std::min(rows, top + height);
             const Union u = band_union(work.problem.k_band, row + top, end - top, block);
             for (std::size_t r = top; r < end; ++r) {
                 const auto [first, last] = band_range(work.problem.k_band, row + r, block);
-                float* line = form.by_columns
-                                  ? packed_a(work, form, i, top, block.length) + r % height
-                                  : packed_a(work, form, i, r, block.length);
+                float* line = form.a_by_columns ? packed_a(work, form, top, before) + (r - top)
+                                                : packed_a(work, form, r, before);
                 for (std::size_t k = u.first; k < std::min(first, u.last); ++k)
-                    line[(k - block.k) * step] = 0.0F;
+                    line[(k - block.k) * form.a_step] = 0.0F;
                 for (std::size_t k = std::max(last, u.first); k < u.last; ++k)
-                    line[(k - block.k) * step] = 0.0F;
+                    line[(k - block.k) * form.a_step] = 0.0F;
             }
         }
+        before += block.length;
     }
 }
 
@@ -196,10 +202,30 @@ void banded_tile(const Work& work, Tile tile, const Block& block, std::size_t ro
     }
 }
 
+/// Nothing of the tile lies inside the output band.
+bool outside(const Matmul& problem, std::size_t row, std::size_t rows, std::size_t col,
+             std::size_t cols) {
+    if (problem.out_band.open()) return false;
+    const auto top = column_range(problem.out_band, row, problem.cols);
+    const auto bottom = column_range(problem.out_band, row + rows - 1, problem.cols);
+    return std::max(top.second, bottom.second) <= col ||
+           std::min(top.first, bottom.first) >= col + cols;
+}
+
+/// Rows of C lie far apart, where no hardware prefetcher sees a pattern; the k loop before the
+/// first use takes longer than memory.
+void prefetch_for_writing(const Tile& tile) {
+    constexpr std::uint32_t kLine = 16;
+    for (std::uint32_t r = 0; r < tile.rows; ++r) {
+        const float* row = tile.c + r * tile.c_stride;
+        for (std::uint32_t c = 0; c < tile.cols; c += kLine) __builtin_prefetch(row + c, 1);
+        __builtin_prefetch(row + tile.cols - 1, 1);
+    }
+}
+
 /// Tiles of rows [row, row + rows) x cols [col, col + cols) over the packed blocks.
-void multiply(const Work& work, const PackedA& form, std::span<const Block> blocks,
-              std::size_t span, std::size_t row, std::size_t rows, std::size_t col,
-              std::size_t cols, bool first_blocks, bool finite) {
+void multiply(const Work& work, const Packed& form, std::span<const Block> blocks, std::size_t row,
+              std::size_t rows, std::size_t col, std::size_t cols, bool first_blocks, bool finite) {
     const Matmul& problem = work.problem;
     const std::size_t height = work.kernels.tile_rows, width = work.kernels.tile_cols;
     const bool banded = !problem.k_band.open();
@@ -208,21 +234,15 @@ void multiply(const Work& work, const PackedA& form, std::span<const Block> bloc
             Tile tile;
             tile.rows = static_cast<std::uint32_t>(std::min(height, rows - r));
             tile.cols = static_cast<std::uint32_t>(std::min(width, cols - c));
-            if (!problem.out_band.open()) {
-                const auto top = column_range(problem.out_band, row + r, problem.cols);
-                const auto bottom =
-                    column_range(problem.out_band, row + r + tile.rows - 1, problem.cols);
-                if (std::max(top.second, bottom.second) <= col + c ||
-                    std::min(top.first, bottom.first) >= col + c + tile.cols)
-                    continue;
-            }
+            if (outside(problem, row + r, tile.rows, col + c, tile.cols)) continue;
             tile.c = problem.c + (row + r) * problem.c_stride + col + c;
             tile.c_stride = problem.c_stride;
-            tile.a_by_columns = form.by_columns;
+            tile.a_by_columns = form.a_by_columns;
+            prefetch_for_writing(tile);
             std::size_t before = 0;
             for (std::size_t i = 0; i < blocks.size(); ++i) {
-                tile.a = packed_a(work, form, i, r, blocks[i].length);
-                tile.b = packed_b(work, c / width, span, before);
+                tile.a = packed_a(work, form, r, before);
+                tile.b = packed_b(work, form, c / width, before);
                 tile.k = blocks[i].length;
                 before += blocks[i].length;
                 if (first_blocks && i == 0 && !banded) {
@@ -287,61 +307,112 @@ bool single_row(const Work& work) {
     return true;
 }
 
-bool all_finite(const Work& work, std::size_t floats) {
-    const float* b = work.workspace.b();
+bool all_finite(std::span<const float> values) {
     std::uint32_t largest = 0;
-    for (std::size_t i = 0; i < floats; ++i)
-        largest = std::max(largest, std::bit_cast<std::uint32_t>(b[i]) & 0x7fffffffU);
+    for (const float x : values)
+        largest = std::max(largest, std::bit_cast<std::uint32_t>(x) & 0x7fffffffU);
     return largest < 0x7f800000U;
+}
+
+bool b_is_finite(const Work& work, const Packed& form, std::size_t cols) {
+    for (std::size_t c = 0; c < cols; c += work.kernels.tile_cols) {
+        const std::size_t panel = c / work.kernels.tile_cols;
+        if (!all_finite({packed_b(work, form, panel, 0), form.span * work.kernels.tile_cols}))
+            return false;
+    }
+    return true;
+}
+
+/// Walks the blocks of all chains, ascending, as many at a time as are packed together.
+class BlockWalk {
+  public:
+    explicit BlockWalk(const Matmul& problem) : problem_(problem) {}
+    /// The next blocks, none at the end.
+    std::span<const Block> next() {
+        std::size_t count = 0;
+        span_ = 0;
+        while (problem_.k > 0 && chain_ < problem_.chains && count < kBlocksMax) {
+            const std::size_t length = std::min(kBlock, problem_.k - k_);
+            if (span_ + length > kSpanMax) break;
+            list_[count++] = {chain_, k_, length};
+            span_ += length;
+            k_ += length;
+            if (k_ == problem_.k) k_ = 0, ++chain_;
+        }
+        return {list_.data(), count};
+    }
+    [[nodiscard]] std::size_t span() const { return span_; }
+
+  private:
+    const Matmul& problem_;
+    std::size_t chain_ = 0, k_ = 0, span_ = 0;
+    std::array<Block, kBlocksMax> list_;
+};
+
+void compute_columns(const Work& work, std::size_t col, std::size_t cols) {
+    const Matmul& p = work.problem;
+    const bool banded = !p.k_band.open();
+    BlockWalk walk(p);
+    bool first = true;
+    for (auto blocks = walk.next(); !blocks.empty(); blocks = walk.next()) {
+        const Packed form{walk.span(), p.a.transposed, p.a.transposed ? work.kernels.tile_rows : 1};
+        pack_b(work, form, blocks, col, cols);
+        const bool finite = !banded || b_is_finite(work, form, cols);
+        for (std::size_t row = work.row0; row < work.row0 + work.rows; row += kRowsOfA) {
+            const std::size_t rows = std::min(kRowsOfA, work.row0 + work.rows - row);
+            pack_a(work, form, blocks, row, rows);
+            if (banded) apply_k_band(work, form, blocks, row, rows);
+            multiply(work, form, blocks, row, rows, col, cols, first, finite);
+        }
+        first = false;
+    }
 }
 
 void compute(const Work& work) {
     const Matmul& p = work.problem;
     if (work.rows == 0 || work.cols == 0) return;
-    const bool banded = !p.k_band.open();
-    if (p.chains == 0 || p.k == 0 || banded) write_start(work);
+    if (p.chains == 0 || p.k == 0 || !p.k_band.open()) write_start(work);
     if (!single_row(work)) {
-        const std::size_t padded =
-            (std::min(work.cols, kColsOfB) + kTileColsMax - 1) / kTileColsMax * kTileColsMax;
-        const std::size_t span_max = std::clamp(kFloatsOfB / padded, kBlock, kSpanMax);
-        for (std::size_t col = work.col0; col < work.col0 + work.cols; col += kColsOfB) {
-            const std::size_t cols = std::min(kColsOfB, work.col0 + work.cols - col);
-            std::size_t chain = 0, k = 0;
-            bool first = true;
-            while (chain < p.chains && p.k > 0) {
-                std::array<Block, kBlocksMax> list;
-                std::size_t count = 0, span = 0;
-                while (chain < p.chains && count < kBlocksMax) {
-                    const std::size_t length = std::min(kBlock, p.k - k);
-                    if (span + length > span_max) break;
-                    list[count++] = {chain, k, length};
-                    span += length;
-                    k += length;
-                    if (k == p.k) k = 0, ++chain;
-                }
-                const std::span<const Block> blocks(list.data(), count);
-                pack_b(work, blocks, span, col, cols);
-                const std::size_t panels =
-                    (cols + work.kernels.tile_cols - 1) / work.kernels.tile_cols;
-                const bool finite =
-                    !banded || all_finite(work, panels * span * work.kernels.tile_cols);
-                for (std::size_t row = work.row0; row < work.row0 + work.rows; row += kRowsOfA) {
-                    const std::size_t rows = std::min(kRowsOfA, work.row0 + work.rows - row);
-                    const PackedA form = pack_a(work, blocks, row, rows);
-                    if (banded) apply_k_band(work, form, blocks, row, rows);
-                    multiply(work, form, blocks, span, row, rows, col, cols, first, finite);
-                }
-                first = false;
-            }
-        }
+        for (std::size_t col = work.col0; col < work.col0 + work.cols; col += kColsOfB)
+            compute_columns(work, col, std::min(kColsOfB, work.col0 + work.cols - col));
     }
     if (!p.out_band.open()) clear_outside(work);
+}
+
+/// How a problem is cut for several threads.
+struct Grid {
+    std::size_t rows = 1, cols = 1;  ///< pieces along each side
+};
+
+/// Every row of pieces packs B again and every column of pieces A: a piece of m rows spends about
+/// 5 / m of its time on B, one of n columns about 3 / n on A (counted in multiply-adds of full
+/// vectors). More pieces than threads even out threads that are disturbed.
+Grid cut(const Matmul& problem, const Kernels& kernels, std::size_t threads) {
+    constexpr double kCostOfB = 5, kCostOfA = 3, kBearable = 0.02;
+    const auto best_of = [&](std::size_t pieces, double& cost) {
+        Grid best;
+        for (std::size_t rows = 1; rows <= pieces; ++rows) {
+            const std::size_t cols = (pieces + rows - 1) / rows;
+            if ((rows > 1 && problem.rows < rows * kernels.tile_rows) ||
+                (cols > 1 && problem.cols < cols * kernels.tile_cols))
+                continue;
+            const double now =
+                kCostOfB * static_cast<double>(rows) / static_cast<double>(problem.rows) +
+                kCostOfA * static_cast<double>(cols) / static_cast<double>(problem.cols);
+            if (now < cost) cost = now, best = {rows, cols};
+        }
+        return best;
+    };
+    double fine_cost = 1e9, cost = 1e9;
+    const Grid fine = best_of(4 * threads, fine_cost);
+    if (fine_cost < kBearable) return fine;
+    return best_of(threads, cost);
 }
 
 }  // namespace
 
 std::size_t MatmulWorkspace::bytes() {
-    return (kFloatsOfA + kFloatsOfB + kTileRowsMax * kTileColsMax + 64) * sizeof(float);
+    return (kFloatsOfA + kFloatsOfB + kTileRowsMax * kTileColsMax + 96) * sizeof(float);
 }
 
 MatmulWorkspace::MatmulWorkspace() : memory_(bytes() / sizeof(float)) {
@@ -360,21 +431,21 @@ void matmul(const Kernels& kernels, const Matmul& problem, ThreadPool& pool,
     ASSAY_CHECK(workspaces.size() >= pool.threads());
     const std::size_t threads = pool.threads();
     if (threads == 1) return matmul(kernels, problem, workspaces.front());
-    // Pieces of whole tiles along the longer side; A or B is packed once per piece.
-    const bool by_rows = problem.rows >= problem.cols;
-    const std::size_t length = by_rows ? problem.rows : problem.cols;
-    const std::size_t unit = by_rows ? kernels.tile_rows : kernels.tile_cols;
-    const std::size_t units = (length + unit - 1) / unit;
-    const std::size_t pieces = std::min(units, threads);
+    const Grid grid = cut(problem, kernels, threads);
+    // Whole tiles: piece i of n of a side.
+    const auto border = [](std::size_t length, std::size_t unit, std::size_t i, std::size_t n) {
+        return std::min(length, (length + unit - 1) / unit * i / n * unit);
+    };
     auto task = [&](std::size_t piece, unsigned thread) {
-        const std::size_t from = units * piece / pieces * unit,
-                          to = std::min(length, units * (piece + 1) / pieces * unit);
-        Work work{kernels, problem, workspaces[thread], 0, 0, problem.rows, problem.cols};
-        (by_rows ? work.row0 : work.col0) = from;
-        (by_rows ? work.rows : work.cols) = to - from;
+        const std::size_t r = piece % grid.rows, c = piece / grid.rows;
+        Work work{kernels, problem, workspaces[thread]};
+        work.row0 = border(problem.rows, kernels.tile_rows, r, grid.rows);
+        work.rows = border(problem.rows, kernels.tile_rows, r + 1, grid.rows) - work.row0;
+        work.col0 = border(problem.cols, kernels.tile_cols, c, grid.cols);
+        work.cols = border(problem.cols, kernels.tile_cols, c + 1, grid.cols) - work.col0;
         compute(work);
     };
-    pool.run(pieces, task);
+    pool.run(grid.rows * grid.cols, task);
 }
 
 }  // namespace assay::exact

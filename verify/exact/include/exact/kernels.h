@@ -65,6 +65,7 @@ struct Tile {
 inline constexpr std::size_t kBlock = 256;  ///< k is cut at multiples of it
 inline constexpr std::size_t kPackedRowStride = kBlock + 16;
 inline constexpr std::uint32_t kTileRowsMax = 12, kTileColsMax = 32;
+inline constexpr std::uint32_t kTileRowsMin = 4, kTileColsMin = 4;
 
 struct Kernels {
     const char* name = nullptr;
