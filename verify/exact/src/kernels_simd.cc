@@ -476,9 +476,10 @@ void philox_words(std::uint32_t key_low, std::uint32_t key_high, std::uint64_t f
     }
 }
 
-Kernels make_table(const char* name) {
+Kernels make_table(const char* name, const MapFunction* maps) {
     Kernels k;
     k.name = name;
+    k.maps = maps;
     k.tile_rows = kTileRows;
     k.tile_cols = kTileCols;
     const auto put = [&k](ChunkOp op, ChunkFunction function) {
@@ -535,7 +536,7 @@ namespace assay::exact {
 const Kernels* avx2_kernels() {
 #if HWY_TARGETS & HWY_AVX2
     if ((hwy::SupportedTargets() & HWY_AVX2) == 0) return nullptr;
-    static const Kernels table = N_AVX2::make_table("avx2");
+    static const Kernels table = N_AVX2::make_table("avx2", avx2_maps());
     return &table;
 #else
     return nullptr;
@@ -544,7 +545,7 @@ const Kernels* avx2_kernels() {
 const Kernels* avx512_kernels() {
 #if HWY_TARGETS & HWY_AVX3
     if ((hwy::SupportedTargets() & HWY_AVX3) == 0) return nullptr;
-    static const Kernels table = N_AVX3::make_table("avx512");
+    static const Kernels table = N_AVX3::make_table("avx512", avx512_maps());
     return &table;
 #else
     return nullptr;
@@ -552,7 +553,7 @@ const Kernels* avx512_kernels() {
 }
 const Kernels* neon_kernels() {
 #if HWY_TARGETS & HWY_NEON
-    static const Kernels table = N_NEON::make_table("neon");
+    static const Kernels table = N_NEON::make_table("neon", neon_maps());
     return &table;
 #else
     return nullptr;

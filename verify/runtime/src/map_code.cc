@@ -233,6 +233,8 @@ MapCode::MapCode(const program::Program& program, const program::Instruction& in
                  const exact::Kernels& kernels)
     : nodes_(instruction.expression), fill_(kernels.fill) {
     ASSAY_CHECK(!nodes_.empty() && nodes_.size() <= program::kNodesMax);
+    find_compiled(program, instruction, kernels);
+    if (compiled_ != nullptr) return;
     const std::vector<bool> real = types_of(program, instruction);
     std::vector<std::size_t> last_use(nodes_.size(), 0);
     for (std::size_t i = 0; i < nodes_.size(); ++i) {
@@ -345,8 +347,59 @@ void MapCode::bind(const Geometry& g, std::span<const Rectangle> in, std::uint32
     }
 }
 
+void MapCode::find_compiled(const program::Program& program,
+                            const program::Instruction& instruction,
+                            const exact::Kernels& kernels) {
+    const auto is_word = [&](const program::View& view) {
+        const DType type = program.tensors[view.tensor].dtype;
+        return (type == DType::f32 || type == DType::i32) && !view.transposed;
+    };
+    if (kernels.maps == nullptr || !is_word(instruction.out)) return;
+    std::uint8_t integers = 0;
+    for (std::size_t i = 0; i < instruction.in.size(); ++i) {
+        const program::View& view = instruction.in[i];
+        if (!is_word(view)) return;
+        const auto bit = static_cast<std::uint8_t>(1U << i);
+        if (program.tensors[view.tensor].dtype == DType::i32)
+            integers = static_cast<std::uint8_t>(integers | bit);
+        if (view.cols == 1 && instruction.out.cols != 1)
+            columns_ = static_cast<std::uint8_t>(columns_ | bit);
+    }
+    const auto shape = exact::find_map_shape(nodes_, columns_, integers);
+    if (!shape) return;
+    compiled_ = kernels.maps[*shape];
+    for (const Node& node : nodes_)
+        counts_ = counts_ || node.op == Op::row_index || node.op == Op::col_index;
+}
+
+void MapCode::run_compiled(const Rectangle& out, std::span<const Rectangle> in,
+                           std::uint32_t first, std::uint32_t last) const {
+    exact::MapCall call;
+    call.nodes = nodes_;
+    call.out = out.f32() + first * out.stride;
+    call.out_stride = out.stride;
+    call.rows = last - first;
+    call.cols = out.cols;
+    call.first_row = first;
+    // Rows that lie behind each other everywhere are one long row.
+    bool one_row = !counts_ && (out.stride == out.cols || call.rows == 1);
+    for (std::size_t i = 0; i < in.size(); ++i) {
+        const bool repeats = in[i].rows == 1;
+        call.in[i] = in[i].row(repeats ? 0 : first);
+        call.stride[i] = repeats ? 0 : in[i].stride;
+        const bool column = ((columns_ >> i) & 1U) != 0;
+        if (call.rows > 1) one_row = one_row && (column ? repeats : call.stride[i] == out.cols);
+    }
+    if (one_row) {
+        call.cols *= call.rows;
+        call.rows = 1;
+    }
+    compiled_(call);
+}
+
 void MapCode::run(const Rectangle& out, std::span<const Rectangle> in, std::uint32_t first,
                   std::uint32_t last, float* scratch) const {
+    if (compiled_ != nullptr) return run_compiled(out, in, first, last);
     Geometry g;
     g.width = out.cols;
     g.segment = std::min<std::uint32_t>(g.width, kChunk);

@@ -16,8 +16,8 @@ inline constexpr std::size_t kChunk = 512;  ///< elements that one node computes
 inline constexpr std::size_t kMapBuffers = program::kNodesMax + 1;
 inline constexpr std::size_t kMapScratchFloats = kMapBuffers * kChunk;
 
-/// A map's expression compiled to calls of chunk functions over buffers. Immutable; runs on any
-/// thread with that thread's scratch.
+/// A map's expression: one compiled function where the kernels have it, else calls of chunk functions
+/// over buffers. Immutable; runs on any thread with that thread's scratch.
 class MapCode {
   public:
     MapCode(const program::Program& program, const program::Instruction& instruction,
@@ -34,6 +34,10 @@ class MapCode {
         std::uint8_t a, b, c, out;  ///< nodes
     };
     struct Geometry;
+    void find_compiled(const program::Program& program, const program::Instruction& instruction,
+                       const exact::Kernels& kernels);
+    void run_compiled(const Rectangle& out, std::span<const Rectangle> in, std::uint32_t first,
+                      std::uint32_t last) const;
     using Pointers = std::array<const void*, program::kNodesMax>;
 
     void prepare(const Geometry& g, std::span<const Rectangle> in, float* scratch,
@@ -46,6 +50,9 @@ class MapCode {
     }
 
     program::Expression nodes_;
+    exact::MapFunction compiled_ = nullptr;  ///< the whole expression, where the kernels have it
+    std::uint8_t columns_ = 0;               ///< operands of one column, as in MapShape
+    bool counts_ = false;                    ///< reads row or column indices
     void (*fill_)(float* to, std::size_t n, std::uint32_t word);
     std::vector<std::size_t> fixed_;    ///< nodes that are constants
     std::vector<std::size_t> read_;     ///< nodes that are operands

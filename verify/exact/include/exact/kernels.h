@@ -5,6 +5,8 @@
 #include <cstdint>
 #include <span>
 
+#include "exact/maps.h"
+
 /// Vectorised kernels for one instruction set, chosen when the program runs. Every lane is an
 /// output element of its own (or one of the 32 stated lanes of a row reduction), so the width
 /// cannot change a bit; each table equals the scalar definition in exact/math.h.
@@ -71,6 +73,7 @@ struct Kernels {
     const char* name = nullptr;
     std::uint32_t tile_rows = 0, tile_cols = 0;
     std::array<ChunkFunction, kChunkOps> chunk{};
+    const MapFunction* maps = nullptr;  ///< by find_map_shape; null: maps run node by node
     /// Row reductions of n columns: 32 lanes, then the tree.
     float (*sum)(const float* row, std::size_t n) = nullptr;
     float (*dot)(const float* a, const float* b, std::size_t n) = nullptr;
