@@ -4,6 +4,7 @@
 #include <array>
 #include <bit>
 #include <cstring>
+#include <numeric>
 
 #include "evaluation.h"
 #include "exact/environment.h"
@@ -74,6 +75,7 @@ struct Executor::Impl {
 
     [[nodiscard]] std::unique_ptr<PartPlan> plan(const program::Program& of, std::uint32_t first,
                                                  std::uint32_t last, std::uint32_t slots) const;
+    void find_sparse();
     /// Runs a part's plan on the state whose addresses are in `places`.
     void run(const PartPlan& part, const Moment& moment);
     void run(Part part, const Moment& moment) {
@@ -95,6 +97,7 @@ struct Executor::Impl {
     std::array<std::unique_ptr<PartPlan>, program::kParts> parts;
     std::unique_ptr<PartPlan> window;
     std::vector<TensorId> state_tensors, payload_tensors;
+    SparseAccumulators sparse;
     commit::Buffer arena, accumulators;
     Places places;
 };
@@ -124,15 +127,20 @@ Executor::Impl::Impl(const program::Program& p, const ExecutorOptions& o)
     for (const program::Constant& constant : p.constants)
         places.base[constant.tensor] = writable(constant.bits.data());
 
-    std::size_t arena_bytes = 0;
+    if (machine.kernels != nullptr) find_sparse();
+    machine.sparse = &sparse;
+    std::size_t arena_bytes = 0, local_bytes = 0;
     for (std::size_t i = 0; i < program::kParts; ++i) {
         const auto part = static_cast<Part>(i + 1);
         const auto [first, last] = p.range(part);
         parts[i] = plan(p, first, last, part == Part::sequence ? options.micro_batch : 1);
         arena_bytes = std::max(arena_bytes, parts[i]->arena_bytes());
+        local_bytes = std::max(local_bytes, parts[i]->local_bytes());
     }
     window = plan(evaluation.program(), p.range(Part::sequence).first, p.forward_end, 1);
     arena = commit::Buffer(std::max({arena_bytes, window->arena_bytes(), std::size_t{64}}));
+    local_bytes = std::max(local_bytes, window->local_bytes());
+    for (ThreadScratch& of_thread : scratch) of_thread.local = commit::Buffer(local_bytes);
     const std::size_t bytes =
         std::max(place_accumulators(Part::sequence), place_accumulators(Part::merge_lane));
     accumulators = commit::Buffer(std::max<std::size_t>(bytes, 64));
@@ -142,7 +150,33 @@ Executor::Impl::Impl(const program::Program& p, const ExecutorOptions& o)
 
 std::unique_ptr<PartPlan> Executor::Impl::plan(const program::Program& of, std::uint32_t first,
                                                std::uint32_t last, std::uint32_t slots) const {
-    return std::make_unique<PartPlan>(of, first, last, machine, slots);
+    std::vector<std::uint32_t> list(last - first);
+    std::iota(list.begin(), list.end(), first);
+    return std::make_unique<PartPlan>(of, list, machine, slots);
+}
+
+/// Accumulators that only one scatter_add writes and only maps of the update part read, whole and row
+/// by row.
+void Executor::Impl::find_sparse() {
+    for (const program::Instruction& scatter : program.instructions) {
+        if (scatter.kind != program::Kind::scatter_add || scatter.part != Part::sequence) continue;
+        const TensorId id = scatter.out.tensor;
+        const program::Tensor& tensor = program.tensors[id];
+        const auto whole = [&](const program::View& view) {
+            return !view.transposed && view.rows == tensor.rows && view.cols == tensor.cols;
+        };
+        bool fits = tensor.dtype == program::DType::f32 && scatter.items == 1 && whole(scatter.out);
+        for (const program::Instruction& other : program.instructions) {
+            if (&other == &scatter) continue;
+            for (const program::View& view : other.in) {
+                if (view.tensor != id) continue;
+                fits = fits && other.part == Part::update && other.kind == program::Kind::map &&
+                       other.items == 1 && whole(view) && other.out.rows == tensor.rows;
+            }
+        }
+        const std::uint64_t touched = std::uint64_t{program.batch} * scatter.in[0].seen_rows();
+        if (fits) sparse.try_emplace(id, tensor.rows, tensor.cols, touched);
+    }
 }
 
 std::vector<TensorId> Executor::Impl::of_class(TensorClass cls) const {
@@ -160,7 +194,7 @@ std::size_t Executor::Impl::place_accumulators(Part part) {
     const auto [first, last] = program.range(part);
     for (std::uint32_t i = first; i < last; ++i) {
         const TensorId id = program.instructions[i].out.tensor;
-        if (program.tensors[id].cls != TensorClass::accumulator) continue;
+        if (program.tensors[id].cls != TensorClass::accumulator || sparse.contains(id)) continue;
         if (accumulators.size() > 0) places.base[id] = accumulators.data() + bytes;
         bytes += (bytes_of(program.tensors[id]) + 63) / 64 * 64;
     }
@@ -168,11 +202,17 @@ std::size_t Executor::Impl::place_accumulators(Part part) {
 }
 
 void Executor::Impl::clear_accumulators(Part part) {
+    for (auto& [id, rows] : sparse) rows.clear();
     const auto [first, last] = program.range(part);
     for (std::uint32_t i = first; i < last; ++i) {
-        const TensorId id = program.instructions[i].out.tensor;
-        if (program.tensors[id].cls == TensorClass::accumulator)
-            std::memset(places.base[id], 0, bytes_of(program.tensors[id]));
+        const program::Instruction& instruction = program.instructions[i];
+        const TensorId id = instruction.out.tensor;
+        if (program.tensors[id].cls != TensorClass::accumulator || sparse.contains(id)) continue;
+        // Kernels write a matmul's sum with the first sequence and need no zeros before it.
+        const bool real = program.tensors[id].dtype == program::DType::f32;
+        const bool written = part == Part::sequence && machine.kernels != nullptr && real &&
+                             instruction.kind == program::Kind::matmul && instruction.items == 1;
+        if (!written) std::memset(places.base[id], 0, bytes_of(program.tensors[id]));
     }
 }
 
@@ -185,8 +225,7 @@ void Executor::Impl::place_state(const commit::State& state) {
 }
 
 void Executor::Impl::run(const PartPlan& part, const Moment& moment) {
-    part.place_values(places, arena.data());
-    part.run(places, moment);
+    part.run(places, arena.data(), moment);
 }
 
 Executor::Executor(const program::Program& program, ExecutorOptions options)
@@ -302,6 +341,7 @@ std::size_t Executor::planned_bytes() const {
     std::size_t bytes = impl_->arena.size() + impl_->accumulators.size() +
                         exact::MatmulWorkspace::bytes() * impl_->workspaces.size();
     for (const ThreadScratch& scratch : impl_->scratch) bytes += scratch.bytes();
+    for (const auto& [id, rows] : impl_->sparse) bytes += rows.bytes();
     return bytes;
 }
 

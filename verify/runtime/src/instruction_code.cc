@@ -63,7 +63,8 @@ ThreadScratch::ThreadScratch(std::size_t row_floats, std::size_t operand_count)
 }
 
 std::size_t ThreadScratch::bytes() const {
-    return (map.size() + rows[0].size() + rows[1].size() + words.size()) * sizeof(float);
+    return (map.size() + rows[0].size() + rows[1].size() + words.size()) * sizeof(float) +
+           local.size();
 }
 
 InstructionCode::InstructionCode(const program::Program& program, const Instruction& instruction,
@@ -82,9 +83,10 @@ bool InstructionCode::by_rows() const {
                      kind == Kind::random);
 }
 
-void InstructionCode::run_rows(const Places& places, const Moment& moment, std::uint32_t item,
-                               std::size_t slot, std::uint32_t first, std::uint32_t last,
+void InstructionCode::run_rows(const Moment& moment, std::uint32_t item, std::size_t slot,
+                               std::uint32_t first, std::uint32_t last,
                                ThreadScratch& scratch) const {
+    const Places& places = scratch.places;
     const Rectangle out = rectangle(*program_, instruction_->out, item, slot, places, moment);
     scratch.operands.clear();
     for (const program::View& view : instruction_->in) {
@@ -212,7 +214,7 @@ exact::Matmul InstructionCode::problem(const Places& places, const Moment& momen
         const bool third = instruction.in.size() > 2;
         const Rectangle start =
             third ? rectangle(*program_, instruction.in[2], item, slot, places, moment) : out;
-        m.start = start.f32();
+        if (!chained || moment.first_sequence > 0) m.start = start.f32();
         m.start_stride = instruction.start == program::MatmulStart::bias ? 0 : start.stride;
     }
     m.k_band = band_of(instruction.k_band);

@@ -15,6 +15,8 @@ namespace assay::runtime {
 /// What one thread needs to run any instruction. Allocated once.
 struct ThreadScratch {
     ThreadScratch(std::size_t row_floats, std::size_t operands);
+    Places places;                     ///< the plan's, with this thread's local values
+    commit::Buffer local;              ///< memory of local values
     std::vector<float> map;            ///< kMapScratchFloats
     std::vector<float> rows[2];        ///< a gathered row of each operand of a reduction
     std::vector<std::uint32_t> words;  ///< Philox
@@ -37,11 +39,11 @@ class InstructionCode {
     /// write row by row.
     [[nodiscard]] bool by_rows() const;
 
-    /// Rows [first, last) of one item in one slot; by_rows() only.
-    void run_rows(const Places& places, const Moment& moment, std::uint32_t item, std::size_t slot,
-                  std::uint32_t first, std::uint32_t last, ThreadScratch& scratch) const;
+    /// Rows [first, last) of one item in one slot, operands at scratch.places; by_rows() only.
+    void run_rows(const Moment& moment, std::uint32_t item, std::size_t slot, std::uint32_t first,
+                  std::uint32_t last, ThreadScratch& scratch) const;
     /// The matmul of one item in one slot, as a problem for exact::matmul. `chained`: one chain per
-    /// slot of the moment, into one C.
+    /// slot of the moment, into one C, which starts from +0 with the step's first sequence.
     [[nodiscard]] exact::Matmul problem(const Places& places, const Moment& moment,
                                         std::uint32_t item, std::size_t slot, bool chained) const;
     /// All slots of a matmul as the rows of one, where memory allows it.

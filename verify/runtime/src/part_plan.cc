@@ -14,6 +14,11 @@ using program::View;
 
 namespace {
 
+/// Elements of the widest tensor of a block of rows: several such tensors fit the second cache.
+constexpr std::uint32_t kBlockElements = 4096;
+/// How many instructions a run may reach over while it looks for more of its kind.
+constexpr std::size_t kSkippedMax = 64;
+
 /// The same rows of the same items: what one block of rows writes to one view is all that the same
 /// block sees of the other.
 bool same_rows(const View& a, const View& b, std::uint32_t items) {
@@ -33,44 +38,55 @@ bool same_items(const View& a, const View& b) {
            !a.row_from_step && !b.row_from_step;
 }
 
-/// Whether `agree` holds for every pair of views of one tensor of which at least one is written by
-/// the run or the new instruction.
-bool compatible(const std::deque<InstructionCode>& codes, const Run& run, const Instruction& added,
-                const std::function<bool(const View&, const View&)>& agree) {
+using Agreement = std::function<bool(const View&, const View&)>;
+
+/// Whether `agree` holds for every pair of views of one tensor of which at least one is written.
+bool compatible(const Instruction& earlier, const Instruction& added, const Agreement& agree) {
     const auto clash = [&](const View& written, const View& other) {
         return written.tensor == other.tensor && !agree(written, other);
     };
+    if (clash(earlier.out, added.out)) return false;
     for (const View& in : added.in) {
-        if (clash(added.out, in)) return false;
+        if (clash(earlier.out, in) || clash(added.out, in)) return false;
     }
-    for (std::uint32_t i = run.first; i < run.last; ++i) {
-        const Instruction& earlier = codes[i].instruction();
-        if (clash(earlier.out, added.out)) return false;
-        for (const View& in : added.in) {
-            if (clash(earlier.out, in)) return false;
-        }
-        for (const View& in : earlier.in) {
-            if (clash(added.out, in)) return false;
-        }
-    }
-    return true;
+    return std::ranges::none_of(earlier.in,
+                                [&](const View& in) { return clash(added.out, in); });
+}
+
+bool reads(const Instruction& instruction, TensorId tensor) {
+    return std::ranges::any_of(instruction.in,
+                               [&](const View& view) { return view.tensor == tensor; });
+}
+
+/// Whether the two may change places.
+bool independent(const Instruction& a, const Instruction& b) {
+    return a.out.tensor != b.out.tensor && !reads(b, a.out.tensor) && !reads(a, b.out.tensor);
+}
+
+bool is_whole(const View& view, const program::Tensor& tensor) {
+    return !view.transposed && !view.row_from_step && view.row == 0 && view.col == 0 &&
+           view.rows == tensor.rows && view.cols == tensor.cols;
 }
 
 constexpr std::size_t kAlignment = 64;
 std::size_t aligned(std::size_t bytes) {
     return (bytes + kAlignment - 1) / kAlignment * kAlignment;
 }
+std::size_t row_bytes(const program::Tensor& tensor) {
+    return std::size_t{tensor.cols} * program::size_of(tensor.dtype);
+}
 
 }  // namespace
 
-PartPlan::PartPlan(const program::Program& program, std::uint32_t first, std::uint32_t last,
+PartPlan::PartPlan(const program::Program& program, std::span<const std::uint32_t> list,
                    const Machine& machine, std::uint32_t slots_max)
     : program_(program), machine_(machine) {
     const exact::Kernels& kernels =
         machine.kernels != nullptr ? *machine.kernels : *exact::available_kernels().front();
-    for (std::uint32_t i = first; i < last; ++i)
-        codes_.emplace_back(program, program.instructions[i], kernels);
+    for (const std::uint32_t i : list) codes_.emplace_back(program, program.instructions[i], kernels);
     cut();
+    find_lives(list);
+    place_locals();
     plan_memory(slots_max);
 }
 
@@ -91,95 +107,234 @@ bool PartPlan::contributes(const InstructionCode& code) const {
            program_.tensors[instruction.out.tensor].cls == TensorClass::accumulator;
 }
 
-bool PartPlan::joins_rows(const Run& run, const InstructionCode& code) const {
-    const Instruction& head = codes_[run.first].instruction();
+bool PartPlan::joins(const Run& run, const InstructionCode& code) const {
+    const Instruction& head = at(run.order.front());
     const Instruction& added = code.instruction();
-    if (!code.by_rows() || contributes(code) || added.items != head.items ||
-        added.out.rows != head.out.rows)
-        return false;
-    return compatible(codes_, run, added,
-                      [&](const View& a, const View& b) { return same_rows(a, b, head.items); });
+    if (!code.fast() || contributes(code) || added.items != head.items) return false;
+    const bool rows = run.form == Run::Form::rows;
+    if (rows && (!code.by_rows() || added.out.rows != head.out.rows)) return false;
+    if (!code.by_rows() && added.kind != Kind::matmul) return false;
+    const Agreement agree = [&](const View& a, const View& b) {
+        return rows ? same_rows(a, b, head.items) : same_items(a, b);
+    };
+    return std::ranges::all_of(
+        run.order, [&](std::uint32_t p) { return compatible(at(p), added, agree); });
 }
 
-bool PartPlan::joins_items(const Run& run, const InstructionCode& code) const {
-    const Instruction& head = codes_[run.first].instruction();
-    const Instruction& added = code.instruction();
-    if (added.items != head.items || contributes(code) || !code.fast()) return false;
-    if (!code.by_rows() && added.kind != Kind::matmul) return false;
-    return compatible(codes_, run, added, same_items);
+Run PartPlan::start_run(std::uint32_t position) const {
+    const InstructionCode& code = codes_[position];
+    const Kind kind = code.instruction().kind;
+    Run run;
+    run.order = {position};
+    if (machine_.kernels == nullptr || !code.fast() || kind == Kind::scatter_add) {
+        run.form = Run::Form::whole;
+    } else if (contributes(code)) {
+        run.form = kind == Kind::matmul ? Run::Form::matmul : Run::Form::contribution;
+    } else if (code.instruction().items > 1) {
+        run.form = Run::Form::items;
+    } else {
+        run.form = kind == Kind::matmul ? Run::Form::matmul : Run::Form::rows;
+    }
+    return run;
+}
+
+/// Takes what fits from behind, also over instructions that may as well come later: the gradients of
+/// biases stand between the maps of a layer norm's backward pass.
+void PartPlan::extend(Run& run, std::vector<bool>& taken) const {
+    if (run.form != Run::Form::rows && run.form != Run::Form::items) return;
+    std::vector<std::uint32_t> skipped;
+    for (std::uint32_t p = run.order.front() + 1;
+         p < codes_.size() && skipped.size() < kSkippedMax; ++p) {
+        if (taken[p]) continue;
+        const bool free = std::ranges::all_of(
+            skipped, [&](std::uint32_t s) { return independent(at(s), at(p)); });
+        if (free && joins(run, codes_[p])) {
+            run.order.push_back(p);
+            taken[p] = true;
+        } else {
+            skipped.push_back(p);
+        }
+    }
+}
+
+void PartPlan::split_stages(Run& run) const {
+    if (run.form != Run::Form::rows && run.form != Run::Form::items) return;
+    const std::uint32_t items = at(run.order.front()).items;
+    const Agreement agree = [&](const View& a, const View& b) { return same_rows(a, b, items); };
+    for (std::uint32_t i = 0; i < run.order.size(); ++i) {
+        const InstructionCode& code = codes_[run.order[i]];
+        const auto fits = [&] {
+            if (run.stages.empty() || !run.stages.back().by_rows || !code.by_rows()) return false;
+            const Stage& stage = run.stages.back();
+            if (at(run.order[stage.first]).out.rows != code.instruction().out.rows) return false;
+            for (std::uint32_t e = stage.first; e < stage.last; ++e) {
+                if (!compatible(at(run.order[e]), code.instruction(), agree)) return false;
+            }
+            return true;
+        };
+        if (fits()) {
+            ++run.stages.back().last;
+        } else {
+            run.stages.push_back({i, i + 1, code.by_rows(), 0, {}});
+        }
+    }
+    for (Stage& stage : run.stages) {
+        if (!stage.by_rows) continue;
+        std::uint32_t widest = 1;
+        for (std::uint32_t i = stage.first; i < stage.last; ++i) {
+            const Instruction& instruction = at(run.order[i]);
+            widest = std::max(widest, instruction.out.cols);
+            if (instruction.kind == Kind::reduce)
+                widest = std::max(widest, instruction.in[0].seen_cols());
+        }
+        stage.block_rows = std::clamp<std::uint32_t>(kBlockElements / widest, 1,
+                                                     at(run.order[stage.first]).out.rows);
+    }
 }
 
 void PartPlan::cut() {
-    const auto count = static_cast<std::uint32_t>(codes_.size());
-    std::uint32_t at = 0;
-    while (at < count) {
-        const InstructionCode& code = codes_[at];
-        const Instruction& instruction = code.instruction();
-        Run run{Run::Form::whole, at, at + 1};
-        if (machine_.kernels == nullptr || !code.fast() || instruction.kind == Kind::scatter_add) {
-            run.form = Run::Form::whole;
-        } else if (contributes(code)) {
-            run.form =
-                instruction.kind == Kind::matmul ? Run::Form::matmul : Run::Form::contribution;
-        } else if (instruction.items > 1) {
-            run.form = Run::Form::items;
-            while (run.last < count && joins_items(run, codes_[run.last])) ++run.last;
-        } else if (instruction.kind == Kind::matmul) {
-            run.form = Run::Form::matmul;
-        } else {
-            run.form = Run::Form::rows;
-            while (run.last < count && joins_rows(run, codes_[run.last])) ++run.last;
-        }
-        runs_.push_back(run);
-        at = run.last;
+    std::vector<bool> taken(codes_.size(), false);
+    for (std::uint32_t p = 0; p < codes_.size(); ++p) {
+        if (taken[p]) continue;
+        taken[p] = true;
+        Run run = start_run(p);
+        extend(run, taken);
+        split_stages(run);
+        runs_.push_back(std::move(run));
     }
 }
 
-// Values live from the run that writes them to the last that reads them; first fit by definition
-// order. A run counts as one instant: within it pieces of instructions interleave.
-void PartPlan::plan_memory(std::uint32_t slots_max) {
-    std::map<TensorId, std::size_t> index;
+// Lives follow the list, in which a definition stands before its readers; runs keep that order.
+void PartPlan::find_lives(std::span<const std::uint32_t> list) {
+    std::vector<std::size_t> run_of(list.size()), stage_of(list.size());
     for (std::size_t r = 0; r < runs_.size(); ++r) {
-        for (std::uint32_t i = runs_[r].first; i < runs_[r].last; ++i) {
-            const Instruction& instruction = codes_[i].instruction();
-            const auto touch = [&](const View& view) {
-                const program::Tensor& tensor = program_.tensors[view.tensor];
-                if (tensor.cls != TensorClass::value) return;
-                const auto [entry, added] = index.try_emplace(view.tensor, lives_.size());
-                if (added) {
-                    const std::size_t bytes = std::size_t{tensor.rows} * tensor.cols *
-                                              program::size_of(tensor.dtype) * slots_max;
-                    lives_.push_back({view.tensor, r, r, aligned(bytes), 0});
-                }
-                lives_[entry->second].last_run = r;
-            };
-            touch(instruction.out);
-            for (const View& view : instruction.in) touch(view);
+        for (std::uint32_t i = 0; i < runs_[r].order.size(); ++i) {
+            run_of[runs_[r].order[i]] = r;
+            for (std::size_t s = 0; s < runs_[r].stages.size(); ++s) {
+                if (i >= runs_[r].stages[s].first && i < runs_[r].stages[s].last)
+                    stage_of[runs_[r].order[i]] = s;
+            }
         }
     }
-    for (std::size_t n = 0; n < lives_.size(); ++n) {
+    std::map<TensorId, std::size_t> current;
+    for (std::uint32_t p = 0; p < list.size(); ++p) {
+        const auto touch = [&](TensorId tensor) {
+            const auto found = current.find(tensor);
+            if (found == current.end()) return;
+            Life& life = lives_[found->second];
+            life.last_run = std::max(life.last_run, run_of[p]);
+            if (run_of[p] == life.first_run) life.last_stage = std::max(life.last_stage, stage_of[p]);
+        };
+        for (const View& view : at(p).in) touch(view.tensor);
+        const TensorId out = at(p).out.tensor;
+        if (program_.tensors[out].cls != TensorClass::value) continue;
+        current[out] = lives_.size();
+        Life life;
+        life.tensor = out;
+        life.writer = p;
+        life.first_run = life.last_run = run_of[p];
+        life.first_stage = life.last_stage = stage_of[p];
+        lives_.push_back(life);
+    }
+}
+
+void PartPlan::place_locals() {
+    std::vector<std::size_t> used(runs_.size(), 0);
+    const auto place = [&](std::size_t run, LocalValue& local, std::uint32_t rows) {
+        local.offset = used[run];
+        used[run] += aligned(rows * row_bytes(program_.tensors[local.view.tensor]));
+        local_bytes_ = std::max(local_bytes_, used[run]);
+    };
+    for (Life& life : lives_) {
+        Run& run = runs_[life.first_run];
+        const bool together = run.form == Run::Form::rows || run.form == Run::Form::items;
+        if (life.first_run != life.last_run || !together) continue;
+        life.local = true;
+        LocalValue local{at(life.writer).out, 0, life.first_stage != life.last_stage, false};
+        Stage& stage = run.stages[life.first_stage];
+        place(life.first_run, local, local.whole_item ? local.view.rows : stage.block_rows);
+        (local.whole_item ? run.locals : stage.locals).push_back(local);
+    }
+    if (machine_.sparse == nullptr) return;
+    for (std::size_t r = 0; r < runs_.size(); ++r) {
+        for (Stage& stage : runs_[r].stages) {
+            for (std::uint32_t i = stage.first; i < stage.last; ++i) {
+                for (const View& view : at(runs_[r].order[i]).in) {
+                    if (!machine_.sparse->contains(view.tensor)) continue;
+                    LocalValue local{view, 0, false, true};
+                    place(r, local, stage.block_rows);
+                    stage.locals.push_back(local);
+                }
+            }
+        }
+    }
+}
+
+/// In the update part a map of a whole accumulator that nothing else reads may write where it reads:
+/// accumulators start anew with the next step.
+std::optional<TensorId> PartPlan::in_place_of(const Life& life) const {
+    const Instruction& writer = at(life.writer);
+    const program::Tensor& out = program_.tensors[life.tensor];
+    if (writer.part != program::Part::update || writer.kind != Kind::map || !codes_[life.writer].fast() ||
+        machine_.kernels == nullptr || !is_whole(writer.out, out) || out.dtype != program::DType::f32)
+        return std::nullopt;
+    for (const View& view : writer.in) {
+        const program::Tensor& in = program_.tensors[view.tensor];
+        if (in.cls != TensorClass::accumulator || in.rows != out.rows || in.cols != out.cols ||
+            in.dtype != out.dtype || !is_whole(view, in) || machine_.sparse->contains(view.tensor))
+            continue;
+        const auto readers = std::ranges::count_if(codes_, [&](const InstructionCode& code) {
+            return reads(code.instruction(), view.tensor);
+        });
+        if (readers == 1) return view.tensor;
+    }
+    return std::nullopt;
+}
+
+// First fit by definition order. A run counts as one instant: within it pieces of instructions
+// interleave.
+void PartPlan::plan_memory(std::uint32_t slots_max) {
+    std::vector<const Life*> placed;
+    for (Life& life : lives_) {
+        if (!life.local) life.in_place = in_place_of(life);
+        if (life.local || life.in_place) continue;
+        const program::Tensor& tensor = program_.tensors[life.tensor];
+        life.bytes = aligned(tensor.rows * row_bytes(tensor) * slots_max);
         std::vector<const Life*> overlapping;
-        for (std::size_t other = 0; other < n; ++other) {
-            if (lives_[other].last_run >= lives_[n].first_run)
-                overlapping.push_back(&lives_[other]);
+        for (const Life* other : placed) {
+            if (other->last_run >= life.first_run && other->first_run <= life.last_run)
+                overlapping.push_back(other);
         }
         std::ranges::sort(overlapping, {}, &Life::offset);
-        std::size_t offset = 0;
         for (const Life* other : overlapping) {
-            if (offset + lives_[n].bytes <= other->offset) break;
-            offset = std::max(offset, other->offset + other->bytes);
+            if (life.offset + life.bytes <= other->offset) break;
+            life.offset = std::max(life.offset, other->offset + other->bytes);
         }
-        lives_[n].offset = offset;
-        arena_bytes_ = std::max(arena_bytes_, offset + lives_[n].bytes);
+        arena_bytes_ = std::max(arena_bytes_, life.offset + life.bytes);
+        placed.push_back(&life);
+    }
+    std::ranges::stable_sort(lives_, {}, &Life::first_run);
+    std::size_t end = 0;
+    for (std::size_t r = 0; r < runs_.size(); ++r) {
+        while (end < lives_.size() && lives_[end].first_run == r) ++end;
+        lives_end_.push_back(end);
     }
 }
 
-void PartPlan::place_values(Places& places, std::byte* arena) const {
-    for (const Life& life : lives_) {
+/// Enters the addresses of the values that run number `run` defines, also for every thread.
+void PartPlan::place_values(std::size_t run, Places& places, std::byte* arena) const {
+    for (std::size_t i = run == 0 ? 0 : lives_end_[run - 1]; i < lives_end_[run]; ++i) {
+        const Life& life = lives_[i];
+        if (life.local) continue;
         const program::Tensor& tensor = program_.tensors[life.tensor];
-        places.base[life.tensor] = arena + life.offset;
-        places.slot_stride[life.tensor] =
-            std::size_t{tensor.rows} * tensor.cols * program::size_of(tensor.dtype);
+        std::byte* base = life.in_place ? places.base[*life.in_place] : arena + life.offset;
+        const std::size_t slot_stride = life.in_place ? 0 : tensor.rows * row_bytes(tensor);
+        const auto enter = [&](Places& to) {
+            to.base[life.tensor] = base;
+            to.slot_stride[life.tensor] = slot_stride;
+        };
+        enter(places);
+        for (ThreadScratch& scratch : *machine_.scratch) enter(scratch.places);
     }
 }
 
