@@ -185,6 +185,10 @@ float row_max(const float* row, std::size_t n) {
 inline constexpr std::size_t kTileRows = kLanes == 16 ? 12 : 6;
 inline constexpr std::size_t kTileCols = 2 * kLanes;
 
+/// How many k before the end of the chain C is asked for: later than the operands that would push it
+/// out of the first cache again, early enough for memory.
+inline constexpr std::size_t kPrefetchAhead = 64;
+
 template <std::size_t kVectors, bool kFull>
 HWY_INLINE VF load_part(const float* p, std::size_t v, hn::Mask<F> last) {
     const F d;
@@ -192,20 +196,24 @@ HWY_INLINE VF load_part(const float* p, std::size_t v, hn::Mask<F> last) {
     return hn::MaskedLoad(last, d, p + v * kLanes);
 }
 
-template <std::size_t kRows, std::size_t kVectors, bool kColumns, bool kFull>
-HWY_NOINLINE void tile_body(const Tile& t) {
+template <std::size_t kVectors, bool kFull>
+HWY_INLINE void store_part(VF value, float* p, std::size_t v, hn::Mask<F> last) {
+    const F d;
+    if (kFull || v + 1 < kVectors) {
+        hn::StoreU(value, d, p + v * kLanes);
+    } else {
+        hn::BlendedStore(value, last, d, p + v * kLanes);
+    }
+}
+
+/// acc = fma(a, b, acc) over `count` ascending k; moves a and b on.
+template <std::size_t kRows, std::size_t kVectors, bool kColumns>
+HWY_INLINE void chain(const float*& a, const float*& b, std::size_t count,
+                      VF (&acc)[kRows][kVectors]) {
     const F d;
     constexpr std::size_t kRowStep = kColumns ? 1 : kPackedRowStride,
                           kStep = kColumns ? kTileRows : 1;
-    VF acc[kRows][kVectors];
-#pragma GCC unroll 16
-    for (std::size_t r = 0; r < kRows; ++r) {
-#pragma GCC unroll 2
-        for (std::size_t v = 0; v < kVectors; ++v) acc[r][v] = hn::Zero(d);
-    }
-    const float* a = t.a;
-    const float* b = t.b;
-    for (std::size_t k = t.k; k != 0; --k) {
+    for (; count != 0; --count) {
         VF column[kVectors];
 #pragma GCC unroll 2
         for (std::size_t v = 0; v < kVectors; ++v) column[v] = hn::Load(d, b + v * kLanes);
@@ -219,23 +227,51 @@ HWY_NOINLINE void tile_body(const Tile& t) {
         a += kStep;
         b += kTileCols;
     }
-    const hn::Mask<F> last = hn::FirstN(d, t.cols - (kVectors - 1) * kLanes);
+}
+
+template <std::size_t kRows, std::size_t kVectors, bool kColumns, bool kFull>
+HWY_NOINLINE void tile_body(const Tile& t) {
+    const F d;
+    VF acc[kRows][kVectors];
 #pragma GCC unroll 16
     for (std::size_t r = 0; r < kRows; ++r) {
-        if (r >= t.rows) break;
+#pragma GCC unroll 2
+        for (std::size_t v = 0; v < kVectors; ++v) acc[r][v] = hn::Zero(d);
+    }
+    const float* a = t.a;
+    const float* b = t.b;
+    float* c = t.c;
+    const float* start = t.start;
+    const std::size_t c_stride = t.c_stride, start_stride = t.start_stride, rows = t.rows;
+    const std::size_t before = t.k > kPrefetchAhead ? t.k - kPrefetchAhead : 0;
+    chain<kRows, kVectors, kColumns>(a, b, before, acc);
+    for (std::size_t r = 0; r < rows; ++r) {
+        const float* row = c + r * c_stride;
+#pragma GCC unroll 2
+        for (std::size_t v = 0; v < kVectors; ++v) __builtin_prefetch(row + v * kLanes, 1);
+        __builtin_prefetch(row + t.cols - 1, 1);
+    }
+    chain<kRows, kVectors, kColumns>(a, b, t.k - before, acc);
+    const hn::Mask<F> last = hn::FirstN(d, t.cols - (kVectors - 1) * kLanes);
+    const auto finish = [&](std::size_t r) HWY_ATTR {
 #pragma GCC unroll 2
         for (std::size_t v = 0; v < kVectors; ++v) {
-            const VF start = t.start == nullptr ? hn::Zero(d)
-                                                : load_part<kVectors, kFull>(
-                                                      t.start + r * t.start_stride, v, last);
-            const VF sum = hn::Add(start, acc[r][v]);
-            float* c = t.c + r * t.c_stride + v * kLanes;
-            if (kFull || v + 1 < kVectors) {
-                hn::StoreU(sum, d, c);
-            } else {
-                hn::BlendedStore(sum, last, d, c);
-            }
+            const VF from =
+                start == nullptr ? hn::Zero(d) : load_part<kVectors, kFull>(start, v, last);
+            store_part<kVectors, kFull>(hn::Add(from, acc[r][v]), c, v, last);
         }
+        c += c_stride;
+        start = start == nullptr ? nullptr : start + start_stride;
+    };
+    if (rows == kRows && start != nullptr) {
+#pragma GCC unroll 16
+        for (std::size_t r = 0; r < kRows; ++r) finish(r);
+        return;
+    }
+#pragma GCC unroll 16
+    for (std::size_t r = 0; r < kRows; ++r) {
+        if (r >= rows) break;
+        finish(r);
     }
 }
 

@@ -212,17 +212,6 @@ bool outside(const Matmul& problem, std::size_t row, std::size_t rows, std::size
            std::min(top.first, bottom.first) >= col + cols;
 }
 
-/// Rows of C lie far apart, where no hardware prefetcher sees a pattern; the k loop before the
-/// first use takes longer than memory.
-void prefetch_for_writing(const Tile& tile) {
-    constexpr std::uint32_t kLine = 16;
-    for (std::uint32_t r = 0; r < tile.rows; ++r) {
-        const float* row = tile.c + r * tile.c_stride;
-        for (std::uint32_t c = 0; c < tile.cols; c += kLine) __builtin_prefetch(row + c, 1);
-        __builtin_prefetch(row + tile.cols - 1, 1);
-    }
-}
-
 /// Tiles of rows [row, row + rows) x cols [col, col + cols) over the packed blocks.
 void multiply(const Work& work, const Packed& form, std::span<const Block> blocks, std::size_t row,
               std::size_t rows, std::size_t col, std::size_t cols, bool first_blocks, bool finite) {
@@ -238,7 +227,6 @@ void multiply(const Work& work, const Packed& form, std::span<const Block> block
             tile.c = problem.c + (row + r) * problem.c_stride + col + c;
             tile.c_stride = problem.c_stride;
             tile.a_by_columns = form.a_by_columns;
-            prefetch_for_writing(tile);
             std::size_t before = 0;
             for (std::size_t i = 0; i < blocks.size(); ++i) {
                 tile.a = packed_a(work, form, r, before);
