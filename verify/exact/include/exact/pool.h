@@ -43,15 +43,19 @@ class ThreadPool {
   private:
     void work(const std::stop_token& stop, unsigned thread);
     void take_tasks(const TaskRef& task, std::size_t count, unsigned thread);
+    bool wait_for_call(const std::stop_token& stop, std::uint64_t seen);
 
+    // One call: its task is written, then `open_` raised. A worker joins by raising `busy_` and then
+    // looking whether the call is still open; the caller closes it and waits until nobody is busy.
+    const TaskRef* task_ = nullptr;
+    std::size_t count_ = 0;
+    std::atomic<bool> open_{false};
+    std::atomic<std::uint64_t> calls_{0};  ///< begun so far: what idle workers look at
+    alignas(64) std::atomic<std::size_t> next_{0};
+    alignas(64) std::atomic<unsigned> busy_{0};
+    std::atomic<unsigned> sleepers_{0};  ///< raised under mutex_
     std::mutex mutex_;
     std::condition_variable_any wake_;
-    std::condition_variable done_;
-    const TaskRef* task_ = nullptr;  ///< guarded by mutex_
-    std::size_t count_ = 0;          ///< guarded by mutex_
-    std::atomic<std::uint64_t> generation_{0};
-    std::atomic<std::size_t> next_{0};
-    std::atomic<unsigned> busy_{0};  ///< workers that joined the current call; raised under mutex_
     std::vector<std::jthread> workers_;
 };
 
