@@ -28,7 +28,8 @@ struct Options {
     agent::KeyOptions key;
     std::filesystem::path data_folder = "assay-validator-data";
     unsigned threads = std::max(1U, std::thread::hardware_concurrency());
-    unsigned micro_batch = 1;
+    unsigned micro_batch = 0;
+    bool recompute = false;
     std::string target = "best";
     std::string stake;
     std::uint32_t capacity = 4;
@@ -49,8 +50,9 @@ void add_run_options(CLI::App& command, Options& options) {
     command.add_option("--passphrase-fd", options.key.passphrase_descriptor, "Open descriptor to read the passphrase from");
     command.add_option("--data-dir", options.data_folder, "Folder for sealed verdicts; keep it across restarts")->capture_default_str();
     command.add_option("--threads", options.threads, "Threads that compute")->check(CLI::Range(1U, 1024U))->capture_default_str();
-    command.add_option("--micro-batch", options.micro_batch, "Sequences computed together: more memory, never other bits")
-        ->check(CLI::Range(1U, 4096U))->capture_default_str();
+    command.add_option("--micro-batch", options.micro_batch, "Sequences computed together, 0: as many as are worth it; more memory, never other bits")
+        ->check(CLI::Range(0U, 4096U))->capture_default_str();
+    command.add_flag("--recompute", options.recompute, "Compute activations twice instead of keeping them: less memory, a third slower, never other bits");
     command.add_option("--target", options.target, "Instruction set: best, scalar, sse4, avx2, avx512, neon")->capture_default_str();
     command.add_option("--stake", options.stake, "Grains to have staked (default: half the balance when there is no stake)");
     command.add_option("--capacity", options.capacity, "Audits owed at the same time")->check(CLI::Range(1U, 1024U))->capture_default_str();
@@ -67,6 +69,7 @@ int run(const Options& options) {
     if (!target) return fail(ExitCode::usage, "--target: " + options.target + " is not known or not available here");
     settings.executor.threads = options.threads;
     settings.executor.micro_batch = options.micro_batch;
+    settings.executor.recompute = options.recompute;
     settings.executor.target = *target;
     if (!options.stake.empty()) {
         settings.stake = base::amount_from_decimal(options.stake);

@@ -30,7 +30,8 @@ struct Options {
     agent::KeyOptions key;
     std::filesystem::path data_folder = "assay-worker-data";
     unsigned threads = std::max(1U, std::thread::hardware_concurrency());
-    unsigned micro_batch = 1;
+    unsigned micro_batch = 0;
+    bool recompute = false;
     std::string target = "best";
     std::uint64_t memory_mib = 0;
     std::uint32_t slots = 1;
@@ -47,8 +48,9 @@ void add_machine_options(CLI::App& command, Options& options) {
     command.add_option("--data-dir", options.data_folder, "Folder for checkpoints and signed commitments; keep it across restarts")
         ->capture_default_str();
     command.add_option("--threads", options.threads, "Threads that compute, shared by all slots")->check(CLI::Range(1U, 1024U))->capture_default_str();
-    command.add_option("--micro-batch", options.micro_batch, "Sequences computed together: more memory, never other bits")
-        ->check(CLI::Range(1U, 4096U))->capture_default_str();
+    command.add_option("--micro-batch", options.micro_batch, "Sequences computed together, 0: as many as are worth it; more memory, never other bits")
+        ->check(CLI::Range(0U, 4096U))->capture_default_str();
+    command.add_flag("--recompute", options.recompute, "Compute activations twice instead of keeping them: less memory, a third slower, never other bits");
     command.add_option("--target", options.target, "Instruction set: best, scalar, sse4, avx2, avx512, neon")->capture_default_str();
 }
 
@@ -96,6 +98,7 @@ tl::expected<runtime::ExecutorOptions, std::string> executor_options(const Optio
     runtime::ExecutorOptions executor;
     executor.threads = std::max(1U, options.threads / slots);
     executor.micro_batch = options.micro_batch;
+    executor.recompute = options.recompute;
     executor.target = *target;
     return executor;
 }

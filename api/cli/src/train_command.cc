@@ -16,9 +16,9 @@ namespace {
 struct TrainOptions {
     std::filesystem::path spec, data, roots, certificate, out = "assay-train";
     std::uint64_t every = 0, steps = 0, save_every = 100;
-    unsigned threads = std::max(1U, std::thread::hardware_concurrency()), micro_batch = 1;
+    unsigned threads = std::max(1U, std::thread::hardware_concurrency()), micro_batch = 0;
     std::string target = "best";
-    bool resume = false;
+    bool resume = false, recompute = false;
 };
 
 std::atomic<bool> stop_asked{false};
@@ -82,7 +82,7 @@ Exit train(const Program& program, const TrainOptions& options) {
         training.members = std::move(*members);
     }
     auto job =
-        runtime::Job::open(*spec, options.data, {options.threads, options.micro_batch, *target});
+        runtime::Job::open(*spec, options.data, {options.threads, options.micro_batch, *target, options.recompute});
     if (!job) return fail(program, {Exit::refused, job.error()});
     training.directory = options.out / "run";
     training.model_directory = options.out / "model";
@@ -146,14 +146,17 @@ void add_train_command(CLI::App& app, Program& program) {
         ->capture_default_str();
     command
         ->add_option("--micro-batch", options->micro_batch,
-                     "Sequences run together; never changes a bit")
-        ->check(CLI::Range(1U, 65536U))
+                     "Sequences run together, 0: as many as are worth it; never changes a bit")
+        ->check(CLI::Range(0U, 65536U))
         ->capture_default_str();
     command
         ->add_option(
             "--target", options->target,
             "Instruction set: scalar, sse4, avx2, avx512, neon or best; never changes a bit")
         ->capture_default_str();
+    command->add_flag("--recompute", options->recompute,
+                      "Compute activations twice instead of keeping them: less memory, about a "
+                      "third slower; never changes a bit");
     command->add_option("--save-every", options->save_every, "Steps between resume points")
         ->capture_default_str();
     command->add_flag("--resume", options->resume, "Go on where an earlier run stopped");

@@ -9,6 +9,7 @@
 #include "evaluation.h"
 #include "exact/environment.h"
 #include "part_plan.h"
+#include "recompute.h"
 
 namespace assay::runtime {
 
@@ -48,6 +49,22 @@ std::size_t bytes_of(const program::Tensor& tensor) {
     return std::size_t{tensor.rows} * tensor.cols * program::size_of(tensor.dtype);
 }
 
+std::vector<std::uint32_t> range_of(std::uint32_t first, std::uint32_t last) {
+    std::vector<std::uint32_t> list(last - first);
+    std::iota(list.begin(), list.end(), first);
+    return list;
+}
+
+unsigned default_micro_batch(const program::Program& program) {
+    constexpr std::uint64_t kRows = 1024, kBytesMin = std::uint64_t{256} << 20U;
+    const program::Cost cost = program::cost_of(program);
+    const std::uint64_t by_rows = kRows / std::max(1U, program.sequence_rows);
+    const std::uint64_t by_memory = std::max(kBytesMin, cost.state_bytes / 2) /
+                                    std::max<std::uint64_t>(1, cost.sequence_bytes);
+    return static_cast<unsigned>(std::clamp<std::uint64_t>(std::min(by_rows, by_memory), 1,
+                                                           program.batch));
+}
+
 std::byte* writable(const void* data) {
     return static_cast<std::byte*>(const_cast<void*>(data));
 }
@@ -73,8 +90,7 @@ std::vector<std::string> available_targets() {
 struct Executor::Impl {
     Impl(const program::Program& p, const ExecutorOptions& o);
 
-    [[nodiscard]] std::unique_ptr<PartPlan> plan(const program::Program& of, std::uint32_t first,
-                                                 std::uint32_t last, std::uint32_t slots) const;
+    [[nodiscard]] std::vector<std::uint32_t> order_of(Part part) const;
     void find_sparse();
     /// Runs a part's plan on the state whose addresses are in `places`.
     void run(const PartPlan& part, const Moment& moment);
@@ -108,6 +124,7 @@ Executor::Impl::Impl(const program::Program& p, const ExecutorOptions& o)
     machine.kernels = kernels_of(options.target);
     // The reference runs one sequence at a time on one thread.
     if (machine.kernels == nullptr) options.threads = options.micro_batch = 1;
+    if (options.micro_batch == 0) options.micro_batch = default_micro_batch(p);
     options.micro_batch = std::clamp<unsigned>(options.micro_batch, 1, std::max(1U, p.batch));
     for (unsigned t = 0; t < options.threads; ++t) {
         scratch.emplace_back(PartPlan::row_floats(p), program::kOperandsMax);
@@ -132,12 +149,13 @@ Executor::Impl::Impl(const program::Program& p, const ExecutorOptions& o)
     std::size_t arena_bytes = 0, local_bytes = 0;
     for (std::size_t i = 0; i < program::kParts; ++i) {
         const auto part = static_cast<Part>(i + 1);
-        const auto [first, last] = p.range(part);
-        parts[i] = plan(p, first, last, part == Part::sequence ? options.micro_batch : 1);
+        parts[i] = std::make_unique<PartPlan>(p, order_of(part), machine,
+                                              part == Part::sequence ? options.micro_batch : 1);
         arena_bytes = std::max(arena_bytes, parts[i]->arena_bytes());
         local_bytes = std::max(local_bytes, parts[i]->local_bytes());
     }
-    window = plan(evaluation.program(), p.range(Part::sequence).first, p.forward_end, 1);
+    window = std::make_unique<PartPlan>(
+        evaluation.program(), range_of(p.range(Part::sequence).first, p.forward_end), machine, 1);
     arena = commit::Buffer(std::max({arena_bytes, window->arena_bytes(), std::size_t{64}}));
     local_bytes = std::max(local_bytes, window->local_bytes());
     for (ThreadScratch& of_thread : scratch) of_thread.local = commit::Buffer(local_bytes);
@@ -148,11 +166,10 @@ Executor::Impl::Impl(const program::Program& p, const ExecutorOptions& o)
     place_accumulators(Part::merge_lane);
 }
 
-std::unique_ptr<PartPlan> Executor::Impl::plan(const program::Program& of, std::uint32_t first,
-                                               std::uint32_t last, std::uint32_t slots) const {
-    std::vector<std::uint32_t> list(last - first);
-    std::iota(list.begin(), list.end(), first);
-    return std::make_unique<PartPlan>(of, list, machine, slots);
+std::vector<std::uint32_t> Executor::Impl::order_of(Part part) const {
+    if (part == Part::sequence && options.recompute) return recomputing_order(program);
+    const auto [first, last] = program.range(part);
+    return range_of(first, last);
 }
 
 /// Accumulators that only one scatter_add writes and only maps of the update part read, whole and row

@@ -114,6 +114,14 @@ bool PartPlan::joins(const Run& run, const InstructionCode& code) const {
     const bool rows = run.form == Run::Form::rows;
     if (rows && (!code.by_rows() || added.out.rows != head.out.rows)) return false;
     if (!code.by_rows() && added.kind != Kind::matmul) return false;
+    // A run has one address for each value: it cannot define anew what it has read.
+    const TensorId out = added.out.tensor;
+    const bool defined_anew =
+        program_.tensors[out].cls == TensorClass::value &&
+        std::ranges::any_of(run.order, [&](std::uint32_t p) {
+            return at(p).out.tensor == out || reads(at(p), out);
+        });
+    if (defined_anew) return false;
     const Agreement agree = [&](const View& a, const View& b) {
         return rows ? same_rows(a, b, head.items) : same_items(a, b);
     };

@@ -25,7 +25,7 @@ std::string sentence(const std::filesystem::path& file, commit::FileError error)
 /// Why a lane stopped before the end of its round.
 enum class LaneEnd : std::uint8_t { round_done, limit, stopped, diverged };
 
-/// One run over one directory. A round's opening state is kept in memory and in `opening-R.state`; each lane that is done leaves its
+/// One run over one directory. A round's opening state is kept in `opening-R.state` and, where a merge will need it, in memory; each lane that is done leaves its
 /// payload file; a lane in the middle of its round leaves a resume point.
 class Run {
   public:
@@ -73,11 +73,7 @@ class Run {
         if (record_.members_digest != digest_of_members(options_.members)) {
             return tl::unexpected(options_.directory.string() + ": holds a run with another membership");
         }
-        const auto file = opening_file(record_.round());
-        auto state = commit::load_state(file, job_.program(), current_opening(), record_.opening_roots.back(), job_.threads());
-        if (!state) return tl::unexpected(sentence(file, state.error()));
-        opening_ = std::move(*state);
-        return {};
+        return load_opening();
     }
 
     Result<void> begin_anew() {
@@ -143,12 +139,8 @@ class Run {
     }
 
     Result<LaneEnd> run_lane(std::uint32_t lane) {
-        std::optional<commit::ResumePoint> point = resume_point(lane);
-        if (!point) {
-            point.emplace();
-            point->state = opening_.clone();
-            point->descriptor = state_descriptor(job_, place_of(lane, 0), 0);
-        }
+        auto point = lane_start(lane);
+        if (!point) return tl::unexpected(point.error());
         lane_state_ = std::move(point->state);
         lane_descriptor_ = point->descriptor;
         const std::uint32_t limit = round_limit();
@@ -173,6 +165,29 @@ class Run {
             if (done == spec_.round_steps) return finish_lane(lane, &segment_result, LaneEnd::round_done);
         }
         return finish_lane(lane, nullptr, LaneEnd::round_done);
+    }
+
+    /// Where the lane goes on: its resume point or the round's opening state. A job without merges never needs the opening state again, so
+    /// it is not held beside the lane's: state and gradients are nearly all the memory that training needs.
+    Result<commit::ResumePoint> lane_start(std::uint32_t lane) {
+        const bool alone = !spec_.has_merge();
+        if (alone && std::filesystem::exists(resume_file(lane))) opening_ = {};
+        if (auto point = resume_point(lane)) return std::move(*point);
+        if (opening_.tensors.empty()) {
+            if (auto loaded = load_opening(); !loaded) return tl::unexpected(loaded.error());
+        }
+        commit::ResumePoint point;
+        point.state = alone ? std::move(opening_) : opening_.clone();
+        point.descriptor = state_descriptor(job_, place_of(lane, 0), 0);
+        return point;
+    }
+
+    Result<void> load_opening() {
+        const auto file = opening_file(record_.round());
+        auto state = commit::load_state(file, job_.program(), current_opening(), record_.opening_roots.back(), job_.threads());
+        if (!state) return tl::unexpected(sentence(file, state.error()));
+        opening_ = std::move(*state);
+        return {};
     }
 
     /// The lane's round is complete; `segment` is null when it was interrupted right after the last step, before its payload.

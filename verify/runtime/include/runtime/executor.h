@@ -19,8 +19,13 @@ std::vector<std::string> available_targets();
 
 struct ExecutorOptions {
     unsigned threads = 1;
-    unsigned micro_batch = 1;                ///< sequences run together; never changes a bit
+    /// Sequences run together. 0: about a thousand rows, which is where more stop paying, as long as
+    /// their activations take no more than half the state's memory (or 256 MiB).
+    unsigned micro_batch = 0;
     Target target = Target::best;
+    /// Compute a layer's activations again when the backward pass needs them instead of keeping those
+    /// of all layers: about a third more time, memory of one layer and one value per layer.
+    bool recompute = false;
 };
 
 /// The dataset as the load instructions see it: token words or f32 bits of table rows, and the sizes of the training split.
