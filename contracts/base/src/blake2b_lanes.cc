@@ -80,40 +80,39 @@ HWY_INLINE hn::Vec<Tag> every_second(Tag d, const std::uint8_t* const* lanes, st
     }
 }
 
-template <class Word, Word kInfinity, Word kNan>
-HWY_INLINE V canonical(V v) {
-    constexpr auto kMagnitude = static_cast<Word>(~(Word{1} << (8 * sizeof(Word) - 1)));
-    const hn::Repartition<Word, D> words;
-    const auto bits = hn::BitCast(words, v);
-    const auto magnitude = hn::And(bits, hn::Set(words, kMagnitude));
-    return hn::BitCast(D(), hn::IfThenElse(hn::Gt(magnitude, hn::Set(words, kInfinity)), hn::Set(words, kNan), bits));
-}
-
-template <MessageWords kWords>
-HWY_INLINE V read_as(V v) {
-    if constexpr (kWords == MessageWords::f32) return canonical<std::int32_t, 0x7f800000, 0x7fc00000>(v);
-    if constexpr (kWords == MessageWords::f16) return canonical<std::int16_t, 0x7c00, 0x7e00>(v);
-    if constexpr (kWords == MessageWords::bf16) return canonical<std::int16_t, 0x7f80, 0x7fc0>(v);
-    return v;
-}
-
 /// Word i of all messages becomes m[i].
-template <MessageWords kWords>
 HWY_INLINE void load_words(const std::uint8_t* const* blocks, V* HWY_RESTRICT m) {
     for (std::size_t i = 0; i < 16; i += 2) {
         const V even = every_second(D(), blocks, 0, 8 * i);
         const V odd = every_second(D(), blocks, 1, 8 * i);
-        m[i] = read_as<kWords>(hn::InterleaveLower(D(), even, odd));
-        m[i + 1] = read_as<kWords>(hn::InterleaveUpper(D(), even, odd));
+        m[i] = hn::InterleaveLower(D(), even, odd);
+        m[i + 1] = hn::InterleaveUpper(D(), even, odd);
+    }
+}
+
+/// Almost no block holds a NaN, so blocks are only searched, away from the chain of the hash, and corrected when one is found.
+template <class Word, Word kInfinity, Word kNan>
+HWY_INLINE void make_canonical(V* HWY_RESTRICT m) {
+    const hn::Repartition<Word, D> words;
+    const auto magnitude = hn::Set(words, static_cast<Word>(~(Word{1} << (8 * sizeof(Word) - 1))));
+    const auto infinity = hn::Set(words, kInfinity);
+    auto largest = hn::Zero(words);
+    for (std::size_t i = 0; i < 16; ++i) largest = hn::Max(largest, hn::And(hn::BitCast(words, m[i]), magnitude));
+    if (HWY_LIKELY(hn::AllFalse(words, hn::Gt(largest, infinity)))) return;
+    for (std::size_t i = 0; i < 16; ++i) {
+        const auto bits = hn::BitCast(words, m[i]);
+        const auto nan = hn::Gt(hn::And(bits, magnitude), infinity);
+        m[i] = hn::BitCast(D(), hn::IfThenElse(nan, hn::Set(words, kNan), bits));
     }
 }
 
 HWY_INLINE void load_block(MessageWords words, const std::uint8_t* const* blocks, V* HWY_RESTRICT m) {
+    load_words(blocks, m);
     switch (words) {
-        case MessageWords::bytes: return load_words<MessageWords::bytes>(blocks, m);
-        case MessageWords::f32: return load_words<MessageWords::f32>(blocks, m);
-        case MessageWords::f16: return load_words<MessageWords::f16>(blocks, m);
-        case MessageWords::bf16: return load_words<MessageWords::bf16>(blocks, m);
+        case MessageWords::bytes: return;
+        case MessageWords::f32: return make_canonical<std::int32_t, 0x7f800000, 0x7fc00000>(m);
+        case MessageWords::f16: return make_canonical<std::int16_t, 0x7c00, 0x7e00>(m);
+        case MessageWords::bf16: return make_canonical<std::int16_t, 0x7f80, 0x7fc0>(m);
     }
 }
 

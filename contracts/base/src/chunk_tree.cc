@@ -1,26 +1,62 @@
 #include "base/chunk_tree.h"
 
 #include <algorithm>
+#include <array>
+#include <bit>
 #include <fstream>
 
 namespace assay::base {
+
+namespace {
+
+constexpr std::size_t kLeavesPerChunk = kBlobChunkBytes / kBlobLeafBytes;
+constexpr unsigned kChunkLevel = std::countr_zero(kLeavesPerChunk);
+static_assert(std::has_single_bit(kLeavesPerChunk));
+
+}  // namespace
 
 ChunkTreeHasher::ChunkTreeHasher() { pending_.reserve(kBlobLeafBytes); }
 
 void ChunkTreeHasher::add(ByteView bytes) {
     size_ += bytes.size();
     while (!bytes.empty()) {
+        if (pending_.empty() && bytes.size() >= kBlobLeafBytes) {
+            bytes = bytes.subspan(add_whole_leaves(bytes));
+            continue;
+        }
         const std::size_t taken = std::min(bytes.size(), kBlobLeafBytes - pending_.size());
         pending_.insert(pending_.end(), bytes.begin(), bytes.begin() + static_cast<std::ptrdiff_t>(taken));
         bytes = bytes.subspan(taken);
-        if (pending_.size() == kBlobLeafBytes) flush_leaf();
+        if (pending_.size() == kBlobLeafBytes) flush_pending();
     }
 }
 
-void ChunkTreeHasher::flush_leaf() {
-    Hash hash = merkle_leaf(MerkleFamily::blake2b, pending_);
+/// Leaves up to the next border of a chunk, hashed together where they lie. A whole chunk enters the tree as one node.
+std::size_t ChunkTreeHasher::add_whole_leaves(ByteView bytes) {
+    const std::uint64_t in_chunk = leaves_ % kLeavesPerChunk;
+    const std::size_t count = std::min<std::size_t>(bytes.size() / kBlobLeafBytes, kLeavesPerChunk - in_chunk);
+    std::array<const std::uint8_t*, kLeavesPerChunk> starts;
+    std::array<Hash, kLeavesPerChunk> hashes;
+    for (std::size_t i = 0; i < count; ++i) starts[i] = bytes.data() + i * kBlobLeafBytes;
+    const auto found = std::span(hashes).first(count);
+    merkle_leaves({1, kBlobLeafBytes, kBlobLeafBytes, MessageWords::bytes}, std::span(starts).first(count), found);
+    if (count == kLeavesPerChunk) {
+        push(kChunkLevel, merkle_root(MerkleFamily::blake2b, found));
+    } else {
+        for (const Hash& hash : found) push(0, hash);
+    }
+    leaves_ += count;
+    return count * kBlobLeafBytes;
+}
+
+void ChunkTreeHasher::flush_pending() {
+    push(0, merkle_leaf(MerkleFamily::blake2b, pending_));
     pending_.clear();
-    unsigned level = 0;
+    ++leaves_;
+}
+
+/// Appends the root of a full subtree of 2^level leaves.
+void ChunkTreeHasher::push(unsigned level, Hash hash) {
     while (!edge_.empty() && edge_.back().first == level) {
         hash = merkle_node(MerkleFamily::blake2b, edge_.back().second, hash);
         edge_.pop_back();
@@ -30,7 +66,7 @@ void ChunkTreeHasher::flush_leaf() {
 }
 
 BlobRoot ChunkTreeHasher::finish() {
-    if (!pending_.empty()) flush_leaf();
+    if (!pending_.empty()) flush_pending();
     Hash tree = merkle_root(MerkleFamily::blake2b, {});
     if (!edge_.empty()) {
         tree = edge_.back().second;

@@ -1,5 +1,7 @@
 #include "base/merkle.h"
 
+#include <algorithm>
+#include <array>
 #include <bit>
 
 #include "base/check.h"
@@ -7,6 +9,10 @@
 namespace assay::base {
 
 namespace {
+
+constexpr std::string_view kLeafTag = "assay.leaf";
+constexpr std::string_view kNodeTag = "assay.node";
+constexpr std::size_t kPairsAtOnce = 64;
 
 /// The largest power of two below n (n >= 2): where RFC 9162 splits.
 std::uint64_t split_of(std::uint64_t n) { return std::bit_floor(n - 1); }
@@ -18,6 +24,27 @@ Hash prefixed_sha256(std::uint8_t prefix, ByteView first, ByteView second) {
     joined.insert(joined.end(), first.begin(), first.end());
     joined.insert(joined.end(), second.begin(), second.end());
     return sha256(joined);
+}
+
+/// The parents of neighbouring nodes, written to the front of `nodes`.
+void join_pairs(MerkleFamily family, std::span<Hash> nodes) {
+    const std::size_t pairs = nodes.size() / 2;
+    if (family == MerkleFamily::sha256) {
+        for (std::size_t i = 0; i < pairs; ++i) nodes[i] = merkle_node(family, nodes[2 * i], nodes[2 * i + 1]);
+        return;
+    }
+    // Two neighbours lie together in memory: the message of their parent. A group is read before its parents are written.
+    static_assert(sizeof(Hash) == 32);
+    std::array<const std::uint8_t*, kPairsAtOnce> starts;
+    std::array<Hash, kPairsAtOnce> parents;
+    for (std::size_t done = 0; done < pairs;) {
+        const std::size_t count = std::min(kPairsAtOnce, pairs - done);
+        for (std::size_t i = 0; i < count; ++i) starts[i] = nodes[2 * (done + i)].bytes.data();
+        blake2b_batch(kNodeTag, {1, 2 * sizeof(Hash), 2 * sizeof(Hash), MessageWords::bytes}, std::span(starts).first(count),
+                      std::span(parents).first(count));
+        std::copy_n(parents.begin(), count, nodes.begin() + static_cast<std::ptrdiff_t>(done));
+        done += count;
+    }
 }
 
 /// PATH(m, D[n]) of RFC 9162 2.1.3.1, leaf side first.
@@ -55,16 +82,20 @@ void collect_subproof(MerkleFamily family, std::span<const Hash> leaves, std::ui
 
 Hash merkle_leaf(MerkleFamily family, ByteView leaf_bytes) {
     switch (family) {
-        case MerkleFamily::blake2b: return blake2b("assay.leaf", leaf_bytes);
+        case MerkleFamily::blake2b: return blake2b(kLeafTag, leaf_bytes);
         case MerkleFamily::sha256: return prefixed_sha256(0, leaf_bytes, {});
     }
     ASSAY_CHECK(false);
     return {};
 }
 
+void merkle_leaves(const MessageShape& shape, std::span<const std::uint8_t* const> starts, std::span<Hash> out) {
+    blake2b_batch(kLeafTag, shape, starts, out);
+}
+
 Hash merkle_node(MerkleFamily family, const Hash& left, const Hash& right) {
     switch (family) {
-        case MerkleFamily::blake2b: return Hasher("assay.node").add(left).add(right).finish();
+        case MerkleFamily::blake2b: return Hasher(kNodeTag).add(left).add(right).finish();
         case MerkleFamily::sha256: return prefixed_sha256(1, left.view(), right.view());
     }
     ASSAY_CHECK(false);
@@ -79,9 +110,7 @@ Hash merkle_root(MerkleFamily family, std::span<const Hash> leaf_hashes) {
     std::vector<Hash> level(leaf_hashes.begin(), leaf_hashes.end());
     while (level.size() > 1) {
         const std::size_t pairs = level.size() / 2;
-        for (std::size_t i = 0; i < pairs; ++i) {
-            level[i] = merkle_node(family, level[2 * i], level[2 * i + 1]);
-        }
+        join_pairs(family, std::span(level).first(2 * pairs));
         if (level.size() % 2 != 0) level[pairs] = level.back();
         level.resize(pairs + level.size() % 2);
     }

@@ -46,6 +46,22 @@ TEST(ChunkTreeHasher, PiecesDoNotMatter) {
     }
 }
 
+TEST(ChunkTreeHasher, PiecesAcrossChunksDoNotMatter) {
+    const Bytes bytes = pattern(5 * kBlobChunkBytes + 3 * kBlobLeafBytes + 17);
+    const BlobRoot expected = by_definition(bytes);
+    EXPECT_EQ(blob_root(bytes), expected);
+    for (const std::size_t first : {std::size_t{1}, std::size_t{1023}, std::size_t{1024}, std::size_t{2500}, kBlobChunkBytes - 1}) {
+        for (const std::size_t piece : {kBlobLeafBytes * 3, kBlobChunkBytes, kBlobChunkBytes + 1, kBlobChunkBytes * 4}) {
+            ChunkTreeHasher hasher;
+            hasher.add(ByteView(bytes).first(first));
+            for (std::size_t at = first; at < bytes.size(); at += piece) {
+                hasher.add(ByteView(bytes).subspan(at, std::min(piece, bytes.size() - at)));
+            }
+            EXPECT_EQ(hasher.finish(), expected) << first << ", then " << piece;
+        }
+    }
+}
+
 TEST(BlobRoot, DiffersForEveryChange) {
     const Bytes bytes = pattern(3000);
     Bytes longer = bytes;

@@ -22,8 +22,12 @@ class ChunkTreeHasher {
     [[nodiscard]] std::uint64_t size() const { return size_; }
 
   private:
-    void flush_leaf();
-    Bytes pending_;
+    std::size_t add_whole_leaves(ByteView bytes);
+    void flush_pending();
+    void push(unsigned level, Hash hash);
+
+    Bytes pending_;                                // of the leaf that is not complete
+    std::uint64_t leaves_ = 0;
     std::vector<std::pair<unsigned, Hash>> edge_;  // (level, subtree root), levels strictly decreasing
     std::uint64_t size_ = 0;
 };

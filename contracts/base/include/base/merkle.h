@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "base/hash.h"
+#include "base/hash_batch.h"
 
 namespace assay::base {
 
@@ -13,6 +14,8 @@ namespace assay::base {
 enum class MerkleFamily : std::uint8_t { blake2b, sha256 };
 
 Hash merkle_leaf(MerkleFamily family, ByteView leaf_bytes);
+/// merkle_leaf of the BLAKE2b family for many equally long leaves at once.
+void merkle_leaves(const MessageShape& shape, std::span<const std::uint8_t* const> starts, std::span<Hash> out);
 Hash merkle_node(MerkleFamily family, const Hash& left, const Hash& right);
 /// Root over leaf *hashes*. The empty tree: SHA-256("") or BLAKE2b("assay.empty", "").
 Hash merkle_root(MerkleFamily family, std::span<const Hash> leaf_hashes);
