@@ -1,6 +1,7 @@
 #include "commit/state.h"
 
 #include <algorithm>
+#include <array>
 #include <cstdlib>
 #include <cstring>
 #include <new>
@@ -44,8 +45,7 @@ Hash root_of_buffers(const Program& program, const std::vector<TensorId>& ids, c
     return base::merkle_root(MerkleFamily::blake2b, leaves);
 }
 
-std::uint32_t scalar_bits(const Program& program, const State& state, TensorId id) {
-    const std::vector<TensorId> ids = program.state_tensors();
+std::uint32_t scalar_bits(const State& state, std::span<const TensorId> ids, TensorId id) {
     const auto found = std::find(ids.begin(), ids.end(), id);
     ASSAY_CHECK(found != ids.end());
     const Buffer& buffer = state.tensors.at(static_cast<std::size_t>(found - ids.begin()));
@@ -85,12 +85,6 @@ State State::clone() const {
 
 Payload Payload::zeros(const Program& program) { return Payload{zeroed(program, payload_tensors(program))}; }
 
-Hash tensor_root(const Tensor& tensor, const std::byte* data) {
-    std::vector<Hash> leaves(tile_count(tensor));
-    for (std::uint64_t tile = 0; tile < leaves.size(); ++tile) leaves[tile] = tile_leaf(tensor, data, tile);
-    return tensor_root_of_leaves(tensor, leaves);
-}
-
 Hash descriptor_leaf(const StateDescriptor& descriptor) {
     base::Hasher hasher("assay.descriptor");
     hasher.add(descriptor.spec_root).add(descriptor.program_root).add_sized(base::view_of(descriptor.profile));
@@ -125,8 +119,7 @@ Hash step_digest(const Program& program, const State& state, const Hash& spec_ro
         if (program.tensors[id].weight) tiles += tile_count(program.tensors[id]);
     }
     ASSAY_CHECK(tiles > 0);
-    base::Hasher digest("assay.digest");
-    digest.add_u32(scalar_bits(program, state, program.loss)).add_u32(scalar_bits(program, state, program.norm));
+    std::array<TileRef, kDigestTiles> drawn;
     for (std::uint32_t j = 0; j < kDigestTiles; ++j) {
         base::Hasher choice("assay.tile");
         choice.add(spec_root).add_u32(lane).add_u32(round).add_u32(step).add_u32(j);
@@ -135,12 +128,17 @@ Hash step_digest(const Program& program, const State& state, const Hash& spec_ro
             const Tensor& tensor = program.tensors[ids[i]];
             if (!tensor.weight) continue;
             if (tile < tile_count(tensor)) {
-                digest.add(tile_leaf(tensor, state.tensors[i].data(), tile));
+                drawn[j] = {&tensor, state.tensors[i].data(), tile};
                 break;
             }
             tile -= tile_count(tensor);
         }
     }
+    std::array<Hash, kDigestTiles> leaves;
+    tile_leaves(drawn, leaves);
+    base::Hasher digest("assay.digest");
+    digest.add_u32(scalar_bits(state, ids, program.loss)).add_u32(scalar_bits(state, ids, program.norm));
+    for (const Hash& leaf : leaves) digest.add(leaf);
     return digest.finish();
 }
 

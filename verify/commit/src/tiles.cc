@@ -3,8 +3,7 @@
 #include <algorithm>
 #include <array>
 #include <atomic>
-#include <cstring>
-#include <limits>
+#include <numeric>
 #include <thread>
 
 #include "base/check.h"
@@ -18,21 +17,80 @@ using base::Hash;
 using program::DType;
 using program::Tensor;
 
-constexpr std::uint64_t kTilesPerGrab = 64;
+/// Tiles that form one subtree and are hashed by one thread: a power of two, so that a tensor's tree is the tree over its groups' roots.
+constexpr std::uint64_t kTilesPerGroup = 128;
+/// A thread is started for so many tiles (4 MiB of f32): it hashes them in a millisecond, and starting it takes a fiftieth of that.
+constexpr std::uint64_t kTilesPerThread = 1024;
 constexpr unsigned kThreadsMax = 256;
 
-template <class Word, Word kInfinity, Word kNan>
-void copy_floats(const std::byte* from, std::byte* to, std::size_t count) {
-    constexpr Word kMagnitude = static_cast<Word>(std::numeric_limits<Word>::max() >> 1U);
-    for (std::size_t i = 0; i < count; ++i) {
-        Word word = 0;
-        std::memcpy(&word, from + i * sizeof(Word), sizeof(Word));
-        if (static_cast<Word>(word & kMagnitude) > kInfinity) word = kNan;
-        std::memcpy(to + i * sizeof(Word), &word, sizeof(Word));
+std::uint64_t tiles_along(std::uint32_t elements) { return (std::uint64_t{elements} + kTileSide - 1) / kTileSide; }
+
+base::MessageWords words_of(DType dtype) {
+    switch (dtype) {
+        case DType::f32: return base::MessageWords::f32;
+        case DType::f16: return base::MessageWords::f16;
+        case DType::bf16: return base::MessageWords::bf16;
+        case DType::i32:
+        case DType::i8:
+        case DType::u16: return base::MessageWords::bytes;
     }
+    ASSAY_CHECK(false);
+    return {};
 }
 
-std::uint64_t tiles_along(std::uint32_t elements) { return (std::uint64_t{elements} + kTileSide - 1) / kTileSide; }
+/// Where a tile lies, as a message to hash.
+struct TileMessage {
+    base::MessageShape shape;
+    const std::uint8_t* start = nullptr;
+};
+
+TileMessage message_of(const TileRef& ref) {
+    const Tensor& tensor = *ref.tensor;
+    const std::uint64_t across = tiles_along(tensor.cols);
+    const auto row = static_cast<std::uint32_t>(ref.tile / across * kTileSide);
+    const auto col = static_cast<std::uint32_t>(ref.tile % across * kTileSide);
+    ASSAY_CHECK(row < tensor.rows && col < tensor.cols);
+    const std::size_t element = program::size_of(tensor.dtype);
+    TileMessage message;
+    message.shape.rows = std::min(kTileSide, tensor.rows - row);
+    message.shape.row_bytes = std::min(kTileSide, tensor.cols - col) * element;
+    message.shape.pitch = tensor.cols * element;
+    message.shape.words = words_of(tensor.dtype);
+    message.start = reinterpret_cast<const std::uint8_t*>(ref.data) + row * message.shape.pitch + col * element;
+    return message;
+}
+
+/// Consecutive tiles of tensor number `tensor`.
+struct TileGroup {
+    std::size_t tensor = 0;
+    std::uint64_t first = 0, count = 0;
+};
+
+/// H("assay.tensor", name, dtype, rows, cols, Merkle root of the leaves).
+Hash tensor_root_of_tree(const Tensor& tensor, const Hash& tree) {
+    base::Hasher hasher("assay.tensor");
+    hasher.add_sized(base::view_of(tensor.name)).add_u8(static_cast<std::uint8_t>(tensor.dtype));
+    return hasher.add_u32(tensor.rows).add_u32(tensor.cols).add(tree).finish();
+}
+
+/// Roots of the groups [begin, end), whose tiles are hashed together: at most kTilesPerGroup, unless it is one group.
+void hash_groups(const program::Program& program, std::span<const program::TensorId> ids, std::span<const Buffer> buffers,
+                 std::span<const TileGroup> groups, std::span<Hash> roots) {
+    std::array<TileRef, kTilesPerGroup> tiles;
+    std::array<Hash, kTilesPerGroup> leaves;
+    std::size_t count = 0;
+    for (const TileGroup& group : groups) {
+        for (std::uint64_t i = 0; i < group.count; ++i) {
+            tiles[count++] = {&program.tensors[ids[group.tensor]], buffers[group.tensor].data(), group.first + i};
+        }
+    }
+    tile_leaves(std::span(tiles).first(count), std::span(leaves).first(count));
+    std::size_t done = 0;
+    for (std::size_t i = 0; i < groups.size(); ++i) {
+        roots[i] = base::merkle_root(base::MerkleFamily::blake2b, std::span(leaves).subspan(done, groups[i].count));
+        done += groups[i].count;
+    }
+}
 
 }  // namespace
 
@@ -45,76 +103,89 @@ std::size_t byte_size(const Tensor& tensor) {
 std::uint64_t tile_count(const Tensor& tensor) { return tiles_along(tensor.rows) * tiles_along(tensor.cols); }
 
 void copy_canonical(DType dtype, const std::byte* from, std::byte* to, std::size_t count) {
-    switch (dtype) {
-        case DType::f32: return copy_floats<std::uint32_t, 0x7f800000U, 0x7fc00000U>(from, to, count);
-        case DType::f16: return copy_floats<std::uint16_t, 0x7c00U, 0x7e00U>(from, to, count);
-        case DType::bf16: return copy_floats<std::uint16_t, 0x7f80U, 0x7fc0U>(from, to, count);
-        case DType::i32:
-        case DType::i8:
-        case DType::u16: std::memcpy(to, from, count * program::size_of(dtype)); return;
-    }
+    base::copy_canonical_words(words_of(dtype), reinterpret_cast<const std::uint8_t*>(from), reinterpret_cast<std::uint8_t*>(to),
+                               count * program::size_of(dtype));
 }
 
-Hash tile_leaf(const Tensor& tensor, const std::byte* data, std::uint64_t tile) {
-    const std::uint64_t across = tiles_along(tensor.cols);
-    const auto row = static_cast<std::uint32_t>(tile / across * kTileSide);
-    const auto col = static_cast<std::uint32_t>(tile % across * kTileSide);
-    ASSAY_CHECK(row < tensor.rows && col < tensor.cols);
-    const std::uint32_t rows = std::min(kTileSide, tensor.rows - row);
-    const std::uint32_t cols = std::min(kTileSide, tensor.cols - col);
-    const std::size_t element = program::size_of(tensor.dtype);
-    std::array<std::byte, std::size_t{kTileSide} * kTileSide * sizeof(float)> tile_bytes;
-    for (std::uint32_t r = 0; r < rows; ++r) {
-        const std::size_t offset = (std::size_t{row + r} * tensor.cols + col) * element;
-        copy_canonical(tensor.dtype, data + offset, tile_bytes.data() + std::size_t{r} * cols * element, cols);
+void tile_leaves(std::span<const TileRef> tiles, std::span<Hash> leaves) {
+    ASSAY_CHECK(tiles.size() == leaves.size());
+    std::vector<TileMessage> messages;
+    messages.reserve(tiles.size());
+    for (const TileRef& tile : tiles) messages.push_back(message_of(tile));
+    std::vector<std::size_t> waiting(tiles.size()), equal;
+    std::iota(waiting.begin(), waiting.end(), std::size_t{0});
+    std::vector<const std::uint8_t*> starts;
+    std::vector<Hash> found;
+    while (!waiting.empty()) {
+        const base::MessageShape shape = messages[waiting.front()].shape;
+        equal.clear();
+        starts.clear();
+        std::erase_if(waiting, [&](std::size_t i) {
+            if (messages[i].shape != shape) return false;
+            equal.push_back(i);
+            starts.push_back(messages[i].start);
+            return true;
+        });
+        found.resize(equal.size());
+        base::merkle_leaves(shape, starts, found);
+        for (std::size_t k = 0; k < equal.size(); ++k) leaves[equal[k]] = found[k];
     }
-    const auto* bytes = reinterpret_cast<const std::uint8_t*>(tile_bytes.data());
-    return base::merkle_leaf(base::MerkleFamily::blake2b, base::ByteView(bytes, std::size_t{rows} * cols * element));
-}
-
-Hash tensor_root_of_leaves(const Tensor& tensor, std::span<const Hash> leaves) {
-    base::Hasher hasher("assay.tensor");
-    hasher.add_sized(base::view_of(tensor.name)).add_u8(static_cast<std::uint8_t>(tensor.dtype));
-    hasher.add_u32(tensor.rows).add_u32(tensor.cols);
-    return hasher.add(base::merkle_root(base::MerkleFamily::blake2b, leaves)).finish();
 }
 
 std::vector<Hash> tensor_roots(const program::Program& program, std::span<const program::TensorId> ids, std::span<const Buffer> buffers,
                                unsigned threads) {
     ASSAY_CHECK(ids.size() == buffers.size());
-    std::vector<std::uint64_t> first{0};
+    std::vector<TileGroup> groups;
+    std::vector<std::size_t> pieces{0};      // piece p: groups [pieces[p], pieces[p + 1]), the work that a thread takes at once
+    std::uint64_t tiles = 0, in_piece = 0;
     for (std::size_t i = 0; i < ids.size(); ++i) {
         const Tensor& tensor = program.tensors[ids[i]];
         ASSAY_CHECK(buffers[i].size() == byte_size(tensor));
-        first.push_back(first.back() + tile_count(tensor));
-    }
-    std::vector<Hash> leaves(first.back());
-    std::atomic<std::uint64_t> next{0};
-    const auto work = [&] {
-        for (;;) {
-            const std::uint64_t begin = next.fetch_add(kTilesPerGrab, std::memory_order_relaxed);
-            const std::uint64_t end = std::min<std::uint64_t>(begin + kTilesPerGrab, leaves.size());
-            if (begin >= end) return;
-            auto i = static_cast<std::size_t>(std::upper_bound(first.begin(), first.end(), begin) - first.begin()) - 1;
-            for (std::uint64_t tile = begin; tile < end; ++tile) {
-                while (tile >= first[i + 1]) ++i;
-                leaves[tile] = tile_leaf(program.tensors[ids[i]], buffers[i].data(), tile - first[i]);
+        const std::uint64_t total = tile_count(tensor);
+        for (std::uint64_t first = 0; first < total; first += kTilesPerGroup) {
+            const std::uint64_t count = std::min(kTilesPerGroup, total - first);
+            if (in_piece + count > kTilesPerGroup) {
+                pieces.push_back(groups.size());
+                in_piece = 0;
             }
+            groups.push_back({i, first, count});
+            in_piece += count;
+        }
+        tiles += total;
+    }
+    pieces.push_back(groups.size());
+    std::vector<Hash> trees(groups.size());
+    std::atomic<std::size_t> next{0};
+    const auto work = [&] {
+        for (std::size_t p = next.fetch_add(1, std::memory_order_relaxed); p + 1 < pieces.size(); p = next.fetch_add(1, std::memory_order_relaxed)) {
+            const std::size_t count = pieces[p + 1] - pieces[p];
+            hash_groups(program, ids, buffers, std::span(groups).subspan(pieces[p], count), std::span(trees).subspan(pieces[p], count));
         }
     };
-    const std::uint64_t useful = std::max<std::uint64_t>(1, leaves.size() / kTilesPerGrab);
-    const auto helpers = static_cast<unsigned>(std::min<std::uint64_t>(std::clamp(threads, 1U, kThreadsMax), useful)) - 1;
+    const std::uint64_t useful = std::max<std::uint64_t>(1, tiles / kTilesPerThread);
+    const auto others = static_cast<unsigned>(std::min<std::uint64_t>(std::clamp(threads, 1U, kThreadsMax), useful)) - 1;
     {
         std::vector<std::jthread> pool;
-        for (unsigned i = 0; i < helpers; ++i) pool.emplace_back(work);
+        for (unsigned i = 0; i < others; ++i) pool.emplace_back(work);
         work();
     }
     std::vector<Hash> roots;
+    std::size_t group = 0;
     for (std::size_t i = 0; i < ids.size(); ++i) {
-        const auto part = std::span(leaves).subspan(first[i], first[i + 1] - first[i]);
-        roots.push_back(tensor_root_of_leaves(program.tensors[ids[i]], part));
+        const std::size_t first = group;
+        while (group < groups.size() && groups[group].tensor == i) ++group;
+        const Hash tree = base::merkle_root(base::MerkleFamily::blake2b, std::span(trees).subspan(first, group - first));
+        roots.push_back(tensor_root_of_tree(program.tensors[ids[i]], tree));
     }
     return roots;
+}
+
+Hash tensor_root(const Tensor& tensor, const std::byte* data) {
+    std::vector<Hash> leaves(tile_count(tensor));
+    std::vector<TileRef> tiles;
+    for (std::uint64_t tile = 0; tile < leaves.size(); ++tile) tiles.push_back({&tensor, data, tile});
+    tile_leaves(tiles, leaves);
+    return tensor_root_of_tree(tensor, base::merkle_root(base::MerkleFamily::blake2b, leaves));
 }
 
 }  // namespace assay::commit

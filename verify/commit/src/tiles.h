@@ -15,10 +15,15 @@ inline constexpr std::uint32_t kTileSide = 32;
 std::size_t byte_size(const program::Tensor& tensor);
 /// An empty matrix has no tiles.
 std::uint64_t tile_count(const program::Tensor& tensor);
-/// Leaf of tile `tile` (row-major): its own elements, row-major, unpadded, NaN canonical.
-base::Hash tile_leaf(const program::Tensor& tensor, const std::byte* data, std::uint64_t tile);
-/// H("assay.tensor", name, dtype, rows, cols, Merkle root of the leaves).
-base::Hash tensor_root_of_leaves(const program::Tensor& tensor, std::span<const base::Hash> leaves);
+/// Tile number `tile` (row-major) of a tensor whose elements are at `data`.
+struct TileRef {
+    const program::Tensor* tensor = nullptr;
+    const std::byte* data = nullptr;
+    std::uint64_t tile = 0;
+};
+/// The tiles' leaves, in their order: each tile's own elements, row-major, unpadded, NaN canonical. Tiles of one shape are hashed together,
+/// from where they lie.
+void tile_leaves(std::span<const TileRef> tiles, std::span<base::Hash> leaves);
 /// Roots of several tensors, in the order of `ids`; tiles are spread over threads, which cannot change bits.
 std::vector<base::Hash> tensor_roots(const program::Program& program, std::span<const program::TensorId> ids,
                                      std::span<const Buffer> buffers, unsigned threads);
