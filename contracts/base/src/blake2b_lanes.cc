@@ -237,6 +237,18 @@ HWY_AFTER_NAMESPACE();
 #if HWY_ONCE
 namespace assay::base {
 
+#if HWY_TARGETS & (HWY_AVX2 | HWY_AVX3)
+namespace {
+
+// Asking the processor takes microseconds, more under a hypervisor.
+bool machine_has(std::int64_t target) {
+    static const std::int64_t targets = hwy::SupportedTargets();
+    return (targets & target) != 0;
+}
+
+}  // namespace
+#endif
+
 const Blake2bLanes* neon_lanes() {
 #if HWY_TARGETS & HWY_NEON
     return &N_NEON::kTable;
@@ -246,14 +258,14 @@ const Blake2bLanes* neon_lanes() {
 }
 const Blake2bLanes* avx2_lanes() {
 #if HWY_TARGETS & HWY_AVX2
-    return (hwy::SupportedTargets() & HWY_AVX2) == 0 ? nullptr : &N_AVX2::kTable;
+    return machine_has(HWY_AVX2) ? &N_AVX2::kTable : nullptr;
 #else
     return nullptr;
 #endif
 }
 const Blake2bLanes* avx512_lanes() {
 #if HWY_TARGETS & HWY_AVX3
-    return (hwy::SupportedTargets() & HWY_AVX3) == 0 ? nullptr : &N_AVX3::kTable;
+    return machine_has(HWY_AVX3) ? &N_AVX3::kTable : nullptr;
 #else
     return nullptr;
 #endif
