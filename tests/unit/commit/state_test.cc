@@ -122,6 +122,24 @@ TEST(StateRoot, DoesNotDependOnThreads) {
     EXPECT_EQ(root, state_root(program, state.clone(), descriptor_of(), 2));
 }
 
+TEST(StateRoot, IsTheTreeOverTensorRootsWhenManyTilesAreSpread) {
+    // More tiles than one thread takes, tensors that share a piece of work, an empty one, and ragged edges.
+    program::Program program;
+    program.tensors = {tensor_of(DType::f32, 1, 70), tensor_of(DType::i8, 2050, 1030), tensor_of(DType::f32, 0, 5), tensor_of(DType::f32, 33, 64),
+                       tensor_of(DType::bf16, 1025, 1025), tensor_of(DType::f32, 1, 1), tensor_of(DType::i8, 4096, 33)};
+    State state = State::zeros(program);
+    std::uint32_t word = 1;
+    for (Buffer& buffer : state.tensors) {
+        for (std::size_t i = 0; i < buffer.size(); ++i) buffer.data()[i] = static_cast<std::byte>((word = word * 1664525U + 1013904223U) >> 24U);
+    }
+    const auto descriptor = base::hash_from_hex(golden_of("state.md").at("descriptor_leaf"));
+    ASSERT_TRUE(descriptor.has_value());
+    std::vector<base::Hash> leaves{*descriptor};
+    for (std::size_t i = 0; i < program.tensors.size(); ++i) leaves.push_back(tensor_root(program.tensors[i], state.tensors[i].data()));
+    const base::Hash expected = base::merkle_root(base::MerkleFamily::blake2b, leaves);
+    for (const unsigned threads : {1U, 2U, 3U, 8U, 300U}) EXPECT_EQ(expected, state_root(program, state, descriptor_of(), threads)) << threads;
+}
+
 TEST(StateRoot, CoversEveryTensorAndDescriptorField) {
     const program::Program program = program_of(small_gpt());
     State state = filled(program);
@@ -158,6 +176,32 @@ TEST(StateRoot, GoldenVectors) {
     std::memcpy(state.tensors[0].data(), data.data(), data.size());
     EXPECT_EQ(golden.at("state_root"), state_root(program, state, descriptor_of()).hex());
     EXPECT_EQ(golden.at("end_root"), end_root(base::blake2b("assay.test", base::view_of("state")), base::blake2b("assay.test", base::view_of("payload"))).hex());
+}
+
+TEST(TensorRoot, GoldenVectorsOfRaggedTensorsWithNans) {
+    const auto golden = golden_of("state.md");
+    constexpr std::uint32_t kRows = 35, kCols = 1057;
+    Buffer words(kRows * kCols * 4), halves(kRows * kCols * 2);
+    for (std::uint32_t i = 0; i < kRows * kCols; ++i) {
+        const std::uint32_t bits = i * 2654435761U | (i % 7 == 3 ? 0x7f800000U : 0U);
+        std::memcpy(words.data() + std::size_t{i} * 4, &bits, 4);
+        const auto half = static_cast<std::uint16_t>(bits >> 16U);
+        std::memcpy(halves.data() + std::size_t{i} * 2, &half, 2);
+    }
+    for (const auto& [name, dtype] : {std::pair{"nan_f32_root", DType::f32}, std::pair{"nan_f16_root", DType::f16},
+                                      std::pair{"nan_bf16_root", DType::bf16}, std::pair{"bits_u16_root", DType::u16}}) {
+        program::Program program;
+        program.tensors = {tensor_of(dtype, kRows, kCols)};
+        program.tensors[0].name = std::string("ragged");
+        State state;
+        state.tensors.push_back(dtype == DType::f32 ? words.clone() : halves.clone());
+        const base::Hash root = tensor_root(program.tensors[0], state.tensors[0].data());
+        EXPECT_EQ(golden.at(name), root.hex()) << name;
+        // The same tree by groups of tiles: a state of one tensor.
+        const auto descriptor = base::hash_from_hex(golden.at("descriptor_leaf"));
+        ASSERT_TRUE(descriptor.has_value());
+        EXPECT_EQ(state_root(program, state, descriptor_of()), base::merkle_node(base::MerkleFamily::blake2b, *descriptor, root)) << name;
+    }
 }
 
 TEST(PayloadRoot, CoversEveryTensor) {
