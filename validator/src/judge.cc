@@ -98,7 +98,8 @@ Judge::Outcome Judge::judge_segment(const market::Audit& audit) {
     const auto opening = opening_of(audit.job, audit.round);
     if (!opening) return tl::unexpected(opening.error());
 
-    const runtime::SegmentPlace place{audit.round, audit.lane, part->first_segment + audit.segment, opening->round.opening_root};
+    const runtime::SegmentPlace place{audit.round, audit.lane, part->first_segment + audit.segment, opening->round.opening_root,
+                                      delivered->leaf.start_root};
     auto round_start = opening_state(audit.job, job, audit.round, *opening);
     if (!round_start) return tl::unexpected(round_start.error());
     commit::State state;

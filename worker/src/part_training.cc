@@ -42,13 +42,14 @@ class PartRun {
     void resume();
     tl::expected<bool, std::string> run_segment(std::uint32_t index);
     tl::expected<void, std::string> keep_start(std::uint32_t index);
-    tl::expected<void, std::string> save_point(std::uint32_t steps_done, std::vector<base::Hash> digests);
+    tl::expected<void, std::string> save_point(std::uint32_t steps_done, std::vector<base::Hash> digests,
+                                               std::optional<base::Hash> state_root = std::nullopt);
     tl::expected<void, std::string> save_partial();
     [[nodiscard]] base::Hash root_before(std::uint32_t index) const {
         return index == 0 ? plan_.start_root : record_.segments[index - 1].state_root;
     }
     [[nodiscard]] runtime::SegmentPlace place_of(std::uint32_t index) const {
-        return {plan_.key.round, plan_.key.lane, plan_.span.first_segment + index, plan_.opening_root};
+        return {plan_.key.round, plan_.key.lane, plan_.span.first_segment + index, plan_.opening_root, root_before(index)};
     }
     [[nodiscard]] std::filesystem::path resume_file() const { return lane_.folder / "resume"; }
     [[nodiscard]] std::filesystem::path partial_file() const { return lane_.folder / "partial"; }
@@ -103,13 +104,15 @@ void PartRun::resume() {
                 {"step", std::to_string(step)}});
 }
 
-tl::expected<void, std::string> PartRun::save_point(std::uint32_t steps_done, std::vector<base::Hash> digests) {
+tl::expected<void, std::string> PartRun::save_point(std::uint32_t steps_done, std::vector<base::Hash> digests,
+                                                    std::optional<base::Hash> state_root) {
     const auto index = static_cast<std::uint32_t>(record_.segments.size());
     commit::ResumePoint point;
     point.descriptor = runtime::state_descriptor(*lane_.job, place_of(index), steps_done);
     point.segment_start_root = root_before(index);
     point.step_digests = std::move(digests);
     point.state = std::move(state_);
+    point.state_root = state_root;
     const auto saved = commit::save_resume_point(resume_file(), lane_.job->program(), point,
                                                  lane_.settings.executor.threads);
     state_ = std::move(point.state);
@@ -191,7 +194,7 @@ tl::expected<std::optional<TrainedPart>, std::string> PartRun::run() {
         if (index + 1 == plan_.span.segments) break;
         if (auto saved = save_partial(); !saved) return tl::unexpected(saved.error());
         const std::uint32_t steps = (plan_.span.first_segment + index + 1) * lane_.job->spec().segment_steps;
-        if (auto saved = save_point(steps, {}); !saved) return tl::unexpected(saved.error());
+        if (auto saved = save_point(steps, {}, record_.end_root); !saved) return tl::unexpected(saved.error());
         if (lane_.interrupted()) return std::optional<TrainedPart>{};
     }
     states_.current = LaneStates::Known{record_.end_root, std::move(state_)};

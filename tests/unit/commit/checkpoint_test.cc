@@ -129,6 +129,7 @@ TEST_F(Checkpoint, ResumePointsKeepPlaceAndDigests) {
     EXPECT_EQ(loaded->segment_start_root, root_);
     EXPECT_EQ(loaded->step_digests, point.step_digests);
     EXPECT_EQ(state_root(program_, loaded->state, descriptor_), root_);
+    EXPECT_EQ(loaded->state_root, root_);
     EXPECT_EQ(load_resume_point(folder_ / "r", program_, {}, descriptor_.program_root).error(), FileError::wrong_descriptor);
     EXPECT_EQ(refusal(folder_ / "r"), FileError::wrong_kind);
     const base::Bytes bytes = read_file(folder_ / "r");
@@ -138,6 +139,19 @@ TEST_F(Checkpoint, ResumePointsKeepPlaceAndDigests) {
         write_file(folder_ / "r", changed);
         EXPECT_FALSE(load_resume_point(folder_ / "r", program_, descriptor_.spec_root, descriptor_.program_root).has_value()) << i;
     }
+}
+
+TEST_F(Checkpoint, ResumePointsTakeAKnownRootAndCheckItWhenLoaded) {
+    ResumePoint point{descriptor_, root_, {}, state_.clone()};
+    ASSERT_TRUE(save_resume_point(folder_ / "r", program_, point).has_value());
+    point.state_root = root_;
+    ASSERT_TRUE(save_resume_point(folder_ / "known", program_, point).has_value());
+    EXPECT_EQ(read_file(folder_ / "known"), read_file(folder_ / "r"));
+    point.state_root->bytes[0] ^= 1U;
+    ASSERT_TRUE(save_resume_point(folder_ / "r", program_, point).has_value());
+    const auto loaded = load_resume_point(folder_ / "r", program_, descriptor_.spec_root, descriptor_.program_root);
+    ASSERT_FALSE(loaded.has_value());
+    EXPECT_EQ(loaded.error(), FileError::wrong_root);
 }
 
 }  // namespace

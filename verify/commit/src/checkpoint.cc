@@ -217,7 +217,8 @@ Result<void> save_resume_point(const std::filesystem::path& file, const Program&
     ASSAY_CHECK(point.step_digests.size() <= kDigestsMax);
     Encoder fields;
     encode_descriptor(fields, point.descriptor);
-    fields.hash(state_root(program, point.state, point.descriptor, threads)).hash(point.segment_start_root);
+    fields.hash(point.state_root ? *point.state_root : state_root(program, point.state, point.descriptor, threads));
+    fields.hash(point.segment_start_root);
     fields.u32(static_cast<std::uint32_t>(point.step_digests.size()));
     for (const Hash& digest : point.step_digests) fields.hash(digest);
     const auto saved = save(file, Kind::resume, fields.view(), program, point.state.tensors);
@@ -248,6 +249,7 @@ Result<ResumePoint> load_resume_point(const std::filesystem::path& file, const P
     if (!buffers) return tl::unexpected(buffers.error());
     point.state.tensors = std::move(*buffers);
     if (state_root(program, point.state, descriptor, threads) != root) return tl::unexpected(FileError::wrong_root);
+    point.state_root = root;
     return point;
 }
 

@@ -13,6 +13,7 @@ namespace {
 
 base::Hash start_root_of(const Job& job, const commit::State& state, const SegmentPlace& place, std::uint32_t first_step) {
     if (place.segment == 0) return place.round_start_root;
+    if (place.start_root) return *place.start_root;
     if (first_step > 0) return {};
     const std::uint32_t done = place.segment * job.spec().segment_steps;
     return commit::state_root(job.program(), state, state_descriptor(job, place, done), job.threads());

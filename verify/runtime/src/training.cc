@@ -146,6 +146,7 @@ class Run {
         const std::uint32_t limit = round_limit();
         std::uint32_t done = point->descriptor.step;
         std::vector<Hash> digests = std::move(point->step_digests);
+        std::optional<Hash> known_root = point->state_root;  // of lane_state_ where a segment starts
         LaneEnd end = LaneEnd::round_done;
         while (done < spec_.round_steps) {
             if (done >= limit) return save_point(lane, done, digests).map([] { return LaneEnd::limit; });
@@ -153,7 +154,9 @@ class Run {
             const auto first = static_cast<std::uint32_t>(digests.size());
             std::string problem;
             const auto watch = [&](const StepReport& report) { return after_step(report, limit, end, problem); };
-            SegmentResult segment_result = run_segment(job_, lane_state_, &opening_, place_of(lane, segment), watch, first, std::move(digests));
+            SegmentPlace place = place_of(lane, segment);
+            if (first == 0) place.start_root = known_root;
+            SegmentResult segment_result = run_segment(job_, lane_state_, &opening_, place, watch, first, std::move(digests));
             if (!problem.empty()) return tl::unexpected(problem);
             done = segment * spec_.segment_steps + static_cast<std::uint32_t>(segment_result.step_digests.size());
             lane_descriptor_.step = done;
@@ -163,6 +166,7 @@ class Run {
             if (segment_result.stopped && done < spec_.round_steps) return save_point(lane, done, digests).map([&] { return end; });
             if (segment_result.stopped) return finish_lane(lane, nullptr, end);
             if (done == spec_.round_steps) return finish_lane(lane, &segment_result, LaneEnd::round_done);
+            known_root = segment_result.state_root;
         }
         return finish_lane(lane, nullptr, LaneEnd::round_done);
     }

@@ -2,6 +2,7 @@
 
 #include <cstdint>
 #include <filesystem>
+#include <optional>
 #include <string_view>
 #include <tl/expected.hpp>
 #include <vector>
@@ -50,6 +51,8 @@ struct ResumePoint {
     base::Hash segment_start_root;           ///< root at the start of the segment that is being run
     std::vector<base::Hash> step_digests;    ///< of the steps of this segment done so far
     State state;
+    /// Root of `state` under `descriptor`. Saving computes it where the caller does not have it; loading always checks and gives it.
+    std::optional<base::Hash> state_root = std::nullopt;
 };
 tl::expected<void, FileError> save_resume_point(const std::filesystem::path& file, const program::Program& program,
                                                 const ResumePoint& point, unsigned threads = 1);

@@ -3,6 +3,7 @@
 #include <filesystem>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <tl/expected.hpp>
 #include <vector>
 
@@ -53,7 +54,7 @@ using Progress = std::function<bool(const StepReport&)>;  ///< return false to s
 
 /// What one segment produced: everything its leaf and its audit need.
 struct SegmentResult {
-    base::Hash start_root;                   ///< zeros when first_step > 0 in a segment other than the round's first: the resume point has it
+    base::Hash start_root;                   ///< zeros when the place lacks it and first_step > 0 in a segment other than the round's first
     base::Hash state_root, end_root;
     std::optional<base::Hash> payload_root;  ///< last segment of a round of a job with merges
     std::vector<base::Hash> step_digests;
@@ -66,6 +67,9 @@ struct SegmentResult {
 struct SegmentPlace {
     std::uint32_t round = 0, lane = 0, segment = 0;  ///< segment within the round
     base::Hash round_start_root;
+    /// Root of the state at the segment's start, when the caller has it: the state root of the segment before, or the root against which
+    /// the state was loaded. Otherwise run_segment hashes the state once more.
+    std::optional<base::Hash> start_root = std::nullopt;
 };
 
 /// Runs segment `place` from `state` (in place). `round_start` is needed for the last segment of a round (payload); may be null otherwise.
