@@ -12,11 +12,11 @@ namespace assay {
 namespace {
 
 using Clock = std::chrono::steady_clock;
-constexpr int kTries = 5;
+constexpr int kTries = 15;
 
 constexpr const char* kHelp =
     "Usage: hash_bench [MEGABYTES]\n"
-    "Measures tile leaves (32 x 32 f32, zero-copy) per instruction set, and state roots, best of 5 tries.\n"
+    "Measures tile leaves (32 x 32 f32, zero-copy) per instruction set, and state roots, best of 15 tries.\n"
     "MEGABYTES: size of the state, default 10.\n";
 
 double best_seconds(auto&& work) {

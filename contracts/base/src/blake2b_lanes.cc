@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cstring>
+#include <iterator>
 
 // Below AVX2 libsodium is as fast.
 #undef HWY_DISABLED_TARGETS
@@ -29,6 +30,7 @@ using D = hn::ScalableTag<std::uint64_t>;
 using V = hn::Vec<D>;
 inline constexpr std::size_t kLanes = HWY_LANES(std::uint64_t);
 static_assert(kLanes <= kHashLanesMax);
+inline constexpr std::size_t kPieceBytes = 16;
 inline constexpr int kRounds = 12;
 inline constexpr std::uint8_t kSigma[kRounds][16] = {
     {0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15}, {14, 10, 4, 8, 9, 15, 13, 6, 1, 12, 0, 2, 11, 7, 5, 3},
@@ -80,13 +82,19 @@ HWY_INLINE hn::Vec<Tag> every_second(Tag d, const std::uint8_t* const* lanes, st
     }
 }
 
+/// A block of every message, in pieces of 16 bytes: piece k of a message is at lanes[message] + offsets[k].
+struct Block {
+    const std::uint8_t* const* lanes = nullptr;
+    std::size_t offsets[kBlake2bBlockBytes / kPieceBytes] = {};
+};
+
 /// Word i of all messages becomes m[i].
-HWY_INLINE void load_words(const std::uint8_t* const* blocks, V* HWY_RESTRICT m) {
-    for (std::size_t i = 0; i < 16; i += 2) {
-        const V even = every_second(D(), blocks, 0, 8 * i);
-        const V odd = every_second(D(), blocks, 1, 8 * i);
-        m[i] = hn::InterleaveLower(D(), even, odd);
-        m[i + 1] = hn::InterleaveUpper(D(), even, odd);
+HWY_INLINE void load_words(const Block& block, V* HWY_RESTRICT m) {
+    for (std::size_t k = 0; k < kBlake2bBlockBytes / kPieceBytes; ++k) {
+        const V even = every_second(D(), block.lanes, 0, block.offsets[k]);
+        const V odd = every_second(D(), block.lanes, 1, block.offsets[k]);
+        m[2 * k] = hn::InterleaveLower(D(), even, odd);
+        m[2 * k + 1] = hn::InterleaveUpper(D(), even, odd);
     }
 }
 
@@ -106,8 +114,8 @@ HWY_INLINE void make_canonical(V* HWY_RESTRICT m) {
     }
 }
 
-HWY_INLINE void load_block(MessageWords words, const std::uint8_t* const* blocks, V* HWY_RESTRICT m) {
-    load_words(blocks, m);
+HWY_INLINE void load_block(MessageWords words, const Block& block, V* HWY_RESTRICT m) {
+    load_words(block, m);
     switch (words) {
         case MessageWords::bytes: return;
         case MessageWords::f32: return make_canonical<std::int32_t, 0x7f800000, 0x7fc00000>(m);
@@ -157,7 +165,8 @@ HWY_INLINE void compress(V* HWY_RESTRICT h, const V* HWY_RESTRICT m, std::uint64
 
 // ---- messages
 
-/// Walks through the blocks of all messages together. A block that lies in one row is read in place; others are put together in `pieces`.
+/// Walks through the blocks of all messages together. Rows of whole pieces are read in place, which holds for every whole tile of every
+/// type; other rows, and the end of a message, are put together in `joined`.
 class Blocks {
   public:
     Blocks(const MessageShape& shape, const std::uint8_t* const* starts) : shape_(shape), starts_(starts) {
@@ -165,32 +174,34 @@ class Blocks {
             shape_.row_bytes *= shape_.rows;
             shape_.rows = 1;
         }
+        for (std::size_t lane = 0; lane < kLanes; ++lane) joined_starts_[lane] = joined_[lane];
     }
 
-    /// Points `blocks` at the next `size` bytes of every message; a shorter block is filled up with zeros.
-    HWY_INLINE void next(std::size_t size, const std::uint8_t** blocks) {
-        if (size == kBlake2bBlockBytes && shape_.row_bytes - column_ >= size) {
-            for (std::size_t lane = 0; lane < kLanes; ++lane) blocks[lane] = starts_[lane] + offset_ + column_;
-            advance(size);
+    /// The next `size` bytes of every message; a shorter block is filled up with zeros.
+    HWY_INLINE void next(std::size_t size, Block& block) {
+        if (size == kBlake2bBlockBytes && shape_.row_bytes % kPieceBytes == 0) {
+            block.lanes = starts_;
+            for (std::size_t& offset : block.offsets) {
+                offset = offset_ + column_;
+                advance(kPieceBytes);
+            }
             return;
         }
         for (std::size_t filled = 0; filled < size;) {
-            const std::size_t piece = std::min(size - filled, shape_.row_bytes - column_);
-            for (std::size_t lane = 0; lane < kLanes; ++lane) copy(pieces_[lane] + filled, starts_[lane] + offset_ + column_, piece);
-            filled += piece;
-            advance(piece);
+            const std::size_t part = std::min(size - filled, shape_.row_bytes - column_);
+            for (std::size_t lane = 0; lane < kLanes; ++lane) copy(joined_[lane] + filled, starts_[lane] + offset_ + column_, part);
+            filled += part;
+            advance(part);
         }
-        for (std::size_t lane = 0; lane < kLanes; ++lane) {
-            std::memset(pieces_[lane] + size, 0, kBlake2bBlockBytes - size);
-            blocks[lane] = pieces_[lane];
-        }
+        for (auto& lane : joined_) std::memset(lane + size, 0, kBlake2bBlockBytes - size);
+        block.lanes = joined_starts_;
+        for (std::size_t k = 0; k < std::size(block.offsets); ++k) block.offsets[k] = k * kPieceBytes;
     }
 
   private:
-    // Rows of whole tiles of narrow types have these sizes: no call of the library for so little.
+    // Two digests, the message of a tree's node, are copied without a call of the library.
     static HWY_INLINE void copy(std::uint8_t* to, const std::uint8_t* from, std::size_t size) {
         if (size == 64) std::memcpy(to, from, 64);
-        else if (size == 32) std::memcpy(to, from, 32);
         else std::memcpy(to, from, size);
     }
     HWY_INLINE void advance(std::size_t bytes) {
@@ -203,7 +214,8 @@ class Blocks {
     MessageShape shape_;
     const std::uint8_t* const* starts_;
     std::size_t offset_ = 0, column_ = 0;
-    HWY_ALIGN std::uint8_t pieces_[kLanes][kBlake2bBlockBytes];
+    const std::uint8_t* joined_starts_[kLanes];
+    HWY_ALIGN std::uint8_t joined_[kLanes][kBlake2bBlockBytes];
 };
 
 void hash_lanes(const std::array<std::uint64_t, 8>& initial, const MessageShape& shape, const std::uint8_t* const* starts, Hash* out) {
@@ -211,13 +223,13 @@ void hash_lanes(const std::array<std::uint64_t, 8>& initial, const MessageShape&
     V h[8], m[16];
     for (std::size_t i = 0; i < 8; ++i) h[i] = hn::Set(d, initial[i]);
     Blocks reader(shape, starts);
-    const std::uint8_t* blocks[kLanes];
+    Block block;
     const std::size_t length = shape.rows * shape.row_bytes;
     std::size_t done = 0;
     do {  // an empty message is one block of zeros
         const std::size_t size = std::min(length - done, kBlake2bBlockBytes);
-        reader.next(size, blocks);
-        load_block(shape.words, blocks, m);
+        reader.next(size, block);
+        load_block(shape.words, block, m);
         done += size;
         compress(h, m, done, done == length);
     } while (done < length);
