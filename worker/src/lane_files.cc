@@ -62,14 +62,14 @@ tl::expected<void, std::string> need_start(LaneContext& lane, LaneStates& states
 
 Upload upload_state(LaneContext& lane, const commit::State& state, const commit::StateDescriptor& descriptor) {
     const std::filesystem::path file = lane.folder / "state.upload";
-    const auto saved = commit::save_state(file, lane.job->program(), state, descriptor);
+    const auto saved = commit::save_state(file, lane.job->program(), state, descriptor, commit::Durability::scratch);
     if (!saved) return not_written(file, saved.error());
     return send_file(lane, file);
 }
 
 Upload upload_payload(LaneContext& lane, const commit::Payload& payload) {
     const std::filesystem::path file = lane.folder / "payload.upload";
-    const auto saved = commit::save_payload(file, lane.job->program(), payload);
+    const auto saved = commit::save_payload(file, lane.job->program(), payload, commit::Durability::scratch);
     if (!saved) return not_written(file, saved.error());
     return send_file(lane, file);
 }

@@ -120,6 +120,15 @@ TEST_F(Checkpoint, PayloadsAreVerifiedAgainstTheirRoot) {
     EXPECT_FALSE(load_payload(folder_ / "p", program_, root).has_value());
 }
 
+TEST_F(Checkpoint, ScratchFilesHaveTheSameBytes) {
+    const auto synced = save_state(folder_ / "s", program_, state_, descriptor_);
+    const auto scratch = save_state(folder_ / "t", program_, state_, descriptor_, Durability::scratch);
+    ASSERT_TRUE(synced.has_value() && scratch.has_value());
+    EXPECT_EQ(scratch->blob, synced->blob);
+    EXPECT_EQ(read_file(folder_ / "t"), read_file(folder_ / "s"));
+    EXPECT_FALSE(std::filesystem::exists(folder_ / "t.partial"));
+}
+
 TEST_F(Checkpoint, ResumePointsKeepPlaceAndDigests) {
     ResumePoint point{descriptor_, root_, {base::blake2b("assay.test", base::view_of("d"))}, state_.clone()};
     ASSERT_TRUE(save_resume_point(folder_ / "r", program_, point).has_value());

@@ -55,11 +55,12 @@ tl::expected<void, FileError> AtomicFile::write(base::ByteView bytes) {
     return {};
 }
 
-tl::expected<SavedFile, FileError> AtomicFile::publish() {
-    if (::fsync(descriptor_) != 0) return tl::unexpected(FileError::unwritable);
+tl::expected<SavedFile, FileError> AtomicFile::publish(Durability durability) {
+    const bool synced = durability == Durability::synced;
+    if (synced && ::fsync(descriptor_) != 0) return tl::unexpected(FileError::unwritable);
     if (::rename(partial_.c_str(), file_.c_str()) != 0) return tl::unexpected(FileError::unwritable);
     ::close(std::exchange(descriptor_, -1));
-    if (!sync_folder(file_)) return tl::unexpected(FileError::unwritable);
+    if (synced && !sync_folder(file_)) return tl::unexpected(FileError::unwritable);
     const std::uint64_t bytes = hasher_.size();
     return SavedFile{hasher_.finish(), bytes};
 }

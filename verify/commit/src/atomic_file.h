@@ -8,7 +8,7 @@
 
 namespace assay::commit {
 
-/// A file that appears whole or not at all: written beside its place, synced, renamed, the folder synced. Not thread-safe. When it is
+/// A file that appears whole or not at all: written beside its place, synced, renamed, the folder synced (a scratch file is only renamed). Not thread-safe. When it is
 /// destroyed before `publish`, what was written is removed.
 class AtomicFile {
   public:
@@ -17,7 +17,7 @@ class AtomicFile {
     AtomicFile& operator=(AtomicFile&&) = delete;
     ~AtomicFile();
     tl::expected<void, FileError> write(base::ByteView bytes);
-    tl::expected<SavedFile, FileError> publish();
+    tl::expected<SavedFile, FileError> publish(Durability durability = Durability::synced);
 
   private:
     AtomicFile() = default;

@@ -101,13 +101,14 @@ Result<void> write_tensors(AtomicFile& file, const Program& program, std::span<c
     return {};
 }
 
-Result<SavedFile> save(const std::filesystem::path& path, Kind kind, ByteView fields, const Program& program, std::span<const Buffer> buffers) {
+Result<SavedFile> save(const std::filesystem::path& path, Kind kind, ByteView fields, const Program& program, std::span<const Buffer> buffers,
+                       Durability durability) {
     const std::vector<TensorId> ids = tensors_of(program, kind);
     auto file = AtomicFile::create(path);
     if (!file) return tl::unexpected(file.error());
     if (auto written = file->write(encode_front(kind, fields, encode_table(program, ids))); !written) return tl::unexpected(written.error());
     if (auto written = write_tensors(*file, program, ids, buffers); !written) return tl::unexpected(written.error());
-    return file->publish();
+    return file->publish(durability);
 }
 
 struct Front {
@@ -172,10 +173,11 @@ std::string_view message_of(FileError error) {
     return "unknown";
 }
 
-Result<SavedFile> save_state(const std::filesystem::path& file, const Program& program, const State& state, const StateDescriptor& descriptor) {
+Result<SavedFile> save_state(const std::filesystem::path& file, const Program& program, const State& state, const StateDescriptor& descriptor,
+                             Durability durability) {
     Encoder fields;
     encode_descriptor(fields, descriptor);
-    return save(file, Kind::state, fields.view(), program, state.tensors);
+    return save(file, Kind::state, fields.view(), program, state.tensors, durability);
 }
 
 Result<State> load_state(const std::filesystem::path& file, const Program& program, const StateDescriptor& descriptor,
@@ -197,8 +199,8 @@ Result<State> load_state(const std::filesystem::path& file, const Program& progr
     return state;
 }
 
-Result<SavedFile> save_payload(const std::filesystem::path& file, const Program& program, const Payload& payload) {
-    return save(file, Kind::payload, {}, program, payload.tensors);
+Result<SavedFile> save_payload(const std::filesystem::path& file, const Program& program, const Payload& payload, Durability durability) {
+    return save(file, Kind::payload, {}, program, payload.tensors, durability);
 }
 
 Result<Payload> load_payload(const std::filesystem::path& file, const Program& program, const Hash& expected_root, unsigned threads) {
@@ -221,7 +223,7 @@ Result<void> save_resume_point(const std::filesystem::path& file, const Program&
     fields.hash(point.segment_start_root);
     fields.u32(static_cast<std::uint32_t>(point.step_digests.size()));
     for (const Hash& digest : point.step_digests) fields.hash(digest);
-    const auto saved = save(file, Kind::resume, fields.view(), program, point.state.tensors);
+    const auto saved = save(file, Kind::resume, fields.view(), program, point.state.tensors, Durability::synced);
     if (!saved) return tl::unexpected(saved.error());
     return {};
 }

@@ -11,7 +11,7 @@
 #include "commit/state.h"
 
 /// States and payloads as files (docs/formats/checkpoint.md). Every file is written to a temporary name, synced, renamed, and its folder
-/// synced, so a crash leaves the old file or the new one. Every file is verified against a root while it is read.
+/// synced, so a crash leaves the old file or the new one (scratch files are not synced). Every file is verified against a root while it is read.
 namespace assay::commit {
 
 enum class FileError : std::uint8_t {
@@ -33,14 +33,20 @@ struct SavedFile {
     std::uint64_t bytes = 0;
 };
 
+enum class Durability : std::uint8_t {
+    synced,                                  ///< survives a crash of the machine
+    scratch,                                 ///< for this process only, as for an upload: does not wait for the disk
+};
+
 /// The file covers descriptor and tensors; the same state gives the same bytes.
 tl::expected<SavedFile, FileError> save_state(const std::filesystem::path& file, const program::Program& program, const State& state,
-                                              const StateDescriptor& descriptor);
+                                              const StateDescriptor& descriptor, Durability durability = Durability::synced);
 /// The expected descriptor and root come from the ledger or from the caller's own replay, never from the file.
 tl::expected<State, FileError> load_state(const std::filesystem::path& file, const program::Program& program,
                                           const StateDescriptor& descriptor, const base::Hash& expected_root, unsigned threads = 1);
 
-tl::expected<SavedFile, FileError> save_payload(const std::filesystem::path& file, const program::Program& program, const Payload& payload);
+tl::expected<SavedFile, FileError> save_payload(const std::filesystem::path& file, const program::Program& program, const Payload& payload,
+                                                Durability durability = Durability::synced);
 tl::expected<Payload, FileError> load_payload(const std::filesystem::path& file, const program::Program& program,
                                               const base::Hash& expected_root, unsigned threads = 1);
 
