@@ -11,6 +11,7 @@
 #define HWY_TARGET_INCLUDE "blake2b_lanes.cc"
 #include "hwy/foreach_target.h"
 
+#include "hwy/cache_control.h"
 #include "hwy/highway.h"
 
 #undef ASSAY_TARGET_HAS_LANES
@@ -198,6 +199,16 @@ class Blocks {
         for (std::size_t k = 0; k < std::size(block.offsets); ++k) block.offsets[k] = k * kPieceBytes;
     }
 
+    /// Asks for the memory of the next block while this one is hashed: rows of a wide matrix lie in other pages, where the processor does not
+    /// look ahead by itself.
+    HWY_INLINE void look_ahead() const {
+        for (std::size_t lane = 0; lane < kLanes; ++lane) {
+            const std::uint8_t* next = starts_[lane] + offset_ + column_;
+            hwy::Prefetch(next);
+            hwy::Prefetch(next + kBlake2bBlockBytes / 2);
+        }
+    }
+
   private:
     // Two digests, the message of a tree's node, are copied without a call of the library.
     static HWY_INLINE void copy(std::uint8_t* to, const std::uint8_t* from, std::size_t size) {
@@ -231,6 +242,7 @@ void hash_lanes(const std::array<std::uint64_t, 8>& initial, const MessageShape&
         reader.next(size, block);
         load_block(shape.words, block, m);
         done += size;
+        if (done < length) reader.look_ahead();
         compress(h, m, done, done == length);
     } while (done < length);
     HWY_ALIGN std::uint64_t words[4][kLanes];
