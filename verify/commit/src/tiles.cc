@@ -73,7 +73,7 @@ Hash tensor_root_of_tree(const Tensor& tensor, const Hash& tree) {
     return hasher.add_u32(tensor.rows).add_u32(tensor.cols).add(tree).finish();
 }
 
-/// Roots of the groups [begin, end), whose tiles are hashed together: at most kTilesPerGroup, unless it is one group.
+/// Roots of groups whose tiles, at most kTilesPerGroup in all, are hashed together.
 void hash_groups(const program::Program& program, std::span<const program::TensorId> ids, std::span<const Buffer> buffers,
                  std::span<const TileGroup> groups, std::span<Hash> roots) {
     std::array<TileRef, kTilesPerGroup> tiles;
