@@ -136,6 +136,13 @@ void pack_panels(const float* src, std::size_t stride, std::size_t rows, std::si
         }
     }
 }
+bool all_finite(const float* values, std::size_t n) {
+    bool finite = true;
+    for (std::size_t i = 0; i < n; ++i)
+        finite = finite && (word_of(values[i]) & 0x7fffffffU) < 0x7f800000U;
+    return finite;
+}
+
 void fill(float* to, std::size_t n, std::uint32_t word) {
     for (std::size_t i = 0; i < n; ++i) std::memcpy(to + i, &word, 4);
 }
@@ -206,6 +213,7 @@ Kernels make_table() {
     k.tile = tile;
     k.pack = pack;
     k.pack_panels = pack_panels;
+    k.all_finite = all_finite;
     k.fill = fill;
     k.pack_transposed = pack_transposed;
     k.row_times_matrix = row_times_matrix;

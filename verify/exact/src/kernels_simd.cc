@@ -1,5 +1,6 @@
 #include <algorithm>
 #include <array>
+#include <bit>
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
@@ -114,45 +115,56 @@ ASSAY_OPERATION(Select, hn::IfThenElse(hn::RebindMask(F(), hn::Eq(as_i(a), hn::Z
 
 inline constexpr std::size_t kParts = 32 / kLanes;
 
-HWY_INLINE float tree(const float (&lanes)[32]) {
-    float lane[32];
-    std::memcpy(lane, lanes, sizeof lane);
-    for (std::size_t s = 16; s >= 1; s /= 2) {
-        for (std::size_t l = 0; l < s; ++l) lane[l] = lane[l] + lane[l + s];
+/// lane[l] = lane[l] + lane[l + s] for s = 16, 8, 4, 2, 1: whole vectors while s is a vector or more,
+/// then halves of one.
+template <class D>
+HWY_INLINE float tree_of_vector(D d, hn::Vec<D> v) {
+    if constexpr (hn::MaxLanes(D()) > 4) {
+        const hn::Half<D> half;
+        return tree_of_vector(half, hn::Add(hn::LowerHalf(half, v), hn::UpperHalf(half, v)));
+    } else {
+        const hn::Vec<D> two = hn::Add(v, hn::Shuffle1032(v));
+        return hn::GetLane(hn::Add(two, hn::Shuffle2301(two)));
     }
-    return lane[0];
+}
+HWY_INLINE float tree(VF (&lanes)[kParts]) {
+#pragma GCC unroll 4
+    for (std::size_t s = kParts / 2; s >= 1; s /= 2) {
+#pragma GCC unroll 4
+        for (std::size_t p = 0; p < s; ++p) lanes[p] = hn::Add(lanes[p], lanes[p + s]);
+    }
+    return tree_of_vector(F(), lanes[0]);
 }
 
 // Columns beyond the end add +0 to a lane that is never -0: no bit changes.
 template <bool kDot>
-float reduce(const float* a, const float* b, std::size_t n) {
+HWY_INLINE void add_to_lanes(VF (&lanes)[kParts], const float* a, const float* b) {
     const F d;
-    VF lanes[kParts];
-    for (std::size_t p = 0; p < kParts; ++p) lanes[p] = hn::Zero(d);
-    std::size_t i = 0;
-    HWY_ALIGN float tail[2][32] = {};
-    for (;; i += 32) {
-        if (i + 32 > n) {
-            if (i >= n) break;
-            std::memcpy(tail[0], a + i, (n - i) * sizeof(float));
-            a = tail[0] - i;
-            if (kDot) {
-                std::memcpy(tail[1], b + i, (n - i) * sizeof(float));
-                b = tail[1] - i;
-            }
-        }
-        for (std::size_t p = 0; p < kParts; ++p) {
-            const VF x = hn::LoadU(d, a + i + p * kLanes);
-            if (kDot) {
-                lanes[p] = fma(flush(x), flush(hn::LoadU(d, b + i + p * kLanes)), lanes[p]);
-            } else {
-                lanes[p] = hn::Add(lanes[p], x);
-            }
+#pragma GCC unroll 8
+    for (std::size_t p = 0; p < kParts; ++p) {
+        const VF x = hn::LoadU(d, a + p * kLanes);
+        if (kDot) {
+            lanes[p] = fma(flush(x), flush(hn::LoadU(d, b + p * kLanes)), lanes[p]);
+        } else {
+            lanes[p] = hn::Add(lanes[p], x);
         }
     }
-    HWY_ALIGN float stored[32];
-    for (std::size_t p = 0; p < kParts; ++p) hn::Store(lanes[p], d, stored + p * kLanes);
-    return tree(stored);
+}
+template <bool kDot>
+HWY_INLINE float reduce(const float* a, const float* b, std::size_t n) {
+    const F d;
+    VF lanes[kParts];
+#pragma GCC unroll 8
+    for (std::size_t p = 0; p < kParts; ++p) lanes[p] = hn::Zero(d);
+    std::size_t i = 0;
+    for (; i + 32 <= n; i += 32) add_to_lanes<kDot>(lanes, a + i, b + (kDot ? i : 0));
+    if (i < n) {
+        HWY_ALIGN float tail[2][32] = {};
+        std::memcpy(tail[0], a + i, (n - i) * sizeof(float));
+        if (kDot) std::memcpy(tail[1], b + i, (n - i) * sizeof(float));
+        add_to_lanes<kDot>(lanes, tail[0], tail[1]);
+    }
+    return tree(lanes);
 }
 float row_sum(const float* row, std::size_t n) {
     return reduce<false>(row, nullptr, n);
@@ -161,22 +173,39 @@ float row_dot(const float* a, const float* b, std::size_t n) {
     return reduce<true>(a, b, n);
 }
 
+HWY_INLINE VF larger(VF x, VF m) {
+    return hn::IfThenElse(hn::Gt(x, m), x, m);
+}
+template <class D>
+HWY_INLINE float largest(D d, hn::Vec<D> v) {
+    const auto pick = [](auto x, auto m) HWY_ATTR { return hn::IfThenElse(hn::Gt(x, m), x, m); };
+    if constexpr (hn::MaxLanes(D()) > 4) {
+        const hn::Half<D> half;
+        return largest(half, pick(hn::UpperHalf(half, v), hn::LowerHalf(half, v)));
+    } else {
+        const hn::Vec<D> two = pick(hn::Shuffle1032(v), v);
+        return hn::GetLane(pick(hn::Shuffle2301(two), two));
+    }
+}
+
 // `x > m ? x : m` then + (+0): NaN never wins and -0 becomes +0, so no order is visible.
 float row_max(const float* row, std::size_t n) {
     const F d;
     const VF lowest = as_f(set_i(static_cast<std::int32_t>(0xff800000U)));
-    VF m = lowest;
+    VF m[4] = {lowest, lowest, lowest, lowest};
     std::size_t i = 0;
-    for (; i + kLanes <= n; i += kLanes) {
-        const VF x = hn::LoadU(d, row + i);
-        m = hn::IfThenElse(hn::Gt(x, m), x, m);
+    for (; i + 4 * kLanes <= n; i += 4 * kLanes) {
+#pragma GCC unroll 4
+        for (std::size_t p = 0; p < 4; ++p) m[p] = larger(hn::LoadU(d, row + i + p * kLanes), m[p]);
     }
-    HWY_ALIGN float lanes[kLanes];
-    hn::Store(m, d, lanes);
-    float best = lanes[0];
-    for (std::size_t l = 1; l < kLanes; ++l) best = lanes[l] > best ? lanes[l] : best;
-    for (; i < n; ++i) best = row[i] > best ? row[i] : best;
-    return best + 0.0F;
+    for (; i + kLanes <= n; i += kLanes) m[0] = larger(hn::LoadU(d, row + i), m[0]);
+    if (i < n) {
+        HWY_ALIGN float tail[kLanes];
+        hn::Store(lowest, d, tail);
+        std::memcpy(tail, row + i, (n - i) * sizeof(float));
+        m[0] = larger(hn::Load(d, tail), m[0]);
+    }
+    return largest(d, larger(larger(m[0], m[1]), larger(m[2], m[3]))) + 0.0F;
 }
 
 // ---- matmul
@@ -361,6 +390,27 @@ void pack_panels(const float* src, std::size_t stride, std::size_t rows, std::si
     if (width == kTileCols)
         return pack_panels_of<kTileCols>(src, stride, rows, cols, dst, panel_stride);
     pack_panels_of<kTileRows>(src, stride, rows, cols, dst, panel_stride);
+}
+
+bool all_finite(const float* values, std::size_t n) {
+    const I d;
+    const VI magnitude = set_i(0x7fffffff);
+    VI largest[2] = {hn::Zero(d), hn::Zero(d)};
+    const auto word = [&](std::size_t i) HWY_ATTR {
+        return hn::And(as_i(hn::LoadU(F(), values + i)), magnitude);
+    };
+    std::size_t i = 0;
+    for (; i + 2 * kLanes <= n; i += 2 * kLanes) {
+        largest[0] = hn::Max(largest[0], word(i));
+        largest[1] = hn::Max(largest[1], word(i + kLanes));
+    }
+    HWY_ALIGN std::int32_t lanes[kLanes];
+    hn::Store(hn::Max(largest[0], largest[1]), d, lanes);
+    bool finite = true;
+    for (const std::int32_t lane : lanes) finite = finite && lane < 0x7f800000;
+    for (; i < n; ++i)
+        finite = finite && (std::bit_cast<std::uint32_t>(values[i]) & 0x7fffffffU) < 0x7f800000U;
+    return finite;
 }
 
 void fill(float* to, std::size_t n, std::uint32_t word) {
@@ -555,6 +605,7 @@ Kernels make_table(const char* name, const MapFunction* maps) {
     k.tile = tile;
     k.pack = pack;
     k.pack_panels = pack_panels;
+    k.all_finite = all_finite;
     k.fill = fill;
     k.pack_transposed = pack_transposed;
     k.row_times_matrix = row_times_matrix;

@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <array>
-#include <bit>
 #include <cstring>
 
 #include "base/check.h"
@@ -102,28 +101,6 @@ void pack_b(const Work& work, const Packed& form, std::span<const Block> blocks,
     }
 }
 
-void pack_a(const Work& work, const Packed& form, std::span<const Block> blocks, std::size_t row,
-            std::size_t rows) {
-    const MatrixView& a = work.problem.a;
-    const std::size_t height = work.kernels.tile_rows;
-    std::size_t before = 0;
-    for (const Block& block : blocks) {
-        const float* from = element(a, block.chain, row, block.k);
-        float* to = packed_a(work, form, 0, before);
-        if (form.a_by_columns) {
-            work.kernels.pack_panels(from, a.stride, block.length, rows, to, height,
-                                     form.span * height + kPanelPad);
-        } else {
-            work.kernels.pack(from, a.stride, rows, block.length, to, kPackedRowStride);
-        }
-        before += block.length;
-    }
-    if (form.a_by_columns) return;
-    const std::size_t padded = (rows + height - 1) / height * height;
-    for (std::size_t r = rows; r < padded; ++r)
-        std::memset(packed_a(work, form, r, 0), 0, form.span * sizeof(float));
-}
-
 /// All k that rows [row, row + rows) may use (at least), and whether every row may use some. Both
 /// ends of a row's range move with the row.
 struct Union {
@@ -133,6 +110,70 @@ struct Union {
 Union band_union(const DiagonalBand& band, std::size_t row, std::size_t rows, const Block& block) {
     const auto top = band_range(band, row, block), bottom = band_range(band, row + rows - 1, block);
     return {top.first, bottom.second, top.first < top.second && bottom.first < bottom.second};
+}
+
+/// Rows [top, top + rows) of the packed ones, k from `k` on, `length` of them.
+void pack_a_part(const Work& work, const Packed& form, const Block& block, std::size_t row,
+                 std::size_t top, std::size_t rows, std::size_t k, std::size_t length,
+                 std::size_t before) {
+    const MatrixView& a = work.problem.a;
+    const std::size_t height = work.kernels.tile_rows;
+    const float* from = element(a, block.chain, row + top, k);
+    float* to = packed_a(work, form, top, before) + (k - block.k) * form.a_step;
+    if (form.a_by_columns) {
+        return work.kernels.pack_panels(from, a.stride, length, rows, to, height,
+                                        form.span * height + kPanelPad);
+    }
+    work.kernels.pack(from, a.stride, rows, length, to, kPackedRowStride);
+    const std::size_t padded = (rows + height - 1) / height * height;
+    for (std::size_t r = rows; r < padded; ++r)
+        std::memset(to + r * kPackedRowStride, 0, length * sizeof(float));
+}
+
+/// What the k-band leaves out of every row of a tile is not packed: nobody reads it. Rows go tile by
+/// tile; where A lies transposed its lines run along the rows, so it goes by stretches of k, each
+/// with the tiles that use some of it.
+void pack_a_in_band(const Work& work, const Packed& form, const Block& block, std::size_t row,
+                    std::size_t rows, std::size_t before) {
+    constexpr std::size_t kStretch = 32;
+    const std::size_t height = work.kernels.tile_rows, end = block.k + block.length;
+    const auto of_tile = [&](std::size_t top) {
+        return band_union(work.problem.k_band, row + top, std::min(height, rows - top), block);
+    };
+    if (!form.a_by_columns) {
+        for (std::size_t top = 0; top < rows; top += height) {
+            const Union u = of_tile(top);
+            if (u.first < u.last)
+                pack_a_part(work, form, block, row, top, std::min(height, rows - top), u.first,
+                            u.last - u.first, before);
+        }
+        return;
+    }
+    for (std::size_t k = block.k; k < end; k += kStretch) {
+        const std::size_t length = std::min(kStretch, end - k);
+        std::size_t first = rows, last = 0;
+        for (std::size_t top = 0; top < rows; top += height) {
+            const Union u = of_tile(top);
+            if (u.first >= k + length || u.last <= k) continue;
+            first = std::min(first, top);
+            last = std::min(rows, top + height);
+        }
+        if (first < last)
+            pack_a_part(work, form, block, row, first, last - first, k, length, before);
+    }
+}
+
+void pack_a(const Work& work, const Packed& form, std::span<const Block> blocks, std::size_t row,
+            std::size_t rows) {
+    std::size_t before = 0;
+    for (const Block& block : blocks) {
+        if (work.problem.k_band.open()) {
+            pack_a_part(work, form, block, row, 0, rows, block.k, block.length, before);
+        } else {
+            pack_a_in_band(work, form, block, row, rows, before);
+        }
+        before += block.length;
+    }
 }
 
 /// Sets to +0 what the k-band leaves out of the k that a tile runs over: with finite B, fma(+0, b,
@@ -179,9 +220,27 @@ void slow_tile(const Work& work, const Tile& tile, const Block& block, std::size
     }
 }
 
-/// One tile of a problem with a k-band; C already holds the start.
+/// Copies what C starts from into a tile of it.
+void write_start(const Matmul& problem, const Tile& tile, const float* start) {
+    if (start == tile.c) return;
+    for (std::size_t r = 0; r < tile.rows; ++r) {
+        float* to = tile.c + r * tile.c_stride;
+        if (start == nullptr) {
+            std::memset(to, 0, tile.cols * sizeof(float));
+        } else {
+            std::memcpy(to, start + r * problem.start_stride, tile.cols * sizeof(float));
+        }
+    }
+}
+
+/// One tile of a problem with a k-band.
 void banded_tile(const Work& work, Tile tile, const Block& block, std::size_t row, bool finite) {
     const Union u = band_union(work.problem.k_band, row, tile.rows, block);
+    if (tile.start != tile.c && (!u.all_rows || !finite)) {
+        write_start(work.problem, tile, tile.start);
+        tile.start = tile.c;
+        tile.start_stride = tile.c_stride;
+    }
     if (u.first >= u.last) return;
     if (!finite) return slow_tile(work, tile, block, row);
     const std::size_t skipped = u.first - block.k;
@@ -233,7 +292,7 @@ void multiply(const Work& work, const Packed& form, std::span<const Block> block
                 tile.b = packed_b(work, form, c / width, before);
                 tile.k = blocks[i].length;
                 before += blocks[i].length;
-                if (first_blocks && i == 0 && !banded) {
+                if (first_blocks && i == 0) {
                     tile.start = problem.start == nullptr
                                      ? nullptr
                                      : problem.start + (row + r) * problem.start_stride + col + c;
@@ -252,17 +311,16 @@ void multiply(const Work& work, const Packed& form, std::span<const Block> block
     }
 }
 
-void write_start(const Work& work) {
+/// A problem without any k: C is its start.
+void copy_start(const Work& work) {
     const Matmul& p = work.problem;
-    if (p.start == p.c) return;
-    for (std::size_t r = work.row0; r < work.row0 + work.rows; ++r) {
-        float* to = p.c + r * p.c_stride + work.col0;
-        if (p.start == nullptr) {
-            std::memset(to, 0, work.cols * sizeof(float));
-        } else {
-            std::memcpy(to, p.start + r * p.start_stride + work.col0, work.cols * sizeof(float));
-        }
-    }
+    Tile all;
+    all.rows = static_cast<std::uint32_t>(work.rows);
+    all.cols = static_cast<std::uint32_t>(work.cols);
+    all.c = p.c + work.row0 * p.c_stride + work.col0;
+    all.c_stride = p.c_stride;
+    write_start(p, all,
+                p.start == nullptr ? nullptr : p.start + work.row0 * p.start_stride + work.col0);
 }
 
 void clear_outside(const Work& work) {
@@ -295,17 +353,11 @@ bool single_row(const Work& work) {
     return true;
 }
 
-bool all_finite(std::span<const float> values) {
-    std::uint32_t largest = 0;
-    for (const float x : values)
-        largest = std::max(largest, std::bit_cast<std::uint32_t>(x) & 0x7fffffffU);
-    return largest < 0x7f800000U;
-}
-
 bool b_is_finite(const Work& work, const Packed& form, std::size_t cols) {
     for (std::size_t c = 0; c < cols; c += work.kernels.tile_cols) {
         const std::size_t panel = c / work.kernels.tile_cols;
-        if (!all_finite({packed_b(work, form, panel, 0), form.span * work.kernels.tile_cols}))
+        if (!work.kernels.all_finite(packed_b(work, form, panel, 0),
+                                     form.span * work.kernels.tile_cols))
             return false;
     }
     return true;
@@ -359,7 +411,7 @@ void compute_columns(const Work& work, std::size_t col, std::size_t cols) {
 void compute(const Work& work) {
     const Matmul& p = work.problem;
     if (work.rows == 0 || work.cols == 0) return;
-    if (p.chains == 0 || p.k == 0 || !p.k_band.open()) write_start(work);
+    if (p.chains == 0 || p.k == 0) copy_start(work);
     if (!single_row(work)) {
         for (std::size_t col = work.col0; col < work.col0 + work.cols; col += kColsOfB)
             compute_columns(work, col, std::min(kColsOfB, work.col0 + work.cols - col));

@@ -94,6 +94,8 @@ struct Kernels {
     void (*row_times_matrix)(const float* a, std::size_t a_stride, const float* b,
                              std::size_t b_stride, std::size_t k, std::size_t n, const float* start,
                              float* out) = nullptr;
+    /// Whether all n are finite.
+    bool (*all_finite)(const float* values, std::size_t n) = nullptr;
     void (*fill)(float* to, std::size_t n, std::uint32_t word) = nullptr;
     /// Philox words of quads [first, first + count) of (sequence, step) under a key: 4 count words.
     void (*philox)(std::uint32_t key_low, std::uint32_t key_high, std::uint64_t first,
