@@ -4,6 +4,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
+#include <limits>
 
 #include "exact/kernels.h"
 #include "kernel_tables.h"
@@ -206,6 +207,88 @@ float row_max(const float* row, std::size_t n) {
         m[0] = larger(hn::Load(d, tail), m[0]);
     }
     return largest(d, larger(larger(m[0], m[1]), larger(m[2], m[3]))) + 0.0F;
+}
+
+// ---- causal softmax
+// --------------------------------------------------------------------------------------------------------------------
+
+HWY_INLINE VF load_tail(const float* from, std::size_t count, VF otherwise) {
+    HWY_ALIGN float part[kLanes];
+    hn::Store(otherwise, F(), part);
+    std::memcpy(part, from, count * sizeof(float));
+    return hn::Load(F(), part);
+}
+HWY_INLINE void store_tail(VF value, float* to, std::size_t count) {
+    HWY_ALIGN float part[kLanes];
+    hn::Store(value, F(), part);
+    std::memcpy(to, part, count * sizeof(float));
+}
+
+/// out[i] = scores[i] * scale for i < n; their maximum.
+HWY_INLINE float scale_and_max(const float* scores, std::size_t n, float scale, float* out) {
+    const F d;
+    const VF factor = set(scale), lowest = as_f(set_i(static_cast<std::int32_t>(0xff800000U)));
+    VF m[2] = {lowest, lowest};
+    std::size_t i = 0;
+    for (; i + 2 * kLanes <= n; i += 2 * kLanes) {
+#pragma GCC unroll 2
+        for (std::size_t p = 0; p < 2; ++p) {
+            const VF z = hn::Mul(hn::LoadU(d, scores + i + p * kLanes), factor);
+            hn::StoreU(z, d, out + i + p * kLanes);
+            m[p] = larger(z, m[p]);
+        }
+    }
+    for (; i < n; i += kLanes) {
+        const std::size_t count = std::min(kLanes, n - i);
+        const VF z = hn::Mul(load_tail(scores + i, count, lowest), factor);
+        store_tail(z, out + i, count);
+        m[0] = larger(load_tail(out + i, count, lowest), m[0]);
+    }
+    return largest(d, larger(m[0], m[1])) + 0.0F;
+}
+
+HWY_INLINE VF exponential(VF z, VF m) {
+    const VF t = simd::exp(hn::Sub(z, m));
+    return hn::IfThenZeroElse(hn::Lt(t, set(0x1p-63F)), t);
+}
+
+// What lies above the diagonal is -inf before exp and +0 after it, unless the maximum is infinite (or
+// the row has no number): then the row is computed to its end.
+void causal_softmax(const float* scores, std::size_t row, std::size_t cols, float scale,
+                    float* out) {
+    const F d;
+    std::size_t n = std::min(cols, row + 1);
+    const float m = scale_and_max(scores, n, scale, out);
+    if (!(m < std::numeric_limits<float>::infinity() &&
+          m > -std::numeric_limits<float>::infinity())) {
+        for (; n < cols; ++n) out[n] = -std::numeric_limits<float>::infinity();
+    }
+    const VF most = set(m);
+    VF lanes[kParts];
+#pragma GCC unroll 8
+    for (std::size_t p = 0; p < kParts; ++p) lanes[p] = hn::Zero(d);
+    std::size_t i = 0;
+    for (; i + 32 <= n; i += 32) {
+#pragma GCC unroll 8
+        for (std::size_t p = 0; p < kParts; ++p) {
+            const VF e = exponential(hn::LoadU(d, out + i + p * kLanes), most);
+            hn::StoreU(e, d, out + i + p * kLanes);
+            lanes[p] = hn::Add(lanes[p], e);
+        }
+    }
+    for (std::size_t p = 0; i < n; ++p, i += kLanes) {
+        const std::size_t count = std::min(kLanes, n - i);
+        const VF z = load_tail(out + i, count, as_f(set_i(static_cast<std::int32_t>(0xff800000U))));
+        store_tail(exponential(z, most), out + i, count);
+        lanes[p] = hn::Add(lanes[p], load_tail(out + i, count, hn::Zero(d)));
+    }
+    const float r = 1.0F / tree(lanes);
+    const VF factor = set(r), outside = hn::Mul(hn::Zero(d), factor);
+    for (i = 0; i + kLanes <= n; i += kLanes)
+        hn::StoreU(hn::Mul(hn::LoadU(d, out + i), factor), d, out + i);
+    if (i < n) store_tail(hn::Mul(load_tail(out + i, n - i, hn::Zero(d)), factor), out + i, n - i);
+    for (i = n; i + kLanes <= cols; i += kLanes) hn::StoreU(outside, d, out + i);
+    if (i < cols) store_tail(outside, out + i, cols - i);
 }
 
 // ---- matmul
@@ -602,6 +685,7 @@ Kernels make_table(const char* name, const MapFunction* maps) {
     k.sum = row_sum;
     k.dot = row_dot;
     k.max = row_max;
+    k.causal_softmax = causal_softmax;
     k.tile = tile;
     k.pack = pack;
     k.pack_panels = pack_panels;

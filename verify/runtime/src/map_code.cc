@@ -368,6 +368,12 @@ void MapCode::find_compiled(const program::Program& program,
     const auto shape = exact::find_map_shape(nodes_, columns_, integers);
     if (!shape) return;
     compiled_ = kernels.maps[*shape];
+    const Node& root = nodes_.back();
+    if (root.op == Op::select && nodes_[root.a].op == Op::less_equal) {
+        const Node& compare = nodes_[root.a];
+        causal_ = nodes_[compare.a].op == Op::col_index && nodes_[compare.b].op == Op::row_index &&
+                  nodes_[root.c].op == Op::constant_f32;
+    }
     for (const Node& node : nodes_)
         counts_ = counts_ || node.op == Op::row_index || node.op == Op::col_index;
 }
@@ -393,6 +399,12 @@ void MapCode::run_compiled(const Rectangle& out, std::span<const Rectangle> in,
     if (one_row) {
         call.cols *= call.rows;
         call.rows = 1;
+    }
+    if (causal_ && last < out.cols) {
+        // Above the diagonal of all these rows stands the constant.
+        for (std::uint32_t row = first; row < last; ++row)
+            fill_(out.f32() + row * out.stride + last, out.cols - last, nodes_[nodes_.back().c].bits);
+        call.cols = last;
     }
     compiled_(call);
 }

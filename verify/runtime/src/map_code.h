@@ -53,6 +53,7 @@ class MapCode {
     exact::MapFunction compiled_ = nullptr;  ///< the whole expression, where the kernels have it
     std::uint8_t columns_ = 0;               ///< operands of one column, as in MapShape
     bool counts_ = false;                    ///< reads row or column indices
+    bool causal_ = false;                    ///< select(col <= row, ..., constant)
     void (*fill_)(float* to, std::size_t n, std::uint32_t word);
     std::vector<std::size_t> fixed_;    ///< nodes that are constants
     std::vector<std::size_t> read_;     ///< nodes that are operands

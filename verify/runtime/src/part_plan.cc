@@ -1,6 +1,7 @@
 #include "part_plan.h"
 
 #include <algorithm>
+#include <array>
 #include <functional>
 #include <map>
 
@@ -86,6 +87,7 @@ PartPlan::PartPlan(const program::Program& program, std::span<const std::uint32_
     for (const std::uint32_t i : list) codes_.emplace_back(program, program.instructions[i], kernels);
     cut();
     find_lives(list);
+    fuse();
     place_locals();
     plan_memory(slots_max);
 }
@@ -183,7 +185,11 @@ void PartPlan::split_stages(Run& run) const {
         if (fits()) {
             ++run.stages.back().last;
         } else {
-            run.stages.push_back({i, i + 1, code.by_rows(), 0, {}});
+            Stage stage;
+            stage.first = i;
+            stage.last = i + 1;
+            stage.by_rows = code.by_rows();
+            run.stages.push_back(std::move(stage));
         }
     }
     for (Stage& stage : run.stages) {
@@ -243,6 +249,44 @@ void PartPlan::find_lives(std::span<const std::uint32_t> list) {
         life.first_run = life.last_run = run_of[p];
         life.first_stage = life.last_stage = stage_of[p];
         lives_.push_back(life);
+    }
+}
+
+/// Whether what instructions [first, last) of a stage define is read by nobody but them and the one
+/// that follows.
+bool PartPlan::only_inside(std::size_t run, const Stage& stage, std::uint32_t first,
+                           std::uint32_t last) const {
+    const std::vector<std::uint32_t>& order = runs_[run].order;
+    for (std::uint32_t i = first; i < last; ++i) {
+        const auto life = std::ranges::find(lives_, order[i], &Life::writer);
+        if (life == lives_.end() || life->first_run != life->last_run ||
+            life->first_stage != life->last_stage)
+            return false;
+        for (std::uint32_t other = stage.first; other < stage.last; ++other) {
+            if ((other < first || other > last) && reads(at(order[other]), life->tensor))
+                return false;
+        }
+    }
+    return true;
+}
+
+void PartPlan::fuse() {
+    if (machine_.kernels == nullptr) return;
+    constexpr std::uint32_t kCount = FusedSoftmax::kInstructions;
+    for (std::size_t r = 0; r < runs_.size(); ++r) {
+        for (Stage& stage : runs_[r].stages) {
+            for (std::uint32_t i = stage.first; stage.by_rows && i + kCount <= stage.last; ++i) {
+                std::array<const Instruction*, kCount> instructions{};
+                for (std::uint32_t n = 0; n < kCount; ++n)
+                    instructions[n] = &at(runs_[r].order[i + n]);
+                const auto fused = FusedSoftmax::match(program_, instructions, *machine_.kernels);
+                // Only the last one's result may go anywhere.
+                if (!fused || !only_inside(r, stage, i, i + kCount - 1)) continue;
+                stage.softmax = fused;
+                stage.softmax_first = i;
+                break;
+            }
+        }
     }
 }
 

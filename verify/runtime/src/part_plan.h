@@ -9,6 +9,7 @@
 
 #include "exact/kernels.h"
 #include "exact/pool.h"
+#include "fused_softmax.h"
 #include "instruction_code.h"
 #include "places.h"
 #include "program/program.h"
@@ -42,6 +43,8 @@ struct Stage {
     bool by_rows = false;
     std::uint32_t block_rows = 0;
     std::vector<LocalValue> locals;  ///< blocks of rows
+    std::optional<FusedSoftmax> softmax = std::nullopt;
+    std::uint32_t softmax_first = 0;  ///< position of its first instruction in Run::order
 };
 
 /// Instructions that run together. Fusing is a matter of speed: each piece of each instruction
@@ -95,6 +98,9 @@ class PartPlan {
     void split_stages(Run& run) const;
     void find_lives(std::span<const std::uint32_t> list);
     void place_locals();
+    void fuse();
+    [[nodiscard]] bool only_inside(std::size_t run, const Stage& stage, std::uint32_t first,
+                                   std::uint32_t last) const;
     void plan_memory(std::uint32_t slots_max);
     [[nodiscard]] bool contributes(const InstructionCode& code) const;
     [[nodiscard]] bool joins(const Run& run, const InstructionCode& code) const;

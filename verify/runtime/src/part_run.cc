@@ -66,8 +66,14 @@ void PartPlan::run_blocks(const Run& run, const Stage& stage, const Moment& mome
     for (std::uint32_t row = first; row < last; row += stage.block_rows) {
         const std::uint32_t end = std::min(last, row + stage.block_rows);
         for (const LocalValue& local : stage.locals) bind(local, item, row, end, scratch);
-        for (std::uint32_t i = stage.first; i < stage.last; ++i)
+        for (std::uint32_t i = stage.first; i < stage.last; ++i) {
+            if (stage.softmax && i == stage.softmax_first) {
+                stage.softmax->run(program_, scratch.places, moment, item, slot, row, end);
+                i += FusedSoftmax::kInstructions - 1;
+                continue;
+            }
             codes_[run.order[i]].run_rows(moment, item, slot, row, end, scratch);
+        }
     }
 }
 

@@ -78,6 +78,10 @@ struct Kernels {
     float (*sum)(const float* row, std::size_t n) = nullptr;
     float (*dot)(const float* a, const float* b, std::size_t n) = nullptr;
     float (*max)(const float* row, std::size_t n) = nullptr;
+    /// One row of the causal softmax of docs/layers.md: z = score * scale up to column `row`, -inf
+    /// behind; out = e * (1 / sum e), e = exp(z - max z) read as +0 below 2^-63. Null: not fused.
+    void (*causal_softmax)(const float* scores, std::size_t row, std::size_t cols, float scale,
+                           float* out) = nullptr;
     void (*tile)(const Tile& tile) = nullptr;
     /// dst[r * dst_stride + c] = flushed src[r * stride + c].
     void (*pack)(const float* src, std::size_t stride, std::size_t rows, std::size_t cols,
