@@ -44,10 +44,10 @@ HOMES = {
     "boost": (re.compile(r"^boost/"), home("api/client/src/", "api/server/src/")),
     "sodium": (re.compile(r"^sodium"), home("contracts/base/src/", "api/client/src/", "api/server/src/")),
     "protobuf": (re.compile(r"(\.pb\.h$)|^google/protobuf/"), home("contracts/market/src/", "contracts/proto/")),
-    "highway": (re.compile(r"^hwy/"), home("contracts/base/src/", "verify/exact/src/", "tests/unit/exact/")),
+    "highway": (re.compile(r"^hwy/"), home("contracts/base/src/", "verify/exact/src/", "tests/unit/exact/", "tests/bench/src/")),
     "spdlog": (re.compile(r"^spdlog/"), lambda n: "/include/" not in n),
     "prometheus": (re.compile(r"^prometheus/"), home("api/server/src/")),
-    "CLI11": (re.compile(r"^CLI/"), lambda n: "/include/" not in n and "/src/" in n or n.startswith("tests/adversaries/")),
+    "CLI11": (re.compile(r"^CLI/"), lambda n: "/include/" not in n and "/src/" in n or n.startswith(("tests/adversaries/", "tests/bench/"))),
 }
 # A prefix that is included, and the folders that must not know it.
 STRANGERS = {
