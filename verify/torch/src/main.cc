@@ -27,7 +27,7 @@ struct Options {
     std::uint64_t seed = 1;
     /// One window at a time is too little work for several threads, which then mostly wait for each other.
     unsigned threads = 1;
-    bool json = false;
+    bool json = false, interactive = false;
 };
 
 int fail(const std::string& reason) {
@@ -98,11 +98,32 @@ int train(const Options& options) {
     torch_executor::Executor executor(*program, options.threads);
     commit::State state = commit::State::zeros(*program);
     executor.run_init(state);
-    const std::uint32_t steps = std::min(options.steps, spec->round_steps);
-    for (std::uint32_t h = 0; h < steps; ++h) {
+    double milliseconds = 0;
+    const auto step = [&](std::uint32_t h) {
         const auto begin = std::chrono::steady_clock::now();
         const auto values = executor.run_step(state, data->words(), train_count, row_words, 0, 0, h);
-        const double milliseconds = std::chrono::duration<double, std::milli>(std::chrono::steady_clock::now() - begin).count();
+        milliseconds = std::chrono::duration<double, std::milli>(std::chrono::steady_clock::now() - begin).count();
+        return values;
+    };
+    if (options.interactive) {
+        std::cout << nlohmann::json{{"ready", {{"contestant", "torch_executor"}, {"unit", "ms"}, {"threads", options.threads}}}}.dump() << std::endl;
+        std::uint32_t h = 0;
+        std::string verb;
+        for (std::uint32_t count = 0; std::cin >> verb;) {
+            if (verb != "run" || !(std::cin >> count)) return fail("expected `run N`");
+            nlohmann::json answer{{"values", nlohmann::json::array()}};
+            for (std::uint32_t i = 0; i < count; ++i) {
+                answer["loss"] = step(h).loss;
+                answer["values"].push_back(milliseconds);
+                h = (h + 1) % spec->round_steps;
+            }
+            std::cout << answer.dump() << std::endl;
+        }
+        return 0;
+    }
+    const std::uint32_t steps = std::min(options.steps, spec->round_steps);
+    for (std::uint32_t h = 0; h < steps; ++h) {
+        const auto values = step(h);
         if (options.json)
             std::cout << nlohmann::json{{"step", h}, {"loss", values.loss}, {"norm", values.norm}, {"fault", values.fault}, {"ms", milliseconds}}.dump() << "\n";
         else
@@ -138,6 +159,7 @@ int main(int argc, char** argv) {
     common(train_command);
     train_command->add_option("--data", options.data, "dataset blob")->required();
     train_command->add_option("--steps", options.steps, "at most one round")->check(CLI::Range(1U, 1000000U));
+    train_command->add_flag("--interactive", options.interactive, "say when ready, then answer each line `run N` of stdin with N step times (tests/bench)");
     try {
         app.parse(argc, argv);
     } catch (const CLI::ParseError& error) {
