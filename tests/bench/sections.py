@@ -15,6 +15,7 @@ from contest import Contest, Contestant, ratio
 HERE = Path(__file__).resolve().parent
 SHAPES = ["demo", "small", "gpt2"]
 TURN_MS = 800  # about as long as one turn's timed steps take together
+HOPELESS = 5  # times slower than the best of its kind in the trial
 COMPILED_WARM = 3  # torch.compile still compiles in the first steps
 
 # Variants of stock PyTorch: name, mode, allocator, MKL shim. The first two are what one gets without any tuning. A model that fills the
@@ -143,7 +144,8 @@ def step_contestants(bench, shape):
     cores = [bench.best_core()] if bench.openblas else [None]
     for core in cores:
         for threads in sorted({1, all_threads}):
-            environment = {} if core is None else bench.openblas_environment(core)
+            environment = {"OMP_NUM_THREADS": threads, "OPENBLAS_NUM_THREADS": threads}
+            environment.update({} if core is None else bench.openblas_environment(core))
             label = "reference BLAS" if core is None else f"OpenBLAS {core or 'own choice'}"
             command = [bench.bin / "assay-torch", "train", "--spec", folder / "job.spec", "--data", folder / "dataset.bin", "--interactive", "--threads", threads]
             yield "torch", Contestant(f"{shape} torch executor {label} {threads} threads", command, bench.logs, environment)
@@ -153,18 +155,36 @@ def steps_per_turn(values):
     return max(1, min(20, round(TURN_MS / statistics.median(values))))
 
 
+def trial_turns(contest, by_kind):
+    """Steps of each contestant's turns, from one untimed turn for pages, caches and late compilation. A variant that is hopeless beside the
+    best of its kind sits out: this trial is its result."""
+    counts, trials = {}, {}
+    for contestant in contest.each():
+        values = contestant.ask(1 + (COMPILED_WARM if "compile" in contestant.name else 1))
+        if values:
+            trials[contestant.name] = values[1:]
+            counts[contestant.name] = steps_per_turn(values[1:]) if contestant.ready.get("unit") == "ms" else 4
+    for kind in ("stock", "torch"):
+        running = {c.name: c for c in by_kind.get(kind, []) if c.name in trials}
+        least = min((statistics.median(trials[name]) for name in running), default=0)
+        for name, contestant in running.items():
+            if statistics.median(trials[name]) > HOPELESS * least:
+                print(f"    {name} sits out: {statistics.median(trials[name]):.0f} ms in its trial", flush=True)
+                contestant.turns[""] = [trials[name]]
+                del counts[name]
+    return counts
+
+
 def run_shape(bench, shape):
     by_kind = {}
     with Contest(bench.options.pause) as contest:
         for kind, contestant in step_contestants(bench, shape):
             by_kind.setdefault(kind, []).append(contest.add(contestant))
-        counts = {}
-        for contestant in contest.each():
-            trial = contestant.ask(1 + COMPILED_WARM)  # pages, caches and late compilation
-            counts[contestant.name] = steps_per_turn(trial[1:]) if trial else 0
+        counts = trial_turns(contest, by_kind)
         for number in range(bench.options.rounds):
             for contestant in contest.each():
-                contestant.turn(counts[contestant.name] if contestant.ready.get("unit") == "ms" else 4)
+                if contestant.name in counts:
+                    contestant.turn(counts[contestant.name])
             exact = by_kind["exact"][0]
             stock = min((c for c in by_kind.get("stock", []) if c.median()), key=Contestant.median, default=None)
             print(f"    {shape}: round {number + 1}/{bench.options.rounds}: exact {exact.median() or float('nan'):.1f} ms"
