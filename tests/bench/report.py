@@ -27,11 +27,12 @@ def machine_lines(report):
 
 
 def steps_tables(report):
-    rows = [[s["shape"], cell(s["exact_ms"]), cell(s["exact_1_thread_ms"]), cell(s["stock_best_ms"]), s["stock_best"] or "-", cell(s["exact_over_stock_best"], 2),
+    rows = [[s["shape"], cell(s["exact_ms"]), cell(s["exact_1_thread_ms"]), cell(s["stock_best_ms"]), s["stock_best"] or "-", cell(s.get("exact_over_stock_best"), 2),
+             cell(s.get("exact_over_stock_fastest_steps"), 2),
              cell(s["stock_eager_ms"]), cell(s["stock_compile_ms"]), cell(s["torch_executor_ms"]), cell(s.get("exact_of_fma"), 2), cell(s.get("threads_speedup"), 2)]
             for s in report["steps"]]
     yield "Milliseconds per training step, medians", table(
-        ["shape", "exact", "exact, 1 thread", "stock, best", "variant", "exact / best stock", "stock eager", "stock compile", "torch executor", "of fma peak", "threads' gain"], rows)
+        ["shape", "exact", "exact, 1 thread", "stock, best", "variant", "exact / best stock", "of fastest steps", "stock eager", "stock compile", "torch executor", "of fma peak", "threads' gain"], rows)
     for s in report["steps"]:
         variants = sorted((v for v in s["variants"]), key=lambda v: (v["unit"] != "ms", v["median"] or float("inf")))
         yield f"All contestants of {s['shape']}", table(["contestant", "median", "best", "unit"], [

@@ -15,7 +15,7 @@ from contest import Contest, Contestant, ratio
 HERE = Path(__file__).resolve().parent
 SHAPES = ["demo", "small", "gpt2"]
 TURN_MS = 800  # about as long as one turn's timed steps take together
-HOPELESS = 5  # times slower than the best of its kind in the trial
+HOPELESS = 5  # times slower than the other in the trial
 COMPILED_WARM = 3  # torch.compile still compiles in the first steps
 
 # Variants of stock PyTorch: name, mode, allocator, MKL shim. The first two are what one gets without any tuning. A model that fills the
@@ -156,22 +156,21 @@ def steps_per_turn(values):
 
 
 def trial_turns(contest, by_kind):
-    """Steps of each contestant's turns, from one untimed turn for pages, caches and late compilation. A variant that is hopeless beside the
-    best of its kind sits out: this trial is its result."""
+    """Steps of each contestant's turns, from one untimed turn for pages, caches and late compilation. A number of
+    threads with which the torch executor is hopeless sits out: this trial is its result."""
     counts, trials = {}, {}
     for contestant in contest.each():
         values = contestant.ask(1 + (COMPILED_WARM if "compile" in contestant.name else 1))
         if values:
             trials[contestant.name] = values[1:]
             counts[contestant.name] = steps_per_turn(values[1:]) if contestant.ready.get("unit") == "ms" else 4
-    for kind in ("stock", "torch"):
-        running = {c.name: c for c in by_kind.get(kind, []) if c.name in trials}
-        least = min((statistics.median(trials[name]) for name in running), default=0)
-        for name, contestant in running.items():
-            if statistics.median(trials[name]) > HOPELESS * least:
-                print(f"    {name} sits out: {statistics.median(trials[name]):.0f} ms in its trial", flush=True)
-                contestant.turns[""] = [trials[name]]
-                del counts[name]
+    running = {c.name: c for c in by_kind.get("torch", []) if c.name in trials}
+    least = min((min(trials[name]) for name in running), default=0)
+    for name, contestant in running.items():
+        if min(trials[name]) > HOPELESS * least:
+            print(f"    {name} sits out: {min(trials[name]):.0f} ms in its trial", flush=True)
+            contestant.turns[""] = [trials[name]]
+            del counts[name]
     return counts
 
 
@@ -216,6 +215,9 @@ def shape_result(shape, by_kind):
         result["exact_of_fma"] = gflops / fma.median() if fma else None
         result["exact_over_stock_best"] = ratio(exact, stock) if stock else None
         result["exact_over_stock_eager"] = ratio(exact, eager) if eager else None
+        # Of the single fastest steps: what is left of neighbours' noise, when a round of either was never undisturbed.
+        fastest_steps = [c.best() for c in by_kind.get("stock", []) if c.best()]
+        result["exact_over_stock_fastest_steps"] = exact.best() / min(fastest_steps) if fastest_steps else None
         result["threads_speedup"] = ratio(single, exact) if single else None
         result["fma_speedup"] = ratio(fma, fma_1) if fma and fma_1 else None
     result["variants"] = [{"name": c.name, "kind": kind, "unit": c.ready.get("unit"), "median": c.median(),

@@ -49,8 +49,12 @@ float fma_loop(std::size_t iterations) {
     return hn::GetLane(hn::Add(low, high));
 }
 
-std::size_t fma_lanes() { return hn::Lanes(hn::ScalableTag<float>()); }
-const char* fma_target() { return hwy::TargetName(HWY_TARGET); }
+std::size_t fma_lanes() {
+    return hn::Lanes(hn::ScalableTag<float>());
+}
+const char* fma_target() {
+    return hwy::TargetName(HWY_TARGET);
+}
 
 }  // namespace assay::bench::HWY_NAMESPACE
 HWY_AFTER_NAMESPACE();
@@ -90,7 +94,8 @@ int run_fma(const Options& options) {
     std::size_t iterations = 1 << 16;
     double took = 0;
     while ((took = time_loop(options.threads, iterations)) < kRunMilliseconds / 2) iterations *= 2;
-    iterations = static_cast<std::size_t>(static_cast<double>(iterations) * kRunMilliseconds / took);
+    iterations =
+        static_cast<std::size_t>(static_cast<double>(iterations) * kRunMilliseconds / took);
     const double flops = kFlopsPerLane * static_cast<double>(HWY_DYNAMIC_DISPATCH(fma_lanes)()) *
                          static_cast<double>(iterations) * options.threads;
     const Json ready{{"contestant", "fma"},

@@ -21,8 +21,8 @@ enum class Layout : std::uint8_t {
     tn,  ///< weight gradient: C += A' B over the sequences of a batch, A stored transposed
 };
 
-/// One product, as `ROWSxCOLSxK:LAYOUT[:SEQUENCES]`. For tn, k is cut into that many sequences, each
-/// a chain of its own as the executor runs them.
+/// One product, as `ROWSxCOLSxK:LAYOUT[:SEQUENCES]`. For tn, k is cut into that many sequences,
+/// each a chain of its own as the executor runs them.
 struct Product {
     std::string name;
     std::size_t rows = 0, cols = 0, k = 0, sequences = 1;
@@ -49,10 +49,14 @@ std::optional<Product> parse(const std::string& text) {
         return std::nullopt;
     const std::string_view rest(at, static_cast<std::size_t>(end - at));
     const std::string_view layout = rest.substr(0, 2);
-    if (layout == "nn") product.layout = Layout::nn;
-    else if (layout == "nt") product.layout = Layout::nt;
-    else if (layout == "tn") product.layout = Layout::tn;
-    else return std::nullopt;
+    if (layout == "nn")
+        product.layout = Layout::nn;
+    else if (layout == "nt")
+        product.layout = Layout::nt;
+    else if (layout == "tn")
+        product.layout = Layout::tn;
+    else
+        return std::nullopt;
     at += 2;
     if (at == end) return product;
     if (*at++ != ':' || product.layout != Layout::tn || !number(product.sequences, 0) ||
@@ -64,8 +68,7 @@ std::optional<Product> parse(const std::string& text) {
 /// Operands between -1 and 1, so that C grows slowly.
 struct Operands {
     std::vector<float> a, b, c;
-    explicit Operands(const Product& p)
-        : a(p.rows * p.k), b(p.k * p.cols), c(p.rows * p.cols) {
+    explicit Operands(const Product& p) : a(p.rows * p.k), b(p.k * p.cols), c(p.rows * p.cols) {
         std::uint64_t state = 1;
         const auto fill = [&state](std::vector<float>& to) {
             for (float& x : to) {

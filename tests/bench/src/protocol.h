@@ -27,8 +27,8 @@ class Stopwatch {
 /// that `ready` declares.
 using Measure = std::function<double(const std::string& name)>;
 
-/// Prints {"ready": ready} and answers until stdin ends. `extra` is merged into each answer. Returns
-/// the exit code: 0, or 3 after a line that is not understood.
+/// Prints {"ready": ready} and answers until stdin ends. `extra` is merged into each answer.
+/// Returns the exit code: 0, or 3 after a line that is not understood.
 int serve(const Json& ready, const Measure& measure, const std::function<Json()>& extra = {});
 
 /// Says on stderr what is wrong and returns the exit code of bad input.

@@ -22,7 +22,8 @@ std::vector<std::string> shape_names();
 /// Writes the shape's dataset into `folder` and gives its job. `text` is a text file; when it is
 /// empty the King James Bible of Debian's program `bible` is taken, as the demo does. `batch` 0
 /// keeps the shape's own. The error is a sentence.
-tl::expected<Shape, std::string> make_shape(std::string_view name, const std::filesystem::path& text,
+tl::expected<Shape, std::string> make_shape(std::string_view name,
+                                            const std::filesystem::path& text,
                                             const std::filesystem::path& folder,
                                             std::uint32_t batch = 0);
 

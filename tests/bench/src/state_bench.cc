@@ -30,12 +30,12 @@ tl::expected<std::unique_ptr<Opened>, std::string> open(const Options& options) 
     if (!target)
         return tl::unexpected("--target: " + options.target +
                               " is not known or not available here");
-    const auto shape = make_shape(options.shape, options.text, opened->folder.path(), options.batch);
+    const auto shape =
+        make_shape(options.shape, options.text, opened->folder.path(), options.batch);
     if (!shape) return tl::unexpected(shape.error());
-    const unsigned micro_batch =
-        options.micro_batch == 0 ? shape->spec.batch : options.micro_batch;
-    auto job = runtime::Job::open(shape->spec, shape->blob,
-                                  {options.threads, micro_batch, *target});
+    const unsigned micro_batch = options.micro_batch == 0 ? shape->spec.batch : options.micro_batch;
+    auto job =
+        runtime::Job::open(shape->spec, shape->blob, {options.threads, micro_batch, *target});
     if (!job) return tl::unexpected(job.error());
     opened->job = std::move(*job);
     opened->state = opened->job->initial_state();
@@ -72,9 +72,9 @@ int run_commit(const Options& options) {
     const std::uint32_t steps = options.steps == 0 ? segment : std::min(options.steps, segment);
     std::uint32_t h = 0;
     double step_ms = 0, digest_ms = 0, root_ms = 0;
-    const Json ready{{"contestant", "commit"},       {"shape", options.shape},
-                     {"unit", "percent"},            {"threads", options.threads},
-                     {"segment_steps", segment},     {"steps_run", steps}};
+    const Json ready{{"contestant", "commit"},   {"shape", options.shape},
+                     {"unit", "percent"},        {"threads", options.threads},
+                     {"segment_steps", segment}, {"steps_run", steps}};
     const auto measure = [&](const std::string&) {
         step_ms = digest_ms = 0;
         for (std::uint32_t i = 0; i < steps; ++i) {
@@ -82,17 +82,15 @@ int run_commit(const Options& options) {
             job.executor().run_step(state, job.data(), 0, 0, h);
             step_ms += step.milliseconds();
             const Stopwatch digest;
-            static_cast<void>(
-                commit::step_digest(job.program(), state, job.spec_root(), 0, 0, h));
+            static_cast<void>(commit::step_digest(job.program(), state, job.spec_root(), 0, 0, h));
             digest_ms += digest.milliseconds();
             h = (h + 1) % job.spec().round_steps;
         }
         // A segment's start root is the end root of the one before: one root per segment.
         const Stopwatch root;
         const runtime::SegmentPlace place{};
-        static_cast<void>(commit::state_root(job.program(), state,
-                                             runtime::state_descriptor(job, place, segment),
-                                             options.threads));
+        static_cast<void>(commit::state_root(
+            job.program(), state, runtime::state_descriptor(job, place, segment), options.threads));
         root_ms = root.milliseconds();
         const double scale = static_cast<double>(segment) / steps;
         step_ms *= scale;

@@ -34,10 +34,9 @@ int run_step(const Options& options) {
     const ScratchFolder folder;
     const auto shape = make_shape(options.shape, options.text, folder.path(), options.batch);
     if (!shape) return fail(shape.error());
-    const unsigned micro_batch =
-        options.micro_batch == 0 ? shape->spec.batch : options.micro_batch;
-    const auto job = runtime::Job::open(shape->spec, shape->blob,
-                                        {options.threads, micro_batch, *target});
+    const unsigned micro_batch = options.micro_batch == 0 ? shape->spec.batch : options.micro_batch;
+    const auto job =
+        runtime::Job::open(shape->spec, shape->blob, {options.threads, micro_batch, *target});
     if (!job) return fail(job.error());
     commit::State state = (*job)->initial_state();
     std::uint32_t h = 0;
@@ -64,8 +63,7 @@ int run_memory(const Options& options) {
     if (!shape) return fail(shape.error());
     const auto program = program::build_program(shape->spec);
     if (!program) return fail(program.error().path + ": " + program.error().reason);
-    const unsigned micro_batch =
-        options.micro_batch == 0 ? shape->spec.batch : options.micro_batch;
+    const unsigned micro_batch = options.micro_batch == 0 ? shape->spec.batch : options.micro_batch;
     const runtime::Executor executor(*program,
                                      {options.threads, micro_batch, runtime::Target::best});
     Json answer = plan_of(shape->spec, *program, executor, micro_batch);
