@@ -23,6 +23,7 @@ def machine_lines(report):
         lines.append(f"PyTorch {report['torch']}")
     loads = [f"{key}: {s['load_before'][0]} before, {s['load_after'][0]} after" for key, s in report["sections"].items()]
     lines.append("load average (1 minute): " + "; ".join(loads))
+    lines = lines if loads else lines[:-1]
     return lines + [f"skipped: {reason}" for reason in report["skipped"]]
 
 

@@ -46,6 +46,7 @@ class Bench:
         self.openblas = self.optional("OpenBLAS", lambda: rivals.openblas(self.folder))
         self.allocators = rivals.allocators(self.folder) if self.python else {}
         self.shim = self.optional("MKL shim", lambda: rivals.mkl_shim(self.folder)) if self.python else None
+        self.save = lambda name, part: None  # called with what is there of a section that goes on
         self.core = None  # OpenBLAS's best core type, found by the first who asks
 
     def optional(self, what, get):
@@ -228,7 +229,11 @@ def shape_result(shape, by_kind):
 
 @loaded
 def steps(bench):
-    return {"shapes": [run_shape(bench, shape) for shape in bench.options.shapes]}
+    shapes = []
+    for shape in bench.options.shapes:
+        shapes.append(run_shape(bench, shape))
+        bench.save("steps", shapes)
+    return {"shapes": shapes}
 
 
 # ---- matmul
