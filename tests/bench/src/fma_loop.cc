@@ -1,5 +1,7 @@
+#include <algorithm>
 #include <atomic>
 #include <barrier>
+#include <chrono>
 #include <thread>
 #include <vector>
 
@@ -71,21 +73,34 @@ namespace {
 constexpr double kFlopsPerLane = 24;  // of one iteration
 constexpr double kRunMilliseconds = 50;
 
-/// Milliseconds from when all threads are ready until the last has done its iterations.
+using Clock = std::chrono::steady_clock;
+
+/// Milliseconds from the first thread's start to the last one's end. The threads read the clock
+/// themselves: who started them may sleep while they run.
 double time_loop(unsigned threads, std::size_t iterations) {
+    struct Span {
+        Clock::time_point begin, end;
+    };
+    std::vector<Span> spans(threads);
     std::atomic<float> sink{0};
-    std::barrier ready(static_cast<std::ptrdiff_t>(threads) + 1);
-    std::vector<std::jthread> workers;
-    for (unsigned t = 0; t < threads; ++t) {
-        workers.emplace_back([&] {
-            ready.arrive_and_wait();
-            sink = HWY_DYNAMIC_DISPATCH(fma_loop)(iterations);
-        });
+    std::barrier ready(static_cast<std::ptrdiff_t>(threads));
+    {
+        std::vector<std::jthread> workers;
+        for (Span& span : spans) {
+            workers.emplace_back([&ready, &sink, &span, iterations] {
+                ready.arrive_and_wait();
+                span.begin = Clock::now();
+                sink = HWY_DYNAMIC_DISPATCH(fma_loop)(iterations);
+                span.end = Clock::now();
+            });
+        }
     }
-    ready.arrive_and_wait();
-    const Stopwatch watch;
-    workers.clear();
-    return watch.milliseconds();
+    Clock::time_point begin = spans.front().begin, end = spans.front().end;
+    for (const Span& span : spans) {
+        begin = std::min(begin, span.begin);
+        end = std::max(end, span.end);
+    }
+    return std::chrono::duration<double, std::milli>(end - begin).count();
 }
 
 }  // namespace
