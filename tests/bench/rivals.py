@@ -77,24 +77,27 @@ def mkl_shim(folder):
     return library
 
 
-def pythons():
-    """Interpreters that PyTorch supports, the system's first."""
+def pythons(headers):
+    """Interpreters that PyTorch supports and that make virtual environments, the system's first."""
+    check = "import sys, sysconfig; from pathlib import Path; assert sys.version_info >= (3, 10)"
+    if headers:
+        check += "; assert Path(sysconfig.get_path('include'), 'Python.h').exists()"
     for candidate in ["/usr/bin/python3", sys.executable, shutil.which("python3")]:
-        if not candidate or not Path(candidate).exists():
-            continue
-        check = "import sys, sysconfig, os; assert sys.version_info >= (3, 10); import ensurepip, venv"
-        if subprocess.run([candidate, "-c", check], stderr=subprocess.DEVNULL).returncode == 0:
-            yield candidate
-        elif subprocess.run([candidate, "-c", "import virtualenv"], stderr=subprocess.DEVNULL).returncode == 0:
-            yield candidate
+        for maker in ("ensurepip, venv", "virtualenv"):
+            if candidate and Path(candidate).exists() and subprocess.run([candidate, "-c", f"{check}; import {maker}"], stderr=subprocess.DEVNULL).returncode == 0:
+                yield candidate
 
 
 def interpreter(folder):
-    found = next(pythons(), None)
+    """torch.compile builds extension modules, so an interpreter with C headers is preferred."""
+    found = next(pythons(headers=True), None)
     if found is None and shutil.which("apt-get") and os.geteuid() == 0:
-        # The headers are for torch.compile, which builds extension modules.
-        quiet(["apt-get", "install", "-y", "-qq", "--no-install-recommends", "python3-venv", "python3-dev"], folder / "apt.log")
-        found = next(pythons(), None)
+        try:
+            quiet(["apt-get", "install", "-y", "-qq", "--no-install-recommends", "python3-venv", "python3-dev"], folder / "apt.log")
+        except Skipped as reason:
+            say(f"    {reason}")
+        found = next(pythons(headers=True), None)
+    found = found or next(pythons(headers=False), None)
     if found is None:
         raise Skipped("no python3 (3.10 or newer) that makes virtual environments: install the Debian packages python3-venv and python3-dev")
     return found

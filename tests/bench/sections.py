@@ -81,7 +81,9 @@ class Bench:
         if preload:
             environment["LD_PRELOAD"] = " ".join(preload)
         if pinned:
-            environment.update({"GOMP_CPU_AFFINITY": f"0-{self.threads - 1}", "OMP_PROC_BIND": "close", "OMP_WAIT_POLICY": "active"})
+            # Not OMP_WAIT_POLICY=active: its threads would spin through everybody else's turns.
+            cores = sorted(os.sched_getaffinity(0))[:self.threads]
+            environment.update({"GOMP_CPU_AFFINITY": " ".join(map(str, cores)), "KMP_AFFINITY": "granularity=fine,compact,1,0"})
         return environment
 
     def stock(self, name, mode, allocator, shim, folder):
