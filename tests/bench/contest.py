@@ -53,7 +53,7 @@ class Contestant:
 
     def _fail(self, reason):
         self.failed = reason
-        print(f"    FAILED: {self.name}: {reason}", flush=True)
+        print(("" if self.ready else "\n") + f"    FAILED: {self.name}: {reason}", flush=True)
         self.stop()
         return None
 

@@ -28,12 +28,12 @@ def machine_lines(report):
 
 
 def steps_tables(report):
-    rows = [[s["shape"], cell(s["exact_ms"]), cell(s["exact_1_thread_ms"]), cell(s["stock_best_ms"]), s["stock_best"] or "-", cell(s.get("exact_over_stock_best"), 2),
-             cell(s.get("exact_over_stock_fastest_steps"), 2),
-             cell(s["stock_eager_ms"]), cell(s["stock_compile_ms"]), cell(s["torch_executor_ms"]), cell(s.get("exact_of_fma"), 2), cell(s.get("threads_speedup"), 2)]
-            for s in report["steps"]]
-    yield "Milliseconds per training step, medians", table(
-        ["shape", "exact", "exact, 1 thread", "stock, best", "variant", "exact / best stock", "of fastest steps", "stock eager", "stock compile", "torch executor", "of fma peak", "threads' gain"], rows)
+    columns = [("exact", "exact_ms", 1), ("exact, 1 thread", "exact_1_thread_ms", 1), ("stock, best", "stock_best_ms", 1), ("variant", "stock_best", 0),
+               ("exact / best stock", "exact_over_stock_best", 2), ("of fastest steps", "exact_over_stock_fastest_steps", 2),
+               ("stock eager", "stock_eager_ms", 1), ("stock compile", "stock_compile_ms", 1), ("torch executor", "torch_executor_ms", 1),
+               ("of fma peak", "exact_of_fma", 2), ("threads' gain", "threads_speedup", 2)]
+    yield "Milliseconds per training step, medians", table(["shape", *(head for head, _, _ in columns)], [
+        [s["shape"], *(cell(s.get(key), digits) for _, key, digits in columns)] for s in report["steps"]])
     for s in report["steps"]:
         variants = sorted((v for v in s["variants"]), key=lambda v: (v["unit"] != "ms", v["median"] or float("inf")))
         yield f"All contestants of {s['shape']}", table(["contestant", "median", "best", "unit"], [
@@ -53,14 +53,15 @@ def hashing_tables(report):
     yield "Hashing of a state", table(["shape", "state MB", "threads", "GB/s", "best GB/s"], [
         [r["shape"], cell((r["state_bytes"] or 0) / 1e6), r["threads"], cell(r["gb_per_s"], 2), cell(r["best_gb_per_s"], 2)] for r in section["state_root"]])
     yield "Commitments of a segment", table(["shape", "steps", "training ms", "digests ms", "root ms", "% of training"], [
-        [r["shape"], cell(r["segment_steps"]), cell(r.get("training_ms"), 0), cell(r.get("digests_ms")), cell(r.get("root_ms")), cell(r["percent_of_training"], 2)]
-        for r in section["commit"]])
+        [r["shape"], cell(r["segment_steps"]), cell(r.get("training_ms"), 0), cell(r.get("digests_ms")), cell(r.get("root_ms")),
+         cell(r["percent_of_training"], 2)] for r in section["commit"]])
 
 
 def memory_tables(report):
     section = report["memory"]
     yield "Planned memory", table(["shape", "batch", "micro-batch", "weights", "executor's plan, MB", "protocol's peak, MB"], [
-        [p["shape"], p["batch"], p["micro_batch"], cell(p["weights"]), cell(p["planned_bytes"] / 1e6), cell(p["protocol_peak_bytes"] / 1e6)] for p in section["plans"]])
+        [p["shape"], p["batch"], p["micro_batch"], cell(p["weights"]), cell(p["planned_bytes"] / 1e6), cell(p["protocol_peak_bytes"] / 1e6)]
+        for p in section["plans"]])
     t = section["train"]
     yield "`assay train` of GPT-2 124M, one sequence of 64", table(["peak (VmHWM), MB", f"{t['formula']}, MB", "ratio"], [
         [cell((t["peak_bytes"] or 0) / 1e6), cell(t["formula_bytes"] / 1e6), cell(t["peak_over_formula"], 2)]])

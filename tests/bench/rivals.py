@@ -3,12 +3,14 @@ memory allocators from Debian, all below build/bench. Nothing of it is installed
 
 import glob
 import os
+import platform
 import shutil
 import subprocess
 import sys
 from pathlib import Path
 
-OPENBLAS_CORES = ["", "Haswell", "Zen", "SkylakeX", "Cooperlake"]  # "": what OpenBLAS chooses by itself
+# "": what OpenBLAS chooses by itself. Processors newer than the library get too old a type.
+OPENBLAS_CORES = ["", "Haswell", "Zen", "SkylakeX", "Cooperlake"] if platform.machine() == "x86_64" else [""]
 
 # MKL runs slower kernels on processors of other makers than Intel; it asks this function who made the processor.
 MKL_SHIM = "int mkl_serv_intel_cpu_true(void) { return 1; }\n"
@@ -82,9 +84,10 @@ def pythons(headers):
     check = "import sys, sysconfig; from pathlib import Path; assert sys.version_info >= (3, 10)"
     if headers:
         check += "; assert Path(sysconfig.get_path('include'), 'Python.h').exists()"
-    for candidate in ["/usr/bin/python3", sys.executable, shutil.which("python3")]:
+    candidates = [c for c in ("/usr/bin/python3", sys.executable, shutil.which("python3")) if c and Path(c).exists()]
+    for candidate in candidates:
         for maker in ("ensurepip, venv", "virtualenv"):
-            if candidate and Path(candidate).exists() and subprocess.run([candidate, "-c", f"{check}; import {maker}"], stderr=subprocess.DEVNULL).returncode == 0:
+            if subprocess.run([candidate, "-c", f"{check}; import {maker}"], stderr=subprocess.DEVNULL).returncode == 0:
                 yield candidate
 
 

@@ -24,9 +24,10 @@ PLAIN = [("eager", "eager", None, False), ("compile", "compile", None, False)]
 TUNED = [("eager mkl", "eager", None, True), ("eager mkl tcmalloc", "eager", "tcmalloc", True), ("compile mkl tcmalloc", "compile", "tcmalloc", True)]
 MORE = [("eager tcmalloc", "eager", "tcmalloc", False), ("eager mkl jemalloc", "eager", "jemalloc", True), ("compile mkl", "compile", None, True),
         ("compile mkl jemalloc", "compile", "jemalloc", True),
-        ("compile cpp-wrapper mkl tcmalloc", "compile-cpp-wrapper", "tcmalloc", True), ("compile max-autotune mkl tcmalloc", "compile-max-autotune", "tcmalloc", True),
-        ("compile tuned-gemm mkl tcmalloc", "compile-tuned", "tcmalloc", True)]
-PINNED = [("eager mkl tcmalloc pinned", "eager", "tcmalloc", True), ("compile mkl tcmalloc pinned", "compile", "tcmalloc", True)]
+        ("compile cpp-wrapper mkl tcmalloc", "compile-cpp-wrapper", "tcmalloc", True),
+        ("compile max-autotune mkl tcmalloc", "compile-max-autotune", "tcmalloc", True),
+        ("compile tuned-gemm mkl tcmalloc", "compile-tuned", "tcmalloc", True),
+        ("eager mkl tcmalloc pinned", "eager", "tcmalloc", True), ("compile mkl tcmalloc pinned", "compile", "tcmalloc", True)]
 
 
 class Bench:
@@ -47,15 +48,17 @@ class Bench:
         self.allocators = rivals.allocators(self.folder) if self.python else {}
         self.shim = self.optional("MKL shim", lambda: rivals.mkl_shim(self.folder)) if self.python else None
         self.save = lambda name, part: None  # called with what is there of a section that goes on
-        self.core = None  # OpenBLAS's best core type, found by the first who asks
+        self.core, self.cores = None, None  # OpenBLAS's best core type and all types' GFLOP/s, found by the first who asks
 
     def optional(self, what, get):
         try:
             return get()
         except rivals.Skipped as reason:
-            self.skipped.append(f"{what}: {reason}")
-            print(f"    skipped: {what}: {reason}", flush=True)
-            return None
+            return self.skip(what, reason)
+
+    def skip(self, what, reason):
+        self.skipped.append(f"{what}: {reason}")
+        print(f"    skipped: {what}: {reason}", flush=True)
 
     def ours(self, name, *arguments):
         text = ["--text", self.text] if self.text and arguments[0] != "fma" and arguments[0] != "matmul" else []
@@ -132,26 +135,23 @@ def step_contestants(bench, shape):
     yield "fma", bench.ours("fma", "fma", "--threads", all_threads)
     if all_threads > 1:
         yield "fma_1", bench.ours("fma 1 thread", "fma", "--threads", 1)
-    large = shape == "gpt2"
-    variants = PLAIN + TUNED + (MORE + PINNED if bench.options.thorough else [])
-    if large and not bench.options.thorough:
-        variants = [PLAIN[0], *TUNED[1:]]
+    variants = [*PLAIN, *TUNED, *MORE] if bench.options.thorough else [PLAIN[0], *TUNED[1:]] if shape == "gpt2" else [*PLAIN, *TUNED]
     for name, mode, allocator, shim in variants:
         contestant = bench.stock(name, mode, allocator, shim, folder)
         if contestant:
             contestant.name = f"{shape} {contestant.name}"
             yield "stock", contestant
     if not (bench.bin / "assay-torch").exists():
-        bench.optional("torch executor", lambda: (_ for _ in ()).throw(rivals.Skipped("assay-torch is not built")))
+        bench.skip("torch executor", "assay-torch is not built")
         return
-    cores = [bench.best_core()] if bench.openblas else [None]
-    for core in cores:
-        for threads in sorted({1, all_threads}):
-            environment = {"OMP_NUM_THREADS": threads, "OPENBLAS_NUM_THREADS": threads}
-            environment.update({} if core is None else bench.openblas_environment(core))
-            label = "reference BLAS" if core is None else f"OpenBLAS {core or 'own choice'}"
-            command = [bench.bin / "assay-torch", "train", "--spec", folder / "job.spec", "--data", folder / "dataset.bin", "--interactive", "--threads", threads]
-            yield "torch", Contestant(f"{shape} torch executor {label} {threads} threads", command, bench.logs, environment)
+    core = bench.best_core()
+    for threads in sorted({1, all_threads}):
+        environment = {"OMP_NUM_THREADS": threads, "OPENBLAS_NUM_THREADS": threads}
+        environment.update(bench.openblas_environment(core) if bench.openblas else {})
+        label = f"OpenBLAS {core or 'own choice'}" if bench.openblas else "the system's BLAS"
+        command = [bench.bin / "assay-torch", "train", "--interactive", "--spec", folder / "job.spec", "--data", folder / "dataset.bin",
+                   "--threads", threads]
+        yield "torch", Contestant(f"{shape} torch executor {label} {threads} threads", command, bench.logs, environment)
 
 
 def steps_per_turn(values):
@@ -265,9 +265,8 @@ def matmul(bench):
         fma = contest.add(bench.ours("fma", "fma", "--threads", bench.threads))
         blas = mkl = mkl_plain = None
         if bench.openblas:
-            core = bench.best_core()
-            blas = contest.add(Contestant("matmul openblas", [bench.bin / "assay-bench", "matmul", "--library", bench.openblas, "--threads", bench.threads, *names],
-                                          bench.logs, bench.openblas_environment(core)))
+            command = [bench.bin / "assay-bench", "matmul", "--library", bench.openblas, "--threads", bench.threads, *names]
+            blas = contest.add(Contestant("matmul openblas", command, bench.logs, bench.openblas_environment(bench.best_core())))
         if bench.python:
             command = [bench.python, "-B", HERE / "stock.py", "matmul", "--threads", bench.threads, *names]
             mkl_plain = contest.add(Contestant("matmul mkl", command, bench.logs, bench.stock_environment(None, False)))
@@ -288,7 +287,7 @@ def matmul(bench):
             others = [ratio(exact, c, name) for c in (blas, mkl, mkl_plain) if c and c.median(name)]
             row["exact_of_best_rival"] = min(others) if others else None
             rows.append(row)
-        return {"threads": bench.threads, "openblas_core": bench.core, "openblas_cores_gflops": getattr(bench, "cores", None), "rows": rows}
+        return {"threads": bench.threads, "openblas_core": bench.core, "openblas_cores_gflops": bench.cores, "rows": rows}
 
 
 # ---- hashing
