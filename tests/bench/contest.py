@@ -8,6 +8,8 @@ import subprocess
 import threading
 import time
 
+import facts
+
 START_SECONDS = 900  # torch.compile may take minutes
 TURN_SECONDS = 300
 
@@ -56,6 +58,10 @@ class Contestant:
         print(("" if self.ready else "\n") + f"    FAILED: {self.name}: {reason}", flush=True)
         self.stop()
         return None
+
+    def refuse(self, reason):
+        """Never started."""
+        self._fail(reason)
 
     def ask(self, count, subject=""):
         """`count` measurements, or nothing when it failed."""
@@ -108,13 +114,16 @@ class Contestant:
 class Contest:
     """Starts contestants one after the other, lets them take turns, stops them at the end."""
 
-    def __init__(self, pause):
-        self.pause, self.contestants = pause, []
+    def __init__(self, pause, memory_bytes=0):
+        self.pause, self.memory_bytes, self.contestants = pause, memory_bytes, []
 
     def add(self, contestant):
         began = time.monotonic()
         print(f"    starting {contestant.name}", end="", flush=True)
-        if contestant.start():
+        available = facts.available_bytes()
+        if available < self.memory_bytes:
+            contestant.refuse(f"left out: {available / 2**30:.1f} GiB of memory are free, it may need {self.memory_bytes / 2**30:.1f}")
+        elif contestant.start():
             print(f" ({time.monotonic() - began:.0f} s)", flush=True)
         self.contestants.append(contestant)
         return contestant

@@ -39,6 +39,11 @@ def memory_bytes():
     return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
 
 
+def available_bytes():
+    found = re.search(r"^MemAvailable:\s+(\d+) kB", Path("/proc/meminfo").read_text(), re.M)
+    return int(found[1]) * 1024 if found else memory_bytes()
+
+
 def load():
     return [round(value, 2) for value in os.getloadavg()]
 

@@ -15,6 +15,7 @@ from contest import Contest, Contestant, ratio
 HERE = Path(__file__).resolve().parent
 SHAPES = ["demo", "small", "gpt2"]
 TURN_MS = 800  # about as long as one turn's timed steps take together
+MEMORY_BYTES = {"gpt2": 4 << 30}  # that one more contestant may need
 HOPELESS = 5  # times slower than the other in the trial
 COMPILED_WARM = 3  # torch.compile still compiles in the first steps
 
@@ -22,6 +23,8 @@ COMPILED_WARM = 3  # torch.compile still compiles in the first steps
 # machine's memory has fewer: they all stay in memory at the same time, so that they can take turns.
 PLAIN = [("eager", "eager", None, False), ("compile", "compile", None, False)]
 TUNED = [("eager mkl", "eager", None, True), ("eager mkl tcmalloc", "eager", "tcmalloc", True), ("compile mkl tcmalloc", "compile", "tcmalloc", True)]
+# One thread is the better choice where threads wait for each other longer than they compute, and comparable on a machine with neighbours.
+SINGLE = [("eager mkl tcmalloc 1 thread", "eager", "tcmalloc", True), ("compile mkl tcmalloc 1 thread", "compile", "tcmalloc", True)]
 MORE = [("eager tcmalloc", "eager", "tcmalloc", False), ("eager mkl jemalloc", "eager", "jemalloc", True), ("compile mkl", "compile", None, True),
         ("compile mkl jemalloc", "compile", "jemalloc", True),
         ("compile cpp-wrapper mkl tcmalloc", "compile-cpp-wrapper", "tcmalloc", True),
@@ -78,14 +81,15 @@ class Bench:
         paths = [str(folder), str(folder.parent), os.environ.get("LD_LIBRARY_PATH", "")]
         return {"LD_LIBRARY_PATH": ":".join(p for p in paths if p), **({"OPENBLAS_CORETYPE": core} if core else {})}
 
-    def stock_environment(self, allocator, shim, pinned=False):
+    def stock_environment(self, allocator, shim, threads=None, pinned=False):
+        threads = threads or self.threads
         preload = [str(p) for p in (self.allocators.get(allocator), self.shim if shim else None) if p]
-        environment = {"OMP_NUM_THREADS": self.threads, "TORCHINDUCTOR_CACHE_DIR": self.folder / "inductor"}
+        environment = {"OMP_NUM_THREADS": threads, "TORCHINDUCTOR_CACHE_DIR": self.folder / "inductor"}
         if preload:
             environment["LD_PRELOAD"] = " ".join(preload)
         if pinned:
             # Not OMP_WAIT_POLICY=active: its threads would spin through everybody else's turns.
-            cores = sorted(os.sched_getaffinity(0))[:self.threads]
+            cores = sorted(os.sched_getaffinity(0))[:threads]
             environment.update({"GOMP_CPU_AFFINITY": " ".join(map(str, cores)), "KMP_AFFINITY": "granularity=fine,compact,1,0"})
         return environment
 
@@ -93,8 +97,9 @@ class Bench:
         """A variant of stock PyTorch; nothing when its parts are not here."""
         if self.python is None or (allocator and allocator not in self.allocators) or (shim and self.shim is None):
             return None
-        command = [self.python, "-B", HERE / "stock.py", "step", "--shape", folder, "--mode", mode, "--threads", self.threads]
-        return Contestant(f"stock {name}", command, self.logs, self.stock_environment(allocator, shim, name.endswith("pinned")))
+        threads = 1 if name.endswith("1 thread") else self.threads
+        command = [self.python, "-B", HERE / "stock.py", "step", "--shape", folder, "--mode", mode, "--threads", threads]
+        return Contestant(f"stock {name}", command, self.logs, self.stock_environment(allocator, shim, threads, name.endswith("pinned")))
 
     def best_core(self):
         """OpenBLAS's fastest core type here, by one product; every type takes its turns with the others."""
@@ -135,7 +140,9 @@ def step_contestants(bench, shape):
     yield "fma", bench.ours("fma", "fma", "--threads", all_threads)
     if all_threads > 1:
         yield "fma_1", bench.ours("fma 1 thread", "fma", "--threads", 1)
-    variants = [*PLAIN, *TUNED, *MORE] if bench.options.thorough else [PLAIN[0], *TUNED[1:]] if shape == "gpt2" else [*PLAIN, *TUNED]
+    large = shape == "gpt2"
+    single = SINGLE if all_threads > 1 else []
+    variants = [*PLAIN, *TUNED, *single, *MORE] if bench.options.thorough else [PLAIN[0], *TUNED[1:]] if large else [*PLAIN, *TUNED, *single]
     for name, mode, allocator, shim in variants:
         contestant = bench.stock(name, mode, allocator, shim, folder)
         if contestant:
@@ -145,7 +152,7 @@ def step_contestants(bench, shape):
         bench.skip("torch executor", "assay-torch is not built")
         return
     core = bench.best_core()
-    for threads in sorted({1, all_threads}):
+    for threads in sorted({all_threads} if large else {1, all_threads}):
         environment = {"OMP_NUM_THREADS": threads, "OPENBLAS_NUM_THREADS": threads}
         environment.update(bench.openblas_environment(core) if bench.openblas else {})
         label = f"OpenBLAS {core or 'own choice'}" if bench.openblas else "the system's BLAS"
@@ -179,7 +186,7 @@ def trial_turns(contest, by_kind):
 
 def run_shape(bench, shape):
     by_kind = {}
-    with Contest(bench.options.pause) as contest:
+    with Contest(bench.options.pause, MEMORY_BYTES.get(shape, 0)) as contest:
         for kind, contestant in step_contestants(bench, shape):
             by_kind.setdefault(kind, []).append(contest.add(contestant))
         counts = trial_turns(contest, by_kind)
@@ -221,6 +228,9 @@ def shape_result(shape, by_kind):
         # Of the single fastest steps: what is left of neighbours' noise, when a round of either was never undisturbed.
         fastest_steps = [c.best() for c in by_kind.get("stock", []) if c.best()]
         result["exact_over_stock_fastest_steps"] = exact.best() / min(fastest_steps) if fastest_steps else None
+        alone = min((c for c in by_kind.get("stock", []) if c.name.endswith("1 thread") and c.median()), key=Contestant.median, default=None)
+        result["stock_1_thread_ms"] = alone and alone.median()
+        result["exact_over_stock_1_thread"] = ratio(single, alone) if single and alone else None
         result["threads_speedup"] = ratio(single, exact) if single else None
         result["fma_speedup"] = ratio(fma, fma_1) if fma and fma_1 else None
     result["variants"] = [{"name": c.name, "kind": kind, "unit": c.ready.get("unit"), "median": c.median(),
@@ -356,14 +366,16 @@ def memory(bench):
     plans = [planned(bench, shape, 0, 0, bench.threads) for shape in bench.options.shapes]
     # GPT-2 124M, one sequence of 64, one at a time.
     one = planned(bench, "gpt2", 1, 1, bench.threads)
-    folder, out = bench.exported("gpt2", 1), bench.folder / "train"
-    shutil.rmtree(out, ignore_errors=True)
-    command = [bench.bin / "assay", "train", folder / "job.spec", "--data", folder / "dataset.bin", "--steps", 2, "--micro-batch", 1,
-               "--threads", bench.threads, "--out", out]
-    peak = bench.optional("memory of assay train", lambda: peak_of(command, bench.logs / "train.log"))
-    shutil.rmtree(out, ignore_errors=True)
     # Weights, gradients and two moments, and the values of one sequence as the program's cost model plans them.
-    bound = 4 * one["weights"] * 4 + one["sequence_bytes"]
+    formula = 4 * one["weights"] * 4 + one["sequence_bytes"]
+    folder, out, runs = bench.exported("gpt2", 1), bench.folder / "train", []
+    for flags in ([], ["--recompute"]):
+        shutil.rmtree(out, ignore_errors=True)
+        command = [bench.bin / "assay", "train", folder / "job.spec", "--data", folder / "dataset.bin", "--steps", 2, "--micro-batch", 1,
+                   "--threads", bench.threads, "--out", out, *flags]
+        peak = bench.optional("memory of assay train", lambda: peak_of(command, bench.logs / "train.log"))
+        runs.append({"flags": " ".join(flags), "peak_bytes": peak, "peak_over_formula": peak / formula if peak else None})
+    shutil.rmtree(out, ignore_errors=True)
     return {"plans": plans, "train": {"shape": "gpt2", "batch": 1, "micro_batch": 1, "weights": one["weights"], "sequence_bytes": one["sequence_bytes"],
-                                      "planned_bytes": one["planned_bytes"], "formula": "4 x weights x 4 bytes + sequence_bytes", "formula_bytes": bound,
-                                      "peak_bytes": peak, "peak_over_formula": peak / bound if peak else None}}
+                                      "planned_bytes": one["planned_bytes"], "formula": "4 x weights x 4 bytes + sequence_bytes",
+                                      "formula_bytes": formula, "runs": runs}}

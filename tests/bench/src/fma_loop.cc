@@ -1,6 +1,5 @@
 #include <algorithm>
 #include <atomic>
-#include <barrier>
 #include <chrono>
 #include <thread>
 #include <vector>
@@ -83,12 +82,14 @@ double time_loop(unsigned threads, std::size_t iterations) {
     };
     std::vector<Span> spans(threads);
     std::atomic<float> sink{0};
-    std::barrier ready(static_cast<std::ptrdiff_t>(threads));
+    std::atomic<unsigned> waiting{threads};
     {
         std::vector<std::jthread> workers;
         for (Span& span : spans) {
-            workers.emplace_back([&ready, &sink, &span, iterations] {
-                ready.arrive_and_wait();
+            workers.emplace_back([&waiting, &sink, &span, iterations] {
+                // All together, without anything that would have to be woken.
+                --waiting;
+                while (waiting.load() != 0) std::this_thread::yield();
                 span.begin = Clock::now();
                 sink = HWY_DYNAMIC_DISPATCH(fma_loop)(iterations);
                 span.end = Clock::now();

@@ -43,9 +43,13 @@ void add_shape(CLI::App* command, bench::Options& options) {
 }
 
 void add_micro_batch(CLI::App* command, bench::Options& options) {
-    command->add_option("--micro-batch", options.micro_batch, "Sequences at a time; 0: all")
+    command
+        ->add_option("--micro-batch", options.micro_batch,
+                     "Sequences at a time; 0: the executor's own choice")
         ->check(CLI::Range(0U, 65536U))
         ->capture_default_str();
+    command->add_flag("--recompute", options.recompute,
+                      "Compute activations again instead of keeping them");
 }
 
 }  // namespace

@@ -33,9 +33,7 @@ tl::expected<std::unique_ptr<Opened>, std::string> open(const Options& options) 
     const auto shape =
         make_shape(options.shape, options.text, opened->folder.path(), options.batch);
     if (!shape) return tl::unexpected(shape.error());
-    const unsigned micro_batch = options.micro_batch == 0 ? shape->spec.batch : options.micro_batch;
-    auto job =
-        runtime::Job::open(shape->spec, shape->blob, {options.threads, micro_batch, *target});
+    auto job = runtime::Job::open(shape->spec, shape->blob, options.executor(*target));
     if (!job) return tl::unexpected(job.error());
     opened->job = std::move(*job);
     opened->state = opened->job->initial_state();

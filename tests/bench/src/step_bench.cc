@@ -14,14 +14,16 @@ namespace {
 
 /// What a job plans to need, in bytes; `state_bytes` of weights and both moments are part of it.
 Json plan_of(const market::JobSpec& spec, const program::Program& program,
-             const runtime::Executor& executor, unsigned micro_batch) {
+             const runtime::Executor& executor, const Options& options) {
     const program::Cost cost = program::cost_of(program);
     return {{"batch", spec.batch},
-            {"micro_batch", micro_batch},
+            {"micro_batch", options.micro_batch},
+            {"recompute", options.recompute},
             {"weights", cost.weights},
             {"state_bytes", cost.state_bytes},
             {"sequence_bytes", cost.sequence_bytes},
-            {"protocol_peak_bytes", cost.peak_bytes(micro_batch)},
+            {"protocol_peak_bytes",
+             cost.peak_bytes(options.micro_batch == 0 ? spec.batch : options.micro_batch)},
             {"planned_bytes", executor.planned_bytes()},
             {"flops_per_step", cost.flops_per_step}};
 }
@@ -34,14 +36,12 @@ int run_step(const Options& options) {
     const ScratchFolder folder;
     const auto shape = make_shape(options.shape, options.text, folder.path(), options.batch);
     if (!shape) return fail(shape.error());
-    const unsigned micro_batch = options.micro_batch == 0 ? shape->spec.batch : options.micro_batch;
-    const auto job =
-        runtime::Job::open(shape->spec, shape->blob, {options.threads, micro_batch, *target});
+    const auto job = runtime::Job::open(shape->spec, shape->blob, options.executor(*target));
     if (!job) return fail(job.error());
     commit::State state = (*job)->initial_state();
     std::uint32_t h = 0;
     runtime::StepResult last;
-    Json ready = plan_of(shape->spec, (*job)->program(), (*job)->executor(), micro_batch);
+    Json ready = plan_of(shape->spec, (*job)->program(), (*job)->executor(), options);
     ready.update({{"contestant", "exact"},
                   {"shape", options.shape},
                   {"unit", "ms"},
@@ -63,10 +63,8 @@ int run_memory(const Options& options) {
     if (!shape) return fail(shape.error());
     const auto program = program::build_program(shape->spec);
     if (!program) return fail(program.error().path + ": " + program.error().reason);
-    const unsigned micro_batch = options.micro_batch == 0 ? shape->spec.batch : options.micro_batch;
-    const runtime::Executor executor(*program,
-                                     {options.threads, micro_batch, runtime::Target::best});
-    Json answer = plan_of(shape->spec, *program, executor, micro_batch);
+    const runtime::Executor executor(*program, options.executor(runtime::Target::best));
+    Json answer = plan_of(shape->spec, *program, executor, options);
     answer["shape"] = options.shape;
     std::puts(answer.dump().c_str());
     return 0;
