@@ -100,7 +100,7 @@ Exit train(const Program& program, const TrainOptions& options) {
     Json json{{"completed", result->completed},
               {"final_root", result->final_root.hex()},
               {"program_root", (*job)->program_root().hex()},
-              {"init_root", (*job)->initial_root().hex()},
+              {"init_root", result->opening_roots.front().hex()},
               {"model", result->model_root ? Json(training.model_directory.string()) : Json()},
               {"model_root", result->model_root ? Json(result->model_root->hex()) : Json()},
               {"diverged_step", result->diverged_step ? Json(*result->diverged_step) : Json()}};

@@ -1,7 +1,9 @@
 #include "commit/model_export.h"
 
+#include <algorithm>
 #include <cstring>
 
+#include "atomic_file.h"
 #include "base/check.h"
 #include "commit/checkpoint.h"
 #include "commit/safetensors.h"
@@ -24,9 +26,12 @@ constexpr const char* kConfigName = "config.json";
 constexpr std::uint64_t kConfigBytesMax = 1U << 20U;
 constexpr std::uint64_t kTensorsBytesMax = 1ULL << 40U;
 
-Hash root_of_files(ByteView tensors, ByteView config) {
+constexpr std::string_view kTensorsTag = "assay.model.st";
+constexpr std::size_t kPieceBytes = 1U << 20U;
+
+Hash root_of_files(const Hash& tensors, ByteView config) {
     base::Hasher hasher("assay.model");
-    return hasher.add(base::blake2b("assay.model.st", tensors)).add(base::blake2b("assay.model.cfg", config)).finish();
+    return hasher.add(tensors).add(base::blake2b("assay.model.cfg", config)).finish();
 }
 
 std::string failure(const std::filesystem::path& file, FileError error) { return file.string() + ": " + std::string(message_of(error)); }
@@ -34,18 +39,16 @@ std::string failure(const std::filesystem::path& file, FileError error) { return
 /// Weights by tensor id; tensors that are not weights have no data.
 using WeightPointers = std::vector<const std::byte*>;
 
-/// The values of one entry, its parts side by side.
-Bytes entry_bytes(const Program& program, const ModelEntry& entry, const WeightPointers& weights) {
-    std::size_t elements = 1;
-    for (const std::uint64_t size : entry.shape) elements *= size;
-    Bytes bytes(elements * sizeof(float));
+/// Rows [first, last) of one entry, its parts side by side.
+Bytes entry_rows(const Program& program, const ModelEntry& entry, const WeightPointers& weights, std::size_t first, std::size_t last) {
     const std::size_t stride = entry.shape.back() * sizeof(float);
+    Bytes bytes((last - first) * stride);
     std::size_t offset = 0;
     for (const TensorId id : entry.parts) {
         const Tensor& tensor = program.tensors[id];
         const std::size_t row = tensor.cols * sizeof(float);
-        for (std::size_t r = 0; r < tensor.rows; ++r) {
-            auto* to = reinterpret_cast<std::byte*>(bytes.data() + r * stride + offset);
+        for (std::size_t r = first; r < last; ++r) {
+            auto* to = reinterpret_cast<std::byte*>(bytes.data() + (r - first) * stride + offset);
             copy_canonical(tensor.dtype, weights[id] + r * row, to, tensor.cols);
         }
         offset += row;
@@ -53,16 +56,21 @@ Bytes entry_bytes(const Program& program, const ModelEntry& entry, const WeightP
     return bytes;
 }
 
-Bytes tensors_file(const Program& program, const market::JobSpec& spec, const WeightPointers& weights) {
+/// The bytes of model.safetensors, about a MiB at a time: a large model is never in memory a second time. `take` returns false to stop.
+template <class Take>
+void tensors_file(const Program& program, const market::JobSpec& spec, const WeightPointers& weights, Take take) {
     const std::vector<ModelEntry> layout = model_layout(program, spec);
-    std::vector<Bytes> data;
-    std::vector<SafetensorsEntry> entries;
-    data.reserve(layout.size());
+    std::vector<SafetensorsShape> tensors;
+    for (const ModelEntry& entry : layout) tensors.push_back({entry.name, "F32", entry.shape});
+    if (!take(ByteView(safetensors_header(tensors)))) return;
     for (const ModelEntry& entry : layout) {
-        data.push_back(entry_bytes(program, entry, weights));
-        entries.push_back({entry.name, "F32", entry.shape, data.back()});
+        std::size_t rows = 1;
+        for (std::size_t i = 0; i + 1 < entry.shape.size(); ++i) rows *= entry.shape[i];
+        const std::size_t at_once = std::max<std::size_t>(1, kPieceBytes / std::max<std::size_t>(1, entry.shape.back() * sizeof(float)));
+        for (std::size_t row = 0; row < rows; row += at_once) {
+            if (!take(ByteView(entry_rows(program, entry, weights, row, std::min(rows, row + at_once))))) return;
+        }
     }
-    return write_safetensors(entries);
 }
 
 /// Takes the parts of one entry out of the file. The whole file is compared with its re-export afterwards, so zeros need no look here.
@@ -96,15 +104,24 @@ tl::expected<Hash, std::string> export_model(const Program& program, const marke
     ASSAY_CHECK(ids.size() == state.tensors.size());
     WeightPointers weights(program.tensors.size(), nullptr);
     for (std::size_t i = 0; i < ids.size(); ++i) weights[ids[i]] = state.tensors[i].data();
-    const Bytes tensors = tensors_file(program, spec, weights);
     const std::string config = model_config(spec);
-    if (auto written = write_file_atomically(directory / kTensorsName, tensors); !written) {
-        return tl::unexpected(failure(directory / kTensorsName, written.error()));
+    auto file = AtomicFile::create(directory / kTensorsName);
+    if (!file) return tl::unexpected(failure(directory / kTensorsName, file.error()));
+    base::Hasher hasher(kTensorsTag);
+    std::optional<FileError> problem;
+    tensors_file(program, spec, weights, [&](ByteView piece) {
+        hasher.add(piece);
+        if (auto written = file->write(piece); !written) problem = written.error();
+        return !problem;
+    });
+    if (!problem) {
+        if (auto saved = file->publish(); !saved) problem = saved.error();
     }
+    if (problem) return tl::unexpected(failure(directory / kTensorsName, *problem));
     if (auto written = write_file_atomically(directory / kConfigName, base::view_of(config)); !written) {
         return tl::unexpected(failure(directory / kConfigName, written.error()));
     }
-    return root_of_files(tensors, base::view_of(config));
+    return root_of_files(hasher.finish(), base::view_of(config));
 }
 
 tl::expected<Hash, std::string> model_root(const std::filesystem::path& directory) {
@@ -112,7 +129,7 @@ tl::expected<Hash, std::string> model_root(const std::filesystem::path& director
     if (!tensors) return tl::unexpected(failure(directory / kTensorsName, tensors.error()));
     const auto config = read_whole_file(directory / kConfigName, kConfigBytesMax);
     if (!config) return tl::unexpected(failure(directory / kConfigName, config.error()));
-    return root_of_files(*tensors, *config);
+    return root_of_files(base::blake2b(kTensorsTag, *tensors), *config);
 }
 
 tl::expected<std::vector<Buffer>, std::string> import_weights(const Program& program, const market::JobSpec& spec,
@@ -131,7 +148,14 @@ tl::expected<std::vector<Buffer>, std::string> import_weights(const Program& pro
     }
     WeightPointers pointers;
     for (const Buffer& buffer : by_tensor) pointers.push_back(buffer.data());
-    if (tensors_file(program, spec, pointers) != file->bytes) {
+    ByteView rest(file->bytes);
+    bool same = true;
+    tensors_file(program, spec, pointers, [&](ByteView piece) {
+        same = rest.size() >= piece.size() && std::ranges::equal(piece, rest.first(piece.size()));
+        if (same) rest = rest.subspan(piece.size());
+        return same;
+    });
+    if (!same || !rest.empty()) {
         return tl::unexpected(std::string(kTensorsName) + ": is not the canonical file of its weights");
     }
     std::vector<Buffer> weights;

@@ -101,15 +101,21 @@ tl::expected<Placed, std::string> read_entry(const std::string& name, const json
     return Placed{SafeTensor{name, std::string(type->name), type->dtype, *shape, {}}, (*offsets)[0], (*offsets)[1]};
 }
 
-void append_text(Bytes& out, std::string_view text) { out.insert(out.end(), text.begin(), text.end()); }
+std::uint64_t bytes_of(const SafetensorsShape& tensor) {
+    const TypeName* type = type_named(tensor.dtype_name);
+    ASSAY_CHECK(type != nullptr);
+    std::uint64_t bytes = type->bytes;
+    for (const std::uint64_t size : tensor.shape) bytes *= size;
+    return bytes;
+}
 
-std::string entry_text(const SafetensorsEntry& entry, std::uint64_t begin) {
-    std::string text = "\"" + entry.name + "\":{\"dtype\":\"" + entry.dtype_name + "\",\"shape\":[";
-    for (std::size_t i = 0; i < entry.shape.size(); ++i) {
+std::string entry_text(const SafetensorsShape& tensor, std::uint64_t begin) {
+    std::string text = "\"" + tensor.name + "\":{\"dtype\":\"" + tensor.dtype_name + "\",\"shape\":[";
+    for (std::size_t i = 0; i < tensor.shape.size(); ++i) {
         if (i > 0) text += ',';
-        text += std::to_string(entry.shape[i]);
+        text += std::to_string(tensor.shape[i]);
     }
-    return text + "],\"data_offsets\":[" + std::to_string(begin) + "," + std::to_string(begin + entry.data.size()) + "]}";
+    return text + "],\"data_offsets\":[" + std::to_string(begin) + "," + std::to_string(begin + bytes_of(tensor)) + "]}";
 }
 
 bool is_plain_name(std::string_view name) {
@@ -172,21 +178,27 @@ tl::expected<SafetensorsFile, std::string> read_safetensors(const std::filesyste
     return parse_safetensors(std::move(*bytes));
 }
 
-Bytes write_safetensors(std::span<const SafetensorsEntry> entries) {
+Bytes safetensors_header(std::span<const SafetensorsShape> tensors) {
     std::string header = R"({"__metadata__":{"format":"pt"})";
     std::uint64_t offset = 0;
-    for (const SafetensorsEntry& entry : entries) {
-        ASSAY_CHECK(is_plain_name(entry.name) && type_named(entry.dtype_name) != nullptr);
-        header += "," + entry_text(entry, offset);
-        offset += entry.data.size();
+    for (const SafetensorsShape& tensor : tensors) {
+        ASSAY_CHECK(is_plain_name(tensor.name));
+        header += "," + entry_text(tensor, offset);
+        offset += bytes_of(tensor);
     }
     header += "}";
     while ((kLengthBytes + header.size()) % kAlignment != 0) header += ' ';
     base::Encoder length;
     length.u64(header.size());
     Bytes out = length.take();
-    out.reserve(out.size() + header.size() + offset);
-    append_text(out, header);
+    out.insert(out.end(), header.begin(), header.end());
+    return out;
+}
+
+Bytes write_safetensors(std::span<const SafetensorsEntry> entries) {
+    std::vector<SafetensorsShape> tensors;
+    for (const SafetensorsEntry& entry : entries) tensors.push_back({entry.name, entry.dtype_name, entry.shape});
+    Bytes out = safetensors_header(tensors);
     for (const SafetensorsEntry& entry : entries) out.insert(out.end(), entry.data.begin(), entry.data.end());
     return out;
 }

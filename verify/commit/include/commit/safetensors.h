@@ -42,15 +42,22 @@ struct SafetensorsFile {
 tl::expected<SafetensorsFile, std::string> parse_safetensors(base::Bytes bytes);
 tl::expected<SafetensorsFile, std::string> read_safetensors(const std::filesystem::path& file);
 
-/// A tensor to be written. `data` holds rows x cols elements, or a vector when `vector` is set.
+/// A tensor to be written.
+struct SafetensorsShape {
+    std::string name;
+    std::string dtype_name;
+    std::vector<std::uint64_t> shape;
+};
 struct SafetensorsEntry {
     std::string name;
     std::string dtype_name;
     std::vector<std::uint64_t> shape;
     std::span<const std::uint8_t> data;
 };
-/// One list of entries has one sequence of bytes: entries are laid out in the order given, the header is padded with spaces to 8 bytes and
-/// `__metadata__` is {"format":"pt"}, which loaders of the ecosystem ask for.
+/// What stands before the tensors' bytes. One list of tensors has one sequence of bytes: they are laid out in the order given, the header is
+/// padded with spaces to 8 bytes and `__metadata__` is {"format":"pt"}, which loaders of the ecosystem ask for.
+base::Bytes safetensors_header(std::span<const SafetensorsShape> tensors);
+/// A whole small file.
 base::Bytes write_safetensors(std::span<const SafetensorsEntry> entries);
 
 }  // namespace assay::commit
