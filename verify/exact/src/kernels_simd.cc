@@ -421,8 +421,10 @@ void pack(const float* src, std::size_t stride, std::size_t rows, std::size_t co
     for (std::size_t r = 0; r < rows; ++r) {
         const float* from = src + r * stride;
         float* to = dst + r * dst_stride;
-        for (std::size_t c = 0; c < whole; c += kLanes)
+        for (std::size_t c = 0; c < whole; c += kLanes) {
+            __builtin_prefetch(from + kRowsAhead * stride + c);
             hn::StoreU(flush(hn::LoadU(d, from + c)), d, to + c);
+        }
         if (whole < cols)
             hn::BlendedStore(flush(hn::MaskedLoad(mask, d, from + whole)), mask, d, to + whole);
     }
