@@ -2,71 +2,62 @@
 
 #include "exact/maps.h"
 
-// Generated from the builders by `ASSAY_REGENERATE=1 build/release/bin/runtime_map_shapes_test`; without that variable the test fails when
-// a job's map is missing here. Each shape is named after an instruction that has it (docs/layers.md).
+// Generated from the builders by `ASSAY_REGENERATE=1 build/release/bin/runtime_map_shapes_test`; without that variable the test fails
+// when a job's map is missing here. Each shape is named after an instruction that has it (docs/layers.md).
 namespace assay::exact {
 
 using program::Op;
 
 inline constexpr MapShape kMapShapes[] = {
-    // h.0.attn.dscores
-    {12, 4, 0, {{
-        {Op::col_index, 0, 0, 0},
-        {Op::row_index, 0, 0, 0},
-        {Op::less_equal, 0, 1, 0},
-        {Op::operand, 0, 0, 0},
-        {Op::operand, 1, 0, 0},
-        {Op::operand, 2, 0, 0},
-        {Op::sub, 4, 5, 0},
-        {Op::mul, 3, 6, 0},
-        {Op::constant_f32, 0, 0, 0},
-        {Op::mul, 7, 8, 0},
-        {Op::constant_f32, 0, 0, 0},
-        {Op::select, 2, 9, 10},
-    }}},
-    // h.0.attn.dscores
-    {16, 8, 2, {{
-        {Op::col_index, 0, 0, 0},
-        {Op::row_index, 0, 0, 0},
-        {Op::less_equal, 0, 1, 0},
-        {Op::operand, 0, 0, 0},
-        {Op::operand, 1, 0, 0},
-        {Op::operand, 2, 0, 0},
-        {Op::constant_f32, 0, 0, 0},
-        {Op::mul, 5, 6, 0},
-        {Op::constant_f32, 0, 0, 0},
-        {Op::select, 4, 7, 8},
-        {Op::operand, 3, 0, 0},
-        {Op::sub, 9, 10, 0},
-        {Op::mul, 3, 11, 0},
-        {Op::constant_f32, 0, 0, 0},
-        {Op::mul, 12, 13, 0},
-        {Op::select, 2, 14, 8},
-    }}},
-    // h.0.ln_1.dnormalised
+    // wte.weight
     {3, 0, 0, {{
+        {Op::operand, 0, 0, 0},
+        {Op::constant_f32, 0, 0, 0},
+        {Op::mul, 0, 1, 0},
+    }}},
+    // h.0.ln_1.weight
+    {1, 0, 0, {{
+        {Op::constant_f32, 0, 0, 0},
+    }}},
+    // embedding.sum
+    {3, 0, 0, {{
+        {Op::operand, 0, 0, 0},
+        {Op::operand, 1, 0, 0},
+        {Op::add, 0, 1, 0},
+    }}},
+    // h.0.ln_1.centred
+    {5, 2, 0, {{
+        {Op::operand, 0, 0, 0},
+        {Op::operand, 1, 0, 0},
+        {Op::constant_f32, 0, 0, 0},
+        {Op::mul, 1, 2, 0},
+        {Op::sub, 0, 3, 0},
+    }}},
+    // h.0.ln_1.reciprocal
+    {8, 0, 0, {{
+        {Op::constant_f32, 0, 0, 0},
+        {Op::operand, 0, 0, 0},
+        {Op::constant_f32, 0, 0, 0},
+        {Op::mul, 1, 2, 0},
+        {Op::constant_f32, 0, 0, 0},
+        {Op::add, 3, 4, 0},
+        {Op::sqrt, 5, 0, 0},
+        {Op::div, 0, 6, 0},
+    }}},
+    // h.0.ln_1.normalised
+    {3, 2, 0, {{
         {Op::operand, 0, 0, 0},
         {Op::operand, 1, 0, 0},
         {Op::mul, 0, 1, 0},
     }}},
-    // h.0.ln_1.dx
-    {14, 42, 0, {{
+    // h.0.ln_1.y
+    {4, 0, 0, {{
         {Op::operand, 0, 0, 0},
         {Op::operand, 1, 0, 0},
         {Op::operand, 2, 0, 0},
-        {Op::operand, 3, 0, 0},
-        {Op::constant_f32, 0, 0, 0},
-        {Op::mul, 3, 4, 0},
-        {Op::sub, 2, 5, 0},
-        {Op::operand, 4, 0, 0},
-        {Op::operand, 5, 0, 0},
-        {Op::mul, 8, 4, 0},
-        {Op::mul, 7, 9, 0},
-        {Op::sub, 6, 10, 0},
-        {Op::mul, 1, 11, 0},
-        {Op::add, 0, 12, 0},
+        {Op::fma, 0, 1, 2},
     }}},
-    // h.1.attn.scaled
+    // h.0.attn.scaled
     {8, 0, 0, {{
         {Op::col_index, 0, 0, 0},
         {Op::row_index, 0, 0, 0},
@@ -77,64 +68,7 @@ inline constexpr MapShape kMapShapes[] = {
         {Op::constant_f32, 0, 0, 0},
         {Op::select, 2, 5, 6},
     }}},
-    // h.1.residual_2.x
-    {8, 0, 2, {{
-        {Op::operand, 0, 0, 0},
-        {Op::operand, 1, 0, 0},
-        {Op::operand, 2, 0, 0},
-        {Op::constant_f32, 0, 0, 0},
-        {Op::mul, 2, 3, 0},
-        {Op::constant_f32, 0, 0, 0},
-        {Op::select, 1, 4, 5},
-        {Op::add, 0, 6, 0},
-    }}},
-    // head.bias
-    {18, 43, 1, {{
-        {Op::operand, 0, 0, 0},
-        {Op::constant_i32, 0, 0, 0},
-        {Op::equal, 0, 1, 0},
-        {Op::operand, 1, 0, 0},
-        {Op::neg, 3, 0, 0},
-        {Op::operand, 2, 0, 0},
-        {Op::operand, 3, 0, 0},
-        {Op::mul, 5, 6, 0},
-        {Op::operand, 4, 0, 0},
-        {Op::operand, 5, 0, 0},
-        {Op::mul, 8, 9, 0},
-        {Op::sqrt, 10, 0, 0},
-        {Op::constant_f32, 0, 0, 0},
-        {Op::add, 11, 12, 0},
-        {Op::div, 7, 13, 0},
-        {Op::operand, 6, 0, 0},
-        {Op::fma, 4, 14, 15},
-        {Op::select, 2, 16, 15},
-    }}},
-    // head.bias
-    {7, 0, 0, {{
-        {Op::constant_f32, 0, 0, 0},
-        {Op::constant_f32, 0, 0, 0},
-        {Op::operand, 0, 0, 0},
-        {Op::operand, 1, 0, 0},
-        {Op::fma, 1, 2, 3},
-        {Op::operand, 2, 0, 0},
-        {Op::fma, 0, 4, 5},
-    }}},
-    // head.dlogits
-    {12, 6, 4, {{
-        {Op::operand, 0, 0, 0},
-        {Op::operand, 1, 0, 0},
-        {Op::mul, 0, 1, 0},
-        {Op::col_index, 0, 0, 0},
-        {Op::operand, 2, 0, 0},
-        {Op::equal, 3, 4, 0},
-        {Op::constant_f32, 0, 0, 0},
-        {Op::constant_f32, 0, 0, 0},
-        {Op::select, 5, 6, 7},
-        {Op::sub, 2, 8, 0},
-        {Op::constant_f32, 0, 0, 0},
-        {Op::mul, 9, 10, 0},
-    }}},
-    // head.exp
+    // h.0.attn.exp
     {8, 2, 0, {{
         {Op::operand, 0, 0, 0},
         {Op::operand, 1, 0, 0},
@@ -144,6 +78,28 @@ inline constexpr MapShape kMapShapes[] = {
         {Op::less, 3, 4, 0},
         {Op::constant_f32, 0, 0, 0},
         {Op::select, 5, 6, 3},
+    }}},
+    // h.0.attn.reciprocal
+    {3, 0, 0, {{
+        {Op::constant_f32, 0, 0, 0},
+        {Op::operand, 0, 0, 0},
+        {Op::div, 0, 1, 0},
+    }}},
+    // h.0.mlp.u
+    {13, 0, 0, {{
+        {Op::constant_f32, 0, 0, 0},
+        {Op::operand, 0, 0, 0},
+        {Op::mul, 0, 1, 0},
+        {Op::constant_f32, 0, 0, 0},
+        {Op::constant_f32, 0, 0, 0},
+        {Op::constant_f32, 0, 0, 0},
+        {Op::mul, 1, 1, 0},
+        {Op::mul, 5, 6, 0},
+        {Op::fma, 7, 1, 1},
+        {Op::mul, 4, 8, 0},
+        {Op::tanh, 9, 0, 0},
+        {Op::add, 3, 10, 0},
+        {Op::mul, 2, 11, 0},
     }}},
     // head.label_logits
     {6, 1, 1, {{
@@ -163,56 +119,43 @@ inline constexpr MapShape kMapShapes[] = {
         {Op::log, 3, 0, 0},
         {Op::add, 2, 4, 0},
     }}},
-    // head.reciprocal
-    {3, 0, 0, {{
-        {Op::constant_f32, 0, 0, 0},
+    // head.dlogits
+    {12, 6, 4, {{
         {Op::operand, 0, 0, 0},
-        {Op::div, 0, 1, 0},
-    }}},
-    // head.weight
-    {20, 171, 1, {{
-        {Op::operand, 0, 0, 0},
-        {Op::constant_i32, 0, 0, 0},
-        {Op::equal, 0, 1, 0},
         {Op::operand, 1, 0, 0},
-        {Op::neg, 3, 0, 0},
+        {Op::mul, 0, 1, 0},
+        {Op::col_index, 0, 0, 0},
         {Op::operand, 2, 0, 0},
-        {Op::operand, 3, 0, 0},
-        {Op::mul, 5, 6, 0},
-        {Op::operand, 4, 0, 0},
-        {Op::operand, 5, 0, 0},
-        {Op::mul, 8, 9, 0},
-        {Op::sqrt, 10, 0, 0},
+        {Op::equal, 3, 4, 0},
         {Op::constant_f32, 0, 0, 0},
-        {Op::add, 11, 12, 0},
-        {Op::div, 7, 13, 0},
-        {Op::operand, 6, 0, 0},
-        {Op::operand, 7, 0, 0},
-        {Op::mul, 15, 16, 0},
-        {Op::fma, 4, 14, 17},
-        {Op::select, 2, 18, 15},
+        {Op::constant_f32, 0, 0, 0},
+        {Op::select, 5, 6, 7},
+        {Op::sub, 2, 8, 0},
+        {Op::constant_f32, 0, 0, 0},
+        {Op::mul, 9, 10, 0},
     }}},
-    // l.0.df
-    {17, 0, 0, {{
+    // ln_f.dgain
+    {3, 0, 0, {{
         {Op::operand, 0, 0, 0},
         {Op::operand, 1, 0, 0},
-        {Op::constant_f32, 0, 0, 0},
-        {Op::mul, 1, 1, 0},
-        {Op::mul, 2, 3, 0},
-        {Op::exp, 4, 0, 0},
-        {Op::constant_f32, 0, 0, 0},
-        {Op::mul, 5, 6, 0},
-        {Op::constant_f32, 0, 0, 0},
-        {Op::constant_f32, 0, 0, 0},
-        {Op::constant_f32, 0, 0, 0},
-        {Op::mul, 1, 10, 0},
-        {Op::erf, 11, 0, 0},
-        {Op::add, 9, 12, 0},
-        {Op::mul, 8, 13, 0},
-        {Op::fma, 1, 7, 14},
-        {Op::mul, 0, 15, 0},
+        {Op::mul, 0, 1, 0},
     }}},
-    // l.0.df
+    // ln_f.dx
+    {12, 21, 0, {{
+        {Op::operand, 0, 0, 0},
+        {Op::operand, 1, 0, 0},
+        {Op::operand, 2, 0, 0},
+        {Op::constant_f32, 0, 0, 0},
+        {Op::mul, 2, 3, 0},
+        {Op::sub, 1, 4, 0},
+        {Op::operand, 3, 0, 0},
+        {Op::operand, 4, 0, 0},
+        {Op::mul, 7, 3, 0},
+        {Op::mul, 6, 8, 0},
+        {Op::sub, 5, 9, 0},
+        {Op::mul, 0, 10, 0},
+    }}},
+    // h.1.mlp.df
     {22, 0, 0, {{
         {Op::operand, 0, 0, 0},
         {Op::constant_f32, 0, 0, 0},
@@ -237,120 +180,39 @@ inline constexpr MapShape kMapShapes[] = {
         {Op::fma, 14, 17, 19},
         {Op::mul, 0, 20, 0},
     }}},
-    // l.0.df
-    {6, 0, 0, {{
-        {Op::operand, 0, 0, 0},
-        {Op::constant_f32, 0, 0, 0},
-        {Op::operand, 1, 0, 0},
-        {Op::mul, 2, 2, 0},
-        {Op::sub, 1, 3, 0},
-        {Op::mul, 0, 4, 0},
-    }}},
-    // l.0.df
-    {5, 0, 0, {{
-        {Op::constant_f32, 0, 0, 0},
-        {Op::operand, 0, 0, 0},
-        {Op::less, 0, 1, 0},
-        {Op::operand, 1, 0, 0},
-        {Op::select, 2, 3, 0},
-    }}},
-    // l.0.du
-    {6, 0, 1, {{
-        {Op::operand, 0, 0, 0},
-        {Op::operand, 1, 0, 0},
-        {Op::constant_f32, 0, 0, 0},
-        {Op::mul, 1, 2, 0},
-        {Op::constant_f32, 0, 0, 0},
-        {Op::select, 0, 3, 4},
-    }}},
-    // l.1.u
-    {2, 0, 0, {{
-        {Op::operand, 0, 0, 0},
-        {Op::tanh, 0, 0, 0},
-    }}},
-    // l.1.u
-    {9, 0, 0, {{
-        {Op::constant_f32, 0, 0, 0},
-        {Op::operand, 0, 0, 0},
-        {Op::mul, 0, 1, 0},
-        {Op::constant_f32, 0, 0, 0},
-        {Op::constant_f32, 0, 0, 0},
-        {Op::mul, 1, 4, 0},
-        {Op::erf, 5, 0, 0},
-        {Op::add, 3, 6, 0},
-        {Op::mul, 2, 7, 0},
-    }}},
-    // l.1.u
-    {13, 0, 0, {{
-        {Op::constant_f32, 0, 0, 0},
-        {Op::operand, 0, 0, 0},
-        {Op::mul, 0, 1, 0},
-        {Op::constant_f32, 0, 0, 0},
-        {Op::constant_f32, 0, 0, 0},
-        {Op::constant_f32, 0, 0, 0},
-        {Op::mul, 1, 1, 0},
-        {Op::mul, 5, 6, 0},
-        {Op::fma, 7, 1, 1},
-        {Op::mul, 4, 8, 0},
-        {Op::tanh, 9, 0, 0},
-        {Op::add, 3, 10, 0},
-        {Op::mul, 2, 11, 0},
-    }}},
-    // l.1.u
-    {4, 0, 0, {{
-        {Op::constant_f32, 0, 0, 0},
-        {Op::operand, 0, 0, 0},
-        {Op::less, 0, 1, 0},
-        {Op::select, 2, 1, 0},
-    }}},
-    // ln_f.centred
-    {5, 2, 0, {{
-        {Op::operand, 0, 0, 0},
-        {Op::operand, 1, 0, 0},
-        {Op::constant_f32, 0, 0, 0},
-        {Op::mul, 1, 2, 0},
-        {Op::sub, 0, 3, 0},
-    }}},
-    // ln_f.dx
-    {12, 21, 0, {{
+    // h.1.ln_2.dx
+    {14, 42, 0, {{
         {Op::operand, 0, 0, 0},
         {Op::operand, 1, 0, 0},
         {Op::operand, 2, 0, 0},
-        {Op::constant_f32, 0, 0, 0},
-        {Op::mul, 2, 3, 0},
-        {Op::sub, 1, 4, 0},
         {Op::operand, 3, 0, 0},
+        {Op::constant_f32, 0, 0, 0},
+        {Op::mul, 3, 4, 0},
+        {Op::sub, 2, 5, 0},
         {Op::operand, 4, 0, 0},
-        {Op::mul, 7, 3, 0},
-        {Op::mul, 6, 8, 0},
-        {Op::sub, 5, 9, 0},
-        {Op::mul, 0, 10, 0},
+        {Op::operand, 5, 0, 0},
+        {Op::mul, 8, 4, 0},
+        {Op::mul, 7, 9, 0},
+        {Op::sub, 6, 10, 0},
+        {Op::mul, 1, 11, 0},
+        {Op::add, 0, 12, 0},
     }}},
-    // ln_f.normalised
-    {3, 2, 0, {{
-        {Op::operand, 0, 0, 0},
-        {Op::operand, 1, 0, 0},
-        {Op::mul, 0, 1, 0},
-    }}},
-    // ln_f.reciprocal
-    {8, 0, 0, {{
-        {Op::constant_f32, 0, 0, 0},
-        {Op::operand, 0, 0, 0},
-        {Op::constant_f32, 0, 0, 0},
-        {Op::mul, 1, 2, 0},
-        {Op::constant_f32, 0, 0, 0},
-        {Op::add, 3, 4, 0},
-        {Op::sqrt, 5, 0, 0},
-        {Op::div, 0, 6, 0},
-    }}},
-    // ln_f.y
-    {4, 0, 0, {{
+    // h.1.attn.dscores
+    {12, 4, 0, {{
+        {Op::col_index, 0, 0, 0},
+        {Op::row_index, 0, 0, 0},
+        {Op::less_equal, 0, 1, 0},
         {Op::operand, 0, 0, 0},
         {Op::operand, 1, 0, 0},
         {Op::operand, 2, 0, 0},
-        {Op::fma, 0, 1, 2},
+        {Op::sub, 4, 5, 0},
+        {Op::mul, 3, 6, 0},
+        {Op::constant_f32, 0, 0, 0},
+        {Op::mul, 7, 8, 0},
+        {Op::constant_f32, 0, 0, 0},
+        {Op::select, 2, 9, 10},
     }}},
-    // moment1.head.bias
+    // moment1.wte.weight
     {17, 9, 1, {{
         {Op::operand, 0, 0, 0},
         {Op::constant_i32, 0, 0, 0},
@@ -370,25 +232,7 @@ inline constexpr MapShape kMapShapes[] = {
         {Op::select, 13, 14, 10},
         {Op::select, 2, 15, 4},
     }}},
-    // moment1.head.bias
-    {15, 1, 1, {{
-        {Op::operand, 0, 0, 0},
-        {Op::constant_i32, 0, 0, 0},
-        {Op::equal, 0, 1, 0},
-        {Op::constant_f32, 0, 0, 0},
-        {Op::operand, 1, 0, 0},
-        {Op::constant_f32, 0, 0, 0},
-        {Op::operand, 2, 0, 0},
-        {Op::mul, 5, 6, 0},
-        {Op::fma, 3, 4, 7},
-        {Op::abs, 8, 0, 0},
-        {Op::constant_f32, 0, 0, 0},
-        {Op::less, 9, 10, 0},
-        {Op::constant_f32, 0, 0, 0},
-        {Op::select, 11, 12, 8},
-        {Op::select, 2, 13, 4},
-    }}},
-    // moment2.head.bias
+    // moment2.wte.weight
     {18, 9, 1, {{
         {Op::operand, 0, 0, 0},
         {Op::constant_i32, 0, 0, 0},
@@ -409,7 +253,110 @@ inline constexpr MapShape kMapShapes[] = {
         {Op::select, 14, 15, 11},
         {Op::select, 2, 16, 4},
     }}},
-    // moment2.head.bias
+    // wte.weight
+    {20, 171, 1, {{
+        {Op::operand, 0, 0, 0},
+        {Op::constant_i32, 0, 0, 0},
+        {Op::equal, 0, 1, 0},
+        {Op::operand, 1, 0, 0},
+        {Op::neg, 3, 0, 0},
+        {Op::operand, 2, 0, 0},
+        {Op::operand, 3, 0, 0},
+        {Op::mul, 5, 6, 0},
+        {Op::operand, 4, 0, 0},
+        {Op::operand, 5, 0, 0},
+        {Op::mul, 8, 9, 0},
+        {Op::sqrt, 10, 0, 0},
+        {Op::constant_f32, 0, 0, 0},
+        {Op::add, 11, 12, 0},
+        {Op::div, 7, 13, 0},
+        {Op::operand, 6, 0, 0},
+        {Op::operand, 7, 0, 0},
+        {Op::mul, 15, 16, 0},
+        {Op::fma, 4, 14, 17},
+        {Op::select, 2, 18, 15},
+    }}},
+    // h.0.ln_1.weight
+    {18, 43, 1, {{
+        {Op::operand, 0, 0, 0},
+        {Op::constant_i32, 0, 0, 0},
+        {Op::equal, 0, 1, 0},
+        {Op::operand, 1, 0, 0},
+        {Op::neg, 3, 0, 0},
+        {Op::operand, 2, 0, 0},
+        {Op::operand, 3, 0, 0},
+        {Op::mul, 5, 6, 0},
+        {Op::operand, 4, 0, 0},
+        {Op::operand, 5, 0, 0},
+        {Op::mul, 8, 9, 0},
+        {Op::sqrt, 10, 0, 0},
+        {Op::constant_f32, 0, 0, 0},
+        {Op::add, 11, 12, 0},
+        {Op::div, 7, 13, 0},
+        {Op::operand, 6, 0, 0},
+        {Op::fma, 4, 14, 15},
+        {Op::select, 2, 16, 15},
+    }}},
+    // outer_gradient.wte.weight
+    {7, 6, 5, {{
+        {Op::operand, 0, 0, 0},
+        {Op::to_f32, 0, 0, 0},
+        {Op::operand, 1, 0, 0},
+        {Op::operand, 2, 0, 0},
+        {Op::to_f32, 3, 0, 0},
+        {Op::div, 2, 4, 0},
+        {Op::mul, 1, 5, 0},
+    }}},
+    // outer.wte.weight
+    {4, 0, 0, {{
+        {Op::constant_f32, 0, 0, 0},
+        {Op::operand, 0, 0, 0},
+        {Op::operand, 1, 0, 0},
+        {Op::fma, 0, 1, 2},
+    }}},
+    // wte.weight
+    {7, 0, 0, {{
+        {Op::constant_f32, 0, 0, 0},
+        {Op::constant_f32, 0, 0, 0},
+        {Op::operand, 0, 0, 0},
+        {Op::operand, 1, 0, 0},
+        {Op::fma, 1, 2, 3},
+        {Op::operand, 2, 0, 0},
+        {Op::fma, 0, 4, 5},
+    }}},
+    // moment1.wte.weight
+    {11, 2, 2, {{
+        {Op::operand, 0, 0, 0},
+        {Op::constant_f32, 0, 0, 0},
+        {Op::operand, 1, 0, 0},
+        {Op::to_f32, 2, 0, 0},
+        {Op::div, 1, 3, 0},
+        {Op::mul, 0, 4, 0},
+        {Op::abs, 5, 0, 0},
+        {Op::constant_f32, 0, 0, 0},
+        {Op::less, 6, 7, 0},
+        {Op::constant_f32, 0, 0, 0},
+        {Op::select, 8, 9, 5},
+    }}},
+    // moment1.wte.weight
+    {15, 1, 1, {{
+        {Op::operand, 0, 0, 0},
+        {Op::constant_i32, 0, 0, 0},
+        {Op::equal, 0, 1, 0},
+        {Op::constant_f32, 0, 0, 0},
+        {Op::operand, 1, 0, 0},
+        {Op::constant_f32, 0, 0, 0},
+        {Op::operand, 2, 0, 0},
+        {Op::mul, 5, 6, 0},
+        {Op::fma, 3, 4, 7},
+        {Op::abs, 8, 0, 0},
+        {Op::constant_f32, 0, 0, 0},
+        {Op::less, 9, 10, 0},
+        {Op::constant_f32, 0, 0, 0},
+        {Op::select, 11, 12, 8},
+        {Op::select, 2, 13, 4},
+    }}},
+    // moment2.wte.weight
     {16, 1, 1, {{
         {Op::operand, 0, 0, 0},
         {Op::constant_i32, 0, 0, 0},
@@ -428,36 +375,105 @@ inline constexpr MapShape kMapShapes[] = {
         {Op::select, 12, 13, 9},
         {Op::select, 2, 14, 4},
     }}},
-    // moment2.head.bias
-    {11, 2, 2, {{
+    // embedding.x
+    {6, 0, 1, {{
         {Op::operand, 0, 0, 0},
-        {Op::constant_f32, 0, 0, 0},
         {Op::operand, 1, 0, 0},
-        {Op::to_f32, 2, 0, 0},
-        {Op::div, 1, 3, 0},
-        {Op::mul, 0, 4, 0},
-        {Op::abs, 5, 0, 0},
         {Op::constant_f32, 0, 0, 0},
-        {Op::less, 6, 7, 0},
+        {Op::mul, 1, 2, 0},
         {Op::constant_f32, 0, 0, 0},
-        {Op::select, 8, 9, 5},
+        {Op::select, 0, 3, 4},
     }}},
-    // outer.head.bias
+    // h.0.residual_1.x
+    {8, 0, 2, {{
+        {Op::operand, 0, 0, 0},
+        {Op::operand, 1, 0, 0},
+        {Op::operand, 2, 0, 0},
+        {Op::constant_f32, 0, 0, 0},
+        {Op::mul, 2, 3, 0},
+        {Op::constant_f32, 0, 0, 0},
+        {Op::select, 1, 4, 5},
+        {Op::add, 0, 6, 0},
+    }}},
+    // h.1.attn.dscores
+    {16, 8, 2, {{
+        {Op::col_index, 0, 0, 0},
+        {Op::row_index, 0, 0, 0},
+        {Op::less_equal, 0, 1, 0},
+        {Op::operand, 0, 0, 0},
+        {Op::operand, 1, 0, 0},
+        {Op::operand, 2, 0, 0},
+        {Op::constant_f32, 0, 0, 0},
+        {Op::mul, 5, 6, 0},
+        {Op::constant_f32, 0, 0, 0},
+        {Op::select, 4, 7, 8},
+        {Op::operand, 3, 0, 0},
+        {Op::sub, 9, 10, 0},
+        {Op::mul, 3, 11, 0},
+        {Op::constant_f32, 0, 0, 0},
+        {Op::mul, 12, 13, 0},
+        {Op::select, 2, 14, 8},
+    }}},
+    // h.0.mlp.u
+    {9, 0, 0, {{
+        {Op::constant_f32, 0, 0, 0},
+        {Op::operand, 0, 0, 0},
+        {Op::mul, 0, 1, 0},
+        {Op::constant_f32, 0, 0, 0},
+        {Op::constant_f32, 0, 0, 0},
+        {Op::mul, 1, 4, 0},
+        {Op::erf, 5, 0, 0},
+        {Op::add, 3, 6, 0},
+        {Op::mul, 2, 7, 0},
+    }}},
+    // h.1.mlp.df
+    {17, 0, 0, {{
+        {Op::operand, 0, 0, 0},
+        {Op::operand, 1, 0, 0},
+        {Op::constant_f32, 0, 0, 0},
+        {Op::mul, 1, 1, 0},
+        {Op::mul, 2, 3, 0},
+        {Op::exp, 4, 0, 0},
+        {Op::constant_f32, 0, 0, 0},
+        {Op::mul, 5, 6, 0},
+        {Op::constant_f32, 0, 0, 0},
+        {Op::constant_f32, 0, 0, 0},
+        {Op::constant_f32, 0, 0, 0},
+        {Op::mul, 1, 10, 0},
+        {Op::erf, 11, 0, 0},
+        {Op::add, 9, 12, 0},
+        {Op::mul, 8, 13, 0},
+        {Op::fma, 1, 7, 14},
+        {Op::mul, 0, 15, 0},
+    }}},
+    // h.0.mlp.u
     {4, 0, 0, {{
         {Op::constant_f32, 0, 0, 0},
         {Op::operand, 0, 0, 0},
-        {Op::operand, 1, 0, 0},
-        {Op::fma, 0, 1, 2},
+        {Op::less, 0, 1, 0},
+        {Op::select, 2, 1, 0},
     }}},
-    // outer_gradient.head.bias
-    {7, 6, 5, {{
+    // h.1.mlp.df
+    {5, 0, 0, {{
+        {Op::constant_f32, 0, 0, 0},
         {Op::operand, 0, 0, 0},
-        {Op::to_f32, 0, 0, 0},
+        {Op::less, 0, 1, 0},
         {Op::operand, 1, 0, 0},
-        {Op::operand, 2, 0, 0},
-        {Op::to_f32, 3, 0, 0},
-        {Op::div, 2, 4, 0},
-        {Op::mul, 1, 5, 0},
+        {Op::select, 2, 3, 0},
+    }}},
+    // h.0.mlp.u
+    {2, 0, 0, {{
+        {Op::operand, 0, 0, 0},
+        {Op::tanh, 0, 0, 0},
+    }}},
+    // h.1.mlp.df
+    {6, 0, 0, {{
+        {Op::operand, 0, 0, 0},
+        {Op::constant_f32, 0, 0, 0},
+        {Op::operand, 1, 0, 0},
+        {Op::mul, 2, 2, 0},
+        {Op::sub, 1, 3, 0},
+        {Op::mul, 0, 4, 0},
     }}},
 };
 inline constexpr std::size_t kMapShapeCount = sizeof kMapShapes / sizeof kMapShapes[0];
