@@ -189,6 +189,12 @@ base::Hash root_after(const TextJob& job, const commit::State& state, std::uint3
     return commit::state_root(job.program, state, descriptor);
 }
 
+float loss_of(const TextJob& job, const commit::State& state) {
+    const std::vector<program::TensorId> ids = job.program.state_tensors();
+    const auto at = std::ranges::find(ids, job.program.loss);
+    return state.tensors[static_cast<std::size_t>(at - ids.begin())].f32()[0];
+}
+
 MomentCount count_moments(const TextJob& job, const commit::State& state) {
     MomentCount count;
     const std::vector<program::TensorId> ids = job.program.state_tensors();

@@ -46,6 +46,9 @@ TextJob mlp_on_text(std::string_view text, std::uint32_t steps);
 base::Hash root_after(const TextJob& job, const commit::State& state, std::uint32_t lane,
                       std::uint32_t step);
 
+/// The loss that the state holds.
+float loss_of(const TextJob& job, const commit::State& state);
+
 /// Elements of the two moments by magnitude: how close a run came to the cut at 2^-100.
 struct MomentCount {
     std::uint64_t zero = 0, near_cut = 0, above = 0;  ///< near: below 2^-90
