@@ -191,7 +191,8 @@ void add_scalars(std::vector<Row>& rows) {
         const float x = std::bit_cast<float>(draw.word());
         storage.add(std::uint32_t{exact::f16_from_f32(x)} << 16U | exact::bf16_from_f32(x));
         storage.add(exact::f32_from_f16(static_cast<std::uint16_t>(draw.word())));
-        for (const float normal : exact::normal_pair(draw.word(), draw.word())) normals.add(normal);
+        const std::uint32_t first = draw.word(), second = draw.word();
+        for (const float normal : exact::normal_pair(first, second)) normals.add(normal);
     }
     rows.push_back({"fma", "software", soft.hex()});
     rows.push_back({"fma", "machine", hard.hex()});

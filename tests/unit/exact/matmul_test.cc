@@ -248,7 +248,10 @@ TEST(Matmul, WideAndDeepCrossesEveryBlock) {
 enum class Values : std::uint8_t { ordinary, near_flush, wild, infinite_b, nan_anywhere, count };
 
 float adversarial(Draw& draw, Values values) {
-    const auto any = [&draw] { return (draw(0x10000U) << 16U) | draw(0x10000U); };
+    const auto any = [&draw] {
+        const std::uint32_t high = draw(0x10000U);
+        return (high << 16U) | draw(0x10000U);
+    };
     const float plain = static_cast<float>(draw(20001)) * 0x1p-13F - 1.25F;
     switch (values) {
         case Values::near_flush: {
