@@ -10,6 +10,7 @@
 #include "exact/math.h"
 #include "exact/philox.h"
 #include "exact/pool.h"
+#include "guarded.h"
 
 namespace assay::exact {
 namespace {
@@ -76,6 +77,28 @@ TEST(RowReductions, MaxIgnoresNaNAndHasNoNegativeZero) {
         const std::vector<float> none(5, nan), low(20, -inf);
         EXPECT_EQ(kernels->max(none.data(), none.size()), -inf);
         EXPECT_EQ(kernels->max(low.data(), low.size()), -inf);
+    }
+}
+
+TEST(Kernels, TouchNothingOutsideTheirOperands) {
+    const FloatEnvironment environment;
+    Draw draw(11);
+    for (std::size_t n = 1; n < 80; ++n) {
+        for (const bool at_end : {false, true}) {
+            equality::Guarded a(n, at_end), b(n, at_end), c(n, at_end), out(n, at_end);
+            for (const std::span<float> all : {a.span(), b.span(), c.span()}) {
+                for (float& x : all) x = draw.real();
+            }
+            for (const Kernels* kernels : available_kernels()) {
+                for (const ChunkFunction function : kernels->chunk)
+                    function(a.data(), b.data(), c.data(), out.data(), n);
+                kernels->fill(out.data(), n, 7U);
+                EXPECT_EQ(kernels->sum(a.data(), n), stated_sum({a.span().begin(), a.span().end()},
+                                                                nullptr));
+                kernels->dot(a.data(), b.data(), n);
+                kernels->max(a.data(), n);
+            }
+        }
     }
 }
 

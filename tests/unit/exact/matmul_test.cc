@@ -15,6 +15,7 @@
 #include "exact/environment.h"
 #include "exact/math.h"
 #include "exact/reference.h"
+#include "guarded.h"
 
 namespace assay::exact {
 namespace {
@@ -492,6 +493,42 @@ TEST(Matmul, EqualsTheReferenceOnAdversarialShapes) {
                 }
             }
         }
+    }
+}
+
+/// Writing a neighbour's elements back is a race between threads even when it changes nothing, and
+/// reading behind an operand may read another's page. Operands and result lie against pages that
+/// may not be touched.
+TEST(Matmul, TouchesNothingOutsideItsOperands) {
+    const FloatEnvironment environment;
+    MatmulWorkspace workspace;
+    Draw draw(5);
+    for (int number = 0; number < 400; ++number) {
+        Matmul p;
+        p.rows = draw(3) == 0 ? 1 : 1 + draw(30);
+        p.cols = 1 + draw(70);
+        p.k = draw(10) == 0 ? 255 + draw(4) : 1 + draw(40);
+        p.a.transposed = draw(2) == 0;
+        p.b.transposed = draw(2) == 0;
+        p.a.stride = p.a.transposed ? p.rows : p.k;
+        p.b.stride = p.b.transposed ? p.k : p.cols;
+        p.c_stride = p.cols;
+        if (draw(3) == 0) p.k_band.hi = draw(20);
+        if (draw(4) == 0) p.out_band.hi = draw(20);
+        const bool at_end = draw(4) != 0;
+        equality::Guarded a(p.rows * p.k, at_end), b(p.k * p.cols, at_end),
+            c(p.rows * p.cols, at_end), bias(p.cols, at_end);
+        for (const std::span<float> all : {a.span(), b.span(), c.span(), bias.span()}) {
+            for (float& x : all) x = static_cast<float>(draw(2001)) / 777.0F - 1.25F;
+        }
+        p.a.data = a.data();
+        p.b.data = b.data();
+        p.c = c.data();
+        const float* starts[] = {nullptr, bias.data(), c.data()};
+        const std::uint32_t start = draw(3);
+        p.start = starts[start];
+        p.start_stride = start == 1 ? 0 : p.c_stride;
+        for (const Kernels* kernels : available_kernels()) matmul(*kernels, p, workspace);
     }
 }
 
