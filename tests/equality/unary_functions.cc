@@ -16,7 +16,7 @@ using exact::Kernels;
 namespace {
 
 constexpr std::uint32_t kAround = 4096, kSign = 0x80000000U, kMagnitude = 0x7fffffffU;
-constexpr std::uint32_t kInfinity = 0x7f800000U, kNan = 0x7fc00000U;
+constexpr std::uint32_t kInfinity = 0x7f800000U;
 constexpr double kLn2 = 0x1.62e42fefa39efp-1;
 
 float f32(std::uint32_t word) {
