@@ -2,8 +2,11 @@
 
 #include <gtest/gtest.h>
 
+#include <atomic>
 #include <bit>
+#include <chrono>
 #include <limits>
+#include <thread>
 #include <vector>
 
 #include "exact/environment.h"
@@ -60,6 +63,27 @@ TEST(RowReductions, EveryTargetTakesTheStatedOrder) {
                 << kernels->name << " " << n;
             EXPECT_EQ(kernels->dot(a.data(), b.data(), n), stated_sum(a, &b))
                 << kernels->name << " " << n;
+        }
+    }
+}
+
+/// Either operand, in whole vectors and in the tail; the partner is so large that it would show.
+TEST(RowReductions, DotReadsSmallOperandsAsZero) {
+    const FloatEnvironment environment;
+    const float below = std::bit_cast<float>(std::bit_cast<std::uint32_t>(0x1p-63F) - 1U);
+    for (const std::size_t n : {1U, 31U, 32U, 37U, 64U, 95U}) {
+        for (std::size_t at = 0; at < n; ++at) {
+            for (const float small : {below, -below, 0x1p-149F, -0x1p-126F, 0x1p-63F}) {
+                std::vector<float> a(n, 0.0F), b(n, 0x1p100F);
+                a[at] = small;
+                const float expected = small == 0x1p-63F ? 0x1p37F : 0.0F;
+                for (const Kernels* kernels : available_kernels()) {
+                    EXPECT_EQ(kernels->dot(a.data(), b.data(), n), expected)
+                        << kernels->name << " " << n << " " << at;
+                    EXPECT_EQ(kernels->dot(b.data(), a.data(), n), expected)
+                        << kernels->name << " " << n << " " << at;
+                }
+            }
         }
     }
 }
@@ -156,6 +180,30 @@ TEST(ThreadPool, EveryThreadHoldsTheExactEnvironment) {
     for (std::size_t i = 0; i < 64; ++i) {
         EXPECT_EQ(exact[i], 1);
         EXPECT_EQ(halves[i], 0x1p-127F);
+    }
+}
+
+/// As many tasks as threads, each of which waits until all have begun: so every thread runs one.
+TEST(ThreadPool, EveryThreadKeepsSubnormalsInsideItsTask) {
+    const FloatEnvironment environment;
+    constexpr unsigned kThreads = 4;
+    ThreadPool pool(kThreads);
+    for (int repeat = 0; repeat < 5; ++repeat) {
+        std::atomic<unsigned> begun{0};
+        std::vector<int> exact(kThreads, 0);
+        std::vector<float> halves(kThreads, 0.0F);
+        auto task = [&](std::size_t, unsigned thread) {
+            begun.fetch_add(1);
+            const auto deadline = std::chrono::steady_clock::now() + std::chrono::seconds(60);
+            while (begun.load() < kThreads && std::chrono::steady_clock::now() < deadline)
+                std::this_thread::yield();
+            exact[thread] = float_environment_is_exact() ? 1 : 0;
+            const volatile float tiny = 0x1p-126F;
+            halves[thread] = tiny * 0.5F;
+        };
+        pool.run(kThreads, task);
+        EXPECT_EQ(exact, std::vector<int>(kThreads, 1));
+        EXPECT_EQ(halves, std::vector<float>(kThreads, 0x1p-127F));
     }
 }
 
