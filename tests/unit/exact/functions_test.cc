@@ -125,6 +125,44 @@ TEST(Fma, SoftwareEqualsHardware) {
     }
 }
 
+/// Sums that binary64 rounds onto the middle between two floats, from above or below: rounding twice
+/// to nearest goes wrong there, and random operands never meet it.
+TEST(Fma, SoftwareRoundsOnce) {
+    const FloatEnvironment environment;
+    std::uint64_t state = 9;
+    const auto draw = [&state] {
+        state = state * 6364136223846793005U + 1442695040888963407U;
+        return static_cast<std::uint32_t>(state >> 32U);
+    };
+    int cases = 0, twice_would_differ = 0;
+    for (int i = 0; i < 400'000; ++i) {
+        // a * b is 2^47 and a little; c has its last bit at 2^48, so that the product is half of it.
+        const std::int64_t x = (1 << 23) + draw() % (1 << 23), y = ((1LL << 47) + x / 2) / x;
+        const std::int64_t little = x * y - (1LL << 47);
+        if (little == 0 || little >= (1 << 18) || little <= -(1 << 18) || y >= (1 << 24)) continue;
+        const int scale = static_cast<int>(draw() % 40) - 100;
+        const float a = std::ldexp(static_cast<float>(x), scale) * (draw() % 2 == 0 ? 1.0F : -1.0F);
+        const float b = static_cast<float>(y) * (draw() % 2 == 0 ? 1.0F : -1.0F);
+        const float c = std::ldexp(static_cast<float>((1 << 23) + draw() % (1 << 23)), 48 + scale) *
+                        (draw() % 2 == 0 ? 1.0F : -1.0F);
+        // The sum beyond c is +-(2^47 + little): above the middle, away from zero or towards it.
+        const bool grows = std::signbit(c) == (std::signbit(a) != std::signbit(b));
+        const bool above = little > 0;
+        const float away = std::nextafter(c, std::copysign(INFINITY, c));
+        const float closer = std::nextafter(c, 0.0F);
+        const float expected = above ? (grows ? away : closer) : c;
+        // At a power of two the floats towards zero are twice as close.
+        if (!grows && (std::bit_cast<std::uint32_t>(c) & 0x7fffffU) == 0) continue;
+        ++cases;
+        ASSERT_EQ(soft_fma(a, b, c), expected) << std::hexfloat << a << " " << b << " " << c;
+        ASSERT_EQ(fma_f32(a, b, c), expected) << std::hexfloat << a << " " << b << " " << c;
+        const double sum = static_cast<double>(a) * static_cast<double>(b) + static_cast<double>(c);
+        if (static_cast<float>(sum) != expected) ++twice_would_differ;
+    }
+    EXPECT_GT(cases, 1000);
+    EXPECT_GT(twice_would_differ, 300);
+}
+
 TEST(ChunkOps, EveryTargetEqualsThePortableTable) {
     const FloatEnvironment environment;
     const float corners[] = {0.0F,

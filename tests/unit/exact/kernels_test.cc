@@ -30,7 +30,9 @@ class Draw {
         if (kind == 0) return -0.0F;
         if (kind == 1) return 0x1p-140F;
         if (kind == 2) return -0x1p-64F;
-        return static_cast<float>((*this)(200001)) * 0x1p-16F - 1.5F;
+        // All bits of the mantissa and several exponents: sums round, so their order is visible.
+        const std::uint32_t mantissa = (*this)(1U << 23U), exponent = 122U + (*this)(8);
+        return std::bit_cast<float>(((*this)(2) << 31U) | (exponent << 23U) | mantissa);
     }
 
   private:
@@ -63,6 +65,42 @@ TEST(RowReductions, EveryTargetTakesTheStatedOrder) {
                 << kernels->name << " " << n;
             EXPECT_EQ(kernels->dot(a.data(), b.data(), n), stated_sum(a, &b))
                 << kernels->name << " " << n;
+        }
+    }
+}
+
+TEST(RowReductions, OrderIsVisible) {
+    // What the test above compares would not differ for sums that are exact: these are not.
+    const FloatEnvironment environment;
+    Draw draw(5);
+    int visible = 0;
+    for (int number = 0; number < 100; ++number) {
+        std::vector<float> a(100);
+        for (float& x : a) x = draw.real();
+        float in_turn = 0.0F;
+        for (const float x : a) in_turn = in_turn + x;
+        if (in_turn != stated_sum(a, nullptr)) ++visible;
+    }
+    EXPECT_GT(visible, 50);
+}
+
+/// Anything but a number, anywhere in the row, before and behind the largest.
+TEST(RowReductions, MaxIsTheStatedOneOnAnyRow) {
+    Draw draw(6);
+    for (int number = 0; number < 2000; ++number) {
+        std::vector<float> row(1 + draw(100));
+        for (float& x : row) {
+            constexpr std::uint32_t kSpecial[] = {0x7fc00000U, 0xffc12345U, 0x7f800001U,
+                                                  0xff800000U, 0U,          0x80000000U};
+            x = draw(4) == 0 ? std::bit_cast<float>(kSpecial[draw(6)]) : draw.real();
+        }
+        float m = -std::numeric_limits<float>::infinity();
+        for (const float x : row) m = x > m ? x : m;
+        m = m + 0.0F;
+        for (const Kernels* kernels : available_kernels()) {
+            EXPECT_EQ(std::bit_cast<std::uint32_t>(kernels->max(row.data(), row.size())),
+                      std::bit_cast<std::uint32_t>(m))
+                << kernels->name << " row " << number;
         }
     }
 }
