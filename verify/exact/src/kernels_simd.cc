@@ -119,7 +119,7 @@ inline constexpr std::size_t kParts = 32 / kLanes;
 /// lane[l] = lane[l] + lane[l + s] for s = 16, 8, 4, 2, 1: whole vectors while s is a vector or more,
 /// then halves of one.
 template <class D>
-HWY_INLINE float tree_of_vector(D d, hn::Vec<D> v) {
+HWY_INLINE float tree_of_vector([[maybe_unused]] D d, hn::Vec<D> v) {
     if constexpr (hn::MaxLanes(D()) > 4) {
         const hn::Half<D> half;
         return tree_of_vector(half, hn::Add(hn::LowerHalf(half, v), hn::UpperHalf(half, v)));
@@ -178,7 +178,7 @@ HWY_INLINE VF larger(VF x, VF m) {
     return hn::IfThenElse(hn::Gt(x, m), x, m);
 }
 template <class D>
-HWY_INLINE float largest(D d, hn::Vec<D> v) {
+HWY_INLINE float largest([[maybe_unused]] D d, hn::Vec<D> v) {
     const auto pick = [](auto x, auto m) HWY_ATTR { return hn::IfThenElse(hn::Gt(x, m), x, m); };
     if constexpr (hn::MaxLanes(D()) > 4) {
         const hn::Half<D> half;
