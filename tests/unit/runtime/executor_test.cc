@@ -135,6 +135,29 @@ TEST(ExecutorStep, DependsOnNeitherThreadsNorMicroBatch) {
     }
 }
 
+TEST(ExecutorStep, RecomputingChangesMemoryAndNoBit) {
+    for (const market::JobSpec& spec : {ragged_gpt(), with_dropout(ragged_gpt()), small_mlp()}) {
+        const Fixture fixture(spec);
+        const StateBytes expected = fixture.train({1, 2, Target::best}, 12);
+        for (const Target target : fast_targets()) {
+            if (target == Target::scalar) continue;
+            EXPECT_EQ(fixture.difference(fixture.train({2, 3, target, true}, 12), expected), "")
+                << static_cast<int>(target);
+        }
+    }
+    const Fixture fixture(with_dropout(ragged_gpt()));
+    const Executor keeping(fixture.program, {1, 5, Target::best, false});
+    const Executor recomputing(fixture.program, {1, 5, Target::best, true});
+    EXPECT_LT(recomputing.planned_bytes(), keeping.planned_bytes());
+}
+
+TEST(ExecutorStep, TakesABatchOfItsOwnChoice) {
+    const Fixture fixture(ragged_gpt());
+    EXPECT_EQ(fixture.difference(fixture.train({2, 0, Target::best}, 4),
+                                 fixture.train({1, 1, Target::best}, 4)),
+              "");
+}
+
 TEST(ExecutorStep, InstructionSetsAgreeOverManySteps) {
     const Fixture fixture(ragged_gpt());
     const StateBytes expected = fixture.train({1, 5, Target::best}, 40);

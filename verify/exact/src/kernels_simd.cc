@@ -119,7 +119,7 @@ inline constexpr std::size_t kParts = 32 / kLanes;
 /// lane[l] = lane[l] + lane[l + s] for s = 16, 8, 4, 2, 1: whole vectors while s is a vector or more,
 /// then halves of one.
 template <class D>
-HWY_INLINE float tree_of_vector(D d, hn::Vec<D> v) {
+HWY_INLINE float tree_of_vector([[maybe_unused]] D d, hn::Vec<D> v) {
     if constexpr (hn::MaxLanes(D()) > 4) {
         const hn::Half<D> half;
         return tree_of_vector(half, hn::Add(hn::LowerHalf(half, v), hn::UpperHalf(half, v)));
@@ -178,7 +178,7 @@ HWY_INLINE VF larger(VF x, VF m) {
     return hn::IfThenElse(hn::Gt(x, m), x, m);
 }
 template <class D>
-HWY_INLINE float largest(D d, hn::Vec<D> v) {
+HWY_INLINE float largest([[maybe_unused]] D d, hn::Vec<D> v) {
     const auto pick = [](auto x, auto m) HWY_ATTR { return hn::IfThenElse(hn::Gt(x, m), x, m); };
     if constexpr (hn::MaxLanes(D()) > 4) {
         const hn::Half<D> half;
@@ -302,19 +302,19 @@ inline constexpr std::size_t kTileCols = 2 * kLanes;
 inline constexpr std::size_t kPrefetchAhead = 64;
 
 template <std::size_t kVectors, bool kFull>
-HWY_INLINE VF load_part(const float* p, std::size_t v, hn::Mask<F> last) {
+HWY_INLINE VF load_part(const float* p, std::size_t v, std::size_t last) {
     const F d;
     if (kFull || v + 1 < kVectors) return hn::LoadU(d, p + v * kLanes);
-    return hn::MaskedLoad(last, d, p + v * kLanes);
+    return load_first(p + v * kLanes, last);
 }
 
 template <std::size_t kVectors, bool kFull>
-HWY_INLINE void store_part(VF value, float* p, std::size_t v, hn::Mask<F> last) {
+HWY_INLINE void store_part(VF value, float* p, std::size_t v, std::size_t last) {
     const F d;
     if (kFull || v + 1 < kVectors) {
         hn::StoreU(value, d, p + v * kLanes);
     } else {
-        hn::BlendedStore(value, last, d, p + v * kLanes);
+        store_first(value, p + v * kLanes, last);
     }
 }
 
@@ -364,7 +364,7 @@ HWY_NOINLINE void tile_body(const Tile& t) {
         __builtin_prefetch(row + t.cols - 1, 1);
     }
     chain<kRows, kVectors, kColumns>(a, b, t.k - before, acc);
-    const hn::Mask<F> last = hn::FirstN(d, t.cols - (kVectors - 1) * kLanes);
+    const std::size_t last = t.cols - (kVectors - 1) * kLanes;
     const auto finish = [&](std::size_t r) HWY_ATTR {
 #pragma GCC unroll 2
         for (std::size_t v = 0; v < kVectors; ++v) {
@@ -417,7 +417,6 @@ void pack(const float* src, std::size_t stride, std::size_t rows, std::size_t co
           std::size_t dst_stride) {
     const F d;
     const std::size_t whole = cols / kLanes * kLanes;
-    const hn::Mask<F> mask = hn::FirstN(d, cols - whole);
     for (std::size_t r = 0; r < rows; ++r) {
         const float* from = src + r * stride;
         float* to = dst + r * dst_stride;
@@ -426,7 +425,7 @@ void pack(const float* src, std::size_t stride, std::size_t rows, std::size_t co
             hn::StoreU(flush(hn::LoadU(d, from + c)), d, to + c);
         }
         if (whole < cols)
-            hn::BlendedStore(flush(hn::MaskedLoad(mask, d, from + whole)), mask, d, to + whole);
+            store_first(flush(load_first(from + whole, cols - whole)), to + whole, cols - whole);
     }
 }
 
@@ -503,7 +502,7 @@ void fill(float* to, std::size_t n, std::uint32_t word) {
     const VF x = as_f(hn::Set(I(), static_cast<std::int32_t>(word)));
     std::size_t i = 0;
     for (; i + kLanes <= n; i += kLanes) hn::StoreU(x, d, to + i);
-    if (i < n) hn::BlendedStore(x, hn::FirstN(d, n - i), d, to + i);
+    if (i < n) store_first(x, to + i, n - i);
 }
 
 /// The vector whose block i of 128 bits holds the four elements from `col` on of row from[4 i].
@@ -569,11 +568,11 @@ void row_times_matrix(const float* a, std::size_t a_stride, const float* b, std:
     constexpr std::size_t kWide = 4;
     for (std::size_t c = 0; c < n; c += kWide * kLanes) {
         VF acc[kWide];
-        hn::Mask<F> mask[kWide];
+        std::size_t count[kWide];
         for (std::size_t v = 0; v < kWide; ++v) {
             const std::size_t first = c + v * kLanes;
             acc[v] = hn::Zero(d);
-            mask[v] = hn::FirstN(d, first < n ? n - first : 0);
+            count[v] = first < n ? n - first : 0;
         }
         const bool full = c + kWide * kLanes <= n;
         for (std::size_t i = 0; i < k; ++i) {
@@ -582,15 +581,15 @@ void row_times_matrix(const float* a, std::size_t a_stride, const float* b, std:
             for (std::size_t v = 0; v < kWide; ++v) {
                 if (!full && c + v * kLanes >= n) break;
                 const VF y = full ? hn::LoadU(d, row + v * kLanes)
-                                  : hn::MaskedLoad(mask[v], d, row + v * kLanes);
+                                  : load_first(row + v * kLanes, count[v]);
                 acc[v] = hn::MulAdd(x, flush(y), acc[v]);
             }
         }
         for (std::size_t v = 0; v < kWide && c + v * kLanes < n; ++v) {
             const std::size_t first = c + v * kLanes;
             const VF from =
-                start == nullptr ? hn::Zero(d) : hn::MaskedLoad(mask[v], d, start + first);
-            hn::BlendedStore(hn::Add(from, acc[v]), mask[v], d, out + first);
+                start == nullptr ? hn::Zero(d) : load_first(start + first, count[v]);
+            store_first(hn::Add(from, acc[v]), out + first, count[v]);
         }
     }
 }

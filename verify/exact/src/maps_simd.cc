@@ -36,26 +36,6 @@ using program::Op;
 
 using MF = hn::Mask<F>;
 
-HWY_INLINE VF load_first(const float* from, std::size_t count) {
-#if HWY_TARGET == HWY_NEON
-    HWY_ALIGN float part[kLanes] = {};  // A masked load may touch what lies behind.
-    std::memcpy(part, from, count * sizeof(float));
-    return hn::Load(F(), part);
-#else
-    return hn::MaskedLoad(hn::FirstN(F(), count), F(), from);
-#endif
-}
-
-HWY_INLINE void store_first(VF value, float* to, std::size_t count) {
-#if HWY_TARGET == HWY_NEON
-    HWY_ALIGN float part[kLanes];
-    hn::Store(value, F(), part);
-    std::memcpy(to, part, count * sizeof(float));
-#else
-    hn::BlendedStore(value, hn::FirstN(F(), count), F(), to);
-#endif
-}
-
 /// Straight-line code of one shape. Node values live in `v`; a compare's also as a mask, so that a
 /// select on it costs nothing.
 template <std::size_t kShape>
@@ -111,6 +91,7 @@ struct CompiledMap {
     }
 
     struct Values {
+        HWY_INLINE Values() {}  // An implicit one is not compiled for the target.
         VF v[program::kNodesMax];
         MF m[program::kNodesMax];
     };

@@ -7,6 +7,8 @@
 #define ASSAY_EXACT_SIMD_MATH_INL_H_
 #endif
 
+#include <cstring>
+
 #include "hwy/highway.h"
 
 HWY_BEFORE_NAMESPACE();
@@ -53,6 +55,28 @@ HWY_INLINE VF with_sign_of(VF y, VF x) {
 }
 HWY_INLINE VF flush(VF x) {
     return hn::IfThenZeroElse(hn::Lt(hn::Abs(x), set(0x1p-63F)), x);
+}
+
+/// The first `count` lanes, at most all; the others are +0. Touches no other element: NEON has no
+/// masked access, and what Highway does instead (load all, blend, store all) would write back
+/// elements that another thread has changed meanwhile.
+HWY_INLINE VF load_first(const float* from, std::size_t count) {
+#if HWY_TARGET == HWY_NEON
+    HWY_ALIGN float part[kLanes] = {};
+    std::memcpy(part, from, (count < kLanes ? count : kLanes) * sizeof(float));
+    return hn::Load(F(), part);
+#else
+    return hn::MaskedLoad(hn::FirstN(F(), count), F(), from);
+#endif
+}
+HWY_INLINE void store_first(VF value, float* to, std::size_t count) {
+#if HWY_TARGET == HWY_NEON
+    HWY_ALIGN float part[kLanes];
+    hn::Store(value, F(), part);
+    std::memcpy(to, part, (count < kLanes ? count : kLanes) * sizeof(float));
+#else
+    hn::BlendedStore(value, hn::FirstN(F(), count), F(), to);
+#endif
 }
 
 HWY_INLINE VF exp_core(VF x) {

@@ -106,7 +106,7 @@ void InstructionCode::run_rows(const Moment& moment, std::uint32_t item, std::si
         case Kind::matmul:
             break;
     }
-    ASSAY_CHECK(!"this kind does not run by rows");
+    base::fail_check("this kind does not run by rows", __FILE__, __LINE__);
 }
 
 void InstructionCode::run_reduce(const Rectangle& out, const std::vector<Rectangle>& in,

@@ -78,7 +78,7 @@ ChunkOp real_op(Op op) {
         case Op::mod_mul_high:
             break;
     }
-    ASSAY_CHECK(!"not an operation on floats");
+    base::fail_check("not an operation on floats", __FILE__, __LINE__);
     return ChunkOp::add;
 }
 
