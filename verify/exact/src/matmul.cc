@@ -443,9 +443,12 @@ Grid cut(const Matmul& problem, const Kernels& kernels, std::size_t threads) {
         }
         return best;
     };
-    double fine_cost = 1e9, cost = 1e9;
-    const Grid fine = best_of(4 * threads, fine_cost);
-    if (fine_cost < kBearable) return fine;
+    for (const std::size_t finer : {4U, 2U}) {
+        double cost = 1e9;
+        const Grid grid = best_of(finer * threads, cost);
+        if (cost < kBearable) return grid;
+    }
+    double cost = 1e9;
     return best_of(threads, cost);
 }
 
