@@ -109,7 +109,7 @@ class Exact final : public Engine {
             m.start = m.c;
             m.start_stride = p.cols;
         }
-        exact::matmul(kernels_, m, pool_, workspaces_);
+        exact::matmul(kernels_, {&m, 1}, pool_, workspaces_);
     }
     [[nodiscard]] Json description() const override {
         return {{"contestant", "exact"}, {"target", kernels_.name}, {"threads", pool_.threads()}};

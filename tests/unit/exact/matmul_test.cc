@@ -154,7 +154,7 @@ TEST(Matmul, EveryTargetAndThreadCountTakesTheStatedOrder) {
                 p.start = starts[r.start];
                 p.start_stride = r.start == 1 ? 0 : p.c_stride;
                 if (parallel) {
-                    matmul(*kernels, p, pool, workspaces);
+                    matmul(*kernels, {&p, 1}, pool, workspaces);
                 } else {
                     matmul(*kernels, p, workspaces[0]);
                 }
@@ -460,7 +460,7 @@ std::vector<float> by_table(Adversarial& r, const Kernels& kernels, ThreadPool& 
     p.start_stride = r.start == 1 ? 0 : r.c_stride;
     p.k_band = diagonal(in.k_band);
     p.out_band = diagonal(in.out_band);
-    matmul(kernels, p, pool, workspaces);
+    matmul(kernels, {&p, 1}, pool, workspaces);
     return c;
 }
 

@@ -469,26 +469,49 @@ void matmul(const Kernels& kernels, const Matmul& problem, MatmulWorkspace& work
     compute({kernels, problem, workspace, 0, 0, problem.rows, problem.cols});
 }
 
-void matmul(const Kernels& kernels, const Matmul& problem, ThreadPool& pool,
-            std::vector<MatmulWorkspace>& workspaces) {
-    ASSAY_CHECK(workspaces.size() >= pool.threads());
-    const std::size_t threads = pool.threads();
-    if (threads == 1) return matmul(kernels, problem, workspaces.front());
-    const Grid grid = cut(problem, kernels, threads);
-    // Whole tiles: piece i of n of a side.
+namespace {
+
+/// One task of a call: piece (r, c) of a problem's grid.
+struct Piece {
+    const Matmul* problem = nullptr;
+    Grid grid;
+    std::size_t r = 0, c = 0;
+};
+
+void compute(const Kernels& kernels, const Piece& piece, MatmulWorkspace& workspace) {
+    // Whole tiles: border i of n of a side.
     const auto border = [](std::size_t length, std::size_t unit, std::size_t i, std::size_t n) {
         return std::min(length, (length + unit - 1) / unit * i / n * unit);
     };
-    auto task = [&](std::size_t piece, unsigned thread) {
-        const std::size_t r = piece % grid.rows, c = piece / grid.rows;
-        Work work{kernels, problem, workspaces[thread]};
-        work.row0 = border(problem.rows, kernels.tile_rows, r, grid.rows);
-        work.rows = border(problem.rows, kernels.tile_rows, r + 1, grid.rows) - work.row0;
-        work.col0 = border(problem.cols, kernels.tile_cols, c, grid.cols);
-        work.cols = border(problem.cols, kernels.tile_cols, c + 1, grid.cols) - work.col0;
-        compute(work);
+    const Matmul& p = *piece.problem;
+    Work work{kernels, p, workspace};
+    work.row0 = border(p.rows, kernels.tile_rows, piece.r, piece.grid.rows);
+    work.rows = border(p.rows, kernels.tile_rows, piece.r + 1, piece.grid.rows) - work.row0;
+    work.col0 = border(p.cols, kernels.tile_cols, piece.c, piece.grid.cols);
+    work.cols = border(p.cols, kernels.tile_cols, piece.c + 1, piece.grid.cols) - work.col0;
+    compute(work);
+}
+
+}  // namespace
+
+void matmul(const Kernels& kernels, std::span<const Matmul> problems, ThreadPool& pool,
+            std::vector<MatmulWorkspace>& workspaces) {
+    ASSAY_CHECK(workspaces.size() >= pool.threads());
+    if (pool.threads() == 1) {
+        for (const Matmul& problem : problems) matmul(kernels, problem, workspaces.front());
+        return;
+    }
+    std::vector<Piece> pieces;
+    for (const Matmul& problem : problems) {
+        const Grid grid = cut(problem, kernels, pool.threads());
+        for (std::size_t c = 0; c < grid.cols; ++c) {
+            for (std::size_t r = 0; r < grid.rows; ++r) pieces.push_back({&problem, grid, r, c});
+        }
+    }
+    auto task = [&](std::size_t i, unsigned thread) {
+        compute(kernels, pieces[i], workspaces[thread]);
     };
-    pool.run(grid.rows * grid.cols, task);
+    pool.run(pieces.size(), task);
 }
 
 }  // namespace assay::exact

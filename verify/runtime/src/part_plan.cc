@@ -112,6 +112,12 @@ bool PartPlan::contributes(const InstructionCode& code) const {
 bool PartPlan::joins(const Run& run, const InstructionCode& code) const {
     const Instruction& head = at(run.order.front());
     const Instruction& added = code.instruction();
+    if (run.form == Run::Form::matmul) {
+        const bool alone = contributes(code) || added.items == 1;
+        return code.fast() && added.kind == Kind::matmul && alone &&
+               std::ranges::all_of(
+                   run.order, [&](std::uint32_t p) { return independent(at(p), added); });
+    }
     if (!code.fast() || contributes(code) || added.items != head.items) return false;
     const bool rows = run.form == Run::Form::rows;
     if (rows && (!code.by_rows() || added.out.rows != head.out.rows)) return false;
@@ -151,7 +157,7 @@ Run PartPlan::start_run(std::uint32_t position) const {
 /// Takes what fits from behind, also over instructions that may as well come later: the gradients of
 /// biases stand between the maps of a layer norm's backward pass.
 void PartPlan::extend(Run& run, std::vector<bool>& taken) const {
-    if (run.form != Run::Form::rows && run.form != Run::Form::items) return;
+    if (run.form == Run::Form::contribution || run.form == Run::Form::whole) return;
     std::vector<std::uint32_t> skipped;
     for (std::uint32_t p = run.order.front() + 1;
          p < codes_.size() && skipped.size() < kSkippedMax; ++p) {

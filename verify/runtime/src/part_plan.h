@@ -53,7 +53,7 @@ struct Run {
     enum class Form : std::uint8_t {
         rows,   ///< blocks of rows, each through all instructions
         items,  ///< whole batch items (attention heads), each through all stages
-        matmul,        ///< one matmul on all threads
+        matmul,        ///< matmuls that do not read each other's results, on all threads
         contribution,  ///< one map into an accumulator, sequences ascending
         whole,         ///< one instruction that only the reference runs, or scatter_add, sequences
                        ///< ascending

@@ -117,22 +117,21 @@ void PartPlan::run_items(const Run& run, const Moment& moment) const {
 }
 
 void PartPlan::run_matmul(const Run& run, const Places& places, const Moment& moment) const {
-    const InstructionCode& code = codes_[run.order.front()];
-    const auto on_all_threads = [&](const exact::Matmul& problem) {
-        exact::matmul(*machine_.kernels, problem, *machine_.pool, *machine_.workspaces);
-    };
-    if (contributes(code)) {
-        for (std::uint32_t item = 0; item < code.instruction().items; ++item)
-            on_all_threads(code.problem(places, moment, item, 0, true));
-        return;
+    std::vector<exact::Matmul> problems;
+    for (const std::uint32_t position : run.order) {
+        const InstructionCode& code = codes_[position];
+        if (contributes(code)) {
+            for (std::uint32_t item = 0; item < code.instruction().items; ++item)
+                problems.push_back(code.problem(places, moment, item, 0, true));
+        } else if (code.stackable(places)) {
+            problems.push_back(code.problem(places, moment, 0, 0, false));
+            problems.back().rows *= moment.slots;
+        } else {
+            for (std::size_t slot = 0; slot < moment.slots; ++slot)
+                problems.push_back(code.problem(places, moment, 0, slot, false));
+        }
     }
-    if (code.stackable(places)) {
-        exact::Matmul problem = code.problem(places, moment, 0, 0, false);
-        problem.rows *= moment.slots;
-        return on_all_threads(problem);
-    }
-    for (std::size_t slot = 0; slot < moment.slots; ++slot)
-        on_all_threads(code.problem(places, moment, 0, slot, false));
+    exact::matmul(*machine_.kernels, problems, *machine_.pool, *machine_.workspaces);
 }
 
 void PartPlan::run_contribution(const Run& run, const Moment& moment) const {

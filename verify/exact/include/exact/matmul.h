@@ -3,6 +3,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <limits>
+#include <span>
 #include <vector>
 
 #include "exact/kernels.h"
@@ -64,9 +65,9 @@ class MatmulWorkspace {
 
 /// On the calling thread.
 void matmul(const Kernels& kernels, const Matmul& problem, MatmulWorkspace& workspace);
-/// Split over rows and columns on the pool's threads (never over k); `workspaces` has one per
-/// thread.
-void matmul(const Kernels& kernels, const Matmul& problem, ThreadPool& pool,
+/// Problems that do not read each other's results, split over rows and columns on the pool's threads
+/// (never over k); `workspaces` has one per thread.
+void matmul(const Kernels& kernels, std::span<const Matmul> problems, ThreadPool& pool,
             std::vector<MatmulWorkspace>& workspaces);
 
 }  // namespace assay::exact
