@@ -56,7 +56,7 @@ std::vector<std::uint32_t> range_of(std::uint32_t first, std::uint32_t last) {
 }
 
 unsigned default_micro_batch(const program::Program& program) {
-    constexpr std::uint64_t kRows = 1024, kBytesMin = std::uint64_t{256} << 20U;
+    constexpr std::uint64_t kRows = 2048, kBytesMin = std::uint64_t{512} << 20U;
     const program::Cost cost = program::cost_of(program);
     const std::uint64_t by_rows = kRows / std::max(1U, program.sequence_rows);
     const std::uint64_t by_memory = std::max(kBytesMin, cost.state_bytes / 2) /

@@ -19,8 +19,8 @@ std::vector<std::string> available_targets();
 
 struct ExecutorOptions {
     unsigned threads = 1;
-    /// Sequences run together. 0: about a thousand rows, which is where more stop paying, as long as
-    /// their activations take no more than half the state's memory (or 256 MiB).
+    /// Sequences run together. 0: about two thousand rows, which is where more stop paying, as long as
+    /// their activations take no more than half the state's memory (or 512 MiB).
     unsigned micro_batch = 0;
     Target target = Target::best;
     /// Compute a layer's activations again when the backward pass needs them instead of keeping those
