@@ -19,6 +19,7 @@
 #include "hwy/highway.h"
 
 #include "simd_math-inl.h"
+#include "simd_matmul-inl.h"
 
 #undef ASSAY_TARGET_HAS_KERNELS
 #if HWY_TARGET == HWY_AVX2 || HWY_TARGET == HWY_AVX3 || HWY_TARGET == HWY_NEON
@@ -28,8 +29,6 @@
 #endif
 
 #if ASSAY_TARGET_HAS_KERNELS
-#include "simd_matmul-inl.h"
-
 HWY_BEFORE_NAMESPACE();
 namespace assay::exact::HWY_NAMESPACE {
 

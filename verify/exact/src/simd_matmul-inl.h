@@ -1,5 +1,12 @@
-// The matmul of exact/matmul.h: register tiles, packing, single rows. A part of kernels_simd.cc, which
-// includes it once for every target that has kernels; hence no include guard.
+// The matmul of exact/matmul.h: register tiles, packing, single rows. Included once per target (no
+// include guard by #pragma), empty for targets without kernels.
+#if defined(ASSAY_EXACT_SIMD_MATMUL_INL_H_) == defined(HWY_TARGET_TOGGLE)
+#ifdef ASSAY_EXACT_SIMD_MATMUL_INL_H_
+#undef ASSAY_EXACT_SIMD_MATMUL_INL_H_
+#else
+#define ASSAY_EXACT_SIMD_MATMUL_INL_H_
+#endif
+
 #include <algorithm>
 #include <cstddef>
 #include <cstring>
@@ -8,6 +15,7 @@
 #include "hwy/highway.h"
 #include "simd_math-inl.h"
 
+#if HWY_TARGET == HWY_AVX2 || HWY_TARGET == HWY_AVX3 || HWY_TARGET == HWY_NEON
 HWY_BEFORE_NAMESPACE();
 namespace assay::exact::HWY_NAMESPACE {
 
@@ -286,3 +294,6 @@ void row_times_matrix(const float* a, std::size_t a_stride, const float* b, std:
 
 }  // namespace assay::exact::HWY_NAMESPACE
 HWY_AFTER_NAMESPACE();
+#endif  // targets with kernels
+
+#endif
