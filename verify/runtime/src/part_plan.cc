@@ -16,7 +16,7 @@ using program::View;
 namespace {
 
 /// Elements of the widest tensor of a block of rows: several such tensors fit the second cache.
-constexpr std::uint32_t kBlockElements = 4096;
+constexpr std::uint32_t kBlockElements = 16384;
 /// How many instructions a run may reach over while it looks for more of its kind.
 constexpr std::size_t kSkippedMax = 64;
 
