@@ -3,8 +3,11 @@
 #include <cstring>
 #include <fstream>
 
+#include "../program/tiny_program.h"
 #include "../runtime/jobs.h"
 #include "base/check.h"
+#include "base/chunk_tree.h"
+#include "base/encoding.h"
 #include "exact/environment.h"
 #include "exact/reference_step.h"
 #include "program/builder.h"
@@ -73,17 +76,26 @@ market::JobSpec wide_mlp() {
 }
 
 Fixture::Fixture(const market::JobSpec& job)
-    : spec(job), program(built(job)), words(runtime::testing::words_for(job)) {
-    dataset.words = words;
-    if (const auto* tokens = std::get_if<market::TokenData>(&spec.data)) {
+    : lanes(job.lanes), program(built(job)), words(runtime::testing::words_for(job)) {
+    if (const auto* tokens = std::get_if<market::TokenData>(&job.data)) {
         dataset.train_count = tokens->train_tokens;
     } else {
-        dataset.train_count = std::get<market::TableData>(spec.data).train_rows;
-        dataset.row_words = std::get<market::TableData>(spec.data).features + 1;
+        dataset.train_count = std::get<market::TableData>(job.data).train_rows;
+        dataset.row_words = std::get<market::TableData>(job.data).features + 1;
     }
-    spec_root = market::spec_root(market::encode_spec(spec));
-    program_root = program::program_root(program);
+    spec_root = market::spec_root(market::encode_spec(job));
+    run();
+}
 
+Fixture::Fixture(Program other, std::vector<std::uint32_t> tokens, std::uint64_t train_tokens)
+    : program(std::move(other)), words(std::move(tokens)) {
+    dataset.train_count = train_tokens;
+    run();
+}
+
+void Fixture::run() {
+    dataset.words = words;
+    program_root = program::program_root(program);
     const exact::FloatEnvironment environment;
     ReferenceMachine machine(program);
     machine.run_init();
@@ -100,13 +112,23 @@ Fixture::Fixture(const market::JobSpec& job)
         machine.set_state(bytes_of(start));
         machine.open_round();
         machine.run_step(dataset, 0, lane, 0);
-        if (lane == kLane || spec.lanes == 1) fill(stepped, machine.state());
-        if (spec.lanes == 1) return;
+        if (lane == kLane || lanes == 1) fill(stepped, machine.state());
+        if (lanes == 1) return;
         machine.run_payload(0);
         payloads.push_back(commit::Payload::zeros(program));
         fill(payloads.back(), machine.payload());
     }
     for (const commit::Payload& payload : payloads) members.push_back(&payload);
+}
+
+base::Hash Fixture::opening_leaf() const {
+    return commit::descriptor_leaf(opening);
+}
+
+base::BlobRoot Fixture::data_root() const {
+    base::Encoder encoder;
+    for (const std::uint32_t word : words) encoder.u32(word);
+    return base::blob_root(encoder.view());
 }
 
 StageInputs Fixture::inputs(Stage stage) const {
@@ -163,6 +185,106 @@ TensorBytes Fixture::expected(Stage stage) const {
     return {};
 }
 
+Program odd_program() {
+    using namespace program;
+    using T = TinyProgram;
+    constexpr std::uint32_t kRows = 40, kDepth = 300, kWidth = 37;
+    Program p = T::make();
+    p.sequence_rows = kRows;
+    p.batch = 2;
+    const auto add = [&p](const char* name, std::uint32_t rows, std::uint32_t cols, DType type) {
+        const TensorId id = T::add(p, name, TensorClass::value, type);
+        p.tensors[id].rows = rows;
+        p.tensors[id].cols = cols;
+        return id;
+    };
+    // The tiny program's one token becomes a column of them; its loss sums the new tensors too.
+    p.tensors[*p.find("token")].rows = p.tensors[*p.find("x")].rows = kRows;
+    const TensorId one = *p.find("one");
+    p.tensors[one].cols = kRows;
+    p.constants[0].bits.assign(kRows, std::bit_cast<std::uint32_t>(1.0F));
+    for (Instruction& instruction : p.instructions) {
+        const auto widen = [&p](View& view) {
+            view.rows = view.row_from_step ? 1 : p.tensors[view.tensor].rows;
+            view.cols = p.tensors[view.tensor].cols;
+        };
+        widen(instruction.out);
+        for (View& view : instruction.in) widen(view);
+    }
+    std::vector<Instruction> more;
+    const auto emit = [&](Kind kind, TensorId out, std::vector<View> in) -> Instruction& {
+        Instruction instruction;
+        instruction.kind = kind;
+        instruction.out = T::all(p, out);
+        instruction.in = std::move(in);
+        more.push_back(instruction);
+        return more.back();
+    };
+    const TensorId u = add("u", kRows, kDepth, DType::f32),
+                   n = add("n", kDepth, kWidth, DType::f32);
+    emit(Kind::random, u, {}).stream = 1;
+    Instruction& normal = emit(Kind::random, n, {});
+    normal.distribution = Distribution::normal;
+    normal.stream = 2;
+    const auto scaled = [&](TensorId out, TensorId in, float scale) {
+        emit(Kind::map, out, {T::all(p, in)}).expression = {
+            T::operand(0), T::real(scale), {Op::mul, 0, 1, 0, 0}, {Op::to_i32, 2, 0, 0, 0}};
+    };
+    const TensorId a8 = add("a8", kRows, kDepth, DType::i8),
+                   b8 = add("b8", kDepth, kWidth, DType::i8),
+                   u16 = add("u16", kRows, kDepth, DType::u16);
+    scaled(a8, u, 120.0F);
+    scaled(b8, n, 60.0F);
+    scaled(u16, u, 70'000.0F);
+    const auto stored = [&](TensorId out, TensorId in) {
+        emit(Kind::map, out, {T::all(p, in)}).expression = {T::operand(0)};
+    };
+    const TensorId h16 = add("h16", kRows, kDepth, DType::f16),
+                   b16 = add("b16", kDepth, kWidth, DType::bf16);
+    stored(h16, u);
+    stored(b16, n);
+    const TensorId c = add("c", kRows, kWidth, DType::i32), d = add("d", kRows, kWidth, DType::f32),
+                   e = add("e", kRows, kWidth, DType::f32);
+    Instruction& exact_product = emit(Kind::matmul, c, {T::all(p, a8), T::all(p, b8)});
+    exact_product.k_band = {10, 280};
+    Instruction& product = emit(Kind::matmul, d, {T::all(p, h16), T::all(p, b16)});
+    product.k_band = {-3, 261};
+    product.out_band = {-20, 9};
+    Instruction& more_product =
+        emit(Kind::matmul, e, {T::all(p, h16), T::all(p, b16), T::all(p, d)});
+    more_product.start = MatmulStart::continues;
+    more_product.k_band = {250, std::nullopt};
+    const TensorId top = add("top", kRows, 1, DType::f32), sum = add("sum", kRows, 1, DType::f32);
+    emit(Kind::reduce, top, {T::all(p, h16)}).reduce = ReduceOp::max;
+    emit(Kind::reduce, sum, {T::all(p, e)}).reduce = ReduceOp::sum;
+    // Three items of 5 rows stacked every 32 rows, read transposed out of one tensor.
+    const TensorId stack = add("stack", 96, 40, DType::f32);
+    View item = T::all(p, e);
+    item.rows = kRows;
+    item.cols = 5;
+    item.col = 3;
+    item.transposed = true;
+    item.item_col_stride = 7;
+    Instruction& stacked = emit(Kind::map, stack, {item});
+    stacked.items = 3;
+    stacked.out.rows = 5;
+    stacked.out.item_row_stride = 32;
+    stacked.expression = {T::operand(0),
+                          {Op::row_index, 0, 0, 0, 0},
+                          {Op::to_f32, 1, 0, 0, 0},
+                          {Op::add, 0, 2, 0, 0},
+                          {Op::tanh, 3, 0, 0, 0}};
+    // An index that is outside for most tokens.
+    const TensorId row = add("row", kRows, kDepth, DType::f32);
+    emit(Kind::gather, row, {T::all(p, u), T::all(p, *p.find("token"))});
+    p.instructions.insert(p.instructions.begin() + 5, more.begin(), more.end());
+    p.forward_end += static_cast<std::uint32_t>(more.size());
+    p.groups.clear();
+    const auto reason = check_program(p);
+    if (reason) base::fail_check(reason->c_str(), __FILE__, __LINE__);
+    return p;
+}
+
 std::map<std::string, std::string> golden_of(const std::string& page) {
     std::ifstream file(std::string(ASSAY_SOURCE_DIR) + "/docs/formats/" + page);
     std::map<std::string, std::string> values;
@@ -172,7 +294,8 @@ std::map<std::string, std::string> golden_of(const std::string& page) {
             inside = line == "```golden";
         } else if (inside) {
             const std::size_t space = line.find(' ');
-            values[line.substr(0, space)] = space == std::string::npos ? "" : line.substr(space + 1);
+            values[line.substr(0, space)] =
+                space == std::string::npos ? "" : line.substr(space + 1);
         }
     }
     return values;

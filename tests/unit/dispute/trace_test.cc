@@ -37,7 +37,8 @@ void expect_ends_in_what_the_reference_computes(const Fixture& fixture, Stage st
         if (fixture.program.tensors[id].cls != cls) continue;
         const std::vector<std::byte>& bytes = expected[at++];
         // The step writes all state but the outer momentum.
-        if (stage == Stage::step && fixture.program.tensors[id].name.starts_with("outer.")) continue;
+        if (stage == Stage::step && fixture.program.tensors[id].name.starts_with("outer."))
+            continue;
         EXPECT_EQ(output_of(fixture.program, last, id),
                   commit::tensor_root(fixture.program.tensors[id], bytes.data()))
             << fixture.program.tensors[id].name;
@@ -57,10 +58,13 @@ TEST(StageTrace, HasALeafPerSequenceAndOneForTheUpdate) {
     const Fixture fixture(testing::ragged_gpt());
     const StageTrace trace = trace_stage(fixture.inputs(Stage::step));
     using program::Part;
-    EXPECT_EQ(trace.units, (std::vector<Unit>{{Part::sequence, 0}, {Part::sequence, 1}, {Part::update, 0}}));
+    EXPECT_EQ(trace.units,
+              (std::vector<Unit>{{Part::sequence, 0}, {Part::sequence, 1}, {Part::update, 0}}));
     const StageTrace merge = trace_stage(fixture.inputs(Stage::merge));
-    EXPECT_EQ(merge.units, (std::vector<Unit>{{Part::merge_lane, 0}, {Part::merge_lane, 1}, {Part::merge, 0}}));
-    EXPECT_EQ(trace_stage(fixture.inputs(Stage::payload)).units, (std::vector<Unit>{{Part::payload, 0}}));
+    EXPECT_EQ(merge.units,
+              (std::vector<Unit>{{Part::merge_lane, 0}, {Part::merge_lane, 1}, {Part::merge, 0}}));
+    EXPECT_EQ(trace_stage(fixture.inputs(Stage::payload)).units,
+              (std::vector<Unit>{{Part::payload, 0}}));
     EXPECT_EQ(trace_stage(fixture.inputs(Stage::init)).units, (std::vector<Unit>{{Part::init, 0}}));
 }
 

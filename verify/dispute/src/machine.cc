@@ -55,7 +55,9 @@ Machine::Machine(const StageInputs& inputs)
         ASSAY_CHECK(inputs_.round_start != nullptr);
         for (const TensorId id : of_class(program_, TensorClass::round_start)) {
             const auto place = std::ranges::lower_bound(state, program_.tensors[id].start_of);
-            bind(id, readable(inputs_.round_start->tensors[static_cast<std::size_t>(place - state.begin())].data()));
+            bind(id, readable(inputs_.round_start
+                                  ->tensors[static_cast<std::size_t>(place - state.begin())]
+                                  .data()));
         }
         for (const TensorId id : of_class(program_, TensorClass::payload)) allocate(id);
     }
@@ -67,11 +69,14 @@ Machine::Machine(const StageInputs& inputs)
     }
 }
 
-void Machine::bind(TensorId id, std::byte* data) { tensors_[id].data = data; }
+void Machine::bind(TensorId id, std::byte* data) {
+    tensors_[id].data = data;
+}
 
 void Machine::allocate(TensorId id) {
     const Tensor& tensor = program_.tensors[id];
-    owned_[id] = commit::Buffer(std::size_t{tensor.rows} * tensor.cols * program::size_of(tensor.dtype));
+    owned_[id] =
+        commit::Buffer(std::size_t{tensor.rows} * tensor.cols * program::size_of(tensor.dtype));
     bind(id, owned_[id].data());
 }
 
@@ -123,7 +128,8 @@ void Machine::run(const Unit& unit, const Look& before, const Look& after) {
         exact::run_reference(program_, instruction, context(unit));
         if (after) after(i);
         for (const program::View& view : instruction.in) {
-            if (program_.tensors[view.tensor].cls == TensorClass::value && last_reader_[view.tensor] == i)
+            if (program_.tensors[view.tensor].cls == TensorClass::value &&
+                last_reader_[view.tensor] == i)
                 free_value(view.tensor);
         }
         if (value && last_reader_[out] <= i) free_value(out);

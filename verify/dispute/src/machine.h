@@ -37,9 +37,9 @@ class Machine {
     const StageInputs inputs_;
     const program::Program& program_;
     std::vector<Unit> units_;
-    std::vector<commit::Buffer> owned_;        // by tensor; empty where the inputs own the memory
+    std::vector<commit::Buffer> owned_;  // by tensor; empty where the inputs own the memory
     std::vector<exact::TensorMemory> tensors_;
-    std::vector<std::uint32_t> last_reader_;   // by tensor, within its part
+    std::vector<std::uint32_t> last_reader_;  // by tensor, within its part
 };
 
 }  // namespace assay::dispute

@@ -43,7 +43,9 @@ Hash loop_leaf(const Hash& descriptor, const Unit& unit, const Hash& accumulator
     return tagged("assay.loop", descriptor, unit, accumulators_tree);
 }
 
-Hash StageTrace::root() const { return tree(leaves); }
+Hash StageTrace::root() const {
+    return tree(leaves);
+}
 
 Hash UnitTrace::root(const Hash& descriptor) const {
     return unit_root(descriptor, unit, tree(outputs));
@@ -57,7 +59,8 @@ StageTrace trace_stage(const StageInputs& inputs) {
     for (const Unit& unit : trace.units) {
         std::vector<Hash> roots;
         if (!is_loop(unit.part)) {
-            trace.leaves.push_back(run_traced(machine, *inputs.program, unit).root(inputs.descriptor));
+            trace.leaves.push_back(
+                run_traced(machine, *inputs.program, unit).root(inputs.descriptor));
         } else {
             machine.run(unit, {}, {});
             for (const TensorId id : machine.accumulators(unit.part))

@@ -59,10 +59,10 @@ void reference_random(const program::Program& program, const Instruction& instru
                     out.put_f32(row, col, normal_of(key, element, context));
                     break;
                 case Distribution::mask:
-                    out.put_i32(row, col,
-                                word_of(key, element, context) < keep_threshold(instruction.keep_ppb)
-                                    ? 1
-                                    : 0);
+                    out.put_i32(
+                        row, col,
+                        word_of(key, element, context) < keep_threshold(instruction.keep_ppb) ? 1
+                                                                                              : 0);
                     break;
             }
         }

@@ -12,8 +12,9 @@ namespace assay::dispute {
 /// leaf of a part that runs once is its unit root.
 struct StageTrace {
     std::vector<Unit> units;
-    std::vector<base::Hash> leaves;                    ///< one per unit
-    std::vector<std::vector<base::Hash>> accumulators; ///< tensor roots after each unit of the loop; empty elsewhere
+    std::vector<base::Hash> leaves;  ///< one per unit
+    std::vector<std::vector<base::Hash>>
+        accumulators;  ///< tensor roots after each unit of the loop; empty elsewhere
     [[nodiscard]] base::Hash root() const;
     bool operator==(const StageTrace&) const = default;
 };
@@ -27,9 +28,11 @@ struct UnitTrace {
 };
 
 /// H("assay.unit", descriptor, u8 part, u32 index, tree over the outputs).
-base::Hash unit_root(const base::Hash& descriptor, const Unit& unit, const base::Hash& outputs_tree);
+base::Hash unit_root(const base::Hash& descriptor, const Unit& unit,
+                     const base::Hash& outputs_tree);
 /// H("assay.loop", descriptor, u8 part, u32 index, tree over the accumulators' tensor roots).
-base::Hash loop_leaf(const base::Hash& descriptor, const Unit& unit, const base::Hash& accumulators_tree);
+base::Hash loop_leaf(const base::Hash& descriptor, const Unit& unit,
+                     const base::Hash& accumulators_tree);
 
 /// Runs the whole stage.
 StageTrace trace_stage(const StageInputs& inputs);

@@ -1,7 +1,9 @@
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 #include <cstring>
+#include <utility>
 
 #include "base/check.h"
 #include "exact/reference.h"
@@ -10,6 +12,15 @@
 /// Elements of views as the reference reads and writes them: one at a time, widened from and
 /// narrowed to the storage type.
 namespace assay::exact {
+
+using IndexRange = std::pair<std::int64_t, std::int64_t>;
+
+/// The indices n in [0, count) with lo <= n - row <= hi.
+inline IndexRange band_range(const program::Band& band, std::int64_t row, std::int64_t count) {
+    const std::int64_t first = band.lo ? std::max<std::int64_t>(0, row + *band.lo) : 0;
+    const std::int64_t last = band.hi ? std::min<std::int64_t>(count, row + *band.hi + 1) : count;
+    return {first, std::max(first, last)};
+}
 
 /// One batch item of a view, resolved to memory. (row, col) are those the instruction sees, after
 /// transposition.

@@ -12,9 +12,9 @@
 /// reads from beginning to end.
 namespace assay::exact {
 
-/// Where one tensor lives: row-major, elements of its storage type. Does not own. A referee has only
-/// a window of a tensor: `data` is then element (window_row, window_col), and window_cols elements
-/// lie in a row of memory. 0 of them: the whole tensor is there.
+/// Where one tensor lives: row-major, elements of its storage type. Does not own. A referee has
+/// only a window of a tensor: `data` is then element (window_row, window_col), and window_cols
+/// elements lie in a row of memory. 0 of them: the whole tensor is there.
 struct TensorMemory {
     std::byte* data = nullptr;
     std::uint32_t rows = 0, cols = 0;
@@ -53,8 +53,9 @@ struct ReferenceContext {
 void run_reference(const program::Program& program, const program::Instruction& instruction,
                    const ReferenceContext& context);
 
-/// Only the elements [row, row + rows) x [col, col + cols) of batch item `item` of a random, gather,
-/// map, reduce or matmul, as the referee does for one cell. The rest of the output is not touched.
+/// Only the elements [row, row + rows) x [col, col + cols) of batch item `item` of a random,
+/// gather, map, reduce or matmul, as the referee does for one cell. The rest of the output is not
+/// touched.
 struct Cell {
     std::uint32_t item = 0, row = 0, col = 0, rows = 0, cols = 0;
 };
