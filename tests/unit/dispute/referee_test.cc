@@ -12,6 +12,7 @@
 #include "../program/tiny_program.h"
 #include "base/encoding.h"
 #include "base/merkle.h"
+#include "dispute/bounds.h"
 #include "dispute/prover.h"
 #include "fixture.h"
 #include "program/record.h"
@@ -53,7 +54,8 @@ struct Case {
                                     f.opening_leaf())),
           facts(facts_of(f.program, r, inputs, evidence, f.data_root())),
           instruction(f.program.instructions[instruction_number]),
-          out(f.program.tensors[instruction.out.tensor]) {}
+          out(f.program.tensors[instruction.out.tensor]),
+          bound(opening_bytes_max(f.program, r.frame, instruction_number)) {}
 
     [[nodiscard]] std::string name() const {
         return out.name + " kind " + std::to_string(int(instruction.kind)) + " part " +
@@ -64,7 +66,7 @@ struct Case {
     }
     auto judged(const Claim& claim, const std::vector<PartialState>& states) const {
         const base::Bytes bytes = encode_openings(open(claim, states));
-        EXPECT_LE(bytes.size(), kOpeningBytesMax);
+        EXPECT_LE(bytes.size(), bound);
         return judge(facts, claim, bytes);
     }
     std::vector<PartialState> states(const exact::Cell& cell) const {
@@ -87,6 +89,7 @@ struct Case {
     Facts facts;
     const Instruction& instruction;
     const Tensor& out;
+    const std::uint64_t bound;
 };
 
 /// First, last, and the corners between: ragged edges lie there.
