@@ -508,6 +508,58 @@ TEST(DecodeOpenings, RefusesOversizeAndMalformedBytes) {
     EXPECT_EQ(decode_openings(encode_openings(large)).error(), OpeningError::malformed);
 }
 
+/// Honest openings moved under another set of records.
+Openings under_records(Openings openings, const ProgramRecords& records) {
+    const auto reopen = [&records](RecordOpening& record) {
+        record = open_record(records, record.leaf);
+    };
+    reopen(openings.instruction);
+    for (TensorOpening& tensor : openings.tensors) {
+        reopen(tensor.record);
+        if (tensor.related) reopen(*tensor.related);
+        if (tensor.origin == Origin::table || tensor.origin == Origin::constant) {
+            tensor.proof =
+                base::merkle_prove(base::MerkleFamily::blake2b, records.leaves, tensor.proof.index);
+        }
+    }
+    return openings;
+}
+
+/// A submitter may post the root of any records. The referee answers; what, does not matter.
+TEST(Judge, SurvivesProgramsThatBreakTheRules) {
+    const Fixture fixture(testing::odd_program(), mixed_tokens(), 600);
+    const ProgramRecords records(fixture.program);
+    std::map<std::string_view, int> answers;
+    for_each_kind(fixture, records, fixture.inputs(Stage::step), [&](const Case& c) {
+        Place place = places_of(c).front();
+        const auto states = c.states(place.cell);
+        if (!states.empty()) place.claim.partial_root = partial_root(states);
+        const Openings honest = c.open(place.claim, states);
+        std::vector<std::uint32_t> targets = {honest.instruction.leaf};
+        for (const TensorOpening& tensor : honest.tensors) targets.push_back(tensor.record.leaf);
+        for (const std::uint32_t target : targets) {
+            for (std::size_t byte = 0; byte < records.records[target].size(); ++byte) {
+                for (const unsigned bit : {0U, 3U, 5U, 7U}) {
+                    ProgramRecords broken = records;
+                    broken.records[target][byte] ^= static_cast<std::uint8_t>(1U << bit);
+                    broken.leaves[target] =
+                        base::merkle_leaf(base::MerkleFamily::blake2b, broken.records[target]);
+                    broken.frame.records_root =
+                        base::merkle_root(base::MerkleFamily::blake2b, broken.leaves);
+                    Facts facts = c.facts;
+                    facts.frame = broken.frame;
+                    const auto verdict =
+                        judge(facts, place.claim, encode_openings(under_records(honest, broken)));
+                    ++answers[verdict ? "verdict" : name_of(verdict.error())];
+                }
+            }
+        }
+    });
+    for (const char* answer :
+         {"verdict", "bad_record", "unjudgeable", "wrong_tensors", "wrong_root"})
+        EXPECT_GT(answers[answer], 20) << answer;
+}
+
 /// The claims of docs/formats/openings.md about the tiny program's step.
 TEST(Formats, OpeningsPageShowsWhatTheCodeWrites) {
     const Fixture fixture(program::TinyProgram::make(), {5, 6, 7, 8}, 4);

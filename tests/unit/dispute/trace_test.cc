@@ -90,6 +90,23 @@ TEST(UnitTrace, ContributionsAreTheAccumulatorsAfterTheSequence) {
     EXPECT_NE(stage.accumulators[0], stage.accumulators[1]);
 }
 
+/// Executors skip the steps after a fault; the trace runs them, to the same state.
+TEST(StageTrace, IsAnIdentityAfterAFault) {
+    Fixture fixture(testing::ragged_gpt());
+    const auto ids = fixture.program.state_tensors();
+    const auto fault = std::ranges::find(ids, fixture.program.fault) - ids.begin();
+    fixture.stepped.tensors[static_cast<std::size_t>(fault)].i32()[0] = 1;
+    const StageInputs inputs = fixture.inputs(Stage::step);
+    const UnitTrace update = trace_unit(inputs, 2);
+    for (std::size_t i = 0; i < ids.size(); ++i) {
+        const program::Tensor& tensor = fixture.program.tensors[ids[i]];
+        if (tensor.name.starts_with("outer.")) continue;  // no step writes it
+        EXPECT_EQ(output_of(fixture.program, update, ids[i]),
+                  commit::tensor_root(tensor, fixture.stepped.tensors[i].data()))
+            << tensor.name;
+    }
+}
+
 TEST(UnitTrace, CoversDescriptorPartAndIndex) {
     const UnitTrace trace{{program::Part::sequence, 3}, {base::blake2b("assay.test", {})}};
     const base::Hash zero, other = base::blake2b("assay.other", {});

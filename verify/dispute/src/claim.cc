@@ -80,6 +80,7 @@ std::optional<exact::Cell> cell_of(const Instruction& instruction, const program
 }
 
 std::uint32_t state_steps(const Instruction& instruction) {
+    if (instruction.in.empty()) return 0;  // a record that nobody has checked yet
     const auto of = [](std::uint32_t length) { return (length - 1) / kTileSide + 1; };
     switch (instruction.kind) {
         case Kind::load:
