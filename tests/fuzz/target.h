@@ -22,6 +22,7 @@ std::span<const Target> contract_targets();
 std::span<const Target> market_targets();
 std::span<const Target> file_targets();
 std::span<const Target> edge_targets();
+std::span<const Target> dispute_targets();
 
 /// All of them.
 std::vector<Target> targets();

@@ -57,6 +57,7 @@ STRANGERS = {
     "server": ["contracts/", "ledger/", "verify/", "worker/", "validator/", "api/client/", "api/cli/", "api/agent/", "api/certificate/"],
     "client": ["contracts/", "ledger/", "verify/"],
     "runtime": ["contracts/", "ledger/", "verify/commit/", "verify/program/", "verify/exact/"],
+    "dispute": ["contracts/", "ledger/", "verify/program/", "verify/exact/", "verify/commit/", "verify/runtime/"],
     "commit": ["contracts/", "ledger/", "verify/program/", "verify/exact/"],
     "program": ["contracts/", "ledger/"],
     "exact": ["contracts/", "ledger/"],

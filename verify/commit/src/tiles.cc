@@ -66,13 +66,6 @@ struct TileGroup {
     std::uint64_t first = 0, count = 0;
 };
 
-/// H("assay.tensor", name, dtype, rows, cols, Merkle root of the leaves).
-Hash tensor_root_of_tree(const Tensor& tensor, const Hash& tree) {
-    base::Hasher hasher("assay.tensor");
-    hasher.add_sized(base::view_of(tensor.name)).add_u8(static_cast<std::uint8_t>(tensor.dtype));
-    return hasher.add_u32(tensor.rows).add_u32(tensor.cols).add(tree).finish();
-}
-
 /// Roots of groups whose tiles, at most kTilesPerGroup in all, are hashed together.
 void hash_groups(const program::Program& program, std::span<const program::TensorId> ids, std::span<const Buffer> buffers,
                  std::span<const TileGroup> groups, std::span<Hash> roots) {
@@ -93,6 +86,12 @@ void hash_groups(const program::Program& program, std::span<const program::Tenso
 }
 
 }  // namespace
+
+Hash tensor_root_of_tree(const Tensor& tensor, const Hash& tree) {
+    base::Hasher hasher("assay.tensor");
+    hasher.add_sized(base::view_of(tensor.name)).add_u8(static_cast<std::uint8_t>(tensor.dtype));
+    return hasher.add_u32(tensor.rows).add_u32(tensor.cols).add(tree).finish();
+}
 
 std::size_t byte_size(const Tensor& tensor) {
     const std::size_t row = std::size_t{tensor.cols} * program::size_of(tensor.dtype);

@@ -31,7 +31,6 @@ std::vector<base::Hash> tensor_roots(const program::Program& program, std::span<
 /// Copies elements, writing every NaN as the canonical one of its type.
 void copy_canonical(program::DType dtype, const std::byte* from, std::byte* to, std::size_t count);
 
-base::Hash descriptor_leaf(const StateDescriptor& descriptor);
 /// The state root from the roots of all state tensors, in program order.
 base::Hash state_root_of_tensor_roots(const StateDescriptor& descriptor, std::span<const base::Hash> roots);
 

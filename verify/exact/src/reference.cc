@@ -23,8 +23,8 @@ void zero_padding(const program::Program& program, const Instruction& instructio
                 whole * program::size_of(tensor.dtype));
 }
 
-void run_region(const Instruction& instruction, const ReferenceContext& context,
-                const Region& region) {
+void run_region(const program::Program& program, const Instruction& instruction,
+                const ReferenceContext& context, const Region& region) {
     switch (instruction.kind) {
         case Kind::map:
             return reference_map(instruction, context, region);
@@ -32,13 +32,15 @@ void run_region(const Instruction& instruction, const ReferenceContext& context,
             return reference_reduce(instruction, context, region);
         case Kind::matmul:
             return reference_matmul(instruction, context, region);
-        case Kind::load:
         case Kind::random:
+            return reference_random(program, instruction, context, region);
         case Kind::gather:
+            return reference_gather(instruction, context, region);
+        case Kind::load:
         case Kind::scatter_add:
             break;
     }
-    base::fail_check("only maps, reductions and matmuls have cells", __FILE__, __LINE__);
+    base::fail_check("loads and scatters have no cells", __FILE__, __LINE__);
 }
 
 }  // namespace
@@ -50,19 +52,17 @@ void run_reference(const program::Program& program, const Instruction& instructi
     switch (instruction.kind) {
         case Kind::load:
             return reference_load(program, instruction, context);
-        case Kind::random:
-            return reference_random(program, instruction, context);
-        case Kind::gather:
-            return reference_gather(instruction, context);
         case Kind::scatter_add:
             return reference_scatter_add(instruction, context);
+        case Kind::random:
+        case Kind::gather:
         case Kind::map:
         case Kind::reduce:
         case Kind::matmul:
             break;
     }
     for (std::uint32_t item = 0; item < instruction.items; ++item) {
-        run_region(instruction, context,
+        run_region(program, instruction, context,
                    {item, 0, instruction.out.seen_rows(), 0, instruction.out.seen_cols()});
     }
 }
@@ -73,18 +73,19 @@ void run_reference_cell(const program::Program& program, const Instruction& inst
     ASSAY_CHECK(cell.item < instruction.items &&
                 cell.row + cell.rows <= instruction.out.seen_rows() &&
                 cell.col + cell.cols <= instruction.out.seen_cols());
-    run_region(instruction, context,
+    run_region(program, instruction, context,
                {cell.item, cell.row, cell.row + cell.rows, cell.col, cell.col + cell.cols});
 }
 
-void reference_gather(const Instruction& instruction, const ReferenceContext& context) {
+void reference_gather(const Instruction& instruction, const ReferenceContext& context,
+                      const Region& region) {
     const ItemView out(instruction.out, 0, context), source(instruction.in[0], 0, context),
         index(instruction.in[1], 0, context);
     const bool real = source.computing() == program::DType::f32;
-    for (std::uint32_t row = 0; row < out.rows(); ++row) {
+    for (std::uint32_t row = region.row_begin; row < region.row_end; ++row) {
         const std::int32_t from = index.i32(row, 0);
         const bool inside = from >= 0 && static_cast<std::uint32_t>(from) < source.rows();
-        for (std::uint32_t col = 0; col < out.cols(); ++col) {
+        for (std::uint32_t col = region.col_begin; col < region.col_end; ++col) {
             if (real) {
                 out.put_f32(row, col,
                             inside ? source.f32(static_cast<std::uint32_t>(from), col) : 0.0F);

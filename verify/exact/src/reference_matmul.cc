@@ -1,6 +1,5 @@
 #include <algorithm>
 #include <cstdint>
-#include <utility>
 #include <vector>
 
 #include "exact/math.h"
@@ -10,15 +9,6 @@ namespace assay::exact {
 namespace {
 
 constexpr std::int64_t kBlockColumns = 256;  ///< blocks of k are cut at its multiples
-
-using Range = std::pair<std::int64_t, std::int64_t>;
-
-/// The indices n in [0, count) with lo <= n - row <= hi.
-Range band_range(const program::Band& band, std::int64_t row, std::int64_t count) {
-    const std::int64_t first = band.lo ? std::max<std::int64_t>(0, row + *band.lo) : 0;
-    const std::int64_t last = band.hi ? std::min<std::int64_t>(count, row + *band.hi + 1) : count;
-    return {first, std::max(first, last)};
-}
 
 /// Where C[row, col] starts: +0, the bias row, the tensor it continues, or the output itself.
 float start_of(const program::Instruction& instruction, const ItemView& out, const ItemView* third,
@@ -48,9 +38,9 @@ std::int32_t integer_start_of(const program::Instruction& instruction, const Ite
 }
 
 /// The columns of the region that are computed in this row; the others are +0.
-Range computed_columns(const program::Instruction& instruction, const ItemView& out,
-                       const Region& region, std::uint32_t row) {
-    const Range band = band_range(instruction.out_band, row, out.cols());
+IndexRange computed_columns(const program::Instruction& instruction, const ItemView& out,
+                            const Region& region, std::uint32_t row) {
+    const IndexRange band = band_range(instruction.out_band, row, out.cols());
     const std::int64_t first =
         std::clamp<std::int64_t>(band.first, region.col_begin, region.col_end);
     return {first, std::clamp<std::int64_t>(band.second, first, region.col_end)};
@@ -64,8 +54,8 @@ void real_row(const program::Instruction& instruction, const ItemView& out, cons
               std::uint32_t row) {
     const std::int64_t depth = a.cols();
     const std::size_t width = region.col_end - region.col_begin;
-    const Range k_range = band_range(instruction.k_band, row, depth);
-    const Range columns = computed_columns(instruction, out, region, row);
+    const IndexRange k_range = band_range(instruction.k_band, row, depth);
+    const IndexRange columns = computed_columns(instruction, out, region, row);
     std::vector<float> sum(width), chain(width);
     for (std::int64_t col = columns.first; col < columns.second; ++col) {
         const auto j = static_cast<std::uint32_t>(col);
@@ -96,8 +86,8 @@ void real_row(const program::Instruction& instruction, const ItemView& out, cons
 void integer_row(const program::Instruction& instruction, const ItemView& out, const ItemView& a,
                  const ItemView& b, const ItemView* third, const Region& region,
                  std::uint32_t row) {
-    const Range k_range = band_range(instruction.k_band, row, a.cols());
-    const Range columns = computed_columns(instruction, out, region, row);
+    const IndexRange k_range = band_range(instruction.k_band, row, a.cols());
+    const IndexRange columns = computed_columns(instruction, out, region, row);
     for (std::uint32_t col = region.col_begin; col < region.col_end; ++col) {
         if (col < columns.first || col >= columns.second) {
             out.put_i32(row, col, 0);

@@ -45,28 +45,25 @@ std::uint64_t word_pair(const PhiloxWords& words) {
 }  // namespace
 
 void reference_random(const program::Program& program, const Instruction& instruction,
-                      const ReferenceContext& context) {
+                      const ReferenceContext& context, const Region& region) {
     const PhiloxKey key = philox_key(program.seed, instruction.stream, context.lane);
-    for (std::uint32_t item = 0; item < instruction.items; ++item) {
-        const ItemView out(instruction.out, item, context);
-        for (std::uint32_t row = 0; row < out.rows(); ++row) {
-            for (std::uint32_t col = 0; col < out.cols(); ++col) {
-                const std::uint64_t element = out.index(row, col);
-                switch (instruction.distribution) {
-                    case Distribution::uniform:
-                        out.put_f32(row, col, uniform_of(word_of(key, element, context)));
-                        break;
-                    case Distribution::normal:
-                        out.put_f32(row, col, normal_of(key, element, context));
-                        break;
-                    case Distribution::mask:
-                        out.put_i32(
-                            row, col,
-                            word_of(key, element, context) < keep_threshold(instruction.keep_ppb)
-                                ? 1
-                                : 0);
-                        break;
-                }
+    const ItemView out(instruction.out, region.item, context);
+    for (std::uint32_t row = region.row_begin; row < region.row_end; ++row) {
+        for (std::uint32_t col = region.col_begin; col < region.col_end; ++col) {
+            const std::uint64_t element = out.index(row, col);
+            switch (instruction.distribution) {
+                case Distribution::uniform:
+                    out.put_f32(row, col, uniform_of(word_of(key, element, context)));
+                    break;
+                case Distribution::normal:
+                    out.put_f32(row, col, normal_of(key, element, context));
+                    break;
+                case Distribution::mask:
+                    out.put_i32(
+                        row, col,
+                        word_of(key, element, context) < keep_threshold(instruction.keep_ppb) ? 1
+                                                                                              : 0);
+                    break;
             }
         }
     }

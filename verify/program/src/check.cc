@@ -2,7 +2,7 @@
 #include <string>
 #include <vector>
 
-#include "check_rules.h"
+#include "program/rules.h"
 #include "program/program.h"
 #include "program/record.h"
 

@@ -1,4 +1,4 @@
-#include "check_rules.h"
+#include "program/rules.h"
 
 #include <algorithm>
 

@@ -61,6 +61,10 @@ inline constexpr std::uint32_t kOpeningLane = 0xffffffffU;
 /// Tile-tree root of one tensor: 32x32 tiles row-major, BLAKE2b-256 leaves (NaN hashed as 0x7fc00000), RFC 6962 inner nodes; covers
 /// name, dtype and shape.
 base::Hash tensor_root(const program::Tensor& tensor, const std::byte* data);
+/// The same from the root of the tree over the tiles.
+base::Hash tensor_root_of_tree(const program::Tensor& tensor, const base::Hash& tree);
+/// The first leaf of a state root.
+base::Hash descriptor_leaf(const StateDescriptor& descriptor);
 base::Hash state_root(const program::Program& program, const State& state, const StateDescriptor& descriptor, unsigned threads = 1);
 base::Hash payload_root(const program::Program& program, const Payload& payload, unsigned threads = 1);
 /// End root of a round's last segment: H("assay.end", state root, payload root); of any other segment: the state root itself.

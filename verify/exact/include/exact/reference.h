@@ -12,11 +12,14 @@
 /// reads from beginning to end.
 namespace assay::exact {
 
-/// Where one tensor lives: row-major, stride = cols, elements of its storage type. Does not own.
+/// Where one tensor lives: row-major, elements of its storage type. Does not own. A referee has
+/// only a window of a tensor: `data` is then element (window_row, window_col), and window_cols
+/// elements lie in a row of memory. 0 of them: the whole tensor is there.
 struct TensorMemory {
     std::byte* data = nullptr;
     std::uint32_t rows = 0, cols = 0;
     program::DType dtype = program::DType::f32;
+    std::uint32_t window_row = 0, window_col = 0, window_cols = 0;
 };
 
 /// The dataset as the load instructions see it: u32 token words, or the bits of f32 table rows
@@ -50,8 +53,9 @@ struct ReferenceContext {
 void run_reference(const program::Program& program, const program::Instruction& instruction,
                    const ReferenceContext& context);
 
-/// Only the elements [row0, row0 + rows) x [col0, col0 + cols) of batch item `item` of a map,
-/// reduce or matmul, as the referee does for one cell. The rest of the output is not touched.
+/// Only the elements [row, row + rows) x [col, col + cols) of batch item `item` of a random,
+/// gather, map, reduce or matmul, as the referee does for one cell. The rest of the output is not
+/// touched.
 struct Cell {
     std::uint32_t item = 0, row = 0, col = 0, rows = 0, cols = 0;
 };

@@ -1,0 +1,304 @@
+#include "fixture.h"
+
+#include <cstring>
+#include <fstream>
+
+#include "../program/tiny_program.h"
+#include "../runtime/jobs.h"
+#include "base/check.h"
+#include "base/chunk_tree.h"
+#include "base/encoding.h"
+#include "exact/environment.h"
+#include "exact/reference_step.h"
+#include "program/builder.h"
+
+namespace assay::dispute::testing {
+
+using exact::ReferenceMachine;
+using program::Program;
+
+namespace {
+
+using TensorBytes = std::vector<std::vector<std::byte>>;
+
+Program built(const market::JobSpec& spec) {
+    auto program = program::build_program(spec);
+    ASSAY_CHECK(program.has_value());
+    return std::move(*program);
+}
+
+template <class Tensors>
+void fill(Tensors& target, const TensorBytes& bytes) {
+    ASSAY_CHECK(target.tensors.size() == bytes.size());
+    for (std::size_t i = 0; i < bytes.size(); ++i)
+        std::memcpy(target.tensors[i].data(), bytes[i].data(), bytes[i].size());
+}
+
+template <class Tensors>
+TensorBytes bytes_of(const Tensors& source) {
+    TensorBytes all;
+    for (const commit::Buffer& tensor : source.tensors)
+        all.emplace_back(tensor.data(), tensor.data() + tensor.size());
+    return all;
+}
+
+constexpr std::uint32_t kLane = 1;
+
+}  // namespace
+
+market::JobSpec ragged_gpt() {
+    market::JobSpec spec = runtime::testing::with_dropout(runtime::testing::ragged_gpt());
+    spec.batch = 2;
+    return spec;
+}
+
+market::JobSpec deep_gpt() {
+    market::JobSpec spec = runtime::testing::ragged_gpt();
+    auto& model = std::get<market::GptModel>(spec.model);
+    model.layers = 1;
+    model.heads = 2;
+    model.width = 72;
+    model.context = 70;
+    std::get<market::TokenData>(spec.data).vocabulary = 300;
+    spec.batch = 2;
+    spec.lanes = spec.rounds = 1;
+    return spec;
+}
+
+market::JobSpec wide_mlp() {
+    market::JobSpec spec = runtime::testing::small_mlp();
+    auto& model = std::get<market::MlpModel>(spec.model);
+    model.hidden = {270, 40};
+    model.rows_per_sequence = 35;
+    std::get<market::TableData>(spec.data).features = 37;
+    spec.batch = 2;
+    return spec;
+}
+
+Fixture::Fixture(const market::JobSpec& job)
+    : lanes(job.lanes), program(built(job)), words(runtime::testing::words_for(job)) {
+    if (const auto* tokens = std::get_if<market::TokenData>(&job.data)) {
+        dataset.train_count = tokens->train_tokens;
+    } else {
+        dataset.train_count = std::get<market::TableData>(job.data).train_rows;
+        dataset.row_words = std::get<market::TableData>(job.data).features + 1;
+    }
+    spec_root = market::spec_root(market::encode_spec(job));
+    run();
+}
+
+Fixture::Fixture(Program other, std::vector<std::uint32_t> tokens, std::uint64_t train_tokens)
+    : program(std::move(other)), words(std::move(tokens)) {
+    dataset.train_count = train_tokens;
+    run();
+}
+
+void Fixture::run() {
+    dataset.words = words;
+    program_root = program::program_root(program);
+    const exact::FloatEnvironment environment;
+    ReferenceMachine machine(program);
+    machine.run_init();
+    start = commit::State::zeros(program);
+    fill(start, machine.state());
+    opening.spec_root = after_step.spec_root = spec_root;
+    opening.program_root = after_step.program_root = program_root;
+    opening.lane = commit::kOpeningLane;
+    after_step.lane = kLane;
+    after_step.step = 1;
+    after_step.round_start_root = commit::state_root(program, start, opening);
+    stepped = commit::State::zeros(program);
+    for (std::uint32_t lane = 0; lane < 2; ++lane) {
+        machine.set_state(bytes_of(start));
+        machine.open_round();
+        machine.run_step(dataset, 0, lane, 0);
+        if (lane == kLane || lanes == 1) fill(stepped, machine.state());
+        if (lanes == 1) return;
+        machine.run_payload(0);
+        payloads.push_back(commit::Payload::zeros(program));
+        fill(payloads.back(), machine.payload());
+    }
+    for (const commit::Payload& payload : payloads) members.push_back(&payload);
+}
+
+base::Hash Fixture::opening_leaf() const {
+    return commit::descriptor_leaf(opening);
+}
+
+base::BlobRoot Fixture::data_root() const {
+    base::Encoder encoder;
+    for (const std::uint32_t word : words) encoder.u32(word);
+    return base::blob_root(encoder.view());
+}
+
+StageInputs Fixture::inputs(Stage stage) const {
+    StageInputs inputs;
+    inputs.program = &program;
+    inputs.stage = stage;
+    inputs.dataset = dataset;
+    switch (stage) {
+        case Stage::init:
+            break;
+        case Stage::step:
+            inputs.start = &stepped;
+            inputs.lane = kLane;
+            inputs.step = 1;
+            inputs.descriptor = commit::descriptor_leaf(after_step);
+            break;
+        case Stage::payload:
+            inputs.start = &stepped;
+            inputs.round_start = &start;
+            inputs.lane = kLane;
+            inputs.descriptor = commit::descriptor_leaf(after_step);
+            break;
+        case Stage::merge:
+            inputs.start = &start;
+            inputs.members = members;
+            inputs.descriptor = commit::descriptor_leaf(opening);
+            break;
+    }
+    return inputs;
+}
+
+TensorBytes Fixture::expected(Stage stage) const {
+    const exact::FloatEnvironment environment;
+    ReferenceMachine machine(program);
+    switch (stage) {
+        case Stage::init:
+            machine.run_init();
+            return machine.state();
+        case Stage::step:
+            machine.set_state(bytes_of(stepped));
+            machine.run_step(dataset, 0, kLane, 1);
+            return machine.state();
+        case Stage::payload:
+            return bytes_of(payloads[kLane]);
+        case Stage::merge: {
+            machine.set_state(bytes_of(start));
+            machine.open_round();
+            std::vector<TensorBytes> all;
+            for (const commit::Payload& payload : payloads) all.push_back(bytes_of(payload));
+            machine.run_merge(all, 0);
+            return machine.state();
+        }
+    }
+    return {};
+}
+
+Program odd_program() {
+    using namespace program;
+    using T = TinyProgram;
+    constexpr std::uint32_t kRows = 40, kDepth = 300, kWidth = 37;
+    Program p = T::make();
+    p.sequence_rows = kRows;
+    p.batch = 2;
+    const auto add = [&p](const char* name, std::uint32_t rows, std::uint32_t cols, DType type) {
+        const TensorId id = T::add(p, name, TensorClass::value, type);
+        p.tensors[id].rows = rows;
+        p.tensors[id].cols = cols;
+        return id;
+    };
+    // The tiny program's one token becomes a column of them; its loss sums the new tensors too.
+    p.tensors[*p.find("token")].rows = p.tensors[*p.find("x")].rows = kRows;
+    const TensorId one = *p.find("one");
+    p.tensors[one].cols = kRows;
+    p.constants[0].bits.assign(kRows, std::bit_cast<std::uint32_t>(1.0F));
+    for (Instruction& instruction : p.instructions) {
+        const auto widen = [&p](View& view) {
+            view.rows = view.row_from_step ? 1 : p.tensors[view.tensor].rows;
+            view.cols = p.tensors[view.tensor].cols;
+        };
+        widen(instruction.out);
+        for (View& view : instruction.in) widen(view);
+    }
+    std::vector<Instruction> more;
+    const auto emit = [&](Kind kind, TensorId out, std::vector<View> in) -> Instruction& {
+        Instruction instruction;
+        instruction.kind = kind;
+        instruction.out = T::all(p, out);
+        instruction.in = std::move(in);
+        more.push_back(instruction);
+        return more.back();
+    };
+    const TensorId u = add("u", kRows, kDepth, DType::f32),
+                   n = add("n", kDepth, kWidth, DType::f32);
+    emit(Kind::random, u, {}).stream = 1;
+    Instruction& normal = emit(Kind::random, n, {});
+    normal.distribution = Distribution::normal;
+    normal.stream = 2;
+    const auto scaled = [&](TensorId out, TensorId in, float scale) {
+        emit(Kind::map, out, {T::all(p, in)}).expression = {
+            T::operand(0), T::real(scale), {Op::mul, 0, 1, 0, 0}, {Op::to_i32, 2, 0, 0, 0}};
+    };
+    const TensorId a8 = add("a8", kRows, kDepth, DType::i8),
+                   b8 = add("b8", kDepth, kWidth, DType::i8),
+                   u16 = add("u16", kRows, kDepth, DType::u16);
+    scaled(a8, u, 120.0F);
+    scaled(b8, n, 60.0F);
+    scaled(u16, u, 70'000.0F);
+    const auto stored = [&](TensorId out, TensorId in) {
+        emit(Kind::map, out, {T::all(p, in)}).expression = {T::operand(0)};
+    };
+    const TensorId h16 = add("h16", kRows, kDepth, DType::f16),
+                   b16 = add("b16", kDepth, kWidth, DType::bf16);
+    stored(h16, u);
+    stored(b16, n);
+    const TensorId c = add("c", kRows, kWidth, DType::i32), d = add("d", kRows, kWidth, DType::f32),
+                   e = add("e", kRows, kWidth, DType::f32);
+    Instruction& exact_product = emit(Kind::matmul, c, {T::all(p, a8), T::all(p, b8)});
+    exact_product.k_band = {10, 280};
+    Instruction& product = emit(Kind::matmul, d, {T::all(p, h16), T::all(p, b16)});
+    product.k_band = {-3, 261};
+    product.out_band = {-20, 9};
+    Instruction& more_product =
+        emit(Kind::matmul, e, {T::all(p, h16), T::all(p, b16), T::all(p, d)});
+    more_product.start = MatmulStart::continues;
+    more_product.k_band = {250, std::nullopt};
+    const TensorId top = add("top", kRows, 1, DType::f32), sum = add("sum", kRows, 1, DType::f32);
+    emit(Kind::reduce, top, {T::all(p, h16)}).reduce = ReduceOp::max;
+    emit(Kind::reduce, sum, {T::all(p, e)}).reduce = ReduceOp::sum;
+    // Three items of 5 rows stacked every 32 rows, read transposed out of one tensor.
+    const TensorId stack = add("stack", 96, 40, DType::f32);
+    View item = T::all(p, e);
+    item.rows = kRows;
+    item.cols = 5;
+    item.col = 3;
+    item.transposed = true;
+    item.item_col_stride = 7;
+    Instruction& stacked = emit(Kind::map, stack, {item});
+    stacked.items = 3;
+    stacked.out.rows = 5;
+    stacked.out.item_row_stride = 32;
+    stacked.expression = {T::operand(0),
+                          {Op::row_index, 0, 0, 0, 0},
+                          {Op::to_f32, 1, 0, 0, 0},
+                          {Op::add, 0, 2, 0, 0},
+                          {Op::tanh, 3, 0, 0, 0}};
+    // An index that is outside for most tokens.
+    const TensorId row = add("row", kRows, kDepth, DType::f32);
+    emit(Kind::gather, row, {T::all(p, u), T::all(p, *p.find("token"))});
+    p.instructions.insert(p.instructions.begin() + 5, more.begin(), more.end());
+    p.forward_end += static_cast<std::uint32_t>(more.size());
+    p.groups.clear();
+    const auto reason = check_program(p);
+    if (reason) base::fail_check(reason->c_str(), __FILE__, __LINE__);
+    return p;
+}
+
+std::map<std::string, std::string> golden_of(const std::string& page) {
+    std::ifstream file(std::string(ASSAY_SOURCE_DIR) + "/docs/formats/" + page);
+    std::map<std::string, std::string> values;
+    bool inside = false;
+    for (std::string line; std::getline(file, line);) {
+        if (line.starts_with("```")) {
+            inside = line == "```golden";
+        } else if (inside) {
+            const std::size_t space = line.find(' ');
+            values[line.substr(0, space)] =
+                space == std::string::npos ? "" : line.substr(space + 1);
+        }
+    }
+    return values;
+}
+
+}  // namespace assay::dispute::testing

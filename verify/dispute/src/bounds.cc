@@ -1,0 +1,172 @@
+#include "dispute/bounds.h"
+
+#include <algorithm>
+#include <bit>
+#include <set>
+
+#include "base/check.h"
+#include "dispute/partial.h"
+#include "local.h"
+#include "opened.h"
+#include "program/record.h"
+
+namespace assay::dispute {
+
+using program::Instruction;
+using program::Kind;
+using program::Part;
+using program::Program;
+using program::Tensor;
+using program::TensorClass;
+using program::TensorId;
+
+namespace {
+
+constexpr std::uint64_t kHash = 32;
+constexpr std::uint64_t kDataBytes = kHash + 2 * (4 + 4 + 1024 + 1 + kHash * kPathMax);
+
+/// A path's count and hashes, for a leaf of a tree of `size` leaves.
+std::uint64_t path_bytes(std::uint64_t size) {
+    return 1 + kHash * static_cast<std::uint64_t>(std::bit_width(size - 1));
+}
+
+std::uint64_t record_bytes(std::size_t record, const ProgramFrame& frame) {
+    return 4 + 4 + record + path_bytes(frame.records());
+}
+
+/// One opened tile; the tensor's largest.
+std::uint64_t tile_bytes(const Tensor& tensor) {
+    const std::uint64_t elements =
+        std::uint64_t{std::min(kTileSide, tensor.rows)} * std::min(kTileSide, tensor.cols);
+    return 1 + 4 + 4 + elements * program::size_of(tensor.dtype) + path_bytes(tile_count(tensor));
+}
+
+std::uint64_t tiles_under(const Rect& rect) {
+    const auto along = [](std::uint64_t first, std::uint64_t count) {
+        return (first + count - 1) / kTileSide - first / kTileSide + 1;
+    };
+    return along(rect.row, rect.rows) * along(rect.col, rect.cols);
+}
+
+/// Parts that write states: a state tensor is opened with its writer's record.
+bool by_writer(const Instruction& instruction) {
+    return instruction.part == Part::update || instruction.part == Part::merge;
+}
+
+/// The record of the instruction that writes a tensor in a part, or the longest there can be.
+std::size_t writer_bytes(const Program& program, Part part, TensorId id) {
+    const auto [first, last] = program.range(part);
+    for (std::uint32_t i = first; i < last; ++i) {
+        if (program.instructions[i].out.tensor == id)
+            return program::instruction_record(program.instructions[i]).size();
+    }
+    return program::kRecordBytesMax;
+}
+
+/// Record, extra record, origin and proof of one tensor.
+std::uint64_t tensor_bytes(const Program& program, const ProgramFrame& frame,
+                           const Instruction& instruction, TensorId id) {
+    const Tensor& tensor = program.tensors[id];
+    // Every tree that a tensor root stands in has at most as many leaves as the program has
+    // records.
+    std::uint64_t bytes = record_bytes(program::tensor_record(tensor).size(), frame) + 2 + kHash +
+                          8 + path_bytes(frame.records());
+    if (tensor.cls == TensorClass::state && by_writer(instruction))
+        bytes += record_bytes(writer_bytes(program, instruction.part, id), frame);
+    if (tensor.cls == TensorClass::round_start)
+        bytes +=
+            record_bytes(program::tensor_record(program.tensors[tensor.start_of]).size(), frame);
+    return bytes;
+}
+
+/// Tiles of the first two cells along each dimension of each item: later ones lie like the second.
+std::set<std::uint32_t> telling_tiles(const Instruction& instruction, const Tensor& out,
+                                      std::uint32_t item) {
+    const std::uint32_t across = (out.cols - 1) / kTileSide + 1;
+    const std::uint64_t row = std::uint64_t{item} * instruction.out.item_row_stride;
+    const std::uint64_t col = std::uint64_t{item} * instruction.out.item_col_stride;
+    std::set<std::uint32_t> tiles;
+    for (const std::uint64_t r : {row / kTileSide, row / kTileSide + 1}) {
+        for (const std::uint64_t c : {col / kTileSide, col / kTileSide + 1}) {
+            const std::uint64_t tile = r * across + c;
+            if (c < across && tile < tile_count(out))
+                tiles.insert(static_cast<std::uint32_t>(tile));
+        }
+    }
+    return tiles;
+}
+
+/// What the tiles that one step reads take. A gather's source is counted at its first row: rows are
+/// read one at a time, so all lie alike.
+std::uint64_t operand_bytes(const Local& local, const exact::Cell& cell, std::uint32_t step) {
+    std::uint64_t bytes = 0;
+    for (std::size_t i = 0; i < local.operands.size(); ++i) {
+        const auto rect = read_by(local, i, cell, step, 0, 0);
+        if (rect) bytes += tiles_under(*rect) * tile_bytes(local.program.tensors[i + 1]);
+    }
+    return bytes;
+}
+
+}  // namespace
+
+std::uint64_t opening_bytes_max(const Program& program, const ProgramFrame& frame,
+                                std::uint32_t number) {
+    const Instruction& instruction = program.instructions[number];
+    const Tensor& out = program.tensors[instruction.out.tensor];
+    std::vector<Tensor> tensors = {out};
+    for (const program::View& view : operands_of(instruction))
+        tensors.push_back(program.tensors[view.tensor]);
+    const auto local = localise(frame, instruction, tensors);
+    ASSAY_CHECK(local.has_value());
+
+    const std::uint32_t running = state_steps(instruction);
+    std::uint64_t most = tile_bytes(out);  // padding
+    for (std::uint32_t item = 0; item < instruction.items; ++item) {
+        for (const std::uint32_t tile : telling_tiles(instruction, out, item)) {
+            const auto cell = cell_of(instruction, out, tile, item);
+            if (!cell) continue;
+            const std::uint64_t state =
+                4 * partial_words(instruction, out.dtype == program::DType::i32, *cell);
+            const std::uint32_t last = steps_of(instruction, *cell) - 1;
+            for (const std::uint32_t step : {0U, 1U, last}) {
+                if (step > last) continue;
+                std::uint64_t bytes = operand_bytes(*local, *cell, step);
+                if (step >= running) bytes += tile_bytes(out);
+                if (running > 0 && step > 0) bytes += 4 + state + path_bytes(running);
+                if (step < running) bytes += kHash + path_bytes(running);
+                most = std::max(most, bytes);
+            }
+        }
+    }
+    std::uint64_t bytes =
+        most + record_bytes(program::instruction_record(instruction).size(), frame);
+    for (const TensorId id : tensors_of(instruction))
+        bytes += tensor_bytes(program, frame, instruction, id);
+    if (instruction.kind == Kind::load) bytes += kDataBytes;
+    const std::uint64_t units = std::uint64_t{std::max(frame.batch, frame.lanes)} + 2;
+    return bytes + kHash + 2 + 5 + kHash + path_bytes(units);
+}
+
+std::optional<std::string> check_judgeable(const Program& program, const ProgramFrame& frame) {
+    std::set<std::pair<TensorId, Part>> written;
+    for (const Instruction& instruction : program.instructions)
+        written.insert({instruction.out.tensor, instruction.part});
+    for (std::uint32_t i = 0; i < program.instructions.size(); ++i) {
+        const Instruction& instruction = program.instructions[i];
+        const std::string where = "instruction " + std::to_string(i) + ": ";
+        for (const program::View& view : instruction.in) {
+            const Tensor& tensor = program.tensors[view.tensor];
+            if (tensor.cls == TensorClass::frozen || tensor.cls == TensorClass::data)
+                return where + tensor.name + " has no root to be opened under";
+            if (tensor.cls == TensorClass::state && by_writer(instruction) &&
+                !written.contains({view.tensor, instruction.part})) {
+                return where + tensor.name + " is read in a part that does not write it";
+            }
+        }
+        if (opening_bytes_max(program, frame, i) > kOpeningBytesMax)
+            return where + "openings may be longer than 64 KiB";
+    }
+    return std::nullopt;
+}
+
+}  // namespace assay::dispute
