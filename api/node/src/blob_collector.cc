@@ -105,8 +105,13 @@ void BlobCollector::collect() {
         return std::none_of(jobs.begin(), jobs.end(),
                             [&](const market::Job& job) { return job.id == entry.first; });
     });
+    // The same training gives the same blobs: one of these may just have been uploaded again, with its
+    // receipt still on the way to the ledger.
+    old.merge(promised_);
+    promised_.clear();
     for (const base::BlobRoot& root : old) {
-        if (!root.is_zero() && !kept.contains(root)) blobs_.remove(root);
+        if (root.is_zero() || kept.contains(root)) continue;
+        if (!blobs_.remove(root)) promised_.insert(root);
     }
 }
 

@@ -20,6 +20,12 @@ bool sync_folder(const fs::path& folder) {
     return synced;
 }
 
+/// A blob's time of modification is when it was last promised to somebody.
+void renew(const fs::path& file) {
+    std::error_code ignored;
+    fs::last_write_time(file, fs::file_time_type::clock::now(), ignored);
+}
+
 }  // namespace
 
 BlobStore::BlobStore(fs::path dir, const Options& options)
@@ -123,7 +129,10 @@ tl::expected<BlobStore::Info, BlobProblem> BlobStore::Writer::finish() {
     descriptor_ = -1;
     if (!synced || !closed) return tl::unexpected(BlobProblem::storage);
     const std::lock_guard lock(store_.rename_mutex_);
-    if (auto there = store_.find(root_)) return *there;
+    if (auto there = store_.find(root_)) {
+        renew(there->file);
+        return *there;
+    }
     const fs::path file = store_.path_of(root_);
     std::error_code error;
     const bool new_folder = fs::create_directory(file.parent_path(), error);
@@ -138,12 +147,24 @@ tl::expected<BlobStore::Info, BlobProblem> BlobStore::Writer::finish() {
     return Info{file, bytes_};
 }
 
-void BlobStore::remove(const base::BlobRoot& root) {
+std::optional<BlobStore::Info> BlobStore::promise(const base::BlobRoot& root) {
     const std::lock_guard lock(rename_mutex_);
     const auto info = find(root);
-    if (!info || ::unlink(info->file.c_str()) != 0) return;
+    if (info) renew(info->file);
+    return info;
+}
+
+bool BlobStore::remove(const base::BlobRoot& root) {
+    const std::lock_guard lock(rename_mutex_);
+    const auto info = find(root);
+    if (!info) return true;
+    std::error_code error;
+    const fs::file_time_type promised = fs::last_write_time(info->file, error);
+    if (!error && fs::file_time_type::clock::now() - promised < options_.promised) return false;
+    if (::unlink(info->file.c_str()) != 0) return true;
     bytes_stored_ -= info->bytes;
     --count_;
+    return true;
 }
 
 }  // namespace assay::server

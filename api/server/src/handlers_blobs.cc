@@ -146,7 +146,7 @@ Response get_blob_receipt(Context& context, const Request& request, const PathVa
     const auto root = hash_value(values[0]);
     if (!root)
         return problem(request, 400, "bad_id", "a blob root is 64 lower-case hexadecimal digits");
-    const auto info = context.blobs.find(base::BlobRoot{*root});
+    const auto info = context.blobs.promise(base::BlobRoot{*root});
     if (!info) return problem(request, 404, "not_found", "this node does not have that blob");
     return json_response(receipt_json(context, base::BlobRoot{*root}, info->bytes));
 }

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <atomic>
+#include <chrono>
 #include <cstdint>
 #include <filesystem>
 #include <functional>
@@ -32,6 +33,7 @@ class BlobStore {
         std::uint64_t blob_bytes_max = std::uint64_t{16} << 30U;
         std::uint64_t store_bytes_max = std::uint64_t{256} << 30U;
         std::uint64_t disk_reserve_bytes = std::uint64_t{1} << 30U;
+        std::chrono::seconds promised{120};  ///< how long a promise lasts
     };
     /// Creates the folders, drops what an earlier process left half-written, and counts what is
     /// there.
@@ -71,8 +73,11 @@ class BlobStore {
     tl::expected<std::unique_ptr<Writer>, BlobProblem> begin(const base::BlobRoot& root,
                                                              std::uint64_t bytes);
 
-    /// Deletes a blob; absent ones are fine.
-    void remove(const base::BlobRoot& root);
+    /// A blob for which a receipt is about to be given: it is not removed for a while, so that who holds
+    /// the receipt can put it on the ledger. An upload that is finished counts as well.
+    [[nodiscard]] std::optional<Info> promise(const base::BlobRoot& root);
+    /// Deletes a blob unless it was promised a moment ago: false. Absent ones are fine.
+    [[nodiscard]] bool remove(const base::BlobRoot& root);
     [[nodiscard]] std::uint64_t bytes_stored() const { return bytes_stored_; }
     [[nodiscard]] std::uint64_t count() const { return count_; }
     /// The disk still has its reserve.
