@@ -213,16 +213,12 @@ float row_max(const float* row, std::size_t n) {
 // ---- causal softmax
 // --------------------------------------------------------------------------------------------------------------------
 
-HWY_INLINE VF load_tail(const float* from, std::size_t count, VF otherwise) {
+/// Like load_first, with `otherwise` in the other lanes.
+HWY_INLINE VF load_first_or(const float* from, std::size_t count, VF otherwise) {
     HWY_ALIGN float part[kLanes];
     hn::Store(otherwise, F(), part);
     std::memcpy(part, from, count * sizeof(float));
     return hn::Load(F(), part);
-}
-HWY_INLINE void store_tail(VF value, float* to, std::size_t count) {
-    HWY_ALIGN float part[kLanes];
-    hn::Store(value, F(), part);
-    std::memcpy(to, part, count * sizeof(float));
 }
 
 /// out[i] = scores[i] * scale for i < n; their maximum.
@@ -241,9 +237,9 @@ HWY_INLINE float scale_and_max(const float* scores, std::size_t n, float scale, 
     }
     for (; i < n; i += kLanes) {
         const std::size_t count = std::min(kLanes, n - i);
-        const VF z = hn::Mul(load_tail(scores + i, count, lowest), factor);
-        store_tail(z, out + i, count);
-        m[0] = larger(load_tail(out + i, count, lowest), m[0]);
+        const VF z = hn::Mul(load_first_or(scores + i, count, lowest), factor);
+        store_first(z, out + i, count);
+        m[0] = larger(load_first_or(out + i, count, lowest), m[0]);
     }
     return largest(d, larger(m[0], m[1])) + 0.0F;
 }
@@ -279,17 +275,17 @@ void causal_softmax(const float* scores, std::size_t row, std::size_t cols, floa
     }
     for (std::size_t p = 0; i < n; ++p, i += kLanes) {
         const std::size_t count = std::min(kLanes, n - i);
-        const VF z = load_tail(out + i, count, as_f(set_i(static_cast<std::int32_t>(0xff800000U))));
-        store_tail(exponential(z, most), out + i, count);
-        lanes[p] = hn::Add(lanes[p], load_tail(out + i, count, hn::Zero(d)));
+        const VF z = load_first_or(out + i, count, as_f(set_i(static_cast<std::int32_t>(0xff800000U))));
+        store_first(exponential(z, most), out + i, count);
+        lanes[p] = hn::Add(lanes[p], load_first(out + i, count));
     }
     const float r = 1.0F / tree(lanes);
     const VF factor = set(r), outside = hn::Mul(hn::Zero(d), factor);
     for (i = 0; i + kLanes <= n; i += kLanes)
         hn::StoreU(hn::Mul(hn::LoadU(d, out + i), factor), d, out + i);
-    if (i < n) store_tail(hn::Mul(load_tail(out + i, n - i, hn::Zero(d)), factor), out + i, n - i);
+    if (i < n) store_first(hn::Mul(load_first(out + i, n - i), factor), out + i, n - i);
     for (i = n; i + kLanes <= cols; i += kLanes) hn::StoreU(outside, d, out + i);
-    if (i < cols) store_tail(outside, out + i, cols - i);
+    if (i < cols) store_first(outside, out + i, cols - i);
 }
 
 // ---- whole arrays
