@@ -6,6 +6,7 @@
 #include "base/ids.h"
 #include "base/signature.h"
 #include "market/genesis.h"
+#include "market/referee.h"
 #include "market/refusal.h"
 #include "market/state.h"
 
@@ -17,6 +18,7 @@ struct BlockContext {
     base::Height height;
     base::TimeMs time;                       ///< block time, never before the previous block's
     base::Hash previous_app_hash;
+    const Referee* referee = nullptr;        ///< required when the parameters say `referee`; outlives the call
 };
 
 /// One thing that happened; the event log is gap-free, cursor = (height, index). Attributes are ordered name/value pairs; ids in hex,
@@ -32,9 +34,6 @@ struct TransactionResult {
     Refusal code = Refusal::none;
     base::Amount fee;
 };
-
-/// Judges one cell of a disputed segment; filled by verify/dispute and wired in main. In `vote` mode nothing calls it.
-class Referee;
 
 /// Writes the genesis state. Called once, for height 0.
 void apply_genesis(StateWriter& state, const Genesis& genesis);
