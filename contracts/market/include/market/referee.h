@@ -28,6 +28,7 @@ struct GameSubject {
     std::uint32_t round = 0, lane = 0;
     std::uint32_t first_step = 0, steps = 0; ///< of the segment, within the round; 0 in other stages
     base::Hash round_start_root;             ///< state root that opened the round; zeros in init
+    base::Hash previous_round_root;          ///< state root that opened the round before; zeros in round 0 and in init
     base::Hash start_root;                   ///< state root at the segment's start; merge: that which opened the round
     /// segment: the leaf's end field, which is an end root or plant_field of one; merge: the merged state root; init: the init root.
     base::Hash asserted;
