@@ -1,15 +1,10 @@
 #include <CLI/CLI.hpp>
-#include <algorithm>
 #include <iostream>
 #include <nlohmann/json.hpp>
-#include <thread>
 
-#include "agent/key_options.h"
-#include "agent/log.h"
-#include "agent/stop.h"
+#include "agent/options.h"
 #include "base/signature.h"
 #include "client/client.h"
-#include "client/default_node.h"
 #include "validator/validator.h"
 
 namespace assay::validator {
@@ -24,18 +19,13 @@ constexpr const char* kFooter =
     "5 refused by the ledger, 6 self test failed, 7 data folder.";
 
 struct Options {
-    std::string node{client::kDefaultNodeUrl};
-    agent::KeyOptions key;
-    std::filesystem::path data_folder = "assay-validator-data";
-    unsigned threads = std::max(1U, std::thread::hardware_concurrency());
-    unsigned micro_batch = 0;
-    bool recompute = false;
-    std::string target = "best";
+    Options() { machine.data_folder = "assay-validator-data"; }
+    agent::ServiceOptions service;
+    agent::MachineOptions machine;
+    agent::AccountOptions account;
     std::string stake;
     std::uint32_t capacity = 4;
     double gflops = 0;
-    bool json = false, log_json = false, verbose = false;
-    std::string account;
 };
 
 int fail(ExitCode code, const std::string& text) {
@@ -44,52 +34,35 @@ int fail(ExitCode code, const std::string& text) {
 }
 
 void add_run_options(CLI::App& command, Options& options) {
-    command.add_option("--node", options.node, "Address of the node")->capture_default_str();
-    command.add_option("--key", options.key.key_file, "Key file")->required();
-    command.add_option("--passphrase-file", options.key.passphrase_file, "File whose first line is the passphrase");
-    command.add_option("--passphrase-fd", options.key.passphrase_descriptor, "Open descriptor to read the passphrase from");
-    command.add_option("--data-dir", options.data_folder, "Folder for sealed verdicts; keep it across restarts")->capture_default_str();
-    command.add_option("--threads", options.threads, "Threads that compute")->check(CLI::Range(1U, 1024U))->capture_default_str();
-    command.add_option("--micro-batch", options.micro_batch, "Sequences computed together, 0: as many as are worth it; more memory, never other bits")
-        ->check(CLI::Range(0U, 4096U))->capture_default_str();
-    command.add_flag("--recompute", options.recompute, "Compute activations twice instead of keeping them: less memory, a third slower, never other bits");
-    command.add_option("--target", options.target, "Instruction set: best, scalar, sse4, avx2, avx512, neon")->capture_default_str();
+    agent::add_service_options(command, options.service, "More lines");
+    agent::add_machine_options(command, options.machine, "Folder for sealed verdicts; keep it across restarts");
     command.add_option("--stake", options.stake, "Grains to have staked (default: half the balance when there is no stake)");
     command.add_option("--capacity", options.capacity, "Audits owed at the same time")->check(CLI::Range(1U, 1024U))->capture_default_str();
     command.add_option("--gflops", options.gflops, "Speed to declare (default: measured)");
-    command.add_flag("--log-json", options.log_json, "Log lines as JSON objects");
-    command.add_flag("--verbose", options.verbose, "More lines");
 }
 
 int run(const Options& options) {
     ValidatorSettings settings;
-    settings.node_url = options.node;
-    settings.data_folder = options.data_folder;
-    const auto target = runtime::target_from_name(options.target);
-    if (!target) return fail(ExitCode::usage, "--target: " + options.target + " is not known or not available here");
-    settings.executor.threads = options.threads;
-    settings.executor.micro_batch = options.micro_batch;
-    settings.executor.recompute = options.recompute;
-    settings.executor.target = *target;
-    if (!options.stake.empty()) {
-        settings.stake = base::amount_from_decimal(options.stake);
-        if (!settings.stake) return fail(ExitCode::usage, "--stake: an amount in grains, digits only");
-    }
+    settings.node_url = options.service.node;
+    settings.data_folder = options.machine.data_folder;
+    const auto executor = agent::executor_options(options.machine, 1);
+    if (!executor) return fail(ExitCode::usage, executor.error());
+    settings.executor = *executor;
+    const auto stake = agent::amount_option("stake", options.stake);
+    if (!stake) return fail(ExitCode::usage, stake.error());
+    settings.stake = *stake;
     settings.capacity = options.capacity;
     if (options.gflops > 0) settings.gflops = options.gflops;
-    client::harden_process();
-    agent::configure_log(options.log_json, options.verbose ? agent::LogLevel::debug : agent::LogLevel::info);
-    agent::install_stop_signals();
-    auto keys = agent::open_keys(options.key);
+    auto keys = agent::begin_service(options.service);
     if (!keys) return fail(ExitCode::key, keys.error());
     return static_cast<int>(run_validator(settings, std::move(*keys)));
 }
 
-int earnings(const Options& options) {
+int earnings(const agent::AccountOptions& options) {
     client::ClientOptions client_options;
     client_options.retry_for = std::chrono::milliseconds{2000};
     client::Client node(options.node, client_options);
-    const auto id = agent::account_meant(options.account, options.key.key_file, node);
+    const auto id = agent::account_meant(options.account, options.key_file, node);
     if (!id) return fail(ExitCode::usage, id.error());
     const auto account = node.account(*id);
     const auto audits = node.audits_of(*id);
@@ -137,16 +110,13 @@ int validator_main(int argc, char** argv) {
     CLI::App* run_command = app.add_subcommand("run", "Declare this machine and audit until SIGTERM");
     add_run_options(*run_command, options);
     CLI::App* earnings_command = app.add_subcommand("earnings", "What an account has earned as a validator");
-    earnings_command->add_option("--node", options.node, "Address of the node")->capture_default_str();
-    earnings_command->add_option("--key", options.key.key_file, "Key file of the account (no passphrase needed)");
-    earnings_command->add_option("--account", options.account, "Or its id");
-    earnings_command->add_flag("--json", options.json, "Print JSON");
+    agent::add_account_options(*earnings_command, options.account);
     try {
         app.parse(argc, argv);
     } catch (const CLI::ParseError& error) {
         return app.exit(error) == 0 ? 0 : static_cast<int>(ExitCode::usage);
     }
-    return run_command->parsed() ? run(options) : earnings(options);
+    return run_command->parsed() ? run(options) : earnings(options.account);
 }
 
 }  // namespace assay::validator

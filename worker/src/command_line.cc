@@ -1,15 +1,10 @@
 #include <CLI/CLI.hpp>
-#include <algorithm>
-#include <cstdio>
 #include <iostream>
 #include <nlohmann/json.hpp>
-#include <thread>
 
-#include "agent/key_options.h"
 #include "agent/log.h"
-#include "agent/stop.h"
+#include "agent/options.h"
 #include "base/signature.h"
-#include "client/default_node.h"
 #include "worker/earnings.h"
 #include "worker/machine_check.h"
 #include "worker/worker.h"
@@ -25,14 +20,13 @@ constexpr const char* kFooter =
     "Exit codes: 0 done or stopped by SIGTERM, 2 wrong option, 3 key file or passphrase, 4 node unreachable,\n"
     "5 refused by the ledger, 6 this machine does not qualify, 7 data folder.";
 
+constexpr const char* kFolderHelp = "Folder for checkpoints and signed commitments; keep it across restarts";
+
 struct Options {
-    std::string node{client::kDefaultNodeUrl};
-    agent::KeyOptions key;
-    std::filesystem::path data_folder = "assay-worker-data";
-    unsigned threads = std::max(1U, std::thread::hardware_concurrency());
-    unsigned micro_batch = 0;
-    bool recompute = false;
-    std::string target = "best";
+    Options() { machine.data_folder = "assay-worker-data"; }
+    agent::ServiceOptions service;
+    agent::MachineOptions machine;
+    agent::AccountOptions account;
     std::uint64_t memory_mib = 0;
     std::uint32_t slots = 1;
     std::string price, stake, bond;
@@ -40,34 +34,17 @@ struct Options {
     double gflops = 0;
     unsigned checkpoint_seconds = 10;
     bool withdraw_on_exit = false, leave_on_exit = false;
-    bool json = false, log_json = false, verbose = false;
-    std::string account;
+    bool check_json = false;
 };
 
-void add_machine_options(CLI::App& command, Options& options) {
-    command.add_option("--data-dir", options.data_folder, "Folder for checkpoints and signed commitments; keep it across restarts")
-        ->capture_default_str();
-    command.add_option("--threads", options.threads, "Threads that compute, shared by all slots")->check(CLI::Range(1U, 1024U))->capture_default_str();
-    command.add_option("--micro-batch", options.micro_batch, "Sequences computed together, 0: as many as are worth it; more memory, never other bits")
-        ->check(CLI::Range(0U, 4096U))->capture_default_str();
-    command.add_flag("--recompute", options.recompute, "Compute activations twice instead of keeping them: less memory, a third slower, never other bits");
-    command.add_option("--target", options.target, "Instruction set: best, scalar, sse4, avx2, avx512, neon")->capture_default_str();
-}
-
-void add_key_options(CLI::App& command, Options& options) {
-    command.add_option("--key", options.key.key_file, "Key file")->required();
-    command.add_option("--passphrase-file", options.key.passphrase_file, "File whose first line is the passphrase");
-    command.add_option("--passphrase-fd", options.key.passphrase_descriptor, "Open descriptor to read the passphrase from");
-}
-
 void add_run_options(CLI::App& command, Options& options) {
-    command.add_option("--node", options.node, "Address of the node")->capture_default_str();
-    add_key_options(command, options);
-    add_machine_options(command, options);
+    agent::add_service_options(command, options.service, "A line per training step");
+    agent::add_machine_options(command, options.machine, kFolderHelp);
     command.add_option("--price", options.price, "Grains per GFLOP of protocol cost (default: the protocol price)");
     command.add_option("--stake", options.stake, "Grains to have staked (default: half the balance when there is no stake)");
     command.add_option("--bond", options.bond, "Grains of the offer's reserve bond (default: a tenth of the balance)");
-    command.add_option("--slots", options.slots, "Lanes trained at the same time")->check(CLI::Range(1U, 32U))->capture_default_str();
+    command.add_option("--slots", options.slots, "Lanes trained at the same time; they share the threads")
+        ->check(CLI::Range(1U, 32U))->capture_default_str();
     command.add_option("--segment-ms", options.segment_ms, "Least milliseconds per segment that the offer promises")->capture_default_str();
     command.add_option("--memory", options.memory_mib, "MiB offered (default: what this machine has)");
     command.add_option("--gflops", options.gflops, "Speed to declare (default: measured at the start)");
@@ -76,8 +53,6 @@ void add_run_options(CLI::App& command, Options& options) {
     command.add_flag("--withdraw-on-exit", options.withdraw_on_exit, "Take the offer back on SIGTERM");
     command.add_flag("--leave-on-exit", options.leave_on_exit,
                      "On SIGTERM take the offer back, wait until what is committed is judged, and hand the lanes over");
-    command.add_flag("--log-json", options.log_json, "Log lines as JSON objects");
-    command.add_flag("--verbose", options.verbose, "A line per training step");
 }
 
 int fail(ExitCode code, const std::string& text) {
@@ -85,34 +60,16 @@ int fail(ExitCode code, const std::string& text) {
     return static_cast<int>(code);
 }
 
-tl::expected<std::optional<base::Amount>, std::string> amount_option(const std::string& name, const std::string& text) {
-    if (text.empty()) return std::optional<base::Amount>{};
-    const auto amount = base::amount_from_decimal(text);
-    if (!amount) return tl::unexpected("--" + name + ": an amount in grains, digits only");
-    return amount;
-}
-
-tl::expected<runtime::ExecutorOptions, std::string> executor_options(const Options& options, std::uint32_t slots) {
-    const auto target = runtime::target_from_name(options.target);
-    if (!target) return tl::unexpected("--target: " + options.target + " is not known or not available here");
-    runtime::ExecutorOptions executor;
-    executor.threads = std::max(1U, options.threads / slots);
-    executor.micro_batch = options.micro_batch;
-    executor.recompute = options.recompute;
-    executor.target = *target;
-    return executor;
-}
-
 int run(const Options& options, const ProducerFactory& producer) {
     WorkerSettings settings;
-    settings.node_url = options.node;
-    settings.data_folder = options.data_folder;
-    const auto executor = executor_options(options, options.slots);
+    settings.node_url = options.service.node;
+    settings.data_folder = options.machine.data_folder;
+    const auto executor = agent::executor_options(options.machine, options.slots);
     if (!executor) return fail(ExitCode::usage, executor.error());
     settings.executor = *executor;
-    const auto price = amount_option("price", options.price);
-    const auto stake = amount_option("stake", options.stake);
-    const auto bond = amount_option("bond", options.bond);
+    const auto price = agent::amount_option("price", options.price);
+    const auto stake = agent::amount_option("stake", options.stake);
+    const auto bond = agent::amount_option("bond", options.bond);
     for (const auto* amount : {&price, &stake, &bond}) {
         if (!*amount) return fail(ExitCode::usage, amount->error());
     }
@@ -127,23 +84,20 @@ int run(const Options& options, const ProducerFactory& producer) {
     settings.withdraw_on_exit = options.withdraw_on_exit;
     settings.leave_on_exit = options.leave_on_exit;
 
-    client::harden_process();
-    agent::configure_log(options.log_json, options.verbose ? agent::LogLevel::debug : agent::LogLevel::info);
-    agent::install_stop_signals();
-    auto keys = agent::open_keys(options.key);
+    auto keys = agent::begin_service(options.service);
     if (!keys) return fail(ExitCode::key, keys.error());
     return static_cast<int>(run_worker(settings, std::move(*keys), producer));
 }
 
 int check(const Options& options, bool with_node) {
     MachineCheckOptions check_options;
-    check_options.data_folder = options.data_folder;
-    const auto executor = executor_options(options, 1);
+    check_options.data_folder = options.machine.data_folder;
+    const auto executor = agent::executor_options(options.machine, 1);
     if (!executor) return fail(ExitCode::usage, executor.error());
     check_options.executor = *executor;
-    if (with_node) check_options.node_url = options.node;
+    if (with_node) check_options.node_url = options.service.node;
     const MachineReport report = check_machine(check_options);
-    if (options.json) {
+    if (options.check_json) {
         Json items = Json::array();
         for (const CheckItem& item : report.items) {
             items.push_back({{"name", item.name}, {"passed", item.passed}, {"found", item.found}, {"remedy", item.remedy}});
@@ -161,11 +115,11 @@ int check(const Options& options, bool with_node) {
     return static_cast<int>(report.passed() ? ExitCode::success : ExitCode::check_failed);
 }
 
-int earnings(const Options& options) {
+int earnings(const agent::AccountOptions& options) {
     client::ClientOptions client_options;
     client_options.retry_for = std::chrono::milliseconds{2000};
     client::Client node(options.node, client_options);
-    const auto account = agent::account_meant(options.account, options.key.key_file, node);
+    const auto account = agent::account_meant(options.account, options.key_file, node);
     if (!account) return fail(ExitCode::usage, account.error());
     const auto found = earnings_of(node, *account);
     if (!found) return fail(found.error().status == 0 ? ExitCode::unreachable : ExitCode::refused, found.error().text());
@@ -205,14 +159,11 @@ int worker_main(int argc, char** argv, const ProducerFactory& producer) {
     CLI::App* run_command = app.add_subcommand("run", "Offer this machine and work until SIGTERM");
     add_run_options(*run_command, options);
     CLI::App* check_command = app.add_subcommand("check", "What this machine can do, and what it lacks");
-    CLI::Option* node_option = check_command->add_option("--node", options.node, "Also look whether this node answers");
-    add_machine_options(*check_command, options);
-    check_command->add_flag("--json", options.json, "Print JSON");
+    CLI::Option* node_option = check_command->add_option("--node", options.service.node, "Also look whether this node answers");
+    agent::add_machine_options(*check_command, options.machine, kFolderHelp);
+    check_command->add_flag("--json", options.check_json, "Print JSON");
     CLI::App* earnings_command = app.add_subcommand("earnings", "What an account has earned as a worker");
-    earnings_command->add_option("--node", options.node, "Address of the node")->capture_default_str();
-    earnings_command->add_option("--key", options.key.key_file, "Key file of the account (no passphrase needed)");
-    earnings_command->add_option("--account", options.account, "Or its id");
-    earnings_command->add_flag("--json", options.json, "Print JSON");
+    agent::add_account_options(*earnings_command, options.account);
     try {
         app.parse(argc, argv);
     } catch (const CLI::ParseError& error) {
@@ -220,7 +171,7 @@ int worker_main(int argc, char** argv, const ProducerFactory& producer) {
     }
     if (run_command->parsed()) return run(options, producer);
     if (check_command->parsed()) return check(options, node_option->count() > 0);
-    return earnings(options);
+    return earnings(options.account);
 }
 
 }  // namespace assay::worker
