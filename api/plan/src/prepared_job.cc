@@ -2,6 +2,7 @@
 
 #include <string>
 
+#include "dispute/bounds.h"
 #include "program/builder.h"
 #include "runtime/executor.h"
 
@@ -17,6 +18,10 @@ tl::expected<PreparedJob, market::SpecError> prepare_job(const market::JobSpec& 
     auto built = program::build_program(spec);
     if (!built) return tl::unexpected(built.error());
     PreparedJob job{std::move(*built), {}, {}, {}};
+    // A claim that no referee can judge would be lost by whoever is right.
+    const dispute::ProgramRecords records(job.program);
+    if (const auto why = dispute::check_judgeable(job.program, records.frame))
+        return tl::unexpected(market::SpecError{"model", *why});
     const program::Cost cost = program::cost_of(job.program);
     const std::uint64_t needed = cost.peak_bytes(1) + cost.state_bytes;
     if (needed > memory_bytes_max) {
