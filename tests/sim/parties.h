@@ -1,8 +1,10 @@
 #pragma once
 
 #include <map>
+#include <memory>
 #include <vector>
 
+#include "conduct.h"
 #include "world.h"
 
 namespace assay::sim {
@@ -12,48 +14,71 @@ enum class WorkerKind : std::uint8_t { honest, fakes_everything, silent_after_dr
 /// How a validator does.
 enum class ValidatorKind : std::uint8_t { honest, never_contributes, always_invalid, always_valid, never_seals, never_reveals };
 
+std::unique_ptr<WorkerConduct> conduct_of(WorkerKind kind);
+std::unique_ptr<ValidatorConduct> conduct_of(ValidatorKind kind);
+
+/// What parties look at after a block: read once, for all of them.
+struct Snapshot {
+    struct OpenJob {
+        market::Job job;
+        std::vector<market::Lease> leases;   ///< active ones
+        std::vector<market::Part> parts;     ///< of unfinal rounds
+    };
+    std::vector<OpenJob> jobs;
+    std::vector<market::Epoch> contributing;
+};
+Snapshot snapshot(const World& world);
+
 /// Trains what it has leases for, as a reaction to the state it sees after each block.
 class Worker {
   public:
-    Worker(World& world, std::size_t index, WorkerKind kind = WorkerKind::honest);
-    void offer(std::uint64_t price_per_gflop);
-    void act();
+    Worker(World& world, std::size_t index, WorkerKind kind = WorkerKind::honest) : Worker(world, index, conduct_of(kind)) {}
+    Worker(World& world, std::size_t index, std::unique_ptr<WorkerConduct> conduct);
+    void offer(std::uint64_t price_per_gflop, std::uint32_t slots = 1, std::uint64_t bond = 1'000'000'000);
+    void act() { act(snapshot(world_)); }
+    void act(const Snapshot& seen);
     [[nodiscard]] const Person& person() const { return person_; }
+    [[nodiscard]] WorkerConduct& conduct() { return *conduct_; }
+    /// What its computing cost so far, at the protocol's price.
+    [[nodiscard]] base::Amount computed() const { return computed_; }
 
   private:
-    struct Work {
-        std::vector<market::SegmentLeaf> leaves;
-        std::vector<std::vector<base::Hash>> digests;
-        std::vector<market::PlantRoot> plants;
-        base::VrfProof proof;
-    };
     void commit(const market::Job& job, const market::Lease& lease);
-    Work train(const market::Job& job, const market::PartKey& key, const market::Lane& lane) const;
+    PartWork train(const market::Job& job, const market::PartKey& key, const market::Lane& lane);
+    void answer_draw(const market::Part& part);
     void deliver(const market::Part& part);
     void close(const market::Job& job, const market::Part& part);
     void merge(const market::Job& job);
+    void forget();
 
     World& world_;
     const Person& person_;
-    WorkerKind kind_;
-    std::map<base::PartId, Work> work_;
+    std::unique_ptr<WorkerConduct> conduct_;
+    std::map<base::PartId, PartWork> work_;
+    base::Amount computed_;
 };
 
 class Validator {
   public:
-    Validator(World& world, std::size_t index, ValidatorKind kind = ValidatorKind::honest);
-    void act();
+    Validator(World& world, std::size_t index, ValidatorKind kind = ValidatorKind::honest) : Validator(world, index, conduct_of(kind)) {}
+    Validator(World& world, std::size_t index, std::unique_ptr<ValidatorConduct> conduct);
+    void act() { act(snapshot(world_)); }
+    void act(const Snapshot& seen);
     [[nodiscard]] const Person& person() const { return person_; }
+    [[nodiscard]] ValidatorConduct& conduct() { return *conduct_; }
+    [[nodiscard]] base::Amount computed() const { return computed_; }
 
   private:
-    void contribute();
-    market::Verdict judge(const market::Audit& audit) const;
-    market::Verdict judge_merge(const market::Audit& audit) const;
+    void contribute(const Snapshot& seen);
+    void seal(const market::Audit& audit);
+    market::Verdict recompute(const market::Audit& audit) const;
+    market::Verdict recompute_merge(const market::Audit& audit) const;
 
     World& world_;
     const Person& person_;
-    ValidatorKind kind_;
+    std::unique_ptr<ValidatorConduct> conduct_;
     std::map<base::AuditId, market::Verdict> verdicts_;
+    base::Amount computed_;
 };
 
 /// Runs blocks until the job is in a terminal state or `blocks_max` have passed. True when terminal.
