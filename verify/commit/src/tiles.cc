@@ -67,14 +67,13 @@ struct TileGroup {
 };
 
 /// Roots of groups whose tiles, at most kTilesPerGroup in all, are hashed together.
-void hash_groups(const program::Program& program, std::span<const program::TensorId> ids, std::span<const Buffer> buffers,
-                 std::span<const TileGroup> groups, std::span<Hash> roots) {
+void hash_groups(std::span<const TensorElements> tensors, std::span<const TileGroup> groups, std::span<Hash> roots) {
     std::array<TileRef, kTilesPerGroup> tiles;
     std::array<Hash, kTilesPerGroup> leaves;
     std::size_t count = 0;
     for (const TileGroup& group : groups) {
         for (std::uint64_t i = 0; i < group.count; ++i) {
-            tiles[count++] = {&program.tensors[ids[group.tensor]], buffers[group.tensor].data(), group.first + i};
+            tiles[count++] = {tensors[group.tensor].tensor, tensors[group.tensor].data, group.first + i};
         }
     }
     tile_leaves(std::span(tiles).first(count), std::span(leaves).first(count));
@@ -134,13 +133,20 @@ void tile_leaves(std::span<const TileRef> tiles, std::span<Hash> leaves) {
 std::vector<Hash> tensor_roots(const program::Program& program, std::span<const program::TensorId> ids, std::span<const Buffer> buffers,
                                unsigned threads) {
     ASSAY_CHECK(ids.size() == buffers.size());
+    std::vector<TensorElements> tensors;
+    for (std::size_t i = 0; i < ids.size(); ++i) {
+        ASSAY_CHECK(buffers[i].size() == byte_size(program.tensors[ids[i]]));
+        tensors.push_back({&program.tensors[ids[i]], buffers[i].data()});
+    }
+    return tensor_roots(tensors, threads);
+}
+
+std::vector<Hash> tensor_roots(std::span<const TensorElements> tensors, unsigned threads) {
     std::vector<TileGroup> groups;
     std::vector<std::size_t> pieces{0};      // piece p: groups [pieces[p], pieces[p + 1]), the work that a thread takes at once
     std::uint64_t tiles = 0, in_piece = 0;
-    for (std::size_t i = 0; i < ids.size(); ++i) {
-        const Tensor& tensor = program.tensors[ids[i]];
-        ASSAY_CHECK(buffers[i].size() == byte_size(tensor));
-        const std::uint64_t total = tile_count(tensor);
+    for (std::size_t i = 0; i < tensors.size(); ++i) {
+        const std::uint64_t total = tile_count(*tensors[i].tensor);
         for (std::uint64_t first = 0; first < total; first += kTilesPerGroup) {
             const std::uint64_t count = std::min(kTilesPerGroup, total - first);
             if (in_piece + count > kTilesPerGroup) {
@@ -158,7 +164,7 @@ std::vector<Hash> tensor_roots(const program::Program& program, std::span<const 
     const auto work = [&] {
         for (std::size_t p = next.fetch_add(1, std::memory_order_relaxed); p + 1 < pieces.size(); p = next.fetch_add(1, std::memory_order_relaxed)) {
             const std::size_t count = pieces[p + 1] - pieces[p];
-            hash_groups(program, ids, buffers, std::span(groups).subspan(pieces[p], count), std::span(trees).subspan(pieces[p], count));
+            hash_groups(tensors, std::span(groups).subspan(pieces[p], count), std::span(trees).subspan(pieces[p], count));
         }
     };
     const std::uint64_t useful = std::max<std::uint64_t>(1, tiles / kTilesPerThread);
@@ -170,11 +176,11 @@ std::vector<Hash> tensor_roots(const program::Program& program, std::span<const 
     }
     std::vector<Hash> roots;
     std::size_t group = 0;
-    for (std::size_t i = 0; i < ids.size(); ++i) {
+    for (std::size_t i = 0; i < tensors.size(); ++i) {
         const std::size_t first = group;
         while (group < groups.size() && groups[group].tensor == i) ++group;
         const Hash tree = base::merkle_root(base::MerkleFamily::blake2b, std::span(trees).subspan(first, group - first));
-        roots.push_back(tensor_root_of_tree(program.tensors[ids[i]], tree));
+        roots.push_back(tensor_root_of_tree(*tensors[i].tensor, tree));
     }
     return roots;
 }

@@ -1,45 +1,62 @@
 #pragma once
 
 #include <functional>
+#include <memory>
+#include <optional>
 #include <vector>
 
+#include "dispute/engine.h"
 #include "dispute/stage.h"
+#include "runtime/replay.h"
 
 namespace assay::dispute {
 
-/// Runs the units of a stage through the reference, instruction by instruction. A value has memory
-/// from the instruction that defines it to the last that reads it; state, accumulators and payload
-/// as long as the machine. Not thread-safe; the inputs must outlive it.
+/// Runs the units of a stage, instruction by instruction where somebody looks. A value has memory from the instruction that defines it to
+/// the last that reads it, and so has what the last part of a stage defines: its inputs are never written. Accumulators have memory as long
+/// as the machine. Not thread-safe; the inputs must outlive it.
 class Machine {
   public:
-    explicit Machine(const StageInputs& inputs);
+    Machine(const StageInputs& inputs, const Engine& engine);
 
     /// What a caller looks at around an instruction; may be empty.
     using Look = std::function<void(std::uint32_t instruction)>;
-    /// Runs one unit whole; units must be run in order. `before` sees the operands (and what the
-    /// instruction is about to overwrite), `after` its result too.
-    void run(const Unit& unit, const Look& before, const Look& after);
+    /// Runs one unit; units of a loop must be run in order. `before` sees the operands (and what the instruction is about to overwrite),
+    /// `after` its result. With `last` the unit ends after that instruction.
+    void run(const Unit& unit, const Look& before, const Look& after,
+             std::optional<std::uint32_t> last = std::nullopt);
+    /// The same without looking.
+    void run(const Unit& unit);
 
     /// The elements of a tensor that is alive now.
     [[nodiscard]] const std::byte* data(program::TensorId id) const;
+    /// Roots of tensors that are alive now.
+    [[nodiscard]] std::vector<base::Hash> roots(const std::vector<program::TensorId>& ids) const;
     [[nodiscard]] const std::vector<Unit>& units() const { return units_; }
-    /// Memory as the reference sees it in `unit`; valid until the next instruction runs.
-    [[nodiscard]] exact::ReferenceContext context(const Unit& unit) const;
     /// Tensors that the part of `unit` accumulates into, by number.
     [[nodiscard]] std::vector<program::TensorId> accumulators(program::Part part) const;
 
   private:
-    void bind(program::TensorId id, std::byte* data);
+    void bind(program::TensorId id, const std::byte* data);
     void allocate(program::TensorId id);
-    void free_value(program::TensorId id);
+    void release(program::TensorId id);
     void bind_member(std::uint32_t member);
+    void find_touches(program::Part part);
+    /// Memory that comes with an instruction and goes after it; values of the fast engine are its own affair.
+    void enter(std::uint32_t instruction);
+    void leave(std::uint32_t instruction);
+    void run_reference(const Unit& unit, const Look& before, const Look& after, std::uint32_t end);
+    [[nodiscard]] exact::ReferenceContext context(const Unit& unit) const;
+    [[nodiscard]] runtime::ReplayMoment moment_of(const Unit& unit) const;
+    [[nodiscard]] bool is_defined_here(program::TensorId id, program::Part part) const;
 
     const StageInputs inputs_;
     const program::Program& program_;
+    const unsigned threads_;
     std::vector<Unit> units_;
     std::vector<commit::Buffer> owned_;  // by tensor; empty where the inputs own the memory
     std::vector<exact::TensorMemory> tensors_;
-    std::vector<std::uint32_t> last_reader_;  // by tensor, within its part
+    std::vector<std::uint32_t> last_touch_;  // by tensor, of the part that runs
+    std::unique_ptr<runtime::Replay> fast_;  // null: the reference
 };
 
 }  // namespace assay::dispute

@@ -34,25 +34,44 @@ commit::Buffer copy_of(const Tensor& tensor, const std::byte* data) {
 }
 
 std::vector<Hash> roots_of(const Program& program, TensorClass cls,
-                           const std::vector<commit::Buffer>& buffers) {
-    std::vector<Hash> roots;
-    for (TensorId id = 0; id < program.tensors.size(); ++id) {
-        if (program.tensors[id].cls == cls)
-            roots.push_back(commit::tensor_root(program.tensors[id], buffers[roots.size()].data()));
+                           const std::vector<commit::Buffer>& buffers, unsigned threads) {
+    std::vector<commit::TensorElements> tensors;
+    for (const Tensor& tensor : program.tensors) {
+        if (tensor.cls == cls) tensors.push_back({&tensor, buffers[tensors.size()].data()});
     }
-    ASSAY_CHECK(roots.size() == buffers.size());
-    return roots;
+    ASSAY_CHECK(tensors.size() == buffers.size());
+    return commit::tensor_roots(tensors, threads);
 }
 
 std::vector<Hash> state_leaves(const Program& program, const commit::State& state,
-                               const Hash& descriptor) {
-    std::vector<Hash> leaves = roots_of(program, TensorClass::state, state.tensors);
+                               const Hash& descriptor, unsigned threads) {
+    std::vector<Hash> leaves = roots_of(program, TensorClass::state, state.tensors, threads);
     leaves.insert(leaves.begin(), descriptor);
     return leaves;
 }
 
 Hash tree(const std::vector<Hash>& leaves) {
     return base::merkle_root(MerkleFamily::blake2b, leaves);
+}
+
+/// Whether what an instruction over the tensors `ids` computes in a unit can depend on the units
+/// before it: through an accumulator.
+bool needs_units_before(const Program& program, const Unit& unit,
+                        const std::vector<TensorId>& ids) {
+    if (!is_loop(unit.part)) return true;
+    const auto accumulates = [&](TensorId id) {
+        return program.tensors[id].cls == TensorClass::accumulator;
+    };
+    if (std::ranges::any_of(ids, accumulates)) return true;
+    // Contributions add to accumulators; only who reads one otherwise passes it on.
+    const auto [first, last] = program.range(unit.part);
+    for (std::uint32_t i = first; i < last; ++i) {
+        const Instruction& instruction = program.instructions[i];
+        if (program.tensors[instruction.out.tensor].cls == TensorClass::value &&
+            std::ranges::any_of(instruction.in, accumulates, &program::View::tensor))
+            return true;
+    }
+    return program.range(Part::prologue).first != program.range(Part::prologue).second;
 }
 
 /// A tile's elements as they are hashed.
@@ -395,7 +414,7 @@ class Opener {
 
 Evidence collect_evidence(const StageInputs& inputs, StageTrace stage, UnitTrace unit,
                           std::size_t position, std::uint32_t instruction,
-                          const Hash& round_start_descriptor) {
+                          const Hash& round_start_descriptor, const Engine& engine) {
     const exact::FloatEnvironment environment;
     const Program& program = *inputs.program;
     Evidence evidence;
@@ -404,30 +423,34 @@ Evidence collect_evidence(const StageInputs& inputs, StageTrace stage, UnitTrace
     evidence.position = position;
     evidence.instruction = instruction;
     evidence.dataset = inputs.dataset;
+    const unsigned threads = engine.threads();
     if (inputs.start != nullptr)
-        evidence.state = state_leaves(program, *inputs.start, inputs.descriptor);
-    if (inputs.stage == Stage::payload)
-        evidence.round_start = state_leaves(program, *inputs.round_start, round_start_descriptor);
-    Machine machine(inputs);
+        evidence.state = state_leaves(program, *inputs.start, inputs.descriptor, threads);
+    if (inputs.stage == Stage::payload) {
+        evidence.round_start =
+            state_leaves(program, *inputs.round_start, round_start_descriptor, threads);
+    }
+    Machine machine(inputs, engine);
     const Unit here = machine.units().at(position);
     if (here.part == Part::merge_lane) {
         evidence.payload =
-            roots_of(program, TensorClass::payload, inputs.members[here.index]->tensors);
+            roots_of(program, TensorClass::payload, inputs.members[here.index]->tensors, threads);
     }
-    for (std::size_t i = 0; i < position; ++i) machine.run(machine.units()[i], {}, {});
-    std::vector<TensorId> ids = tensors_of(program.instructions[instruction]);
-    machine.run(
-        here,
-        [&](std::uint32_t i) {
-            if (i != instruction) return;
-            for (std::size_t k = 1; k < ids.size(); ++k)
-                evidence.operands.push_back(
-                    {ids[k], copy_of(program.tensors[ids[k]], machine.data(ids[k]))});
-        },
-        [&](std::uint32_t i) {
-            if (i == instruction)
-                evidence.output = copy_of(program.tensors[ids[0]], machine.data(ids[0]));
-        });
+    const std::vector<TensorId> ids = tensors_of(program.instructions[instruction]);
+    if (needs_units_before(program, here, ids)) {
+        for (std::size_t i = 0; i < position; ++i) machine.run(machine.units()[i]);
+    }
+    const auto before = [&](std::uint32_t i) {
+        if (i != instruction) return;
+        for (std::size_t k = 1; k < ids.size(); ++k)
+            evidence.operands.push_back(
+                {ids[k], copy_of(program.tensors[ids[k]], machine.data(ids[k]))});
+    };
+    const auto after = [&](std::uint32_t i) {
+        if (i == instruction)
+            evidence.output = copy_of(program.tensors[ids[0]], machine.data(ids[0]));
+    };
+    machine.run(here, before, after, instruction);
     return evidence;
 }
 

@@ -27,8 +27,7 @@ Hash tagged(std::string_view tag, const Hash& descriptor, const Unit& unit, cons
 UnitTrace run_traced(Machine& machine, const program::Program& program, const Unit& unit) {
     UnitTrace trace{unit, {}};
     machine.run(unit, {}, [&](std::uint32_t i) {
-        const TensorId out = program.instructions[i].out.tensor;
-        trace.outputs.push_back(commit::tensor_root(program.tensors[out], machine.data(out)));
+        trace.outputs.push_back(machine.roots({program.instructions[i].out.tensor}).front());
     });
     return trace;
 }
@@ -51,9 +50,9 @@ Hash UnitTrace::root(const Hash& descriptor) const {
     return unit_root(descriptor, unit, tree(outputs));
 }
 
-StageTrace trace_stage(const StageInputs& inputs) {
+StageTrace trace_stage(const StageInputs& inputs, const Engine& engine) {
     const exact::FloatEnvironment environment;
-    Machine machine(inputs);
+    Machine machine(inputs, engine);
     StageTrace trace;
     trace.units = machine.units();
     for (const Unit& unit : trace.units) {
@@ -62,9 +61,8 @@ StageTrace trace_stage(const StageInputs& inputs) {
             trace.leaves.push_back(
                 run_traced(machine, *inputs.program, unit).root(inputs.descriptor));
         } else {
-            machine.run(unit, {}, {});
-            for (const TensorId id : machine.accumulators(unit.part))
-                roots.push_back(commit::tensor_root(inputs.program->tensors[id], machine.data(id)));
+            machine.run(unit);
+            roots = machine.roots(machine.accumulators(unit.part));
             trace.leaves.push_back(loop_leaf(inputs.descriptor, unit, tree(roots)));
         }
         trace.accumulators.push_back(std::move(roots));
@@ -72,13 +70,13 @@ StageTrace trace_stage(const StageInputs& inputs) {
     return trace;
 }
 
-UnitTrace trace_unit(const StageInputs& inputs, std::size_t unit) {
+UnitTrace trace_unit(const StageInputs& inputs, std::size_t unit, const Engine& engine) {
     const exact::FloatEnvironment environment;
-    Machine machine(inputs);
+    Machine machine(inputs, engine);
     ASSAY_CHECK(unit < machine.units().size());
     for (std::size_t i = 0; i < unit; ++i) {
         if (is_loop(machine.units()[i].part) || machine.units()[i].part == Part::prologue)
-            machine.run(machine.units()[i], {}, {});
+            machine.run(machine.units()[i]);
     }
     return run_traced(machine, *inputs.program, machine.units()[unit]);
 }

@@ -6,10 +6,12 @@
 #include <cstring>
 #include <numeric>
 
+#include "equipment.h"
 #include "evaluation.h"
 #include "exact/environment.h"
 #include "part_plan.h"
 #include "recompute.h"
+#include "targets.h"
 
 namespace assay::runtime {
 
@@ -18,32 +20,6 @@ using program::TensorClass;
 using program::TensorId;
 
 namespace {
-
-struct Named {
-    const char* name;
-    Target target;
-    const char* kernels;  ///< table of exact/kernels.h; null: the reference
-};
-// Highway's SSE4 has no fma: what is left of it is the scalar definition, vectorised by nobody.
-constexpr std::array kTargets = {
-    Named{"scalar", Target::scalar, nullptr}, Named{"sse4", Target::sse4, "portable"},
-    Named{"avx2", Target::avx2, "avx2"}, Named{"avx512", Target::avx512, "avx512"},
-    Named{"neon", Target::neon, "neon"}};
-
-bool is_available(const Named& named) {
-    return named.kernels == nullptr || exact::find_kernels(named.kernels) != nullptr;
-}
-
-const exact::Kernels* kernels_of(Target target) {
-    if (target == Target::best) return exact::available_kernels().back();
-    for (const Named& named : kTargets) {
-        if (named.target != target || named.kernels == nullptr) continue;
-        const exact::Kernels* kernels = exact::find_kernels(named.kernels);
-        ASSAY_CHECK(kernels != nullptr);  // target_from_name gives no other.
-        return kernels;
-    }
-    return nullptr;
-}
 
 std::size_t bytes_of(const program::Tensor& tensor) {
     return std::size_t{tensor.rows} * tensor.cols * program::size_of(tensor.dtype);
@@ -65,27 +41,16 @@ unsigned default_micro_batch(const program::Program& program) {
                                                            program.batch));
 }
 
-std::byte* writable(const void* data) {
-    return static_cast<std::byte*>(const_cast<void*>(data));
+/// The options as they hold. The reference runs one sequence at a time on one thread.
+ExecutorOptions effective(const program::Program& program, ExecutorOptions options) {
+    if (kernels_of(options.target) == nullptr) options.threads = options.micro_batch = 1;
+    options.threads = std::max(1U, options.threads);
+    if (options.micro_batch == 0) options.micro_batch = default_micro_batch(program);
+    options.micro_batch = std::clamp<unsigned>(options.micro_batch, 1, std::max(1U, program.batch));
+    return options;
 }
 
 }  // namespace
-
-std::optional<Target> target_from_name(std::string_view name) {
-    if (name == "best") return Target::best;
-    for (const Named& named : kTargets) {
-        if (name == named.name && is_available(named)) return named.target;
-    }
-    return std::nullopt;
-}
-
-std::vector<std::string> available_targets() {
-    std::vector<std::string> names;
-    for (const Named& named : kTargets) {
-        if (is_available(named)) names.emplace_back(named.name);
-    }
-    return names;
-}
 
 struct Executor::Impl {
     Impl(const program::Program& p, const ExecutorOptions& o);
@@ -105,9 +70,7 @@ struct Executor::Impl {
     const program::Program& program;
     ExecutorOptions options;
     exact::FloatEnvironment environment;  ///< for compiling; every public call takes its own
-    std::vector<ThreadScratch> scratch;
-    std::vector<exact::MatmulWorkspace> workspaces;
-    std::unique_ptr<exact::ThreadPool> pool;
+    Equipment equipment;
     Machine machine;
     Evaluation evaluation;  ///< the program without dropout
     std::array<std::unique_ptr<PartPlan>, program::kParts> parts;
@@ -119,31 +82,14 @@ struct Executor::Impl {
 };
 
 Executor::Impl::Impl(const program::Program& p, const ExecutorOptions& o)
-    : program(p), options(o), evaluation(p) {
-    options.threads = std::max(1U, options.threads);
-    machine.kernels = kernels_of(options.target);
-    // The reference runs one sequence at a time on one thread.
-    if (machine.kernels == nullptr) options.threads = options.micro_batch = 1;
-    if (options.micro_batch == 0) options.micro_batch = default_micro_batch(p);
-    options.micro_batch = std::clamp<unsigned>(options.micro_batch, 1, std::max(1U, p.batch));
-    for (unsigned t = 0; t < options.threads; ++t) {
-        scratch.emplace_back(PartPlan::row_floats(p), program::kOperandsMax);
-        workspaces.emplace_back();
-    }
-    pool = std::make_unique<exact::ThreadPool>(options.threads);
-    machine.pool = pool.get();
-    machine.scratch = &scratch;
-    machine.workspaces = &workspaces;
-
+    : program(p),
+      options(effective(p, o)),
+      equipment(p, options),
+      machine(equipment.machine()),
+      evaluation(p),
+      places(fixed_places(p)) {
     state_tensors = p.state_tensors();
     payload_tensors = of_class(TensorClass::payload);
-    places.base.assign(p.tensors.size(), nullptr);
-    places.slot_stride.assign(p.tensors.size(), 0);
-    for (const program::Table& table : p.tables)
-        places.base[table.tensor] = writable(table.values.data());
-    for (const program::Constant& constant : p.constants)
-        places.base[constant.tensor] = writable(constant.bits.data());
-
     if (machine.kernels != nullptr) find_sparse();
     machine.sparse = &sparse;
     std::size_t arena_bytes = 0, local_bytes = 0;
@@ -158,7 +104,7 @@ Executor::Impl::Impl(const program::Program& p, const ExecutorOptions& o)
         evaluation.program(), range_of(p.range(Part::sequence).first, p.forward_end), machine, 1);
     arena = commit::Buffer(std::max({arena_bytes, window->arena_bytes(), std::size_t{64}}));
     local_bytes = std::max(local_bytes, window->local_bytes());
-    for (ThreadScratch& of_thread : scratch) of_thread.local = commit::Buffer(local_bytes);
+    equipment.reserve_local(local_bytes);
     const std::size_t bytes =
         std::max(place_accumulators(Part::sequence), place_accumulators(Part::merge_lane));
     accumulators = commit::Buffer(std::max<std::size_t>(bytes, 64));
@@ -355,9 +301,8 @@ float Executor::window_loss(const commit::State& state, const DataView& data, st
 }
 
 std::size_t Executor::planned_bytes() const {
-    std::size_t bytes = impl_->arena.size() + impl_->accumulators.size() +
-                        exact::MatmulWorkspace::bytes() * impl_->workspaces.size();
-    for (const ThreadScratch& scratch : impl_->scratch) bytes += scratch.bytes();
+    std::size_t bytes =
+        impl_->arena.size() + impl_->accumulators.size() + impl_->equipment.bytes();
     for (const auto& [id, rows] : impl_->sparse) bytes += rows.bytes();
     return bytes;
 }

@@ -80,15 +80,17 @@ std::size_t row_bytes(const program::Tensor& tensor) {
 }  // namespace
 
 PartPlan::PartPlan(const program::Program& program, std::span<const std::uint32_t> list,
-                   const Machine& machine, std::uint32_t slots_max)
-    : program_(program), machine_(machine) {
+                   const Machine& machine, std::uint32_t slots_max, Cut cut_into)
+    : program_(program), machine_(machine), cut_(cut_into) {
     const exact::Kernels& kernels =
         machine.kernels != nullptr ? *machine.kernels : *exact::available_kernels().front();
     for (const std::uint32_t i : list) codes_.emplace_back(program, program.instructions[i], kernels);
     cut();
     find_lives(list);
-    fuse();
-    place_locals();
+    if (cut_ == Cut::fused) {
+        fuse();
+        place_locals();
+    }
     plan_memory(slots_max);
 }
 
@@ -218,7 +220,7 @@ void PartPlan::cut() {
         if (taken[p]) continue;
         taken[p] = true;
         Run run = start_run(p);
-        extend(run, taken);
+        if (cut_ == Cut::fused) extend(run, taken);
         split_stages(run);
         runs_.push_back(std::move(run));
     }
@@ -339,7 +341,8 @@ std::optional<TensorId> PartPlan::in_place_of(const Life& life) const {
     for (const View& view : writer.in) {
         const program::Tensor& in = program_.tensors[view.tensor];
         if (in.cls != TensorClass::accumulator || in.rows != out.rows || in.cols != out.cols ||
-            in.dtype != out.dtype || !is_whole(view, in) || machine_.sparse->contains(view.tensor))
+            in.dtype != out.dtype || !is_whole(view, in) ||
+            (machine_.sparse != nullptr && machine_.sparse->contains(view.tensor)))
             continue;
         const auto readers = std::ranges::count_if(codes_, [&](const InstructionCode& code) {
             return reads(code.instruction(), view.tensor);

@@ -3,6 +3,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <deque>
+#include <functional>
 #include <optional>
 #include <span>
 #include <vector>
@@ -64,6 +65,22 @@ struct Run {
     std::vector<LocalValue> locals;    ///< whole items
 };
 
+/// How a list of instructions becomes runs.
+enum class Cut : std::uint8_t {
+    fused,     ///< as fast as possible
+    separate,  ///< one run per instruction, in the list's order, and every value whole in the arena
+};
+
+/// What looks at a plan of separate runs; both get the position in the list.
+struct PlanWatch {
+    /// Operands are there, the result's memory too; addresses of what is no value may still be
+    /// changed in the plan's places.
+    std::function<void(std::uint32_t)> before;
+    /// The result is there. An accumulator that the instruction was the last to read may have been
+    /// overwritten by it. False: the rest is not run.
+    std::function<bool(std::uint32_t)> after;
+};
+
 /// A list of a part's instructions compiled: cut into runs, and the memory of its values planned
 /// (offsets assigned once from their lives). Keeps references to the program; not thread-safe.
 class PartPlan {
@@ -71,7 +88,7 @@ class PartPlan {
     /// `list`: indices of instructions in an order that respects what they read; an instruction may
     /// stand in it more than once (recomputation). `slots_max`: sequences that run together at most.
     PartPlan(const program::Program& program, std::span<const std::uint32_t> list,
-             const Machine& machine, std::uint32_t slots_max);
+             const Machine& machine, std::uint32_t slots_max, Cut cut = Cut::fused);
 
     /// Bytes of arena that the values need, for slots_max slots.
     [[nodiscard]] std::size_t arena_bytes() const { return arena_bytes_; }
@@ -81,6 +98,8 @@ class PartPlan {
     static std::size_t row_floats(const program::Program& program);
     /// `places` has the addresses of everything but values, which lie in `arena`.
     void run(Places& places, std::byte* arena, const Moment& moment) const;
+    /// The same of a separate plan, looked at.
+    void run(Places& places, std::byte* arena, const Moment& moment, const PlanWatch& watch) const;
 
   private:
     /// A value from its definition to its last reader.
@@ -110,6 +129,8 @@ class PartPlan {
     }
 
     void place_values(std::size_t run, Places& places, std::byte* arena) const;
+    void prepare(std::size_t run, Places& places, std::byte* arena, const Moment& moment) const;
+    void execute(const Run& run, const Places& places, const Moment& moment) const;
     void bind(const LocalValue& local, std::uint32_t item, std::uint32_t first, std::uint32_t last,
               ThreadScratch& scratch) const;
     void run_blocks(const Run& run, const Stage& stage, const Moment& moment, std::uint32_t item,
@@ -125,6 +146,7 @@ class PartPlan {
 
     const program::Program& program_;
     Machine machine_;
+    Cut cut_;
     std::deque<InstructionCode> codes_;
     std::vector<Run> runs_;
     std::vector<Life> lives_;             ///< by first_run

@@ -13,29 +13,47 @@ using program::Kind;
 void PartPlan::run(Places& places, std::byte* arena, const Moment& moment) const {
     for (ThreadScratch& scratch : *machine_.scratch) scratch.places = places;
     for (std::size_t r = 0; r < runs_.size(); ++r) {
-        place_values(r, places, arena);
-        for (std::size_t i = r == 0 ? 0 : lives_end_[r - 1]; i < lives_end_[r]; ++i) {
-            for (std::size_t slot = 0; !lives_[i].local && slot < moment.slots; ++slot)
-                codes_[lives_[i].writer].clear_padding(places, slot);
-        }
-        const Run& run = runs_[r];
-        switch (run.form) {
-            case Run::Form::rows:
-                run_rows(run, moment);
-                break;
-            case Run::Form::items:
-                run_items(run, moment);
-                break;
-            case Run::Form::matmul:
-                run_matmul(run, places, moment);
-                break;
-            case Run::Form::contribution:
-                run_contribution(run, moment);
-                break;
-            case Run::Form::whole:
-                run_whole(run, places, moment);
-                break;
-        }
+        prepare(r, places, arena, moment);
+        execute(runs_[r], places, moment);
+    }
+}
+
+void PartPlan::run(Places& places, std::byte* arena, const Moment& moment,
+                   const PlanWatch& watch) const {
+    ASSAY_CHECK(cut_ == Cut::separate);
+    for (ThreadScratch& scratch : *machine_.scratch) scratch.places = places;
+    for (std::size_t r = 0; r < runs_.size(); ++r) {
+        prepare(r, places, arena, moment);
+        const std::uint32_t position = runs_[r].order.front();
+        watch.before(position);
+        for (ThreadScratch& scratch : *machine_.scratch) scratch.places = places;
+        execute(runs_[r], places, moment);
+        if (!watch.after(position)) return;
+    }
+}
+
+/// Memory for what run number `run` defines.
+void PartPlan::prepare(std::size_t run, Places& places, std::byte* arena,
+                       const Moment& moment) const {
+    place_values(run, places, arena);
+    for (std::size_t i = run == 0 ? 0 : lives_end_[run - 1]; i < lives_end_[run]; ++i) {
+        for (std::size_t slot = 0; !lives_[i].local && slot < moment.slots; ++slot)
+            codes_[lives_[i].writer].clear_padding(places, slot);
+    }
+}
+
+void PartPlan::execute(const Run& run, const Places& places, const Moment& moment) const {
+    switch (run.form) {
+        case Run::Form::rows:
+            return run_rows(run, moment);
+        case Run::Form::items:
+            return run_items(run, moment);
+        case Run::Form::matmul:
+            return run_matmul(run, places, moment);
+        case Run::Form::contribution:
+            return run_contribution(run, moment);
+        case Run::Form::whole:
+            return run_whole(run, places, moment);
     }
 }
 

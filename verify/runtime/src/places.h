@@ -14,6 +14,11 @@
 /// Where tensors are while a part runs, and what an instruction's result depends on besides them.
 namespace assay::runtime {
 
+/// Places hold no const addresses; written through are only those of what instructions define.
+inline std::byte* writable(const void* data) {
+    return static_cast<std::byte*>(const_cast<void*>(data));
+}
+
 /// Base address of every tensor and the distance between the copies of two sequences that run
 /// together (0: shared by all).
 struct Places {

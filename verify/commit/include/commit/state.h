@@ -3,6 +3,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <memory>
+#include <span>
 #include <vector>
 
 #include "base/hash.h"
@@ -61,6 +62,13 @@ inline constexpr std::uint32_t kOpeningLane = 0xffffffffU;
 /// Tile-tree root of one tensor: 32x32 tiles row-major, BLAKE2b-256 leaves (NaN hashed as 0x7fc00000), RFC 6962 inner nodes; covers
 /// name, dtype and shape.
 base::Hash tensor_root(const program::Tensor& tensor, const std::byte* data);
+/// A tensor and where its elements lie; owns neither.
+struct TensorElements {
+    const program::Tensor* tensor = nullptr;
+    const std::byte* data = nullptr;
+};
+/// Roots of several tensors; tiles are spread over threads, which cannot change bits.
+std::vector<base::Hash> tensor_roots(std::span<const TensorElements> tensors, unsigned threads);
 /// The same from the root of the tree over the tiles.
 base::Hash tensor_root_of_tree(const program::Tensor& tensor, const base::Hash& tree);
 /// The first leaf of a state root.

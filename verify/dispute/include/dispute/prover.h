@@ -30,11 +30,11 @@ struct Evidence {
     exact::DatasetWords dataset;  ///< does not own
 };
 
-/// Runs the stage up to the instruction. `round_start_descriptor`: of the state that opened the
+/// Runs the stage up to the instruction, without the units that it cannot depend on. `round_start_descriptor`: of the state that opened the
 /// round; payload only. `stage` and `unit` are traces of the same inputs.
 Evidence collect_evidence(const StageInputs& inputs, StageTrace stage, UnitTrace unit,
                           std::size_t position, std::uint32_t instruction,
-                          const base::Hash& round_start_descriptor);
+                          const base::Hash& round_start_descriptor, const Engine& engine = {});
 
 /// What a referee takes as settled, for an honest asserter with this evidence.
 Facts facts_of(const program::Program& program, const ProgramRecords& records,

@@ -2,10 +2,12 @@
 
 #include <vector>
 
+#include "dispute/engine.h"
 #include "dispute/stage.h"
 
 /// Traces: what a party posts of a stage so that a disagreement about it can be narrowed
-/// (docs/formats/trace.md). Computed on demand, by the reference; never while training.
+/// (docs/formats/trace.md). Computed on demand, by the reference or by the executor's kernels; never
+/// while training.
 namespace assay::dispute {
 
 /// A stage by its units. The leaf of a sequence or member covers the accumulators after it; the
@@ -34,9 +36,9 @@ base::Hash unit_root(const base::Hash& descriptor, const Unit& unit,
 base::Hash loop_leaf(const base::Hash& descriptor, const Unit& unit,
                      const base::Hash& accumulators_tree);
 
-/// Runs the whole stage.
-StageTrace trace_stage(const StageInputs& inputs);
+/// Runs the whole stage; in a step with the fast engine this takes little longer than training it.
+StageTrace trace_stage(const StageInputs& inputs, const Engine& engine = {});
 /// Runs the stage up to and including unit number `unit`.
-UnitTrace trace_unit(const StageInputs& inputs, std::size_t unit);
+UnitTrace trace_unit(const StageInputs& inputs, std::size_t unit, const Engine& engine = {});
 
 }  // namespace assay::dispute
