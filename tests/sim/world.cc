@@ -49,6 +49,11 @@ market::GenesisAccount genesis_account(const Person& person) {
     return account;
 }
 
+Amount stake_for(const std::map<std::size_t, std::uint64_t>& given, std::size_t index) {
+    const auto own = given.find(index);
+    return Amount::of(own == given.end() ? 1'000'000'000'000 : own->second);
+}
+
 market::JobSpec make_spec(const WorldOptions& options) {
     market::JobSpec spec;
     market::GptModel gpt;
@@ -92,16 +97,17 @@ World::World(const WorldOptions& given)
     genesis_.parameters = market::demo_parameters();
     genesis_.parameters.plant_ppm = options.plant_ppm;
     genesis_.parameters.rate_new_ppm = 0;
+    if (options.tune) options.tune(genesis_.parameters);
     genesis_.accounts.push_back(genesis_account(submitter));
-    for (const Person& worker : workers) {
-        market::GenesisAccount account = genesis_account(worker);
-        account.worker_stake = Amount::of(1'000'000'000'000);
+    for (std::size_t i = 0; i < workers.size(); ++i) {
+        market::GenesisAccount account = genesis_account(workers[i]);
+        account.worker_stake = stake_for(options.worker_stakes, i);
         genesis_.accounts.push_back(account);
     }
-    for (const Person& validator : validators) {
-        market::GenesisAccount account = genesis_account(validator);
-        account.validator_stake = Amount::of(1'000'000'000'000);
-        account.validator = market::GenesisValidator{"f32", 1'000'000'000'000, 8};
+    for (std::size_t i = 0; i < validators.size(); ++i) {
+        market::GenesisAccount account = genesis_account(validators[i]);
+        account.validator_stake = stake_for(options.validator_stakes, i);
+        account.validator = market::GenesisValidator{"f32", 1'000'000'000'000, options.capacity};
         genesis_.accounts.push_back(account);
     }
     std::sort(genesis_.accounts.begin(), genesis_.accounts.end(), [](const auto& a, const auto& b) { return a.cold < b.cold; });
@@ -164,9 +170,11 @@ void World::block() {
         refusals_.push_back(result.code);
     }
     market::end_block(state_, context, events);
-    events_.insert(events_.end(), events.begin(), events.end());
+    if (options.keep_events) events_.insert(events_.end(), events.begin(), events.end());
+    last_events_ = std::move(events);
     app_hash_ = base::Hasher("sim.app").add(app_hash_).add_u64(height_.value).finish();
     ++blocks;
+    if (blocks % options.supply_every != 0) return;
     ASSERT_EQ(market::total_supply(state_), market::genesis_supply(genesis_)) << "seed " << options.seed << " block " << blocks;
 }
 
@@ -180,8 +188,8 @@ market::Receipt World::receipt(const base::Hash& what) const {
     return receipt;
 }
 
-base::JobId World::post_job() {
-    const market::JobSpec spec = make_spec(options);
+base::JobId World::send_job(const WorldOptions& shape) {
+    const market::JobSpec spec = make_spec(shape);
     market::JobPost post;
     post.spec = market::encode_spec(spec);
     post.program_root = numbered(options.seed, "program");
@@ -194,12 +202,33 @@ base::JobId World::post_job() {
     const base::Bytes message = market::receipt_message(post.data_receipt.blob, post.data_receipt.bytes, post.data_receipt.kept_until_block_time);
     post.data_receipt.signature = node.key.sign(market::kReceiptDomain, chain_id_, message);
     post.hold_limit = Amount::of(1'000'000'000'000);
-    send(submitter, post);
+    const base::Bytes raw = build(submitter, post);
+    const std::uint64_t nonce = market::decode_transaction(raw)->header.nonce;
+    queue_.push_back(raw);
+    return market::job_id(chain_id_, submitter.id, nonce, 0, market::spec_root(post.spec), post.program_root, post.init_root);
+}
+
+base::JobId World::post_job() {
+    const base::JobId id = send_job(options);
     block();
     EXPECT_EQ(last_refusal(), market::Refusal::none) << market::to_word(last_refusal());
-    const auto jobs = market::jobs(state_, std::nullopt, 1);
-    EXPECT_EQ(jobs.size(), 1U);
-    return jobs.empty() ? base::JobId{} : jobs.front().id;
+    EXPECT_TRUE(market::find_job(state_, id));
+    return id;
+}
+
+Amount World::wealth_of(const Person& person) const {
+    constexpr std::size_t kMany = 100'000;
+    Amount sum = market::balance_of(state_, person.id);
+    for (const market::Role role : {market::Role::worker, market::Role::validator}) {
+        if (const auto stake = market::find_stake(state_, person.id, role)) sum += stake->active;
+        for (const market::Unbonding& entry : market::unbondings_of(state_, person.id, role)) sum += entry.amount;
+    }
+    for (const market::Offer& offer : market::offers_of(state_, person.id, kMany)) sum += offer.bond;
+    for (const market::Lease& lease : market::leases_of_worker(state_, person.id, std::nullopt, kMany)) sum += lease.bond;
+    for (const market::Job& job : market::jobs(state_, std::nullopt, kMany)) {
+        if (job.submitter == person.id) sum += job.hold.total();
+    }
+    return sum;
 }
 
 std::size_t World::count_events(std::string_view kind) const {

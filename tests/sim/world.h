@@ -1,5 +1,6 @@
 #pragma once
 
+#include <functional>
 #include <map>
 #include <string>
 #include <vector>
@@ -35,6 +36,12 @@ struct WorldOptions {
     std::uint32_t rate_ppm = 450'000;
     std::uint32_t plant_ppm = 100'000;
     std::uint32_t round_deadline_s = 3600;
+    std::uint32_t capacity = 8;              ///< audits that a validator takes at once
+    std::map<std::size_t, std::uint64_t> worker_stakes, validator_stakes;  ///< grains of those that differ from the others
+    std::function<void(market::Parameters&)> tune;  ///< changes the demo's parameters
+    /// Long runs: the supply is compared in every n-th block, and events are given out once and not kept.
+    std::uint32_t supply_every = 1;
+    bool keep_events = true;
 };
 
 class World {
@@ -51,6 +58,12 @@ class World {
     /// Runs one block and checks that nothing was made or lost. Time goes on to the next timer when nobody sends anything.
     void block();
     base::JobId post_job();
+    /// Puts a job of this shape into the next block; its id.
+    base::JobId send_job(const WorldOptions& shape);
+    /// Time that passes while no block is made.
+    void outage(std::uint64_t ms) { time_.value += ms; }
+    /// Everything that is the person's: balance, stake, what is unbonding, bonds, and what its open jobs hold.
+    [[nodiscard]] base::Amount wealth_of(const Person& person) const;
     [[nodiscard]] market::Receipt receipt(const base::Hash& what) const;
 
     [[nodiscard]] const market::StateReader& state() const { return state_; }
@@ -59,6 +72,9 @@ class World {
     [[nodiscard]] market::Refusal last_refusal() const { return refusals_.empty() ? market::Refusal::none : refusals_.back(); }
     [[nodiscard]] std::size_t count_events(std::string_view kind) const;
     [[nodiscard]] const std::vector<market::Event>& events() const { return events_; }
+    /// Of the last block alone.
+    [[nodiscard]] const std::vector<market::Event>& last_events() const { return last_events_; }
+    [[nodiscard]] const std::vector<market::Refusal>& last_refusals() const { return refusals_; }
     [[nodiscard]] std::string refusals_text() const;
     [[nodiscard]] base::Amount stake_of(const Person& person, market::Role role) const;
 
@@ -76,7 +92,7 @@ class World {
     base::TimeMs time_;
     std::vector<base::Bytes> queue_;
     std::map<base::AccountId, std::uint64_t> queued_;
-    std::vector<market::Event> events_;
+    std::vector<market::Event> events_, last_events_;
     std::vector<market::Refusal> refusals_;
 };
 

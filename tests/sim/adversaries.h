@@ -1,0 +1,34 @@
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "season.h"
+
+/// The library of strategies: each adversary a small class with a name, what it does, and what it costs to compute.
+namespace assay::sim {
+
+enum class AdversaryRole : std::uint8_t { worker, validator, submitter, coalition };
+
+struct Adversary {
+    std::string name;                        ///< one word, as in `skips_steps`
+    AdversaryRole role = AdversaryRole::worker;
+    std::string what;                        ///< one line for people
+    Cast (*cast)();
+    /// What its season needs beyond the usual; may be null.
+    void (*prepare)(SeasonOptions& options) = nullptr;
+    /// Not empty: what the rules don't defend against yet. Its season then has to show that the hole is there, so that nobody forgets to
+    /// take this line away.
+    std::string open = {};
+};
+
+/// All of them, workers first. Names are unique.
+const std::vector<Adversary>& adversaries();
+const Adversary& adversary(const std::string& name);
+
+/// The usual season: six workers, six validators, two lanes, two rounds of two segments.
+SeasonOptions usual_season(std::uint64_t seed);
+/// The season of an adversary; `honest`: the same seats, shape and seed, but everybody behaves.
+SeasonResult play(const Adversary& adversary, std::uint64_t seed, bool honest);
+
+}  // namespace assay::sim

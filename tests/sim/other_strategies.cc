@@ -1,0 +1,110 @@
+#include "other_strategies.h"
+
+#include <algorithm>
+
+namespace assay::sim {
+
+using base::Hash;
+
+namespace {
+
+bool roots_only(const market::Audit& audit) {
+    return audit.kind == market::AuditKind::merge || audit.kind == market::AuditKind::vote_merge || audit.kind == market::AuditKind::vote_roots;
+}
+
+market::Verdict guess(const World& world, const market::Audit& audit) {
+    if (roots_only(audit)) return {market::VerdictKind::valid, {}, {}};
+    const auto job = market::find_job(world.state(), audit.job);
+    const auto steps = market::opened_steps(audit.y, audit.id, job->shape.segment_steps);
+    const std::vector<Hash> guesses(steps.size(), numbered(world.options.seed, "guess"));
+    return {market::VerdictKind::valid, {}, market::opened_steps_digest(steps, guesses)};
+}
+
+}  // namespace
+
+Opinion Lazy::judge(const World& world, const market::Audit& audit, const std::function<market::Verdict()>&) { return {guess(world, audit), 0, {}}; }
+
+Opinion CopiesSeals::judge(const World& world, const market::Audit& audit, const std::function<market::Verdict()>&) {
+    Opinion opinion{guess(world, audit), 0, {}};
+    for (const market::Audit& other : market::audits_of_job(world.state(), audit.job, std::nullopt, 1000)) {
+        if (other.auditor != audit.auditor && !other.seal.is_zero()) opinion.seal = other.seal;
+    }
+    return opinion;
+}
+
+Opinion FalseAccuser::judge(const World& world, const market::Audit&, const std::function<market::Verdict()>&) {
+    return {{market::VerdictKind::invalid, numbered(world.options.seed, "accusation"), {}}, 0, {}};
+}
+
+Opinion ColludingValidator::judge(const World& world, const market::Audit& audit, const std::function<market::Verdict()>& recompute) {
+    const auto found = coalition_->parts.find(audit.part);
+    if (found == coalition_->parts.end() || roots_only(audit)) return {recompute(), kWhole, {}};
+    const PartWork& work = found->second;
+    const auto job = market::find_job(world.state(), audit.job);
+    const auto steps = market::opened_steps(audit.y, audit.id, job->shape.segment_steps);
+    std::vector<Hash> digests;
+    for (const std::uint32_t step : steps) digests.push_back(work.digests[audit.segment][step]);
+    const bool plant = std::any_of(work.plants.begin(), work.plants.end(), [&](const market::PlantRoot& p) { return p.segment == audit.segment; });
+    return {{plant ? market::VerdictKind::plant : market::VerdictKind::valid, {}, market::opened_steps_digest(steps, digests)}, 0, {}};
+}
+
+std::vector<market::Message> CancelsBeforeCommits::act(const World&, const Snapshot& seen) {
+    std::vector<market::Message> messages;
+    for (const Snapshot::OpenJob& open : seen.jobs) {
+        const bool training = open.job.state == market::JobState::running && open.leases.size() == open.job.shape.lanes;
+        // It stands before the commitments of the same block: the submitter is as fast as it likes.
+        if (training && open.parts.empty()) messages.emplace_back(market::JobCancel{open.job.id});
+    }
+    return messages;
+}
+
+WorldOptions ImpossibleDeadlines::shape(const WorldOptions& usual) {
+    WorldOptions shape = usual;
+    shape.round_deadline_s = 1;
+    return shape;
+}
+
+namespace {
+
+/// One commitment with a made-up tree, signed as the worker's next transaction would be.
+base::Bytes signed_commit(const World& world, const Person& worker, const market::Lease& lease, const market::Job& job, std::uint32_t which) {
+    const auto lane = market::find_lane(world.state(), job.id, lease.lane);
+    market::PartCommit commit;
+    commit.lease = lease.id;
+    commit.round = job.round;
+    commit.part = lane->committed_parts;
+    commit.tree_root = numbered(world.options.seed, "two trees", which);
+    commit.segments = market::part_span(commit.part, job.shape.segments_per_round(), job.shape.part_segments).segments;
+    commit.start_root = lane->next_start_root;
+    commit.end_root = numbered(world.options.seed, "two ends", which);
+    commit.end_receipt = world.receipt(commit.end_root);
+    market::TransactionHeader header;
+    header.chain_id = world.chain_id();
+    header.account = worker.id;
+    header.nonce = which;
+    header.valid_until = base::Height{1};
+    header.fee_limit = base::Amount::of(1);
+    return market::build_transaction(header, commit, worker.key);
+}
+
+}  // namespace
+
+Cast slashes_itself() {
+    Cast cast;
+    cast.workers[0] = std::make_unique<Squats>();
+    cast.accomplices_validators = {0};
+    auto done = std::make_shared<std::set<base::LeaseId>>();
+    cast.plot = [done](World& world, const Snapshot& seen) {
+        const Person& worker = world.workers[0];
+        for (const Snapshot::OpenJob& open : seen.jobs) {
+            for (const market::Lease& lease : open.leases) {
+                if (lease.worker != worker.id || !done->insert(lease.id).second) continue;
+                market::EquivocationReport report{signed_commit(world, worker, lease, open.job, 0), signed_commit(world, worker, lease, open.job, 1)};
+                world.send(world.validators[0], report);
+            }
+        }
+    };
+    return cast;
+}
+
+}  // namespace assay::sim

@@ -1,0 +1,72 @@
+#include <gtest/gtest.h>
+
+#include <algorithm>
+
+#include "adversaries.h"
+
+/// Every adversary of the library plays a season against honest parties under the real rules, and the same season once more in their own
+/// honest company: it must end with less than it began, and with less than honesty would have brought. Everybody honest is paid.
+namespace assay::sim {
+namespace {
+
+constexpr std::uint64_t kSeed = 7;
+
+void expect_honest_are_paid(const SeasonResult& result) {
+    for (const PartyResult& worker : result.workers) {
+        if (worker.adversary || worker.cost.is_zero()) continue;
+        EXPECT_GT(worker.net(), 0) << worker.name;
+    }
+    for (const PartyResult& validator : result.validators) {
+        if (validator.adversary || validator.cost.is_zero()) continue;
+        EXPECT_GT(validator.net(), 0) << validator.name;
+    }
+}
+
+class AdversarySeason : public testing::TestWithParam<std::string> {};
+
+TEST_P(AdversarySeason, LosesAgainstHonesty) {
+    const Adversary& one = adversary(GetParam());
+    const SeasonResult cheated = play(one, kSeed, false);
+    const SeasonResult honest = play(one, kSeed, true);
+    ASSERT_TRUE(cheated.finished);
+    ASSERT_TRUE(honest.finished);
+    EXPECT_EQ(honest.completed, usual_season(kSeed).jobs);
+    EXPECT_EQ(honest.poisoned, 0U);
+    expect_honest_are_paid(honest);
+    const bool loses = cheated.adversary_net() < 0 && cheated.adversary_net() < honest.adversary_net();
+    RecordProperty("net", std::to_string(cheated.adversary_net()));
+    if (!one.open.empty()) {
+        EXPECT_FALSE(loses) << "no longer open: " << one.open;
+        return;
+    }
+    EXPECT_TRUE(loses) << cheated.adversary_net() << " instead of " << honest.adversary_net();
+    expect_honest_are_paid(cheated);
+}
+
+TEST(OneStake, NeverBacksTwoLeases) {
+    const Adversary& one = adversary("many_leases_one_stake");
+    SeasonOptions options = usual_season(kSeed);
+    one.prepare(options);
+    Cast cast = one.cast();
+    std::size_t most = 0;
+    cast.plot = [&](World& world, const Snapshot&) {
+        std::size_t held = 0;
+        for (const market::Lease& lease : market::leases_of_worker(world.state(), world.workers[0].id, std::nullopt, 1000)) {
+            if (lease.state != market::LeaseState::settled) ++held;
+        }
+        most = std::max(most, held);
+    };
+    ASSERT_TRUE(Season(std::move(options), std::move(cast)).run().finished);
+    EXPECT_EQ(most, 1U);
+}
+
+std::vector<std::string> names() {
+    std::vector<std::string> all;
+    for (const Adversary& one : adversaries()) all.push_back(one.name);
+    return all;
+}
+
+INSTANTIATE_TEST_SUITE_P(Adversaries, AdversarySeason, testing::ValuesIn(names()), [](const auto& given) { return given.param; });
+
+}  // namespace
+}  // namespace assay::sim

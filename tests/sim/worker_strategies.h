@@ -1,0 +1,100 @@
+#pragma once
+
+#include <map>
+#include <memory>
+#include <set>
+
+#include "conduct.h"
+#include "world.h"
+
+/// Strategies of workers. What differs between the ways to make up a segment is the root and what it saves; the rules see a wrong root.
+namespace assay::sim {
+
+/// Commits a wrong root for a share of its segments, chosen by a hash. What it computes of a false segment is its own affair.
+class Liar : public WorkerConduct {
+  public:
+    Liar(std::string name, std::uint32_t lies_ppm, std::uint32_t computed_ppm)
+        : name_(std::move(name)), lies_ppm_(lies_ppm), computed_ppm_(computed_ppm) {}
+    SegmentWork train(const World& world, const SegmentPlace& place, const base::Hash& honest_end) override;
+    [[nodiscard]] bool lies_at(const SegmentPlace& place) const;
+
+  protected:
+    [[nodiscard]] virtual base::Hash false_root(const World& world, const SegmentPlace& place, const base::Hash& honest_end) const;
+
+  private:
+    std::string name_;
+    std::uint32_t lies_ppm_, computed_ppm_;
+};
+
+/// Commits the state it was given, untrained.
+class StaleCheckpoint final : public Liar {
+  public:
+    StaleCheckpoint() : Liar("stale checkpoint", kWhole, 0) {}
+
+  private:
+    base::Hash false_root(const World&, const SegmentPlace& place, const base::Hash&) const override { return place.start; }
+};
+
+/// Commits what another lane has committed to for the same place, once there is such a thing; else what that lane started from.
+class OthersCheckpoint final : public Liar {
+  public:
+    OthersCheckpoint() : Liar("another's checkpoint", kWhole, 0) {}
+
+  private:
+    base::Hash false_root(const World& world, const SegmentPlace& place, const base::Hash& honest_end) const override;
+};
+
+/// Lies, and says nothing when drawn.
+class WithholdsWhenDrawn final : public Liar {
+  public:
+    WithholdsWhenDrawn() : Liar("withholds", kWhole, 0) {}
+    Drawn drawn(const World&, const market::Part&) override { return Drawn::wait; }
+};
+
+/// Lies, tries to take back what is drawn, and confesses when that is refused.
+class RetractsWhatIsDrawn final : public Liar {
+  public:
+    RetractsWhatIsDrawn() : Liar("retracts", kWhole, 0) {}
+    Drawn drawn(const World& world, const market::Part& part) override;
+
+  private:
+    std::map<base::PartId, int> tried_;
+};
+
+/// Lies in every second segment and declares just these as plants.
+class PlantsWhereItCheats final : public Liar {
+  public:
+    PlantsWhereItCheats() : Liar("plants", 500'000, 0) {}
+    SegmentWork train(const World& world, const SegmentPlace& place, const base::Hash& honest_end) override;
+    /// Its close is refused: once is enough.
+    bool closes(const World&, const market::Part& part) override { return closed_.insert(part.id).second; }
+
+  private:
+    std::set<base::PartId> closed_;
+};
+
+/// Trains honestly and leaves the last part of each round undone until its time is over.
+class StallsLate final : public WorkerConduct {
+  public:
+    bool commits(const World& world, const market::Job& job, const market::Lease& lease) override;
+};
+
+/// Takes lanes and does nothing.
+class Squats final : public WorkerConduct {
+  public:
+    bool commits(const World&, const market::Job&, const market::Lease&) override { return false; }
+};
+
+/// Trains honestly and commits false step digests, so that the digest of whoever recomputes does not match.
+class FramesValidator final : public WorkerConduct {
+  public:
+    SegmentWork train(const World&, const SegmentPlace&, const base::Hash& honest_end) override { return {honest_end, false, kWhole, {}}; }
+};
+
+/// Trains honestly and posts wrong merges.
+class PoisonsMerges final : public WorkerConduct {
+  public:
+    base::Hash merge(const World& world, const market::Job& job, const base::Hash&) override { return numbered(world.options.seed, "wrong merge", job.round); }
+};
+
+}  // namespace assay::sim
