@@ -8,6 +8,7 @@
 #include "exact/kernels.h"
 #include "kernel_tables.h"
 #include "map_shapes.h"
+#include "program/operations.h"
 
 // The same targets as kernels_simd.cc.
 #undef HWY_DISABLED_TARGETS
@@ -45,39 +46,16 @@ struct CompiledMap {
 
     static constexpr bool is_integer(std::size_t i) {
         const ShapeNode& n = kThis.nodes[i];
-        switch (n.op) {
-            case Op::operand:
+        switch (program::result_type(n.op)) {
+            case program::ResultType::of_operand:
                 return ((kThis.integers >> n.a) & 1U) != 0;
-            case Op::constant_i32:
-            case Op::row_index:
-            case Op::col_index:
-            case Op::equal:
-            case Op::less:
-            case Op::less_equal:
-            case Op::to_i32:
-                return true;
-            case Op::add:
-            case Op::sub:
-            case Op::mul:
+            case program::ResultType::of_argument:
                 return is_integer(n.a);
-            case Op::select:
+            case program::ResultType::of_choice:
                 return is_integer(n.b);
-            case Op::constant_f32:
-            case Op::div:
-            case Op::fma:
-            case Op::sqrt:
-            case Op::neg:
-            case Op::abs:
-            case Op::min:
-            case Op::max:
-            case Op::exp:
-            case Op::log:
-            case Op::tanh:
-            case Op::erf:
-            case Op::sin2pi:
-            case Op::cos2pi:
-            case Op::to_f32:
-            case Op::mod_mul_high:
+            case program::ResultType::integer:
+                return true;
+            case program::ResultType::real:
                 return false;
         }
         return false;

@@ -87,45 +87,22 @@ std::vector<bool> types_of(const program::Program& program,
                            const program::Instruction& instruction) {
     std::vector<bool> real;
     for (const Node& node : instruction.expression) {
-        switch (node.op) {
-            case Op::operand:
+        switch (program::result_type(node.op)) {
+            case program::ResultType::of_operand:
                 real.push_back(
                     exact::computing_type(program.tensors[instruction.in[node.a].tensor].dtype) ==
                     DType::f32);
                 break;
-            case Op::constant_i32:
-            case Op::row_index:
-            case Op::col_index:
-            case Op::equal:
-            case Op::less:
-            case Op::less_equal:
-            case Op::to_i32:
-                real.push_back(false);
-                break;
-            case Op::add:
-            case Op::sub:
-            case Op::mul:
+            case program::ResultType::of_argument:
                 real.push_back(real[node.a]);
                 break;
-            case Op::select:
+            case program::ResultType::of_choice:
                 real.push_back(real[node.b]);
                 break;
-            case Op::constant_f32:
-            case Op::div:
-            case Op::fma:
-            case Op::sqrt:
-            case Op::neg:
-            case Op::abs:
-            case Op::min:
-            case Op::max:
-            case Op::exp:
-            case Op::log:
-            case Op::tanh:
-            case Op::erf:
-            case Op::sin2pi:
-            case Op::cos2pi:
-            case Op::to_f32:
-            case Op::mod_mul_high:
+            case program::ResultType::integer:
+                real.push_back(false);
+                break;
+            case program::ResultType::real:
                 real.push_back(true);
                 break;
         }
