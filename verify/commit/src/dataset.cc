@@ -19,18 +19,14 @@ namespace {
 
 static_assert(std::endian::native == std::endian::little, "dataset words are read in place");
 
-std::uint64_t words_of(const market::Data& spec) {
-    if (const auto* tokens = std::get_if<market::TokenData>(&spec)) return tokens->tokens;
-    const auto& table = std::get<market::TableData>(spec);
-    return table.rows * (std::uint64_t{table.features} + 1);
-}
-
-const base::BlobRoot& blob_of(const market::Data& spec) {
-    if (const auto* tokens = std::get_if<market::TokenData>(&spec)) return tokens->blob;
-    return std::get<market::TableData>(spec).blob;
-}
-
 }  // namespace
+
+DataExtent extent_of(const market::Data& spec) {
+    if (const auto* tokens = std::get_if<market::TokenData>(&spec)) return {tokens->blob, tokens->tokens, tokens->train_tokens, 1};
+    const auto& table = std::get<market::TableData>(spec);
+    const std::uint32_t row_words = table.features + 1;
+    return {table.blob, table.rows * row_words, table.train_rows, row_words};
+}
 
 tl::expected<Dataset, std::string> Dataset::open(const std::filesystem::path& blob, const market::Data& spec) {
     const auto refuse = [&](const std::string& reason) { return tl::unexpected("dataset " + blob.string() + ": " + reason); };
@@ -38,7 +34,8 @@ tl::expected<Dataset, std::string> Dataset::open(const std::filesystem::path& bl
     if (descriptor < 0) return refuse("cannot be opened");
     struct stat status {};
     const bool regular = ::fstat(descriptor, &status) == 0 && S_ISREG(status.st_mode);
-    const std::uint64_t expected = words_of(spec) * sizeof(std::uint32_t);
+    const DataExtent extent = extent_of(spec);
+    const std::uint64_t expected = extent.words * sizeof(std::uint32_t);
     if (!regular || static_cast<std::uint64_t>(status.st_size) != expected || expected == 0) {
         ::close(descriptor);
         if (!regular) return refuse("is not a regular file");
@@ -50,9 +47,9 @@ tl::expected<Dataset, std::string> Dataset::open(const std::filesystem::path& bl
     Dataset dataset;
     dataset.mapping_ = mapping;
     dataset.mapping_size_ = expected;
-    dataset.words_ = {static_cast<const std::uint32_t*>(mapping), words_of(spec)};
+    dataset.words_ = {static_cast<const std::uint32_t*>(mapping), extent.words};
     const base::BlobRoot root = base::blob_root({static_cast<const std::uint8_t*>(mapping), expected});
-    if (root != blob_of(spec)) return refuse("has root " + root.hex() + " where the spec says " + blob_of(spec).hex());
+    if (root != extent.blob) return refuse("has root " + root.hex() + " where the spec says " + extent.blob.hex());
     if (const auto* tokens = std::get_if<market::TokenData>(&spec)) {
         const std::uint32_t largest = *std::max_element(dataset.words_.begin(), dataset.words_.end());
         if (largest >= tokens->vocabulary) return refuse("has token " + std::to_string(largest) + " outside the vocabulary");

@@ -85,6 +85,23 @@ State State::clone() const {
 
 Payload Payload::zeros(const Program& program) { return Payload{zeroed(program, payload_tensors(program))}; }
 
+StateDescriptor opening_descriptor(const JobIdentity& job, std::uint32_t round, const Hash& previous_opening) {
+    return lane_descriptor(job, round, kOpeningLane, 0, previous_opening);
+}
+
+StateDescriptor lane_descriptor(const JobIdentity& job, std::uint32_t round, std::uint32_t lane, std::uint32_t steps,
+                                const Hash& round_start_root) {
+    StateDescriptor descriptor;
+    descriptor.spec_root = job.spec_root;
+    descriptor.program_root = job.program_root;
+    descriptor.profile = job.profile;
+    descriptor.round = round;
+    descriptor.lane = lane;
+    descriptor.step = steps;
+    descriptor.round_start_root = round_start_root;
+    return descriptor;
+}
+
 Hash descriptor_leaf(const StateDescriptor& descriptor) {
     base::Hasher hasher("assay.descriptor");
     hasher.add(descriptor.spec_root).add(descriptor.program_root).add_sized(base::view_of(descriptor.profile));

@@ -29,15 +29,8 @@ tl::expected<std::unique_ptr<Job>, std::string> Job::open(const market::JobSpec&
     if (!program) return refuse(program.error());
     auto dataset = commit::Dataset::open(dataset_blob, spec.data);
     if (!dataset) return tl::unexpected(dataset.error());
-    DataView data;
-    data.words = dataset->words();
-    if (const auto* tokens = std::get_if<market::TokenData>(&spec.data)) {
-        data.train_count = tokens->train_tokens;
-    } else {
-        const auto& table = std::get<market::TableData>(spec.data);
-        data.train_count = table.train_rows;
-        data.row_words = table.features + 1;
-    }
+    const commit::DataExtent extent = commit::extent_of(spec.data);
+    const DataView data{dataset->words(), extent.train_count, extent.row_words};
     std::unique_ptr<Job> job(new Job);
     const base::Hash program_root = program::program_root(*program);
     job->impl_.reset(new Impl{spec, std::move(*program), market::spec_root(market::encode_spec(spec)), program_root, std::move(*dataset),

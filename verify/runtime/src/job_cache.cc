@@ -15,10 +15,7 @@ std::string blob_problem(const base::BlobRoot& blob, commit::FileError error) {
     return "blob " + blob.hex() + ": " + std::string(commit::message_of(error));
 }
 
-const base::BlobRoot& dataset_of(const market::JobSpec& spec) {
-    if (const auto* tokens = std::get_if<market::TokenData>(&spec.data)) return tokens->blob;
-    return std::get<market::TableData>(spec.data).blob;
-}
+commit::JobIdentity identity_of(const Job& job) { return {job.spec_root(), job.program_root(), job.spec().profile}; }
 
 }  // namespace
 
@@ -37,7 +34,7 @@ tl::expected<std::reference_wrapper<Job>, std::string> JobCache::open(const base
         std::filesystem::create_directories(folder_of(id), error);
         if (error) return tl::unexpected("cannot create " + folder_of(id).string() + ": " + error.message());
         const std::filesystem::path dataset = folder_of(id) / "dataset";
-        if (auto fetched = fetch_(dataset_of(spec), dataset); !fetched) {
+        if (auto fetched = fetch_(commit::extent_of(spec.data).blob, dataset); !fetched) {
             return tl::unexpected("dataset: " + fetched.error());
         }
         auto job = Job::open(spec, dataset, options_);
@@ -119,21 +116,11 @@ void JobCache::forget(const base::JobId& id) {
 }
 
 commit::StateDescriptor opening_descriptor(const Job& job, std::uint32_t round, const base::Hash& previous_opening) {
-    commit::StateDescriptor descriptor;
-    descriptor.spec_root = job.spec_root();
-    descriptor.program_root = job.program_root();
-    descriptor.profile = job.spec().profile;
-    descriptor.round = round;
-    descriptor.lane = commit::kOpeningLane;
-    descriptor.round_start_root = previous_opening;
-    return descriptor;
+    return commit::opening_descriptor(identity_of(job), round, previous_opening);
 }
 
 commit::StateDescriptor state_descriptor(const Job& job, const SegmentPlace& place, std::uint32_t steps) {
-    commit::StateDescriptor descriptor = opening_descriptor(job, place.round, place.round_start_root);
-    descriptor.lane = place.lane;
-    descriptor.step = steps;
-    return descriptor;
+    return commit::lane_descriptor(identity_of(job), place.round, place.lane, steps, place.round_start_root);
 }
 
 commit::StateDescriptor segment_start_descriptor(const Job& job, const SegmentPlace& place,

@@ -9,6 +9,15 @@
 
 namespace assay::commit {
 
+/// A dataset as load instructions and referees see it, from its spec entry.
+struct DataExtent {
+    base::BlobRoot blob;
+    std::uint64_t words = 0;                 ///< 32 bits each
+    std::uint64_t train_count = 0;           ///< tokens, or rows, of the training split
+    std::uint32_t row_words = 1;             ///< 1 for tokens; features + 1 for tables
+};
+DataExtent extent_of(const market::Data& spec);
+
 /// A dataset blob mapped read-only into memory, checked against its root. Token data: u32 words; table data: f32 rows.
 class Dataset {
   public:

@@ -59,6 +59,18 @@ struct StateDescriptor {
 };
 inline constexpr std::uint32_t kOpeningLane = 0xffffffffU;
 
+/// What the descriptors of all states of one job share.
+struct JobIdentity {
+    base::Hash spec_root, program_root;
+    std::string profile = "f32";
+    bool operator==(const JobIdentity&) const = default;
+};
+/// Of the state that opens `round`; `previous_opening` is the root that opened the round before (zeros in round 0).
+StateDescriptor opening_descriptor(const JobIdentity& job, std::uint32_t round, const base::Hash& previous_opening);
+/// Of a lane's state after `steps` steps of the round.
+StateDescriptor lane_descriptor(const JobIdentity& job, std::uint32_t round, std::uint32_t lane, std::uint32_t steps,
+                                const base::Hash& round_start_root);
+
 /// Tile-tree root of one tensor: 32x32 tiles row-major, BLAKE2b-256 leaves (NaN hashed as 0x7fc00000), RFC 6962 inner nodes; covers
 /// name, dtype and shape.
 base::Hash tensor_root(const program::Tensor& tensor, const std::byte* data);
