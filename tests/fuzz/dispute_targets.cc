@@ -1,6 +1,8 @@
 #include <algorithm>
 
 #include "base/check.h"
+#include "../unit/dispute/samples.h"
+#include "dispute/game.h"
 #include "dispute/openings.h"
 #include "dispute/records.h"
 #include "program/record.h"
@@ -68,7 +70,48 @@ void run_record(ByteView input) {
 std::vector<Bytes> frame_seeds() { return {Bytes(40, 0)}; }
 void run_frame(ByteView input) { ASSAY_CHECK(!dispute::check_frame(filled(1), input)); }
 
+std::vector<Bytes> move_seeds() {
+    std::vector<Bytes> seeds;
+    for (const dispute::Move& move : dispute::testing::sample_moves()) seeds.push_back(dispute::encode_move(move));
+    return seeds;
+}
+void run_move(ByteView input) {
+    const auto move = dispute::decode_move(input);
+    if (!move) return;
+    const Bytes again = dispute::encode_move(*move);
+    ASSAY_CHECK(ByteView(again).size() == input.size() && std::equal(again.begin(), again.end(), input.begin()));
+}
+
+/// In every phase, so that mutations reach whatever a move does there.
+std::vector<Bytes> game_seeds() {
+    dispute::Terms terms = dispute::testing::sample_terms();
+    terms.steps = 1;
+    const Bytes first = dispute::encode_game(dispute::Game(terms));
+    constexpr std::size_t kPhase = 1 + 32 + 32 + 4 + 3 + 32 + 8 + 8 + 4 + 1 + 4 * 4 + 4 * 32 + 1 + 4 + 4;
+    std::vector<Bytes> seeds = {first};
+    for (std::uint8_t phase = 2; phase <= 18; ++phase) {
+        Bytes bytes = first;
+        bytes[kPhase] = phase;
+        if (dispute::decode_game(bytes)) seeds.push_back(bytes);
+    }
+    ASSAY_CHECK(seeds.size() > 8);
+    return seeds;
+}
+/// A game that is read is written alike, and takes or refuses every kind of move.
+void run_game(ByteView input) {
+    const auto game = dispute::decode_game(input);
+    if (!game) return;
+    const Bytes again = dispute::encode_game(*game);
+    ASSAY_CHECK(ByteView(again).size() == input.size() && std::equal(again.begin(), again.end(), input.begin()));
+    for (const dispute::Move& move : dispute::testing::sample_moves()) {
+        dispute::Game copy = *game;
+        if (!copy.apply(copy.turn(), move)) ASSAY_CHECK(dispute::decode_game(dispute::encode_game(copy)));
+    }
+}
+
 constexpr Target kTargets[] = {
+    {"dispute_move", move_seeds, run_move},
+    {"dispute_game", game_seeds, run_game},
     {"openings", openings_seeds, run_openings},
     {"program_record", record_seeds, run_record},
     {"program_frame", frame_seeds, run_frame},

@@ -8,6 +8,7 @@
 #include "base/check.h"
 #include "base/chunk_tree.h"
 #include "base/encoding.h"
+#include "commit/dataset.h"
 #include "exact/environment.h"
 #include "exact/reference_step.h"
 #include "program/builder.h"
@@ -77,12 +78,9 @@ market::JobSpec wide_mlp() {
 
 Fixture::Fixture(const market::JobSpec& job)
     : lanes(job.lanes), program(built(job)), words(runtime::testing::words_for(job)) {
-    if (const auto* tokens = std::get_if<market::TokenData>(&job.data)) {
-        dataset.train_count = tokens->train_tokens;
-    } else {
-        dataset.train_count = std::get<market::TableData>(job.data).train_rows;
-        dataset.row_words = std::get<market::TableData>(job.data).features + 1;
-    }
+    const commit::DataExtent extent = commit::extent_of(job.data);
+    dataset.train_count = extent.train_count;
+    dataset.row_words = extent.row_words;
     spec_root = market::spec_root(market::encode_spec(job));
     run();
 }

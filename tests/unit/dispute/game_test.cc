@@ -7,11 +7,14 @@
 #include <map>
 #include <random>
 
+#include "base/check.h"
 #include "base/merkle.h"
+#include "dispute/ledger_referee.h"
 #include "dispute/prover.h"
 #include "exact/environment.h"
 #include "exact/reference_step.h"
 #include "fixture.h"
+#include "market/commitment.h"
 
 namespace assay::dispute {
 namespace {
@@ -22,7 +25,6 @@ using program::TensorId;
 using testing::Fixture;
 
 constexpr std::uint32_t kSteps = 5;
-constexpr std::uint64_t kClockMs = 1'000'000;
 
 Hash tree(const std::vector<Hash>& leaves) {
     return base::merkle_root(base::MerkleFamily::blake2b, leaves);
@@ -75,20 +77,27 @@ struct World {
         return collect_evidence(inputs(step), stage(step), unit(step, position), position,
                                 instruction, {});
     }
-    Dispute dispute(const Hash& end_root, std::uint32_t fan_out) const {
-        Dispute d;
-        d.facts.frame = records.frame;
-        d.facts.lane = 1;
-        d.facts.state_root = roots[0];
-        d.facts.data_root = fixture.data_root();
-        d.facts.data_bytes = fixture.words.size() * 4;
-        d.facts.train_count = fixture.dataset.train_count;
-        d.descriptor = fixture.opening;
-        d.end_root = end_root;
-        d.steps = kSteps;
-        d.fan_out = fan_out;
-        d.clock_ms = kClockMs;
-        return d;
+    Terms terms(const Hash& end_root, std::uint32_t fan_out) const {
+        Terms t;
+        t.job = {fixture.spec_root, fixture.program_root, "f32"};
+        t.data_root = fixture.data_root();
+        t.data_bytes = fixture.words.size() * 4;
+        t.train_count = fixture.dataset.train_count;
+        t.lane = 1;
+        t.steps = kSteps;
+        t.round_start_root = t.start_root = roots[0];
+        t.asserted = end_root;
+        t.fan_out = fan_out;
+        return t;
+    }
+    PostStatement statement(const Hash& end_root) const {
+        return {open_frame(records), false, end_root, {}};
+    }
+    /// A game about the five steps whose statement was made.
+    Game begun(const Hash& end_root, std::uint32_t fan_out) const {
+        Game game(terms(end_root, fan_out));
+        EXPECT_EQ(game.apply(Side::asserter, statement(end_root)), std::nullopt);
+        return game;
     }
 
     Fixture fixture;
@@ -159,6 +168,8 @@ class Asserter {
     std::optional<Move> move(const Game& game) {
         const Facts& facts = game.facts();
         switch (game.phase()) {
+            case Phase::statement:
+                return w_.statement(root(kSteps));
             case Phase::roots: {
                 PostRoots post;
                 for (const std::uint32_t point : game.points()) post.roots.push_back(root(point));
@@ -210,6 +221,7 @@ class Asserter {
             case Phase::source:
                 return source_answer(game, game.extra());
             case Phase::writer:  // the test's random challengers ask for none
+            case Phase::half:
             case Phase::pick_root:
             case Phase::pick_child:
             case Phase::contest:
@@ -457,6 +469,8 @@ class Challenger {
                 return cell(game);
             case Phase::objection:
                 return objection(game);
+            case Phase::statement:
+            case Phase::half:
             case Phase::roots:
             case Phase::stage:
             case Phase::unit:
@@ -566,31 +580,40 @@ std::optional<Move> random_challenge(const Game& game, std::mt19937& dice) {
     return PickCell{below(in.items), narrows(in.kind) ? 0 : below(32)};
 }
 
+/// Applies a move, to the game and to its bytes, as the ledger would: both go on alike.
+std::optional<MoveRefusal> apply(Game& game, Side side, const Move& move) {
+    const auto status = LedgerReferee().play(encode_game(game), side, encode_move(move));
+    const auto refusal = game.apply(side, move);
+    EXPECT_EQ(status.has_value(), !refusal);
+    if (!status) {
+        EXPECT_EQ(status.error(), refusal);
+        return refusal;
+    }
+    EXPECT_EQ(status->game, encode_game(game));
+    EXPECT_EQ(status->winner, game.winner());
+    EXPECT_EQ(status->traced, game.traced());
+    if (!game.winner()) {
+        EXPECT_EQ(status->turn, game.turn());
+    }
+    return refusal;
+}
+
 /// Plays to the end. A side without a move, or whose move is refused twenty times, runs out of
 /// time.
 template <class AsserterMove, class ChallengerMove>
 Side play(Game& game, AsserterMove asserter, ChallengerMove challenger, bool& by_clock) {
     by_clock = false;
-    std::uint64_t now = 0;
     int refused = 0;
-    for (int moves = 0; !game.winner(); ++moves) {
-        EXPECT_LT(moves, 500) << "the game does not end";
-        if (moves >= 500) break;
+    for (int moves = 0; moves < 500 && !game.winner(); ++moves) {
         const Side side = game.turn();
         const auto move = side == Side::asserter ? asserter(game) : challenger(game);
-        ++now;
         if (!move || refused > 20) {
-            now += kClockMs + 1;
-            game.expire(now);
             by_clock = true;
-            continue;
+            return side == Side::asserter ? Side::challenger : Side::asserter;
         }
-        if (game.apply(side, *move, now)) {
-            ++refused;
-        } else {
-            refused = 0;
-        }
+        refused = apply(game, side, *move) ? refused + 1 : 0;
     }
+    if (!game.winner()) base::fail_check("the game ends", __FILE__, __LINE__);
     return *game.winner();
 }
 
@@ -617,7 +640,7 @@ TEST(Game, TheHonestChallengerAlwaysWins) {
         Asserter asserter(lie);
         asserter.fan_out = fan_out;
         Challenger challenger(fan_out);
-        Game game(world().dispute(asserter.root(kSteps), fan_out), 0);
+        Game game(world().terms(asserter.root(kSteps), fan_out));
         bool by_clock = false;
         const Side winner = play(
             game, [&](const Game& g) { return asserter.move(g); },
@@ -640,7 +663,7 @@ TEST(Game, TheHonestAsserterAlwaysWins) {
         const std::uint32_t fan_out = 2U << (dice() % 5);
         Asserter asserter(Lie{});
         asserter.fan_out = fan_out;
-        Game game(world().dispute(world().roots[kSteps], fan_out), 0);
+        Game game(world().terms(world().roots[kSteps], fan_out));
         bool by_clock = false;
         const Side winner = play(
             game, [&](const Game& g) { return asserter.move(g); },
@@ -652,13 +675,13 @@ TEST(Game, TheHonestAsserterAlwaysWins) {
 
 /// Plays to the objection against the root after the first step, whose leaves are honest.
 Game at_objection(Asserter& asserter) {
-    Game game(world().dispute(world().roots[kSteps], 4), 0);
+    Game game = world().begun(world().roots[kSteps], 4);
     while (game.phase() != Phase::objection) {
         const Side side = game.turn();
         const Move move = side == Side::asserter             ? *asserter.move(game)
                           : game.phase() == Phase::pick_root ? Move{Pick{0}}
                                                              : Move{Contest{false}};
-        EXPECT_EQ(game.apply(side, move, 0), std::nullopt);
+        EXPECT_EQ(game.apply(side, move), std::nullopt);
     }
     return game;
 }
@@ -670,22 +693,20 @@ TEST(Game, ATensorWithAWriterNeedNotBeAsItWas) {
     const auto written =
         std::ranges::find_if(all, [](const Covered& c) { return c.root != c.before; });
     ASSERT_NE(written, all.end());
-    EXPECT_EQ(game.apply(Side::challenger, ShowAbsent{source_of(game, *written, false)}, 0),
-              MoveError::wrong_place);
-    ASSERT_EQ(game.apply(Side::challenger, ShowAbsent{source_of(game, *written, true)}, 0),
+    EXPECT_EQ(game.apply(Side::challenger, ShowAbsent{source_of(game, *written, false)}),
+              MoveRefusal::wrong_place);
+    ASSERT_EQ(game.apply(Side::challenger, ShowAbsent{source_of(game, *written, true)}),
               std::nullopt);
     EXPECT_EQ(game.phase(), Phase::writer);
     EXPECT_EQ(game.unwritten(), written->id);
     World& w = world();
     EXPECT_EQ(game.apply(Side::asserter,
                          PostWriter{open_record(
-                             w.records, w.records.frame.instruction_leaf(*written->writer + 1))},
-                         0),
-              MoveError::wrong_record);
+                             w.records, w.records.frame.instruction_leaf(*written->writer + 1))}),
+              MoveRefusal::wrong_record);
     EXPECT_EQ(game.apply(Side::asserter,
                          PostWriter{open_record(
-                             w.records, w.records.frame.instruction_leaf(*written->writer))},
-                         0),
+                             w.records, w.records.frame.instruction_leaf(*written->writer))}),
               std::nullopt);
     EXPECT_EQ(game.winner(), Side::asserter);
 }
@@ -697,23 +718,23 @@ TEST(Game, HonestLeavesCannotBeObjectedTo) {
     ASSERT_EQ(all.size() + 1, game.posted().size());
     const auto source = [&](std::size_t i) { return source_of(game, all[i], !all[i].writer); };
     Game copy = game;
-    EXPECT_EQ(copy.apply(Side::challenger, ShowMisplaced{1, 2, source(0), source(1)}, 0),
-              MoveError::wrong_place);
-    EXPECT_EQ(copy.apply(Side::challenger, ShowMisplaced{2, 1, source(1), source(0)}, 0),
-              MoveError::wrong_place);
-    EXPECT_EQ(copy.apply(Side::challenger, ShowMisplaced{1, 2, source(1), source(0)}, 0),
-              MoveError::wrong_hash);
-    EXPECT_EQ(copy.apply(Side::challenger, ShowExtra{0}, 0), MoveError::wrong_place);
+    EXPECT_EQ(copy.apply(Side::challenger, ShowMisplaced{1, 2, source(0), source(1)}),
+              MoveRefusal::wrong_place);
+    EXPECT_EQ(copy.apply(Side::challenger, ShowMisplaced{2, 1, source(1), source(0)}),
+              MoveRefusal::wrong_place);
+    EXPECT_EQ(copy.apply(Side::challenger, ShowMisplaced{1, 2, source(1), source(0)}),
+              MoveRefusal::wrong_hash);
+    EXPECT_EQ(copy.apply(Side::challenger, ShowExtra{0}), MoveRefusal::wrong_place);
     Source wrong = source(0);
     wrong.tree = noise(9);
-    EXPECT_EQ(copy.apply(Side::challenger, ShowAbsent{wrong}, 0), MoveError::wrong_hash);
+    EXPECT_EQ(copy.apply(Side::challenger, ShowAbsent{wrong}), MoveRefusal::wrong_hash);
     wrong = source(0);
     wrong.tensor = source(1).tensor;
-    EXPECT_EQ(copy.apply(Side::challenger, ShowAbsent{wrong}, 0), MoveError::wrong_record);
+    EXPECT_EQ(copy.apply(Side::challenger, ShowAbsent{wrong}), MoveRefusal::wrong_record);
     for (std::uint32_t leaf = 1; leaf < 8; ++leaf) {
         copy = game;
-        ASSERT_EQ(copy.apply(Side::challenger, ShowExtra{leaf}, 0), std::nullopt);
-        ASSERT_EQ(copy.apply(Side::asserter, *asserter.move(copy), 0), std::nullopt);
+        ASSERT_EQ(copy.apply(Side::challenger, ShowExtra{leaf}), std::nullopt);
+        ASSERT_EQ(copy.apply(Side::asserter, *asserter.move(copy)), std::nullopt);
         EXPECT_EQ(copy.winner(), Side::asserter);
     }
 }
@@ -723,16 +744,13 @@ TEST(Game, KnowsWhatOtherStagesLeadTo) {
     const Fixture& fixture = world().fixture;
     for (const Stage stage : {Stage::init, Stage::payload, Stage::merge}) {
         const StageInputs inputs = fixture.inputs(stage);
-        Dispute dispute = world().dispute({}, 4);
-        dispute.facts.stage = stage;
-        dispute.facts.members = static_cast<std::uint32_t>(inputs.members.size());
-        dispute.steps = 1;
-        if (stage == Stage::payload) dispute.descriptor = fixture.after_step;
+        Terms terms = world().terms({}, 4);
+        terms.steps = 1;
         std::vector<Hash> leaves;
         commit::StateDescriptor after = fixture.opening;
         if (stage == Stage::merge) {
             after.round = 1;
-            after.round_start_root = dispute.facts.state_root;
+            after.round_start_root = terms.start_root;
         }
         if (stage != Stage::payload) leaves.push_back(commit::descriptor_leaf(after));
         const auto bytes = fixture.expected(stage);
@@ -741,50 +759,55 @@ TEST(Game, KnowsWhatOtherStagesLeadTo) {
             if (tensor.cls == (stage == Stage::payload ? TensorClass::payload : TensorClass::state))
                 leaves.push_back(commit::tensor_root(tensor, bytes[at++].data()));
         }
-        dispute.end_root = tree(leaves);
-        Game game(dispute, 0);
+        PostStatement statement{open_frame(world().records), false, tree(leaves), {}};
+        terms.asserted = tree(leaves);
+        if (stage == Stage::init) terms.stage = market::GameStage::init;
+        if (stage == Stage::merge) {
+            terms.stage = market::GameStage::merge;
+            for (const commit::Payload& payload : fixture.payloads)
+                terms.payload_roots.push_back(commit::payload_root(fixture.program, payload));
+        }
+        if (stage == Stage::payload) {
+            terms.closes_round = true;
+            statement.state_root =
+                commit::state_root(fixture.program, fixture.stepped, fixture.after_step);
+            statement.payload_root = tree(leaves);
+            terms.asserted = market::round_end_root(statement.state_root, statement.payload_root);
+        }
+        Game game(terms);
+        ASSERT_EQ(game.apply(Side::asserter, statement), std::nullopt);
+        if (stage == Stage::payload) {
+            ASSERT_EQ(game.apply(Side::challenger, PickHalf{true}), std::nullopt);
+        }
         ASSERT_EQ(game.phase(), Phase::stage);
-        ASSERT_EQ(game.apply(Side::asserter, PostRoot{trace_stage(inputs).root()}, 0),
-                  std::nullopt);
+        ASSERT_EQ(game.apply(Side::asserter, PostRoot{trace_stage(inputs).root()}), std::nullopt);
         EXPECT_EQ(game.facts().descriptor, inputs.descriptor);
-        ASSERT_EQ(game.apply(Side::challenger, Contest{false}, 0), std::nullopt);
-        EXPECT_EQ(game.apply(Side::asserter, PostLeaves{{noise(1)}}, 0), MoveError::wrong_hash);
-        EXPECT_EQ(game.apply(Side::asserter, PostLeaves{leaves}, 0), std::nullopt) << int(stage);
+        ASSERT_EQ(game.apply(Side::challenger, Contest{false}), std::nullopt);
+        EXPECT_EQ(game.apply(Side::asserter, PostLeaves{{noise(1)}}), MoveRefusal::wrong_hash);
+        EXPECT_EQ(game.apply(Side::asserter, PostLeaves{leaves}), std::nullopt) << int(stage);
     }
 }
 
 TEST(Game, RefusesMovesThatDoNotFit) {
-    Game game(world().dispute(world().roots[kSteps], 4), 0);
+    Game game = world().begun(world().roots[kSteps], 4);
     EXPECT_EQ(game.phase(), Phase::roots);
     EXPECT_EQ(game.points(), (std::vector<std::uint32_t>{1, 2, 3}));
-    EXPECT_EQ(game.apply(Side::challenger, Pick{0}, 1), MoveError::not_your_turn);
-    EXPECT_EQ(game.apply(Side::asserter, PostRoot{}, 1), MoveError::wrong_move);
-    EXPECT_EQ(game.apply(Side::asserter, PostRoots{}, 1), MoveError::wrong_count);
-    EXPECT_EQ(game.apply(Side::asserter, PostRoots{{noise(1), noise(2), noise(3)}}, 1),
-              std::nullopt);
-    EXPECT_EQ(game.apply(Side::challenger, Pick{4}, 2), MoveError::wrong_place);
-    EXPECT_EQ(game.apply(Side::challenger, Pick{0}, 2), std::nullopt);
+    EXPECT_EQ(game.apply(Side::challenger, Pick{0}), MoveRefusal::not_your_turn);
+    EXPECT_EQ(game.apply(Side::asserter, PostRoot{}), MoveRefusal::wrong_move);
+    EXPECT_EQ(game.apply(Side::asserter, PostRoots{}), MoveRefusal::wrong_count);
+    EXPECT_EQ(game.apply(Side::asserter, PostRoots{{noise(1), noise(2), noise(3)}}), std::nullopt);
+    EXPECT_EQ(game.apply(Side::challenger, Pick{4}), MoveRefusal::wrong_place);
+    EXPECT_EQ(game.apply(Side::challenger, Pick{0}), std::nullopt);
     EXPECT_EQ(game.phase(), Phase::stage);
-    EXPECT_EQ(game.apply(Side::asserter, PostRoot{noise(4)}, 3), std::nullopt);
-    EXPECT_EQ(game.apply(Side::challenger, Contest{true}, 4), std::nullopt);
-    EXPECT_EQ(game.apply(Side::asserter, PostChildren{{noise(5)}}, 5), MoveError::wrong_count);
-    EXPECT_EQ(game.apply(Side::asserter, PostChildren{{noise(5), noise(6), noise(7)}}, 5),
-              MoveError::wrong_hash);
+    EXPECT_EQ(game.apply(Side::asserter, PostRoot{noise(4)}), std::nullopt);
+    EXPECT_EQ(game.apply(Side::challenger, Contest{true}), std::nullopt);
+    EXPECT_EQ(game.apply(Side::asserter, PostChildren{{noise(5)}}), MoveRefusal::wrong_count);
+    EXPECT_EQ(game.apply(Side::asserter, PostChildren{{noise(5), noise(6), noise(7)}}),
+              MoveRefusal::wrong_hash);
     EXPECT_EQ(game.winner(), std::nullopt);
-    EXPECT_EQ(game.apply(Side::challenger, Resign{}, 6), std::nullopt);
+    EXPECT_EQ(game.apply(Side::challenger, Resign{}), std::nullopt);
     EXPECT_EQ(game.winner(), Side::asserter);
-    EXPECT_EQ(game.apply(Side::asserter, Resign{}, 7), MoveError::over);
-}
-
-TEST(Game, EachSideHasOneClockForAllItsMoves) {
-    Game game(world().dispute(world().roots[kSteps], 4), 0);
-    const PostRoots roots{{world().roots[1], world().roots[2], world().roots[3]}};
-    EXPECT_EQ(game.apply(Side::asserter, roots, kClockMs - 10), std::nullopt);
-    EXPECT_EQ(game.apply(Side::challenger, Pick{0}, 2 * kClockMs - 10), std::nullopt);
-    game.expire(2 * kClockMs);
-    EXPECT_EQ(game.winner(), std::nullopt);
-    game.expire(2 * kClockMs + 1);
-    EXPECT_EQ(game.winner(), Side::challenger);
+    EXPECT_EQ(game.apply(Side::asserter, Resign{}), MoveRefusal::over);
 }
 
 TEST(ChildCounts, FollowTheShapeOfTheTree) {

@@ -11,20 +11,6 @@ using base::Encoder;
 
 namespace {
 
-void put_proof(Encoder& encoder, const base::InclusionProof& proof) {
-    encoder.u32(static_cast<std::uint32_t>(proof.index))
-        .u32(static_cast<std::uint32_t>(proof.size));
-    put_path(encoder, proof.path);
-}
-
-base::InclusionProof get_proof(Decoder& decoder) {
-    base::InclusionProof proof;
-    proof.index = decoder.u32();
-    proof.size = decoder.u32();
-    proof.path = get_path(decoder);
-    return proof;
-}
-
 void put_tensor(Encoder& encoder, const TensorOpening& tensor) {
     put_record(encoder, tensor.record);
     encoder.u8(static_cast<std::uint8_t>(tensor.origin)).boolean(tensor.related.has_value());
@@ -95,6 +81,32 @@ RecordOpening get_record(Decoder& decoder) {
     record.record = decoder.bytes(program::kRecordBytesMax);
     record.path = get_path(decoder);
     return record;
+}
+
+void put_proof(Encoder& encoder, const base::InclusionProof& proof) {
+    encoder.u32(static_cast<std::uint32_t>(proof.index))
+        .u32(static_cast<std::uint32_t>(proof.size));
+    put_path(encoder, proof.path);
+}
+
+base::InclusionProof get_proof(Decoder& decoder) {
+    base::InclusionProof proof;
+    proof.index = decoder.u32();
+    proof.size = decoder.u32();
+    proof.path = get_path(decoder);
+    return proof;
+}
+
+void put_hashes(Encoder& encoder, const std::vector<base::Hash>& hashes) {
+    encoder.u32(static_cast<std::uint32_t>(hashes.size()));
+    for (const base::Hash& hash : hashes) encoder.hash(hash);
+}
+
+std::vector<base::Hash> get_hashes(Decoder& decoder, std::size_t count_max) {
+    const std::uint32_t count = decoder.length(static_cast<std::uint32_t>(count_max));
+    std::vector<base::Hash> hashes;
+    for (std::uint32_t i = 0; decoder.ok() && i < count; ++i) hashes.push_back(decoder.hash());
+    return hashes;
 }
 
 base::Bytes encode_openings(const Openings& openings) {

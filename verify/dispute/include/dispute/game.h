@@ -1,136 +1,70 @@
 #pragma once
 
-#include <array>
 #include <cstdint>
 #include <optional>
+#include <span>
 #include <string_view>
-#include <variant>
+#include <utility>
 #include <vector>
 
+#include "commit/state.h"
 #include "dispute/claim.h"
-#include "dispute/openings.h"
+#include "dispute/moves.h"
+#include "market/referee.h"
 
-/// The game between an asserter and a challenger about one segment's steps, one payload or one
-/// merge: from roots to one step of one cell. Pure: moves and the time are arguments. A move that
-/// does not fit is refused and changes nothing; a side loses by a judgement, by the clock, or by
-/// resigning.
+/// The game between an asserter and a challenger about one segment, one merge or the initial state:
+/// from what was asserted to one step of one cell. Pure: moves are arguments, and the rules keep
+/// the clocks. A move that does not fit is refused and changes nothing; a side loses by a
+/// judgement, by resigning, or when the rules say that its time is up.
 namespace assay::dispute {
 
-enum class Side : std::uint8_t { asserter = 1, challenger = 2 };
+using market::MoveRefusal;
+using market::Side;
 
-/// Which move comes next, and whose it is.
+/// Which move comes next, and whose it is. Numbers are those of the encoding.
 enum class Phase : std::uint8_t {
-    roots = 1,   ///< asserter: state roots inside the disputed run of steps
-    pick_root,   ///< challenger: the first root that it disputes
-    stage,       ///< asserter: the root of the stage's trace
-    unit,        ///< asserter: what the disputed leaf of the stage stands for
-    tensor,      ///< asserter: what the disputed output stands for
-    contest,     ///< challenger: disputes the list just posted, or what follows from it
-    children,    ///< asserter: the nodes below the disputed one
-    pick_child,  ///< challenger: the first node that it disputes
-    tile,        ///< asserter: the elements of the disputed tile
-    cell,        ///< challenger: which item of the disputed tile, and which row
-    partial,     ///< asserter: the root of the cell's partial states
-    openings,    ///< asserter: openings for the referee
-    leaves,      ///< asserter: all leaves of the root that should follow from the outputs
-    objection,   ///< challenger: what is wrong with them
-    source,      ///< asserter: where a leaf comes from
-    writer,      ///< asserter: the instruction that writes a tensor
+    statement = 1,  ///< asserter: what the asserted field stands for, and the frame of the program
+    half,           ///< challenger: which half of a round's end it disputes
+    roots,          ///< asserter: state roots inside the disputed run of steps
+    pick_root,      ///< challenger: the first root that it disputes
+    stage,          ///< asserter: the root of the stage's trace
+    unit,           ///< asserter: what the disputed leaf of the stage stands for
+    tensor,         ///< asserter: what the disputed output stands for
+    contest,        ///< challenger: disputes the list just posted, or what follows from it
+    children,       ///< asserter: the nodes below the disputed one
+    pick_child,     ///< challenger: the first node that it disputes
+    tile,           ///< asserter: the elements of the disputed tile
+    cell,           ///< challenger: which item of the disputed tile, and which row
+    partial,        ///< asserter: the root of the cell's partial states
+    openings,       ///< asserter: openings for the referee
+    leaves,         ///< asserter: all leaves of the root that should follow from the outputs
+    objection,      ///< challenger: what is wrong with them
+    source,         ///< asserter: where a leaf comes from
+    writer,         ///< asserter: the instruction that writes a tensor
     over,
 };
 
-struct PostRoots {
-    std::vector<base::Hash> roots;
-};
-struct PostRoot {
-    base::Hash root;
-};  ///< stage, partial
-struct PostUnit {
-    base::Hash outputs;       ///< tree over the unit's outputs
-    base::Hash accumulators;  ///< tree over the accumulators after it; zeros unless it is of a loop
-};
-struct PostTensor {
-    RecordOpening instruction, tensor;  ///< of the disputed output
-    base::Hash tree;                    ///< over its tiles
-};
-struct PostChildren {
-    std::vector<base::Hash> nodes;
-};
-struct PostOpenings {
-    base::Bytes bytes;
-};
-struct PostTile {
-    base::Bytes elements;
-};
-struct PostLeaves {
-    std::vector<base::Hash> leaves;
-};
-struct Pick {
-    std::uint32_t index = 0;
-};  ///< pick_root, pick_child
-struct Contest {
-    bool list = true;
-};  ///< false: the list is right, what should follow from it is not
-struct PickCell {
-    std::uint32_t item = 0, row = 0;
-};  ///< row: direct kinds only, else 0
-/// Where a leaf of a root that follows from outputs comes from: its one writer in the stage's last
-/// part (or in the loop's unit), or, for a state tensor that is not written, the state before.
-struct Source {
-    RecordOpening tensor;
-    base::Hash tree;  ///< over the tensor's tiles
-    std::optional<RecordOpening> writer;
-    base::Hash outputs;          ///< tree over the unit's outputs; zeros without a writer
-    Path unit_path;              ///< of the unit under the stage root; empty for a loop's unit
-    base::InclusionProof proof;  ///< of the tensor root under `outputs`, or the state before
-};
-struct ShowAbsent {
-    Source source;
-};  ///< a source that is not among the leaves
-struct ShowExtra {
-    std::uint32_t leaf = 0;
-};  ///< a leaf without source
-/// Two leaves, `first` before `second`, whose tensors do not ascend.
-struct ShowMisplaced {
-    std::uint32_t first = 0, second = 0;
-    Source first_source, second_source;
-};
-struct PostSource {
-    Source source;
-};
-struct PostWriter {
-    RecordOpening instruction;
-};
-struct Resign {};
-using Move = std::variant<PostRoots, PostRoot, PostUnit, PostTensor, PostChildren, PostTile,
-                          PostOpenings, PostLeaves, PostSource, PostWriter, Pick, Contest, PickCell,
-                          ShowAbsent, ShowExtra, ShowMisplaced, Resign>;
+inline constexpr std::uint32_t kFanOut = 16;
 
-enum class MoveError : std::uint8_t {
-    over,  ///< the game has ended
-    not_your_turn,
-    wrong_move,    ///< the phase asks for another
-    wrong_count,   ///< too many or too few hashes
-    wrong_hash,    ///< what is posted does not hash to what it stands for
-    wrong_place,   ///< an index, item or row that does not exist
-    wrong_record,  ///< a record that is not at its place, or not the one needed
-    refused,       ///< the referee refused the openings: Game::refusal says why
+/// What a game is about: its subject, and instead of the spec what moves need of it.
+struct Terms {
+    commit::JobIdentity job;
+    base::BlobRoot data_root;
+    std::uint64_t data_bytes = 0;
+    std::uint64_t train_count = 0;  ///< tokens, or rows
+    std::uint32_t row_words = 1;
+    market::GameStage stage = market::GameStage::segment;
+    std::uint32_t round = 0, lane = 0;
+    std::uint32_t first_step = 0;  ///< within the round
+    std::uint32_t steps = 1;       ///< 1 unless the stage is a segment
+    base::Hash round_start_root, previous_round_root, start_root, asserted;
+    bool closes_round = false;
+    std::vector<base::Hash> payload_roots;
+    std::uint32_t fan_out = kFanOut;  ///< a power of two: children per move
+    bool operator==(const Terms&) const = default;
 };
-std::string_view name_of(MoveError error);
-
-/// What the game is about. Everything is settled but `end_root`, which the asserter has committed
-/// to.
-struct Dispute {
-    Facts facts;  ///< of the first stage; unit and posted roots are filled in by the game
-    commit::StateDescriptor descriptor;  ///< of the state at the start
-    base::Hash end_root;  ///< state root after `steps` steps; payload or state root in other stages
-    std::uint32_t steps = 1;     ///< 1 unless the stage is a step
-    std::uint32_t fan_out = 16;  ///< a power of two: children per move
-    std::uint64_t clock_ms = 0;  ///< of each side, for all its moves
-};
-inline constexpr std::size_t kFanOutMax = 256;
-/// As many hashes as fit into one move.
-inline constexpr std::size_t kLeavesMax = kOpeningBytesMax / 32;
+/// Requires a spec that decode_spec accepts and a subject as the rules make them.
+Terms terms_of(const market::GameSubject& subject);
 
 /// Nodes of a tree in which the disputed leaf lies.
 struct Search {
@@ -145,39 +79,48 @@ base::Hash join_children(std::uint64_t count, std::uint32_t fan_out,
 
 class Game {
   public:
-    Game(const Dispute& dispute, std::uint64_t now_ms);
+    explicit Game(const Terms& terms);
 
     [[nodiscard]] Phase phase() const { return phase_; }
     [[nodiscard]] Side turn() const;
     /// Set when the game is over.
     [[nodiscard]] std::optional<Side> winner() const { return winner_; }
+    /// Whether a move was made that rests on the trace of a step.
+    [[nodiscard]] bool traced() const { return traced_; }
     /// Where the game stands, for whoever prepares the next move.
+    [[nodiscard]] const Terms& terms() const { return terms_; }
     [[nodiscard]] const Facts& facts() const { return facts_; }
     [[nodiscard]] const Claim& claim() const { return claim_; }
     [[nodiscard]] const Search& search() const { return search_; }
     /// What the asserter posted last as a list: roots, children, leaves; the elements of a tile.
     [[nodiscard]] const std::vector<base::Hash>& posted() const { return posted_; }
     [[nodiscard]] const base::Bytes& tile() const { return tile_; }
+    /// What the asserter's statement says the round's end consists of; zeros where it is no end.
+    [[nodiscard]] const base::Hash& stated_payload_root() const { return payload_root_; }
     /// The leaf whose source is asked for; the tensor whose writer is.
     [[nodiscard]] std::uint32_t extra() const { return extra_; }
     [[nodiscard]] program::TensorId unwritten() const { return unwritten_; }
-    /// Steps done at the agreed start and at the disputed end of the run of steps.
+    /// Steps done at the agreed start and at the disputed end of the run of steps, and the roots
+    /// there. Of a stage without steps: 0 and 1.
     [[nodiscard]] std::pair<std::uint32_t, std::uint32_t> steps() const { return {low_, high_}; }
+    [[nodiscard]] const base::Hash& agreed_root() const { return low_root_; }
+    [[nodiscard]] const base::Hash& disputed_root() const { return high_root_; }
     /// What is searched: the units of the stage, outputs of a unit, tiles of an output, states of a
     /// cell.
     enum class List : std::uint8_t { units = 1, outputs, tiles, states };
     [[nodiscard]] List list() const { return list_; }
     /// Points inside the run of steps whose roots are asked for.
     [[nodiscard]] std::vector<std::uint32_t> points() const;
+    /// Why the referee refused the last openings. Not part of the game: its encoding lacks it.
     [[nodiscard]] std::optional<OpeningError> refusal() const { return refusal_; }
 
-    /// Applies a move made at `now_ms` (never before the last). Nothing when it was applied.
-    std::optional<MoveError> apply(Side side, const Move& move, std::uint64_t now_ms);
-    /// Ends the game when the side to move has used up its clock.
-    void expire(std::uint64_t now_ms);
+    /// Applies a move. Nothing when it was applied.
+    std::optional<MoveRefusal> apply(Side side, const Move& move);
 
   private:
-    using Error = std::optional<MoveError>;
+    using Error = std::optional<MoveRefusal>;
+    Error play(const PostStatement& move);
+    Error play(const PickHalf& move);
     Error play(const PostRoots& move);
     Error play(const PostRoot& move);
     Error play(const PostUnit& move);
@@ -194,24 +137,29 @@ class Game {
     Error play(const ShowMisplaced& move);
     Error play(const PostSource& move);
     Error play(const PostWriter& move);
-    Error check_source(const Source& source, program::TensorId& id, base::Hash& root) const;
-    [[nodiscard]] Unit last_unit() const;
     Error play(const Resign& move);
+    Error check_source(const Source& source, program::TensorId& id, base::Hash& root) const;
     Error pick_root(std::uint32_t index);
     Error pick_child(std::uint32_t index);
     void begin_run();
     void begin_search(List list, const base::Hash& root, std::uint64_t count);
     void go_on_searching();
     void reach_leaf();
+    void settle_facts();
     [[nodiscard]] commit::StateDescriptor descriptor_after(std::uint32_t steps) const;
     [[nodiscard]] base::Hash next_descriptor() const;
     [[nodiscard]] Unit unit() const;
+    [[nodiscard]] Unit last_unit() const;
     void end(Side winner);
+    friend class GameCodec;
 
-    Dispute dispute_;
-    Facts facts_;
-    Phase phase_ = Phase::roots;
+    Terms terms_;
+    Facts facts_;  // follows from the terms, but for the frame, the unit and the posted roots
+    Phase phase_ = Phase::statement;
     std::optional<Side> winner_;
+    bool traced_ = false;
+    bool payload_ = false;     // the payload half is disputed
+    base::Hash payload_root_;  // as stated
     std::uint32_t low_ = 0, high_ = 0;
     base::Hash low_root_, high_root_;
     std::vector<base::Hash> posted_;
@@ -224,11 +172,17 @@ class Game {
     base::Hash outputs_, accumulators_;  // of the disputed unit
     bool in_unit_ = false;               // contest and absent: about a loop's unit, not the stage
     Claim claim_;
-    program::Instruction instruction_;  // of the disputed output
-    program::Tensor tensor_;
+    struct Output {
+        program::Instruction instruction;
+        program::Tensor tensor;
+    };
+    std::optional<Output> output_;  // the disputed one
     std::optional<OpeningError> refusal_;
-    std::array<std::uint64_t, 2> left_ms_{};
-    std::uint64_t since_ms_ = 0;
 };
+
+/// At most market::kGameBytesMax (docs/formats/game.md).
+base::Bytes encode_game(const Game& game);
+/// Strict and bounded. Nothing for bytes that no game has.
+std::optional<Game> decode_game(base::ByteView bytes);
 
 }  // namespace assay::dispute

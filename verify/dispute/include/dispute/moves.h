@@ -1,0 +1,132 @@
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <variant>
+#include <vector>
+
+#include "base/hash.h"
+#include "base/merkle.h"
+#include "dispute/openings.h"
+#include "market/referee.h"
+
+/// The moves of the game between an asserter and a challenger, and their bytes
+/// (docs/formats/game.md).
+namespace assay::dispute {
+
+/// Most children of a node, and most points of a run of steps plus one.
+inline constexpr std::size_t kFanOutMax = 256;
+/// As many hashes as fit into one move.
+inline constexpr std::size_t kLeavesMax = kOpeningBytesMax / 32;
+
+/// What the asserted field stands for, and the frame of the program.
+struct PostStatement {
+    base::Bytes frame;        ///< open_frame
+    bool plant = false;       ///< the asserted field is plant_field of the end root
+    base::Hash state_root;    ///< in other stages what is asserted
+    base::Hash payload_root;  ///< zeros unless the segment closes a round
+    bool operator==(const PostStatement&) const = default;
+};
+/// Which half of a round's end is disputed: the payload only when the state root is conceded.
+struct PickHalf {
+    bool payload = false;
+    bool operator==(const PickHalf&) const = default;
+};
+struct PostRoots {
+    std::vector<base::Hash> roots;
+    bool operator==(const PostRoots&) const = default;
+};
+/// Of the stage's trace, or of a cell's partial states.
+struct PostRoot {
+    base::Hash root;
+    bool operator==(const PostRoot&) const = default;
+};
+struct PostUnit {
+    base::Hash outputs;       ///< tree over the unit's outputs
+    base::Hash accumulators;  ///< tree over the accumulators after it; zeros unless it is of a loop
+    bool operator==(const PostUnit&) const = default;
+};
+struct PostTensor {
+    RecordOpening instruction, tensor;  ///< of the disputed output
+    base::Hash tree;                    ///< over its tiles
+    bool operator==(const PostTensor&) const = default;
+};
+struct PostChildren {
+    std::vector<base::Hash> nodes;
+    bool operator==(const PostChildren&) const = default;
+};
+struct PostOpenings {
+    base::Bytes bytes;
+    bool operator==(const PostOpenings&) const = default;
+};
+struct PostTile {
+    base::Bytes elements;
+    bool operator==(const PostTile&) const = default;
+};
+struct PostLeaves {
+    std::vector<base::Hash> leaves;
+    bool operator==(const PostLeaves&) const = default;
+};
+/// The first root, or the first child, that the challenger disputes.
+struct Pick {
+    std::uint32_t index = 0;
+    bool operator==(const Pick&) const = default;
+};
+struct Contest {
+    bool list = true;  ///< false: the list is right, what should follow from it is not
+    bool operator==(const Contest&) const = default;
+};
+struct PickCell {
+    std::uint32_t item = 0, row = 0;  ///< row: direct kinds only, else 0
+    bool operator==(const PickCell&) const = default;
+};
+/// Where a leaf of a root that follows from outputs comes from: its one writer in the stage's last
+/// part (or in the loop's unit), or, for a state tensor that is not written, the state before.
+struct Source {
+    RecordOpening tensor;
+    base::Hash tree;  ///< over the tensor's tiles
+    std::optional<RecordOpening> writer;
+    base::Hash outputs;  ///< tree over the unit's outputs; zeros without a writer
+    Path unit_path;      ///< of the unit under the stage root; empty without a writer or for
+                         ///< a loop's unit
+    base::InclusionProof proof;  ///< of the tensor root under `outputs`, or the state before
+    bool operator==(const Source&) const = default;
+};
+/// A source that is not among the leaves.
+struct ShowAbsent {
+    Source source;
+    bool operator==(const ShowAbsent&) const = default;
+};
+/// A leaf without source.
+struct ShowExtra {
+    std::uint32_t leaf = 0;
+    bool operator==(const ShowExtra&) const = default;
+};
+/// Two leaves, `first` before `second`, whose tensors do not ascend.
+struct ShowMisplaced {
+    std::uint32_t first = 0, second = 0;
+    Source first_source, second_source;
+    bool operator==(const ShowMisplaced&) const = default;
+};
+struct PostSource {
+    Source source;
+    bool operator==(const PostSource&) const = default;
+};
+struct PostWriter {
+    RecordOpening instruction;
+    bool operator==(const PostWriter&) const = default;
+};
+struct Resign {
+    bool operator==(const Resign&) const = default;
+};
+/// In the order of their numbers in the encoding, from 1.
+using Move = std::variant<PostStatement, PickHalf, PostRoots, Pick, PostRoot, Contest, PostUnit,
+                          PostTensor, PostChildren, PostTile, PickCell, PostOpenings, PostLeaves,
+                          ShowAbsent, ShowExtra, ShowMisplaced, PostSource, PostWriter, Resign>;
+
+/// At most market::kMoveBytesMax for every move that a game takes.
+base::Bytes encode_move(const Move& move);
+/// Strict and bounded: one move has one encoding. Nothing for bytes that are none, or too many.
+std::optional<Move> decode_move(base::ByteView bytes);
+
+}  // namespace assay::dispute

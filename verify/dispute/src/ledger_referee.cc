@@ -1,0 +1,32 @@
+#include "dispute/ledger_referee.h"
+
+#include "base/check.h"
+#include "dispute/game.h"
+
+namespace assay::dispute {
+
+namespace {
+
+market::GameStatus status_of(const Game& game) {
+    market::GameStatus status{encode_game(game), game.turn(), game.winner(), game.traced()};
+    ASSAY_CHECK(status.game.size() <= market::kGameBytesMax);
+    return status;
+}
+
+}  // namespace
+
+market::GameStatus LedgerReferee::open(const market::GameSubject& subject) const {
+    return status_of(Game(terms_of(subject)));
+}
+
+tl::expected<market::GameStatus, MoveRefusal> LedgerReferee::play(base::ByteView game, Side side,
+                                                                  base::ByteView move) const {
+    auto decoded = decode_game(game);
+    ASSAY_CHECK(decoded.has_value());  // the ledger keeps what this class gave it
+    const auto decoded_move = decode_move(move);
+    if (!decoded_move) return tl::unexpected(MoveRefusal::malformed);
+    if (const auto refusal = decoded->apply(side, *decoded_move)) return tl::unexpected(*refusal);
+    return status_of(*decoded);
+}
+
+}  // namespace assay::dispute
