@@ -11,7 +11,7 @@
 #include "base/chunk_tree.h"
 #include "base/merkle.h"
 #include "dispute/bounds.h"
-#include "dispute/prover.h"
+#include "prover/evidence.h"
 #include "dispute/referee.h"
 #include "program/builder.h"
 

@@ -10,7 +10,7 @@
 #include "base/check.h"
 #include "base/merkle.h"
 #include "dispute/ledger_referee.h"
-#include "dispute/prover.h"
+#include "prover/evidence.h"
 #include "exact/environment.h"
 #include "exact/reference_step.h"
 #include "fixture.h"

@@ -13,7 +13,7 @@
 #include "base/encoding.h"
 #include "base/merkle.h"
 #include "dispute/bounds.h"
-#include "dispute/prover.h"
+#include "prover/evidence.h"
 #include "fixture.h"
 #include "program/record.h"
 

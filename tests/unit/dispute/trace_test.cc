@@ -1,4 +1,4 @@
-#include "dispute/trace.h"
+#include "prover/tracing.h"
 
 #include <gtest/gtest.h>
 
@@ -7,7 +7,7 @@
 
 #include "../program/tiny_program.h"
 #include "base/merkle.h"
-#include "dispute/prover.h"
+#include "prover/evidence.h"
 #include "fixture.h"
 
 namespace assay::dispute {

@@ -1,15 +1,10 @@
 #include "dispute/trace.h"
 
-#include "base/check.h"
 #include "base/merkle.h"
-#include "exact/environment.h"
-#include "machine.h"
 
 namespace assay::dispute {
 
 using base::Hash;
-using program::Part;
-using program::TensorId;
 
 namespace {
 
@@ -21,15 +16,6 @@ Hash tagged(std::string_view tag, const Hash& descriptor, const Unit& unit, cons
     base::Hasher hasher(tag);
     hasher.add(descriptor).add_u8(static_cast<std::uint8_t>(unit.part)).add_u32(unit.index);
     return hasher.add(content).finish();
-}
-
-/// Runs one unit and hashes each output before its memory can go.
-UnitTrace run_traced(Machine& machine, const program::Program& program, const Unit& unit) {
-    UnitTrace trace{unit, {}};
-    machine.run(unit, {}, [&](std::uint32_t i) {
-        trace.outputs.push_back(machine.roots({program.instructions[i].out.tensor}).front());
-    });
-    return trace;
 }
 
 }  // namespace
@@ -48,37 +34,6 @@ Hash StageTrace::root() const {
 
 Hash UnitTrace::root(const Hash& descriptor) const {
     return unit_root(descriptor, unit, tree(outputs));
-}
-
-StageTrace trace_stage(const StageInputs& inputs, const Engine& engine) {
-    const exact::FloatEnvironment environment;
-    Machine machine(inputs, engine);
-    StageTrace trace;
-    trace.units = machine.units();
-    for (const Unit& unit : trace.units) {
-        std::vector<Hash> roots;
-        if (!is_loop(unit.part)) {
-            trace.leaves.push_back(
-                run_traced(machine, *inputs.program, unit).root(inputs.descriptor));
-        } else {
-            machine.run(unit);
-            roots = machine.roots(machine.accumulators(unit.part));
-            trace.leaves.push_back(loop_leaf(inputs.descriptor, unit, tree(roots)));
-        }
-        trace.accumulators.push_back(std::move(roots));
-    }
-    return trace;
-}
-
-UnitTrace trace_unit(const StageInputs& inputs, std::size_t unit, const Engine& engine) {
-    const exact::FloatEnvironment environment;
-    Machine machine(inputs, engine);
-    ASSAY_CHECK(unit < machine.units().size());
-    for (std::size_t i = 0; i < unit; ++i) {
-        if (is_loop(machine.units()[i].part) || machine.units()[i].part == Part::prologue)
-            machine.run(machine.units()[i]);
-    }
-    return run_traced(machine, *inputs.program, machine.units()[unit]);
 }
 
 }  // namespace assay::dispute

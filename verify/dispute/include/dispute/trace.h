@@ -2,12 +2,10 @@
 
 #include <vector>
 
-#include "dispute/engine.h"
 #include "dispute/stage.h"
 
 /// Traces: what a party posts of a stage so that a disagreement about it can be narrowed
-/// (docs/formats/trace.md). Computed on demand, by the reference or by the executor's kernels; never
-/// while training.
+/// (docs/formats/trace.md). What computes them is in prover.
 namespace assay::dispute {
 
 /// A stage by its units. The leaf of a sequence or member covers the accumulators after it; the
@@ -35,10 +33,5 @@ base::Hash unit_root(const base::Hash& descriptor, const Unit& unit,
 /// H("assay.loop", descriptor, u8 part, u32 index, tree over the accumulators' tensor roots).
 base::Hash loop_leaf(const base::Hash& descriptor, const Unit& unit,
                      const base::Hash& accumulators_tree);
-
-/// Runs the whole stage; in a step with the fast engine this takes little longer than training it.
-StageTrace trace_stage(const StageInputs& inputs, const Engine& engine = {});
-/// Runs the stage up to and including unit number `unit`.
-UnitTrace trace_unit(const StageInputs& inputs, std::size_t unit, const Engine& engine = {});
 
 }  // namespace assay::dispute

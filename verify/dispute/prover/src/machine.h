@@ -5,8 +5,8 @@
 #include <optional>
 #include <vector>
 
-#include "dispute/engine.h"
 #include "dispute/stage.h"
+#include "prover/engine.h"
 #include "runtime/replay.h"
 
 namespace assay::dispute {

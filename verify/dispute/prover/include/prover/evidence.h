@@ -6,7 +6,7 @@
 #include "dispute/claim.h"
 #include "dispute/openings.h"
 #include "dispute/partial.h"
-#include "dispute/trace.h"
+#include "prover/tracing.h"
 
 /// What a party computes to make and defend claims: the other side of the referee.
 namespace assay::dispute {

@@ -1,4 +1,4 @@
-#include "dispute/prover.h"
+#include "prover/evidence.h"
 
 #include <algorithm>
 #include <cstring>
