@@ -1,6 +1,7 @@
 #pragma once
 
 #include <string>
+#include <string_view>
 #include <tl/expected.hpp>
 #include <vector>
 
@@ -55,6 +56,10 @@ struct GenesisBlock {
     Sealed sealed;
 };
 GenesisBlock genesis_block(const RuleSet& rules, const GenesisFacts& facts, base::ByteView genesis);
+
+/// Why a chain is not opened or replayed with these rules.
+inline constexpr std::string_view kNoReferee =
+    "the genesis says judgement = referee, and these rules bring no referee";
 
 /// SHA-256 of the raw bytes, as market/rules.h defines it.
 base::TransactionId transaction_id_of(base::ByteView raw);

@@ -15,7 +15,8 @@ using base::ByteView;
 tl::expected<GenesisFacts, std::string> read_genesis(ByteView bytes) {
     const auto genesis = market::decode_genesis(bytes);
     if (!genesis) return tl::unexpected(genesis.error());
-    return GenesisFacts{market::chain_id(*genesis), genesis->time, market::genesis_supply(*genesis), genesis->operator_key};
+    return GenesisFacts{market::chain_id(*genesis), genesis->time, market::genesis_supply(*genesis), genesis->operator_key,
+                        genesis->parameters.judgement == market::Judgement::referee};
 }
 
 void apply_genesis(market::StateWriter& state, ByteView bytes) {
@@ -75,6 +76,12 @@ const RuleSet& market_rules() {
         .weight = weight,
         .block_weight_max = block_weight_max,
     };
+    return rules;
+}
+
+RuleSet market_rules(const market::Referee& referee) {
+    RuleSet rules = market_rules();
+    rules.referee = &referee;
     return rules;
 }
 

@@ -70,7 +70,7 @@ tl::expected<std::unique_ptr<Node>, OpenError> Node::open(const std::filesystem:
 
 void Node::submit(base::Bytes raw, std::function<void(const Outcome&)> done) { impl_->solo->submit(std::move(raw), std::move(done)); }
 
-Snapshot Node::snapshot() const { return Snapshot(std::make_unique<Snapshot::Impl>(impl_->store->view())); }
+Snapshot Node::snapshot() const { return Snapshot(std::make_unique<Snapshot::Impl>(impl_->store->view(), *impl_->options.rules)); }
 
 Node::Subscription Node::subscribe(std::function<void(const Head&)> on_block) {
     const std::lock_guard lock(impl_->subscribers_mutex);

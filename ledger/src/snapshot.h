@@ -11,8 +11,9 @@ struct Snapshot::Impl {
     StoreView view;
     StoredState state;
     Head head;
+    const market::Referee* referee;
 
-    explicit Impl(StoreView given) : view(std::move(given)), state(view) {
+    Impl(StoreView given, const RuleSet& rules) : view(std::move(given)), state(view), referee(rules.referee) {
         const auto stored = stored_head(view);
         ASSAY_CHECK(stored.has_value());
         head = *stored;

@@ -59,6 +59,14 @@ void each_parameter(P& p, const Visit& visit) {
     visit("offers_per_worker_max", p.offers_per_worker_max);
     visit("timers_per_block_max", p.timers_per_block_max);
     visit("nonce_lanes_max", p.nonce_lanes_max);
+    visit("dispute_replay_ms_max", p.dispute_replay_ms_max);
+    visit("challenge_open_ms", p.challenge_open_ms);
+    visit("challenge_bond_factor", p.challenge_bond_factor);
+    visit("dispute_game_weight", p.dispute_game_weight);
+    visit("concede_fee", p.concede_fee);
+    visit("disputes_per_target_max", p.disputes_per_target_max);
+    visit("disputes_per_account_max", p.disputes_per_account_max);
+    visit("challenge_pool_max", p.challenge_pool_max);
 }
 
 void read_value(ObjectReader& reader, const char* name, base::Amount& value) {

@@ -21,6 +21,8 @@ void fields(A& a, V& v) {
     a(v.jurors, v.worker_stake_min, v.validator_stake_min, v.unbondings_max);
     a(v.unfinal_rounds_max, v.candidates_max, v.lane_time_factor, v.round_time_factor,
       v.pause_pay_ppm, v.offers_per_worker_max, v.timers_per_block_max, v.nonce_lanes_max);
+    a(v.dispute_replay_ms_max, v.challenge_open_ms, v.challenge_bond_factor, v.dispute_game_weight,
+      v.concede_fee, v.disputes_per_target_max, v.disputes_per_account_max, v.challenge_pool_max);
 }
 
 template <class A, Same<GenesisValidator> V>
@@ -64,18 +66,24 @@ std::optional<std::string> check_durations(const Parameters& p) {
         {"pause_ms_max", p.pause_ms_max},
         {"pause_leave_ms", p.pause_leave_ms},
         {"jail_ms", p.jail_ms},
-        {"live_step_ms_max", p.live_step_ms_max}};
+        {"live_step_ms_max", p.live_step_ms_max},
+        {"dispute_replay_ms_max", p.dispute_replay_ms_max},
+        {"challenge_open_ms", p.challenge_open_ms}};
     for (const auto& [name, value] : durations) {
         if (value == 0 || value > kDurationMax)
             return std::string(name) + ": must be between 1 ms and 366 days";
     }
+    // By vote a judgement is two audits; a game takes the clocks of both sides.
+    const bool referee = p.judgement == Judgement::referee;
+    const std::uint64_t dispute = referee ? 2 * dispute_clock_ms_max(p) : p.dispute_clock_ms;
     const std::uint64_t needed = p.part_ms_max + 2 * p.epoch_ms + p.audit_ms_max + p.window_ms +
-                                 p.dispute_clock_ms + p.evidence_delay_ms;
+                                 dispute + p.evidence_delay_ms;
     if (p.unbonding_ms <= needed) {
         return "unbonding_ms: must be more than part_ms_max + 2 epoch_ms + audit_ms_max + "
-               "window_ms + dispute_clock_ms + "
-               "evidence_delay_ms = " +
-               std::to_string(needed);
+               "window_ms + " +
+               std::string(referee ? "2 (dispute_clock_ms + grace_ms + dispute_replay_ms_max)"
+                                   : "dispute_clock_ms") +
+               " + evidence_delay_ms = " + std::to_string(needed);
     }
     return std::nullopt;
 }
@@ -122,15 +130,18 @@ std::optional<std::string> check_counts(const Parameters& p) {
         {"block_weight_max", p.block_weight_max, 10'000, 500'000},
         {"block_weight_target", p.block_weight_target, 1, p.block_weight_max},
         {"protocol_price", p.protocol_price.grains(), 1, std::uint64_t{1} << 40U},
-        {"base_fee_min", p.base_fee_min.grains(), 0, std::uint64_t{1} << 32U}};
+        {"base_fee_min", p.base_fee_min.grains(), 0, std::uint64_t{1} << 32U},
+        {"challenge_bond_factor", p.challenge_bond_factor, 2, 1'000},
+        {"dispute_game_weight", p.dispute_game_weight, 1, 1'000'000'000},
+        {"disputes_per_target_max", p.disputes_per_target_max, 1, 64},
+        {"disputes_per_account_max", p.disputes_per_account_max, 1, 1'000},
+        {"challenge_pool_max", p.challenge_pool_max, 1, 16}};
     for (const Bound& bound : bounds) {
         if (bound.value < bound.least || bound.value > bound.most) {
             return std::string(bound.name) + ": must be between " + std::to_string(bound.least) +
                    " and " + std::to_string(bound.most);
         }
     }
-    if (p.judgement != Judgement::vote)
-        return "judgement: only vote is accepted until the dispute game exists";
     return std::nullopt;
 }
 
@@ -181,6 +192,10 @@ std::optional<Parameters> decode_parameters(base::ByteView bytes) {
 
 base::Hash parameters_id(const Parameters& parameters) {
     return base::blake2b("assay.params", encode_parameters(parameters));
+}
+
+std::uint64_t dispute_clock_ms_max(const Parameters& parameters) {
+    return parameters.grace_ms + parameters.dispute_clock_ms + parameters.dispute_replay_ms_max;
 }
 
 std::optional<std::string> check_parameters(const Parameters& parameters) {

@@ -17,6 +17,7 @@ struct GenesisFacts {
     base::TimeMs time;
     base::Amount supply;
     std::optional<base::PublicKey> operator_key;  ///< who must sign heads; nothing: whoever opens the chain
+    bool needs_referee = false;                   ///< disputes are decided by a referee: the rules must bring one
 };
 
 /// The rules as the ledger calls them. `market_rules()` is the market; tests bring smaller ones. All functions are pure (market/rules.h).
@@ -41,8 +42,13 @@ struct RuleSet {
     /// Static weight of a transaction that check_bytes accepted, and what the transactions of one block may weigh together.
     std::uint64_t (*weight)(base::ByteView raw);
     std::uint64_t (*block_weight_max)(const market::StateReader& state);
+    /// Set into every block's context; outlives the rules. Nothing: a chain whose genesis needs a referee is not opened.
+    const market::Referee* referee = nullptr;
 };
 
+/// The market without a referee: for chains whose disputes are decided by vote.
 const RuleSet& market_rules();
+/// The market with a referee, which outlives what is returned.
+RuleSet market_rules(const market::Referee& referee);
 
 }  // namespace assay::ledger

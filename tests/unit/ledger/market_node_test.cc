@@ -131,5 +131,39 @@ TEST_F(MarketNodeTest, RefusesAnOperatorThatTheGenesisDoesNotName) {
     EXPECT_EQ(node.error().problem, OpenProblem::wrong_operator);
 }
 
+/// Never asked in these tests: what counts is that there is one.
+class NoGame : public market::Referee {
+  public:
+    [[nodiscard]] market::GameStatus open(const market::GameSubject&) const override { return {}; }
+    [[nodiscard]] tl::expected<market::GameStatus, market::MoveRefusal> play(base::ByteView, market::Side, base::ByteView) const override {
+        return tl::unexpected(market::MoveRefusal::over);
+    }
+};
+
+TEST_F(MarketNodeTest, AGenesisWithARefereeIsNotOpenedWithoutOne) {
+    genesis_.parameters.judgement = market::Judgement::referee;
+    const Bytes bytes = market::encode_genesis(genesis_);
+    const fake::TemporaryDirectory dir;
+    Options options;
+    options.clock = &clock_;
+    const auto refused = [&] {
+        const auto node = Node::open(dir.path(), bytes, fake::operator_key(), options);
+        return !node && node.error().problem == OpenProblem::no_referee;
+    };
+    EXPECT_TRUE(refused());
+    const NoGame referee;
+    const RuleSet rules = market_rules(referee);
+    {
+        Options with = options;
+        with.rules = &rules;
+        const auto node = Node::open(dir.path(), bytes, fake::operator_key(), with);
+        ASSERT_TRUE(node.has_value()) << node.error().detail;
+        EXPECT_EQ((*node)->snapshot().next_block(clock_.now()).referee, &referee);
+    }
+    EXPECT_TRUE(refused());
+    EXPECT_TRUE(verify_chain(dir.path(), {}, rules).has_value());
+    EXPECT_FALSE(verify_chain(dir.path(), {}).has_value());
+}
+
 }  // namespace
 }  // namespace assay::ledger

@@ -142,7 +142,15 @@ TEST(GenesisCodec, RefusesWhatBreaksARule) {
     EXPECT_TRUE(refused([](auto& g) { g.insurance = Amount::of(Amount::kMax); }));
     EXPECT_TRUE(refused([](auto& g) { g.parameters.unbonding_ms = 300'000; }))
         << "the inequality of unbonding";
-    EXPECT_TRUE(refused([](auto& g) { g.parameters.judgement = Judgement::referee; }));
+    EXPECT_FALSE(refused([](auto& g) { g.parameters.judgement = Judgement::referee; }));
+    EXPECT_TRUE(refused([](auto& g) {
+        g.parameters.judgement = Judgement::referee;
+        g.parameters.dispute_replay_ms_max = 60'000;
+    })) << "the inequality of unbonding counts both clocks of a game";
+    EXPECT_TRUE(refused([](auto& g) { g.parameters.challenge_bond_factor = 1; }));
+    EXPECT_TRUE(refused([](auto& g) { g.parameters.challenge_pool_max = 0; }));
+    EXPECT_TRUE(refused([](auto& g) { g.parameters.disputes_per_target_max = 0; }));
+    EXPECT_TRUE(refused([](auto& g) { g.parameters.challenge_open_ms = 0; }));
     EXPECT_TRUE(refused([](auto& g) { g.parameters.committee_max = 65; }));
     EXPECT_TRUE(refused([](auto& g) { g.parameters.collusion_max_ppm = 1'000'000; }));
     EXPECT_TRUE(refused([](auto& g) { g.parameters.grace_ms = 0; }));

@@ -15,7 +15,7 @@ namespace assay::market {
 
 inline constexpr std::uint32_t kAppVersion = 1;
 
-/// How a mismatch between worker and auditor is decided. `referee` waits for the dispute game and is refused now.
+/// How a mismatch between worker and auditor is decided: by two more auditors, or by the dispute game (market/referee.h).
 enum class Judgement : std::uint8_t { vote = 1, referee = 2 };
 
 /// Every number that the rules read. Amounts in grains, times in ms of live time, rates in parts per million. Set in genesis; params_id is
@@ -72,6 +72,15 @@ struct Parameters {
     std::uint32_t offers_per_worker_max = 16;
     std::uint32_t timers_per_block_max = 4'096;
     std::uint32_t nonce_lanes_max = 64;
+    // Disputes: read with judgement = referee only.
+    std::uint64_t dispute_replay_ms_max = 40'000;            ///< a side's clock grows by four planned replays, at most by this
+    std::uint64_t challenge_open_ms = 60'000;                ///< how long a sealed challenge may wait to be opened
+    std::uint32_t challenge_bond_factor = 4;                 ///< bond of a challenge = this times the cost of a replay + the fees of a game
+    std::uint64_t dispute_game_weight = 400'000;             ///< what the moves of a whole game weigh
+    base::Amount concede_fee = base::Amount::of(100'000);    ///< of a concession before the first traced move
+    std::uint32_t disputes_per_target_max = 8;               ///< games at the same time about one segment or merge
+    std::uint32_t disputes_per_account_max = 16;             ///< challenges that one account has sealed or open
+    std::uint32_t challenge_pool_max = 4;                    ///< challengers with the same root in one dispute
 
     bool operator==(const Parameters&) const = default;
 };
@@ -79,6 +88,8 @@ struct Parameters {
 base::Bytes encode_parameters(const Parameters& parameters);
 std::optional<Parameters> decode_parameters(base::ByteView bytes);
 base::Hash parameters_id(const Parameters& parameters);
+/// The longest that one side of a game may take for all its moves.
+std::uint64_t dispute_clock_ms_max(const Parameters& parameters);
 /// The first rule that the numbers break, as one sentence; among them
 /// unbonding > part length + 2 epochs + audit + window + dispute clock + evidence delay.
 [[nodiscard]] std::optional<std::string> check_parameters(const Parameters& parameters);
