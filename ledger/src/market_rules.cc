@@ -32,7 +32,7 @@ T object_of(ByteView value) {
     return std::move(*object);
 }
 
-/// Which objects hold money: balances, stakes (locked parts included), unbonding entries, bonds and holds.
+/// Which objects hold money: balances, stakes (locked parts included), unbonding entries, bonds, holds and pots.
 Amount money_in(ByteView key, ByteView value) {
     ASSAY_CHECK(!key.empty());
     const auto is = [&](market::Table table) { return key[0] == static_cast<std::uint8_t>(table); };
@@ -42,6 +42,7 @@ Amount money_in(ByteView key, ByteView value) {
     if (is(market::Table::offer)) return object_of<market::Offer>(value).bond;
     if (is(market::Table::job)) return object_of<market::Job>(value).hold.total();
     if (is(market::Table::lease)) return object_of<market::Lease>(value).bond;
+    if (is(market::Table::lane)) return object_of<market::Lane>(value).relet_pot;
     return {};
 }
 

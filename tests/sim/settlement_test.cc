@@ -263,6 +263,51 @@ TEST(Equivocation, TwoTreesUnderOneKeyCostTheLock) {
     EXPECT_EQ(market.record().final_root, market.honest_root());
 }
 
+/// The double signature of a round that is merged already: what was built on it goes back, whoever made it, and honest lanes are paid for it.
+TEST(Equivocation, InAMergedRoundRollsTheJobBackToIt) {
+    std::size_t paid = 0;
+    for (std::uint64_t seed = 300; seed < 304; ++seed) {
+        WorldOptions options = options_with(seed);
+        options.rounds = 4;
+        Market market(options);
+        World& world = market.world;
+        std::optional<std::pair<const Person*, market::PartCommit>> signed_in_round_one;
+        for (int i = 0; i < 2'000 && market.record().round < 3; ++i) {
+            for (Worker& worker : market.workers) worker.act();
+            for (Validator& validator : market.validators) validator.act();
+            for (const auto& [person, message] : world.take_queue()) {
+                if (const auto* commit = std::get_if<market::PartCommit>(&message); commit != nullptr && commit->round == 1)
+                    signed_in_round_one = std::pair{person, *commit};
+                world.send(*person, message);
+            }
+            world.block();
+        }
+        ASSERT_TRUE(signed_in_round_one);
+        ASSERT_EQ(market.record().round, 3U);
+        ASSERT_LE(market.record().final_rounds, 1U) << "the window of round 1 is still open";
+        const auto& [person, commit] = *signed_in_round_one;
+        market::PartCommit other = commit;
+        other.tree_root.bytes[0] ^= 1U;
+        const base::Bytes first = world.build(*person, commit), second = world.build(*person, other);
+        world.take_queue();
+        const base::Amount stake = world.stake_of(*person, market::Role::worker);
+        ASSERT_EQ(answer(world, world.validators[0], market::EquivocationReport{first, second}), Refusal::none);
+        EXPECT_LT(world.stake_of(*person, market::Role::worker), stake);
+        EXPECT_EQ(world.count_events("round_reopened"), 1U);
+        EXPECT_EQ(market.record().round, 1U);
+        EXPECT_EQ(market::find_round(world.state(), market.job, 1)->state, market::RoundState::open);
+        EXPECT_FALSE(market::find_round(world.state(), market.job, 2)) << "it was built on round 1";
+        for (const market::Event& event : world.events()) {
+            if (event.kind == "paid" && event.attributes[2].second == "insurance") ++paid;
+        }
+        ASSERT_TRUE(market.finish()) << seed;
+        market.expect_completed();
+        market.expect_history_adds_up();
+        EXPECT_EQ(market.record().final_root, market.honest_root());
+    }
+    EXPECT_GT(paid, 0U);
+}
+
 TEST(Confess, CostsLessThanBeingConvicted) {
     WorldOptions options = options_with(30);
     options.rate_ppm = 1'000'000;

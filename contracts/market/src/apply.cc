@@ -340,6 +340,7 @@ base::Amount total_supply(const StateReader& state) {
     each(Table::offer, [](base::ByteView value) { return decode<Offer>(value).value().bond; });
     each(Table::job, [](base::ByteView value) { return decode<Job>(value).value().hold.total(); });
     each(Table::lease, [](base::ByteView value) { return decode<Lease>(value).value().bond; });
+    each(Table::lane, [](base::ByteView value) { return decode<Lane>(value).value().relet_pot; });
     return sum;
 }
 

@@ -2,6 +2,7 @@
 
 #include "base/check.h"
 #include "base/merkle.h"
+#include "rollback.h"
 #include "settlement.h"
 
 namespace assay::market {
@@ -162,7 +163,7 @@ void on_part_close_due(Context& context, const Timer& timer) {
     if (!part || part->state != PartState::revealed || part->deadline != timer.due) return;
     auto job = find_job(context.state, part->key.job);
     ASSAY_CHECK(job.has_value());
-    convict(context, *job, part->lease, SlashReason::no_close, part->id.hash, part->key.round);
+    convict(context, *job, {part->lease, SlashReason::no_close, part->id.hash, part->key.round});
     start_window_if_done(context, *job, part->key.round);
     save(context.state, *job);
 }

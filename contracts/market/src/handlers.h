@@ -1,5 +1,7 @@
 #pragma once
 
+#include <set>
+
 #include "context.h"
 #include "market/objects.h"
 #include "market/refusal.h"
@@ -74,6 +76,10 @@ void end_pause(Context& context, Job& job);
 /// Asks for a match of a vacant lane in the next block.
 void want_match(Context& context, const base::JobId& job, std::uint32_t lane);
 void on_match_due(Context& context, const Timer& timer);
+/// A convicted worker's lane has a successor at `price`, or the job ends (price 0): the submitter
+/// gets what the successor costs more, as far as the lane's pot has, and the rest of the pot is
+/// burned. Changes `lane`; the caller saves it.
+void settle_relet(Context& context, const Job& job, Lane& lane, base::Amount price);
 
 // leases.cc
 Refusal apply_lease_refuse(Context& context, const LeaseRefuse& message);
@@ -108,6 +114,10 @@ void settle_lease_if_done(Context& context, const base::LeaseId& lease);
 /// deadlines of leases and round, asks for matches of vacant lanes and for plant seeds. The caller
 /// saves the job.
 void start_round(Context& context, Job& job);
+/// Sets lanes of the open round to the parts of them that stand, after a roll-back: new deadlines
+/// for their leases and the round, new plant seeds, matches for vacant ones. The caller saves the
+/// job.
+void resume_lanes(Context& context, Job& job, const std::set<std::uint32_t>& lanes);
 /// A lease joined the current round: the round's deadline may move.
 void extend_round_for(Context& context, const Job& job, const Lease& lease);
 /// The lane's plant seed becomes the app hash of this block, known in the next one. Until then it

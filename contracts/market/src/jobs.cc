@@ -212,6 +212,8 @@ namespace {
 
 void end_leases(Context& context, Job& job) {
     for (Lane& lane : lanes_of(context.state, job.id)) {
+        settle_relet(context, job, lane, {});
+        save(context.state, lane);
         if (lane.lease.is_zero()) continue;
         LaneRelease release;
         release.end = job.state == JobState::completed ? LeaseEnd::finished : LeaseEnd::job_closed;

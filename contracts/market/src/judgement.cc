@@ -1,6 +1,7 @@
 #include <algorithm>
 
 #include "base/check.h"
+#include "rollback.h"
 #include "settlement.h"
 
 namespace assay::market {
@@ -77,12 +78,10 @@ bool unanimous(const Context& context, const Job& job, const Vote& vote, const s
 void leave_unresolved(Context& context, Job& job, const Vote& vote) {
     const auto accused = find_part(context.state, vote.part);
     ASSAY_CHECK(accused.has_value());
-    for (Part& part : parts_of_lane(context.state, job.id, vote.round, vote.lane)) {
-        const bool later = part.key.part >= accused->key.part && part.lease == vote.lease;
-        const bool live = part.state == PartState::committed || part.state == PartState::drawn || part.state == PartState::revealed ||
-                          part.state == PartState::judged || part.state == PartState::passed;
-        if (later && live) void_part(context, job, part);
-    }
+    Undone undone;
+    undo_lane(context, job, vote.round, vote.lane, accused->key.part, accused->key.worker, undone);
+    roll_back(context, job, accused->key.worker, undone);
+    compensate(context, job, undone, {});
     release_lease(context, job, vote.lease, LeaseEnd::unresolved, false);
 }
 
@@ -106,7 +105,7 @@ void decide(Context& context, Vote& vote, std::vector<Audit>& jurors) {
     switch (vote.kind) {
         case AuditKind::vote_segment:
             if (upheld) {
-                convict(context, *job, vote.lease, SlashReason::judgement, vote.id, vote.round);
+                convict(context, *job, {vote.lease, SlashReason::judgement, vote.id, vote.round, {}, {}, true});
             } else {
                 leave_unresolved(context, *job, vote);
             }

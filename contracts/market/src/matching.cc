@@ -98,6 +98,7 @@ void start_lease(Context& context, Job& job, Lane& lane, Offer& offer, const Ter
     lane.lease = lease.id;
     lane.leases += 1;
     lane.match_after = {};
+    settle_relet(context, job, lane, terms.price);
     save(context.state, lane);
     save(context.state, lease);
     job.active_leases += 1;
@@ -111,6 +112,28 @@ void start_lease(Context& context, Job& job, Lane& lane, Offer& offer, const Ter
           {"lock", lease.lock.decimal()},
           {"round", std::to_string(job.round)}});
 }
+
+}  // namespace
+
+void settle_relet(Context& context, const Job& job, Lane& lane, Amount price) {
+    if (lane.relet_pot.is_zero()) return;
+    const Amount dearer = price > lane.relet_price ? price - lane.relet_price : Amount{};
+    const auto due = base::multiply(dearer, lane.relet_segments);
+    const Amount paid = base::minimum(lane.relet_pot, due.value_or(lane.relet_pot));
+    if (!paid.is_zero()) {
+        credit(context, job.submitter, paid);
+        emit(context, EventKind::paid,
+             {{"account", job.submitter.hex()},
+              {"amount", paid.decimal()},
+              {"reason", "relet"},
+              {"job", job.id.hex()}});
+    }
+    burn(context, lane.relet_pot - paid, "relet", job.id.hash);
+    lane.relet_price = lane.relet_pot = {};
+    lane.relet_segments = 0;
+}
+
+namespace {
 
 /// The first lease sets the job going; a later one joins the round that is open.
 void join_round(Context& context, Job& job, const base::LeaseId& id) {

@@ -1,7 +1,7 @@
 #include <algorithm>
-#include <set>
 
 #include "base/check.h"
+#include "rollback.h"
 #include "settlement.h"
 
 namespace assay::market {
@@ -34,69 +34,6 @@ void merge_settled(Context& context, Job& job, MergeRecord& merge, MergeState ou
     emit(context, EventKind::merge_audited, {{"job", job.id.hex()}, {"round", std::to_string(merge.round)},
                                              {"outcome", std::string(to_word(outcome))}, {"root", merge.root.hex()}});
     start_window_if_done(context, job, merge.round);
-}
-
-/// What a lane has proved and loses to somebody else's merge is paid from insurance, as far as that has: the submitter pays for the work once.
-void pay_lost_work(Context& context, const Job& job, const Part& part) {
-    const auto lease = find_lease(context.state, part.lease);
-    ASSAY_CHECK(lease.has_value());
-    const auto price = base::multiply(lease->price, part.segments);
-    ASSAY_CHECK(price.has_value());
-    const base::Amount paid = take_from_insurance(context, *price);
-    if (paid.is_zero()) return;
-    credit(context, part.key.worker, paid);
-    emit(context, EventKind::paid, {{"account", part.key.worker.hex()}, {"amount", paid.decimal()}, {"reason", "insurance"},
-                                    {"job", job.id.hex()}, {"part", part.id.hex()}});
-}
-
-/// Everything after `round` was built on the wrong merge of `poster`. Says which leases the void parts were made under.
-std::set<base::LeaseId> undo_rounds_after(Context& context, Job& job, std::uint32_t round, const base::AccountId& poster) {
-    std::set<base::LeaseId> leases;
-    for (std::uint32_t later = std::min(job.round + 1, job.shape.rounds); later-- > round + 1;) {
-        auto record = find_round(context.state, job.id, later);
-        if (!record) continue;
-        for (Part& part : parts_of_job(context.state, job.id, later, std::nullopt, kPartsPerRoundMax)) {
-            const bool open_or_passed = part.state == PartState::committed || part.state == PartState::drawn ||
-                                        part.state == PartState::revealed || part.state == PartState::judged ||
-                                        part.state == PartState::passed;
-            if (!open_or_passed) continue;
-            if (part.state == PartState::passed && part.key.worker != poster) pay_lost_work(context, job, part);
-            void_part(context, job, part);
-            leases.insert(part.lease);
-        }
-        if (auto merge = find_merge(context.state, job.id, later)) {
-            clear_timer(context, {merge->deadline, TimerKind::merge, job.id.hash, later});
-            if (auto audit = find_audit(context.state, merge->audit)) {
-                if (auto vote = find_vote(context.state, audit->id.hash); vote && vote->state == VoteState::open) {
-                    drop_vote(context, job, *vote, AuditPay::hold);
-                }
-                settle_audit(context, job, *audit, audit->verdict ? AuditPay::hold : AuditPay::none);
-            }
-            // The number goes on when the round is merged again: no two commitments and audits of one round share an id.
-            MergeRecord undone;
-            undone.job = job.id;
-            undone.round = later;
-            undone.attempt = merge->attempt + 1;
-            undone.state = MergeState::failed;
-            save(context.state, undone);
-        }
-        record = find_round(context.state, job.id, later);
-        if (record->deadline.value != 0) clear_timer(context, {record->deadline, TimerKind::round_deadline, job.id.hash, later});
-        if (record->window_ends.value != 0) clear_timer(context, {record->window_ends, TimerKind::window, job.id.hash, later});
-        erase(context.state, *record);
-    }
-    return leases;
-}
-
-/// Nobody owes a part until the round that was undone opens again.
-void stop_lane_clocks(Context& context, const Job& job) {
-    for (const Lane& lane : lanes_of(context.state, job.id)) {
-        auto lease = find_lease(context.state, lane.lease);
-        if (!lease || lease->deadline.value == 0) continue;
-        clear_timer(context, {lease->deadline, TimerKind::lane_deadline, job.id.hash, lane.lane});
-        lease->deadline = {};
-        save(context.state, *lease);
-    }
 }
 
 }  // namespace
@@ -264,31 +201,15 @@ void merge_vote_decided(Context& context, Job& job, const Vote& vote, bool uphel
         fail_job(context, job, CloseReason::merge_unresolved);
         return;
     }
-    const std::set<base::LeaseId> leases = undo_rounds_after(context, job, vote.round, merge->poster);
-    stop_lane_clocks(context, job);
-    auto round = find_round(context.state, job.id, vote.round);
-    ASSAY_CHECK(round.has_value());
-    job.round = vote.round;
-    job.opening_root = round->opening_root;
-    job.opening_blob = round->opening_blob;
-    if (job.state == JobState::verifying) job.state = JobState::running;
-    round->state = RoundState::closed;
-    round->closing_root = {};
-    round->closing_blob = {};
-    save(context.state, *round);
+    Undone undone;
+    return_to_merge(context, job, vote.round, merge->poster, undone);
     merge->root = vote.claim;
     merge->blob = {};
     merge_settled(context, job, *merge, MergeState::replaced, std::move(facts));
     ++merge->attempt;
     set_turn(context, *merge, *find_round(context.state, job.id, vote.round), 0);
     emit(context, EventKind::merge_replaced, {{"job", job.id.hex()}, {"round", std::to_string(vote.round)}, {"root", vote.claim.hex()}});
-    for (const Lane& lane : lanes_of(context.state, job.id)) {
-        Lane back = lane;
-        back.passed_parts = back.committed_parts = restart_of(context, job, lane.lane).keep_parts;
-        save(context.state, back);
-    }
-    convict(context, job, vote.lease, SlashReason::judgement, vote.id, vote.round + 1);
-    for (const base::LeaseId& lease : leases) settle_lease_if_done(context, lease);
+    convict(context, job, {vote.lease, SlashReason::judgement, vote.id, vote.round + 1, {}, {}, true}, std::move(undone));
 }
 
 }  // namespace assay::market

@@ -67,7 +67,7 @@ void fields(A& a, V& v) {
 template <class A, Same<Lane> V>
 void fields(A& a, V& v) {
     a(v.job, v.lane, v.lease, v.leases, v.passed_parts, v.committed_parts, v.next_start_root, v.next_start_blob, v.plant_seed,
-      v.vacant_since, v.excluded, v.match_after);
+      v.vacant_since, v.excluded, v.match_after, v.relet_price, v.relet_segments, v.relet_pot);
 }
 
 template <class A, Same<Lease> V>

@@ -1,8 +1,7 @@
 #include <algorithm>
 
 #include "base/check.h"
-#include "handlers.h"
-#include "store.h"
+#include "rollback.h"
 
 namespace assay::market {
 
@@ -101,6 +100,66 @@ void start_round(Context& context, Job& job) {
          {{"job", job.id.hex()},
           {"round", std::to_string(round.round)},
           {"root", round.opening_root.hex()}});
+}
+
+namespace {
+
+/// What of a lane's round stands: parts [0, passed) have passed, [0, committed) are committed.
+void set_to_what_stands(const Context& context, const Job& job, Lane& lane) {
+    lane.passed_parts = 0;
+    lane.committed_parts = 0;
+    lane.next_start_root = job.opening_root;
+    lane.next_start_blob = job.opening_blob;
+    const std::vector<Part> parts = parts_of_lane(context.state, job.id, job.round, lane.lane);
+    for (const Part& part : parts) {
+        if (part.key.part != lane.committed_parts || !can_void(part)) continue;
+        if (part.state == PartState::passed && lane.passed_parts == lane.committed_parts)
+            ++lane.passed_parts;
+        ++lane.committed_parts;
+        lane.next_start_root = part.end_root;
+        lane.next_start_blob = part.end_blob;
+    }
+}
+
+}  // namespace
+
+void resume_lanes(Context& context, Job& job, const std::set<std::uint32_t>& numbers) {
+    const Parameters parameters = parameters_of(context, job);
+    const bool paused = job.state == JobState::paused;
+    auto round = find_round(context.state, job.id, job.round);
+    ASSAY_CHECK(round && round->state == RoundState::open);
+    std::uint64_t slowest = parameters.grace_ms;
+    for (const std::uint32_t number : numbers) {
+        auto lane = find_lane(context.state, job.id, number);
+        ASSAY_CHECK(lane.has_value());
+        set_to_what_stands(context, job, *lane);
+        want_plant_seed(context, *lane);
+        if (lane->lease.is_zero()) {
+            lane->vacant_since = context.live;
+            lane->match_after = {};
+            want_match(context, job.id, number);
+        } else {
+            auto lease = find_lease(context.state, lane->lease);
+            ASSAY_CHECK(lease && lease->state == LeaseState::active);
+            set_lane_deadline(context, job, *lane, *lease);
+            // In a pause deadlines have no timers: they come back later by its length.
+            if (paused && lease->deadline.value != 0)
+                clear_timer(context,
+                            {lease->deadline, TimerKind::lane_deadline, job.id.hash, number});
+            save(context.state, *lease);
+            slowest = std::max(slowest, job.shape.segments_per_round() * lease->segment_ms);
+        }
+        save(context.state, *lane);
+    }
+    const std::uint64_t wanted = std::min(
+        parameters.round_time_factor * slowest + settlement_time_ms(parameters),
+        std::max(std::uint64_t{job.shape.round_deadline_s} * 1000, parameters.grace_ms));
+    if (!paused) {
+        set_round_deadline(context, *round, std::max(round->deadline, context.in(wanted)));
+    } else {
+        round->deadline = std::max(round->deadline, context.in(wanted));
+    }
+    save(context.state, *round);
 }
 
 void extend_round_for(Context& context, const Job& job, const Lease& given) {

@@ -97,11 +97,6 @@ void redraw_juror(Context& context, const Audit& old);
 base::Amount drop_vote(Context& context, Job& job, Vote& vote, AuditPay pay);
 
 // slashing.cc
-/// Convicts the worker of a lease: slashes the lock, voids all its parts of `from_round` and later, releases its lanes. The caller saves the
-/// job. Returns what was taken.
-base::Amount convict(Context& context, Job& job, const base::LeaseId& lease, SlashReason reason, const base::Hash& evidence,
-                     std::uint32_t from_round, std::optional<base::AccountId> reporter = std::nullopt,
-                     base::Amount bounty_max = base::Amount{});
 /// Under this id a double signature is noted, once for each part.
 base::Hash double_sign_evidence(const base::PartId& part);
 /// A lease's lane goes on without its worker.

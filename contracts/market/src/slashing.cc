@@ -2,6 +2,7 @@
 #include <set>
 
 #include "base/check.h"
+#include "rollback.h"
 #include "settlement.h"
 
 namespace assay::market {
@@ -40,28 +41,58 @@ Amount slash_lease(Context& context, Lease& lease, Amount due) {
     return taken;
 }
 
-/// What auditors were paid for work that is void returns to the job, at most half of what was taken; then the bounty; the rest is burned.
-void distribute(Context& context, Job& job, Amount taken, Amount audit_fees, const std::optional<base::AccountId>& reporter,
-                Amount bounty_max, std::string_view reason, const base::Hash& evidence) {
-    Amount rest = taken;
+/// Equal shares; what does not divide goes to the first. Says what was paid.
+Amount pay_bounty(Context& context, const Job& job, const std::vector<base::AccountId>& reporters, Amount bounty) {
+    if (bounty.is_zero()) return {};
+    const Amount share = Amount::of(bounty.grains() / reporters.size());
+    for (std::size_t i = 0; i < reporters.size(); ++i) {
+        const Amount paid = i > 0 ? share : bounty - *base::multiply(share, reporters.size() - 1);
+        if (paid.is_zero()) continue;
+        credit(context, reporters[i], paid);
+        emit(context, EventKind::paid, {{"account", reporters[i].hex()}, {"amount", paid.decimal()}, {"reason", "bounty"},
+                                        {"job", job.id.hex()}});
+    }
+    return bounty;
+}
+
+/// A successor may cost up to the ceiling for what is void: the difference waits with the lane until the successor's price is known.
+Amount keep_for_successor(Context& context, const Job& job, const Lease& lease, std::uint32_t segments, Amount most) {
+    if (is_terminal(job.state) || segments == 0 || most.is_zero() || job.shape.price_ceiling <= lease.price) return {};
+    const auto dearer = base::multiply(job.shape.price_ceiling - lease.price, segments);
+    const Amount kept = base::minimum(most, dearer.value_or(most));
+    auto lane = find_lane(context.state, job.id, lease.lane);
+    ASSAY_CHECK(lane.has_value());
+    lane->relet_price = lane->relet_pot.is_zero() ? lease.price : base::minimum(lane->relet_price, lease.price);
+    lane->relet_segments += segments;
+    lane->relet_pot += kept;
+    // The lane may have a successor already: the worker had left before it was convicted.
+    const auto successor = find_lease(context.state, lane->lease);
+    if (successor && successor->worker != lease.worker) settle_relet(context, job, *lane, successor->price);
+    save(context.state, *lane);
+    return kept;
+}
+
+/// Where taken stake goes. First the harmed: what auditors were paid returns to the job, lost work of others is paid, and a pot waits for
+/// the successor that may cost more; then the bounty. All of that together is at most half; the rest is burned.
+void distribute(Context& context, Job& job, Amount taken, const Lease& lease, const Conviction& conviction, const Undone& undone,
+                std::uint32_t lane_segments) {
+    const Amount half = conviction.burn_all ? Amount{} : Amount::of(taken.grains() / kHalf);
+    const Amount tenth = Amount::of(taken.grains() / kBountyDivisor);
+    const Amount bounty = conviction.reporters.empty() ? Amount{} : base::minimum(half, base::minimum(tenth, conviction.bounty_max));
+    Amount pot = half - bounty;
     if (!is_terminal(job.state)) {
-        const Amount half = Amount::of(taken.grains() / kHalf);
-        const Amount back = base::minimum(base::minimum(audit_fees, half), job.spent.auditors);
+        const Amount back = base::minimum(base::minimum(undone.audit_fees, pot), job.spent.auditors);
         job.hold.audits += back;
         job.spent.auditors -= back;
-        rest -= back;
+        pot -= back;
     }
-    if (reporter) {
-        const Amount tenth = Amount::of(taken.grains() / kBountyDivisor);
-        const Amount bounty = base::minimum(rest, base::minimum(tenth, bounty_max));
-        if (!bounty.is_zero()) {
-            credit(context, *reporter, bounty);
-            rest -= bounty;
-            emit(context, EventKind::paid, {{"account", reporter->hex()}, {"amount", bounty.decimal()}, {"reason", "bounty"},
-                                            {"job", job.id.hex()}});
-        }
-    }
-    if (!rest.is_zero()) burn(context, rest, reason, evidence);
+    Amount given = half - bounty - pot;
+    const Amount left = compensate(context, job, undone, pot);
+    given += pot - left;
+    given += keep_for_successor(context, job, lease, lane_segments, left);
+    given += pay_bounty(context, job, conviction.reporters, bounty);
+    const Amount rest = taken - given;
+    if (!rest.is_zero()) burn(context, rest, to_word(conviction.reason), conviction.evidence);
 }
 
 void note_slash(Context& context, Job& job, const Lease& lease, SlashReason reason, const base::Hash& evidence, Amount amount) {
@@ -70,33 +101,17 @@ void note_slash(Context& context, Job& job, const Lease& lease, SlashReason reas
                                        {"reason", std::string(to_word(reason))}, {"evidence", evidence.hex()}, {"amount", amount.decimal()}});
 }
 
-bool can_void(const Part& part) {
-    switch (part.state) {
-        case PartState::committed:
-        case PartState::drawn:
-        case PartState::revealed:
-        case PartState::judged:
-        case PartState::passed: return true;
-        case PartState::settled:
-        case PartState::retracted:
-        case PartState::void_: return false;
-    }
-    return false;
-}
-
-/// All parts of one worker in `from_round` and later; what auditors were paid for them. `leases`: those the parts were made under.
-Amount void_parts_of(Context& context, Job& job, const base::AccountId& worker, std::uint32_t from_round,
-                     std::set<base::LeaseId>& leases) {
-    Amount paid;
+/// Segments of a lease's worker that a conviction voids in the lease's lane, for which a successor has to be paid.
+std::uint32_t standing_segments(const Context& context, const Job& job, const base::LeaseId& id, std::uint32_t from_round) {
+    std::uint32_t segments = 0;
+    const auto lease = find_lease(context.state, id);
     const std::uint32_t end = std::min(job.round + 1, job.shape.rounds);
     for (std::uint32_t round = std::max(from_round, job.final_rounds); round < end; ++round) {
-        for (Part& part : parts_of_job(context.state, job.id, round, std::nullopt, kPartsPerRoundMax)) {
-            if (part.key.worker != worker || !can_void(part)) continue;
-            paid += void_part(context, job, part);
-            leases.insert(part.lease);
+        for (const Part& part : parts_of_lane(context.state, job.id, round, lease->lane)) {
+            if (part.key.worker == lease->worker && can_void(part)) segments += part.segments;
         }
     }
-    return paid;
+    return segments;
 }
 
 /// A successor starts at the last passed part: what its predecessor has open must not pass beside it.
@@ -145,27 +160,41 @@ void release_lease(Context& context, Job& job, const base::LeaseId& id, LeaseEnd
     settle_lease_if_done(context, id);
 }
 
-Amount convict(Context& context, Job& job, const base::LeaseId& id, SlashReason reason, const base::Hash& evidence,
-               std::uint32_t from_round, std::optional<base::AccountId> reporter, Amount bounty_max) {
-    std::set<base::LeaseId> leases{id};
-    const Amount audit_fees = void_parts_of(context, job, find_lease(context.state, id)->worker, from_round, leases);
+Amount compensate(Context& context, const Job& job, const Undone& undone, Amount pot) {
+    for (const LostWork& lost : undone.lost) {
+        const Amount from_pot = base::minimum(pot, lost.price);
+        pot -= from_pot;
+        const Amount paid = from_pot + take_from_insurance(context, lost.price - from_pot);
+        if (paid.is_zero()) continue;
+        credit(context, lost.worker, paid);
+        emit(context, EventKind::paid, {{"account", lost.worker.hex()}, {"amount", paid.decimal()}, {"reason", "insurance"},
+                                        {"job", job.id.hex()}, {"part", lost.part.hex()}});
+    }
+    return pot;
+}
+
+Amount convict(Context& context, Job& job, const Conviction& conviction, Undone undone) {
+    const base::LeaseId id = conviction.lease;
+    const base::AccountId worker = find_lease(context.state, id).value().worker;
+    const std::uint32_t lane_segments = standing_segments(context, job, id, conviction.from_round);
+    undo_worker(context, job, worker, conviction.from_round, undone);
+    roll_back(context, job, worker, undone);
     auto lease = find_lease(context.state, id);
     ASSAY_CHECK(lease.has_value());
     const Amount taken = slash_lease(context, *lease, lease->lock);
     save(context.state, *lease);
-    // A vote decides without any profit to anybody: all of it is burned.
-    const bool vote = reason == SlashReason::judgement;
-    distribute(context, job, taken, vote ? Amount{} : audit_fees, reporter, bounty_max, to_word(reason), evidence);
-    note_slash(context, job, *lease, reason, evidence, taken);
+    distribute(context, job, taken, *lease, conviction, undone, lane_segments);
+    note_slash(context, job, *lease, conviction.reason, conviction.evidence, taken);
     if (is_terminal(job.state)) return taken;
     for (const Lane& lane : lanes_of(context.state, job.id)) {
         if (lane.lease.is_zero()) continue;
         const auto other = find_lease(context.state, lane.lease);
-        if (!other || other->worker != lease->worker) continue;
+        if (!other || other->worker != worker) continue;
         release_lease(context, job, other->id, other->id == id ? LeaseEnd::slashed : LeaseEnd::unresolved, other->id == id);
     }
-    // Leases that the worker gave back earlier may have waited for the parts that are void now.
-    for (const base::LeaseId& waiting : leases) settle_lease_if_done(context, waiting);
+    // Leases that ended earlier may have waited for the parts that are void now.
+    undone.leases.insert(id);
+    for (const base::LeaseId& waiting : undone.leases) settle_lease_if_done(context, waiting);
     return taken;
 }
 
@@ -182,13 +211,30 @@ Refusal apply_equivocation_report(Context& context, const EquivocationReport& me
     if (!job) return Refusal::job_unknown;
     if (!note_evidence(context, evidence)) return Refusal::evidence_known;
 
-    std::optional<base::AccountId> reporter;
-    if (context.sender != first->key.worker) reporter = context.sender;
-    const auto replay = base::multiply(job->audit_price, kHalf * one.segments);
-    convict(context, *job, one.lease, SlashReason::equivocation, evidence, first->key.round, reporter, replay.value_or(Amount{}));
+    Conviction conviction{one.lease, SlashReason::equivocation, evidence, first->key.round, {}, {}};
+    if (context.sender != first->key.worker) conviction.reporters.push_back(context.sender);
+    conviction.bounty_max = base::multiply(job->audit_price, kHalf * one.segments).value_or(Amount{});
+    convict(context, *job, conviction);
     start_window_if_done(context, *job, first->key.round);
     save(context.state, *job);
     return Refusal::none;
+}
+
+void give_up(Context& context, Job& job, const Part& part, SlashReason reason, const base::Hash& evidence, Amount fee) {
+    Undone undone;
+    undo_lane(context, job, part.key.round, part.key.lane, part.key.part, part.key.worker, undone);
+    roll_back(context, job, part.key.worker, undone);
+    auto lease = find_lease(context.state, part.lease);
+    ASSAY_CHECK(lease.has_value());
+    const auto due = base::add(fee, undone.audit_fees);
+    const Amount taken = slash_lease(context, *lease, base::minimum(lease->lock, due.value_or(lease->lock)));
+    save(context.state, *lease);
+    distribute(context, job, taken, *lease, {lease->id, reason, evidence}, undone, part.segments);
+    note_slash(context, job, *lease, reason, evidence, taken);
+    if (is_terminal(job.state)) return;
+    release_lease(context, job, lease->id, LeaseEnd::confessed, true);
+    undone.leases.insert(lease->id);
+    for (const base::LeaseId& waiting : undone.leases) settle_lease_if_done(context, waiting);
 }
 
 Refusal apply_confess(Context& context, const Confess& message) {
@@ -202,22 +248,13 @@ Refusal apply_confess(Context& context, const Confess& message) {
     auto job = find_job(context.state, confessed->key.job);
     ASSAY_CHECK(job.has_value());
 
-    Amount audit_fees;
-    for (Part& part : parts_of_lane(context.state, job->id, confessed->key.round, confessed->key.lane)) {
-        const bool own = part.key.worker == context.sender && part.key.part >= confessed->key.part;
-        if (own && can_void(part)) audit_fees += void_part(context, *job, part);
-    }
-    auto lease = find_lease(context.state, confessed->lease);
-    ASSAY_CHECK(lease.has_value());
     // Half of the lock, and what auditing and doing the part again costs, up to the lock.
-    const auto again = base::multiply(base::maximum(lease->price, job->audit_price), confessed->segments);
+    const auto lease = find_lease(context.state, confessed->lease);
+    ASSAY_CHECK(lease.has_value());
     const Amount half = *base::multiply_divide(lease->lock, 1, kHalf, base::Rounding::up);
-    const auto due = base::add(half + audit_fees, again.value_or(lease->lock));
-    const Amount taken = slash_lease(context, *lease, base::minimum(lease->lock, due.value_or(lease->lock)));
-    save(context.state, *lease);
-    distribute(context, *job, taken, audit_fees, std::nullopt, {}, to_word(SlashReason::confession), confessed->id.hash);
-    note_slash(context, *job, *lease, SlashReason::confession, confessed->id.hash, taken);
-    release_lease(context, *job, lease->id, LeaseEnd::confessed, true);
+    const auto again = base::multiply(base::maximum(lease->price, job->audit_price), confessed->segments);
+    const auto due = again ? base::add(half, *again) : std::nullopt;
+    give_up(context, *job, *confessed, SlashReason::confession, confessed->id.hash, due.value_or(lease->lock));
     start_window_if_done(context, *job, confessed->key.round);
     save(context.state, *job);
     return Refusal::none;

@@ -201,6 +201,10 @@ struct Lane {
     base::TimeMs vacant_since;
     std::vector<base::AccountId> excluded;   ///< workers that lost this lane, oldest first
     base::OfferId match_after;               ///< last offer that a match without result examined; zeros: the next one begins with the cheapest
+    // After a conviction: what the successor costs more than this price, for so many segments, is paid to the submitter from the pot.
+    base::Amount relet_price;
+    std::uint32_t relet_segments = 0;
+    base::Amount relet_pot;                  ///< held here until the next match, then what is left is burned
     bool operator==(const Lane&) const = default;
 };
 inline constexpr std::size_t kExcludedMax = 64;

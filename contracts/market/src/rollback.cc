@@ -1,0 +1,202 @@
+// What a judgement makes void goes back here, and only here: parts of a lane, rounds that were built
+// on them, and the place where the job goes on. Nothing in here moves money.
+
+#include "rollback.h"
+
+#include <algorithm>
+
+#include "base/check.h"
+
+namespace assay::market {
+
+bool can_void(const Part& part) {
+    switch (part.state) {
+        case PartState::committed:
+        case PartState::drawn:
+        case PartState::revealed:
+        case PartState::judged:
+        case PartState::passed:
+            return true;
+        case PartState::settled:
+        case PartState::retracted:
+        case PartState::void_:
+            return false;
+    }
+    return false;
+}
+
+namespace {
+
+base::Amount price_of(const Context& context, const Part& part) {
+    const auto lease = find_lease(context.state, part.lease);
+    ASSAY_CHECK(lease.has_value());
+    const auto price = base::multiply(lease->price, part.segments);
+    ASSAY_CHECK(price.has_value());
+    return *price;
+}
+
+/// One part that stands becomes void; what it cost others is noted.
+void undo_part(Context& context, Job& job, const base::PartId& id, const base::AccountId& culprit,
+               Undone& undone) {
+    auto part = find_part(context.state, id);
+    ASSAY_CHECK(part.has_value());
+    if (!can_void(*part)) return;
+    if (part->state == PartState::passed) {
+        for (const Audit& audit : audits_of_part(context, *part)) {
+            if (audit.paid) undone.audit_fees += audit.price;
+        }
+        if (part->key.worker != culprit)
+            undone.lost.push_back({part->key.worker, part->id, price_of(context, *part)});
+    }
+    undone.audit_fees += void_part(context, job, *part);
+    undone.leases.insert(part->lease);
+}
+
+/// The merge of a round that is undone or opened again: its audit, its votes and its clock end. The
+/// number goes on when the round is merged again, so that no two commitments and audits of one round
+/// share an id.
+void end_merge(Context& context, Job& job, std::uint32_t round) {
+    auto merge = find_merge(context.state, job.id, round);
+    if (!merge) return;
+    clear_timer(context, {merge->deadline, TimerKind::merge, job.id.hash, round});
+    if (auto audit = find_audit(context.state, merge->audit)) {
+        if (auto vote = find_vote(context.state, audit->id.hash);
+            vote && vote->state == VoteState::open)
+            drop_vote(context, job, *vote, AuditPay::hold);
+        const bool worked =
+            audit->state == AuditState::sealed || audit->state == AuditState::revealed;
+        settle_audit(context, job, *audit, worked ? AuditPay::hold : AuditPay::none);
+    }
+    MergeRecord next;
+    next.job = job.id;
+    next.round = round;
+    next.attempt = merge->attempt + 1;
+    next.state = MergeState::failed;
+    save(context.state, next);
+}
+
+void clear_round_timers(Context& context, const Round& round) {
+    if (round.deadline.value != 0)
+        clear_timer(context,
+                    {round.deadline, TimerKind::round_deadline, round.job.hash, round.round});
+    if (round.window_ends.value != 0)
+        clear_timer(context, {round.window_ends, TimerKind::window, round.job.hash, round.round});
+}
+
+/// The job trains again from the opening of a round that exists.
+void train_from(Job& job, const Round& round, base::TimeMs live) {
+    job.round = round.round;
+    job.opening_root = round.opening_root;
+    job.opening_blob = round.opening_blob;
+    if (job.state != JobState::verifying) return;
+    job.state = JobState::running;
+    job.state_since = live;
+}
+
+void reopen_round(Context& context, Job& job, std::uint32_t number) {
+    end_merge(context, job, number);
+    auto round = find_round(context.state, job.id, number);
+    ASSAY_CHECK(round && round->state != RoundState::open && round->state != RoundState::final);
+    clear_round_timers(context, *round);
+    round->state = RoundState::open;
+    round->extended = false;
+    round->merge_audited = false;
+    round->members.clear();
+    round->closing_root = {};
+    round->closing_blob = {};
+    round->closed_at = round->merged_at = round->window_ends = round->deadline = {};
+    save(context.state, *round);
+    train_from(job, *round, context.live);
+    emit(context, EventKind::round_reopened,
+         {{"job", job.id.hex()}, {"round", std::to_string(number)}, {"root", round->opening_root.hex()}});
+}
+
+}  // namespace
+
+void undo_lane(Context& context, Job& job, std::uint32_t round, std::uint32_t lane,
+               std::uint32_t first_part, const base::AccountId& culprit, Undone& undone) {
+    if (round < job.final_rounds) return;
+    bool any = false;
+    for (const Part& part : parts_of_lane(context.state, job.id, round, lane)) {
+        if (part.key.part < first_part || !can_void(part)) continue;
+        undo_part(context, job, part.id, culprit, undone);
+        any = true;
+    }
+    if (!any) return;
+    const auto record = find_round(context.state, job.id, round);
+    ASSAY_CHECK(record.has_value());
+    if (record->state == RoundState::open) {
+        undone.lanes.insert(lane);
+        return;
+    }
+    const bool member = std::any_of(record->members.begin(), record->members.end(),
+                                    [&](const RoundMember& m) { return m.lane == lane; });
+    if (member) undone.reopen = std::min(undone.reopen.value_or(round), round);
+}
+
+void undo_worker(Context& context, Job& job, const base::AccountId& worker,
+                 std::uint32_t from_round, Undone& undone) {
+    const std::uint32_t end = std::min(job.round + 1, job.shape.rounds);
+    for (std::uint32_t round = std::max(from_round, job.final_rounds); round < end; ++round) {
+        for (const Part& part :
+             parts_of_job(context.state, job.id, round, std::nullopt, kPartsPerRoundMax)) {
+            if (part.key.worker == worker && can_void(part))
+                undo_lane(context, job, round, part.key.lane, part.key.part, worker, undone);
+        }
+    }
+}
+
+void undo_rounds_after(Context& context, Job& job, std::uint32_t round,
+                       const base::AccountId& culprit, Undone& undone) {
+    for (std::uint32_t later = std::min(job.round + 1, job.shape.rounds); later-- > round + 1;) {
+        if (!find_round(context.state, job.id, later)) continue;
+        for (const Part& part :
+             parts_of_job(context.state, job.id, later, std::nullopt, kPartsPerRoundMax))
+            undo_part(context, job, part.id, culprit, undone);
+        end_merge(context, job, later);
+        const auto record = find_round(context.state, job.id, later);
+        clear_round_timers(context, *record);
+        erase(context.state, *record);
+    }
+}
+
+void roll_back(Context& context, Job& job, const base::AccountId& culprit, Undone& undone) {
+    if (undone.reopen) {
+        undo_rounds_after(context, job, *undone.reopen, culprit, undone);
+        reopen_round(context, job, *undone.reopen);
+        undone.lanes.clear();
+        for (std::uint32_t lane = 0; lane < job.shape.lanes; ++lane) undone.lanes.insert(lane);
+    }
+    if (undone.lanes.empty()) return;
+    resume_lanes(context, job, undone.lanes);
+    // What is complete without the void parts goes on in the next block.
+    set_timer(context, {context.in(1), TimerKind::settle, job.id.hash, 0});
+}
+
+void return_to_merge(Context& context, Job& job, std::uint32_t number,
+                     const base::AccountId& culprit, Undone& undone) {
+    undo_rounds_after(context, job, number, culprit, undone);
+    auto round = find_round(context.state, job.id, number);
+    ASSAY_CHECK(round && round->state == RoundState::merged);
+    clear_round_timers(context, *round);
+    round->state = RoundState::closed;
+    round->closing_root = {};
+    round->closing_blob = {};
+    round->merged_at = round->window_ends = {};
+    round->merge_audited = false;
+    save(context.state, *round);
+    train_from(job, *round, context.live);
+    // Nobody owes a part until the next round opens again.
+    for (Lane& lane : lanes_of(context.state, job.id)) {
+        if (auto lease = find_lease(context.state, lane.lease); lease && lease->deadline.value != 0) {
+            clear_timer(context,
+                        {lease->deadline, TimerKind::lane_deadline, job.id.hash, lane.lane});
+            lease->deadline = {};
+            save(context.state, *lease);
+        }
+        lane.passed_parts = lane.committed_parts = restart_of(context, job, lane.lane).keep_parts;
+        save(context.state, lane);
+    }
+}
+
+}  // namespace assay::market

@@ -1,0 +1,66 @@
+#pragma once
+
+#include <optional>
+#include <set>
+#include <vector>
+
+#include "settlement.h"
+
+/// From a judgement to the state in which the job goes on. A caller notes what is void (undo_lane, undo_worker, or return_to_merge for a
+/// wrong merge), then calls roll_back once; who pays for it is slashing.cc's. The rule of store.h about copies holds: the caller saves the job.
+namespace assay::market {
+
+/// Work of somebody who did nothing wrong, void because it was built on something wrong.
+struct LostWork {
+    base::AccountId worker;
+    base::PartId part;
+    base::Amount price;
+};
+
+/// What a judgement has made void so far.
+struct Undone {
+    std::set<base::LeaseId> leases;          ///< under which the void parts were made
+    base::Amount audit_fees;                 ///< that auditors were paid for them, now or earlier
+    std::vector<LostWork> lost;              ///< parts that had passed, of others than the culprit
+    std::optional<std::uint32_t> reopen;     ///< the first closed round whose members' work is void
+    std::set<std::uint32_t> lanes;           ///< of the open round, whose work is void
+};
+
+/// The part stands and is not paid yet.
+bool can_void(const Part& part);
+
+/// Voids every part of a lane's round from `first_part` on, whoever made it: each starts where the one before it ended. Final rounds stay.
+void undo_lane(Context& context, Job& job, std::uint32_t round, std::uint32_t lane, std::uint32_t first_part,
+               const base::AccountId& culprit, Undone& undone);
+/// Voids all parts of one worker in `from_round` and later rounds, and what stands on them in their lanes.
+void undo_worker(Context& context, Job& job, const base::AccountId& worker, std::uint32_t from_round, Undone& undone);
+/// Takes back everything after `round`: parts, merges, the rounds themselves.
+void undo_rounds_after(Context& context, Job& job, std::uint32_t round, const base::AccountId& culprit, Undone& undone);
+/// Sends the job back to what stands: when a closed round lost a member's work, everything after it is taken back and it opens again with
+/// the parts that stand; lanes go on after their last part.
+void roll_back(Context& context, Job& job, const base::AccountId& culprit, Undone& undone);
+/// A merge was wrong: everything after its round is taken back and the round waits for a merge again, its members unchanged.
+void return_to_merge(Context& context, Job& job, std::uint32_t round, const base::AccountId& culprit, Undone& undone);
+
+// slashing.cc
+/// Pays lost work: from `pot` as far as it has, then from insurance as far as that has, never from the submitter. Says what is left of it.
+base::Amount compensate(Context& context, const Job& job, const Undone& undone, base::Amount pot);
+
+/// Why and how a worker is convicted.
+struct Conviction {
+    base::LeaseId lease;
+    SlashReason reason = SlashReason::judgement;
+    base::Hash evidence;                     ///< id of the vote, dispute, part or report
+    std::uint32_t from_round = 0;            ///< its parts of this round and later ones are void
+    std::vector<base::AccountId> reporters = {};  ///< share the bounty
+    base::Amount bounty_max = {};
+    bool burn_all = false;                   ///< a vote decides without any profit to anybody
+};
+/// Slashes the lease's lock, voids the worker's parts, rolls back, pays the harmed, releases the worker's lanes. `undone`: what is void
+/// already. The caller saves the job. Returns what was taken.
+base::Amount convict(Context& context, Job& job, const Conviction& conviction, Undone undone = {});
+/// A worker gives a part up: it is void with what stands on it, `fee` and the auditors' fees are taken from the lease's lock, the lane is
+/// matched again. The caller saves the job.
+void give_up(Context& context, Job& job, const Part& part, SlashReason reason, const base::Hash& evidence, base::Amount fee);
+
+}  // namespace assay::market
