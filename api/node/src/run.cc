@@ -12,6 +12,7 @@
 #include "client/key_file.h"
 #include "commands.h"
 #include "data_dir.h"
+#include "dispute/ledger_referee.h"
 #include "ledger/node.h"
 #include "server/server.h"
 
@@ -74,6 +75,13 @@ bool write_port(const std::filesystem::path& file, std::uint16_t port) {
     return !error;
 }
 
+/// The market with the referee of verify/dispute: here, and only here, the two meet.
+const ledger::RuleSet& rules() {
+    static const dispute::LedgerReferee referee;
+    static const ledger::RuleSet rules = ledger::market_rules(referee);
+    return rules;
+}
+
 }  // namespace
 
 int run(const RunOptions& options) {
@@ -97,8 +105,10 @@ int run(const RunOptions& options) {
 
     const auto genesis = read_text(options.dir / kGenesisFile);
     if (!genesis) return fail(genesis.error() + " (run: assayd init)");
+    ledger::Options ledger_options;
+    ledger_options.rules = &rules();
     auto node = ledger::Node::open(options.dir / kLedgerFolder, base::view_of(*genesis),
-                                   std::move(keys->hot));
+                                   std::move(keys->hot), ledger_options);
     if (!node) return fail("cannot open the ledger: " + node.error().detail);
     auto blobs = server::BlobStore::open(
         options.dir / kBlobFolder, {serving.limits.blob_bytes_max, serving.limits.store_bytes_max,
@@ -133,13 +143,13 @@ int run(const RunOptions& options) {
 
 int verify(const std::filesystem::path& dir) {
     const bool terminal = ::isatty(STDERR_FILENO) != 0;
-    const auto report =
-        ledger::verify_chain(dir / kLedgerFolder, [&](const ledger::VerifyProgress& progress) {
-            if (terminal)
-                std::fprintf(stderr, "\rheight %llu of %llu",
-                             static_cast<unsigned long long>(progress.height),
-                             static_cast<unsigned long long>(progress.height_last));
-        });
+    const auto show = [&](const ledger::VerifyProgress& progress) {
+        if (terminal)
+            std::fprintf(stderr, "\rheight %llu of %llu",
+                         static_cast<unsigned long long>(progress.height),
+                         static_cast<unsigned long long>(progress.height_last));
+    };
+    const auto report = ledger::verify_chain(dir / kLedgerFolder, show, rules());
     if (terminal) std::fprintf(stderr, "\r\033[K");
     if (!report) {
         std::fprintf(stderr, "assayd: the chain is not right: %s\n", report.error().c_str());
