@@ -138,7 +138,8 @@ PartWork Worker::train(const market::Job& job, const market::PartKey& key, const
     const market::PartSpan span = market::part_span(key.part, job.shape.segments_per_round(), job.shape.part_segments);
     const base::Bytes alpha = market::plant_alpha(world_.chain_id(), job.id, key.lane, key.round, key.part, lane.plant_seed);
     work.proof = base::vrf_prove(person_.vrf, alpha);
-    const auto beta = base::vrf_verify(person_.vrf.public_key(), alpha, work.proof);
+    // The last segment of a part is never a plant: with a single one the output is not needed.
+    const auto beta = span.segments > 1 ? base::vrf_verify(person_.vrf.public_key(), alpha, work.proof) : base::VrfOutput{};
     Hash start = lane.next_start_root;
     for (std::uint32_t i = 0; i < span.segments; ++i) {
         const std::uint32_t segment = span.first_segment + i;
