@@ -49,6 +49,20 @@ Terms terms_of(const market::GameSubject& subject) {
     return terms;
 }
 
+commit::StateDescriptor descriptor_after(const Terms& terms, std::uint32_t steps) {
+    const std::uint32_t step = terms.first_step + steps;
+    if (step == 0)
+        return commit::opening_descriptor(terms.job, terms.round, terms.previous_round_root);
+    return commit::lane_descriptor(terms.job, terms.round, terms.lane, step,
+                                   terms.round_start_root);
+}
+
+Hash field_of(const Terms& terms, const PostStatement& statement) {
+    Hash field = statement.state_root;
+    if (terms.closes_round) field = market::round_end_root(field, statement.payload_root);
+    return statement.plant ? market::plant_field(field) : field;
+}
+
 Game::Game(const Terms& terms) : terms_(terms), high_(terms.steps), low_root_(terms.start_root) {
     const bool segment = terms.stage == market::GameStage::segment;
     ASSAY_CHECK(std::has_single_bit(terms.fan_out) && terms.fan_out >= 2 &&
@@ -113,10 +127,7 @@ Game::Error Game::play(const PostStatement& move) {
     if (!frame || frame->batch > kBatchMax) return MoveRefusal::wrong_record;
     if (!terms_.closes_round && !move.payload_root.is_zero()) return MoveRefusal::wrong_hash;
     if (move.plant && terms_.stage != market::GameStage::segment) return MoveRefusal::wrong_hash;
-    Hash field = move.state_root;
-    if (terms_.closes_round) field = market::round_end_root(field, move.payload_root);
-    if (move.plant) field = market::plant_field(field);
-    if (field != terms_.asserted) return MoveRefusal::wrong_hash;
+    if (field_of(terms_, move) != terms_.asserted) return MoveRefusal::wrong_hash;
     facts_.frame = *frame;
     high_root_ = move.state_root;
     payload_root_ = move.payload_root;
@@ -177,11 +188,11 @@ void Game::settle_facts() {
             if (payload_) {
                 facts_.stage = Stage::payload;
                 facts_.round_start_root = terms_.round_start_root;
-                facts_.descriptor = commit::descriptor_leaf(descriptor_after(terms_.steps));
+                facts_.descriptor = commit::descriptor_leaf(descriptor_after(terms_, terms_.steps));
             } else {
                 facts_.stage = Stage::step;
                 facts_.step = terms_.first_step + low_;
-                facts_.descriptor = commit::descriptor_leaf(descriptor_after(low_));
+                facts_.descriptor = commit::descriptor_leaf(descriptor_after(terms_, low_));
             }
             return;
         case market::GameStage::merge:
@@ -195,15 +206,6 @@ void Game::settle_facts() {
             }
             return;
     }
-}
-
-/// The descriptor of the segment's state after so many of its steps.
-commit::StateDescriptor Game::descriptor_after(std::uint32_t steps) const {
-    const std::uint32_t step = terms_.first_step + steps;
-    if (step == 0)
-        return commit::opening_descriptor(terms_.job, terms_.round, terms_.previous_round_root);
-    return commit::lane_descriptor(terms_.job, terms_.round, terms_.lane, step,
-                                   terms_.round_start_root);
 }
 
 Game::Error Game::play(const PostRoots& move) {

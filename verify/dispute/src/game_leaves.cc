@@ -39,7 +39,7 @@ Hash Game::next_descriptor() const {
         case Stage::init:
             return commit::descriptor_leaf(commit::opening_descriptor(terms_.job, 0, {}));
         case Stage::step:
-            return commit::descriptor_leaf(descriptor_after(high_));
+            return commit::descriptor_leaf(descriptor_after(terms_, high_));
         case Stage::merge:
             return commit::descriptor_leaf(
                 commit::opening_descriptor(terms_.job, terms_.round + 1, terms_.start_root));

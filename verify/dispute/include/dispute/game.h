@@ -65,6 +65,10 @@ struct Terms {
 };
 /// Requires a spec that decode_spec accepts and a subject as the rules make them.
 Terms terms_of(const market::GameSubject& subject);
+/// The descriptor of the segment's state after so many of its steps.
+commit::StateDescriptor descriptor_after(const Terms& terms, std::uint32_t steps);
+/// The field that a statement stands for: to be compared with the asserted one.
+base::Hash field_of(const Terms& terms, const PostStatement& statement);
 
 /// Nodes of a tree in which the disputed leaf lies.
 struct Search {
@@ -111,6 +115,8 @@ class Game {
     [[nodiscard]] List list() const { return list_; }
     /// Points inside the run of steps whose roots are asked for.
     [[nodiscard]] std::vector<std::uint32_t> points() const;
+    /// Descriptor leaf of the state that the disputed stage leads to; zeros for a payload.
+    [[nodiscard]] base::Hash next_descriptor() const;
     /// Why the referee refused the last openings. Not part of the game: its encoding lacks it.
     [[nodiscard]] std::optional<OpeningError> refusal() const { return refusal_; }
 
@@ -146,8 +152,6 @@ class Game {
     void go_on_searching();
     void reach_leaf();
     void settle_facts();
-    [[nodiscard]] commit::StateDescriptor descriptor_after(std::uint32_t steps) const;
-    [[nodiscard]] base::Hash next_descriptor() const;
     [[nodiscard]] Unit unit() const;
     [[nodiscard]] Unit last_unit() const;
     void end(Side winner);

@@ -43,13 +43,6 @@ std::vector<Hash> roots_of(const Program& program, TensorClass cls,
     return commit::tensor_roots(tensors, threads);
 }
 
-std::vector<Hash> state_leaves(const Program& program, const commit::State& state,
-                               const Hash& descriptor, unsigned threads) {
-    std::vector<Hash> leaves = roots_of(program, TensorClass::state, state.tensors, threads);
-    leaves.insert(leaves.begin(), descriptor);
-    return leaves;
-}
-
 Hash tree(const std::vector<Hash>& leaves) {
     return base::merkle_root(MerkleFamily::blake2b, leaves);
 }
@@ -74,7 +67,15 @@ bool needs_units_before(const Program& program, const Unit& unit,
     return program.range(Part::prologue).first != program.range(Part::prologue).second;
 }
 
-/// A tile's elements as they are hashed.
+}  // namespace
+
+std::vector<Hash> state_leaves(const Program& program, const commit::State& state,
+                               const Hash& descriptor, unsigned threads) {
+    std::vector<Hash> leaves = roots_of(program, TensorClass::state, state.tensors, threads);
+    leaves.insert(leaves.begin(), descriptor);
+    return leaves;
+}
+
 base::Bytes tile_bytes(const Tensor& tensor, const std::byte* data, std::uint32_t tile) {
     const TilePlace place = *tile_place(tensor, tile);
     const std::size_t element = program::size_of(tensor.dtype), row = place.cols * element;
@@ -86,6 +87,15 @@ base::Bytes tile_bytes(const Tensor& tensor, const std::byte* data, std::uint32_
     }
     return bytes;
 }
+
+std::vector<Hash> tile_leaves(const Tensor& tensor, const std::byte* data) {
+    std::vector<Hash> leaves;
+    for (std::uint32_t tile = 0; tile < tile_count(tensor); ++tile)
+        leaves.push_back(base::merkle_leaf(MerkleFamily::blake2b, tile_bytes(tensor, data, tile)));
+    return leaves;
+}
+
+namespace {
 
 /// The opened instruction over whole tensors in memory.
 struct Whole {
@@ -321,10 +331,7 @@ class Opener {
         const Tensor& tensor = program_.tensors[ids_[slot]];
         const commit::Buffer& elements =
             slot == 0 ? evidence_.output : elements_of(evidence_, ids_[slot]);
-        for (std::uint32_t tile = 0; tile < tile_count(tensor); ++tile) {
-            leaves.push_back(base::merkle_leaf(MerkleFamily::blake2b,
-                                               tile_bytes(tensor, elements.data(), tile)));
-        }
+        leaves = tile_leaves(tensor, elements.data());
         return leaves;
     }
     Hash tree_of(TensorId id) {
@@ -415,6 +422,14 @@ class Opener {
 Evidence collect_evidence(const StageInputs& inputs, StageTrace stage, UnitTrace unit,
                           std::size_t position, std::uint32_t instruction,
                           const Hash& round_start_descriptor, const Engine& engine) {
+    Machine machine(inputs, engine);
+    return collect_evidence(machine, inputs, std::move(stage), std::move(unit), position,
+                            instruction, round_start_descriptor, engine.threads());
+}
+
+Evidence collect_evidence(Machine& machine, const StageInputs& inputs, StageTrace stage,
+                          UnitTrace unit, std::size_t position, std::uint32_t instruction,
+                          const Hash& round_start_descriptor, unsigned threads) {
     const exact::FloatEnvironment environment;
     const Program& program = *inputs.program;
     Evidence evidence;
@@ -423,14 +438,12 @@ Evidence collect_evidence(const StageInputs& inputs, StageTrace stage, UnitTrace
     evidence.position = position;
     evidence.instruction = instruction;
     evidence.dataset = inputs.dataset;
-    const unsigned threads = engine.threads();
     if (inputs.start != nullptr)
         evidence.state = state_leaves(program, *inputs.start, inputs.descriptor, threads);
     if (inputs.stage == Stage::payload) {
         evidence.round_start =
             state_leaves(program, *inputs.round_start, round_start_descriptor, threads);
     }
-    Machine machine(inputs, engine);
     const Unit here = machine.units().at(position);
     if (here.part == Part::merge_lane) {
         evidence.payload =

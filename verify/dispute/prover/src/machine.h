@@ -7,25 +7,31 @@
 
 #include "dispute/stage.h"
 #include "prover/engine.h"
+#include "prover/evidence.h"
 #include "runtime/replay.h"
 
 namespace assay::dispute {
 
-/// Runs the units of a stage, instruction by instruction where somebody looks. A value has memory from the instruction that defines it to
-/// the last that reads it, and so has what the last part of a stage defines: its inputs are never written. Accumulators have memory as long
-/// as the machine. Not thread-safe; the inputs must outlive it.
+/// Runs the units of a stage, instruction by instruction where somebody looks. A value has memory
+/// from the instruction that defines it to the last that reads it, and so has what the last part of
+/// a stage defines: its inputs are never written. Accumulators have memory as long as the machine.
+/// Not thread-safe; the inputs must outlive it.
 class Machine {
   public:
     Machine(const StageInputs& inputs, const Engine& engine);
+    virtual ~Machine() = default;
+    Machine(const Machine&) = delete;
+    Machine& operator=(const Machine&) = delete;
 
     /// What a caller looks at around an instruction; may be empty.
     using Look = std::function<void(std::uint32_t instruction)>;
-    /// Runs one unit; units of a loop must be run in order. `before` sees the operands (and what the instruction is about to overwrite),
-    /// `after` its result. With `last` the unit ends after that instruction.
-    void run(const Unit& unit, const Look& before, const Look& after,
-             std::optional<std::uint32_t> last = std::nullopt);
+    /// Runs one unit; units of a loop must be run in order. `before` sees the operands (and what
+    /// the instruction is about to overwrite), `after` its result. With `last` the unit ends after
+    /// that instruction.
+    virtual void run(const Unit& unit, const Look& before, const Look& after,
+                     std::optional<std::uint32_t> last = std::nullopt);
     /// The same without looking.
-    void run(const Unit& unit);
+    virtual void run(const Unit& unit);
 
     /// The elements of a tensor that is alive now.
     [[nodiscard]] const std::byte* data(program::TensorId id) const;
@@ -41,7 +47,8 @@ class Machine {
     void release(program::TensorId id);
     void bind_member(std::uint32_t member);
     void find_touches(program::Part part);
-    /// Memory that comes with an instruction and goes after it; values of the fast engine are its own affair.
+    /// Memory that comes with an instruction and goes after it; values of the fast engine are its
+    /// own affair.
     void enter(std::uint32_t instruction);
     void leave(std::uint32_t instruction);
     void run_reference(const Unit& unit, const Look& before, const Look& after, std::uint32_t end);
@@ -58,5 +65,12 @@ class Machine {
     std::vector<std::uint32_t> last_touch_;  // by tensor, of the part that runs
     std::unique_ptr<runtime::Replay> fast_;  // null: the reference
 };
+
+/// The traces and evidence of the public headers, on a machine that has run nothing yet.
+StageTrace trace_stage(Machine& machine, const StageInputs& inputs);
+UnitTrace trace_unit(Machine& machine, const StageInputs& inputs, std::size_t unit);
+Evidence collect_evidence(Machine& machine, const StageInputs& inputs, StageTrace stage,
+                          UnitTrace unit, std::size_t position, std::uint32_t instruction,
+                          const base::Hash& round_start_descriptor, unsigned threads);
 
 }  // namespace assay::dispute

@@ -24,8 +24,17 @@ UnitTrace run_traced(Machine& machine, const program::Program& program, const Un
 }  // namespace
 
 StageTrace trace_stage(const StageInputs& inputs, const Engine& engine) {
-    const exact::FloatEnvironment environment;
     Machine machine(inputs, engine);
+    return trace_stage(machine, inputs);
+}
+
+UnitTrace trace_unit(const StageInputs& inputs, std::size_t unit, const Engine& engine) {
+    Machine machine(inputs, engine);
+    return trace_unit(machine, inputs, unit);
+}
+
+StageTrace trace_stage(Machine& machine, const StageInputs& inputs) {
+    const exact::FloatEnvironment environment;
     StageTrace trace;
     trace.units = machine.units();
     for (const Unit& unit : trace.units) {
@@ -36,16 +45,16 @@ StageTrace trace_stage(const StageInputs& inputs, const Engine& engine) {
         } else {
             machine.run(unit);
             roots = machine.roots(machine.accumulators(unit.part));
-            trace.leaves.push_back(loop_leaf(inputs.descriptor, unit, base::merkle_root(base::MerkleFamily::blake2b, roots)));
+            trace.leaves.push_back(loop_leaf(
+                inputs.descriptor, unit, base::merkle_root(base::MerkleFamily::blake2b, roots)));
         }
         trace.accumulators.push_back(std::move(roots));
     }
     return trace;
 }
 
-UnitTrace trace_unit(const StageInputs& inputs, std::size_t unit, const Engine& engine) {
+UnitTrace trace_unit(Machine& machine, const StageInputs& inputs, std::size_t unit) {
     const exact::FloatEnvironment environment;
-    Machine machine(inputs, engine);
     ASSAY_CHECK(unit < machine.units().size());
     for (std::size_t i = 0; i < unit; ++i) {
         if (is_loop(machine.units()[i].part) || machine.units()[i].part == Part::prologue)

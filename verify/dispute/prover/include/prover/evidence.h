@@ -30,11 +30,20 @@ struct Evidence {
     exact::DatasetWords dataset;  ///< does not own
 };
 
-/// Runs the stage up to the instruction, without the units that it cannot depend on. `round_start_descriptor`: of the state that opened the
-/// round; payload only. `stage` and `unit` are traces of the same inputs.
+/// Runs the stage up to the instruction, without the units that it cannot depend on.
+/// `round_start_descriptor`: of the state that opened the round; payload only. `stage` and `unit`
+/// are traces of the same inputs.
 Evidence collect_evidence(const StageInputs& inputs, StageTrace stage, UnitTrace unit,
                           std::size_t position, std::uint32_t instruction,
                           const base::Hash& round_start_descriptor, const Engine& engine = {});
+
+/// Leaves under a state root: the descriptor, and the roots of the state's tensors.
+std::vector<base::Hash> state_leaves(const program::Program& program, const commit::State& state,
+                                     const base::Hash& descriptor, unsigned threads);
+/// A tile's elements as they are hashed; of a tile that exists.
+base::Bytes tile_bytes(const program::Tensor& tensor, const std::byte* data, std::uint32_t tile);
+/// Leaves of a tensor's tree over its tiles.
+std::vector<base::Hash> tile_leaves(const program::Tensor& tensor, const std::byte* data);
 
 /// What a referee takes as settled, for an honest asserter with this evidence.
 Facts facts_of(const program::Program& program, const ProgramRecords& records,

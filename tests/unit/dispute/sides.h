@@ -1,0 +1,95 @@
+#pragma once
+
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "dispute/ledger_referee.h"
+#include "fixture.h"
+#include "prover/player.h"
+
+/// Sides of games over a fixture: the honest ones of the prover, and what a dishonest one computes
+/// with.
+namespace assay::dispute::testing {
+
+/// One bit of one element of one output; what is computed from it afterwards is computed rightly.
+struct Fault {
+    Stage stage = Stage::step;
+    std::uint32_t step = 0;  ///< within the round
+    std::uint32_t unit = 0, instruction = 0;
+    std::uint64_t element = 0;
+};
+
+/// The scalar definition, on the thread of the caller, with or without a fault.
+class ScalarReplayer final : public Replayer {
+  public:
+    explicit ScalarReplayer(const Fixture& fixture, std::optional<Fault> fault = std::nullopt)
+        : fixture_(fixture), fault_(fault) {}
+    [[nodiscard]] const program::Program& program() const override { return fixture_.program; }
+    [[nodiscard]] exact::DatasetWords dataset() const override { return fixture_.dataset; }
+    [[nodiscard]] unsigned threads() const override { return 1; }
+    void run_init(commit::State& state) override;
+    void run_step(commit::State& state, std::uint32_t round, std::uint32_t lane,
+                  std::uint32_t step) override;
+    void run_payload(const commit::State& round_start, const commit::State& end,
+                     std::uint32_t round, commit::Payload& out) override;
+    void run_merge(commit::State& state, std::span<const commit::Payload* const> members,
+                   std::uint32_t round) override;
+    StageTrace stage(const StageInputs& inputs) override;
+    UnitTrace unit(const StageInputs& inputs, std::size_t position) override;
+    Evidence evidence(const StageInputs& inputs, StageTrace stage, UnitTrace unit,
+                      std::size_t position, std::uint32_t instruction,
+                      const base::Hash& round_start_descriptor) override;
+
+  private:
+    [[nodiscard]] std::optional<Fault> fault_in(const StageInputs& inputs) const;
+    void run_stage(const StageInputs& inputs, program::TensorClass cls,
+                   std::vector<commit::Buffer>& results);
+    const Fixture& fixture_;
+    const std::optional<Fault> fault_;
+};
+
+/// What a fixture knows, as everybody can get it.
+class FixtureData final : public PublicData {
+  public:
+    FixtureData(const Fixture& fixture, bool from_stepped)
+        : fixture_(fixture), from_stepped_(from_stepped) {}
+    tl::expected<commit::State, std::string> start_state() override;
+    tl::expected<commit::State, std::string> round_start_state() override;
+    tl::expected<commit::Payload, std::string> payload(std::size_t member) override;
+
+  private:
+    const Fixture& fixture_;
+    const bool from_stepped_;
+};
+
+/// A job whose spec names the data that the fixture makes for it.
+market::JobSpec with_data(market::JobSpec spec);
+
+/// Games about one stage of a fixture: a segment of `steps` steps from the state after one step of
+/// lane 1 (`from_stepped`) or from the round's start.
+struct Arena {
+    Arena(const market::JobSpec& spec, market::GameStage stage, std::uint32_t steps = 1,
+          bool closes_round = false, bool from_stepped = true);
+    /// The subject with what a side that computes so asserts.
+    market::GameSubject asserted_by(History& history) const;
+    [[nodiscard]] std::unique_ptr<History> history_of(Replayer& replayer) const;
+
+    Fixture fixture;
+    market::GameSubject subject;  ///< but for what is asserted
+    mutable FixtureData data;
+    mutable ScalarReplayer honest;
+    std::unique_ptr<History> truth;
+};
+
+struct Outcome {
+    std::optional<Side> winner;
+    Ground asserter = Ground::plays, challenger = Ground::plays;  ///< of the last decision
+    bool traced = false;
+    std::vector<Move> moves;
+    std::string failure;  ///< a side that could not move, or whose move was refused
+};
+/// Plays through the referee's bytes alone.
+Outcome play_out(const market::GameSubject& subject, Player& asserter, Player& challenger);
+
+}  // namespace assay::dispute::testing

@@ -1,0 +1,97 @@
+#include "desk.h"
+
+namespace assay::dispute {
+
+using base::Hash;
+
+namespace {
+
+MoveResult no_move(const char* detail) {
+    return tl::unexpected(PlayFailure{PlayError::no_move, detail});
+}
+
+PostUnit unit_of(Desk& desk) {
+    StageHistory& history = desk.history();
+    const std::uint32_t position = desk.game().facts().unit;
+    const std::vector<Hash>& accumulators = history.stage().accumulators[position];
+    const bool loop = is_loop(history.stage().units[position].part);
+    return {tree_of(history.unit(position).outputs), loop ? tree_of(accumulators) : Hash{}};
+}
+
+PostTensor tensor_of(Desk& desk) {
+    const ProgramRecords& records = desk.history().records();
+    const auto at = [&](std::uint64_t leaf) { return open_record(records, leaf); };
+    return {at(records.frame.instruction_leaf(desk.game().claim().instruction)),
+            at(records.frame.tensor_leaf(desk.instruction().out.tensor)),
+            tree_of(tile_leaves(desk.output(), desk.evidence().output.data()))};
+}
+
+PostOpenings openings_of(Desk& desk) {
+    const Game& game = desk.game();
+    const bool narrowing = narrows(desk.instruction().kind) && game.claim().item != kPaddingItem;
+    const auto states = narrowing ? desk.states() : std::vector<PartialState>{};
+    StageHistory& history = desk.history();
+    return {encode_openings(open_claim(history.program(), history.records(), desk.evidence(),
+                                       game.facts(), game.claim(), states))};
+}
+
+/// Where a leaf that the challenger calls extra comes from.
+MoveResult source_move(Desk& desk) {
+    const Hash& leaf = desk.game().posted()[desk.game().extra()];
+    for (const Covered& entry : desk.covered()) {
+        if (entry.root == leaf) return plays(PostSource{desk.source_of(entry, !entry.writer)});
+    }
+    return no_move("the leaf has no source");
+}
+
+MoveResult writer_move(Desk& desk) {
+    const ProgramRecords& records = desk.history().records();
+    for (const Covered& entry : desk.covered()) {
+        if (entry.id == desk.game().unwritten() && entry.writer)
+            return plays(
+                PostWriter{open_record(records, records.frame.instruction_leaf(*entry.writer))});
+    }
+    return no_move("nothing writes the tensor");
+}
+
+}  // namespace
+
+MoveResult assert_by_trace(Desk& desk) {
+    const Game& game = desk.game();
+    switch (game.phase()) {
+        case Phase::stage:
+            return plays(PostRoot{desk.history().stage().root()});
+        case Phase::unit:
+            return plays(unit_of(desk));
+        case Phase::tensor:
+            return plays(tensor_of(desk));
+        case Phase::children:
+            return plays(PostChildren{desk.children()});
+        case Phase::tile:
+            return plays(PostTile{
+                tile_bytes(desk.output(), desk.evidence().output.data(), game.claim().tile)});
+        case Phase::partial:
+            return plays(PostRoot{partial_root(desk.states())});
+        case Phase::openings:
+            return plays(openings_of(desk));
+        case Phase::leaves:
+            return plays(PostLeaves{desk.leaves()});
+        case Phase::source:
+            return source_move(desk);
+        case Phase::writer:
+            return writer_move(desk);
+        case Phase::statement:
+        case Phase::half:
+        case Phase::roots:
+        case Phase::pick_root:
+        case Phase::contest:
+        case Phase::pick_child:
+        case Phase::cell:
+        case Phase::objection:
+        case Phase::over:
+            break;
+    }
+    return no_move("the phase is not the asserter's");
+}
+
+}  // namespace assay::dispute

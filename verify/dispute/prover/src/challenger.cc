@@ -1,0 +1,137 @@
+#include <algorithm>
+
+#include "desk.h"
+
+namespace assay::dispute {
+
+using base::Hash;
+
+namespace {
+
+MoveResult no_move(const char* detail) {
+    return tl::unexpected(PlayFailure{PlayError::no_move, detail});
+}
+
+bool list_is_right(Desk& desk) {
+    const Game& game = desk.game();
+    const Facts& facts = game.facts();
+    StageHistory& history = desk.history();
+    switch (game.list()) {
+        case Game::List::units:
+            return facts.stage_root == history.stage().root();
+        case Game::List::outputs:
+            return facts.unit_root == history.unit(facts.unit).root(facts.descriptor);
+        case Game::List::states:
+            return game.claim().partial_root == partial_root(desk.states());
+        case Game::List::tiles:
+            break;  // nothing follows from tiles
+    }
+    return true;
+}
+
+Pick first_difference(Desk& desk) {
+    const std::vector<Hash> own = desk.children();
+    const std::vector<Hash>& posted = desk.game().posted();
+    std::uint32_t i = 0;
+    while (i + 1 < own.size() && posted[i] == own[i]) ++i;
+    return {i};
+}
+
+/// The first element of the posted tile that differs: its item, and its row in the cell.
+PickCell first_cell(Desk& desk) {
+    const Claim& claim = desk.game().claim();
+    const program::Instruction& in = desk.instruction();
+    const program::Tensor& out = desk.output();
+    const base::Bytes own = tile_bytes(out, desk.evidence().output.data(), claim.tile);
+    const auto at =
+        static_cast<std::size_t>(std::ranges::mismatch(own, desk.game().tile()).in1 - own.begin()) /
+        program::size_of(out.dtype);
+    const std::uint32_t across = (out.cols - 1) / kTileSide + 1;
+    const std::uint32_t col0 = claim.tile % across * kTileSide;
+    const std::uint32_t width = std::min(kTileSide, out.cols - col0);
+    const auto row = claim.tile / across * kTileSide + static_cast<std::uint32_t>(at / width);
+    const auto col = col0 + static_cast<std::uint32_t>(at % width);
+    for (std::uint32_t item = 0; item < in.items; ++item) {
+        const auto cell = cell_of(in, out, claim.tile, item);
+        if (!cell) continue;
+        const std::uint32_t cell_row = in.out.row + item * in.out.item_row_stride + cell->row;
+        const std::uint32_t cell_col = in.out.col + item * in.out.item_col_stride + cell->col;
+        if (row < cell_row || row >= cell_row + cell->rows || col < cell_col ||
+            col >= cell_col + cell->cols) {
+            continue;
+        }
+        return {item, narrows(in.kind) ? 0 : row - cell_row};
+    }
+    return {kPaddingItem, 0};  // also of a tile with more elements than there are
+}
+
+/// A source that is missing; else a leaf without one; else two that do not ascend.
+MoveResult objection(Desk& desk) {
+    const std::vector<Covered> all = desk.covered();
+    const std::vector<Hash>& posted = desk.game().posted();
+    const bool descriptor = !desk.in_unit() && desk.game().facts().stage != Stage::payload;
+    const std::uint32_t first = descriptor ? 1 : 0;
+    for (const Covered& entry : all) {
+        if (std::ranges::find(posted, entry.root) == posted.end())
+            return plays(ShowAbsent{desk.source_of(entry, !entry.writer)});
+    }
+    struct Known {
+        const Covered* entry = nullptr;
+        bool as_it_was = false;
+    };
+    std::vector<Known> known;
+    for (std::uint32_t leaf = first; leaf < posted.size(); ++leaf) {
+        Known found;
+        for (const Covered& entry : all) {
+            if (entry.root == posted[leaf]) {
+                found = {&entry, !entry.writer};
+            } else if (!entry.before.is_zero() && entry.before == posted[leaf]) {
+                found = {&entry, true};
+            }
+        }
+        if (found.entry == nullptr) return plays(ShowExtra{leaf});
+        known.push_back(found);
+    }
+    for (std::uint32_t b = 1; b < known.size(); ++b) {
+        const Known &left = known[b - 1], &right = known[b];
+        if (left.entry->id < right.entry->id) continue;
+        return plays(ShowMisplaced{first + b - 1, first + b,
+                                   desk.source_of(*left.entry, left.as_it_was),
+                                   desk.source_of(*right.entry, right.as_it_was)});
+    }
+    return no_move("the leaves are right");
+}
+
+}  // namespace
+
+MoveResult challenge_by_trace(Desk& desk) {
+    switch (desk.game().phase()) {
+        case Phase::contest:
+            return plays(Contest{!list_is_right(desk)});
+        case Phase::pick_child:
+            return plays(first_difference(desk));
+        case Phase::cell:
+            return plays(first_cell(desk));
+        case Phase::objection:
+            return objection(desk);
+        case Phase::statement:
+        case Phase::half:
+        case Phase::roots:
+        case Phase::pick_root:
+        case Phase::stage:
+        case Phase::unit:
+        case Phase::tensor:
+        case Phase::children:
+        case Phase::tile:
+        case Phase::partial:
+        case Phase::openings:
+        case Phase::leaves:
+        case Phase::source:
+        case Phase::writer:
+        case Phase::over:
+            break;
+    }
+    return no_move("the phase is not the challenger's");
+}
+
+}  // namespace assay::dispute
