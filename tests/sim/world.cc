@@ -80,6 +80,7 @@ market::JobSpec make_spec(const WorldOptions& options) {
     spec.price_ceiling = Amount::of(20'000'000);
     spec.round_deadline_s = options.round_deadline_s;
     spec.audit_rate_ppm = options.rate_ppm;
+    spec.public_job = options.public_job;
     return spec;
 }
 

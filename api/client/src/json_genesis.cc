@@ -47,6 +47,10 @@ void each_parameter(P& p, const Visit& visit) {
     visit("unaudited_windows", p.unaudited_windows);
     visit("audit_time_factor", p.audit_time_factor);
     visit("auditors_min", p.auditors_min);
+    visit("record_half_life_ms", p.record_half_life_ms);
+    visit("record_max", p.record_max);
+    visit("record_fee_factor", p.record_fee_factor);
+    visit("record_value_factor", p.record_value_factor);
     visit("jurors", p.jurors);
     visit("worker_stake_min", p.worker_stake_min);
     visit("validator_stake_min", p.validator_stake_min);

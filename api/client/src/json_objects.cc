@@ -299,7 +299,8 @@ Json json_of(const market::Lease& l) {
             {"commits", l.commits},
             {"open_parts", l.open_parts},
             {"passed_segments", l.passed_segments},
-            {"paid_segments", l.paid_segments}};
+            {"paid_segments", l.paid_segments},
+            {"record_used", l.record_used.decimal()}};
 }
 
 Json json_of(const market::Round& r) {

@@ -44,10 +44,12 @@ SegmentCounts pay_round(Context& context, Job& job, std::uint32_t round) {
     std::set<base::LeaseId> leases;
     for (Part& part : parts_of_job(context.state, job.id, round, std::nullopt, kPartsPerRoundMax)) {
         if (part.state != PartState::passed) continue;
+        const std::uint64_t audited = audited_segments(context, part);
         counts.segments += part.segments;
-        counts.audited += audited_segments(context, part);
+        counts.audited += audited;
         counts.unaudited += part.unaudited.size();
-        pay_part(context, job, part);
+        const Amount fee = pay_part(context, job, part);
+        earn_record(context, job, part, audited, fee);
         save(context.state, part);
         leases.insert(part.lease);
     }
@@ -180,7 +182,7 @@ void start_window_if_done(Context& context, const Job& job, std::uint32_t number
     save(context.state, *round);
 }
 
-void pay_part(Context& context, Job& job, Part& part) {
+Amount pay_part(Context& context, Job& job, Part& part) {
     ASSAY_CHECK(part.state == PartState::passed);
     auto lease = find_lease(context.state, part.lease);
     ASSAY_CHECK(lease && lease->passed_segments >= part.segments);
@@ -204,6 +206,7 @@ void pay_part(Context& context, Job& job, Part& part) {
     part.state = PartState::settled;
     emit(context, EventKind::paid, {{"account", part.key.worker.hex()}, {"amount", (*price - from_pay).decimal()},
                                     {"reason", "segments"}, {"job", job.id.hex()}, {"part", part.id.hex()}});
+    return from_hold + from_pay;
 }
 
 void on_window_due(Context& context, const Timer& timer) {

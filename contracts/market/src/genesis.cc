@@ -17,6 +17,7 @@ void fields(A& a, V& v) {
     a(v.plant_ppm, v.rate_floor_ppm, v.rate_new_ppm, v.collusion_max_ppm, v.committee_max,
       v.draws_per_block_max, v.redraws_max, v.misses_jail, v.unaudited_windows, v.audit_time_factor,
       v.auditors_min);
+    a(v.record_half_life_ms, v.record_max, v.record_fee_factor, v.record_value_factor);
     a.choice(v.judgement, Judgement::vote, Judgement::referee);
     a(v.jurors, v.worker_stake_min, v.validator_stake_min, v.unbondings_max);
     a(v.unfinal_rounds_max, v.candidates_max, v.lane_time_factor, v.round_time_factor,
@@ -66,6 +67,7 @@ std::optional<std::string> check_durations(const Parameters& p) {
         {"pause_ms_max", p.pause_ms_max},
         {"pause_leave_ms", p.pause_leave_ms},
         {"jail_ms", p.jail_ms},
+        {"record_half_life_ms", p.record_half_life_ms},
         {"live_step_ms_max", p.live_step_ms_max},
         {"dispute_replay_ms_max", p.dispute_replay_ms_max},
         {"challenge_open_ms", p.challenge_open_ms}};
@@ -100,6 +102,11 @@ std::optional<std::string> check_rates(const Parameters& p) {
     if (p.collusion_max_ppm >= kMillion) return "collusion_max_ppm: must be below 1000000";
     if (p.rate_floor_ppm == 0 && p.rate_new_ppm == 0)
         return "rate_new_ppm: some audit rate must be above 0";
+    // What a record is worth to a cheat must be less than the fees it took to earn (docs/audits.md).
+    const std::uint64_t honest = kMillion - p.collusion_max_ppm;
+    if (std::uint64_t{p.record_value_factor} * honest <= std::uint64_t{p.record_fee_factor} * kMillion) {
+        return "record_value_factor: must be more than record_fee_factor / (1 - collusion_max)";
+    }
     return std::nullopt;
 }
 
@@ -116,6 +123,8 @@ std::optional<std::string> check_counts(const Parameters& p) {
         {"unaudited_windows", p.unaudited_windows, 1, 100},
         {"audit_time_factor", p.audit_time_factor, 1, 1'000},
         {"auditors_min", p.auditors_min, 1, 64},
+        {"record_fee_factor", p.record_fee_factor, 0, 1'000'000},
+        {"record_value_factor", p.record_value_factor, 1, 1'000'000},
         {"jurors", p.jurors, 3, 3},
         {"unbondings_max", p.unbondings_max, 1, 1'000},
         {"unfinal_rounds_max", p.unfinal_rounds_max, 1, 64},

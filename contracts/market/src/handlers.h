@@ -81,6 +81,19 @@ void on_match_due(Context& context, const Timer& timer);
 /// burned. Changes `lane`; the caller saves it.
 void settle_relet(Context& context, const Job& job, Lane& lane, base::Amount price);
 
+// records.cc
+/// A worker's record now, halvings done; an empty one when it has none.
+WorkRecord record_of(const Context& context, const base::AccountId& worker);
+/// Audited segments of a part became final and `protocol_fee` was paid for the part.
+void earn_record(Context& context, const Job& job, const Part& part, std::uint64_t audited,
+                 base::Amount protocol_fee);
+/// A lease's rate rests on so much of the free record.
+void use_record(Context& context, const base::AccountId& worker, base::Amount amount);
+/// The lease is settled: what it used is free again. The caller saves the lease.
+void return_record(Context& context, Lease& lease);
+/// The worker was convicted or confessed.
+void erase_record(Context& context, const base::AccountId& worker);
+
 // leases.cc
 Refusal apply_lease_refuse(Context& context, const LeaseRefuse& message);
 Refusal apply_lease_leave(Context& context, const LeaseLeave& message);

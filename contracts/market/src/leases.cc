@@ -247,6 +247,7 @@ void settle_lease_if_done(Context& context, const base::LeaseId& id) {
     lease->bond = {};
     lease->lock = {};
     lease->state = LeaseState::settled;
+    return_record(context, *lease);
     save(context.state, *lease);
     unlock_stake(context, lease->worker, Role::worker, lock);
     return_slot(context, lease->offer, lease->worker, bond);

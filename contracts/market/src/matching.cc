@@ -21,6 +21,7 @@ constexpr std::uint64_t kRetryMsMax = 30'000;
 /// What a lease would be under one offer.
 struct Terms {
     Amount price, lock, bond;
+    Amount record_used;
     std::uint32_t rate_ppm = 0;
     std::uint64_t segment_ms = 0;
 };
@@ -33,13 +34,20 @@ std::uint64_t promised_ms(const Offer& offer, std::uint64_t flops) {
                                           measured, std::uint64_t{1} << 40U)));
 }
 
-std::optional<Terms> terms_of(const Parameters& parameters, const Job& job, const Offer& offer) {
+/// max(job rate, floor, what the record demands), and how much of the record that takes.
+void set_rate(const Parameters& parameters, const Job& job, Amount record, Terms& terms) {
+    const std::uint32_t least = std::max(job.shape.audit_rate_ppm, parameters.rate_floor_ppm);
+    const RecordTerms record_terms{base::maximum(terms.price, job.audit_price), parameters.rate_new_ppm, parameters.record_value_factor};
+    terms.record_used = base::minimum(record, record_needed(record_terms, least).value_or(record));
+    terms.rate_ppm = std::max(least, record_rate_ppm(record_terms, terms.record_used));
+}
+
+std::optional<Terms> terms_of(const Parameters& parameters, const Job& job, const Offer& offer, Amount record) {
     const auto price = protocol_cost(offer.price_per_gflop, job.costs.segment_flops);
     if (!price || *price > job.shape.price_ceiling) return std::nullopt;
     Terms terms;
     terms.price = *price;
-    terms.rate_ppm =
-        std::max({job.shape.audit_rate_ppm, parameters.rate_floor_ppm, parameters.rate_new_ppm});
+    set_rate(parameters, job, record, terms);
     terms.segment_ms = promised_ms(offer, job.costs.segment_flops);
     const LockTerms lock_terms{terms.price,
                                job.audit_price,
@@ -67,7 +75,9 @@ std::optional<Terms> fits(const Context& context, const Parameters& parameters, 
         return std::nullopt;
     const auto stake = find_stake(context.state, offer.worker, Role::worker);
     if (!stake || stake->tombstoned || stake->jailed_until > context.live) return std::nullopt;
-    const auto terms = terms_of(parameters, job, offer);
+    auto terms = terms_of(parameters, job, offer, record_of(context, offer.worker).free());
+    // A lower rate takes a greater lock. A record must not keep its worker from work that somebody new would get.
+    if (terms && stake->free() < terms->lock && !terms->record_used.is_zero()) terms = terms_of(parameters, job, offer, {});
     // Who needs longer for a round than the submitter waits would only keep the lane.
     const auto round_ms = static_cast<base::Uint128>(terms ? terms->segment_ms : 0) * job.shape.segments_per_round();
     if (round_ms > std::uint64_t{job.shape.round_deadline_s} * 1000) return std::nullopt;
@@ -87,6 +97,8 @@ void start_lease(Context& context, Job& job, Lane& lane, Offer& offer, const Ter
     lease.lock = terms.lock;
     lease.bond = terms.bond;
     lease.segment_ms = terms.segment_ms;
+    lease.record_used = terms.record_used;
+    use_record(context, offer.worker, terms.record_used);
     lease.started_at = context.live;
     lease.start_round = job.round;
     lease.start_part = lane.committed_parts;

@@ -76,8 +76,11 @@ void fields(A& a, V& v) {
     a.choice(v.state, LeaseState::active, LeaseState::settled);
     a.choice(v.end, LeaseEnd::none, LeaseEnd::paused);
     a(v.started_at, v.ended_at, v.deadline, v.start_round, v.start_part, v.last_round, v.commits, v.open_parts, v.passed_segments,
-      v.paid_segments);
+      v.paid_segments, v.record_used);
 }
+
+template <class A, Same<WorkRecord> V>
+void fields(A& a, V& v) { a(v.worker, v.amount, v.in_use, v.halved_at); }
 
 template <class A, Same<Receipt> V>
 void fields(A& a, V& v) { a(v.blob, v.bytes, v.kept_until_block_time, v.signature); }
@@ -243,6 +246,7 @@ base::Bytes encode(const Account& value) { return write(value); }
 base::Bytes encode(const Stake& value) { return write(value); }
 base::Bytes encode(const Unbonding& value) { return write(value); }
 base::Bytes encode(const Validator& value) { return write(value); }
+base::Bytes encode(const WorkRecord& value) { return write(value); }
 base::Bytes encode(const Offer& value) { return write(value); }
 base::Bytes encode(const Job& value) { return write(value); }
 base::Bytes encode(const Lane& value) { return write(value); }
@@ -273,6 +277,7 @@ template std::optional<Account> decode<Account>(base::ByteView);
 template std::optional<Stake> decode<Stake>(base::ByteView);
 template std::optional<Unbonding> decode<Unbonding>(base::ByteView);
 template std::optional<Validator> decode<Validator>(base::ByteView);
+template std::optional<WorkRecord> decode<WorkRecord>(base::ByteView);
 template std::optional<Offer> decode<Offer>(base::ByteView);
 template std::optional<Job> decode<Job>(base::ByteView);
 template std::optional<Lane> decode<Lane>(base::ByteView);

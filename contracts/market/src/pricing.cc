@@ -47,6 +47,32 @@ std::optional<Amount> protocol_cost(Amount grains_per_gflop, std::uint64_t flops
     return base::maximum(*cost, Amount::of(1));
 }
 
+std::uint32_t record_rate_ppm(const RecordTerms& terms, Amount record) {
+    const Wide scale = static_cast<Wide>(terms.segment_value.grains()) * terms.value_factor;
+    if (scale == 0) return terms.rate_new_ppm;
+    const Wide shown = static_cast<Wide>(record.grains()) * terms.rate_new_ppm / kPartsPerMillion;
+    return static_cast<std::uint32_t>((terms.rate_new_ppm * scale + scale + shown - 1) / (scale + shown));
+}
+
+std::optional<Amount> record_needed(const RecordTerms& terms, std::uint32_t rate_ppm) {
+    if (rate_ppm >= terms.rate_new_ppm) return Amount{};
+    if (rate_ppm == 0) return std::nullopt;
+    // shown >= scale (rate_new - rate) / rate, and record >= shown 10^6 / rate_new: both rounded up.
+    const Wide scale = static_cast<Wide>(terms.segment_value.grains()) * terms.value_factor;
+    const Wide shown = (scale * (terms.rate_new_ppm - rate_ppm) + rate_ppm - 1) / rate_ppm;
+    const Wide record = (shown * kPartsPerMillion + terms.rate_new_ppm - 1) / terms.rate_new_ppm;
+    if (record > Amount::kMax) return std::nullopt;
+    return Amount::of(static_cast<std::uint64_t>(record));
+}
+
+Amount record_earned(Amount audit_price, std::uint64_t audited, Amount protocol_fee, std::uint64_t segments, std::uint32_t fee_factor) {
+    if (segments == 0) return {};
+    const auto worth = base::multiply(audit_price, audited);
+    const auto burned = base::multiply_divide(protocol_fee, audited * fee_factor, segments, Rounding::down);
+    const Amount most = Amount::of(Amount::kMax);
+    return base::minimum(worth.value_or(most), burned.value_or(most));
+}
+
 std::uint32_t effective_rate_ppm(std::uint32_t rate_ppm, std::uint32_t collusion_max_ppm) {
     const std::uint64_t rate = std::min<std::uint64_t>(rate_ppm, kPartsPerMillion);
     const std::uint64_t honest = kPartsPerMillion - std::min<std::uint64_t>(collusion_max_ppm, kPartsPerMillion);

@@ -173,6 +173,10 @@ std::vector<Offer> offers_of(const StateReader& state, const base::AccountId& wo
     return indexed<Offer, base::OfferId>(state, prefix, prefix, limit, find_offer);
 }
 
+std::optional<WorkRecord> find_record(const StateReader& state, const base::AccountId& worker) {
+    return find<WorkRecord>(state, record_key(worker));
+}
+
 std::optional<Job> find_job(const StateReader& state, const base::JobId& id) {
     return find<Job>(state, job_key(id));
 }

@@ -83,8 +83,8 @@ void merge_vote_decided(Context& context, Job& job, const Vote& vote, bool uphel
 // finality.cc
 /// Starts a round's window when its parts, votes and merge audit are done. The caller saves the job.
 void start_window_if_done(Context& context, const Job& job, std::uint32_t round);
-/// One part that passed is paid. Changes job and part; the caller saves both.
-void pay_part(Context& context, Job& job, Part& part);
+/// One part that passed is paid; says the protocol fee. Changes job and part; the caller saves both.
+base::Amount pay_part(Context& context, Job& job, Part& part);
 
 // judgement.cc
 /// Opens a vote on an `invalid` verdict. Loads and saves what it needs.

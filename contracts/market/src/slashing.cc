@@ -96,6 +96,7 @@ void distribute(Context& context, Job& job, Amount taken, const Lease& lease, co
 }
 
 void note_slash(Context& context, Job& job, const Lease& lease, SlashReason reason, const base::Hash& evidence, Amount amount) {
+    erase_record(context, lease.worker);
     if (!is_terminal(job.state)) append_history(context, job, Slashed{lease.worker, lease.id, reason, evidence, amount});
     emit(context, EventKind::slashed, {{"worker", lease.worker.hex()}, {"lease", lease.id.hex()}, {"job", job.id.hex()},
                                        {"reason", std::string(to_word(reason))}, {"evidence", evidence.hex()}, {"amount", amount.decimal()}});

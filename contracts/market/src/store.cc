@@ -57,6 +57,14 @@ void save(StateWriter& state, const Validator& value) {
                       [&] { state.put(validator_key(value.account), encode(value)); });
 }
 
+void save(StateWriter& state, const WorkRecord& value) {
+    if (value.amount.is_zero() && value.in_use.is_zero()) {
+        state.erase(record_key(value.worker));
+    } else {
+        state.put(record_key(value.worker), encode(value));
+    }
+}
+
 void save(StateWriter& state, const Offer& value) {
     const auto before = find_offer(state, value.id);
     const auto old_place = before ? book_index(*before) : std::nullopt;

@@ -18,6 +18,8 @@ void save(StateWriter& state, const Account& value);
 void save(StateWriter& state, const Stake& value);
 void save(StateWriter& state, const Unbonding& value);
 void save(StateWriter& state, const Validator& value);
+/// An empty record leaves the state.
+void save(StateWriter& state, const WorkRecord& value);
 void save(StateWriter& state, const Offer& value);
 void save(StateWriter& state, const Job& value);
 void save(StateWriter& state, const Lane& value);

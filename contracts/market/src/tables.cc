@@ -111,6 +111,9 @@ base::Bytes offer_by_price_key(base::Amount price, std::uint64_t arrival, const 
 base::Bytes offer_of_worker_key(const base::AccountId& worker, const base::OfferId& id) {
     return Key(Table::offer_of_worker).id(worker).id(id).take();
 }
+base::Bytes record_key(const base::AccountId& worker) {
+    return Key(Table::record).id(worker).take();
+}
 
 base::Bytes job_key(const base::JobId& id) {
     return Key(Table::job).id(id).take();

@@ -154,6 +154,10 @@ TEST(GenesisCodec, RefusesWhatBreaksARule) {
     EXPECT_TRUE(refused([](auto& g) { g.parameters.committee_max = 65; }));
     EXPECT_TRUE(refused([](auto& g) { g.parameters.collusion_max_ppm = 1'000'000; }));
     EXPECT_TRUE(refused([](auto& g) { g.parameters.grace_ms = 0; }));
+    EXPECT_TRUE(refused([](auto& g) { g.parameters.record_half_life_ms = 0; }));
+    EXPECT_TRUE(refused([](auto& g) { g.parameters.record_value_factor = 111; }))
+        << "a washed record would be worth more than the fees it took";
+    EXPECT_FALSE(refused([](auto& g) { g.parameters.record_value_factor = 112; }));
     EXPECT_FALSE(refused([](auto&) {}));
 }
 

@@ -2,6 +2,10 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
+
+#include "market/genesis.h"
+
 namespace assay::market {
 namespace {
 
@@ -150,6 +154,82 @@ TEST(CheatNumbers, RateOneLeavesNothing) {
     ASSERT_TRUE(numbers);
     EXPECT_EQ(numbers->survive_job_ppb, 0U);
     EXPECT_TRUE(numbers->one_step_deterred);
+}
+
+RecordTerms record_terms(std::uint64_t segment_value) {
+    const Parameters p = demo_parameters();
+    return {Amount::of(segment_value), p.rate_new_ppm, p.record_value_factor};
+}
+
+TEST(RecordRate, FallsAsTheRecordGrowsAndNeverRises) {
+    const RecordTerms terms = record_terms(1'000'000);
+    EXPECT_EQ(record_rate_ppm(terms, {}), 450'000U);
+    EXPECT_EQ(record_rate_ppm(terms, Amount::of(1)), 450'000U);
+    // R rate_new = Q p halves the rate.
+    EXPECT_EQ(record_rate_ppm(terms, Amount::of(444'444'445)), 225'000U);
+    EXPECT_EQ(record_rate_ppm(terms, Amount::of(Amount::kMax)), 1U);
+    std::uint32_t before = 450'000;
+    for (std::uint64_t record = 1; record < Amount::kMax / 3; record *= 3) {
+        const std::uint32_t rate = record_rate_ppm(terms, Amount::of(record));
+        EXPECT_LE(rate, before);
+        EXPECT_GT(rate, 0U);
+        before = rate;
+    }
+    EXPECT_EQ(record_rate_ppm({Amount::of(5), 0, 200}, Amount::of(7)), 0U);
+}
+
+TEST(RecordNeeded, IsTheLeastThatIsEnough) {
+    for (const std::uint64_t value : {1ULL, 999ULL, 1'000'000ULL, 123'456'789'012ULL}) {
+        const RecordTerms terms = record_terms(value);
+        for (const std::uint32_t rate : {449'999U, 300'000U, 225'000U, 100'000U, 7U}) {
+            const auto needed = record_needed(terms, rate);
+            ASSERT_TRUE(needed.has_value());
+            EXPECT_LE(record_rate_ppm(terms, *needed), rate) << value << " " << rate;
+            EXPECT_GT(record_rate_ppm(terms, *needed - Amount::of(1)), rate) << value << " " << rate;
+        }
+        EXPECT_EQ(record_needed(terms, 450'000), Amount{});
+        EXPECT_FALSE(record_needed(terms, 0).has_value());
+    }
+    EXPECT_FALSE(record_needed(record_terms(Amount::kMax), 1).has_value());
+}
+
+TEST(RecordEarned, IsBoundedByWorkAndByFees) {
+    const auto earned = [](std::uint64_t cost, std::uint64_t audited, std::uint64_t fee, std::uint64_t segments) {
+        return record_earned(Amount::of(cost), audited, Amount::of(fee), segments, 100).grains();
+    };
+    EXPECT_EQ(earned(1000, 2, 100, 4), 2000U) << "the work";
+    EXPECT_EQ(earned(1000, 2, 30, 4), 1500U) << "a hundred times the fees of what was audited";
+    EXPECT_EQ(earned(1000, 0, 30, 4), 0U);
+    EXPECT_EQ(earned(1000, 2, 0, 4), 0U);
+    EXPECT_EQ(earned(1000, 1, 1, 300), 0U) << "rounded down";
+    EXPECT_EQ(earned(1000, 1, 1, 0), 0U);
+    EXPECT_EQ(earned(Amount::kMax, 1'000'000, Amount::kMax, 1), Amount::kMax);
+}
+
+/// One owner is submitter, worker and auditor, so that pay and audit fees stay with it and only the protocol fee is gone. Until a cheat is
+/// found for the first time it fakes (1 - q') / q' segments on average, and then its record is gone too. What it can fake more with a record
+/// than without is worth less than the fees which that record took, whatever is done with the lock.
+TEST(RecordWash, CostsMoreThanTheLowerRateCanGain) {
+    const Parameters p = demo_parameters();
+    for (const std::uint64_t value : {1'000ULL, 1'000'000ULL, 60'000'000'000ULL}) {
+        const RecordTerms terms = record_terms(value);
+        const double without = 1e6 / effective_rate_ppm(p.rate_new_ppm, p.collusion_max_ppm);
+        double most = 0;
+        for (std::uint64_t record = value; record < 4'000 * value; record += value) {
+            const std::uint32_t rate = record_rate_ppm(terms, Amount::of(record));
+            const double fakes = 1e6 / effective_rate_ppm(rate, p.collusion_max_ppm) - without;
+            const double gain = fakes * static_cast<double>(value);
+            const double fees = static_cast<double>(record) / p.record_fee_factor;
+            most = std::max(most, gain / fees);
+        }
+        EXPECT_LT(most, 0.6) << value;
+        EXPECT_GT(most, 0.5) << "the margin is that of the page docs/audits.md";
+    }
+    // The demo in numbers: the floor of 10 % for a segment of one million grains takes a record of 1 556 million grains, 15.6 million in fees;
+    // 8.6 more fakes are worth 8.6 million.
+    const auto needed = record_needed(record_terms(1'000'000), 100'000);
+    ASSERT_TRUE(needed.has_value());
+    EXPECT_EQ(needed->grains() / 1'000'000, 1'555U);
 }
 
 }  // namespace

@@ -57,6 +57,10 @@ struct Parameters {
     std::uint32_t unaudited_windows = 4;
     std::uint32_t audit_time_factor = 4;                     ///< audit deadline = max(grace, FLOPs / declared speed x this)
     std::uint32_t auditors_min = 3;                          ///< eligible validators that `job_post` wants: a vote needs three
+    std::uint64_t record_half_life_ms = 2'592'000'000;       ///< a worker's record halves each time: 30 days
+    base::Amount record_max = base::Amount::of(1'000'000'000'000'000);  ///< no record is worth more
+    std::uint32_t record_fee_factor = 100;                   ///< a record grows by at most this times the protocol fees paid for the work
+    std::uint32_t record_value_factor = 200;                 ///< the greater, the more record a lower rate takes (record_rate_ppm)
     Judgement judgement = Judgement::vote;
     std::uint32_t jurors = 3;
     // Stake.

@@ -81,6 +81,17 @@ struct Validator {
     bool operator==(const Validator&) const = default;
 };
 
+/// What a worker has shown by audited work, in grains (docs/audits.md). It lowers the audit rate of its next leases, as far as it does not back
+/// those that run. Gone when the worker is convicted or confesses.
+struct WorkRecord {
+    base::AccountId worker;
+    base::Amount amount;
+    base::Amount in_use;                     ///< by leases that are not settled; may exceed what halving left of the amount
+    base::TimeMs halved_at;                  ///< live time up to which halving is done
+    [[nodiscard]] base::Amount free() const { return amount - base::minimum(amount, in_use); }
+    bool operator==(const WorkRecord&) const = default;
+};
+
 // ---- Offers and jobs ----------------------------------------------------------------------------------------------------------------
 
 struct Offer {
@@ -235,6 +246,7 @@ struct Lease {
     std::uint32_t open_parts = 0;            ///< committed, not yet passed, void or retracted
     std::uint32_t passed_segments = 0;       ///< passed and not yet final
     std::uint32_t paid_segments = 0;
+    base::Amount record_used;                ///< of the worker's record, for a rate below that of a new worker; returned when settled
     bool operator==(const Lease&) const = default;
 };
 
@@ -557,6 +569,7 @@ base::Bytes encode(const Account& value);
 base::Bytes encode(const Stake& value);
 base::Bytes encode(const Unbonding& value);
 base::Bytes encode(const Validator& value);
+base::Bytes encode(const WorkRecord& value);
 base::Bytes encode(const Offer& value);
 base::Bytes encode(const Job& value);
 base::Bytes encode(const Lane& value);

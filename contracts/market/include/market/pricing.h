@@ -26,6 +26,25 @@ struct LockTerms {
     std::uint32_t part_segments = 0;         ///< K
 };
 
+/// What turns a worker's record into an audit rate.
+struct RecordTerms {
+    base::Amount segment_value;              ///< max(price, protocol cost) of one segment of the lease
+    std::uint32_t rate_new_ppm = 0;          ///< of a worker without record
+    std::uint32_t value_factor = 0;          ///< Q
+};
+
+/// The rate that a record of R grains demands: 1 / rate = 1 / rate_new + R / (Q p), as
+/// ceil(rate_new Q p / (Q p + floor(R rate_new / 10^6))) in parts per million. Never above rate_new.
+std::uint32_t record_rate_ppm(const RecordTerms& terms, base::Amount record);
+
+/// The least record that demands no more than `rate_ppm`; nothing when none does (rate 0) or when it would not fit an amount.
+std::optional<base::Amount> record_needed(const RecordTerms& terms, std::uint32_t rate_ppm);
+
+/// What paid and final work adds to a record: the protocol cost of its audited segments, at most `fee_factor` times the protocol fee that
+/// was paid for these. Rounded down.
+base::Amount record_earned(base::Amount audit_price, std::uint64_t audited, base::Amount protocol_fee, std::uint64_t segments,
+                           std::uint32_t fee_factor);
+
 /// Rate against collusion, q' = rate x (1 - collusion_max), rounded down, in parts per million.
 std::uint32_t effective_rate_ppm(std::uint32_t rate_ppm, std::uint32_t collusion_max_ppm);
 

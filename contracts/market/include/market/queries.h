@@ -31,6 +31,9 @@ std::optional<Offer> find_offer(const StateReader& state, const base::OfferId& i
 std::vector<Offer> offers_by_price(const StateReader& state, std::size_t limit);
 std::vector<Offer> offers_of(const StateReader& state, const base::AccountId& worker, std::size_t limit);
 
+/// As stored: halvings that are due since are not done (market/pricing.h, halved).
+std::optional<WorkRecord> find_record(const StateReader& state, const base::AccountId& worker);
+
 std::optional<Job> find_job(const StateReader& state, const base::JobId& id);
 std::vector<Job> jobs(const StateReader& state, const std::optional<base::JobId>& after, std::size_t limit);
 std::vector<Job> jobs_in_state(const StateReader& state, JobState job_state, const std::optional<base::JobId>& after, std::size_t limit);

@@ -13,7 +13,7 @@ namespace assay::market {
 enum class Table : std::uint8_t {
     chain = 0x01, parameters = 0x02, timer = 0x03,
     account = 0x10, nonce = 0x11, past_key = 0x12, stake = 0x13, unbonding = 0x14, validator = 0x15, validator_by_stake = 0x16,
-    offer = 0x20, offer_by_price = 0x21, offer_of_worker = 0x22,
+    offer = 0x20, offer_by_price = 0x21, offer_of_worker = 0x22, record = 0x23,
     job = 0x30, job_by_state = 0x31, spec = 0x32, lane = 0x33, round = 0x34, merge = 0x35, history = 0x36,
     lease = 0x40, lease_of_worker = 0x41, lease_of_job = 0x42,
     part = 0x50, part_of_job = 0x51, epoch = 0x52, epoch_commitment = 0x53,
@@ -39,6 +39,7 @@ base::Bytes validator_by_stake_key(std::uint64_t weight, const base::AccountId& 
 base::Bytes offer_key(const base::OfferId& id);
 base::Bytes offer_by_price_key(base::Amount price, std::uint64_t arrival, const base::OfferId& id);
 base::Bytes offer_of_worker_key(const base::AccountId& worker, const base::OfferId& id);
+base::Bytes record_key(const base::AccountId& worker);
 
 base::Bytes job_key(const base::JobId& id);
 base::Bytes job_by_state_key(JobState state, const base::JobId& id);
