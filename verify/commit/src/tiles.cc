@@ -185,12 +185,16 @@ std::vector<Hash> tensor_roots(std::span<const TensorElements> tensors, unsigned
     return roots;
 }
 
-Hash tensor_root(const Tensor& tensor, const std::byte* data) {
-    std::vector<Hash> leaves(tile_count(tensor));
+std::vector<Hash> tensor_leaves(const TensorElements& elements) {
+    std::vector<Hash> leaves(tile_count(*elements.tensor));
     std::vector<TileRef> tiles;
-    for (std::uint64_t tile = 0; tile < leaves.size(); ++tile) tiles.push_back({&tensor, data, tile});
+    for (std::uint64_t tile = 0; tile < leaves.size(); ++tile) tiles.push_back({elements.tensor, elements.data, tile});
     tile_leaves(tiles, leaves);
-    return tensor_root_of_tree(tensor, base::merkle_root(base::MerkleFamily::blake2b, leaves));
+    return leaves;
+}
+
+Hash tensor_root(const Tensor& tensor, const std::byte* data) {
+    return tensor_root_of_tree(tensor, base::merkle_root(base::MerkleFamily::blake2b, tensor_leaves({&tensor, data})));
 }
 
 }  // namespace assay::commit

@@ -79,6 +79,8 @@ struct TensorElements {
     const program::Tensor* tensor = nullptr;
     const std::byte* data = nullptr;
 };
+/// The leaves of a tensor's tile tree.
+std::vector<base::Hash> tensor_leaves(const TensorElements& elements);
 /// Roots of several tensors; tiles are spread over threads, which cannot change bits.
 std::vector<base::Hash> tensor_roots(std::span<const TensorElements> tensors, unsigned threads);
 /// The same from the root of the tree over the tiles.

@@ -89,10 +89,7 @@ base::Bytes tile_bytes(const Tensor& tensor, const std::byte* data, std::uint32_
 }
 
 std::vector<Hash> tile_leaves(const Tensor& tensor, const std::byte* data) {
-    std::vector<Hash> leaves;
-    for (std::uint32_t tile = 0; tile < tile_count(tensor); ++tile)
-        leaves.push_back(base::merkle_leaf(MerkleFamily::blake2b, tile_bytes(tensor, data, tile)));
-    return leaves;
+    return commit::tensor_leaves({&tensor, data});
 }
 
 namespace {
