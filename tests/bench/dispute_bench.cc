@@ -13,11 +13,11 @@
 #include "base/chunk_tree.h"
 #include "base/merkle.h"
 #include "dispute/bounds.h"
-#include "prover/evidence.h"
 #include "dispute/referee.h"
 #include "dispute_program.h"
 #include "dispute_trace.h"
 #include "program/record.h"
+#include "prover/evidence.h"
 
 /// What a judgement costs for a GPT-2 of 124 million parameters: bytes of openings and the referee's time, per kind of instruction.
 /// Operands are made up, at full size. Recorded, never gating.
