@@ -12,8 +12,7 @@
 
 /// Games of an honest side against one that does whatever comes to its mind: the moves of a side
 /// with an error, of one without, made-up moves of the phase, bits flipped, all mixed. The honest
-/// side never loses. ASSAY_DISPUTE_GAMES says how many games are played; scripts/dispute-games
-/// plays 10^5.
+/// side never loses. ASSAY_DISPUTE_GAMES says how many games are played, 3,000 without it.
 namespace assay::dispute {
 namespace {
 
