@@ -125,6 +125,7 @@ SeasonOptions usual_season(std::uint64_t seed) {
     options.world.part_segments = 1;
     options.world.supply_every = 16;
     options.world.keep_events = false;
+    options.world.blob_bytes = 1000;
     options.world.capacity = 64;
     // Finished jobs leave the state soon, so that a season's cost does not grow with its length.
     options.world.tune = [](market::Parameters& parameters) {

@@ -58,6 +58,7 @@ SeasonOptions long_season(std::uint64_t seed, std::uint32_t segments, std::uint3
     options.world.capacity = 1024;
     options.world.supply_every = 1024;
     options.world.keep_events = false;
+    options.world.blob_bytes = 1000;
     options.world.tune = [](market::Parameters& parameters) { parameters.retention_ms = 1'000; };
     options.at_once = kAtOnce;
     return options;

@@ -62,7 +62,7 @@ market::JobSpec make_spec(const WorldOptions& options) {
     gpt.width = 8;
     gpt.context = 8;
     market::TokenData data;
-    data.blob = base::BlobRoot{numbered(options.seed, "data")};
+    data.blob = base::blob_root(blob_of(numbered(options.seed, "data"), options.blob_bytes));
     data.tokens = 1000;
     data.train_tokens = 900;
     data.vocabulary = 256;
@@ -179,10 +179,20 @@ void World::block() {
     ASSERT_EQ(market::total_supply(state_), market::genesis_supply(genesis_)) << "seed " << options.seed << " block " << blocks;
 }
 
+base::Bytes blob_of(const base::Hash& what, std::size_t size) {
+    base::Bytes bytes(size);
+    for (std::size_t i = 0; i + what.bytes.size() <= size; i += base::kBlobLeafBytes) {
+        std::copy(what.bytes.begin(), what.bytes.end(), bytes.begin() + static_cast<std::ptrdiff_t>(i));
+        bytes[i] = static_cast<std::uint8_t>(bytes[i] + i / base::kBlobLeafBytes);
+    }
+    return bytes;
+}
+
 market::Receipt World::receipt(const base::Hash& what) const {
     market::Receipt receipt;
-    receipt.blob = base::BlobRoot{base::Hasher("sim.blob").add(what).finish()};
-    receipt.bytes = 1000;
+    const base::Bytes bytes = blob_of(what, options.blob_bytes);
+    receipt.blob = base::blob_root(bytes);
+    receipt.bytes = bytes.size();
     receipt.kept_until_block_time = base::TimeMs{time_.value + 86'400'000'000};
     const base::Bytes message = market::receipt_message(receipt.blob, receipt.bytes, receipt.kept_until_block_time);
     receipt.signature = node.key.sign(market::kReceiptDomain, chain_id_, message);
@@ -199,9 +209,6 @@ base::JobId World::send_job(const WorldOptions& shape) {
     if (!spec.has_merge()) post.costs.merge_flops = post.costs.payload_bytes = 0;
     post.init_receipt = receipt(init_root);
     post.data_receipt = receipt(numbered(options.seed, "data"));
-    post.data_receipt.blob = std::get<market::TokenData>(spec.data).blob;
-    const base::Bytes message = market::receipt_message(post.data_receipt.blob, post.data_receipt.bytes, post.data_receipt.kept_until_block_time);
-    post.data_receipt.signature = node.key.sign(market::kReceiptDomain, chain_id_, message);
     post.hold_limit = Amount::of(1'000'000'000'000);
     const base::Bytes raw = build(submitter, post);
     const std::uint64_t nonce = market::decode_transaction(raw)->header.nonce;

@@ -5,6 +5,7 @@
 #include <string>
 #include <vector>
 
+#include "base/chunk_tree.h"
 #include "base/signature.h"
 #include "market/job_spec.h"
 #include "market/queries.h"
@@ -22,6 +23,10 @@ base::Hash trained_root(const base::Hash& start, const base::JobId& job, std::ui
 base::Hash trained_digest(const base::Hash& start, std::uint32_t step);
 base::Hash trained_payload(const base::Hash& end);
 base::Hash merged_root(const base::Hash& opening, const std::vector<base::Hash>& payloads);
+
+/// The bytes that a store keeps under a root. Three chunks unless stated.
+inline constexpr std::size_t kBlobBytes = 2 * base::kBlobChunkBytes + 1'500;
+base::Bytes blob_of(const base::Hash& what, std::size_t size = kBlobBytes);
 
 struct Person {
     base::SecretKey key, vrf;
@@ -43,6 +48,7 @@ struct WorldOptions {
     /// Long runs: the supply is compared in every n-th block, and events are given out once and not kept.
     std::uint32_t supply_every = 1;
     bool keep_events = true;
+    std::size_t blob_bytes = kBlobBytes;     ///< of every blob
 };
 
 class World {

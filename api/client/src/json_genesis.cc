@@ -71,6 +71,10 @@ void each_parameter(P& p, const Visit& visit) {
     visit("disputes_per_target_max", p.disputes_per_target_max);
     visit("disputes_per_account_max", p.disputes_per_account_max);
     visit("challenge_pool_max", p.challenge_pool_max);
+    visit("chunk_bond_min", p.chunk_bond_min);
+    visit("chunk_bond_factor", p.chunk_bond_factor);
+    visit("chunk_answer_ms", p.chunk_answer_ms);
+    visit("chunks_raised_max", p.chunks_raised_max);
 }
 
 void read_value(ObjectReader& reader, const char* name, base::Amount& value) {

@@ -5,6 +5,8 @@
 #include <bit>
 #include <fstream>
 
+#include "base/check.h"
+
 namespace assay::base {
 
 namespace {
@@ -12,6 +14,24 @@ namespace {
 constexpr std::size_t kLeavesPerChunk = kBlobChunkBytes / kBlobLeafBytes;
 constexpr unsigned kChunkLevel = std::countr_zero(kLeavesPerChunk);
 static_assert(std::has_single_bit(kLeavesPerChunk));
+
+/// Root of the subtree over one chunk's leaves. Chunks are aligned, so every chunk, the short last one too, is one node of the blob's tree,
+/// and the tree over these nodes is the blob's.
+Hash chunk_node(ByteView bytes) {
+    std::vector<Hash> leaves;
+    for (std::size_t at = 0; at < bytes.size(); at += kBlobLeafBytes) {
+        leaves.push_back(merkle_leaf(MerkleFamily::blake2b, bytes.subspan(at, std::min(kBlobLeafBytes, bytes.size() - at))));
+    }
+    return merkle_root(MerkleFamily::blake2b, leaves);
+}
+
+std::size_t chunk_size(std::uint64_t size, std::uint64_t chunk) {
+    return static_cast<std::size_t>(std::min<std::uint64_t>(kBlobChunkBytes, size - chunk * kBlobChunkBytes));
+}
+
+ChunkProof proof_in(std::span<const Hash> nodes, std::uint64_t chunk) {
+    return {merkle_root(MerkleFamily::blake2b, nodes), merkle_prove(MerkleFamily::blake2b, nodes, chunk).path};
+}
 
 }  // namespace
 
@@ -81,6 +101,41 @@ BlobRoot blob_root(ByteView bytes) {
     ChunkTreeHasher hasher;
     hasher.add(bytes);
     return hasher.finish();
+}
+
+ProvedChunk prove_chunk(ByteView blob, std::uint64_t chunk) {
+    const std::uint64_t chunks = blob_chunks(blob.size());
+    ASSAY_CHECK(chunk < chunks);
+    const auto view = [&](std::uint64_t number) { return blob.subspan(number * kBlobChunkBytes, chunk_size(blob.size(), number)); };
+    std::vector<Hash> nodes;
+    for (std::uint64_t number = 0; number < chunks; ++number) nodes.push_back(chunk_node(view(number)));
+    const ByteView found = view(chunk);
+    return {Bytes(found.begin(), found.end()), proof_in(nodes, chunk)};
+}
+
+std::optional<ProvedChunk> prove_chunk_of_file(const std::filesystem::path& file, std::uint64_t chunk) {
+    std::error_code error;
+    const std::uint64_t size = std::filesystem::file_size(file, error);
+    std::ifstream in(file, std::ios::binary);
+    if (error || !in || chunk >= blob_chunks(size)) return std::nullopt;
+    ProvedChunk out;
+    std::vector<Hash> nodes;
+    Bytes buffer;
+    for (std::uint64_t number = 0; number < blob_chunks(size); ++number) {
+        buffer.resize(chunk_size(size, number));
+        in.read(reinterpret_cast<char*>(buffer.data()), static_cast<std::streamsize>(buffer.size()));
+        if (static_cast<std::size_t>(in.gcount()) != buffer.size()) return std::nullopt;
+        nodes.push_back(chunk_node(buffer));
+        if (number == chunk) out.bytes = buffer;
+    }
+    out.proof = proof_in(nodes, chunk);
+    return out;
+}
+
+bool verify_chunk(const BlobRoot& blob, std::uint64_t size, std::uint64_t chunk, ByteView bytes, const ChunkProof& proof) {
+    if (chunk >= blob_chunks(size) || bytes.size() != chunk_size(size, chunk)) return false;
+    if (Hasher("assay.blob").add_u64(size).add(proof.tree).finish() != blob.hash) return false;
+    return merkle_verify(MerkleFamily::blake2b, chunk_node(bytes), {chunk, blob_chunks(size), proof.path}, proof.tree);
 }
 
 std::optional<BlobRoot> blob_root_of_file(const std::filesystem::path& file) {

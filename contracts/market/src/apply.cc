@@ -70,6 +70,8 @@ Refusal dispatch(Context& context, const Message& message) {
             return apply_equivocation_report(context, m);
         }
         Refusal operator()(const Confess& m) const { return apply_confess(context, m); }
+        Refusal operator()(const ChunkChallengePost& m) const { return apply_chunk_challenge(context, m); }
+        Refusal operator()(const ChunkAnswer& m) const { return apply_chunk_answer(context, m); }
     };
     return std::visit(Call{context}, message);
 }
@@ -110,6 +112,8 @@ void run_timer(Context& context, const Timer& timer) {
             return on_pause_due(context, timer);
         case TimerKind::seed:
             return on_seed_due(context, timer);
+        case TimerKind::chunk:
+            return on_chunk_due(context, timer);
     }
 }
 
@@ -341,6 +345,7 @@ base::Amount total_supply(const StateReader& state) {
     each(Table::job, [](base::ByteView value) { return decode<Job>(value).value().hold.total(); });
     each(Table::lease, [](base::ByteView value) { return decode<Lease>(value).value().bond; });
     each(Table::lane, [](base::ByteView value) { return decode<Lane>(value).value().relet_pot; });
+    each(Table::chunk, [](base::ByteView value) { return decode<ChunkChallenge>(value).value().bond; });
     return sum;
 }
 

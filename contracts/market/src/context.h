@@ -48,7 +48,8 @@ Parameters parameters_of(const Context& context, const Job& job);
     X(epoch_drawn) X(epoch_carried) X(audit_drawn) X(audit_open) X(audit_sealed) \
     X(audit_reveal_due) X(audit_revealed) X(audit_withdrawn) X(audit_missed) X(audit_settled) \
     X(segment_unaudited) X(vote_opened) X(vote_closed) X(paid) X(burned) X(slashed) X(fined) \
-    X(jailed) X(round_reopened)
+    X(jailed) X(round_reopened) X(chunk_challenged) X(chunk_answered) X(chunk_missing) \
+    X(chunk_dropped)
 // clang-format on
 
 #define ASSAY_MARKET_EVENT_NAME(name) name,

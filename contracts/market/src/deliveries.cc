@@ -46,7 +46,7 @@ Refusal apply_segment_deliver(Context& context, const SegmentDeliver& message) {
 
     const auto job = find_job(context.state, part->key.job);
     ASSAY_CHECK(job.has_value());
-    part->delivered.insert(known, {message.segment, message.leaf, message.start_receipt.blob});
+    part->delivered.insert(known, {message.segment, message.leaf, message.start_receipt.blob, message.start_receipt.bytes});
     save(context.state, *part);
     emit(context, EventKind::segment_delivered,
          {{"part", part->id.hex()}, {"job", job->id.hex()}, {"segment", std::to_string(message.segment)}});

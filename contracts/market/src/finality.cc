@@ -79,6 +79,7 @@ void finalize_ready(Context& context, Job& job) {
         auto round = find_round(context.state, job.id, job.final_rounds);
         if (!round || round->state != RoundState::merged) break;
         if (round->window_ends.value == 0 || round->window_ends > context.live) break;
+        if (!chunks_of_job(context.state, job.id, round->round, std::nullopt, 1).empty()) break;
         finalize_round(context, job, *round);
     }
     if (job.final_rounds == job.shape.rounds) {

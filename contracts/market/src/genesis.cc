@@ -24,6 +24,7 @@ void fields(A& a, V& v) {
       v.pause_pay_ppm, v.offers_per_worker_max, v.timers_per_block_max, v.nonce_lanes_max);
     a(v.dispute_replay_ms_max, v.challenge_open_ms, v.challenge_bond_factor, v.dispute_game_weight,
       v.concede_fee, v.disputes_per_target_max, v.disputes_per_account_max, v.challenge_pool_max);
+    a(v.chunk_bond_min, v.chunk_bond_factor, v.chunk_answer_ms, v.chunks_raised_max);
 }
 
 template <class A, Same<GenesisValidator> V>
@@ -70,7 +71,8 @@ std::optional<std::string> check_durations(const Parameters& p) {
         {"record_half_life_ms", p.record_half_life_ms},
         {"live_step_ms_max", p.live_step_ms_max},
         {"dispute_replay_ms_max", p.dispute_replay_ms_max},
-        {"challenge_open_ms", p.challenge_open_ms}};
+        {"challenge_open_ms", p.challenge_open_ms},
+        {"chunk_answer_ms", p.chunk_answer_ms}};
     for (const auto& [name, value] : durations) {
         if (value == 0 || value > kDurationMax)
             return std::string(name) + ": must be between 1 ms and 366 days";
@@ -136,6 +138,9 @@ std::optional<std::string> check_counts(const Parameters& p) {
         {"nonce_lanes_max", p.nonce_lanes_max, 1, 4'096},
         {"valid_blocks_max", p.valid_blocks_max, 1, 1'000'000'000},
         {"segment_fee_factor", p.segment_fee_factor, 0, 1'000'000},
+        {"chunk_bond_min", p.chunk_bond_min.grains(), 1, std::uint64_t{1} << 40U},
+        {"chunk_bond_factor", p.chunk_bond_factor, 1, 1'000},
+        {"chunks_raised_max", p.chunks_raised_max, 1, 10'000},
         {"block_weight_max", p.block_weight_max, 10'000, 500'000},
         {"block_weight_target", p.block_weight_target, 1, p.block_weight_max},
         {"protocol_price", p.protocol_price.grains(), 1, std::uint64_t{1} << 40U},

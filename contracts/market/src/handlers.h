@@ -175,5 +175,9 @@ void on_vote_due(Context& context, const Timer& timer);
 // slashing.cc
 Refusal apply_equivocation_report(Context& context, const EquivocationReport& message);
 Refusal apply_confess(Context& context, const Confess& message);
+// chunks.cc
+Refusal apply_chunk_challenge(Context& context, const ChunkChallengePost& message);
+Refusal apply_chunk_answer(Context& context, const ChunkAnswer& message);
+void on_chunk_due(Context& context, const Timer& timer);
 
 }  // namespace assay::market

@@ -110,6 +110,9 @@ std::optional<Job> make_job(const Context& context, const JobPost& message, cons
     job.program_root = message.program_root;
     job.init_root = message.init_root;
     job.init_blob = message.init_receipt.blob;
+    job.init_bytes = message.init_receipt.bytes;
+    job.data_blob = message.data_receipt.blob;
+    job.data_bytes = message.data_receipt.bytes;
     job.id = job_id(context.chain.id, job.submitter, job.nonce, job.nonce_lane, job.spec_root,
                     job.program_root, job.init_root);
     job.params_id = context.chain.params_id;
@@ -331,7 +334,8 @@ void on_retention_due(Context& context, const Timer& timer) {
     const auto job = find_job(context.state, {timer.subject});
     if (!job) return;
     ASSAY_CHECK(is_terminal(job->state));
-    if (any_unsettled(context, job->id)) {
+    const bool challenged = !chunks_of_job(context.state, job->id, std::nullopt, std::nullopt, 1).empty();
+    if (challenged || any_unsettled(context, job->id)) {
         set_timer(context, {context.in(context.parameters.unbonding_ms), TimerKind::retention, timer.subject, 0});
         return;
     }

@@ -183,7 +183,7 @@ void on_lane_deadline(Context& context, const Timer& timer) {
     if (const auto vote = find_vote(context.state, lease->id.hash);
         vote && vote->state == VoteState::open)
         return;
-    if (lease->open_parts > 0) {
+    if (lease->open_parts > 0 || waits_for_chunk(context, id, job->round)) {
         // Missing the deadline is no way out of an audit: what is committed is judged before the
         // lane goes on without its worker.
         auto late = *lease;

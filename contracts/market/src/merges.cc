@@ -76,6 +76,7 @@ Refusal apply_merge_post(Context& context, const MergePost& message) {
     merge->lease = member->lease;
     merge->root = message.merge_root;
     merge->blob = message.receipt.blob;
+    merge->bytes = message.receipt.bytes;
     if (!replaces) {
         merge->state = MergeState::posted;
         merge->commitment = merge_commitment_id(context.chain.id, job->id, message.round, merge->attempt);
@@ -105,7 +106,7 @@ void on_merge_due(Context& context, const Timer& timer) {
     if (!merge || !is_due(*merge) || merge->deadline != timer.due) return;
     const auto round = find_round(context.state, job->id, round_number);
     ASSAY_CHECK(round.has_value());
-    if (job->state == JobState::paused) {
+    if (job->state == JobState::paused || waits_for_chunk(context, job->id, round_number)) {
         set_turn(context, *merge, *round, merge->turn);
     } else if (merge->turn + 1 < round->members.size()) {
         set_turn(context, *merge, *round, merge->turn + 1);
@@ -113,6 +114,14 @@ void on_merge_due(Context& context, const Timer& timer) {
         fail_job(context, *job, CloseReason::no_merge);
         save(context.state, *job);
     }
+}
+
+void renew_merge_turn(Context& context, const base::JobId& job, std::uint32_t number) {
+    auto merge = find_merge(context.state, job, number);
+    const auto round = find_round(context.state, job, number);
+    if (!merge || !is_due(*merge) || merge->deadline.value == 0 || !round || merge->turn >= round->members.size()) return;
+    clear_timer(context, {merge->deadline, TimerKind::merge, job.hash, number});
+    set_turn(context, *merge, *round, merge->turn);
 }
 
 void draw_merge_audit(Context& context, const EpochCommitment& commitment, const Epoch& epoch) {

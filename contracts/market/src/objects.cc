@@ -61,7 +61,7 @@ void fields(A& a, V& v) {
     a.choice(v.reason, CloseReason::none, CloseReason::data_missing);
     a(v.posted_at, v.state_since, v.deadline, v.paused_ms, v.round, v.opening_root, v.opening_blob, v.final_rounds, v.final_root,
       v.final_blob, v.final_segments, v.audited_segments, v.unaudited_segments, v.active_leases, v.vote_open, v.history, v.history_count,
-      v.closed_at);
+      v.closed_at, v.data_blob, v.init_bytes, v.data_bytes);
 }
 
 template <class A, Same<Lane> V>
@@ -100,7 +100,7 @@ template <class A, Same<MergeRecord> V>
 void fields(A& a, V& v) {
     a(v.job, v.round, v.attempt);
     a.choice(v.state, MergeState::waiting, MergeState::unaudited);
-    a(v.turn, v.deadline, v.poster, v.lease, v.root, v.blob, v.commitment, v.epoch, v.audit);
+    a(v.turn, v.deadline, v.poster, v.lease, v.root, v.blob, v.commitment, v.epoch, v.audit, v.bytes);
 }
 
 template <class A, Same<PartKey> V>
@@ -110,14 +110,15 @@ template <class A, Same<SegmentLeaf> V>
 void fields(A& a, V& v) { a(v.salt, v.start_root, v.end_field, v.steps_root); }
 
 template <class A, Same<DeliveredSegment> V>
-void fields(A& a, V& v) { a(v.segment, v.leaf, v.start_blob); }
+void fields(A& a, V& v) { a(v.segment, v.leaf, v.start_blob, v.start_bytes); }
 
 template <class A, Same<Part> V>
 void fields(A& a, V& v) {
     a(v.id, v.key, v.lease);
     a.choice(v.state, PartState::committed, PartState::void_);
     a(v.tree_root, v.first_segment, v.segments, v.start_root, v.end_root, v.start_blob, v.end_blob, v.payload_root, v.payload_blob,
-      v.last_loss_bits, v.transaction, v.epoch, v.plant_seed, v.committed_at, v.deadline, v.delivered, v.audits, v.unaudited, v.passed_at);
+      v.last_loss_bits, v.transaction, v.epoch, v.plant_seed, v.committed_at, v.deadline, v.delivered, v.audits, v.unaudited, v.passed_at,
+      v.end_bytes, v.payload_bytes);
 }
 
 template <class A, Same<EpochMember> V>
@@ -155,6 +156,20 @@ void fields(A& a, V& v) {
     a.choice(v.state, VoteState::open, VoteState::unresolved);
     a(v.job, v.round, v.lane, v.part, v.segment, v.lease, v.claim, v.audits, v.opened_at);
 }
+
+template <class A, Same<ChunkTarget> V>
+void fields(A& a, V& v) {
+    a.choice(v.kind, ChunkTargetKind::checkpoint, ChunkTargetKind::start);
+    a(v.subject, v.number);
+}
+
+template <class A, Same<ChunkChallenge> V>
+void fields(A& a, V& v) {
+    a(v.id, v.target, v.chunk, v.blob, v.bytes, v.job, v.round, v.obliged, v.lease, v.challenger, v.bond, v.opened_at, v.deadline);
+}
+
+template <class A, Same<ChunkDuty> V>
+void fields(A& a, V& v) { a(v.account, v.raised, v.owed, v.last_deadline); }
 
 template <class A, Same<Chain> V>
 void fields(A& a, V& v) {
@@ -196,7 +211,7 @@ void fields(A& a, V& v) { a(v.round, v.root, v.segments, v.audited, v.unaudited)
 template <class A, Same<Slashed> V>
 void fields(A& a, V& v) {
     a(v.worker, v.lease);
-    a.choice(v.reason, SlashReason::judgement, SlashReason::confession);
+    a.choice(v.reason, SlashReason::judgement, SlashReason::no_chunk);
     a(v.evidence, v.amount);
 }
 
@@ -259,6 +274,8 @@ base::Bytes encode(const Epoch& value) { return write(value); }
 base::Bytes encode(const EpochCommitment& value) { return write(value); }
 base::Bytes encode(const Audit& value) { return write(value); }
 base::Bytes encode(const Vote& value) { return write(value); }
+base::Bytes encode(const ChunkChallenge& value) { return write(value); }
+base::Bytes encode(const ChunkDuty& value) { return write(value); }
 base::Bytes encode(const Chain& value) { return write(value); }
 
 base::Bytes encode(const JobHistoryEntry& value) {
@@ -290,6 +307,8 @@ template std::optional<Epoch> decode<Epoch>(base::ByteView);
 template std::optional<EpochCommitment> decode<EpochCommitment>(base::ByteView);
 template std::optional<Audit> decode<Audit>(base::ByteView);
 template std::optional<Vote> decode<Vote>(base::ByteView);
+template std::optional<ChunkChallenge> decode<ChunkChallenge>(base::ByteView);
+template std::optional<ChunkDuty> decode<ChunkDuty>(base::ByteView);
 template std::optional<Chain> decode<Chain>(base::ByteView);
 
 template <>
@@ -308,6 +327,15 @@ base::AccountId system_account(SystemAccount account) {
 
 base::Hash roots_claim(const base::Hash& program_root, const base::Hash& init_root) {
     return base::Hasher("assay.roots").add(program_root).add(init_root).finish();
+}
+
+base::Hash chunk_challenge_id(const ChunkTarget& target, std::uint64_t chunk) {
+    return base::Hasher("assay.chunk")
+        .add_u8(static_cast<std::uint8_t>(target.kind))
+        .add(target.subject)
+        .add_u32(target.number)
+        .add_u64(chunk)
+        .finish();
 }
 
 base::Hash extend_history(const base::Hash& history, base::ByteView encoded_entry) {

@@ -61,6 +61,8 @@ Part make_part(Context& context, const Lane& lane, const PartKey& key, const Job
     part.end_blob = message.end_receipt.blob;
     part.payload_root = message.payload_root;
     if (message.payload_receipt) part.payload_blob = message.payload_receipt->blob;
+    part.end_bytes = message.end_receipt.bytes;
+    if (message.payload_receipt) part.payload_bytes = message.payload_receipt->bytes;
     part.last_loss_bits = message.last_loss_bits;
     part.transaction = context.transaction;
     part.plant_seed = lane.plant_seed;

@@ -341,6 +341,49 @@ std::optional<Vote> find_vote(const StateReader& state, const base::Hash& id) {
     return find<Vote>(state, vote_key(id));
 }
 
+std::optional<ChunkChallenge> find_chunk(const StateReader& state, const base::Hash& id) {
+    return find<ChunkChallenge>(state, chunk_key(id));
+}
+
+namespace {
+
+std::vector<ChunkChallenge> listed_chunks(const StateReader& state, const Bytes& prefix, const Bytes& from, std::size_t limit) {
+    std::vector<ChunkChallenge> out;
+    scan(state, from, prefix, [&](const Bytes& key, const Bytes&) {
+        if (out.size() >= limit) return false;
+        auto found = find_chunk(state, base::hash_from_bytes(base::ByteView(key).last(32)).value());
+        ASSAY_CHECK(found.has_value());
+        out.push_back(std::move(*found));
+        return true;
+    });
+    return out;
+}
+
+}  // namespace
+
+std::vector<ChunkChallenge> chunks_of_job(const StateReader& state, const base::JobId& job, std::optional<std::uint32_t> round,
+                                          const std::optional<base::Hash>& after, std::size_t limit) {
+    Bytes prefix = chunk_of_job_key(job, round.value_or(0), {});
+    prefix.resize(round ? 1 + 32 + 4 : 1 + 32);
+    Bytes from = prefix;
+    if (after) {
+        const auto last = find_chunk(state, *after);
+        if (!last || last->job != job) return {};
+        from = after_key(chunk_of_job_key(job, last->round, last->id));
+    }
+    return listed_chunks(state, prefix, from, limit);
+}
+
+std::vector<ChunkChallenge> chunks_of_account(const StateReader& state, const base::AccountId& obliged,
+                                              const std::optional<base::Hash>& after, std::size_t limit) {
+    const Bytes prefix = without_id(chunk_of_account_key(obliged, {}));
+    return listed_chunks(state, prefix, after ? after_key(chunk_of_account_key(obliged, *after)) : prefix, limit);
+}
+
+std::optional<ChunkDuty> find_chunk_duty(const StateReader& state, const base::AccountId& account) {
+    return find<ChunkDuty>(state, chunk_duty_key(account));
+}
+
 std::vector<Timer> timers(const StateReader& state, std::size_t limit) {
     std::vector<Timer> out;
     const Bytes prefix = table_prefix(Table::timer);

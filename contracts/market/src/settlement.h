@@ -73,6 +73,8 @@ void fail_job(Context& context, Job& job, CloseReason reason);
 // merges.cc
 void wait_for_merge(Context& context, const Job& job, std::uint32_t round, std::size_t members);
 void draw_merge_audit(Context& context, const EpochCommitment& commitment, const Epoch& epoch);
+/// Whoever has to post the merge of a round gets its time again: a blob it may need has just been shown.
+void renew_merge_turn(Context& context, const base::JobId& job, std::uint32_t round);
 /// Moves the audit of a merge on. Loads and saves.
 void advance_merge(Context& context, const base::AuditId& audit);
 /// The merge's auditor did not come: the next one, or `unaudited`.
@@ -95,6 +97,10 @@ void advance_vote(Context& context, const base::Hash& vote);
 void redraw_juror(Context& context, const Audit& old);
 /// Ends an open vote without a decision: its jurors' duties end, paid where they sealed. Says what was paid. The caller saves the job.
 base::Amount drop_vote(Context& context, Job& job, Vote& vote, AuditPay pay);
+
+// chunks.cc
+/// A challenge about this round, what opened it, or the job's own blobs is open: who needs such a blob may be unable to do what it owes.
+bool waits_for_chunk(const Context& context, const base::JobId& job, std::uint32_t round);
 
 // slashing.cc
 /// Under this id a double signature is noted, once for each part.

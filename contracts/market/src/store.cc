@@ -125,6 +125,17 @@ void save(StateWriter& state, const Audit& value) {
 void save(StateWriter& state, const Vote& value) {
     state.put(vote_key(value.id), encode(value));
 }
+void save(StateWriter& state, const ChunkChallenge& value) {
+    state.put(chunk_of_job_key(value.job, value.round, value.id), kEmpty);
+    state.put(chunk_of_account_key(value.obliged, value.id), kEmpty);
+    state.put(chunk_key(value.id), encode(value));
+}
+void save(StateWriter& state, const ChunkDuty& value) {
+    if (value.raised == 0 && value.owed == 0)
+        state.erase(chunk_duty_key(value.account));
+    else
+        state.put(chunk_duty_key(value.account), encode(value));
+}
 void save(StateWriter& state, const Chain& value) {
     state.put(chain_key(), encode(value));
 }
@@ -185,6 +196,12 @@ void erase(StateWriter& state, const Audit& value) {
 
 void erase(StateWriter& state, const Vote& value) {
     state.erase(vote_key(value.id));
+}
+
+void erase(StateWriter& state, const ChunkChallenge& value) {
+    state.erase(chunk_of_job_key(value.job, value.round, value.id));
+    state.erase(chunk_of_account_key(value.obliged, value.id));
+    state.erase(chunk_key(value.id));
 }
 
 void set_timer(Context& context, const Timer& timer) {

@@ -70,7 +70,7 @@ std::optional<Timer> timer_from_key(base::ByteView key) {
         return std::nullopt;
     const std::uint8_t kind = key[9];
     if (kind < static_cast<std::uint8_t>(TimerKind::match) ||
-        kind > static_cast<std::uint8_t>(TimerKind::seed))
+        kind > static_cast<std::uint8_t>(TimerKind::chunk))
         return std::nullopt;
     Timer timer;
     timer.due = {read_big_endian(key.subspan(1, 8))};
@@ -180,6 +180,19 @@ base::Bytes vote_key(const base::Hash& id) {
 }
 base::Bytes evidence_key(const base::Hash& id) {
     return Key(Table::evidence).raw(id.view()).take();
+}
+
+base::Bytes chunk_key(const base::Hash& id) {
+    return Key(Table::chunk).raw(id.view()).take();
+}
+base::Bytes chunk_of_job_key(const base::JobId& job, std::uint32_t round, const base::Hash& id) {
+    return Key(Table::chunk_of_job).id(job).u32(round).raw(id.view()).take();
+}
+base::Bytes chunk_of_account_key(const base::AccountId& obliged, const base::Hash& id) {
+    return Key(Table::chunk_of_account).id(obliged).raw(id.view()).take();
+}
+base::Bytes chunk_duty_key(const base::AccountId& account) {
+    return Key(Table::chunk_duty).id(account).take();
 }
 
 }  // namespace assay::market

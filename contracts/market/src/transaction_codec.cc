@@ -204,6 +204,20 @@ struct ToWire {
         out.set_second(blob(in.second));
     }
     void operator()(const Confess& in) const { body.mutable_confess()->set_part(text(in.part)); }
+    void operator()(const ChunkChallengePost& in) const {
+        auto& out = *body.mutable_chunk_challenge();
+        out.set_target(static_cast<wire::ChunkTarget>(in.target.kind));
+        out.set_subject(text(in.target.subject));
+        out.set_number(in.target.number);
+        out.set_chunk(in.chunk);
+    }
+    void operator()(const ChunkAnswer& in) const {
+        auto& out = *body.mutable_chunk_answer();
+        out.set_challenge(text(in.challenge));
+        out.set_bytes(blob(in.bytes));
+        out.set_tree(text(in.proof.tree));
+        for (const base::Hash& hash : in.proof.path) out.add_path(text(hash));
+    }
 };
 
 /// Fields in ascending order, no map, nothing unknown: with these messages that is one encoding.
@@ -286,6 +300,13 @@ class FromWire {
             return VerdictKind::valid;
         }
         return static_cast<VerdictKind>(in);
+    }
+    ChunkTargetKind chunk_target(wire::ChunkTarget in) {
+        if (in < wire::CHUNK_TARGET_CHECKPOINT || in > wire::CHUNK_TARGET_START) {
+            ok = false;
+            return ChunkTargetKind::checkpoint;
+        }
+        return static_cast<ChunkTargetKind>(in);
     }
     Receipt receipt(bool present, const wire::Receipt& in) {
         if (!present) {
@@ -377,6 +398,18 @@ SegmentDeliver segment_deliver(FromWire& from, const wire::SegmentDeliver& in) {
     return out;
 }
 
+ChunkChallengePost chunk_challenge(FromWire& from, const wire::ChunkChallenge& in) {
+    ChunkChallengePost out{{from.chunk_target(in.target()), from.hash(in.subject()), in.number()}, in.chunk()};
+    const bool numbered = out.target.kind == ChunkTargetKind::merge || out.target.kind == ChunkTargetKind::start;
+    if (in.number() != 0 && !numbered) from.ok = false;
+    return out;
+}
+
+ChunkAnswer chunk_answer(FromWire& from, const wire::ChunkAnswer& in) {
+    if (in.bytes().empty() || in.bytes().size() > base::kBlobChunkBytes) from.ok = false;
+    return {from.hash(in.challenge()), from.bytes(in.bytes()), {from.hash(in.tree()), from.hashes(in.path(), kPathMax)}};
+}
+
 KeysSet keys_set(FromWire& from, const wire::KeysSet& in) {
     KeysSet out{from.key(in.cold()), from.key(in.hot()), {}};
     if (!in.vrf().empty()) out.vrf = from.key(in.vrf());
@@ -466,6 +499,10 @@ std::optional<Message> message_of(FromWire& from, const wire::Body& body) {
                                       from.bytes(body.equivocation_report().second())};
         case wire::Body::kConfess:
             return Confess{from.id<base::PartId>(body.confess().part())};
+        case wire::Body::kChunkChallenge:
+            return chunk_challenge(from, body.chunk_challenge());
+        case wire::Body::kChunkAnswer:
+            return chunk_answer(from, body.chunk_answer());
         case wire::Body::MESSAGE_NOT_SET:
             return std::nullopt;
     }

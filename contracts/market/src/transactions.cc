@@ -41,6 +41,8 @@ constexpr std::array<MessageTraits, std::variant_size_v<Message>> kTraits = {{
     {"merge_post", 300, 10},
     {"equivocation_report", 400, 10},
     {"confess", 300, 10},
+    {"chunk_challenge", 300, 10},
+    {"chunk_answer", 400, 10},
 }};
 
 }  // namespace

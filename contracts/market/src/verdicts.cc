@@ -137,6 +137,12 @@ void on_audit_due(Context& context, const Timer& timer) {
     auto audit = find_audit(context.state, base::AuditId{timer.subject});
     if (!audit || audit->deadline != timer.due) return;
     if (audit->state != AuditState::open && audit->state != AuditState::sealed) return;
+    if (audit->state == AuditState::open && waits_for_chunk(context, audit->job, audit->round)) {
+        audit->deadline = context.in(context.parameters.grace_ms);
+        set_timer(context, {audit->deadline, TimerKind::audit, audit->id.hash, 0});
+        save(context.state, *audit);
+        return;
+    }
     end_audit_duty(context, audit->auditor, audit->lock);
     punish_miss(context, audit->auditor, audit->price);
     audit->lock = {};

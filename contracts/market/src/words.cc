@@ -108,13 +108,25 @@ std::string_view to_word(VoteState state) {
     constexpr std::array<std::string_view, 3> words = {"open", "upheld", "unresolved"};
     return pick(words, number(state) - 1);
 }
+namespace {
+constexpr std::array<std::string_view, 6> kChunkTargetWords = {"checkpoint", "payload", "merge", "init", "data", "start"};
+}
+std::string_view to_word(ChunkTargetKind kind) {
+    return pick(kChunkTargetWords, number(kind) - 1);
+}
+std::optional<ChunkTargetKind> chunk_target_kind_from_word(std::string_view word) {
+    for (std::size_t i = 0; i < kChunkTargetWords.size(); ++i) {
+        if (kChunkTargetWords[i] == word) return static_cast<ChunkTargetKind>(i + 1);
+    }
+    return std::nullopt;
+}
 std::string_view to_word(VerdictKind kind) {
     constexpr std::array<std::string_view, 3> words = {"valid", "invalid", "plant"};
     return pick(words, number(kind) - 1);
 }
 std::string_view to_word(SlashReason reason) {
-    constexpr std::array<std::string_view, 5> words = {"judgement", "equivocation", "no_delivery",
-                                                       "no_close", "confession"};
+    constexpr std::array<std::string_view, 6> words = {"judgement", "equivocation", "no_delivery",
+                                                       "no_close",  "confession",   "no_chunk"};
     return pick(words, number(reason) - 1);
 }
 std::string_view to_word(Judgement judgement) {

@@ -184,6 +184,18 @@ TEST(Golden, StatePageShowsWhatTheCodeWrites) {
     EXPECT_EQ(golden("market_state.md", "parameters_id"), parameters_id(demo_parameters()).hex());
 }
 
+TEST(Golden, ChunkPageShowsWhatTheCodeWrites) {
+    base::Bytes bytes(66'000);
+    for (std::size_t i = 0; i < bytes.size(); ++i) bytes[i] = static_cast<std::uint8_t>(i % 251);
+    const base::ProvedChunk proved = base::prove_chunk(bytes, 1);
+    EXPECT_EQ(golden("chunks.md", "challenge"), chunk_challenge_id({ChunkTargetKind::checkpoint, filled(0x11), 0}, 1).hex());
+    EXPECT_EQ(golden("chunks.md", "blob"), base::blob_root(bytes).hex());
+    EXPECT_EQ(golden("chunks.md", "chunk_size"), std::to_string(proved.bytes.size()));
+    EXPECT_EQ(golden("chunks.md", "tree"), proved.proof.tree.hex());
+    ASSERT_EQ(proved.proof.path.size(), 1U);
+    EXPECT_EQ(golden("chunks.md", "path"), proved.proof.path[0].hex());
+}
+
 TEST(Golden, TransactionPageShowsWhatTheCodeWrites) {
     const Party party = make_party(7);
     TransactionHeader header;
@@ -241,7 +253,9 @@ TEST(Transactions, EveryMessageSurvivesTheWire) {
         close,
         MergePost{{}, 1, filled(1), chain.receipt({filled(1)})},
         EquivocationReport{{1, 2}, {3}},
-        Confess{}};
+        Confess{},
+        ChunkChallengePost{{ChunkTargetKind::merge, filled(1), 7}, 9},
+        ChunkAnswer{filled(1), {1, 2, 3}, {filled(2), {filled(3), filled(4)}}}};
     std::set<std::size_t> seen;
     for (const Message& message : messages) {
         const base::Bytes raw = build_transaction(chain.header(party), message, party.key);

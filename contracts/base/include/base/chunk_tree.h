@@ -1,6 +1,7 @@
 #pragma once
 
 #include <filesystem>
+#include <vector>
 
 #include "base/hash.h"
 #include "base/ids.h"
@@ -31,6 +32,26 @@ class ChunkTreeHasher {
     std::vector<std::pair<unsigned, Hash>> edge_;  // (level, subtree root), levels strictly decreasing
     std::uint64_t size_ = 0;
 };
+
+/// Number of chunks of a blob with `size` bytes; the last may be shorter.
+constexpr std::uint64_t blob_chunks(std::uint64_t size) { return size / kBlobChunkBytes + (size % kBlobChunkBytes != 0 ? 1 : 0); }
+
+/// Shows that some bytes are one chunk of a blob: the root of the blob's tree and the siblings from the chunk's node up to it.
+struct ChunkProof {
+    Hash tree;
+    std::vector<Hash> path;
+    bool operator==(const ChunkProof&) const = default;
+};
+struct ProvedChunk {
+    Bytes bytes;
+    ChunkProof proof;
+};
+/// Requires chunk < blob_chunks(blob.size()).
+ProvedChunk prove_chunk(ByteView blob, std::uint64_t chunk);
+/// Reads the whole file once. Nothing when it is unreadable, has no such chunk, or changes while it is read.
+std::optional<ProvedChunk> prove_chunk_of_file(const std::filesystem::path& file, std::uint64_t chunk);
+/// True when `bytes` are chunk number `chunk` of the blob with this address and size: their number, place and path are right.
+[[nodiscard]] bool verify_chunk(const BlobRoot& blob, std::uint64_t size, std::uint64_t chunk, ByteView bytes, const ChunkProof& proof);
 
 BlobRoot blob_root(ByteView bytes);
 std::optional<BlobRoot> blob_root_of_file(const std::filesystem::path& file);  ///< nothing when unreadable

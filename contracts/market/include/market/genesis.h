@@ -85,6 +85,11 @@ struct Parameters {
     std::uint32_t disputes_per_target_max = 8;               ///< games at the same time about one segment or merge
     std::uint32_t disputes_per_account_max = 16;             ///< challenges that one account has sealed or open
     std::uint32_t challenge_pool_max = 4;                    ///< challengers with the same root in one dispute
+    // Chunk challenges.
+    base::Amount chunk_bond_min = base::Amount::of(10'000);
+    std::uint32_t chunk_bond_factor = 4;                     ///< bond = this times the fee of a 64 KiB answer at the base fee of the challenge
+    std::uint64_t chunk_answer_ms = 500;                     ///< what every further open challenge of one account adds to its time
+    std::uint32_t chunks_raised_max = 64;                    ///< open challenges of one challenger
 
     bool operator==(const Parameters&) const = default;
 };

@@ -195,6 +195,8 @@ struct Job {
     base::Hash history;                      ///< H("assay.history", history, encoded entry) over all entries
     std::uint64_t history_count = 0;
     base::TimeMs closed_at;                  ///< terminal since; removed one retention period later
+    base::BlobRoot data_blob;
+    std::uint64_t init_bytes = 0, data_bytes = 0;  ///< sizes of the blobs, from the receipts
     bool operator==(const Job&) const = default;
 };
 
@@ -316,6 +318,7 @@ struct MergeRecord {
     base::PartId commitment;                 ///< merge_commitment_id
     std::uint64_t epoch = 0;
     base::AuditId audit;                     ///< zeros: not drawn
+    std::uint64_t bytes = 0;                 ///< size of `blob`, from the receipt
     bool operator==(const MergeRecord&) const = default;
 };
 
@@ -334,6 +337,7 @@ struct DeliveredSegment {
     std::uint32_t segment = 0;               ///< within the part
     SegmentLeaf leaf;
     base::BlobRoot start_blob;
+    std::uint64_t start_bytes = 0;           ///< size of the blob, from the receipt
     bool operator==(const DeliveredSegment&) const = default;
 };
 
@@ -359,6 +363,7 @@ struct Part {
     std::vector<base::AuditId> audits;       ///< in the order of the draw
     std::vector<std::uint32_t> unaudited;    ///< drawn, but no auditor came; ascending
     base::TimeMs passed_at;
+    std::uint64_t end_bytes = 0, payload_bytes = 0;  ///< sizes of the blobs, from the receipts
     bool operator==(const Part&) const = default;
 };
 
@@ -452,11 +457,62 @@ struct Vote {
 /// What a vote on the roots compares: H("assay.roots", program root, init root).
 base::Hash roots_claim(const base::Hash& program_root, const base::Hash& init_root);
 
+// ---- Availability -------------------------------------------------------------------------------------------------------------------
+
+/// What a chunk challenge is about, and so who owes the answer.
+enum class ChunkTargetKind : std::uint8_t {
+    checkpoint = 1,  ///< end blob of a part: its worker
+    payload = 2,     ///< payload blob of a part: its worker
+    merge = 3,       ///< merged state of a round: who posted it
+    init = 4,        ///< initial state of a job: the submitter
+    data = 5,        ///< dataset of a job: the submitter
+    start = 6,       ///< start checkpoint of a delivered segment: the part's worker
+};
+
+struct ChunkTarget {
+    ChunkTargetKind kind = ChunkTargetKind::checkpoint;
+    base::Hash subject;                      ///< part id, or job id for merge, init and data
+    std::uint32_t number = 0;                ///< round of a merge, segment of a start; 0 otherwise
+    bool operator==(const ChunkTarget&) const = default;
+};
+
+/// Under this round challenges of a job's own blobs are listed: no round waits for them.
+inline constexpr std::uint32_t kNoRound = 0xffffffff;
+
+/// An open challenge: somebody has to show one chunk of a blob before the deadline. Gone when it is answered or judged.
+struct ChunkChallenge {
+    base::Hash id;                           ///< chunk_challenge_id
+    ChunkTarget target;
+    std::uint64_t chunk = 0;
+    base::BlobRoot blob;
+    std::uint64_t bytes = 0;                 ///< size of the blob
+    base::JobId job;
+    std::uint32_t round = kNoRound;          ///< whose finality waits for it
+    base::AccountId obliged;
+    base::LeaseId lease;                     ///< whose lock answers for it; zeros: the submitter's
+    base::AccountId challenger;
+    base::Amount bond;                       ///< held here; goes to the answerer, or back
+    base::TimeMs opened_at, deadline;
+    bool operator==(const ChunkChallenge&) const = default;
+};
+/// H("assay.chunk", kind, subject, number, chunk): one open challenge for one chunk.
+base::Hash chunk_challenge_id(const ChunkTarget& target, std::uint64_t chunk);
+
+/// Open challenges of one account. Gone when all are zero.
+struct ChunkDuty {
+    base::AccountId account;
+    std::uint32_t raised = 0;                ///< open, by this account
+    std::uint32_t owed = 0;                  ///< open, that this account is obliged to answer
+    base::TimeMs last_deadline;              ///< of those owed: the next one queues behind it
+    bool operator==(const ChunkDuty&) const = default;
+};
+
 // ---- Time ---------------------------------------------------------------------------------------------------------------------------
 
 enum class TimerKind : std::uint8_t {
     match = 1, job_deadline = 2, lane_deadline = 3, round_deadline = 4, unbonding = 5, retention = 6,
     epoch = 7, delivery = 8, audit = 9, part_close = 10, merge = 11, window = 12, settle = 13, draw = 14, vote = 15, pause = 16, seed = 17,
+    chunk = 18,
 };
 
 /// Something that happens by itself at `due` (live time). Kept in the key alone: (due, kind, subject, number).
@@ -541,7 +597,7 @@ struct RoundFinal {
     std::uint64_t segments = 0, audited = 0, unaudited = 0;
     bool operator==(const RoundFinal&) const = default;
 };
-enum class SlashReason : std::uint8_t { judgement = 1, equivocation = 2, no_delivery = 3, no_close = 4, confession = 5 };
+enum class SlashReason : std::uint8_t { judgement = 1, equivocation = 2, no_delivery = 3, no_close = 4, confession = 5, no_chunk = 6 };
 struct Slashed {
     base::AccountId worker;
     base::LeaseId lease;
@@ -582,6 +638,8 @@ base::Bytes encode(const Epoch& value);
 base::Bytes encode(const EpochCommitment& value);
 base::Bytes encode(const Audit& value);
 base::Bytes encode(const Vote& value);
+base::Bytes encode(const ChunkChallenge& value);
+base::Bytes encode(const ChunkDuty& value);
 base::Bytes encode(const Chain& value);
 base::Bytes encode(const JobHistoryEntry& value);
 
@@ -602,6 +660,8 @@ std::string_view to_word(EpochState state);
 std::string_view to_word(AuditKind kind);
 std::string_view to_word(AuditState state);
 std::string_view to_word(VoteState state);
+std::string_view to_word(ChunkTargetKind kind);
+std::optional<ChunkTargetKind> chunk_target_kind_from_word(std::string_view word);
 std::string_view to_word(VerdictKind kind);
 std::string_view to_word(SlashReason reason);
 std::string_view to_word(Judgement judgement);

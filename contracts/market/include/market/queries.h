@@ -61,6 +61,15 @@ std::vector<Audit> audits_of_validator(const StateReader& state, const base::Acc
 std::vector<Audit> audits_of_job(const StateReader& state, const base::JobId& job, const std::optional<base::AuditId>& after, std::size_t limit);
 std::optional<Vote> find_vote(const StateReader& state, const base::Hash& id);
 
+std::optional<ChunkChallenge> find_chunk(const StateReader& state, const base::Hash& id);
+/// Open challenges of a job: by round, those of its own blobs (kNoRound) last; those of one round only when given.
+std::vector<ChunkChallenge> chunks_of_job(const StateReader& state, const base::JobId& job, std::optional<std::uint32_t> round,
+                                          const std::optional<base::Hash>& after, std::size_t limit);
+/// Open challenges that the account is obliged to answer.
+std::vector<ChunkChallenge> chunks_of_account(const StateReader& state, const base::AccountId& obliged,
+                                              const std::optional<base::Hash>& after, std::size_t limit);
+std::optional<ChunkDuty> find_chunk_duty(const StateReader& state, const base::AccountId& account);
+
 /// Timers in order of due time, at most `limit`.
 std::vector<Timer> timers(const StateReader& state, std::size_t limit);
 

@@ -41,7 +41,10 @@ namespace assay::market {
     /* rounds and merges */ \
     X(merge_not_due) X(not_your_turn) X(merge_known) X(merge_unexpected) \
     /* evidence */ \
-    X(not_equivocation) X(evidence_known) X(confess_too_late)
+    X(not_equivocation) X(evidence_known) X(confess_too_late) \
+    /* chunk challenges */ \
+    X(target_unknown) X(target_closed) X(chunk_out_of_range) X(chunk_challenged) X(too_many_challenges) X(challenge_unknown) \
+    X(wrong_chunk)
 
 #define ASSAY_MARKET_REFUSAL_NAME(name) name,
 enum class Refusal : std::uint8_t { ASSAY_MARKET_REFUSALS(ASSAY_MARKET_REFUSAL_NAME) };

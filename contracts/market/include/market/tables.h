@@ -18,6 +18,7 @@ enum class Table : std::uint8_t {
     lease = 0x40, lease_of_worker = 0x41, lease_of_job = 0x42,
     part = 0x50, part_of_job = 0x51, epoch = 0x52, epoch_commitment = 0x53,
     audit = 0x60, audit_of_validator = 0x61, audit_of_job = 0x62, vote = 0x63, evidence = 0x64,
+    chunk = 0x70, chunk_of_job = 0x71, chunk_of_account = 0x72, chunk_duty = 0x73,
 };
 
 base::Bytes table_prefix(Table table);
@@ -64,5 +65,11 @@ base::Bytes audit_of_validator_key(const base::AccountId& validator, const base:
 base::Bytes audit_of_job_key(const base::JobId& job, const base::AuditId& id);
 base::Bytes vote_key(const base::Hash& id);
 base::Bytes evidence_key(const base::Hash& id);                                    ///< value: empty; slashing is idempotent
+
+base::Bytes chunk_key(const base::Hash& id);
+/// Order: round (kNoRound for the job's own blobs), then id.
+base::Bytes chunk_of_job_key(const base::JobId& job, std::uint32_t round, const base::Hash& id);
+base::Bytes chunk_of_account_key(const base::AccountId& obliged, const base::Hash& id);
+base::Bytes chunk_duty_key(const base::AccountId& account);
 
 }  // namespace assay::market

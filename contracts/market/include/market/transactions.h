@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "base/amount.h"
+#include "base/chunk_tree.h"
 #include "base/ids.h"
 #include "base/signature.h"
 #include "base/vrf.h"
@@ -106,9 +107,18 @@ struct MergePost {
 struct EquivocationReport { base::Bytes first, second; bool operator==(const EquivocationReport&) const = default; };
 struct Confess { base::PartId part; bool operator==(const Confess&) const = default; };
 
+struct ChunkChallengePost { ChunkTarget target; std::uint64_t chunk = 0; bool operator==(const ChunkChallengePost&) const = default; };
+struct ChunkAnswer {
+    base::Hash challenge;                    ///< chunk_challenge_id
+    base::Bytes bytes;                       ///< of the chunk
+    base::ChunkProof proof;
+    bool operator==(const ChunkAnswer&) const = default;
+};
+
 using Message = std::variant<KeysSet, Transfer, StakeBond, StakeUnbond, ValidatorDeclare, OfferPost, OfferWithdraw, JobPost, JobCancel,
                              JobPause, JobResume, LeaseRefuse, LeaseLeave, PartCommit, PartRetract, EpochContribute, SegmentDeliver,
-                             VerdictSeal, VerdictReveal, VerdictWithdraw, PartClose, MergePost, EquivocationReport, Confess>;
+                             VerdictSeal, VerdictReveal, VerdictWithdraw, PartClose, MergePost, EquivocationReport, Confess,
+                             ChunkChallengePost, ChunkAnswer>;
 
 struct TransactionHeader {
     base::Hash chain_id;
@@ -141,6 +151,9 @@ tl::expected<Transaction, Refusal> decode_transaction(base::ByteView raw);
 std::string_view message_word(const Message& message);
 /// Static weight: one unit is about a microsecond. Fee = base fee x weight.
 std::uint64_t message_weight(const Message& message, std::size_t raw_bytes);
+
+/// Raw bytes of the largest chunk_answer, about: what a challenger's bond is computed from.
+inline constexpr std::size_t kChunkAnswerBytesMax = base::kBlobChunkBytes + 3 * 1024;
 
 /// Ids that a transaction makes.
 base::JobId job_id(const base::Hash& chain_id, const base::AccountId& account, std::uint64_t nonce, std::uint32_t nonce_lane,
