@@ -3,10 +3,13 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <filesystem>
+#include <fstream>
 #include <map>
 #include <set>
 
 #include "base/check.h"
+#include "base/encoding.h"
 #include "sides.h"
 
 namespace assay::dispute {
@@ -236,6 +239,39 @@ TEST(Player, ResignsWhenTheScalarDefinitionDisownsItsKernels) {
     EXPECT_EQ(outcome.winner, Side::asserter);
     EXPECT_EQ(outcome.challenger, Ground::scalar);
     EXPECT_FALSE(outcome.traced);
+}
+
+/// As workers and validators play: by a job's executor, checked by the scalar definition.
+TEST(Player, PlaysByTheExecutorOfAJob) {
+    const Arena arena(testing::ragged_gpt(), GameStage::segment, 2, true);
+    const std::filesystem::path blob =
+        std::filesystem::path(::testing::TempDir()) / "dispute_player_tokens";
+    base::Encoder words;
+    for (const std::uint32_t word : arena.fixture.words) words.u32(word);
+    std::ofstream(blob, std::ios::binary)
+        .write(reinterpret_cast<const char*>(words.view().data()),
+               static_cast<std::streamsize>(words.view().size()));
+    runtime::ExecutorOptions options;
+    const auto job = runtime::Job::open(testing::with_data(testing::ragged_gpt()), blob, options);
+    ASSERT_TRUE(job.has_value()) << job.error();
+    JobReplayer replayer(**job, options);
+    History kernels(terms_of(arena.subject), replayer, arena.data);
+    EXPECT_EQ(arena.asserted_by(kernels).asserted, arena.asserted_by(*arena.truth).asserted);
+
+    ScalarReplayer faulty(arena.fixture, some_fault(arena));
+    const auto lie = arena.history_of(faulty);
+    for (const Side honest : {Side::asserter, Side::challenger}) {
+        const bool asserts = honest == Side::asserter;
+        const GameSubject subject = arena.asserted_by(asserts ? kernels : *lie);
+        Player player(subject, honest, kernels);
+        Player liar(subject, asserts ? Side::challenger : Side::asserter, *lie, kUnchecked);
+        const Outcome outcome =
+            asserts ? play_out(subject, player, liar) : play_out(subject, liar, player);
+        EXPECT_EQ(outcome.failure, "");
+        EXPECT_EQ(outcome.winner, honest);
+        EXPECT_TRUE(std::holds_alternative<PostOpenings>(outcome.moves.back()));
+    }
+    std::filesystem::remove(blob);
 }
 
 TEST(Player, StatesAPlant) {
