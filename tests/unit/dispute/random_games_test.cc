@@ -1,5 +1,6 @@
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <cstdlib>
 #include <iostream>
 #include <map>
@@ -114,6 +115,19 @@ struct Ground {
     std::vector<Lie> lies;
 };
 
+/// Two leaves with sources that are theirs, wherever they stand.
+ShowMisplaced misplaced(const Game& game, Desk& desk, Dice& dice) {
+    const std::vector<Covered> all = desk.covered();
+    const std::vector<base::Hash>& posted = game.posted();
+    const auto place_of_root = [&](const base::Hash& root) {
+        const auto found = std::ranges::find(posted, root);
+        return static_cast<std::uint32_t>(found == posted.end() ? 0 : found - posted.begin());
+    };
+    const Covered &a = dice.one_of(all), &b = dice.one_of(all);
+    return {place_of_root(a.root), place_of_root(b.root), desk.source_of(a, !a.writer),
+            desk.source_of(b, !b.writer)};
+}
+
 /// Moves that fit the phase by their form; some by more.
 std::optional<Move> made_up(const Game& game, Desk* desk, Dice& dice) {
     const auto small = [&](std::uint64_t n) { return static_cast<std::uint32_t>(dice.below(n)); };
@@ -160,8 +174,7 @@ std::optional<Move> made_up(const Game& game, Desk* desk, Dice& dice) {
             if (desk == nullptr || dice.one_in(3))
                 return ShowExtra{small(game.posted().size() + 1)};
             if (dice.one_in(2)) return ShowAbsent{some_source()};
-            return ShowMisplaced{small(game.posted().size()), small(game.posted().size()),
-                                 some_source(), some_source()};
+            return misplaced(game, *desk, dice);
         case Phase::source:
             if (desk != nullptr) return PostSource{some_source()};
             return std::nullopt;
@@ -179,7 +192,7 @@ class Rogue {
   public:
     Rogue(Ground& ground, const Terms& terms, Side side, std::size_t lie, Dice& dice)
         : ground_(ground), side_(side), lie_(lie), dice_(dice), terms_(terms) {
-        chaos_ = 2 + dice.below(12);
+        chaos_ = 1 + dice.below(12);
     }
     /// Bytes of some move. `tame`: what the side with the error would say.
     std::optional<base::Bytes> move(const base::Bytes& bytes, bool tame) {
