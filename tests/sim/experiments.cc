@@ -14,7 +14,9 @@ namespace {
 
 constexpr std::uint32_t kSteps = 4;
 constexpr double kUnit = 1'000'000;          ///< grains of a segment's protocol cost in these worlds
-constexpr std::uint32_t kAtOnce = 40;
+/// Jobs under way at the same time share the epochs' contributions, which are the dearest thing here.
+constexpr std::uint32_t kAtOnce = 400;
+constexpr std::uint32_t kSlots = 64;
 constexpr std::uint32_t kWorkers = 24;
 
 double units(std::int64_t grains) { return static_cast<double>(grains) / kUnit; }
@@ -45,7 +47,8 @@ class Faulty final : public WorkerConduct {
     std::set<base::PartId> faults_;
 };
 
-SeasonOptions long_season(std::uint64_t seed, std::uint32_t segments, std::uint32_t rate_ppm, std::uint32_t validators) {
+SeasonOptions long_season(std::uint64_t seed, std::uint32_t segments, std::uint32_t rate_ppm, std::uint32_t validators, std::uint32_t leases) {
+    const std::uint32_t at_once = std::min(kAtOnce, std::max(1U, leases / 4));
     SeasonOptions options;
     options.world.seed = seed;
     options.world.workers = kWorkers;
@@ -60,7 +63,10 @@ SeasonOptions long_season(std::uint64_t seed, std::uint32_t segments, std::uint3
     options.world.keep_events = false;
     options.world.blob_bytes = 1000;
     options.world.tune = [](market::Parameters& parameters) { parameters.retention_ms = 1'000; };
-    options.at_once = kAtOnce;
+    options.at_once = at_once;
+    options.slots = kSlots;
+    // Enough for the bonds of all convictions.
+    options.bond = 100'000'000'000;
     return options;
 }
 
@@ -77,7 +83,7 @@ double mean(std::int64_t grains, std::uint64_t parties, std::uint64_t leases) {
 }  // namespace
 
 DetectionResult detect(const DetectionSetting& setting) {
-    SeasonOptions options = long_season(setting.seed, setting.segments, setting.rate_ppm, setting.validators);
+    SeasonOptions options = long_season(setting.seed, setting.segments, setting.rate_ppm, setting.validators, setting.leases);
     Cast cast;
     auto coalition = std::make_shared<Coalition>();
     for (std::size_t i = 0; i < kWorkers; ++i) cast.workers[i] = std::make_unique<ColludingWorker>(coalition);
@@ -136,7 +142,7 @@ WithholdingResult withhold(const WithholdingSetting& setting) {
 }
 
 HonestResult serve(const HonestSetting& setting) {
-    SeasonOptions options = long_season(setting.seed, setting.segments, setting.rate_ppm, setting.validators);
+    SeasonOptions options = long_season(setting.seed, setting.segments, setting.rate_ppm, setting.validators, setting.leases);
     Cast cast;
     std::vector<Faulty*> workers;
     HonestResult result;

@@ -86,7 +86,7 @@ void Season::open_books() {
         const auto price = options_.prices.find(i);
         const auto slots = options_.worker_slots.find(i);
         workers_[i].offer(price == options_.prices.end() ? kSeasonPrice : price->second,
-                          slots == options_.worker_slots.end() ? options_.slots : slots->second);
+                          slots == options_.worker_slots.end() ? options_.slots : slots->second, options_.bond);
     }
     world_.block();
     for (const market::Refusal refusal : world_.last_refusals()) EXPECT_EQ(refusal, market::Refusal::none) << market::to_word(refusal);

@@ -40,6 +40,7 @@ struct SeasonOptions {
     /// Instead of `jobs`: posts as long as fewer leases than this have committed.
     std::optional<std::uint64_t> leases;
     std::uint32_t slots = 4;
+    std::uint64_t bond = 1'000'000'000;      ///< grains of each offer's reserve bond
     std::map<std::size_t, std::uint64_t> prices;  ///< of workers that ask another price
     std::map<std::size_t, std::uint32_t> worker_slots;
     std::uint64_t blocks_max = 2'000'000;

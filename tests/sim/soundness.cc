@@ -161,8 +161,8 @@ void seasons(const Run& run) {
     for (const Adversary& one : adversaries()) {
         const SeasonResult cheated = play(one, run.seed + 6, false);
         const SeasonResult honest = play(one, run.seed + 6, true);
-        table.row(one.name, kRoles[static_cast<int>(one.role)], fixed(static_cast<double>(cheated.adversary_net()) / 1e6, 2),
-                  fixed(static_cast<double>(honest.adversary_net()) / 1e6, 2), cheated.count("slashed"), cheated.poisoned, "\"" + one.what + "\"",
+        table.row(one.name, kRoles[static_cast<int>(one.role)], fixed(static_cast<double>(cheated.adversary_net()) / 1e6, 3),
+                  fixed(static_cast<double>(honest.adversary_net()) / 1e6, 3), cheated.count("slashed"), cheated.poisoned, "\"" + one.what + "\"",
                   "\"" + one.open + "\"");
     }
 }
