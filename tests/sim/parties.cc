@@ -177,7 +177,11 @@ void Worker::commit(const market::Job& job, const market::Lease& lease) {
     if (lane->plant_seed.is_zero() || !conduct_->commits(world_, job, lease)) return;
     market::PartKey key{job.id, job.round, lease.lane, 0, lane->committed_parts, person_.id, 0};
     while (market::find_part(world_.state(), market::part_id(world_.chain_id(), key))) ++key.attempt;
-    const PartWork work = train(job, key, *lane);
+    const base::PartId id = market::part_id(world_.chain_id(), key);
+    // What has been trained is not trained again when its commitment did not get through.
+    const auto known = work_.find(id);
+    const bool again = known != work_.end() && known->second.leaves.front().start_root == lane->next_start_root;
+    const PartWork work = again ? known->second : train(job, key, *lane);
     std::vector<Hash> leaves;
     for (const market::SegmentLeaf& leaf : work.leaves) leaves.push_back(market::segment_leaf_hash(leaf));
     market::PartCommit commit;
@@ -194,7 +198,6 @@ void Worker::commit(const market::Job& job, const market::Lease& lease) {
         commit.payload_root = trained_payload(commit.end_root);
         commit.payload_receipt = world_.receipt(commit.payload_root);
     }
-    const base::PartId id = market::part_id(world_.chain_id(), key);
     conduct_->committed(id, work);
     work_[id] = work;
     world_.send(person_, commit);
@@ -332,6 +335,11 @@ market::Verdict Validator::recompute(const market::Audit& audit) const {
 }
 
 void Validator::seal(const market::Audit& audit) {
+    const auto known = verdicts_.find(audit.id);
+    if (known != verdicts_.end()) {
+        world_.send(person_, market::VerdictSeal{audit.id, market::verdict_seal(audit.id, person_.id, known->second, nonce_for(audit.id))});
+        return;
+    }
     const Opinion opinion = conduct_->judge(world_, audit, [&] { return recompute(audit); });
     computed_ += share_of(audit.price, opinion.computed_ppm);
     verdicts_[audit.id] = opinion.verdict;

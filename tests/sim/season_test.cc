@@ -43,6 +43,41 @@ TEST_P(AdversarySeason, LosesAgainstHonesty) {
     expect_honest_are_paid(cheated);
 }
 
+/// The node makes no block for two hours, again and again: live time stands still, so nobody is late.
+TEST(Operator, TwoHoursOfOutageHurtNobody) {
+    Cast cast;
+    std::size_t blocks = 0;
+    cast.plot = [&](World& world, const Snapshot&) {
+        if (++blocks % 37 == 0) world.outage(2 * 3'600'000);
+    };
+    const SeasonResult result = Season(usual_season(kSeed), std::move(cast)).run();
+    ASSERT_TRUE(result.finished);
+    EXPECT_GT(blocks, 100U);
+    EXPECT_EQ(result.completed, usual_season(kSeed).jobs);
+    EXPECT_EQ(result.count("slashed") + result.count("fined") + result.count("jailed"), 0U);
+    expect_honest_are_paid(result);
+}
+
+/// The node leaves out everything of one worker and one validator in two blocks of four, which is less than `grace` at a time.
+TEST(Operator, CensoringForLessThanGraceHurtsNobody) {
+    Cast cast;
+    std::size_t blocks = 0, left_out = 0;
+    cast.plot = [&](World& world, const Snapshot&) {
+        if (++blocks % 4 < 2) return;
+        for (const auto& [person, message] : world.take_queue()) {
+            const bool censored = person->id == world.workers[0].id || person->id == world.validators[0].id;
+            left_out += censored ? 1 : 0;
+            if (!censored) world.send(*person, message);
+        }
+    };
+    const SeasonResult result = Season(usual_season(kSeed), std::move(cast)).run();
+    ASSERT_TRUE(result.finished);
+    EXPECT_GT(left_out, 50U);
+    EXPECT_EQ(result.completed, usual_season(kSeed).jobs);
+    EXPECT_EQ(result.count("slashed") + result.count("fined") + result.count("jailed"), 0U);
+    expect_honest_are_paid(result);
+}
+
 TEST(OneStake, NeverBacksTwoLeases) {
     const Adversary& one = adversary("many_leases_one_stake");
     SeasonOptions options = usual_season(kSeed);
