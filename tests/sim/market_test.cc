@@ -2,11 +2,14 @@
 
 #include <algorithm>
 
+#include "market/pricing.h"
 #include "market_fixture.h"
 
 /// Whole jobs through the real rules with pretended training. An independent model (the chain of honest roots) says what must come out.
 namespace assay::sim {
 namespace {
+
+using base::Amount;
 
 TEST(HonestMarket, TwoLanesThreeRoundsComplete) {
     Market market(options_with(1));
@@ -204,6 +207,25 @@ TEST(BadValidator, AlwaysValidIsNotPaidForASegmentItDidNotRecompute) {
         EXPECT_EQ(audit->kind, market::AuditKind::merge);
     }
     EXPECT_EQ(market.record().final_root, market.honest_root());
+}
+
+/// Who says `valid` to a forced plant has not looked: its lock is gone, which makes not looking lose on average.
+TEST(BadValidator, AlwaysValidLosesItsLockOnAPlant) {
+    WorldOptions options = options_with(15);
+    options.rate_ppm = 1'000'000;
+    options.plant_ppm = 500'000;
+    options.round_steps = 100;
+    options.part_segments = 5;
+    Market market(options, {}, {ValidatorKind::always_valid});
+    ASSERT_TRUE(market.finish());
+    market.expect_completed();
+    EXPECT_EQ(market.record().final_root, market.honest_root());
+    const Amount lost = kStake - market.world.stake_of(market.world.validators[0], market::Role::validator);
+    const Amount lock = *market::audit_lock(market.record().audit_price, options.plant_ppm);
+    EXPECT_GE(lost, lock);
+    EXPECT_EQ(lost.grains() % lock.grains(), 0U);
+    EXPECT_EQ(market.world.stake_of(market.world.validators[1], market::Role::validator), kStake);
+    EXPECT_EQ(market.world.count_events("slashed"), 0U);
 }
 
 TEST(BadValidator, MissedAuditsAreDrawnAgain) {

@@ -81,6 +81,7 @@ market::JobSpec make_spec(const WorldOptions& options) {
     spec.round_deadline_s = options.round_deadline_s;
     spec.audit_rate_ppm = options.rate_ppm;
     spec.public_job = options.public_job;
+    spec.audit_lag = options.audit_lag;
     return spec;
 }
 

@@ -42,6 +42,7 @@ struct WorldOptions {
     std::uint32_t plant_ppm = 100'000;
     std::uint32_t round_deadline_s = 3600;
     bool public_job = true;
+    std::uint32_t audit_lag = 0;
     std::uint32_t capacity = 8;              ///< audits that a validator takes at once
     std::map<std::size_t, std::uint64_t> worker_stakes, validator_stakes;  ///< grains of those that differ from the others
     std::function<void(market::Parameters&)> tune;  ///< changes the demo's parameters

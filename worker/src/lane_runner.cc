@@ -295,7 +295,12 @@ LaneRunner::Next LaneRunner::merge(const Look& look) {
     const auto& members = look.round.members;
     const bool member = std::any_of(members.begin(), members.end(), [&](const market::RoundMember& m) { return m.lease == lease_; });
     if (!look.job.shape.has_merge() || !member) return Next::wait;
-    if (merged_round_ == look.job.round) return post_merge(look, merged_root_);
+    // A round that was opened again may close with other members: what was merged before says nothing then.
+    base::Hasher hasher("assay.worker.merge");
+    hasher.add_u32(look.job.round).add(look.job.opening_root);
+    for (const market::RoundMember& m : members) hasher.add_u32(m.lane).add(m.payload_root);
+    const base::Hash inputs = hasher.finish();
+    if (merged_inputs_ == inputs) return post_merge(look, merged_root_);
 
     if (auto got = need_opening(context_, states_, look.job.round, look.job.opening_root, look.job.opening_blob, look.previous_opening); !got) {
         trouble("state.trouble", got.error());
@@ -316,7 +321,7 @@ LaneRunner::Next LaneRunner::merge(const Look& look) {
     states_.opening.reset();
     states_.current.reset();
     merged_root_ = runtime::run_merge(*context_.job, state, pointers, look.job.round, look.job.opening_root);
-    merged_round_ = look.job.round;
+    merged_inputs_ = inputs;
     states_.opening = LaneStates::Known{merged_root_, std::move(state)};
     return post_merge(look, merged_root_);
 }
@@ -334,7 +339,7 @@ LaneRunner::Next LaneRunner::post_merge(const Look& look, const base::Hash& root
     const bool mine = due && static_cast<std::uint64_t>(member - members.begin()) <= turn->turn;
     if (!mine) return Next::wait;
     if (!states_.opening || states_.opening->root != root) {
-        merged_round_.reset();
+        merged_inputs_.reset();
         return Next::again;
     }
     auto receipt = upload_state(context_, states_.opening->state,

@@ -67,7 +67,7 @@ class LaneRunner {
     LaneStates states_;
     std::optional<market::JobSpec> spec_;
     std::uint32_t plant_ppm_ = 0;
-    std::optional<std::uint32_t> merged_round_;  ///< the round whose merge is in states_.opening
+    std::optional<base::Hash> merged_inputs_;    ///< digest of what was merged into states_.opening
     base::Hash merged_root_;
     std::uint32_t troubles_ = 0;             ///< in a row
 

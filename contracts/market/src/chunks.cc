@@ -236,7 +236,7 @@ void on_chunk_due(Context& context, const Timer& timer) {
         if (challenge->challenger != challenge->obliged) conviction.reporters.push_back(challenge->challenger);
         conviction.bounty_max = challenge->bond;
         convict(context, *job, conviction);
-        close_round_if_passed(context, *job);
+        close_round_if_done(context, *job);
         start_window_if_done(context, *job, challenge->round);
     }
     save(context.state, *job);

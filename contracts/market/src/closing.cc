@@ -73,6 +73,18 @@ bool confirms(const Audit& audit, const StepOpening& opening, bool plant, std::u
     return audit.verdict->kind == expected && audit.verdict->steps_digest == opened_steps_digest(steps, opening.digests);
 }
 
+/// `valid` for a segment that ends in a forced plant: whoever had recomputed it would have found the plant, whatever the worker did, because
+/// the field that `part_close` opens is no end root. Not to look costs the audit's lock: twice the fee, over the chance of a plant.
+bool missed_plant(const Audit& audit, bool plant) { return plant && audit.verdict->kind == VerdictKind::valid; }
+
+void punish_missed_plant(Context& context, Audit& audit) {
+    const base::Amount lock = audit.lock;
+    take_locked_stake(context, audit.auditor, Role::validator, lock);
+    audit.lock = {};
+    burn(context, lock, "plant_missed", audit.id.hash);
+    emit(context, EventKind::fined, {{"validator", audit.auditor.hex()}, {"amount", lock.decimal()}, {"reason", "plant_missed"}});
+}
+
 void count_passed(Context& context, const Job& job, const Part& part) {
     auto lease = find_lease(context.state, part.lease);
     ASSAY_CHECK(lease.has_value());
@@ -109,7 +121,7 @@ void pass_part(Context& context, Job& job, Part& part, const PartClose& message)
           {"lane", std::to_string(part.key.lane)}, {"number", std::to_string(part.key.part)}, {"worker", part.key.worker.hex()},
           {"audited", std::to_string(fact.audits.size())}, {"unaudited", std::to_string(part.unaudited.size())},
           {"loss_bits", std::to_string(part.last_loss_bits)}});
-    close_round_if_passed(context, job);
+    close_round_if_done(context, job);
     start_window_if_done(context, job, part.key.round);
 }
 
@@ -141,6 +153,7 @@ Refusal apply_part_close(Context& context, const PartClose& message) {
     for (std::size_t i = 0; i < audits.size(); ++i) {
         const bool plant = plant_forced(*beta, audits[i].segment, part->segments, plant_ppm);
         const bool good = confirms(audits[i], message.openings[i], plant, steps);
+        if (missed_plant(audits[i], plant)) punish_missed_plant(context, audits[i]);
         settle_audit(context, *job, audits[i], good ? AuditPay::hold : AuditPay::none);
         if (good) continue;
         const std::size_t before = part->audits.size();

@@ -63,7 +63,7 @@ void on_delivery_due(Context& context, const Timer& timer) {
     auto job = find_job(context.state, part->key.job);
     ASSAY_CHECK(job.has_value());
     convict(context, *job, {part->lease, SlashReason::no_delivery, part->id.hash, part->key.round});
-    close_round_if_passed(context, *job);
+    close_round_if_done(context, *job);
     start_window_if_done(context, *job, part->key.round);
     save(context.state, *job);
 }

@@ -167,8 +167,9 @@ void compensate_lanes(Context& context, Job& job) {
 
 }  // namespace
 
-void start_window_if_done(Context& context, const Job& job, std::uint32_t number) {
+void start_window_if_done(Context& context, Job& job, std::uint32_t number) {
     if (is_terminal(job.state)) return;
+    if (job.shape.audit_lag > 0) open_next_round(context, job);
     auto round = find_round(context.state, job.id, number);
     if (!round || round->state != RoundState::merged || round->window_ends.value != 0) return;
     if (round->open_parts != 0 || round->open_votes != 0 || !round->merge_audited) return;
@@ -227,7 +228,7 @@ void on_settle_due(Context& context, const Timer& timer) {
     }
     auto job = find_job(context.state, base::JobId{timer.subject});
     if (!job || is_terminal(job->state)) return;
-    close_round_if_passed(context, *job);
+    close_round_if_done(context, *job);
     finalize_ready(context, *job);
     save(context.state, *job);
 }

@@ -22,6 +22,7 @@ constexpr std::uint32_t kHiddenMax = 32, kVocabularyMax = 1U << 20U, kCharacters
 constexpr std::uint32_t kFeaturesMax = 65'536, kClassesMax = 65'536;
 constexpr std::uint64_t kTokensMax = 1ULL << 40U, kTableWordsMax = 1ULL << 40U;
 constexpr Uint128 kWeightsMax = 1ULL << 36U;
+constexpr std::uint32_t kAuditLagMax = 63;
 constexpr std::uint32_t kBatchMax = 65'536, kStepRowsMax = 1U << 28U, kLanesMax = 1'024;
 constexpr std::uint64_t kStepsMax = 1ULL << 24U, kSegmentsMax = 1ULL << 24U;
 constexpr std::uint32_t kSegmentStepsMax = 65'536, kPartSegmentsMax = 1'024;
@@ -271,7 +272,8 @@ std::optional<SpecError> check_spec(const JobSpec& spec) {
     limits.within("merge.outer_momentum_ppb", spec.merge.outer_momentum_ppb, 0, kBillion - 1);
     check_schedule(limits, spec);
     limits.within("audit_rate_ppm", spec.audit_rate_ppm, 0, 1'000'000);
-    limits.require("audit_lag", spec.audit_lag == 0, "must be 0 until disputes exist");
+    limits.require("audit_lag", spec.audit_lag <= kAuditLagMax, "at most 63");
+    limits.require("audit_lag", spec.audit_lag == 0 || spec.has_merge(), "must be 0 in a job without merges");
     limits.within("round_deadline_s", spec.round_deadline_s, 1, kDeadlineMax);
     return limits.take();
 }

@@ -91,6 +91,13 @@ std::optional<HoldParts> hold_of(const Parameters& parameters, const Job& job) {
     return job_hold(terms);
 }
 
+/// Merging before the audits are over needs a judgement that ends: a vote may leave things unresolved. And a lag that reaches the bound of
+/// unfinal rounds would never be used.
+bool lag_allowed(const Parameters& parameters, const JobShape& shape) {
+    if (shape.audit_lag == 0) return true;
+    return parameters.judgement == Judgement::referee && shape.audit_lag < parameters.unfinal_rounds_max;
+}
+
 bool enough_auditors(const Context& context, const Job& job) {
     std::uint32_t eligible = 0;
     for (const base::AccountId& id :
@@ -170,6 +177,7 @@ Refusal apply_job_post(Context& context, const JobPost& message) {
     if (message.data_receipt.blob != data) return Refusal::receipt_invalid;
     auto job = make_job(context, message, *spec);
     if (!job) return Refusal::costs_out_of_range;
+    if (!lag_allowed(context.parameters, job->shape)) return Refusal::audit_lag_refused;
     if (!worth_its_fees(context, *spec)) return Refusal::segment_too_small;
     if (!enough_auditors(context, *job)) return Refusal::no_auditors;
     const auto hold = hold_of(context.parameters, *job);

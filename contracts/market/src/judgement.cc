@@ -81,7 +81,7 @@ void leave_unresolved(Context& context, Job& job, const Vote& vote) {
     Undone undone;
     undo_lane(context, job, vote.round, vote.lane, accused->key.part, accused->key.worker, undone);
     roll_back(context, job, accused->key.worker, undone);
-    compensate(context, job, undone, {});
+    compensate(context, job, undone, {}, find_lease(context.state, vote.lease).value().lock);
     release_lease(context, job, vote.lease, LeaseEnd::unresolved, false);
 }
 

@@ -3,7 +3,7 @@
 #include "base/check.h"
 #include "base/hash.h"
 #include "money.h"
-#include "settlement.h"
+#include "rollback.h"
 
 namespace assay::market {
 
@@ -17,6 +17,17 @@ Attributes lease_attributes(const Lease& lease) {
             {"lane", std::to_string(lease.lane)},
             {"worker", lease.worker.hex()},
             {"reason", std::string(to_word(lease.end))}};
+}
+
+/// Parts of the round that is open wait for their audits. Those of rounds that have closed are judged whether the lease goes on or not.
+bool owes_audits(const Context& context, const Job& job, const Lease& lease) {
+    if (lease.open_parts == 0) return false;
+    const auto round = find_round(context.state, job.id, job.round);
+    if (!round || round->state != RoundState::open) return false;
+    for (const Part& part : parts_of_lane(context.state, job.id, job.round, lease.lane)) {
+        if (part.lease == lease.id && can_void(part) && part.state != PartState::passed) return true;
+    }
+    return false;
 }
 
 bool still_trains(const Job& job) {
@@ -161,7 +172,7 @@ Refusal apply_lease_leave(Context& context, const LeaseLeave& message) {
     const auto lane = find_lane(context.state, lease->job, lease->lane);
     ASSAY_CHECK(job && lane && lane->lease == lease->id);
     // Open parts are judged first, in a pause too: leaving is no way out of an audit.
-    if (lease->open_parts > 0) return Refusal::parts_open;
+    if (owes_audits(context, *job, *lease)) return Refusal::parts_open;
     const bool long_pause =
         job->state == JobState::paused &&
         job->state_since.value + context.parameters.pause_leave_ms <= context.live.value;
@@ -183,7 +194,7 @@ void on_lane_deadline(Context& context, const Timer& timer) {
     if (const auto vote = find_vote(context.state, lease->id.hash);
         vote && vote->state == VoteState::open)
         return;
-    if (lease->open_parts > 0 || waits_for_chunk(context, id, job->round)) {
+    if (owes_audits(context, *job, *lease) || waits_for_chunk(context, id, job->round)) {
         // Missing the deadline is no way out of an audit: what is committed is judged before the
         // lane goes on without its worker.
         auto late = *lease;

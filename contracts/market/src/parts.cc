@@ -97,7 +97,7 @@ Refusal apply_part_commit(Context& context, const PartCommit& message) {
     if (!lease) return Refusal::lease_unknown;
     if (lease->worker != context.sender) return Refusal::lease_not_yours;
     if (lease->state != LeaseState::active) return Refusal::lease_ended;
-    const auto job = find_job(context.state, lease->job);
+    auto job = find_job(context.state, lease->job);
     ASSAY_CHECK(job.has_value());
     if (job->state != JobState::running) return Refusal::job_state;
     const auto round = find_round(context.state, job->id, message.round);
@@ -123,6 +123,10 @@ Refusal apply_part_commit(Context& context, const PartCommit& message) {
         save(context.state, *working);
     }
     emit(context, EventKind::part_committed, part_attributes(part));
+    if (job->shape.audit_lag > 0) {
+        close_round_if_done(context, *job);
+        save(context.state, *job);
+    }
     return Refusal::none;
 }
 
@@ -140,6 +144,8 @@ Refusal apply_part_retract(Context& context, const PartRetract& message) {
     auto lane = find_lane(context.state, job->id, part->key.lane);
     ASSAY_CHECK(lane && lane->lease == lease->id);
     if (part->key.round != job->round || lane->committed_parts != part->key.part + 1) return Refusal::part_out_of_order;
+    // With an audit lag the round may have closed on it.
+    if (const auto round = find_round(context.state, job->id, job->round); !round || round->state != RoundState::open) return Refusal::round_not_open;
     if (!debit(context, context.sender, context.parameters.retract_fee)) return Refusal::insufficient_balance;
 
     burn(context, context.parameters.retract_fee, "retract", part->id.hash);
@@ -217,7 +223,7 @@ LaneRelease restart_of(const Context& context, const Job& job, std::uint32_t lan
     release.start_root = job.opening_root;
     release.start_blob = job.opening_blob;
     for (const Part& part : parts_of_lane(context.state, job.id, job.round, lane)) {
-        if (part.state != PartState::passed || part.key.part + 1 < release.keep_parts) continue;
+        if (part.state != PartState::passed || part.key.part != release.keep_parts) continue;
         release.keep_parts = part.key.part + 1;
         release.start_root = part.end_root;
         release.start_blob = part.end_blob;

@@ -41,13 +41,15 @@ void undo_part(Context& context, Job& job, const base::PartId& id, const base::A
     auto part = find_part(context.state, id);
     ASSAY_CHECK(part.has_value());
     if (!can_void(*part)) return;
-    if (part->state == PartState::passed) {
-        for (const Audit& audit : audits_of_part(context, *part)) {
-            if (audit.paid) undone.audit_fees += audit.price;
-        }
-        if (part->key.worker != culprit)
-            undone.lost.push_back({part->key.worker, part->id, price_of(context, *part)});
+    bool accused = false;
+    for (const Audit& audit : audits_of_part(context, *part)) {
+        if (part->state == PartState::passed && audit.paid) undone.audit_fees += audit.price;
+        accused = accused || (audit.verdict && audit.verdict->kind == VerdictKind::invalid);
     }
+    // With an audit lag others go on before their audits are over: what they committed is work that nobody has doubted.
+    const bool counts = part->state == PartState::passed || (job.shape.audit_lag > 0 && !accused);
+    if (counts && part->key.worker != culprit)
+        undone.lost.push_back({part->key.worker, part->id, price_of(context, *part)});
     undone.audit_fees += void_part(context, job, *part);
     undone.leases.insert(part->lease);
 }

@@ -21,7 +21,7 @@ struct LostWork {
 struct Undone {
     std::set<base::LeaseId> leases;          ///< under which the void parts were made
     base::Amount audit_fees;                 ///< that auditors were paid for them, now or earlier
-    std::vector<LostWork> lost;              ///< parts that had passed, of others than the culprit
+    std::vector<LostWork> lost;              ///< parts of others than the culprit that nobody had accused: passed ones, with an audit lag committed ones too
     std::optional<std::uint32_t> reopen;     ///< the first closed round whose members' work is void
     std::set<std::uint32_t> lanes;           ///< of the open round, whose work is void
 };
@@ -43,8 +43,9 @@ void roll_back(Context& context, Job& job, const base::AccountId& culprit, Undon
 void return_to_merge(Context& context, Job& job, std::uint32_t round, const base::AccountId& culprit, Undone& undone);
 
 // slashing.cc
-/// Pays lost work: from `pot` as far as it has, then from insurance as far as that has, never from the submitter. Says what is left of it.
-base::Amount compensate(Context& context, const Job& job, const Undone& undone, base::Amount pot);
+/// Pays lost work: from `pot` as far as it has, then from insurance as far as that has, never from the submitter, in proportion when `limit`
+/// does not cover it: nobody may get more out of a fault than it cost, else two accounts of one owner could empty insurance. Says what is left.
+base::Amount compensate(Context& context, const Job& job, const Undone& undone, base::Amount pot, base::Amount limit);
 
 /// Why and how a worker is convicted.
 struct Conviction {

@@ -1,21 +1,25 @@
 #include <algorithm>
 
 #include "base/check.h"
-#include "settlement.h"
+#include "rollback.h"
 
 namespace assay::market {
 
 namespace {
 
-bool lane_passed(const Job& job, const Lane& lane) { return lane.passed_parts == job.shape.parts_per_round(); }
+/// Without a lag only what has passed is merged; with one, everything that is committed, and receipts say that it is available.
+bool lane_done(const Job& job, const Lane& lane) {
+    const std::uint32_t done = job.shape.audit_lag == 0 ? lane.passed_parts : lane.committed_parts;
+    return done == job.shape.parts_per_round();
+}
 
 RoundMember member_of(const Context& context, const Job& job, std::uint32_t lane) {
     const std::uint32_t last = job.shape.parts_per_round() - 1;
     for (const Part& part : parts_of_lane(context.state, job.id, job.round, lane)) {
-        if (part.key.part != last || part.state != PartState::passed) continue;
+        if (part.key.part != last || !can_void(part)) continue;
         return {lane, part.key.worker, part.lease, part.id, part.end_root, part.payload_root, part.payload_blob, part.end_blob};
     }
-    ASSAY_CHECK(false && "a lane that passed has a last part that passed");
+    ASSAY_CHECK(false && "a lane that is done has a last part that stands");
     return {};
 }
 
@@ -34,7 +38,7 @@ void close_round(Context& context, Job& job, Round& round, const std::vector<Lan
     if (round.deadline.value != 0) clear_timer(context, {round.deadline, TimerKind::round_deadline, job.id.hash, round.round});
     round.deadline = {};
     for (const Lane& lane : lanes) {
-        if (lane_passed(job, lane)) round.members.push_back(member_of(context, job, lane.lane));
+        if (lane_done(job, lane)) round.members.push_back(member_of(context, job, lane.lane));
     }
     round.state = RoundState::closed;
     round.closed_at = context.live;
@@ -75,14 +79,25 @@ void end_training(Context& context, Job& job) {
     }
 }
 
+/// With a lag of D the audits of a round run while the next D rounds train, and no longer.
+bool audits_keep_up(const Context& context, const Job& job, std::uint32_t next) {
+    const std::uint32_t lag = job.shape.audit_lag;
+    if (lag == 0) return true;
+    for (std::uint32_t number = job.final_rounds; number + lag < next; ++number) {
+        const auto round = find_round(context.state, job.id, number);
+        if (round && (round->open_parts != 0 || round->open_votes != 0)) return false;
+    }
+    return true;
+}
+
 }  // namespace
 
-void close_round_if_passed(Context& context, Job& job) {
+void close_round_if_done(Context& context, Job& job) {
     if (job.state != JobState::running) return;
     auto round = find_round(context.state, job.id, job.round);
     if (!round || round->state != RoundState::open) return;
     const std::vector<Lane> lanes = lanes_of(context.state, job.id);
-    const bool all = std::all_of(lanes.begin(), lanes.end(), [&](const Lane& lane) { return lane_passed(job, lane); });
+    const bool all = std::all_of(lanes.begin(), lanes.end(), [&](const Lane& lane) { return lane_done(job, lane); });
     if (all) close_round(context, job, *round, lanes);
 }
 
@@ -92,8 +107,8 @@ void on_round_deadline(Context& context, const Timer& timer) {
     auto round = find_round(context.state, job->id, job->round);
     if (!round || round->state != RoundState::open || round->deadline != timer.due) return;
     const std::vector<Lane> lanes = lanes_of(context.state, job->id);
-    const auto passed = std::count_if(lanes.begin(), lanes.end(), [&](const Lane& lane) { return lane_passed(*job, lane); });
-    if (static_cast<std::uint64_t>(passed) >= std::max<std::uint64_t>(job->shape.min_lanes, 1)) {
+    const auto done = std::count_if(lanes.begin(), lanes.end(), [&](const Lane& lane) { return lane_done(*job, lane); });
+    if (static_cast<std::uint64_t>(done) >= std::max<std::uint64_t>(job->shape.min_lanes, 1)) {
         close_round(context, *job, *round, lanes);
     } else if (!round->extended) {
         const std::uint64_t length = round->deadline.value - round->opened_at.value;
@@ -121,6 +136,7 @@ void open_next_round(Context& context, Job& job) {
     const bool last = next == job.shape.rounds;
     // Rounds [final_rounds, next] would be unfinal.
     if (!last && next + 1 - job.final_rounds > context.parameters.unfinal_rounds_max) return;
+    if (!last && !audits_keep_up(context, job, next)) return;
     job.round = next;
     job.opening_root = round->closing_root;
     job.opening_blob = round->closing_blob;

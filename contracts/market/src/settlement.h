@@ -63,8 +63,8 @@ LaneRelease restart_of(const Context& context, const Job& job, std::uint32_t lan
 std::uint64_t join_epoch(Context& context, EpochCommitment commitment);
 
 // rounds.cc
-/// Closes the current round when every lane has passed. The caller saves the job.
-void close_round_if_passed(Context& context, Job& job);
+/// Closes the current round when every lane has passed, or, with an audit lag, has committed its last part. The caller saves the job.
+void close_round_if_done(Context& context, Job& job);
 /// Opens the next round, or goes to `verifying` after the last, when the current one is merged and not too many are unfinal.
 void open_next_round(Context& context, Job& job);
 /// Fails the job: pays what has passed, voids the rest, refunds. The caller saves the job.
@@ -83,8 +83,9 @@ void redraw_merge(Context& context, const Audit& old);
 void merge_vote_decided(Context& context, Job& job, const Vote& vote, bool upheld);
 
 // finality.cc
-/// Starts a round's window when its parts, votes and merge audit are done. The caller saves the job.
-void start_window_if_done(Context& context, const Job& job, std::uint32_t round);
+/// Starts a round's window when its parts, votes and merge audit are done, and opens the next round when that waited for the audits. The
+/// caller saves the job.
+void start_window_if_done(Context& context, Job& job, std::uint32_t round);
 /// One part that passed is paid; says the protocol fee. Changes job and part; the caller saves both.
 base::Amount pay_part(Context& context, Job& job, Part& part);
 

@@ -87,7 +87,7 @@ void distribute(Context& context, Job& job, Amount taken, const Lease& lease, co
         pot -= back;
     }
     Amount given = half - bounty - pot;
-    const Amount left = compensate(context, job, undone, pot);
+    const Amount left = compensate(context, job, undone, pot, taken);
     given += pot - left;
     given += keep_for_successor(context, job, lease, lane_segments, left);
     given += pay_bounty(context, job, conviction.reporters, bounty);
@@ -117,11 +117,11 @@ std::uint32_t standing_segments(const Context& context, const Job& job, const ba
 
 /// A successor starts at the last passed part: what its predecessor has open must not pass beside it.
 void void_open_parts_of(Context& context, Job& job, const base::LeaseId& lease) {
-    const std::uint32_t end = std::min(job.round + 1, job.shape.rounds);
-    for (std::uint32_t round = job.final_rounds; round < end; ++round) {
-        for (Part& part : parts_of_job(context.state, job.id, round, std::nullopt, kPartsPerRoundMax)) {
-            if (part.lease == lease && can_void(part) && part.state != PartState::passed) void_part(context, job, part);
-        }
+    // Rounds that have closed on such parts wait for their audits, whoever works the lane by then.
+    const auto round = find_round(context.state, job.id, job.round);
+    if (!round || round->state != RoundState::open) return;
+    for (Part& part : parts_of_job(context.state, job.id, job.round, std::nullopt, kPartsPerRoundMax)) {
+        if (part.lease == lease && can_void(part) && part.state != PartState::passed) void_part(context, job, part);
     }
 }
 
@@ -145,6 +145,20 @@ std::optional<Commitment> commitment_in(const Context& context, const base::Byte
 
 }  // namespace
 
+namespace {
+
+/// The lane does not go to who loses it after the lease had ended.
+void exclude_worker(Context& context, const Job& job, const Lease& lease) {
+    auto lane = find_lane(context.state, job.id, lease.lane);
+    ASSAY_CHECK(lane.has_value());
+    if (std::find(lane->excluded.begin(), lane->excluded.end(), lease.worker) != lane->excluded.end()) return;
+    if (lane->excluded.size() >= kExcludedMax) lane->excluded.erase(lane->excluded.begin());
+    lane->excluded.push_back(lease.worker);
+    save(context.state, *lane);
+}
+
+}  // namespace
+
 base::Hash double_sign_evidence(const base::PartId& part) { return base::Hasher("assay.doublesign").add(part.hash).finish(); }
 
 void release_lease(Context& context, Job& job, const base::LeaseId& id, LeaseEnd end, bool burn_bond) {
@@ -161,11 +175,17 @@ void release_lease(Context& context, Job& job, const base::LeaseId& id, LeaseEnd
     settle_lease_if_done(context, id);
 }
 
-Amount compensate(Context& context, const Job& job, const Undone& undone, Amount pot) {
+Amount compensate(Context& context, const Job& job, const Undone& undone, Amount pot, Amount limit) {
+    Amount total;
+    for (const LostWork& lost : undone.lost) total += lost.price;
+    const Amount budget = base::minimum(total, limit);
     for (const LostWork& lost : undone.lost) {
-        const Amount from_pot = base::minimum(pot, lost.price);
+        if (budget.is_zero()) break;
+        const auto due = base::multiply_divide(lost.price, budget.grains(), total.grains(), base::Rounding::down);
+        ASSAY_CHECK(due.has_value());
+        const Amount from_pot = base::minimum(pot, *due);
         pot -= from_pot;
-        const Amount paid = from_pot + take_from_insurance(context, lost.price - from_pot);
+        const Amount paid = from_pot + take_from_insurance(context, *due - from_pot);
         if (paid.is_zero()) continue;
         credit(context, lost.worker, paid);
         emit(context, EventKind::paid, {{"account", lost.worker.hex()}, {"amount", paid.decimal()}, {"reason", "insurance"},
@@ -174,11 +194,27 @@ Amount compensate(Context& context, const Job& job, const Undone& undone, Amount
     return pot;
 }
 
+namespace {
+
+/// With an audit lag earlier rounds may wait for audits of the same worker. Nobody waits for a convict: they fall now, together, while its lock
+/// is there to pay for all of it.
+std::uint32_t first_round_in_doubt(const Context& context, const Job& job, const base::AccountId& worker, std::uint32_t from_round) {
+    for (std::uint32_t round = job.final_rounds; round < from_round; ++round) {
+        for (const Part& part : parts_of_job(context.state, job.id, round, std::nullopt, kPartsPerRoundMax)) {
+            if (part.key.worker == worker && can_void(part) && part.state != PartState::passed) return round;
+        }
+    }
+    return from_round;
+}
+
+}  // namespace
+
 Amount convict(Context& context, Job& job, const Conviction& conviction, Undone undone) {
     const base::LeaseId id = conviction.lease;
     const base::AccountId worker = find_lease(context.state, id).value().worker;
-    const std::uint32_t lane_segments = standing_segments(context, job, id, conviction.from_round);
-    undo_worker(context, job, worker, conviction.from_round, undone);
+    const std::uint32_t from = first_round_in_doubt(context, job, worker, conviction.from_round);
+    const std::uint32_t lane_segments = standing_segments(context, job, id, from);
+    undo_worker(context, job, worker, from, undone);
     roll_back(context, job, worker, undone);
     auto lease = find_lease(context.state, id);
     ASSAY_CHECK(lease.has_value());
@@ -187,6 +223,7 @@ Amount convict(Context& context, Job& job, const Conviction& conviction, Undone 
     distribute(context, job, taken, *lease, conviction, undone, lane_segments);
     note_slash(context, job, *lease, conviction.reason, conviction.evidence, taken);
     if (is_terminal(job.state)) return taken;
+    if (lease->state != LeaseState::active) exclude_worker(context, job, *lease);
     for (const Lane& lane : lanes_of(context.state, job.id)) {
         if (lane.lease.is_zero()) continue;
         const auto other = find_lease(context.state, lane.lease);
@@ -227,7 +264,14 @@ void give_up(Context& context, Job& job, const Part& part, SlashReason reason, c
     roll_back(context, job, part.key.worker, undone);
     auto lease = find_lease(context.state, part.lease);
     ASSAY_CHECK(lease.has_value());
-    const auto due = base::add(fee, undone.audit_fees);
+    auto due = base::add(fee, undone.audit_fees);
+    for (const LostWork& lost : undone.lost) due = due ? base::add(*due, lost.price) : std::nullopt;
+    if (lease->state == LeaseState::ended) {
+        // What is left of the lock waits as long as after a confession in time.
+        lease->end = LeaseEnd::confessed;
+        lease->ended_at = context.live;
+        exclude_worker(context, job, *lease);
+    }
     const Amount taken = slash_lease(context, *lease, base::minimum(lease->lock, due.value_or(lease->lock)));
     save(context.state, *lease);
     distribute(context, job, taken, *lease, {lease->id, reason, evidence}, undone, part.segments);

@@ -125,7 +125,11 @@ TEST(JobSpec, RefusesSchedulesOutsideTheLimits) {
     expect_refused("min_lanes", [](JobSpec& s) { s.min_lanes = 0; });
     expect_refused("price_ceiling", [](JobSpec& s) { s.price_ceiling = base::Amount::of(base::Amount::kMax); });
     expect_refused("audit_rate_ppm", [](JobSpec& s) { s.audit_rate_ppm = 1'000'001; });
-    expect_refused("audit_lag", [](JobSpec& s) { s.audit_lag = 1; });
+    expect_refused("audit_lag", [](JobSpec& s) { s.audit_lag = 64; });
+    expect_refused("audit_lag", [](JobSpec& s) {
+        s.lanes = s.rounds = s.min_lanes = 1;
+        s.audit_lag = 1;
+    });
     expect_refused("round_deadline_s", [](JobSpec& s) { s.round_deadline_s = 0; });
 }
 

@@ -94,7 +94,7 @@ struct JobSpec {
     std::uint32_t min_lanes = 1;
     base::Amount price_ceiling;              ///< grains per segment
     std::uint32_t audit_rate_ppm = 0;
-    std::uint32_t audit_lag = 0;             ///< D; only 0 is accepted until disputes exist
+    std::uint32_t audit_lag = 0;             ///< D: rounds that train while audits of an earlier one run; above 0 only where a referee judges
     std::uint32_t round_deadline_s = 3600;   ///< upper bound the submitter sets; the rules may use less
     bool public_job = true;
     bool operator==(const JobSpec&) const = default;

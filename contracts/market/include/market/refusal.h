@@ -44,7 +44,9 @@ namespace assay::market {
     X(not_equivocation) X(evidence_known) X(confess_too_late) \
     /* chunk challenges */ \
     X(target_unknown) X(target_closed) X(chunk_out_of_range) X(chunk_challenged) X(too_many_challenges) X(challenge_unknown) \
-    X(wrong_chunk)
+    X(wrong_chunk) \
+    /* jobs, later */ \
+    X(audit_lag_refused)
 
 #define ASSAY_MARKET_REFUSAL_NAME(name) name,
 enum class Refusal : std::uint8_t { ASSAY_MARKET_REFUSALS(ASSAY_MARKET_REFUSAL_NAME) };
