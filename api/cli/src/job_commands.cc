@@ -19,6 +19,12 @@ struct JobOptions {
     unsigned threads = std::max(1U, std::thread::hardware_concurrency());
 };
 
+/// Parts per million as a percentage with two places.
+std::string percent(std::uint32_t ppm) {
+    const std::string places = std::to_string(ppm % 10'000 / 100);
+    return std::to_string(ppm / 10'000) + "." + (places.size() < 2 ? "0" : "") + places + " %";
+}
+
 std::string plan_text(const Json& plan) {
     const auto get = [&](const char* name) { return plan.value(name, std::string("-")); };
     std::string text = "program root  " + get("program_root") + "\ninit root     " +
@@ -43,8 +49,18 @@ std::string plan_text(const Json& plan) {
                 " a segment and loses " + c.value("expected_loss_per_segment", std::string("-")) +
                 " on average" +
                 (c.value("deterred", false) ? "" : "  (NOT deterred at this audit rate)");
+        text += "\ndetection     " + percent(c.value("detected_per_segment_ppm", 0U)) +
+                " for each faked segment with " + percent(c.value("collusion_max_ppm", 0U)) +
+                " of the auditors' stake colluding; who fakes a whole lane passes unseen with " +
+                c.value("survives_whole_lane_ppb", std::string("-")) + " in 10^9" +
+                "\na worker      needs " + c.value("lock_at_ceiling", std::string("-")) +
+                " grains of free stake and a bond of " + c.value("bond", std::string("-")) +
+                " for each lane, at the ceiling's price";
         if (!c.value("single_step_deterred", false))
-            text += "\nnote          one poisoned step worth a whole job needs audit_rate 1";
+            text += "\nnote          one poisoned step passes unseen with " +
+                    percent(c.value("step_passes_ppm", 0U)) +
+                    "; if it is worth the whole job (" + c.value("job_worth", std::string("-")) +
+                    " grains) to somebody, the job needs audit_rate 1";
     }
     return text;
 }

@@ -124,6 +124,13 @@ Json memory_json(const client::JobFacts& facts) {
     return memory;
 }
 
+/// What the whole job costs at its ceiling: what one poisoned step may be worth to somebody.
+std::string job_worth(const market::JobSpec& spec, base::Amount protocol_cost) {
+    const std::uint64_t segments = std::uint64_t{spec.rounds} * spec.segments_per_round() * spec.lanes;
+    const auto worth = base::multiply(base::maximum(spec.price_ceiling, protocol_cost), segments);
+    return worth.value_or(base::Amount::of(base::Amount::kMax)).decimal();
+}
+
 Json plan_json(const market::StateReader& state, const market::JobSpec& spec,
                const client::JobFacts& facts) {
     const market::Parameters parameters = market::current_parameters(state);
@@ -162,6 +169,11 @@ Json plan_json(const market::StateReader& state, const market::JobSpec& spec,
             {"saved_per_segment", numbers->saved_per_segment.decimal()},
             {"expected_loss_per_segment", numbers->expected_loss_per_segment.decimal()},
             {"survives_whole_lane_ppb", std::to_string(numbers->survive_job_ppb)},
+            {"detected_per_segment_ppm", numbers->effective_rate_ppm},
+            {"collusion_max_ppm", parameters.collusion_max_ppm},
+            {"bond", market::lease_bond(terms).value_or(base::Amount{}).decimal()},
+            {"job_worth", job_worth(spec, *cost)},
+            {"step_passes_ppm", 1'000'000 - numbers->effective_rate_ppm},
             {"deterred", numbers->deterred},
             {"single_step_deterred", numbers->one_step_deterred}};
     }
