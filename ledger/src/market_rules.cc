@@ -42,6 +42,12 @@ Amount money_in(ByteView key, ByteView value) {
     if (is(market::Table::offer)) return object_of<market::Offer>(value).bond;
     if (is(market::Table::job)) return object_of<market::Job>(value).hold.total();
     if (is(market::Table::lease)) return object_of<market::Lease>(value).bond;
+    if (is(market::Table::dispute)) {
+        Amount bonds;
+        const auto dispute = object_of<market::Dispute>(value);
+        for (const market::Challenger& challenger : dispute.pool) bonds += challenger.bond;
+        return bonds;
+    }
     if (is(market::Table::lane)) return object_of<market::Lane>(value).relet_pot;
     if (is(market::Table::chunk)) return object_of<market::ChunkChallenge>(value).bond;
     return {};

@@ -160,7 +160,7 @@ void World::block() {
     if (due) wait = std::min(wait, due->value > time_.value ? due->value - time_.value : 1);
     time_.value += wait;
     ++height_.value;
-    const market::BlockContext context{height_, time_, app_hash_};
+    const market::BlockContext context{height_, time_, app_hash_, options.referee};
     std::vector<market::Event> events;
     market::begin_block(state_, context, events);
     const std::vector<base::Bytes> transactions = std::move(queue_);

@@ -46,6 +46,7 @@ struct WorldOptions {
     std::uint32_t capacity = 8;              ///< audits that a validator takes at once
     std::map<std::size_t, std::uint64_t> worker_stakes, validator_stakes;  ///< grains of those that differ from the others
     std::function<void(market::Parameters&)> tune;  ///< changes the demo's parameters
+    const market::Referee* referee = nullptr;  ///< of every block; outlives the world
     /// Long runs: the supply is compared in every n-th block, and events are given out once and not kept.
     std::uint32_t supply_every = 1;
     bool keep_events = true;
@@ -76,6 +77,8 @@ class World {
 
     [[nodiscard]] const market::StateReader& state() const { return state_; }
     [[nodiscard]] const base::Hash& chain_id() const { return chain_id_; }
+    /// Block time of the last block. Live time goes on with it, but is recorded in blocks that change something only.
+    [[nodiscard]] base::TimeMs time() const { return time_; }
     [[nodiscard]] base::TimeMs live() const { return market::load_chain(state_).recorded_live; }
     [[nodiscard]] market::Refusal last_refusal() const { return refusals_.empty() ? market::Refusal::none : refusals_.back(); }
     [[nodiscard]] std::size_t count_events(std::string_view kind) const;

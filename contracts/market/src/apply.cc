@@ -72,6 +72,14 @@ Refusal dispatch(Context& context, const Message& message) {
         Refusal operator()(const Confess& m) const { return apply_confess(context, m); }
         Refusal operator()(const ChunkChallengePost& m) const { return apply_chunk_challenge(context, m); }
         Refusal operator()(const ChunkAnswer& m) const { return apply_chunk_answer(context, m); }
+        Refusal operator()(const ChallengeSealPost& m) const {
+            return apply_challenge_seal(context, m);
+        }
+        Refusal operator()(const ChallengeOpen& m) const { return apply_challenge_open(context, m); }
+        Refusal operator()(const DisputeMove& m) const { return apply_dispute_move(context, m); }
+        Refusal operator()(const DisputeConcede& m) const {
+            return apply_dispute_concede(context, m);
+        }
     };
     return std::visit(Call{context}, message);
 }
@@ -114,6 +122,10 @@ void run_timer(Context& context, const Timer& timer) {
             return on_seed_due(context, timer);
         case TimerKind::chunk:
             return on_chunk_due(context, timer);
+        case TimerKind::dispute:
+            return on_dispute_due(context, timer);
+        case TimerKind::challenge:
+            return on_challenge_due(context, timer);
     }
 }
 
@@ -344,6 +356,12 @@ base::Amount total_supply(const StateReader& state) {
     each(Table::offer, [](base::ByteView value) { return decode<Offer>(value).value().bond; });
     each(Table::job, [](base::ByteView value) { return decode<Job>(value).value().hold.total(); });
     each(Table::lease, [](base::ByteView value) { return decode<Lease>(value).value().bond; });
+    each(Table::dispute, [](base::ByteView value) {
+        Amount bonds;
+        const Dispute dispute = decode<Dispute>(value).value();
+        for (const Challenger& challenger : dispute.pool) bonds += challenger.bond;
+        return bonds;
+    });
     each(Table::lane, [](base::ByteView value) { return decode<Lane>(value).value().relet_pot; });
     each(Table::chunk, [](base::ByteView value) { return decode<ChunkChallenge>(value).value().bond; });
     return sum;

@@ -111,6 +111,7 @@ void pass_part(Context& context, Job& job, Part& part, const PartClose& message)
     });
     part.state = PartState::passed;
     part.passed_at = context.live;
+    part.passed_entry = job.history_count;
     part.deadline = {};
     save(context.state, part);
     count_open_part(context, part, false);

@@ -49,7 +49,8 @@ Parameters parameters_of(const Context& context, const Job& job);
     X(audit_reveal_due) X(audit_revealed) X(audit_withdrawn) X(audit_missed) X(audit_settled) \
     X(segment_unaudited) X(vote_opened) X(vote_closed) X(paid) X(burned) X(slashed) X(fined) \
     X(jailed) X(round_reopened) X(chunk_challenged) X(chunk_answered) X(chunk_missing) \
-    X(chunk_dropped)
+    X(chunk_dropped) X(challenge_sealed) X(challenge_expired) X(dispute_opened) X(dispute_joined) \
+    X(dispute_moved) X(dispute_passed_on) X(dispute_closed)
 // clang-format on
 
 #define ASSAY_MARKET_EVENT_NAME(name) name,

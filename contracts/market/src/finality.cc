@@ -3,6 +3,7 @@
 
 #include "base/check.h"
 #include "market/pricing.h"
+#include "disputes.h"
 #include "settlement.h"
 
 namespace assay::market {
@@ -80,6 +81,7 @@ void finalize_ready(Context& context, Job& job) {
         if (!round || round->state != RoundState::merged) break;
         if (round->window_ends.value == 0 || round->window_ends > context.live) break;
         if (!chunks_of_job(context.state, job.id, round->round, std::nullopt, 1).empty()) break;
+        if (round->open_disputes != 0) break;
         finalize_round(context, job, *round);
     }
     if (job.final_rounds == job.shape.rounds) {
@@ -117,6 +119,7 @@ void close_part(Context& context, Job& job, Part& part, bool stopped) {
     if (is_open(part)) {
         void_part(context, job, part);
     } else if (part.state == PartState::passed) {
+        drop_disputes(context, part.id);
         job.final_segments += part.segments;
         job.audited_segments += audited_segments(context, part);
         job.unaudited_segments += part.unaudited.size();
@@ -130,6 +133,7 @@ void close_merge(Context& context, Job& job, std::uint32_t round) {
     if (!merge) return;
     if (merge->deadline.value != 0) clear_timer(context, {merge->deadline, TimerKind::merge, job.id.hash, round});
     merge->deadline = {};
+    drop_disputes(context, merge->commitment);
     if (auto vote = find_vote(context.state, merge->audit.hash); vote && vote->state == VoteState::open) {
         drop_vote(context, job, *vote, AuditPay::hold);
     }

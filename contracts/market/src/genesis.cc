@@ -156,6 +156,8 @@ std::optional<std::string> check_counts(const Parameters& p) {
                    " and " + std::to_string(bound.most);
         }
     }
+    if (p.judgement == Judgement::referee && p.block_weight_max < 20'000)
+        return "block_weight_max: at least 20000 with judgement = referee, or a move fits no block";
     return std::nullopt;
 }
 

@@ -172,6 +172,14 @@ void on_settle_due(Context& context, const Timer& timer);
 void settle_segments_on_close(Context& context, Job& job, bool compensate);
 // judgement.cc
 void on_vote_due(Context& context, const Timer& timer);
+// challenges.cc
+Refusal apply_challenge_seal(Context& context, const ChallengeSealPost& message);
+Refusal apply_challenge_open(Context& context, const ChallengeOpen& message);
+void on_challenge_due(Context& context, const Timer& timer);
+// disputes.cc
+Refusal apply_dispute_move(Context& context, const DisputeMove& message);
+Refusal apply_dispute_concede(Context& context, const DisputeConcede& message);
+void on_dispute_due(Context& context, const Timer& timer);
 // slashing.cc
 Refusal apply_equivocation_report(Context& context, const EquivocationReport& message);
 Refusal apply_confess(Context& context, const Confess& message);

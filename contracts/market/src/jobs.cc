@@ -313,6 +313,9 @@ bool remove_some(Context& context, const base::JobId& id) {
         erase(context.state, audit);
     }
     if (!audits.empty()) return true;
+    const auto disputes = disputes_of_job(context.state, id, false, std::nullopt, kRemovedPerBlock);
+    for (const Dispute& dispute : disputes) erase(context.state, dispute);
+    if (!disputes.empty()) return true;
     const auto parts =
         parts_of_job(context.state, id, std::nullopt, std::nullopt, kRemovedPerBlock);
     for (const Part& part : parts) {

@@ -1,6 +1,7 @@
 #include <algorithm>
 
 #include "base/check.h"
+#include "disputes.h"
 #include "rollback.h"
 #include "settlement.h"
 
@@ -20,6 +21,18 @@ void set_turn(Context& context, MergeRecord& merge, const Round& round, std::uin
     save(context.state, merge);
     emit(context, EventKind::merge_due, {{"job", merge.job.hex()}, {"round", std::to_string(merge.round)},
                                          {"worker", round.members[turn].worker.hex()}, {"turn", std::to_string(turn)}});
+}
+
+bool is_barred(const MergeRecord& merge, const base::AccountId& worker) {
+    return std::find(merge.barred.begin(), merge.barred.end(), worker) != merge.barred.end();
+}
+
+/// The first member from `from` on that may post.
+std::optional<std::uint32_t> next_turn(const MergeRecord& merge, const Round& round, std::uint32_t from) {
+    for (std::uint32_t turn = from; turn < round.members.size(); ++turn) {
+        if (!is_barred(merge, round.members[turn].worker)) return turn;
+    }
+    return std::nullopt;
 }
 
 /// The merge is settled: `outcome` stands with `root`.
@@ -60,7 +73,7 @@ Refusal apply_merge_post(Context& context, const MergePost& message) {
     const auto member = std::find_if(round->members.begin(), round->members.end(),
                                      [&](const RoundMember& m) { return m.worker == context.sender; });
     const auto turn = static_cast<std::uint64_t>(member - round->members.begin());
-    if (member == round->members.end() || turn > merge->turn) return Refusal::not_your_turn;
+    if (member == round->members.end() || turn > merge->turn || is_barred(*merge, context.sender)) return Refusal::not_your_turn;
     const bool replaces = merge->state == MergeState::replaced;
     if (message.merge_root.is_zero() || (replaces && message.merge_root != merge->root)) return Refusal::merge_unexpected;
     if (message.receipt.blob.is_zero() || !verify_receipt(message.receipt, context.chain.operator_key, context.chain.id)) {
@@ -108,8 +121,8 @@ void on_merge_due(Context& context, const Timer& timer) {
     ASSAY_CHECK(round.has_value());
     if (job->state == JobState::paused || waits_for_chunk(context, job->id, round_number)) {
         set_turn(context, *merge, *round, merge->turn);
-    } else if (merge->turn + 1 < round->members.size()) {
-        set_turn(context, *merge, *round, merge->turn + 1);
+    } else if (const auto next = next_turn(*merge, *round, merge->turn + 1)) {
+        set_turn(context, *merge, *round, *next);
     } else {
         fail_job(context, *job, CloseReason::no_merge);
         save(context.state, *job);
@@ -157,11 +170,15 @@ void advance_merge(Context& context, const base::AuditId& id) {
         return;
     }
     if (audit->state != AuditState::revealed) return;
+    auto job = find_job(context.state, audit->job);
     if (audit->verdict->kind == VerdictKind::invalid) {
-        open_vote(context, *audit);
+        if (!by_referee(context, *job)) {
+            open_vote(context, *audit);
+        } else if (!find_dispute(context.state, dispute_id(audit->id.hash))) {
+            open_audit_dispute(context, *audit);
+        }
         return;
     }
-    auto job = find_job(context.state, audit->job);
     auto merge = find_merge(context.state, audit->job, audit->round);
     ASSAY_CHECK(job && merge && merge->audit == id);
     settle_audit(context, *job, *audit, AuditPay::hold);
@@ -219,6 +236,37 @@ void merge_vote_decided(Context& context, Job& job, const Vote& vote, bool uphel
     set_turn(context, *merge, *find_round(context.state, job.id, vote.round), 0);
     emit(context, EventKind::merge_replaced, {{"job", job.id.hex()}, {"round", std::to_string(vote.round)}, {"root", vote.claim.hex()}});
     convict(context, job, {vote.lease, SlashReason::judgement, vote.id, vote.round + 1, {}, {}, true}, std::move(undone));
+}
+
+bool merge_refuted(Context& context, Job& job, const Dispute& dispute, Undone& undone) {
+    auto merge = find_merge(context.state, job.id, dispute.round);
+    ASSAY_CHECK(merge && merge->commitment == dispute.part);
+    drop_disputes(context, merge->commitment);
+    std::vector<AuditFact> facts;
+    if (auto audit = find_audit(context.state, merge->audit)) {
+        const bool worked = audit->state == AuditState::sealed || audit->state == AuditState::revealed;
+        settle_audit(context, job, *audit, worked ? AuditPay::hold : AuditPay::none);
+        if (audit->verdict) facts.push_back(fact_of(*audit));
+    }
+    return_to_merge(context, job, dispute.round, merge->poster, undone);
+    merge_settled(context, job, *merge, MergeState::failed, std::move(facts));
+    // The game proved this root wrong and no other right: the next member posts, under a new attempt with an audit of its own.
+    MergeRecord next;
+    next.job = job.id;
+    next.round = dispute.round;
+    next.attempt = merge->attempt + 1;
+    next.barred = merge->barred;
+    next.barred.push_back(merge->poster);
+    auto round = find_round(context.state, job.id, dispute.round);
+    round->merge_audited = false;
+    save(context.state, *round);
+    const auto turn = next_turn(next, *round, 0);
+    if (!turn) {
+        save(context.state, next);
+        return false;
+    }
+    set_turn(context, next, *round, *turn);
+    return true;
 }
 
 }  // namespace assay::market

@@ -83,6 +83,14 @@ void take_locked_stake(Context& context, const base::AccountId& account, Role ro
     save(context.state, stake);
 }
 
+void return_stake(Context& context, const base::AccountId& account, Role role, Amount amount) {
+    if (amount.is_zero()) return;
+    Stake stake = stake_of(context, account, role);
+    stake.active += amount;
+    stake.shares = stake.active.grains();
+    save(context.state, stake);
+}
+
 Amount take_free_stake(Context& context, const base::AccountId& account, Role role, Amount amount) {
     auto stake = find_stake(context.state, account, role);
     if (!stake) return {};

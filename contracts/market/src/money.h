@@ -27,6 +27,8 @@ void unlock_stake(Context& context, const base::AccountId& account, Role role, b
 /// Takes `amount` out of locked stake. The caller credits it somewhere.
 void take_locked_stake(Context& context, const base::AccountId& account, Role role,
                        base::Amount amount);
+/// Puts `amount`, which was taken from this stake earlier, back into it.
+void return_stake(Context& context, const base::AccountId& account, Role role, base::Amount amount);
 /// Takes at most `amount` out of free stake and says how much that was: fines.
 base::Amount take_free_stake(Context& context, const base::AccountId& account, Role role,
                              base::Amount amount);

@@ -93,14 +93,14 @@ void fields(A& a, V& v) {
     a(v.job, v.round);
     a.choice(v.state, RoundState::open, RoundState::failed);
     a(v.opening_root, v.opening_blob, v.opened_at, v.deadline, v.extended, v.closed_at, v.members, v.closing_root, v.closing_blob,
-      v.merged_at, v.window_ends, v.open_parts, v.open_votes, v.merge_audited);
+      v.merged_at, v.window_ends, v.open_parts, v.open_votes, v.merge_audited, v.open_disputes);
 }
 
 template <class A, Same<MergeRecord> V>
 void fields(A& a, V& v) {
     a(v.job, v.round, v.attempt);
     a.choice(v.state, MergeState::waiting, MergeState::unaudited);
-    a(v.turn, v.deadline, v.poster, v.lease, v.root, v.blob, v.commitment, v.epoch, v.audit, v.bytes);
+    a(v.turn, v.deadline, v.poster, v.lease, v.root, v.blob, v.commitment, v.epoch, v.audit, v.bytes, v.barred);
 }
 
 template <class A, Same<PartKey> V>
@@ -118,7 +118,7 @@ void fields(A& a, V& v) {
     a.choice(v.state, PartState::committed, PartState::void_);
     a(v.tree_root, v.first_segment, v.segments, v.start_root, v.end_root, v.start_blob, v.end_blob, v.payload_root, v.payload_blob,
       v.last_loss_bits, v.transaction, v.epoch, v.plant_seed, v.committed_at, v.deadline, v.delivered, v.audits, v.unaudited, v.passed_at,
-      v.end_bytes, v.payload_bytes);
+      v.end_bytes, v.payload_bytes, v.passed_entry);
 }
 
 template <class A, Same<EpochMember> V>
@@ -171,6 +171,26 @@ void fields(A& a, V& v) {
 template <class A, Same<ChunkDuty> V>
 void fields(A& a, V& v) { a(v.account, v.raised, v.owed, v.last_deadline); }
 
+template <class A, Same<ChallengeSeal> V>
+void fields(A& a, V& v) { a(v.account, v.number, v.digest, v.height, v.deadline); }
+
+template <class A, Same<Challenger> V>
+void fields(A& a, V& v) {
+    a(v.account);
+    a.choice(v.role, Role::worker, Role::validator);
+    a(v.bond, v.lost, v.late);
+}
+
+template <class A, Same<Dispute> V>
+void fields(A& a, V& v) {
+    a(v.id);
+    a.choice(v.target, DisputeTarget::segment, DisputeTarget::merge);
+    a.choice(v.state, DisputeState::open, DisputeState::dropped);
+    a(v.job, v.round, v.lane, v.part, v.segment, v.lease, v.asserter, v.challenger, v.audit, v.asserted, v.claimed, v.pool, v.player);
+    a.choice(v.turn, Side::asserter, Side::challenger);
+    a(v.traced, v.opened_height, v.opened_at, v.turn_since, v.deadline, v.asserter_ms, v.challenger_ms, v.moves);
+}
+
 template <class A, Same<Chain> V>
 void fields(A& a, V& v) {
     a(v.id, v.operator_key, v.app_version, v.params_id, v.recorded_height, v.recorded_block_time, v.recorded_live, v.base_fee,
@@ -211,7 +231,7 @@ void fields(A& a, V& v) { a(v.round, v.root, v.segments, v.audited, v.unaudited)
 template <class A, Same<Slashed> V>
 void fields(A& a, V& v) {
     a(v.worker, v.lease);
-    a.choice(v.reason, SlashReason::judgement, SlashReason::no_chunk);
+    a.choice(v.reason, SlashReason::judgement, SlashReason::concession);
     a(v.evidence, v.amount);
 }
 
@@ -276,6 +296,8 @@ base::Bytes encode(const Audit& value) { return write(value); }
 base::Bytes encode(const Vote& value) { return write(value); }
 base::Bytes encode(const ChunkChallenge& value) { return write(value); }
 base::Bytes encode(const ChunkDuty& value) { return write(value); }
+base::Bytes encode(const Dispute& value) { return write(value); }
+base::Bytes encode(const ChallengeSeal& value) { return write(value); }
 base::Bytes encode(const Chain& value) { return write(value); }
 
 base::Bytes encode(const JobHistoryEntry& value) {
@@ -309,6 +331,8 @@ template std::optional<Audit> decode<Audit>(base::ByteView);
 template std::optional<Vote> decode<Vote>(base::ByteView);
 template std::optional<ChunkChallenge> decode<ChunkChallenge>(base::ByteView);
 template std::optional<ChunkDuty> decode<ChunkDuty>(base::ByteView);
+template std::optional<Dispute> decode<Dispute>(base::ByteView);
+template std::optional<ChallengeSeal> decode<ChallengeSeal>(base::ByteView);
 template std::optional<Chain> decode<Chain>(base::ByteView);
 
 template <>
@@ -337,6 +361,21 @@ base::Hash chunk_challenge_id(const ChunkTarget& target, std::uint64_t chunk) {
         .add_u64(chunk)
         .finish();
 }
+
+base::Hash challenge_digest(const base::AccountId& account, const ChallengeTarget& target, const base::Hash& claimed, const base::Hash& nonce) {
+    return base::Hasher("assay.challenge")
+        .add(account.hash)
+        .add_u8(static_cast<std::uint8_t>(target.kind))
+        .add(target.part.hash)
+        .add_u32(target.segment)
+        .add(target.job.hash)
+        .add_u32(target.round)
+        .add(claimed)
+        .add(nonce)
+        .finish();
+}
+
+base::DisputeId dispute_id(const base::Hash& cause) { return {base::Hasher("assay.dispute").add(cause).finish()}; }
 
 base::Hash extend_history(const base::Hash& history, base::ByteView encoded_entry) {
     return base::Hasher("assay.history").add(history).add(encoded_entry).finish();

@@ -1,6 +1,7 @@
 #include <algorithm>
 
 #include "base/check.h"
+#include "disputes.h"
 #include "settlement.h"
 
 namespace assay::market {
@@ -11,7 +12,8 @@ namespace {
 
 /// How long a store must keep a checkpoint at least: until the audits that may need it are over.
 std::uint64_t keep_ms(const Parameters& parameters) {
-    return parameters.epoch_ms + 3 * parameters.grace_ms + parameters.audit_ms_max + parameters.window_ms;
+    const std::uint64_t audited = parameters.epoch_ms + 3 * parameters.grace_ms + parameters.audit_ms_max + parameters.window_ms;
+    return parameters.judgement == Judgement::referee ? audited + 2 * dispute_clock_ms_max(parameters) : audited;
 }
 
 Refusal check_receipt(const Context& context, const Receipt& receipt) {
@@ -180,6 +182,7 @@ Refusal apply_part_retract(Context& context, const PartRetract& message) {
 
 Amount end_audits(Context& context, Job& job, const Part& part) {
     Amount paid;
+    drop_disputes(context, part.id);
     for (Audit& audit : audits_of_part(context, part)) {
         if (auto vote = find_vote(context.state, audit.id.hash); vote && vote->state == VoteState::open) {
             paid += drop_vote(context, job, *vote, AuditPay::hold);

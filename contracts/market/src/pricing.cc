@@ -79,16 +79,21 @@ std::uint32_t effective_rate_ppm(std::uint32_t rate_ppm, std::uint32_t collusion
     return static_cast<std::uint32_t>(rate * honest / kPartsPerMillion);
 }
 
-std::optional<Amount> lease_lock(const LockTerms& terms) {
+std::optional<Amount> deterrence(const LockTerms& terms) {
     const std::uint64_t rate = effective_rate_ppm(terms.rate_ppm, terms.collusion_max_ppm);
     if (rate == 0) return std::nullopt;
     const Amount p = base::maximum(terms.price, terms.protocol_cost);
-    const auto deterrence = base::multiply_divide(p, 2 * (kPartsPerMillion - rate), rate, Rounding::up);
+    return base::multiply_divide(p, 2 * (kPartsPerMillion - rate), rate, Rounding::up);
+}
+
+std::optional<Amount> lease_lock(const LockTerms& terms) {
+    const Amount p = base::maximum(terms.price, terms.protocol_cost);
+    const auto caught = deterrence(terms);
     const auto at_risk = multiply_counts(p, {terms.unfinal_rounds, terms.lanes, terms.round_segments});
     const auto part = add_all(base::multiply(terms.price, terms.part_segments),
                               base::multiply(terms.protocol_cost, terms.part_segments));
-    if (!deterrence || !at_risk || !part) return std::nullopt;
-    return base::maximum(*deterrence, base::maximum(*at_risk, *part));
+    if (!caught || !at_risk || !part) return std::nullopt;
+    return base::maximum(*caught, base::maximum(*at_risk, *part));
 }
 
 std::optional<Amount> lease_bond(const LockTerms& terms) {

@@ -384,6 +384,113 @@ std::optional<ChunkDuty> find_chunk_duty(const StateReader& state, const base::A
     return find<ChunkDuty>(state, chunk_duty_key(account));
 }
 
+std::optional<Dispute> find_dispute(const StateReader& state, const base::DisputeId& id) {
+    return find<Dispute>(state, dispute_key(id));
+}
+
+std::optional<Bytes> find_game(const StateReader& state, const base::DisputeId& id) {
+    return state.get(game_key(id));
+}
+
+std::vector<Dispute> disputes_of_account(const StateReader& state, const base::AccountId& account,
+                                         Side side, const std::optional<base::DisputeId>& after,
+                                         std::size_t limit) {
+    const Bytes prefix = without_id(dispute_of_account_key(account, side, {}));
+    return indexed<Dispute, base::DisputeId>(
+        state, prefix, after ? after_key(dispute_of_account_key(account, side, *after)) : prefix,
+        limit, find_dispute);
+}
+
+std::vector<Dispute> disputes_of_job(const StateReader& state, const base::JobId& job, bool open,
+                                     const std::optional<base::DisputeId>& after,
+                                     std::size_t limit) {
+    const Bytes prefix = without_id(dispute_of_job_key(job, open, {}));
+    return indexed<Dispute, base::DisputeId>(
+        state, prefix, after ? after_key(dispute_of_job_key(job, open, *after)) : prefix, limit,
+        find_dispute);
+}
+
+std::vector<Dispute> disputes_of_target(const StateReader& state, const base::PartId& part,
+                                        std::optional<std::uint32_t> segment, std::size_t limit) {
+    Bytes prefix = without_id(dispute_of_target_key(part, segment.value_or(0), {}));
+    if (!segment) prefix.resize(1 + 32);
+    return indexed<Dispute, base::DisputeId>(state, prefix, prefix, limit, find_dispute);
+}
+
+std::vector<ChallengeSeal> seals_of(const StateReader& state, const base::AccountId& account) {
+    std::vector<ChallengeSeal> out;
+    Bytes prefix = challenge_seal_key(account, 0);
+    prefix.erase(prefix.end() - 8, prefix.end());
+    scan(state, prefix, prefix, [&](const Bytes&, const Bytes& value) {
+        out.push_back(must_decode<ChallengeSeal>(value));
+        return true;
+    });
+    return out;
+}
+
+std::optional<SegmentLeaf> opened_leaf(const StateReader& state, const Part& part,
+                                       std::uint32_t segment) {
+    if (part.state == PartState::passed) {
+        const auto bytes = state.get(history_key(part.key.job, part.passed_entry));
+        if (!bytes) return std::nullopt;
+        const auto entry = must_decode<JobHistoryEntry>(*bytes);
+        const auto* passed = std::get_if<PartPassed>(&entry);
+        ASSAY_CHECK(passed != nullptr && passed->part == part.id);
+        if (segment >= passed->leaves.size()) return std::nullopt;
+        return passed->leaves[segment];
+    }
+    for (const DeliveredSegment& delivered : part.delivered) {
+        if (delivered.segment == segment) return delivered.leaf;
+    }
+    return std::nullopt;
+}
+
+std::optional<GameSubject> game_subject(const StateReader& state, const Dispute& dispute) {
+    const auto job = find_job(state, dispute.job);
+    const auto spec = find_spec(state, dispute.job);
+    const auto round = find_round(state, dispute.job, dispute.round);
+    if (!job || !spec || !round) return std::nullopt;
+    GameSubject subject;
+    subject.spec = *spec;
+    subject.program_root = job->program_root;
+    subject.round = dispute.round;
+    subject.asserted = dispute.asserted;
+    subject.round_start_root = round->opening_root;
+    if (dispute.round > 0) {
+        const auto before = find_round(state, dispute.job, dispute.round - 1);
+        if (!before) return std::nullopt;
+        subject.previous_round_root = before->opening_root;
+    }
+    if (dispute.target == DisputeTarget::merge) {
+        subject.stage = GameStage::merge;
+        subject.start_root = round->opening_root;
+        for (const RoundMember& member : round->members)
+            subject.payload_roots.push_back(member.payload_root);
+        return subject;
+    }
+    const auto part = find_part(state, dispute.part);
+    const auto leaf = part ? opened_leaf(state, *part, dispute.segment) : std::nullopt;
+    if (!leaf) return std::nullopt;
+    const std::uint32_t segment = part->first_segment + dispute.segment;
+    subject.stage = GameStage::segment;
+    subject.lane = dispute.lane;
+    subject.first_step = segment * job->shape.segment_steps;
+    subject.steps = job->shape.segment_steps;
+    subject.start_root = leaf->start_root;
+    subject.closes_round =
+        job->shape.has_merge() && segment + 1 == job->shape.segments_per_round();
+    return subject;
+}
+
+std::optional<base::Amount> challenge_bond(const Parameters& parameters, const Job& job,
+                                           DisputeTarget target, base::Amount base_fee) {
+    const base::Amount replay =
+        target == DisputeTarget::merge ? job.merge_audit_price : job.audit_price;
+    const auto work = base::multiply(replay, parameters.challenge_bond_factor);
+    const auto fees = base::multiply(base_fee, parameters.dispute_game_weight);
+    return work && fees ? base::add(*work, *fees) : std::nullopt;
+}
+
 std::vector<Timer> timers(const StateReader& state, std::size_t limit) {
     std::vector<Timer> out;
     const Bytes prefix = table_prefix(Table::timer);

@@ -6,6 +6,7 @@
 #include <algorithm>
 
 #include "base/check.h"
+#include "disputes.h"
 
 namespace assay::market {
 
@@ -60,6 +61,7 @@ void undo_part(Context& context, Job& job, const base::PartId& id, const base::A
 void end_merge(Context& context, Job& job, std::uint32_t round) {
     auto merge = find_merge(context.state, job.id, round);
     if (!merge) return;
+    drop_disputes(context, merge->commitment);
     clear_timer(context, {merge->deadline, TimerKind::merge, job.id.hash, round});
     if (auto audit = find_audit(context.state, merge->audit)) {
         if (auto vote = find_vote(context.state, audit->id.hash);

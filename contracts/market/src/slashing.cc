@@ -2,6 +2,7 @@
 #include <set>
 
 #include "base/check.h"
+#include "disputes.h"
 #include "rollback.h"
 #include "settlement.h"
 
@@ -258,11 +259,9 @@ Refusal apply_equivocation_report(Context& context, const EquivocationReport& me
     return Refusal::none;
 }
 
-void give_up(Context& context, Job& job, const Part& part, SlashReason reason, const base::Hash& evidence, Amount fee) {
-    Undone undone;
-    undo_lane(context, job, part.key.round, part.key.lane, part.key.part, part.key.worker, undone);
-    roll_back(context, job, part.key.worker, undone);
-    auto lease = find_lease(context.state, part.lease);
+void take_fee(Context& context, Job& job, const base::LeaseId& id, SlashReason reason, const base::Hash& evidence, Amount fee,
+              std::uint32_t segments, const Undone& undone) {
+    auto lease = find_lease(context.state, id);
     ASSAY_CHECK(lease.has_value());
     auto due = base::add(fee, undone.audit_fees);
     for (const LostWork& lost : undone.lost) due = due ? base::add(*due, lost.price) : std::nullopt;
@@ -274,12 +273,20 @@ void give_up(Context& context, Job& job, const Part& part, SlashReason reason, c
     }
     const Amount taken = slash_lease(context, *lease, base::minimum(lease->lock, due.value_or(lease->lock)));
     save(context.state, *lease);
-    distribute(context, job, taken, *lease, {lease->id, reason, evidence}, undone, part.segments);
+    distribute(context, job, taken, *lease, {id, reason, evidence}, undone, segments);
     note_slash(context, job, *lease, reason, evidence, taken);
-    if (is_terminal(job.state)) return;
-    release_lease(context, job, lease->id, LeaseEnd::confessed, true);
-    undone.leases.insert(lease->id);
     for (const base::LeaseId& waiting : undone.leases) settle_lease_if_done(context, waiting);
+}
+
+void give_up(Context& context, Job& job, const Part& part, SlashReason reason, const base::Hash& evidence, Amount fee) {
+    Undone undone;
+    undo_lane(context, job, part.key.round, part.key.lane, part.key.part, part.key.worker, undone);
+    roll_back(context, job, part.key.worker, undone);
+    // The lease goes on until its fee is taken: settled, it has no lock.
+    undone.leases.erase(part.lease);
+    take_fee(context, job, part.lease, reason, evidence, fee, part.segments, undone);
+    // A confession also forfeits the bond; a concession costs a fixed fee.
+    release_lease(context, job, part.lease, LeaseEnd::confessed, reason == SlashReason::confession);
 }
 
 Refusal apply_confess(Context& context, const Confess& message) {

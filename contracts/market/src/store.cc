@@ -34,6 +34,22 @@ std::optional<base::Bytes> book_index(const Offer& offer) {
     return offer_by_price_key(offer.price_per_gflop, offer.arrival, offer.id);
 }
 
+/// Where a dispute is listed: by job always, by account and target while it is open.
+std::vector<base::Bytes> dispute_indexes(const Dispute& value) {
+    const bool open = value.state == DisputeState::open;
+    std::vector<base::Bytes> keys{dispute_of_job_key(value.job, open, value.id)};
+    if (!open) return keys;
+    keys.push_back(dispute_of_target_key(value.part, value.segment, value.id));
+    keys.push_back(dispute_of_account_key(value.asserter, Side::asserter, value.id));
+    if (value.pool.empty())
+        keys.push_back(dispute_of_account_key(value.challenger, Side::challenger, value.id));
+    for (const Challenger& challenger : value.pool) {
+        if (!challenger.lost)
+            keys.push_back(dispute_of_account_key(challenger.account, Side::challenger, value.id));
+    }
+    return keys;
+}
+
 }  // namespace
 
 void save(StateWriter& state, const Account& value) {
@@ -136,6 +152,18 @@ void save(StateWriter& state, const ChunkDuty& value) {
     else
         state.put(chunk_duty_key(value.account), encode(value));
 }
+void save(StateWriter& state, const Dispute& value) {
+    if (const auto before = find_dispute(state, value.id)) {
+        for (const base::Bytes& key : dispute_indexes(*before)) state.erase(key);
+    }
+    for (const base::Bytes& key : dispute_indexes(value)) state.put(key, kEmpty);
+    state.put(dispute_key(value.id), encode(value));
+}
+
+void save(StateWriter& state, const ChallengeSeal& value) {
+    state.put(challenge_seal_key(value.account, value.number), encode(value));
+}
+
 void save(StateWriter& state, const Chain& value) {
     state.put(chain_key(), encode(value));
 }
@@ -202,6 +230,16 @@ void erase(StateWriter& state, const ChunkChallenge& value) {
     state.erase(chunk_of_job_key(value.job, value.round, value.id));
     state.erase(chunk_of_account_key(value.obliged, value.id));
     state.erase(chunk_key(value.id));
+}
+
+void erase(StateWriter& state, const Dispute& value) {
+    for (const base::Bytes& key : dispute_indexes(value)) state.erase(key);
+    state.erase(game_key(value.id));
+    state.erase(dispute_key(value.id));
+}
+
+void erase(StateWriter& state, const ChallengeSeal& value) {
+    state.erase(challenge_seal_key(value.account, value.number));
 }
 
 void set_timer(Context& context, const Timer& timer) {

@@ -33,6 +33,8 @@ void save(StateWriter& state, const Audit& value);
 void save(StateWriter& state, const Vote& value);
 void save(StateWriter& state, const ChunkChallenge& value);
 void save(StateWriter& state, const ChunkDuty& value);  ///< erases it when nothing is open
+void save(StateWriter& state, const Dispute& value);
+void save(StateWriter& state, const ChallengeSeal& value);
 void save(StateWriter& state, const Chain& value);
 
 /// Erase the object and its index entries; the object must exist.
@@ -50,6 +52,8 @@ void erase(StateWriter& state, const EpochCommitment& value);
 void erase(StateWriter& state, const Audit& value);
 void erase(StateWriter& state, const Vote& value);
 void erase(StateWriter& state, const ChunkChallenge& value);
+void erase(StateWriter& state, const Dispute& value);  ///< with its game
+void erase(StateWriter& state, const ChallengeSeal& value);
 
 /// Timers. Setting one twice is the same as once; clearing one that is not there does nothing. A
 /// handler compares the timer's due time with its object's deadline and ignores it when they

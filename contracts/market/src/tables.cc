@@ -70,7 +70,7 @@ std::optional<Timer> timer_from_key(base::ByteView key) {
         return std::nullopt;
     const std::uint8_t kind = key[9];
     if (kind < static_cast<std::uint8_t>(TimerKind::match) ||
-        kind > static_cast<std::uint8_t>(TimerKind::chunk))
+        kind > static_cast<std::uint8_t>(TimerKind::challenge))
         return std::nullopt;
     Timer timer;
     timer.due = {read_big_endian(key.subspan(1, 8))};
@@ -193,6 +193,31 @@ base::Bytes chunk_of_account_key(const base::AccountId& obliged, const base::Has
 }
 base::Bytes chunk_duty_key(const base::AccountId& account) {
     return Key(Table::chunk_duty).id(account).take();
+}
+
+base::Bytes dispute_key(const base::DisputeId& id) {
+    return Key(Table::dispute).id(id).take();
+}
+base::Bytes dispute_of_account_key(const base::AccountId& account, Side side,
+                                   const base::DisputeId& id) {
+    return Key(Table::dispute_of_account)
+        .id(account)
+        .u8(static_cast<std::uint8_t>(side))
+        .id(id)
+        .take();
+}
+base::Bytes dispute_of_job_key(const base::JobId& job, bool open, const base::DisputeId& id) {
+    return Key(Table::dispute_of_job).id(job).u8(open ? 0 : 1).id(id).take();
+}
+base::Bytes dispute_of_target_key(const base::PartId& part, std::uint32_t segment,
+                                  const base::DisputeId& id) {
+    return Key(Table::dispute_of_target).id(part).u32(segment).id(id).take();
+}
+base::Bytes game_key(const base::DisputeId& id) {
+    return Key(Table::game).id(id).take();
+}
+base::Bytes challenge_seal_key(const base::AccountId& account, std::uint64_t number) {
+    return Key(Table::challenge_seal).id(account).u64(number).take();
 }
 
 }  // namespace assay::market

@@ -218,6 +218,28 @@ struct ToWire {
         out.set_tree(text(in.proof.tree));
         for (const base::Hash& hash : in.proof.path) out.add_path(text(hash));
     }
+    void operator()(const ChallengeSealPost& in) const {
+        body.mutable_challenge_seal()->set_digest(text(in.digest));
+    }
+    void operator()(const ChallengeOpen& in) const {
+        auto& out = *body.mutable_challenge_open();
+        out.set_kind(static_cast<wire::DisputeTarget>(in.target.kind));
+        out.set_part(text(in.target.part));
+        out.set_segment(in.target.segment);
+        out.set_job(optional_text(in.target.job.hash));
+        out.set_round(in.target.round);
+        out.set_claimed_root(text(in.claimed));
+        out.set_nonce(text(in.nonce));
+        out.set_role(static_cast<wire::Role>(in.role));
+    }
+    void operator()(const DisputeMove& in) const {
+        auto& out = *body.mutable_dispute_move();
+        out.set_dispute(text(in.dispute));
+        out.set_move(blob(in.move));
+    }
+    void operator()(const DisputeConcede& in) const {
+        body.mutable_dispute_concede()->set_dispute(text(in.dispute));
+    }
 };
 
 /// Fields in ascending order, no map, nothing unknown: with these messages that is one encoding.
@@ -433,6 +455,28 @@ VerdictReveal verdict_reveal(FromWire& from, const wire::VerdictReveal& in) {
             from.hash(in.nonce())};
 }
 
+ChallengeOpen challenge_open(FromWire& from, const wire::ChallengeOpen& in) {
+    ChallengeOpen out;
+    if (in.kind() != wire::DISPUTE_TARGET_SEGMENT && in.kind() != wire::DISPUTE_TARGET_MERGE) {
+        from.ok = false;
+        return out;
+    }
+    out.target.kind = static_cast<DisputeTarget>(in.kind());
+    out.target.part = from.id<base::PartId>(in.part());
+    out.target.segment = in.segment();
+    out.target.job = {from.optional_hash(in.job())};
+    out.target.round = in.round();
+    out.claimed = from.hash(in.claimed_root());
+    out.nonce = from.hash(in.nonce());
+    out.role = from.role(in.role());
+    return out;
+}
+
+DisputeMove dispute_move(FromWire& from, const wire::DisputeMove& in) {
+    if (in.move().empty() || in.move().size() > kMoveBytesMax) from.ok = false;
+    return {from.id<base::DisputeId>(in.dispute()), from.bytes(in.move())};
+}
+
 /// Nothing when no message is set.
 std::optional<Message> message_of(FromWire& from, const wire::Body& body) {
     switch (body.message_case()) {
@@ -503,6 +547,14 @@ std::optional<Message> message_of(FromWire& from, const wire::Body& body) {
             return chunk_challenge(from, body.chunk_challenge());
         case wire::Body::kChunkAnswer:
             return chunk_answer(from, body.chunk_answer());
+        case wire::Body::kChallengeSeal:
+            return ChallengeSealPost{from.hash(body.challenge_seal().digest())};
+        case wire::Body::kChallengeOpen:
+            return challenge_open(from, body.challenge_open());
+        case wire::Body::kDisputeMove:
+            return dispute_move(from, body.dispute_move());
+        case wire::Body::kDisputeConcede:
+            return DisputeConcede{from.id<base::DisputeId>(body.dispute_concede().dispute())};
         case wire::Body::MESSAGE_NOT_SET:
             return std::nullopt;
     }

@@ -43,7 +43,15 @@ constexpr std::array<MessageTraits, std::variant_size_v<Message>> kTraits = {{
     {"confess", 300, 10},
     {"chunk_challenge", 300, 10},
     {"chunk_answer", 400, 10},
+    {"challenge_seal", 100, 10},
+    {"challenge_open", 2'000, 10},
+    {"dispute_move", 1'000, 40},
+    {"dispute_concede", 2'000, 10},
 }};
+
+/// A judgement costs at most 10 ms. What it computes follows from the tiles it is shown, so a move that is too small for openings has none.
+constexpr std::uint64_t kJudgementWeight = 10'000;
+constexpr std::size_t kSmallMoveBytes = 2'048;
 
 }  // namespace
 
@@ -53,7 +61,9 @@ std::string_view message_word(const Message& message) {
 
 std::uint64_t message_weight(const Message& message, std::size_t raw_bytes) {
     const MessageTraits& traits = kTraits[message.index()];
-    return traits.weight + traits.per_kib * ((raw_bytes + 1023) / 1024);
+    const bool judges = std::holds_alternative<DisputeMove>(message) && raw_bytes > kSmallMoveBytes;
+    return traits.weight + traits.per_kib * ((raw_bytes + 1023) / 1024) +
+           (judges ? kJudgementWeight : 0);
 }
 
 base::JobId job_id(const base::Hash& chain_id, const base::AccountId& account, std::uint64_t nonce,

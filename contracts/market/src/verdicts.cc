@@ -1,6 +1,7 @@
 #include <algorithm>
 
 #include "base/check.h"
+#include "disputes.h"
 #include "settlement.h"
 
 namespace assay::market {
@@ -111,12 +112,15 @@ Refusal apply_verdict_withdraw(Context& context, const VerdictWithdraw& message)
             if (juror->state == AuditState::sealed || juror->state == AuditState::revealed) return Refusal::judgement_open;
         }
     }
+    auto dispute = find_dispute(context.state, dispute_id(audit->id.hash));
+    if (dispute && (dispute->state != DisputeState::open || dispute->traced)) return Refusal::judgement_open;
     if (!debit(context, context.sender, audit->price)) return Refusal::insufficient_balance;
 
     credit(context, SystemAccount::insurance, audit->price);
     auto job = find_job(context.state, audit->job);
     ASSAY_CHECK(job.has_value());
     if (vote) drop_vote(context, *job, *vote, AuditPay::none);
+    if (dispute) withdraw_dispute(context, *dispute);
     save(context.state, *job);
     end_audit_duty(context, audit->auditor, audit->lock);
     audit->lock = {};
@@ -178,6 +182,7 @@ void advance_part(Context& context, const base::PartId& id) {
         for (Audit& audit : audits) ask_reveal(context, audit);
         return;
     }
+    const bool referee = by_referee(context, *find_job(context.state, part->key.job));
     bool judged = false;
     for (const Audit& audit : audits) {
         if (audit.state != AuditState::revealed || audit.verdict->kind != VerdictKind::invalid) continue;
@@ -187,9 +192,13 @@ void advance_part(Context& context, const base::PartId& id) {
             part->deadline = {};
             save(context.state, *part);
         }
-        if (find_vote(context.state, audit.id.hash)) continue;
-        open_vote(context, audit);
-        // A vote without enough jurors is decided at once and voids the part.
+        if (find_vote(context.state, audit.id.hash) || find_dispute(context.state, dispute_id(audit.id.hash))) continue;
+        if (referee) {
+            open_audit_dispute(context, audit);
+        } else {
+            open_vote(context, audit);
+        }
+        // A vote without enough jurors is decided at once and voids the part; so is a game without moves.
         const auto now = find_part(context.state, id);
         if (!now || now->state != PartState::judged) return;
     }

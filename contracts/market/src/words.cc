@@ -125,13 +125,27 @@ std::string_view to_word(VerdictKind kind) {
     return pick(words, number(kind) - 1);
 }
 std::string_view to_word(SlashReason reason) {
-    constexpr std::array<std::string_view, 6> words = {"judgement", "equivocation", "no_delivery",
-                                                       "no_close",  "confession",   "no_chunk"};
+    constexpr std::array<std::string_view, 7> words = {
+        "judgement",  "equivocation", "no_delivery", "no_close",
+        "confession", "no_chunk",     "concession"};
     return pick(words, number(reason) - 1);
 }
 std::string_view to_word(Judgement judgement) {
     constexpr std::array<std::string_view, 2> words = {"vote", "referee"};
     return pick(words, number(judgement) - 1);
+}
+std::string_view to_word(DisputeTarget target) {
+    constexpr std::array<std::string_view, 2> words = {"segment", "merge"};
+    return pick(words, number(target) - 1);
+}
+std::string_view to_word(DisputeState state) {
+    constexpr std::array<std::string_view, 6> words = {"open",     "upheld",    "rejected",
+                                                       "conceded", "withdrawn", "dropped"};
+    return pick(words, number(state) - 1);
+}
+std::string_view to_word(Side side) {
+    constexpr std::array<std::string_view, 2> words = {"asserter", "challenger"};
+    return pick(words, number(side) - 1);
 }
 
 }  // namespace assay::market

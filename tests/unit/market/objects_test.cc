@@ -78,6 +78,15 @@ TEST(Objects, EncodeStrictly) {
     expect_strict(Lease{});
     expect_strict(Job{});
     expect_strict(EpochCommitment{});
+    Dispute dispute;
+    dispute.pool = {{{filled(1)}, Role::worker, Amount::of(5), true, false},
+                    {{filled(2)}, Role::validator, Amount::of(6), false, true}};
+    dispute.turn = Side::challenger;
+    expect_strict(dispute);
+    expect_strict(ChallengeSeal{{filled(1)}, 2, filled(3), {4}, {5}});
+    MergeRecord merge;
+    merge.barred = {{filled(1)}};
+    expect_strict(merge);
 }
 
 TEST(Objects, RefuseEnumsOutsideTheirList) {
@@ -255,7 +264,12 @@ TEST(Transactions, EveryMessageSurvivesTheWire) {
         EquivocationReport{{1, 2}, {3}},
         Confess{},
         ChunkChallengePost{{ChunkTargetKind::merge, filled(1), 7}, 9},
-        ChunkAnswer{filled(1), {1, 2, 3}, {filled(2), {filled(3), filled(4)}}}};
+        ChunkAnswer{filled(1), {1, 2, 3}, {filled(2), {filled(3), filled(4)}}},
+        ChallengeSealPost{filled(1)},
+        ChallengeOpen{{DisputeTarget::segment, {filled(1)}, 2, {}, 0}, filled(2), filled(3), Role::worker},
+        ChallengeOpen{{DisputeTarget::merge, {filled(1)}, 0, {filled(4)}, 5}, filled(2), filled(3), Role::validator},
+        DisputeMove{{filled(1)}, base::Bytes(kMoveBytesMax, 7)},
+        DisputeConcede{{filled(1)}}};
     std::set<std::size_t> seen;
     for (const Message& message : messages) {
         const base::Bytes raw = build_transaction(chain.header(party), message, party.key);
@@ -266,6 +280,25 @@ TEST(Transactions, EveryMessageSurvivesTheWire) {
         seen.insert(message.index());
     }
     EXPECT_EQ(seen.size(), std::variant_size_v<Message>);
+}
+
+TEST(Transactions, AMoveIsNeitherEmptyNorTooLong) {
+    const Party party = make_party(7);
+    TestChain chain;
+    for (const std::size_t size : {std::size_t{0}, kMoveBytesMax + 1}) {
+        const DisputeMove move{{filled(1)}, base::Bytes(size, 7)};
+        const auto back = decode_transaction(build_transaction(chain.header(party), move, party.key));
+        ASSERT_FALSE(back.has_value()) << size;
+        EXPECT_EQ(back.error(), Refusal::malformed);
+    }
+}
+
+/// A judgement may cost 10 ms; its weight follows from the bytes alone, and any move fits a block.
+TEST(Transactions, AMoveWithOpeningsWeighsTenMilliseconds) {
+    const DisputeMove move;
+    EXPECT_GE(message_weight(move, 4'000), 10'000U);
+    EXPECT_LT(message_weight(move, 300), 2'000U);
+    EXPECT_LT(message_weight(move, kMoveBytesMax + 1'024), 20'000U);
 }
 
 std::string whole_file(const std::string& path) {

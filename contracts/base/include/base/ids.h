@@ -21,6 +21,7 @@ using OfferId = Id<struct OfferKind>;
 using LeaseId = Id<struct LeaseKind>;
 using PartId = Id<struct PartKind>;    ///< one commitment: (job, round, lane, stage, part, worker, attempt)
 using AuditId = Id<struct AuditKind>;
+using DisputeId = Id<struct DisputeKind>;
 using TransactionId = Id<struct TransactionKind>;
 using BlobRoot = Id<struct BlobKind>;  ///< chunk-tree root of a blob, see chunk_tree.h
 

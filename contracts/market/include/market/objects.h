@@ -15,6 +15,7 @@
 #include "market/commitment.h"
 #include "market/draw.h"
 #include "market/genesis.h"
+#include "market/referee.h"
 
 /// Every object of the market's state as a plain value with one canonical encoding (docs/formats/market_state.md). Times are live time in ms since
 /// genesis unless the name says `block_time`. Decoding is strict: nothing when a byte is wrong or left over.
@@ -298,6 +299,7 @@ struct Round {
     std::uint32_t open_parts = 0;            ///< committed and neither passed, void nor retracted
     std::uint32_t open_votes = 0;
     bool merge_audited = false;
+    std::uint32_t open_disputes = 0;         ///< games about its segments and its merge: it is not final before they are over
     bool operator==(const Round&) const = default;
 };
 
@@ -319,6 +321,7 @@ struct MergeRecord {
     std::uint64_t epoch = 0;
     base::AuditId audit;                     ///< zeros: not drawn
     std::uint64_t bytes = 0;                 ///< size of `blob`, from the receipt
+    std::vector<base::AccountId> barred;     ///< members whose merge was refuted: they don't post again
     bool operator==(const MergeRecord&) const = default;
 };
 
@@ -364,6 +367,7 @@ struct Part {
     std::vector<std::uint32_t> unaudited;    ///< drawn, but no auditor came; ascending
     base::TimeMs passed_at;
     std::uint64_t end_bytes = 0, payload_bytes = 0;  ///< sizes of the blobs, from the receipts
+    std::uint64_t passed_entry = 0;          ///< once passed: its PartPassed in the job's history, which holds the leaves
     bool operator==(const Part&) const = default;
 };
 
@@ -507,12 +511,88 @@ struct ChunkDuty {
     bool operator==(const ChunkDuty&) const = default;
 };
 
+// ---- Disputes -----------------------------------------------------------------------------------------------------------------------
+
+enum class DisputeTarget : std::uint8_t { segment = 1, merge = 2 };
+
+/// What a challenge disputes. segment: `part` and `segment`, the rest zeros. merge: `part` is the merge's commitment, with job and round.
+struct ChallengeTarget {
+    DisputeTarget kind = DisputeTarget::segment;
+    base::PartId part;
+    std::uint32_t segment = 0;               ///< within the part
+    base::JobId job;
+    std::uint32_t round = 0;
+    bool operator==(const ChallengeTarget&) const = default;
+};
+/// H("assay.challenge", account, kind, part, segment, job, round, claimed root, nonce): binding by the hash, hiding by the 32-byte nonce.
+base::Hash challenge_digest(const base::AccountId& account, const ChallengeTarget& target, const base::Hash& claimed, const base::Hash& nonce);
+
+/// A challenge that is announced and not yet opened. Gone when it is opened or its time is over.
+struct ChallengeSeal {
+    base::AccountId account;
+    std::uint64_t number = 0;                ///< among the account's
+    base::Hash digest;
+    base::Height height;                     ///< it may be opened in a later block only
+    base::TimeMs deadline;
+    bool operator==(const ChallengeSeal&) const = default;
+};
+
+/// One who challenges with a bond. The bond left its stake and is held here.
+struct Challenger {
+    base::AccountId account;
+    Role role = Role::validator;             ///< whose stake the bond came from and returns to
+    base::Amount bond;
+    bool lost = false;                       ///< it played and lost
+    bool late = false;                       ///< sealed after the game was opened: no share of the bounty unless it plays
+    bool operator==(const Challenger&) const = default;
+};
+
+enum class DisputeState : std::uint8_t {
+    open = 1,
+    upheld = 2,      ///< the challenger won: the work is wrong
+    rejected = 3,    ///< the asserter won against everybody who challenged with this root
+    conceded = 4,    ///< the asserter gave the work up before the first traced move
+    withdrawn = 5,   ///< the auditor took its verdict back before the first traced move
+    dropped = 6,     ///< what it was about is void, or the job is over
+};
+
+/// A game about one segment or merge. The bytes of the game are kept beside it, under the same id, while it is open.
+struct Dispute {
+    base::DisputeId id;
+    DisputeTarget target = DisputeTarget::segment;
+    DisputeState state = DisputeState::open;
+    base::JobId job;
+    std::uint32_t round = 0, lane = 0;
+    base::PartId part;                       ///< or the merge's commitment
+    std::uint32_t segment = 0;               ///< within the part
+    base::LeaseId lease;                     ///< of the asserter
+    base::AccountId asserter;
+    base::AccountId challenger;              ///< who plays: the auditor, or the pool's player
+    base::AuditId audit;                     ///< the auditor's, whose lock is its bond; zeros: a challenge
+    base::Hash asserted;                     ///< end field of the leaf, or merged root
+    base::Hash claimed;                      ///< what the challenger found
+    std::vector<Challenger> pool;            ///< in the order in which they came; empty when an auditor plays
+    std::uint32_t player = 0;                ///< index into the pool
+    Side turn = Side::asserter;
+    bool traced = false;                     ///< conceding costs everything from now on
+    base::Height opened_height;
+    base::TimeMs opened_at;
+    base::TimeMs turn_since;
+    base::TimeMs deadline;                   ///< of the side to move; 0: over
+    std::uint64_t asserter_ms = 0, challenger_ms = 0;  ///< left on each clock when the turn began
+    std::uint32_t moves = 0;
+    bool operator==(const Dispute&) const = default;
+};
+/// H("assay.dispute", audit) or H("assay.dispute", transaction that opened the challenge).
+base::DisputeId dispute_id(const base::Hash& cause);
+
 // ---- Time ---------------------------------------------------------------------------------------------------------------------------
 
 enum class TimerKind : std::uint8_t {
     match = 1, job_deadline = 2, lane_deadline = 3, round_deadline = 4, unbonding = 5, retention = 6,
     epoch = 7, delivery = 8, audit = 9, part_close = 10, merge = 11, window = 12, settle = 13, draw = 14, vote = 15, pause = 16, seed = 17,
     chunk = 18,
+    dispute = 19, challenge = 20,
 };
 
 /// Something that happens by itself at `due` (live time). Kept in the key alone: (due, kind, subject, number).
@@ -597,7 +677,7 @@ struct RoundFinal {
     std::uint64_t segments = 0, audited = 0, unaudited = 0;
     bool operator==(const RoundFinal&) const = default;
 };
-enum class SlashReason : std::uint8_t { judgement = 1, equivocation = 2, no_delivery = 3, no_close = 4, confession = 5, no_chunk = 6 };
+enum class SlashReason : std::uint8_t { judgement = 1, equivocation = 2, no_delivery = 3, no_close = 4, confession = 5, no_chunk = 6, concession = 7 };
 struct Slashed {
     base::AccountId worker;
     base::LeaseId lease;
@@ -640,6 +720,8 @@ base::Bytes encode(const Audit& value);
 base::Bytes encode(const Vote& value);
 base::Bytes encode(const ChunkChallenge& value);
 base::Bytes encode(const ChunkDuty& value);
+base::Bytes encode(const Dispute& value);
+base::Bytes encode(const ChallengeSeal& value);
 base::Bytes encode(const Chain& value);
 base::Bytes encode(const JobHistoryEntry& value);
 
@@ -665,5 +747,8 @@ std::optional<ChunkTargetKind> chunk_target_kind_from_word(std::string_view word
 std::string_view to_word(VerdictKind kind);
 std::string_view to_word(SlashReason reason);
 std::string_view to_word(Judgement judgement);
+std::string_view to_word(DisputeTarget target);
+std::string_view to_word(DisputeState state);
+std::string_view to_word(Side side);
 
 }  // namespace assay::market

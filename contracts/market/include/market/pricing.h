@@ -48,6 +48,9 @@ base::Amount record_earned(base::Amount audit_price, std::uint64_t audited, base
 /// Rate against collusion, q' = rate x (1 - collusion_max), rounded down, in parts per million.
 std::uint32_t effective_rate_ppm(std::uint32_t rate_ppm, std::uint32_t collusion_max_ppm);
 
+/// 2 p (1 - q') / q', rounded up: what being caught once must cost so that faking does not pay. Nothing when q' is zero.
+std::optional<base::Amount> deterrence(const LockTerms& terms);
+
 /// max(2 p (1 - q') / q', W S G p, part pay + audit fees) with p = max(price, protocol cost), each rounded up. Nothing when q' is zero: no
 /// lock makes cheating unprofitable then.
 std::optional<base::Amount> lease_lock(const LockTerms& terms);

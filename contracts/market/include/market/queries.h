@@ -69,6 +69,26 @@ std::vector<ChunkChallenge> chunks_of_job(const StateReader& state, const base::
 std::vector<ChunkChallenge> chunks_of_account(const StateReader& state, const base::AccountId& obliged,
                                               const std::optional<base::Hash>& after, std::size_t limit);
 std::optional<ChunkDuty> find_chunk_duty(const StateReader& state, const base::AccountId& account);
+std::optional<Dispute> find_dispute(const StateReader& state, const base::DisputeId& id);
+/// The bytes of an open dispute's game, as the referee takes them.
+std::optional<base::Bytes> find_game(const StateReader& state, const base::DisputeId& id);
+/// Open disputes in which the account is the asserter, or challenges (as auditor, player or in the pool behind it).
+std::vector<Dispute> disputes_of_account(const StateReader& state, const base::AccountId& account, Side side,
+                                         const std::optional<base::DisputeId>& after, std::size_t limit);
+/// The open ones, or those that are over.
+std::vector<Dispute> disputes_of_job(const StateReader& state, const base::JobId& job, bool open,
+                                     const std::optional<base::DisputeId>& after, std::size_t limit);
+/// Open disputes about one segment of a part (or, with segment 0, about a merge by its commitment); about all of its segments when none is given.
+std::vector<Dispute> disputes_of_target(const StateReader& state, const base::PartId& part, std::optional<std::uint32_t> segment,
+                                        std::size_t limit);
+std::vector<ChallengeSeal> seals_of(const StateReader& state, const base::AccountId& account);
+/// What the game of a dispute is about. Nothing once what it is about is void or gone.
+std::optional<GameSubject> game_subject(const StateReader& state, const Dispute& dispute);
+/// The leaf of one segment that its worker has opened: delivered, or shown when the part was closed.
+std::optional<SegmentLeaf> opened_leaf(const StateReader& state, const Part& part, std::uint32_t segment);
+/// What a challenge of a segment (or merge) has to bond in a block with this base fee: challenge_bond_factor x the cost of a replay + the
+/// fees of a game. Nothing when that is no amount.
+std::optional<base::Amount> challenge_bond(const Parameters& parameters, const Job& job, DisputeTarget target, base::Amount base_fee);
 
 /// Timers in order of due time, at most `limit`.
 std::vector<Timer> timers(const StateReader& state, std::size_t limit);

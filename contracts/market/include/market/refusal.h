@@ -46,7 +46,11 @@ namespace assay::market {
     X(target_unknown) X(target_closed) X(chunk_out_of_range) X(chunk_challenged) X(too_many_challenges) X(challenge_unknown) \
     X(wrong_chunk) \
     /* jobs, later */ \
-    X(audit_lag_refused)
+    X(audit_lag_refused) \
+    /* disputes */ \
+    X(no_referee) X(seal_known) X(seal_unknown) X(seal_too_young) X(dispute_target_unknown) X(dispute_target_closed) X(own_work) \
+    X(wrong_claim) X(too_many_disputes) X(already_challenged) X(pool_full) X(dispute_unknown) X(dispute_not_yours) X(dispute_over) \
+    X(malformed_move) X(wrong_move) X(wrong_count) X(wrong_hash) X(wrong_place) X(wrong_record) X(wrong_openings)
 
 #define ASSAY_MARKET_REFUSAL_NAME(name) name,
 enum class Refusal : std::uint8_t { ASSAY_MARKET_REFUSALS(ASSAY_MARKET_REFUSAL_NAME) };

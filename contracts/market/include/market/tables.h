@@ -19,6 +19,7 @@ enum class Table : std::uint8_t {
     part = 0x50, part_of_job = 0x51, epoch = 0x52, epoch_commitment = 0x53,
     audit = 0x60, audit_of_validator = 0x61, audit_of_job = 0x62, vote = 0x63, evidence = 0x64,
     chunk = 0x70, chunk_of_job = 0x71, chunk_of_account = 0x72, chunk_duty = 0x73,
+    dispute = 0x80, dispute_of_account = 0x81, dispute_of_job = 0x82, dispute_of_target = 0x83, game = 0x84, challenge_seal = 0x85,
 };
 
 base::Bytes table_prefix(Table table);
@@ -71,5 +72,11 @@ base::Bytes chunk_key(const base::Hash& id);
 base::Bytes chunk_of_job_key(const base::JobId& job, std::uint32_t round, const base::Hash& id);
 base::Bytes chunk_of_account_key(const base::AccountId& obliged, const base::Hash& id);
 base::Bytes chunk_duty_key(const base::AccountId& account);
+base::Bytes dispute_key(const base::DisputeId& id);
+base::Bytes dispute_of_account_key(const base::AccountId& account, Side side, const base::DisputeId& id);  ///< open ones
+base::Bytes dispute_of_job_key(const base::JobId& job, bool open, const base::DisputeId& id);               ///< open ones first
+base::Bytes dispute_of_target_key(const base::PartId& part, std::uint32_t segment, const base::DisputeId& id);  ///< open ones
+base::Bytes game_key(const base::DisputeId& id);                                    ///< value: GameStatus::game, while the dispute is open
+base::Bytes challenge_seal_key(const base::AccountId& account, std::uint64_t number);
 
 }  // namespace assay::market

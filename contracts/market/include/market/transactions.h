@@ -114,11 +114,25 @@ struct ChunkAnswer {
     base::ChunkProof proof;
     bool operator==(const ChunkAnswer&) const = default;
 };
+struct ChallengeSealPost { base::Hash digest; bool operator==(const ChallengeSealPost&) const = default; };  ///< challenge_digest
+struct ChallengeOpen {
+    ChallengeTarget target;
+    base::Hash claimed;                      ///< the root that the challenger found
+    base::Hash nonce;
+    Role role = Role::validator;             ///< whose stake the bond comes from: validator or worker
+    bool operator==(const ChallengeOpen&) const = default;
+};
+struct DisputeMove {
+    base::DisputeId dispute;
+    base::Bytes move;                        ///< at most kMoveBytesMax, what it means is the referee's
+    bool operator==(const DisputeMove&) const = default;
+};
+struct DisputeConcede { base::DisputeId dispute; bool operator==(const DisputeConcede&) const = default; };
 
 using Message = std::variant<KeysSet, Transfer, StakeBond, StakeUnbond, ValidatorDeclare, OfferPost, OfferWithdraw, JobPost, JobCancel,
                              JobPause, JobResume, LeaseRefuse, LeaseLeave, PartCommit, PartRetract, EpochContribute, SegmentDeliver,
                              VerdictSeal, VerdictReveal, VerdictWithdraw, PartClose, MergePost, EquivocationReport, Confess,
-                             ChunkChallengePost, ChunkAnswer>;
+                             ChunkChallengePost, ChunkAnswer, ChallengeSealPost, ChallengeOpen, DisputeMove, DisputeConcede>;
 
 struct TransactionHeader {
     base::Hash chain_id;
