@@ -87,6 +87,7 @@ void Auditor::serve(const market::Audit& offered) {
     if (!audit || audit->state != market::AuditState::open) return;
     const auto sealed = find(*audit);
     if (!sealed) {
+        if (const auto& missing = judge_.missing()) suspicion_.missed(party_, missing->target, missing->blob, missing->bytes);
         agent::wait_for_stop(500ms);
         return;
     }

@@ -7,6 +7,7 @@
 #include <set>
 #include <thread>
 
+#include "agent/chunks.h"
 #include "agent/party.h"
 #include "judge.h"
 #include "validator/validator.h"
@@ -35,6 +36,7 @@ class Auditor {
     client::Client node_;
     agent::Party party_;
     Judge judge_;
+    agent::Suspicion suspicion_;
 
     std::mutex mutex_;
     std::condition_variable changed_;

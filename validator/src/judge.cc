@@ -46,7 +46,34 @@ base::Hash no_start_root(const base::Hash& start_root) { return base::blake2b("a
 Judge::Judge(client::Client& node, std::filesystem::path folder, runtime::ExecutorOptions options)
     : node_(node), cache_(std::move(folder), options, fetch_from(node), kJobsOpenMax) {}
 
+void Judge::miss_start(const market::Part& part, const market::DeliveredSegment& delivered) {
+    if (delivered.segment != 0) {
+        missing_ = Missing{{market::ChunkTargetKind::start, part.id.hash, delivered.segment}, delivered.start_blob, delivered.start_bytes};
+        return;
+    }
+    // The part starts where the one before it in the lane ended.
+    const auto parts = node_.parts(part.key.job);
+    if (!parts) return;
+    for (const market::Part& before : *parts) {
+        if (before.key.round != part.key.round || before.key.lane != part.key.lane || before.end_blob != part.start_blob) continue;
+        if (before.state == market::PartState::void_ || before.state == market::PartState::retracted) continue;
+        missing_ = Missing{{market::ChunkTargetKind::checkpoint, before.id.hash, 0}, before.end_blob, before.end_bytes};
+    }
+}
+
+void Judge::miss_opening(const base::JobId& job, std::uint32_t round) {
+    if (round == 0) return;
+    const auto merge = node_.merge(job, round - 1);
+    if (merge) missing_ = Missing{{market::ChunkTargetKind::merge, job.hash, round - 1}, merge->blob, merge->bytes};
+}
+
+void Judge::miss_payload(const market::RoundMember& member) {
+    const auto part = node_.part(member.part);
+    if (part) missing_ = Missing{{market::ChunkTargetKind::payload, part->id.hash, 0}, part->payload_blob, part->payload_bytes};
+}
+
 tl::expected<market::Verdict, std::string> Judge::verdict(const market::Audit& audit) {
+    missing_.reset();
     switch (audit.kind) {
         case market::AuditKind::segment:
         case market::AuditKind::vote_segment: return judge_segment(audit);
@@ -101,7 +128,10 @@ Judge::Outcome Judge::judge_segment(const market::Audit& audit) {
     const runtime::SegmentPlace place{audit.round, audit.lane, part->first_segment + audit.segment, opening->round.opening_root,
                                       delivered->leaf.start_root};
     auto round_start = opening_state(audit.job, job, audit.round, *opening);
-    if (!round_start) return tl::unexpected(round_start.error());
+    if (!round_start) {
+        miss_opening(audit.job, audit.round);
+        return tl::unexpected(round_start.error());
+    }
     commit::State state;
     if (place.segment == 0) {
         if (delivered->leaf.start_root != place.round_start_root) return invalid(no_start_root(delivered->leaf.start_root));
@@ -110,7 +140,10 @@ Judge::Outcome Judge::judge_segment(const market::Audit& audit) {
         const std::filesystem::path file = cache_.folder_of(audit.job) / "start";
         std::error_code error;
         std::filesystem::remove(file, error);
-        if (auto got = node_.get_blob(delivered->start_blob, file); !got) return tl::unexpected(said(got.error()));
+        if (auto got = node_.get_blob(delivered->start_blob, file); !got) {
+            miss_start(*part, *delivered);
+            return tl::unexpected(said(got.error()));
+        }
         auto loaded = commit::load_state(file, job.program(),
                                          runtime::segment_start_descriptor(job, place, opening->previous_opening),
                                          delivered->leaf.start_root);
@@ -137,11 +170,17 @@ Judge::Outcome Judge::judge_merge(const market::Audit& audit) {
     const auto opening = opening_of(audit.job, audit.round);
     if (!opening) return tl::unexpected(opening.error());
     auto state = opening_state(audit.job, job, audit.round, *opening);
-    if (!state) return tl::unexpected(state.error());
+    if (!state) {
+        miss_opening(audit.job, audit.round);
+        return tl::unexpected(state.error());
+    }
     std::vector<commit::Payload> payloads;
     for (const market::RoundMember& member : opening->round.members) {
         auto payload = cache_.fetch_payload(audit.job, job, member.payload_blob, member.payload_root);
-        if (!payload) return tl::unexpected(payload.error());
+        if (!payload) {
+            miss_payload(member);
+            return tl::unexpected(payload.error());
+        }
         payloads.push_back(std::move(*payload));
     }
     if (payloads.empty()) return tl::unexpected(std::string("the round has no members"));

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <optional>
 #include <string>
 #include <tl/expected.hpp>
 
@@ -14,6 +15,13 @@ class Judge {
     Judge(client::Client& node, std::filesystem::path folder, runtime::ExecutorOptions options);
     /// An error means "not now" (a blob or the node cannot be reached), never "invalid".
     tl::expected<market::Verdict, std::string> verdict(const market::Audit& audit);
+    /// What the last verdict failed for: a blob that the store did not give, and who has to show it.
+    struct Missing {
+        market::ChunkTarget target;
+        base::BlobRoot blob;
+        std::uint64_t bytes = 0;
+    };
+    [[nodiscard]] const std::optional<Missing>& missing() const { return missing_; }
     /// The end was asked for: a replay under way stops at the next step and `verdict` gives an error.
     static constexpr std::string_view kInterrupted = "interrupted";
 
@@ -31,8 +39,13 @@ class Judge {
     tl::expected<commit::State, std::string> opening_state(const base::JobId& id, runtime::Job& job, std::uint32_t round,
                                                            const Opening& opening);
 
+    void miss_start(const market::Part& part, const market::DeliveredSegment& delivered);
+    void miss_opening(const base::JobId& job, std::uint32_t round);
+    void miss_payload(const market::RoundMember& member);
+
     client::Client& node_;
     runtime::JobCache cache_;
+    std::optional<Missing> missing_;
 };
 
 /// What an auditor says when the checkpoint that the worker delivered does not have the start root it committed to: there is no end root to

@@ -76,12 +76,25 @@ void Duties::deliver(const market::Part& part, const PartRecord& record) {
     for (const std::uint32_t segment : wanted) deliver_segment(part, record, segment);
 }
 
+void Duties::keep_start(const market::Part& part, std::uint32_t segment, const base::BlobRoot& blob) {
+    if (keeper_.find(blob)) return;
+    std::filesystem::path link = parts_.start_file(part.id, segment);
+    const std::filesystem::path file = link;
+    link += ".kept";
+    std::error_code error;
+    std::filesystem::remove(link, error);
+    std::filesystem::create_hard_link(file, link, error);
+    if (error) return trouble("delivery.trouble", part, link.string() + ": " + error.message());
+    if (auto kept = keeper_.keep(part.key.job, part.key.round, blob, link); !kept) trouble("delivery.trouble", part, kept.error());
+}
+
 void Duties::deliver_segment(const market::Part& part, const PartRecord& record, std::uint32_t segment) {
     if (segment >= record.segments.size()) return trouble("delivery.trouble", part, "drawn segment is not in the record");
     const base::PartId id = part.id;
     auto receipt = segment == 0 ? party_.node().blob_receipt(record.start_blob)
                                 : party_.node().put_blob_file(parts_.start_file(id, segment));
     if (!receipt) return trouble("delivery.trouble", part, "start checkpoint: " + receipt.error().text());
+    if (segment != 0) keep_start(part, segment, receipt->blob);
     const std::vector<base::Hash> leaves = record.leaf_hashes();
     const auto proof = base::merkle_prove(base::MerkleFamily::blake2b, leaves, segment);
     const market::SegmentDeliver message{id, segment, record.segments[segment].leaf, proof.path, *receipt};

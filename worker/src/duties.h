@@ -3,6 +3,7 @@
 #include <map>
 #include <string>
 
+#include "agent/chunks.h"
 #include "agent/party.h"
 #include "part_record.h"
 
@@ -12,7 +13,7 @@ namespace assay::worker {
 /// from the ledger each time, so that a crash or a resend changes nothing. One thread.
 class Duties {
   public:
-    Duties(agent::Party& party, const PartStore& parts) : party_(party), parts_(parts) {}
+    Duties(agent::Party& party, const PartStore& parts, const agent::BlobKeeper& keeper) : party_(party), parts_(parts), keeper_(keeper) {}
     /// Looks at every part on record once. Returns how many are still open.
     std::size_t look();
 
@@ -20,6 +21,8 @@ class Duties {
     /// True when the record is of no more use.
     bool serve(const base::PartId& id, const PartRecord& record);
     void deliver(const market::Part& part, const PartRecord& record);
+    /// A delivered start checkpoint can be asked for after the part has passed and its record is gone.
+    void keep_start(const market::Part& part, std::uint32_t segment, const base::BlobRoot& blob);
     void deliver_segment(const market::Part& part, const PartRecord& record, std::uint32_t segment);
     void close(const market::Part& part, const PartRecord& record);
     bool lease_is_over(const base::LeaseId& lease);
@@ -27,6 +30,7 @@ class Duties {
 
     agent::Party& party_;
     const PartStore& parts_;
+    const agent::BlobKeeper& keeper_;
     std::map<base::PartId, PartRecord> records_;  ///< of open parts, read once
 };
 

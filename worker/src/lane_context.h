@@ -2,6 +2,7 @@
 
 #include <functional>
 
+#include "agent/chunks.h"
 #include "agent/party.h"
 #include "client/client.h"
 #include "part_record.h"
@@ -16,6 +17,7 @@ struct LaneContext {
     const WorkerSettings& settings;
     agent::Party& party;
     const PartStore& parts;
+    const agent::BlobKeeper& keeper;
     SegmentProducer& producer;
     runtime::JobCache& cache;
     std::filesystem::path folder;            ///< of this lease: resume point, partial part, files on their way to the node

@@ -8,11 +8,14 @@ namespace {
 
 using Upload = tl::expected<market::Receipt, std::string>;
 
-Upload send_file(LaneContext& lane, const std::filesystem::path& file) {
+Upload send_file(LaneContext& lane, std::uint32_t round, const std::filesystem::path& file) {
     auto receipt = lane.node().put_blob_file(file);
-    std::error_code error;
-    std::filesystem::remove(file, error);
-    if (!receipt) return tl::unexpected("upload: " + receipt.error().text());
+    if (!receipt) {
+        std::error_code error;
+        std::filesystem::remove(file, error);
+        return tl::unexpected("upload: " + receipt.error().text());
+    }
+    if (auto kept = lane.keeper.keep(lane.job_id, round, receipt->blob, file); !kept) return tl::unexpected(kept.error());
     return std::move(*receipt);
 }
 
@@ -60,18 +63,18 @@ tl::expected<void, std::string> need_start(LaneContext& lane, LaneStates& states
     return {};
 }
 
-Upload upload_state(LaneContext& lane, const commit::State& state, const commit::StateDescriptor& descriptor) {
+Upload upload_state(LaneContext& lane, std::uint32_t round, const commit::State& state, const commit::StateDescriptor& descriptor) {
     const std::filesystem::path file = lane.folder / "state.upload";
     const auto saved = commit::save_state(file, lane.job->program(), state, descriptor, commit::Durability::scratch);
     if (!saved) return not_written(file, saved.error());
-    return send_file(lane, file);
+    return send_file(lane, round, file);
 }
 
-Upload upload_payload(LaneContext& lane, const commit::Payload& payload) {
+Upload upload_payload(LaneContext& lane, std::uint32_t round, const commit::Payload& payload) {
     const std::filesystem::path file = lane.folder / "payload.upload";
     const auto saved = commit::save_payload(file, lane.job->program(), payload, commit::Durability::scratch);
     if (!saved) return not_written(file, saved.error());
-    return send_file(lane, file);
+    return send_file(lane, round, file);
 }
 
 }  // namespace assay::worker

@@ -14,9 +14,10 @@ tl::expected<void, std::string> need_opening(LaneContext& lane, LaneStates& stat
 /// Brings the state with which the part starts into `states.current`.
 tl::expected<void, std::string> need_start(LaneContext& lane, LaneStates& states, const PartPlan& plan);
 
-/// Uploads a state or payload and gives the store's receipt.
-tl::expected<market::Receipt, std::string> upload_state(LaneContext& lane, const commit::State& state,
+/// Uploads a state or payload of this round, gives the store's receipt, and keeps the file until the round is final: anybody may ask for a
+/// chunk of it.
+tl::expected<market::Receipt, std::string> upload_state(LaneContext& lane, std::uint32_t round, const commit::State& state,
                                                         const commit::StateDescriptor& descriptor);
-tl::expected<market::Receipt, std::string> upload_payload(LaneContext& lane, const commit::Payload& payload);
+tl::expected<market::Receipt, std::string> upload_payload(LaneContext& lane, std::uint32_t round, const commit::Payload& payload);
 
 }  // namespace assay::worker

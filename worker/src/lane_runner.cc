@@ -32,7 +32,7 @@ agent::LogFields lane_fields(const base::JobId& job, std::uint32_t lane, std::ui
 }  // namespace
 
 LaneRunner::LaneRunner(const WorkerSettings& settings, const agent::Identity& identity, const PartStore& parts,
-                       const base::LeaseId& lease, std::uint32_t nonce_lane, std::unique_ptr<SegmentProducer> producer)
+                       const agent::BlobKeeper& keeper, const base::LeaseId& lease, std::uint32_t nonce_lane, std::unique_ptr<SegmentProducer> producer)
     : settings_(settings),
       identity_(identity),
       parts_(parts),
@@ -43,7 +43,7 @@ LaneRunner::LaneRunner(const WorkerSettings& settings, const agent::Identity& id
       node_(settings.node_url, agent::patient_options()),
       party_(identity_, node_, nonce_lane),
       cache_(folder_ / "jobs", settings.executor, fetch_from(node_), 1),
-      context_{settings_, party_, parts_, *producer_, cache_, folder_, [this] { return abandoned_.load() || agent::stop_requested(); },
+      context_{settings_, party_, parts_, keeper, *producer_, cache_, folder_, [this] { return abandoned_.load() || agent::stop_requested(); },
                {}, lease, 0, nullptr} {
     std::error_code error;
     std::filesystem::create_directories(folder_, error);
@@ -72,6 +72,32 @@ void LaneRunner::pause(std::chrono::milliseconds time) {
 void LaneRunner::trouble(std::string_view event, const std::string& what) {
     ++troubles_;
     agent::log(agent::LogLevel::warning, event, what, {{"lease", agent::shortened(lease_.hex())}});
+}
+
+void LaneRunner::suspect(const market::ChunkTarget& target, const base::BlobRoot& blob, std::uint64_t bytes) {
+    suspicion_.missed(party_, target, blob, bytes);
+}
+
+void LaneRunner::suspect_opening(const market::Job& job) {
+    if (job.round == 0) return;
+    // A merged state whose blob is gone is merged again from the round before, so one of that round's payloads is gone too.
+    const auto merge = node_.merge(job.id, job.round - 1);
+    if (merge) suspect({market::ChunkTargetKind::merge, job.id.hash, job.round - 1}, merge->blob, merge->bytes);
+}
+
+void LaneRunner::suspect_start(const PartPlan& plan) {
+    const auto parts = node_.parts(plan.key.job);
+    if (!parts) return;
+    for (const market::Part& part : *parts) {
+        if (part.key.round != plan.key.round || part.key.lane != plan.key.lane || part.end_blob != plan.start_blob) continue;
+        if (part.state == market::PartState::void_ || part.state == market::PartState::retracted) continue;
+        suspect({market::ChunkTargetKind::checkpoint, part.id.hash, 0}, part.end_blob, part.end_bytes);
+    }
+}
+
+void LaneRunner::suspect_payload(const market::RoundMember& member) {
+    const auto part = node_.part(member.part);
+    if (part) suspect({market::ChunkTargetKind::payload, part->id.hash, 0}, part->payload_blob, part->payload_bytes);
 }
 
 void LaneRunner::run() {
@@ -135,6 +161,7 @@ LaneRunner::Next LaneRunner::step() {
         const auto opened = open_job(seen->job);
         if (!opened) {
             trouble("job.trouble", opened.error());
+            suspect({market::ChunkTargetKind::data, seen->job.id.hash, 0}, seen->job.data_blob, seen->job.data_bytes);
             return Next::wait;
         }
         if (!*opened) return refuse(seen->job);
@@ -236,10 +263,12 @@ LaneRunner::Next LaneRunner::train(const Look& look) {
 
     if (auto got = need_opening(context_, states_, plan->key.round, plan->opening_root, plan->opening_blob, plan->previous_opening); !got) {
         trouble("state.trouble", got.error());
+        suspect_opening(look.job);
         return Next::wait;
     }
     if (auto got = need_start(context_, states_, *plan); !got) {
         trouble("state.trouble", got.error());
+        suspect_start(*plan);
         return Next::wait;
     }
     auto trained = train_part(context_, states_, *plan);
@@ -304,6 +333,7 @@ LaneRunner::Next LaneRunner::merge(const Look& look) {
 
     if (auto got = need_opening(context_, states_, look.job.round, look.job.opening_root, look.job.opening_blob, look.previous_opening); !got) {
         trouble("state.trouble", got.error());
+        suspect_opening(look.job);
         return Next::wait;
     }
     std::vector<commit::Payload> payloads;
@@ -311,6 +341,7 @@ LaneRunner::Next LaneRunner::merge(const Look& look) {
         auto payload = cache_.fetch_payload(look.job.id, *context_.job, m.payload_blob, m.payload_root);
         if (!payload) {
             trouble("merge.trouble", payload.error());
+            suspect_payload(m);
             return Next::wait;
         }
         payloads.push_back(std::move(*payload));
@@ -342,7 +373,7 @@ LaneRunner::Next LaneRunner::post_merge(const Look& look, const base::Hash& root
         merged_inputs_.reset();
         return Next::again;
     }
-    auto receipt = upload_state(context_, states_.opening->state,
+    auto receipt = upload_state(context_, look.job.round, states_.opening->state,
                                 runtime::opening_descriptor(*context_.job, look.job.round + 1, look.job.opening_root));
     if (!receipt) {
         trouble("merge.trouble", receipt.error());

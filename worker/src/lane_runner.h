@@ -15,8 +15,8 @@ namespace assay::worker {
 /// restart are the ordinary case.
 class LaneRunner {
   public:
-    LaneRunner(const WorkerSettings& settings, const agent::Identity& identity, const PartStore& parts, const base::LeaseId& lease,
-               std::uint32_t nonce_lane, std::unique_ptr<SegmentProducer> producer);
+    LaneRunner(const WorkerSettings& settings, const agent::Identity& identity, const PartStore& parts, const agent::BlobKeeper& keeper,
+               const base::LeaseId& lease, std::uint32_t nonce_lane, std::unique_ptr<SegmentProducer> producer);
     ~LaneRunner();                           ///< asks it to stop and waits
     LaneRunner(const LaneRunner&) = delete;
     LaneRunner& operator=(const LaneRunner&) = delete;
@@ -52,6 +52,11 @@ class LaneRunner {
     std::optional<PartPlan> plan_part(const Look& look);
     void pause(std::chrono::milliseconds time);
     void trouble(std::string_view event, const std::string& what);
+    /// Something failed for which the round's opening state, the checkpoint a part starts from, a member's payload or the dataset is needed.
+    void suspect_opening(const market::Job& job);
+    void suspect_start(const PartPlan& plan);
+    void suspect_payload(const market::RoundMember& member);
+    void suspect(const market::ChunkTarget& target, const base::BlobRoot& blob, std::uint64_t bytes);
 
     const WorkerSettings& settings_;
     const agent::Identity& identity_;
@@ -65,6 +70,7 @@ class LaneRunner {
     runtime::JobCache cache_;
     LaneContext context_;
     LaneStates states_;
+    agent::Suspicion suspicion_;
     std::optional<market::JobSpec> spec_;
     std::uint32_t plant_ppm_ = 0;
     std::optional<base::Hash> merged_inputs_;    ///< digest of what was merged into states_.opening

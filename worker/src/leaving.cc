@@ -37,7 +37,8 @@ void leave_everything(const WorkerSettings& settings, const agent::Identity& ide
     client::Client node(settings.node_url, {});
     agent::Party party(identity, node, nonce_lane);
     const PartStore parts(settings.data_folder / "parts");
-    Duties duties(party, parts);
+    const agent::BlobKeeper keeper(settings.data_folder / "owed");
+    Duties duties(party, parts, keeper);
     withdraw_offers(party);
     while (true) {
         const auto leases = node.leases_of(identity.account());
@@ -48,6 +49,7 @@ void leave_everything(const WorkerSettings& settings, const agent::Identity& ide
         }
         bool done = true;
         duties.look();
+        agent::answer_challenges(party, keeper, {}, settings.data_folder / "challenged");
         for (const market::Lease& lease : *leases) {
             if (lease.state == market::LeaseState::active && !left(settings, party, lease)) done = false;
         }

@@ -214,11 +214,11 @@ tl::expected<void, std::string> upload_part(LaneContext& lane, const LaneStates&
     const std::uint32_t last = plan.span.first_segment + plan.span.segments - 1;
     const runtime::SegmentPlace place{plan.key.round, plan.key.lane, last, plan.opening_root};
     const auto descriptor = runtime::state_descriptor(*lane.job, place, (last + 1) * lane.job->spec().segment_steps);
-    auto end = upload_state(lane, states.current->state, descriptor);
+    auto end = upload_state(lane, plan.key.round, states.current->state, descriptor);
     if (!end) return tl::unexpected(end.error());
     part.record.end_receipt = *end;
     if (!part.payload) return {};
-    auto payload = upload_payload(lane, *part.payload);
+    auto payload = upload_payload(lane, plan.key.round, *part.payload);
     if (!payload) return tl::unexpected(payload.error());
     part.record.payload_receipt = *payload;
     return {};

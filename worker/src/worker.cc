@@ -2,6 +2,7 @@
 
 #include <set>
 
+#include "agent/chunks.h"
 #include "agent/durable_file.h"
 #include "agent/events.h"
 #include "agent/log.h"
@@ -25,8 +26,9 @@ constexpr std::uint32_t kDutyNonceLane = 0;
 /// The leases this process works, one runner each.
 class Runners {
   public:
-    Runners(const WorkerSettings& settings, const agent::Identity& identity, const PartStore& parts, const ProducerFactory& producer)
-        : settings_(settings), identity_(identity), parts_(parts), producer_(producer) {}
+    Runners(const WorkerSettings& settings, const agent::Identity& identity, const PartStore& parts, const agent::BlobKeeper& keeper,
+            const ProducerFactory& producer)
+        : settings_(settings), identity_(identity), parts_(parts), keeper_(keeper), producer_(producer) {}
 
     void reconcile(const std::vector<market::Lease>& leases) {
         std::set<base::LeaseId> active;
@@ -54,26 +56,40 @@ class Runners {
         for (const auto& [id, runner] : runners_) used.insert(runner->nonce_lane());
         std::uint32_t nonce_lane = kDutyNonceLane + 1;
         while (used.contains(nonce_lane)) ++nonce_lane;
-        runners_.emplace(lease, std::make_unique<LaneRunner>(settings_, identity_, parts_, lease, nonce_lane, producer_()));
+        runners_.emplace(lease, std::make_unique<LaneRunner>(settings_, identity_, parts_, keeper_, lease, nonce_lane, producer_()));
     }
 
     const WorkerSettings& settings_;
     const agent::Identity& identity_;
     const PartStore& parts_;
+    const agent::BlobKeeper& keeper_;
     const ProducerFactory& producer_;
     std::map<base::LeaseId, std::unique_ptr<LaneRunner>> runners_;
 };
+
+/// Of all jobs that this worker has leases of, for whoever owes the answer.
+void answer_challenges(agent::Party& party, const agent::BlobKeeper& keeper, const client::Result<std::vector<market::Lease>>& leases,
+                       const std::filesystem::path& scratch) {
+    std::set<base::JobId> jobs;
+    for (const market::Lease& lease : leases ? *leases : std::vector<market::Lease>{}) {
+        if (lease.state == market::LeaseState::active) jobs.insert(lease.job);
+    }
+    agent::answer_challenges(party, keeper, {jobs.begin(), jobs.end()}, scratch);
+    keeper.forget_settled(party.node());
+}
 
 void follow(const WorkerSettings& settings, const agent::Identity& identity, client::Client& node, agent::Party& party,
             const ProducerFactory& producer) {
     const PartStore parts(settings.data_folder / "parts");
     agent::EventFollower follower(node, settings.data_folder / "cursor");
-    Duties duties(party, parts);
-    Runners runners(settings, identity, parts, producer);
+    const agent::BlobKeeper keeper(settings.data_folder / "owed");
+    Duties duties(party, parts, keeper);
+    Runners runners(settings, identity, parts, keeper, producer);
     while (!agent::stop_requested()) {
         const auto leases = node.leases_of(identity.account());
         if (leases) runners.reconcile(*leases);
         duties.look();
+        answer_challenges(party, keeper, leases, settings.data_folder / "challenged");
         const auto events = follower.next(kEventWait);
         if (!events) {
             agent::log(agent::LogLevel::warning, "node.trouble", events.error().text());

@@ -58,6 +58,7 @@ struct Program {
 // One function per command group; each registers its commands.
 void add_key_commands(CLI::App& app, Program& program);
 void add_account_commands(CLI::App& app, Program& program);
+void add_challenge_commands(CLI::App& app, Program& program);
 void add_data_commands(CLI::App& app, Program& program);
 void add_job_commands(CLI::App& app, Program& program);
 void add_watch_command(CLI::App& app, Program& program);
@@ -95,5 +96,10 @@ Result<base::AccountId> chosen_account(const Program& program, client::Client& c
 Result<client::Submitted> send(client::Client& client, const Signer& signer,
                                const market::Message& message, bool with_cold_key = false,
                                std::optional<market::TransactionHeader>* used = nullptr);
+
+/// Answers those of the challenges that are about this file, and stores it again. Says how many.
+Result<std::size_t> answer_challenges_with(client::Client& client, Signer& signer,
+                                           const std::vector<market::ChunkChallenge>& challenges,
+                                           const std::filesystem::path& file);
 
 }  // namespace assay::cli

@@ -96,27 +96,51 @@ std::optional<base::Amount> hold_limit(const market::JobSpec& spec, const market
     return base::multiply_divide(hold->total, 11, 10, base::Rounding::up);
 }
 
-/// Saves the initial state in a temporary folder and stores it at the node.
-Result<market::Receipt> store_initial_state(client::Client& client, const plan::PreparedJob& job) {
+/// Saves the initial state in a temporary folder for as long as `use` runs.
+template <class Use>
+auto with_initial_state(const plan::PreparedJob& job, const Use& use) -> decltype(use(std::filesystem::path())) {
     std::string folder = (std::filesystem::temp_directory_path() / "assay-XXXXXX").string();
     if (::mkdtemp(folder.data()) == nullptr)
         return tl::unexpected(Failure{Exit::refused, "cannot make a temporary folder"});
     const std::filesystem::path file = std::filesystem::path(folder) / "init.state";
     const auto saved = commit::save_state(file, job.program, job.initial_state, job.descriptor);
-    auto receipt = saved ? client.put_blob_file(file)
-                         : tl::unexpected(client::ClientError{
-                               0, "file", std::string(commit::message_of(saved.error()))});
+    auto result = saved ? use(file) : tl::unexpected(Failure{Exit::refused, std::string(commit::message_of(saved.error()))});
     std::error_code ignored;
     std::filesystem::remove_all(folder, ignored);
-    if (!receipt) return tl::unexpected(failure_of(receipt.error()));
-    return *receipt;
+    return result;
+}
+
+Result<market::Receipt> store_initial_state(client::Client& client, const plan::PreparedJob& job) {
+    return with_initial_state(job, [&](const std::filesystem::path& file) -> Result<market::Receipt> {
+        auto receipt = client.put_blob_file(file);
+        if (!receipt) return tl::unexpected(failure_of(receipt.error()));
+        return *receipt;
+    });
+}
+
+/// Shows what is asked of the job's data and initial state. What fails is tried again at the next look.
+void answer_for_job(client::Client& client, Signer& signer, const plan::PreparedJob& job, const std::filesystem::path& data,
+                    const base::JobId& id) {
+    const auto open = client.job_challenges(id);
+    if (!open) return;
+    for (const market::ChunkChallenge& challenge : *open) {
+        Result<std::size_t> answered = 0U;
+        if (challenge.target.kind == market::ChunkTargetKind::data) {
+            answered = answer_challenges_with(client, signer, {challenge}, data);
+        } else if (challenge.target.kind == market::ChunkTargetKind::init) {
+            answered = with_initial_state(job, [&](const std::filesystem::path& file) {
+                return answer_challenges_with(client, signer, {challenge}, file);
+            });
+        }
+        if (!answered) std::fprintf(stderr, "assay: a challenge of the job's data is not answered yet: %s\n", answered.error().text.c_str());
+    }
 }
 
 Exit submit(const Program& program, const JobOptions& options) {
     const auto spec = read_spec(options.spec);
     if (!spec) return fail(program, spec.error());
     client::Client client = connect(program);
-    const auto signer = open_signer(program, client);
+    auto signer = open_signer(program, client);
     if (!signer) return fail(program, signer.error());
     const base::BlobRoot data_root =
         std::visit([](const auto& data) { return data.blob; }, spec->data);
@@ -157,7 +181,8 @@ Exit submit(const Program& program, const JobOptions& options) {
     if (job) json["held"] = job->held.decimal();
     const Exit printed =
         print(program, json, "job " + id.hex() + (job ? "\nheld " + grains(job->held) : ""));
-    return options.watch ? watch_job(program, client, id) : printed;
+    if (!options.watch) return printed;
+    return watch_job(program, client, id, [&] { answer_for_job(client, *signer, *prepared, options.data, id); });
 }
 
 Exit list_jobs(const Program& program, const JobOptions& options) {
@@ -214,7 +239,7 @@ void add_job_commands(CLI::App& app, Program& program) {
         "Refuse when more grains than this would be held (default: the plan's figure and a tenth)");
     submit_command->add_option("--threads", options->threads, "Threads for the initial state")
         ->check(CLI::Range(1U, 1024U));
-    submit_command->add_flag("--watch", options->watch, "Follow the job until it ends");
+    submit_command->add_flag("--watch", options->watch, "Follow the job until it ends, and answer challenges of its data");
     program.on(submit_command, [&program, options] { return submit(program, *options); });
 
     auto* list_command = app.add_subcommand("jobs", "List jobs");

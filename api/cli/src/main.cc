@@ -26,6 +26,7 @@ int main(int argc, char** argv) {
     cli::add_key_commands(app, program);
     cli::add_account_commands(app, program);
     cli::add_data_commands(app, program);
+    cli::add_challenge_commands(app, program);
     cli::add_job_commands(app, program);
     cli::add_watch_command(app, program);
     cli::add_model_commands(app, program);

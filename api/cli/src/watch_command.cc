@@ -62,7 +62,7 @@ bool concerns(const client::EventRecord& record, const std::string& job) {
 
 }  // namespace
 
-Exit watch_job(const Program& program, client::Client& client, const base::JobId& id) {
+Exit watch_job(const Program& program, client::Client& client, const base::JobId& id, const std::function<void()>& look) {
     const bool terminal = !program.globals.json && ::isatty(STDOUT_FILENO) != 0;
     const std::string hex = id.hex();
     client::Cursor cursor;
@@ -78,6 +78,7 @@ Exit watch_job(const Program& program, client::Client& client, const base::JobId
             shown = line;
         }
         const bool over = market::is_terminal(job->state);
+        if (look && !over) look();
         // In pages until something concerns this job; once it is over, to the end of the log before
         // the last word is said.
         for (bool mine = false; !mine;) {

@@ -478,6 +478,12 @@ Result<std::vector<market::Part>> Client::parts(const base::JobId& id) {
 Result<std::vector<market::Audit>> Client::job_audits(const base::JobId& id) {
     return impl_->list<market::Audit>("/v1/jobs/" + id.hex() + "/audits");
 }
+Result<std::vector<market::ChunkChallenge>> Client::job_challenges(const base::JobId& id) {
+    return impl_->list<market::ChunkChallenge>("/v1/jobs/" + id.hex() + "/challenges");
+}
+Result<std::vector<market::ChunkChallenge>> Client::challenges_of(const base::AccountId& obliged) {
+    return impl_->list<market::ChunkChallenge>("/v1/challenges?obliged=" + obliged.hex());
+}
 Result<market::Part> Client::part(const base::PartId& id) {
     return impl_->object<market::Part>(market::part_key(id));
 }

@@ -429,6 +429,25 @@ Json json_of(const market::Vote& v) {
             {"opened_at_ms", number(v.opened_at.value)}};
 }
 
+Json json_of(const market::ChunkChallenge& c) {
+    return {{"id", c.id.hex()},
+            {"object", "challenge"},
+            {"target", word(to_word(c.target.kind))},
+            {"subject", c.target.subject.hex()},
+            {"number", c.target.number},
+            {"chunk", number(c.chunk)},
+            {"blob", c.blob.hex()},
+            {"bytes", number(c.bytes)},
+            {"job", c.job.hex()},
+            {"round", c.round == market::kNoRound ? Json() : Json(c.round)},
+            {"obliged", c.obliged.hex()},
+            {"lease", id_or_null(c.lease)},
+            {"challenger", c.challenger.hex()},
+            {"bond", c.bond.decimal()},
+            {"opened_at_ms", number(c.opened_at.value)},
+            {"deadline_ms", number(c.deadline.value)}};
+}
+
 Json json_of(const market::JobHistoryEntry& entry) {
     return std::visit(EntryJson{}, entry);
 }

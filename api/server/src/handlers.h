@@ -107,6 +107,8 @@ Response get_job_leases(Context&, const Request&, const PathValues&);
 Response get_leases(Context&, const Request&, const PathValues&);
 Response get_lease(Context&, const Request&, const PathValues&);
 Response get_part(Context&, const Request&, const PathValues&);
+Response get_job_challenges(Context&, const Request&, const PathValues&);
+Response get_challenges(Context&, const Request&, const PathValues&);
 Response get_audits(Context&, const Request&, const PathValues&);
 Response get_audit(Context&, const Request&, const PathValues&);
 Response get_vote(Context&, const Request&, const PathValues&);

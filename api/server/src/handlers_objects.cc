@@ -251,6 +251,24 @@ Response get_job_audits(Context& context, const Request& request, const PathValu
                                    });
 }
 
+Response get_job_challenges(Context& context, const Request& request, const PathValues& values) {
+    return job_list<base::PartId>(context, request, values,
+                                  [](const market::StateReader& state, const base::JobId& job, const Paging<base::PartId>& paging) {
+                                      const auto after = paging.after ? std::optional(paging.after->hash) : std::nullopt;
+                                      return market::chunks_of_job(state, job, std::nullopt, after, paging.limit);
+                                  });
+}
+
+Response get_challenges(Context& context, const Request& request, const PathValues&) {
+    const auto obliged = id_query<base::AccountId>(request, "obliged");
+    if (!obliged) return problem(request, 400, "bad_query", "obliged is required: an account id");
+    const auto paging = read_paging<base::PartId>(request);
+    if (!paging) return problem_response(paging.error(), request.id);
+    const ledger::Snapshot snapshot = context.node.snapshot();
+    const auto after = paging->after ? std::optional(paging->after->hash) : std::nullopt;
+    return list_response(request, market::chunks_of_account(snapshot.state(), *obliged, after, paging->limit), paging->limit);
+}
+
 Response get_job_leases(Context& context, const Request& request, const PathValues& values) {
     return job_list<base::LeaseId>(context, request, values,
                                    [](const market::StateReader& state, const base::JobId& job,

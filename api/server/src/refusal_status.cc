@@ -16,7 +16,7 @@ constexpr std::array kWho{Refusal::wrong_signature,   Refusal::offer_not_yours,
                           Refusal::not_member,        Refusal::not_your_turn};
 constexpr std::array kWhat{Refusal::unknown_account, Refusal::offer_unknown, Refusal::job_unknown,
                            Refusal::lease_unknown,   Refusal::part_unknown,  Refusal::epoch_unknown,
-                           Refusal::audit_unknown};
+                           Refusal::audit_unknown,   Refusal::target_unknown, Refusal::challenge_unknown};
 constexpr std::array kContent{Refusal::amount_zero,
                               Refusal::amount_too_large,
                               Refusal::transfer_to_self,
@@ -52,7 +52,9 @@ constexpr std::array kContent{Refusal::amount_zero,
                               Refusal::plant_unexpected,
                               Refusal::opening_missing,
                               Refusal::wrong_opening,
-                              Refusal::not_equivocation};
+                              Refusal::not_equivocation,
+                              Refusal::chunk_out_of_range,
+                              Refusal::wrong_chunk};
 
 template <std::size_t N>
 bool among(const std::array<Refusal, N>& list, Refusal refusal) {

@@ -82,7 +82,8 @@ struct Bench {
                             1};
     runtime::Job* job = nullptr;
     int steps_left = 1'000'000;
-    LaneContext lane{settings, party, parts, trainer, cache, folder / "lane", [this] { return --steps_left < 0; }, {}, {}, 1, nullptr};
+    agent::BlobKeeper keeper{folder / "owed"};
+    LaneContext lane{settings, party, parts, keeper, trainer, cache, folder / "lane", [this] { return --steps_left < 0; }, {}, {}, 1, nullptr};
     LaneStates states;
     PartPlan plan;
 };

@@ -144,6 +144,9 @@ class Client {
     Result<market::Round> round(const base::JobId& id, std::uint32_t round);
     Result<std::vector<market::Part>> parts(const base::JobId& id);
     Result<std::vector<market::Audit>> job_audits(const base::JobId& id);
+    /// Open chunk challenges: of a job, and those that an account owes an answer to.
+    Result<std::vector<market::ChunkChallenge>> job_challenges(const base::JobId& id);
+    Result<std::vector<market::ChunkChallenge>> challenges_of(const base::AccountId& obliged);
     Result<market::Part> part(const base::PartId& id);
     Result<market::Lease> lease(const base::LeaseId& id);
     Result<std::vector<market::Lease>> leases_of(const base::AccountId& worker);

@@ -62,6 +62,7 @@ Json json_of(const market::Epoch& epoch);
 Json json_of(const market::EpochCommitment& commitment);
 Json json_of(const market::Audit& audit);
 Json json_of(const market::Vote& vote);
+Json json_of(const market::ChunkChallenge& challenge);
 Json json_of(const market::JobHistoryEntry& entry);
 
 /// A store's receipt, as PUT /v1/blobs answers it.
