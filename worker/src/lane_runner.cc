@@ -325,7 +325,7 @@ LaneRunner::Next LaneRunner::merge(const Look& look) {
     const bool member = std::any_of(members.begin(), members.end(), [&](const market::RoundMember& m) { return m.lease == lease_; });
     if (!look.job.shape.has_merge() || !member) return Next::wait;
     // A round that was opened again may close with other members: what was merged before says nothing then.
-    base::Hasher hasher("assay.worker.merge");
+    base::Hasher hasher("assay.merge.in");
     hasher.add_u32(look.job.round).add(look.job.opening_root);
     for (const market::RoundMember& m : members) hasher.add_u32(m.lane).add(m.payload_root);
     const base::Hash inputs = hasher.finish();
