@@ -48,6 +48,34 @@ Cast colluders() {
     return cast;
 }
 
+/// A worker that fakes stands for what there is to challenge; what it loses is not the copier's.
+constexpr std::size_t kCopier = 5;
+
+Cast copier() {
+    Cast cast = liar_cast("challenged", kWhole, 0);
+    cast.workers[kCopier] = std::make_unique<CopiesChallenges>(kCopier);
+    cast.bystanders = {0};
+    return cast;
+}
+
+Cast shielded() {
+    Cast cast = liar_cast("shielded", kWhole, 0);
+    cast.validators[0] = std::make_unique<ShieldsWithAWorseRoot>();
+    return cast;
+}
+
+/// Few audits, so that much is left for third parties to find; and one honest validator that looks at everything.
+void watched(SeasonOptions& options) {
+    options.world.rate_ppm = 200'000;
+    options.watcher = true;
+}
+
+void copying(SeasonOptions& options) {
+    watched(options);
+    // It wants no lease.
+    options.prices[kCopier] = 100 * kSeasonPrice;
+}
+
 void longer_parts(SeasonOptions& options) {
     options.world.round_steps = 16;
     options.world.part_segments = 4;
@@ -83,12 +111,14 @@ const std::vector<Adversary>& library() {
         {"plants_where_it_cheats", Role::worker, "fakes half of its segments and declares them plants", worker_cast<PlantsWhereItCheats>, longer_parts},
         {"diverges_on_purpose", Role::worker, "commits a state full of NaN", [] { return liar_cast("nan", kWhole, 0); }},
         {"frames_validator", Role::worker, "trains honestly and commits false step digests", worker_cast<FramesValidator>, nullptr,
-         "with judgement by vote a digest that does not match costs the auditor its fee and the worker nothing"},
+         "a digest that does not match costs the auditor its fee and the worker nothing",
+         "a digest that does not match costs the auditor its fee and the worker nothing: disputes about steps are not built"},
         {"poisons_merges", Role::worker, "trains honestly and posts wrong merges", worker_cast<PoisonsMerges>},
         {"lazy_validator", Role::validator, "says valid without computing", validator_cast<Lazy>, nullptr,
-         "an audit of a merge is paid on the auditor's word: it ends with less than an honest validator, but with something"},
+         "an audit of a merge is paid on the auditor's word: it ends with less than an honest validator, but with something",
+         "an audit of a merge is paid on the auditor's word, and a digest that does not match has no consequence but no pay"},
         {"false_accuser", Role::validator, "says invalid without computing", validator_cast<FalseAccuser>, nullptr,
-         "with judgement by vote an accusation that stays alone is paid from insurance"},
+         "an accusation that stays alone is paid from insurance"},
         {"copies_seals", Role::validator, "sends another validator's seal as its own", validator_cast<CopiesSeals>},
         {"withholds_contribution", Role::validator, "never contributes to a draw", validator_cast<WithholdsContribution>},
         {"claims_non_delivery", Role::validator, "takes audits and never answers, as if nothing had come", validator_cast<ClaimsNonDelivery>},
@@ -98,6 +128,11 @@ const std::vector<Adversary>& library() {
         {"subnormal_bomb", Role::submitter, "posts jobs that run in subnormals", submitter_cast<NumericBomb>},
         {"slashes_itself", Role::coalition, "signs two trees and lets an accomplice report it", slashes_itself},
         {"colluders", Role::coalition, "a worker that fakes and a third of the validators", colluders},
+        {"concedes_when_caught", Role::worker, "fakes, and concedes every game at once", worker_cast<ConcedesWhenCaught>, nullptr, {}, {}, true},
+        {"stalls_in_games", Role::worker, "fakes, and makes every move at the last moment", worker_cast<StallsInGames>, nullptr, {}, {}, true},
+        {"serial_challenger", Role::validator, "challenges all honest work with made-up roots", validator_cast<SerialChallenger>, nullptr, {}, {}, true},
+        {"copies_challenges", Role::worker, "repeats challenges that have become public", copier, copying, {}, {}, true},
+        {"worse_root_shield", Role::coalition, "a worker that fakes, and an accomplice that challenges it badly", shielded, watched, {}, {}, true},
     };
     return all;
 }
@@ -135,12 +170,17 @@ SeasonOptions usual_season(std::uint64_t seed) {
     return options;
 }
 
-SeasonResult play(const Adversary& adversary, std::uint64_t seed, bool honest) {
+SeasonResult play(const Adversary& adversary, std::uint64_t seed, bool honest, Judged judged) {
     SeasonOptions options = usual_season(seed);
+    options.world.by_referee = judged == Judged::by_referee;
     if (adversary.prepare != nullptr) adversary.prepare(options);
     Cast cast = adversary.cast();
     if (honest) {
-        for (const auto& [seat, conduct] : cast.workers) cast.accomplices_workers.push_back(seat);
+        for (const auto& [seat, conduct] : cast.workers) {
+            const bool bystander = std::find(cast.bystanders.begin(), cast.bystanders.end(), seat) != cast.bystanders.end();
+            if (!bystander) cast.accomplices_workers.push_back(seat);
+        }
+        cast.bystanders.clear();
         for (const auto& [seat, conduct] : cast.validators) cast.accomplices_validators.push_back(seat);
         cast.workers.clear();
         cast.validators.clear();
@@ -148,6 +188,12 @@ SeasonResult play(const Adversary& adversary, std::uint64_t seed, bool honest) {
         cast.plot = nullptr;
         // An honest worker has no reason to ask less than the others.
         options.prices.clear();
+    }
+    // Nobody suspects an honest worker.
+    if (options.watcher && !honest) {
+        const std::size_t seat = options.world.validators - 1;
+        cast.validators[seat] = std::make_unique<Watches>(0);
+        cast.honest_validators = {seat};
     }
     return Season(std::move(options), std::move(cast)).run();
 }

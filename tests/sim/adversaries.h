@@ -10,6 +10,9 @@ namespace assay::sim {
 
 enum class AdversaryRole : std::uint8_t { worker, validator, submitter, coalition };
 
+/// How a mismatch is decided in the seasons: strategies about games have no season by vote.
+enum class Judged : std::uint8_t { by_vote, by_referee };
+
 struct Adversary {
     std::string name;                        ///< one word, as in `skips_steps`
     AdversaryRole role = AdversaryRole::worker;
@@ -19,7 +22,10 @@ struct Adversary {
     void (*prepare)(SeasonOptions& options) = nullptr;
     /// Not empty: what the rules don't defend against yet. Its season then has to show that the hole is there, so that nobody forgets to
     /// take this line away.
-    std::string open = {};
+    std::string open = {};                   ///< by vote
+    std::string open_by_referee = {};
+    bool only_by_referee = false;
+    [[nodiscard]] const std::string& hole(Judged judged) const { return judged == Judged::by_vote ? open : open_by_referee; }
 };
 
 /// All of them, workers first. Names are unique.
@@ -29,6 +35,6 @@ const Adversary& adversary(const std::string& name);
 /// The usual season: six workers, six validators, two lanes, two rounds of two segments.
 SeasonOptions usual_season(std::uint64_t seed);
 /// The season of an adversary; `honest`: the same seats, shape and seed, but everybody behaves.
-SeasonResult play(const Adversary& adversary, std::uint64_t seed, bool honest);
+SeasonResult play(const Adversary& adversary, std::uint64_t seed, bool honest, Judged judged);
 
 }  // namespace assay::sim

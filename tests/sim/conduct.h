@@ -12,6 +12,7 @@
 namespace assay::sim {
 
 class World;
+struct Person;
 
 inline constexpr std::uint32_t kWhole = 1'000'000;
 
@@ -41,6 +42,9 @@ struct PartWork {
     base::Hash end;                          ///< state root at the end of the part
 };
 
+/// What a side does when it is its turn in a dispute.
+enum class Play : std::uint8_t { move, wait, concede };
+
 class WorkerConduct {
   public:
     enum class Drawn : std::uint8_t { deliver, wait, confess, retract };
@@ -53,6 +57,7 @@ class WorkerConduct {
     virtual Drawn drawn(const World&, const market::Part&) { return Drawn::deliver; }
     virtual bool closes(const World&, const market::Part&) { return true; }
     virtual base::Hash merge(const World&, const market::Job&, const base::Hash& honest_root) { return honest_root; }
+    virtual Play plays(const World&, const market::Dispute&) { return Play::move; }
     /// Its commitment has gone out.
     virtual void committed(const base::PartId&, const PartWork&) {}
     /// Anything else it wants to send in this block.
@@ -72,6 +77,11 @@ class ValidatorConduct {
     virtual bool contributes(const World&, const market::Epoch&) { return true; }
     virtual bool seals(const World&, const market::Audit&) { return true; }
     virtual bool reveals(const World&, const market::Audit&) { return true; }
+    virtual Play plays(const World&, const market::Dispute&) { return Play::move; }
+    /// Anything else it wants to send in this block: challenges.
+    virtual std::vector<market::Message> extra(const World&, const Person&) { return {}; }
+    /// What the last `extra` had to compute, in grains at the protocol's price.
+    virtual base::Amount extra_cost() { return {}; }
     /// `recompute` gives the true verdict; whoever asks has computed.
     virtual Opinion judge(const World&, const market::Audit&, const std::function<market::Verdict()>& recompute) { return {recompute(), kWhole, {}}; }
 };

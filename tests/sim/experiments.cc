@@ -90,7 +90,8 @@ DetectionResult detect(const DetectionSetting& setting) {
     for (std::size_t i = 0; i < setting.colluding; ++i) cast.validators[i] = std::make_unique<ColludingValidator>(coalition);
     for (std::size_t i = 0; i < setting.lazy; ++i) cast.validators[setting.colluding + i] = std::make_unique<Lazy>();
     options.leases = setting.leases;
-    const SeasonResult season = Season(std::move(options), std::move(cast)).run();
+    Season driver(std::move(options), std::move(cast));
+    const SeasonResult season = driver.run();
     ASSAY_CHECK(season.finished);
     DetectionResult result;
     result.leases = season.count("part_committed");

@@ -48,6 +48,89 @@ Opinion ColludingValidator::judge(const World& world, const market::Audit& audit
     return {{plant ? market::VerdictKind::plant : market::VerdictKind::valid, {}, market::opened_steps_digest(steps, digests)}, 0, {}};
 }
 
+namespace {
+
+Hash challenge_nonce(const Person& self, const base::PartId& part) { return base::Hasher("sim.challenge").add(self.id.hash).add(part.hash).finish(); }
+
+market::ChallengeOpen challenge_of(const Person& self, const base::PartId& part, std::uint32_t segment, const Hash& claimed) {
+    market::ChallengeOpen open;
+    open.target.part = part;
+    open.target.segment = segment;
+    open.claimed = claimed;
+    open.nonce = challenge_nonce(self, part);
+    return open;
+}
+
+market::Message seal_of(const Person& self, const market::ChallengeOpen& open) {
+    return market::ChallengeSealPost{market::challenge_digest(self.id, open.target, open.claimed, open.nonce)};
+}
+
+/// Parts that have passed and are not paid yet.
+std::vector<market::Part> passed_parts(const World& world) {
+    std::vector<market::Part> passed;
+    for (const market::Job& job : market::jobs(world.state(), std::nullopt, 1000)) {
+        if (market::is_terminal(job.state)) continue;
+        for (market::Part& part : market::parts_of_job(world.state(), job.id, std::nullopt, std::nullopt, 1000)) {
+            if (part.state == market::PartState::passed) passed.push_back(std::move(part));
+        }
+    }
+    return passed;
+}
+
+}  // namespace
+
+std::vector<market::Message> SerialChallenger::extra(const World& world, const Person& self) {
+    std::vector<market::Message> messages;
+    for (const market::ChallengeOpen& open : sealed_) messages.emplace_back(open);
+    sealed_.clear();
+    for (const market::Part& part : passed_parts(world)) {
+        if (!wants(world, part) || !seen_.insert(part.id).second) continue;
+        sealed_.push_back(challenge_of(self, part.id, 0, claim(world, part)));
+        messages.push_back(seal_of(self, sealed_.back()));
+    }
+    return messages;
+}
+
+std::vector<market::Message> Watches::extra(const World& world, const Person& self) {
+    std::vector<market::Message> messages;
+    for (const market::ChallengeOpen& open : sealed_) messages.emplace_back(open);
+    sealed_.clear();
+    for (const market::Part& part : passed_parts(world)) {
+        // One conviction voids all that the worker has in a job: one look at each job is enough.
+        if (part.key.worker != world.workers[suspect_].id || !seen_.insert(part.key.job).second) continue;
+        const auto job = market::find_job(world.state(), part.key.job);
+        for (std::uint32_t i = 0; i < part.segments; ++i) {
+            const auto leaf = market::opened_leaf(world.state(), part, i);
+            if (!leaf) continue;
+            cost_ += job->audit_price;
+            const std::uint32_t segment = part.first_segment + i;
+            Hash end = trained_root(leaf->start_root, job->id, part.key.round, part.key.lane, segment);
+            if (segment + 1 == job->shape.segments_per_round() && job->shape.has_merge()) end = market::round_end_root(end, trained_payload(end));
+            if (leaf->end_field == end || leaf->end_field == market::plant_field(end)) continue;
+            sealed_.push_back(challenge_of(self, part.id, i, end));
+            messages.push_back(seal_of(self, sealed_.back()));
+            break;
+        }
+    }
+    return messages;
+}
+
+std::vector<market::Message> CopiesChallenges::extra(const World& world) {
+    const Person& self = world.workers[seat_];
+    std::vector<market::Message> messages;
+    for (const market::ChallengeOpen& open : sealed_) messages.emplace_back(open);
+    sealed_.clear();
+    for (const market::Job& job : market::jobs(world.state(), std::nullopt, 1000)) {
+        for (const market::Dispute& dispute : market::disputes_of_job(world.state(), job.id, true, std::nullopt, 1000)) {
+            if (dispute.target != market::DisputeTarget::segment || !seen_.insert(dispute.id).second) continue;
+            sealed_.push_back(challenge_of(self, dispute.part, dispute.segment, dispute.claimed));
+            sealed_.back().role = market::Role::worker;
+            messages.push_back(seal_of(self, sealed_.back()));
+        }
+    }
+    return messages;
+}
+
 std::vector<market::Message> CancelsBeforeCommits::act(const World&, const Snapshot& seen) {
     std::vector<market::Message> messages;
     for (const Snapshot::OpenJob& open : seen.jobs) {

@@ -3,6 +3,8 @@
 #include <map>
 #include <memory>
 #include <set>
+#include <utility>
+#include <vector>
 
 #include "conduct.h"
 #include "season.h"
@@ -27,6 +29,57 @@ class CopiesSeals final : public ValidatorConduct {
 class FalseAccuser final : public ValidatorConduct {
   public:
     Opinion judge(const World& world, const market::Audit& audit, const std::function<market::Verdict()>& recompute) override;
+};
+
+/// Challenges honest work with made-up roots, one after the other, as long as its stake lasts.
+class SerialChallenger : public ValidatorConduct {
+  public:
+    std::vector<market::Message> extra(const World& world, const Person& self) override;
+
+  protected:
+    /// Whether it challenges this worker's parts.
+    virtual bool wants(const World&, const market::Part&) const { return true; }
+    /// The root it claims; `honest`: what it would find if it computed.
+    virtual base::Hash claim(const World& world, const market::Part& part) const { return numbered(world.options.seed, "challenge", part.first_segment); }
+
+  private:
+    std::vector<market::ChallengeOpen> sealed_;
+    std::set<base::PartId> seen_;
+};
+
+/// Challenges its accomplice's false work with a root that is worse, and loses on purpose: a shield, if losing closed the case.
+class ShieldsWithAWorseRoot final : public SerialChallenger {
+  public:
+    Play plays(const World&, const market::Dispute&) override { return Play::concede; }
+
+  private:
+    bool wants(const World& world, const market::Part& part) const override { return part.key.worker == world.workers[0].id; }
+};
+
+/// Also computes what a worker that it suspects has passed, and challenges what is wrong: an honest validator that lives on bounties too.
+class Watches final : public ValidatorConduct {
+  public:
+    explicit Watches(std::size_t suspect) : suspect_(suspect) {}
+    std::vector<market::Message> extra(const World& world, const Person& self) override;
+    base::Amount extra_cost() override { return std::exchange(cost_, base::Amount{}); }
+
+  private:
+    std::size_t suspect_;
+    std::vector<market::ChallengeOpen> sealed_;
+    std::set<base::JobId> seen_;
+    base::Amount cost_;
+};
+
+/// Repeats, under its own name, every challenge that becomes public. It holds a worker's stake and does nothing else.
+class CopiesChallenges final : public WorkerConduct {
+  public:
+    explicit CopiesChallenges(std::size_t seat) : seat_(seat) {}
+    std::vector<market::Message> extra(const World& world) override;
+
+  private:
+    std::size_t seat_;
+    std::set<base::DisputeId> seen_;
+    std::vector<market::ChallengeOpen> sealed_;
 };
 
 class WithholdsContribution final : public ValidatorConduct {

@@ -68,6 +68,19 @@ class NeverReveals final : public ValidatorConduct {
     bool reveals(const World&, const market::Audit&) override { return false; }
 };
 
+void play_disputes(World& world, const Person& person, market::Side side, const std::function<Play(const market::Dispute&)>& plays) {
+    if (!world.options.by_referee) return;
+    for (const market::Dispute& dispute : market::disputes_of_account(world.state(), person.id, side, std::nullopt, kMany)) {
+        const bool own = (side == market::Side::asserter ? dispute.asserter : dispute.challenger) == person.id;
+        if (!own || dispute.turn != side || dispute.deadline.value == 0) continue;
+        switch (plays(dispute)) {
+            case Play::move: world.send(person, market::DisputeMove{dispute.id, GroundTruth::move()}); break;
+            case Play::concede: world.send(person, market::DisputeConcede{dispute.id}); break;
+            case Play::wait: break;
+        }
+    }
+}
+
 }  // namespace
 
 std::unique_ptr<WorkerConduct> conduct_of(WorkerKind kind) {
@@ -144,6 +157,8 @@ PartWork Worker::train(const market::Job& job, const market::PartKey& key, const
     for (std::uint32_t i = 0; i < span.segments; ++i) {
         const std::uint32_t segment = span.first_segment + i;
         const Hash honest = trained_root(start, job.id, key.round, key.lane, segment);
+        const bool closes = segment + 1 == job.shape.segments_per_round() && job.shape.has_merge();
+        world_.truth().know(start, key.round, key.lane, segment * job.shape.segment_steps, closes ? market::round_end_root(honest, trained_payload(honest)) : honest);
         const SegmentWork made = conduct_->train(world_, {job.id, key.round, key.lane, segment, i, span.segments, start}, honest);
         computed_ += share_of(job.audit_price, made.computed_ppm);
         std::vector<Hash> digests;
@@ -151,7 +166,7 @@ PartWork Worker::train(const market::Job& job, const market::PartKey& key, const
             digests.push_back(trained_digest(made.true_steps ? start : fake_root(start), step));
         }
         Hash field = made.end;
-        if (segment + 1 == job.shape.segments_per_round() && job.shape.has_merge()) field = market::round_end_root(made.end, trained_payload(made.end));
+        if (closes) field = market::round_end_root(made.end, trained_payload(made.end));
         if (market::plant_forced(*beta, i, span.segments, world_.options.plant_ppm)) {
             field = market::plant_field(made.end);
             work.plants.push_back({i, made.end});
@@ -288,6 +303,7 @@ void Worker::act(const Snapshot& seen) {
         }
         merge(open.job);
     }
+    play_disputes(world_, person_, market::Side::asserter, [&](const market::Dispute& dispute) { return conduct_->plays(world_, dispute); });
     for (const market::Message& message : conduct_->extra(world_)) world_.send(person_, message);
     if (work_.size() > kRemembered) forget();
 }
@@ -349,6 +365,9 @@ void Validator::seal(const market::Audit& audit) {
 
 void Validator::act(const Snapshot& seen) {
     contribute(seen);
+    play_disputes(world_, person_, market::Side::challenger, [&](const market::Dispute& dispute) { return conduct_->plays(world_, dispute); });
+    for (const market::Message& message : conduct_->extra(world_, person_)) world_.send(person_, message);
+    computed_ += conduct_->extra_cost();
     for (const market::Audit& audit : market::audits_of_validator(world_.state(), person_.id, std::nullopt, kMany)) {
         if (audit.state == market::AuditState::open && conduct_->seals(world_, audit)) seal(audit);
         const bool due = audit.state == market::AuditState::sealed && audit.deadline.value != 0;

@@ -60,7 +60,8 @@ Season::Season(SeasonOptions options, Cast cast) : options_(std::move(options)),
         auto own = cast_.workers.find(i);
         PartyResult party;
         party.name = world_.workers[i].name;
-        party.adversary = own != cast_.workers.end() || contains(cast_.accomplices_workers, i);
+        party.bystander = contains(cast_.bystanders, i);
+        party.adversary = (own != cast_.workers.end() && !party.bystander) || contains(cast_.accomplices_workers, i);
         result_.workers.push_back(party);
         workers_.emplace_back(world_, i, own == cast_.workers.end() ? std::make_unique<WorkerConduct>() : std::move(own->second));
     }
@@ -68,7 +69,8 @@ Season::Season(SeasonOptions options, Cast cast) : options_(std::move(options)),
         auto own = cast_.validators.find(i);
         PartyResult party;
         party.name = world_.validators[i].name;
-        party.adversary = own != cast_.validators.end() || contains(cast_.accomplices_validators, i);
+        party.volunteer = contains(cast_.honest_validators, i);
+        party.adversary = (own != cast_.validators.end() && !party.volunteer) || contains(cast_.accomplices_validators, i);
         result_.validators.push_back(party);
         validators_.emplace_back(world_, i, own == cast_.validators.end() ? std::make_unique<ValidatorConduct>() : std::move(own->second));
     }
@@ -127,6 +129,7 @@ void Season::note_events() {
         if (event.kind == "lease_started") ++result_.leases_of[attribute(event, "worker")];
         if (event.kind == "slashed") ++result_.slashed_of[attribute(event, "worker")];
         if (event.kind == "slashed") ++result_.events["slashed_" + attribute(event, "reason")];
+        if (event.kind == "dispute_closed") ++result_.events["dispute_" + attribute(event, "outcome")];
         if (event.kind == "audit_revealed") {
             const std::string verdict = attribute(event, "verdict");
             ++result_.events["verdict_" + verdict];

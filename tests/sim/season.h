@@ -44,6 +44,7 @@ struct SeasonOptions {
     std::map<std::size_t, std::uint64_t> prices;  ///< of workers that ask another price
     std::map<std::size_t, std::uint32_t> worker_slots;
     std::uint64_t blocks_max = 2'000'000;
+    bool watcher = false;                    ///< the last validator also looks at everything that nobody audited
 };
 
 /// Who takes which seat of the population; seats that are not named are honest.
@@ -55,11 +56,15 @@ struct Cast {
     std::function<void(World&, const Snapshot&)> plot;
     /// Seats that belong to the adversary although they behave honestly.
     std::vector<std::size_t> accomplices_workers, accomplices_validators;
+    /// Seats with a conduct of their own that is honest, and workers that cheat on their own account.
+    std::vector<std::size_t> honest_validators, bystanders;
 };
 
 struct PartyResult {
     std::string name;
     bool adversary = false;
+    bool bystander = false;                  ///< cheats, but not for the adversary
+    bool volunteer = false;                  ///< honest, and computes at its own risk: nobody asked it to
     base::Amount begin, end, cost, worth;
     /// What the season brought, after the cost of computing, in grains.
     [[nodiscard]] std::int64_t net() const {

@@ -13,21 +13,32 @@ constexpr std::uint64_t kSeed = 7;
 
 void expect_honest_are_paid(const SeasonResult& result) {
     for (const PartyResult& worker : result.workers) {
-        if (worker.adversary || worker.cost.is_zero()) continue;
+        if (worker.adversary || worker.bystander || worker.cost.is_zero()) continue;
         EXPECT_GT(worker.net(), 0) << worker.name;
     }
     for (const PartyResult& validator : result.validators) {
         if (validator.adversary || validator.cost.is_zero()) continue;
+        // A volunteer bets its computing on bounties. What it must not lose is money: a bond, or stake.
+        if (validator.volunteer) {
+            EXPECT_GT(validator.end, validator.begin) << validator.name;
+            continue;
+        }
         EXPECT_GT(validator.net(), 0) << validator.name;
     }
 }
 
-class AdversarySeason : public testing::TestWithParam<std::string> {};
+struct Match {
+    std::string name;
+    Judged judged = Judged::by_vote;
+};
+
+class AdversarySeason : public testing::TestWithParam<Match> {};
 
 TEST_P(AdversarySeason, LosesAgainstHonesty) {
-    const Adversary& one = adversary(GetParam());
-    const SeasonResult cheated = play(one, kSeed, false);
-    const SeasonResult honest = play(one, kSeed, true);
+    const auto& [name, judged] = GetParam();
+    const Adversary& one = adversary(name);
+    const SeasonResult cheated = play(one, kSeed, false, judged);
+    const SeasonResult honest = play(one, kSeed, true, judged);
     ASSERT_TRUE(cheated.finished);
     ASSERT_TRUE(honest.finished);
     EXPECT_EQ(honest.completed, usual_season(kSeed).jobs);
@@ -35,8 +46,8 @@ TEST_P(AdversarySeason, LosesAgainstHonesty) {
     expect_honest_are_paid(honest);
     const bool loses = cheated.adversary_net() < 0 && cheated.adversary_net() < honest.adversary_net();
     RecordProperty("net", std::to_string(cheated.adversary_net()));
-    if (!one.open.empty()) {
-        EXPECT_FALSE(loses) << "no longer open: " << one.open;
+    if (!one.hole(judged).empty()) {
+        EXPECT_FALSE(loses) << "no longer open: " << one.hole(judged);
         return;
     }
     EXPECT_TRUE(loses) << cheated.adversary_net() << " instead of " << honest.adversary_net();
@@ -78,6 +89,17 @@ TEST(Operator, CensoringForLessThanGraceHurtsNobody) {
     expect_honest_are_paid(result);
 }
 
+/// Open: a right challenge is dropped without pay when an audit of another part convicts the same lease first. Whoever watches may end a season
+/// with less than it spent on computing, though every challenge of its was right. When this fails, the hole is closed: take it out of
+/// docs/soundness.md, and let volunteers be paid like everybody in expect_honest_are_paid.
+TEST(Watcher, IsOvertakenByAudits) {
+    const SeasonResult result = play(adversary("copies_challenges"), kSeed, false, Judged::by_referee);
+    ASSERT_TRUE(result.finished);
+    EXPECT_EQ(result.count("dispute_rejected") + result.count("dispute_conceded"), 0U);
+    EXPECT_GT(result.count("dispute_dropped"), 0U);
+    EXPECT_LT(result.validators.back().net(), 0);
+}
+
 TEST(OneStake, NeverBacksTwoLeases) {
     const Adversary& one = adversary("many_leases_one_stake");
     SeasonOptions options = usual_season(kSeed);
@@ -95,13 +117,18 @@ TEST(OneStake, NeverBacksTwoLeases) {
     EXPECT_EQ(most, 1U);
 }
 
-std::vector<std::string> names() {
-    std::vector<std::string> all;
-    for (const Adversary& one : adversaries()) all.push_back(one.name);
+std::vector<Match> matches() {
+    std::vector<Match> all;
+    for (const Adversary& one : adversaries()) {
+        if (!one.only_by_referee) all.push_back({one.name, Judged::by_vote});
+        all.push_back({one.name, Judged::by_referee});
+    }
     return all;
 }
 
-INSTANTIATE_TEST_SUITE_P(Adversaries, AdversarySeason, testing::ValuesIn(names()), [](const auto& given) { return given.param; });
+INSTANTIATE_TEST_SUITE_P(Adversaries, AdversarySeason, testing::ValuesIn(matches()), [](const auto& given) {
+    return given.param.name + (given.param.judged == Judged::by_vote ? "_by_vote" : "_by_referee");
+});
 
 }  // namespace
 }  // namespace assay::sim

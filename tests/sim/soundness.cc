@@ -157,13 +157,16 @@ void faults(const Run& run) {
 
 void seasons(const Run& run) {
     static const char* const kRoles[] = {"worker", "validator", "submitter", "coalition"};
-    Table table(run, "adversaries", "name,role,net,honest,convicted,poisoned,what,open");
-    for (const Adversary& one : adversaries()) {
-        const SeasonResult cheated = play(one, run.seed + 6, false);
-        const SeasonResult honest = play(one, run.seed + 6, true);
-        table.row(one.name, kRoles[static_cast<int>(one.role)], fixed(static_cast<double>(cheated.adversary_net()) / 1e6, 3),
-                  fixed(static_cast<double>(honest.adversary_net()) / 1e6, 3), cheated.count("slashed"), cheated.poisoned, "\"" + one.what + "\"",
-                  "\"" + one.open + "\"");
+    Table table(run, "adversaries", "judgement,name,role,net,honest,convicted,poisoned,what,open");
+    for (const Judged judged : {Judged::by_referee, Judged::by_vote}) {
+        for (const Adversary& one : adversaries()) {
+            if (one.only_by_referee && judged == Judged::by_vote) continue;
+            const SeasonResult cheated = play(one, run.seed + 6, false, judged);
+            const SeasonResult honest = play(one, run.seed + 6, true, judged);
+            table.row(judged == Judged::by_vote ? "vote" : "referee", one.name, kRoles[static_cast<int>(one.role)],
+                      fixed(static_cast<double>(cheated.adversary_net()) / 1e6, 3), fixed(static_cast<double>(honest.adversary_net()) / 1e6, 3),
+                      cheated.count("slashed"), cheated.poisoned, "\"" + one.what + "\"", "\"" + one.hole(judged) + "\"");
+        }
     }
 }
 

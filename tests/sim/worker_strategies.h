@@ -91,6 +91,25 @@ class FramesValidator final : public WorkerConduct {
     SegmentWork train(const World&, const SegmentPlace&, const base::Hash& honest_end) override { return {honest_end, false, kWhole, {}}; }
 };
 
+/// Fakes, and gives up for the fixed fee as soon as somebody disputes.
+class ConcedesWhenCaught final : public Liar {
+  public:
+    ConcedesWhenCaught() : Liar("concedes", kWhole, 0) {}
+    Play plays(const World&, const market::Dispute&) override { return Play::concede; }
+};
+
+/// Fakes, and makes each move of a game at the last moment.
+class StallsInGames final : public Liar {
+  public:
+    StallsInGames() : Liar("stalls", kWhole, 0) {}
+    Play plays(const World& world, const market::Dispute& dispute) override {
+        return dispute.deadline.value > world.live().value + kLastMomentMs ? Play::wait : Play::move;
+    }
+
+  private:
+    static constexpr std::uint64_t kLastMomentMs = 5'000;
+};
+
 /// Trains honestly and posts wrong merges.
 class PoisonsMerges final : public WorkerConduct {
   public:

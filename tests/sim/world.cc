@@ -99,6 +99,7 @@ World::World(const WorldOptions& given)
     genesis_.parameters = market::demo_parameters();
     genesis_.parameters.plant_ppm = options.plant_ppm;
     genesis_.parameters.rate_new_ppm = 0;
+    genesis_.parameters.judgement = options.by_referee ? market::Judgement::referee : market::Judgement::vote;
     if (options.tune) options.tune(genesis_.parameters);
     genesis_.accounts.push_back(genesis_account(submitter));
     for (std::size_t i = 0; i < workers.size(); ++i) {
@@ -160,7 +161,7 @@ void World::block() {
     if (due) wait = std::min(wait, due->value > time_.value ? due->value - time_.value : 1);
     time_.value += wait;
     ++height_.value;
-    const market::BlockContext context{height_, time_, app_hash_, options.referee};
+    const market::BlockContext context{height_, time_, app_hash_, options.referee != nullptr ? options.referee : &truth_};
     std::vector<market::Event> events;
     market::begin_block(state_, context, events);
     const std::vector<base::Bytes> transactions = std::move(queue_);

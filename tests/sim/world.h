@@ -11,6 +11,7 @@
 #include "market/queries.h"
 #include "market/rules.h"
 #include "market/transactions.h"
+#include "ground_truth.h"
 #include "memory_state.h"
 
 /// A market in memory: the real rules, a pretended clock, pretended training. One seed decides everything.
@@ -43,10 +44,11 @@ struct WorldOptions {
     std::uint32_t round_deadline_s = 3600;
     bool public_job = true;
     std::uint32_t audit_lag = 0;
+    bool by_referee = false;                 ///< judgement by referee instead of by vote
     std::uint32_t capacity = 8;              ///< audits that a validator takes at once
     std::map<std::size_t, std::uint64_t> worker_stakes, validator_stakes;  ///< grains of those that differ from the others
     std::function<void(market::Parameters&)> tune;  ///< changes the demo's parameters
-    const market::Referee* referee = nullptr;  ///< of every block; outlives the world
+    const market::Referee* referee = nullptr;  ///< of every block, instead of the truth; outlives the world
     /// Long runs: the supply is compared in every n-th block, and events are given out once and not kept.
     std::uint32_t supply_every = 1;
     bool keep_events = true;
@@ -75,6 +77,7 @@ class World {
     [[nodiscard]] base::Amount wealth_of(const Person& person) const;
     [[nodiscard]] market::Receipt receipt(const base::Hash& what) const;
 
+    [[nodiscard]] GroundTruth& truth() { return truth_; }
     [[nodiscard]] const market::StateReader& state() const { return state_; }
     [[nodiscard]] const base::Hash& chain_id() const { return chain_id_; }
     /// Block time of the last block. Live time goes on with it, but is recorded in blocks that change something only.
@@ -97,6 +100,7 @@ class World {
 
   private:
     MemoryState state_;
+    GroundTruth truth_;
     market::Genesis genesis_;
     base::Hash chain_id_, app_hash_;
     base::Height height_;
