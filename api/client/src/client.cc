@@ -519,6 +519,24 @@ Result<market::MergeRecord> Client::merge(const base::JobId& id, std::uint32_t r
 Result<market::Vote> Client::vote(const base::Hash& id) {
     return impl_->object<market::Vote>(market::vote_key(id));
 }
+Result<market::Dispute> Client::dispute(const base::DisputeId& id) {
+    return impl_->object<market::Dispute>(market::dispute_key(id));
+}
+Result<std::vector<market::Dispute>> Client::disputes_of(const base::AccountId& account, market::Side side) {
+    return impl_->list<market::Dispute>("/v1/disputes?account=" + account.hex() + "&side=" + std::string(market::to_word(side)));
+}
+Result<std::vector<market::Dispute>> Client::disputes_of_job(const base::JobId& id, bool open) {
+    return impl_->list<market::Dispute>("/v1/jobs/" + id.hex() + "/disputes?state=" + (open ? "open" : "over"));
+}
+Result<GameView> Client::game(const base::DisputeId& id) {
+    const auto raw = impl_->bytes("/v1/disputes/" + id.hex() + "/game");
+    if (!raw) return tl::unexpected(raw.error());
+    base::Decoder in(*raw);
+    const auto subject = market::decode_subject(in.bytes(kAnswerBytesMax));
+    GameView view{subject.value_or(market::GameSubject{}), in.bytes(market::kGameBytesMax)};
+    if (!subject || !in.finished()) return tl::unexpected(bad_answer("the game does not decode"));
+    return view;
+}
 Result<market::Stake> Client::stake(const base::AccountId& id, market::Role role) {
     return impl_->object<market::Stake>(market::stake_key(id, role));
 }

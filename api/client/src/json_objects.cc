@@ -30,6 +30,7 @@ Json json_of(const market::RoundMember& member);
 Json json_of(const market::EpochMember& member);
 Json json_of(const market::DeliveredSegment& delivered);
 Json json_of(const market::AuditFact& fact);
+Json json_of(const market::Challenger& challenger);
 
 template <class T>
 Json list_json(const std::vector<T>& list) {
@@ -107,6 +108,14 @@ Json json_of(const market::AuditFact& f) {
             {"auditor", f.auditor.hex()},
             {"verdict", word(to_word(f.verdict))},
             {"end_root", hash_or_null(f.end_root)}};
+}
+
+Json json_of(const market::Challenger& c) {
+    return {{"account", c.account.hex()},
+            {"role", word(to_word(c.role))},
+            {"bond", c.bond.decimal()},
+            {"lost", c.lost},
+            {"late", c.late}};
 }
 
 struct EntryJson {
@@ -446,6 +455,33 @@ Json json_of(const market::ChunkChallenge& c) {
             {"bond", c.bond.decimal()},
             {"opened_at_ms", number(c.opened_at.value)},
             {"deadline_ms", number(c.deadline.value)}};
+}
+
+Json json_of(const market::Dispute& d) {
+    return {{"id", d.id.hex()},
+            {"object", "dispute"},
+            {"target", word(to_word(d.target))},
+            {"state", word(to_word(d.state))},
+            {"job", d.job.hex()},
+            {"round", d.round},
+            {"lane", d.lane},
+            {"part", d.part.hex()},
+            {"segment", d.segment},
+            {"lease", d.lease.hex()},
+            {"asserter", d.asserter.hex()},
+            {"challenger", d.challenger.hex()},
+            {"audit", id_or_null(d.audit)},
+            {"asserted", d.asserted.hex()},
+            {"claimed", d.claimed.hex()},
+            {"pool", list_json(d.pool)},
+            {"player", d.player},
+            {"turn", word(to_word(d.turn))},
+            {"traced", d.traced},
+            {"opened_at_ms", number(d.opened_at.value)},
+            {"deadline_ms", number(d.deadline.value)},
+            {"asserter_clock_ms", number(d.asserter_ms)},
+            {"challenger_clock_ms", number(d.challenger_ms)},
+            {"moves", d.moves}};
 }
 
 Json json_of(const market::JobHistoryEntry& entry) {

@@ -93,6 +93,13 @@ std::optional<market::JobState> job_state_from_word(std::string_view word) {
     return std::nullopt;
 }
 
+std::optional<market::Side> side_from_word(std::string_view word) {
+    for (const market::Side side : {market::Side::asserter, market::Side::challenger}) {
+        if (market::to_word(side) == word) return side;
+    }
+    return std::nullopt;
+}
+
 /// What the lists under a job have in common: the job must exist, and pages have an id to go on
 /// after.
 template <class IdType, class Load>
@@ -356,6 +363,55 @@ Response get_vote(Context& context, const Request& request, const PathValues& va
     if (!id) return bad_id(request);
     const ledger::Snapshot snapshot = context.node.snapshot();
     return object_response(request, market::find_vote(snapshot.state(), *id), "vote");
+}
+
+Response get_disputes(Context& context, const Request& request, const PathValues&) {
+    const auto account = id_query<base::AccountId>(request, "account");
+    if (!account) return problem(request, 400, "bad_query", "account is required: an account id");
+    const auto word = request.query.find("side");
+    const auto side = word == request.query.end() ? std::nullopt : side_from_word(word->second);
+    if (!side) return problem(request, 400, "bad_query", "side is asserter or challenger");
+    const auto paging = read_paging<base::DisputeId>(request);
+    if (!paging) return problem_response(paging.error(), request.id);
+    const ledger::Snapshot snapshot = context.node.snapshot();
+    return list_response(request,
+                         market::disputes_of_account(snapshot.state(), *account, *side,
+                                                     paging->after, paging->limit),
+                         paging->limit);
+}
+
+Response get_job_disputes(Context& context, const Request& request, const PathValues& values) {
+    const auto state = request.query.find("state");
+    const bool over = state != request.query.end() && state->second == "over";
+    if (state != request.query.end() && !over && state->second != "open")
+        return problem(request, 400, "bad_query", "state is open or over");
+    return job_list<base::DisputeId>(
+        context, request, values,
+        [&](const market::StateReader& reader, const base::JobId& job, const auto& paging) {
+            return market::disputes_of_job(reader, job, !over, paging.after, paging.limit);
+        });
+}
+
+Response get_dispute(Context& context, const Request& request, const PathValues& values) {
+    const auto id = hash_value(values[0]);
+    if (!id) return bad_id(request);
+    const ledger::Snapshot snapshot = context.node.snapshot();
+    return object_response(request, market::find_dispute(snapshot.state(), base::DisputeId{*id}),
+                           "dispute");
+}
+
+/// What a side needs to move: the subject and the game, each with its length.
+Response get_game(Context& context, const Request& request, const PathValues& values) {
+    const auto id = hash_value(values[0]);
+    if (!id) return bad_id(request);
+    const ledger::Snapshot snapshot = context.node.snapshot();
+    const auto dispute = market::find_dispute(snapshot.state(), base::DisputeId{*id});
+    const auto game = market::find_game(snapshot.state(), base::DisputeId{*id});
+    const auto subject = dispute ? market::game_subject(snapshot.state(), *dispute) : std::nullopt;
+    if (!game || !subject) return absent(request, "open dispute");
+    base::Encoder out;
+    out.bytes(market::encode(*subject)).bytes(*game);
+    return bytes_response(out.view());
 }
 
 Response get_epoch(Context& context, const Request& request, const PathValues& values) {

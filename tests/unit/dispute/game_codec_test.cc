@@ -100,5 +100,28 @@ TEST(Formats, GamePageShowsTheBytesOfAGame) {
               base::blake2b("assay.test", encode_game(game)).hex());
 }
 
+TEST(Formats, GamePageShowsTheBytesOfASubject) {
+    market::GameSubject subject;
+    subject.spec = {'s', 'p', 'e'};
+    subject.program_root = hash_of(1);
+    subject.round = 1;
+    subject.lane = 2;
+    subject.first_step = 3;
+    subject.steps = 4;
+    subject.round_start_root = hash_of(2);
+    subject.previous_round_root = hash_of(3);
+    subject.start_root = hash_of(4);
+    subject.asserted = hash_of(5);
+    subject.closes_round = true;
+    subject.payload_roots = {hash_of(6), hash_of(7)};
+    const base::Bytes bytes = market::encode(subject);
+    EXPECT_EQ(testing::golden_of("game.md").at("subject"), base::to_hex(bytes));
+    EXPECT_EQ(market::decode_subject(bytes), subject);
+    EXPECT_FALSE(market::decode_subject(base::ByteView(bytes).first(bytes.size() - 1)));
+    base::Bytes other = bytes;
+    other[3 + 4 + 32] = 9;
+    EXPECT_FALSE(market::decode_subject(other)) << "no such stage";
+}
+
 }  // namespace
 }  // namespace assay::dispute

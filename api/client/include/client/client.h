@@ -93,6 +93,11 @@ struct Submitted {
     bool repeated = false;  ///< the node had it already
 };
 
+struct GameView {
+    market::GameSubject subject;
+    base::Bytes game;  ///< GameStatus::game
+};
+
 /// A blocking connection to one node. One request at a time per client object (calls from several
 /// threads take turns); creating one is cheap and connects nothing. Keeps its connection alive
 /// between calls. Every call has a deadline.
@@ -158,6 +163,12 @@ class Client {
     Result<std::vector<market::EpochCommitment>> epoch_commitments(std::uint64_t number);
     Result<market::MergeRecord> merge(const base::JobId& id, std::uint32_t round);
     Result<market::Vote> vote(const base::Hash& id);
+    Result<market::Dispute> dispute(const base::DisputeId& id);
+    /// Open ones in which the account is on that side, as player or in the pool behind it.
+    Result<std::vector<market::Dispute>> disputes_of(const base::AccountId& account, market::Side side);
+    Result<std::vector<market::Dispute>> disputes_of_job(const base::JobId& id, bool open);
+    /// What an open dispute's game is about and where it stands.
+    Result<GameView> game(const base::DisputeId& id);
     Result<market::Stake> stake(const base::AccountId& id, market::Role role);
     Result<market::Validator> validator(const base::AccountId& id);
     /// Encoded entries of a job's history from `first` on, all of them.

@@ -63,6 +63,7 @@ Json json_of(const market::EpochCommitment& commitment);
 Json json_of(const market::Audit& audit);
 Json json_of(const market::Vote& vote);
 Json json_of(const market::ChunkChallenge& challenge);
+Json json_of(const market::Dispute& dispute);
 Json json_of(const market::JobHistoryEntry& entry);
 
 /// A store's receipt, as PUT /v1/blobs answers it.

@@ -36,6 +36,9 @@ struct GameSubject {
     std::vector<base::Hash> payload_roots;   ///< merge: of the members, in their order
     bool operator==(const GameSubject&) const = default;
 };
+/// docs/formats/game.md.
+base::Bytes encode(const GameSubject& subject);
+std::optional<GameSubject> decode_subject(base::ByteView bytes);
 
 /// Why a move is refused: it changes nothing, and the clock of the side to move goes on.
 enum class MoveRefusal : std::uint8_t {

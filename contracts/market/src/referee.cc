@@ -1,0 +1,48 @@
+#include "market/referee.h"
+
+#include "base/encoding.h"
+#include "market/job_spec.h"
+
+namespace assay::market {
+
+namespace {
+
+/// A round has at most as many members as a job has lanes.
+constexpr std::uint32_t kPayloadsMax = 1U << 16U;
+
+}  // namespace
+
+base::Bytes encode(const GameSubject& subject) {
+    base::Encoder out;
+    out.bytes(subject.spec).hash(subject.program_root).u8(static_cast<std::uint8_t>(subject.stage));
+    out.u32(subject.round).u32(subject.lane).u32(subject.first_step).u32(subject.steps);
+    out.hash(subject.round_start_root).hash(subject.previous_round_root).hash(subject.start_root).hash(subject.asserted);
+    out.boolean(subject.closes_round).u32(static_cast<std::uint32_t>(subject.payload_roots.size()));
+    for (const base::Hash& root : subject.payload_roots) out.hash(root);
+    return out.take();
+}
+
+std::optional<GameSubject> decode_subject(base::ByteView bytes) {
+    base::Decoder in(bytes);
+    GameSubject subject;
+    subject.spec = in.bytes(kSpecBytesMax);
+    subject.program_root = in.hash();
+    const std::uint8_t stage = in.u8();
+    if (stage < static_cast<std::uint8_t>(GameStage::init) || stage > static_cast<std::uint8_t>(GameStage::merge)) return std::nullopt;
+    subject.stage = static_cast<GameStage>(stage);
+    subject.round = in.u32();
+    subject.lane = in.u32();
+    subject.first_step = in.u32();
+    subject.steps = in.u32();
+    subject.round_start_root = in.hash();
+    subject.previous_round_root = in.hash();
+    subject.start_root = in.hash();
+    subject.asserted = in.hash();
+    subject.closes_round = in.boolean();
+    const std::uint32_t payloads = in.length(kPayloadsMax);
+    for (std::uint32_t i = 0; i < payloads && in.ok(); ++i) subject.payload_roots.push_back(in.hash());
+    if (!in.finished()) return std::nullopt;
+    return subject;
+}
+
+}  // namespace assay::market
