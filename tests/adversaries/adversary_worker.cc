@@ -23,5 +23,6 @@ int main(int argc, char** argv) {
         return 2;
     }
     rest.push_back(nullptr);
-    return worker::worker_main(static_cast<int>(rest.size()) - 1, rest.data(), [&] { return adversaries::make_strategy(strategy); });
+    games::Honest conduct;  // it knows that it cheats, and gives up what it would lose
+    return worker::worker_main(static_cast<int>(rest.size()) - 1, rest.data(), [&] { return adversaries::make_strategy(strategy); }, conduct);
 }

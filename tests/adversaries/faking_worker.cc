@@ -3,5 +3,7 @@
 #include "worker/worker.h"
 
 int main(int argc, char** argv) {
-    return assay::worker::worker_main(argc, argv, [] { return assay::adversaries::make_strategy("fakes_everything"); });
+    using namespace assay;
+    games::Honest conduct;
+    return worker::worker_main(argc, argv, [] { return adversaries::make_strategy("fakes_everything"); }, conduct);
 }

@@ -42,7 +42,7 @@ StepResult results_in(const program::Program& program, const commit::State& stat
 }
 
 /// Where a false segment differs from an honest one: what a step does to the state, and what is done before and after all of them.
-class Cheat : public worker::SegmentProducer {
+class Cheat : public runtime::SegmentProducer {
   public:
     runtime::SegmentResult produce(Job& job, commit::State& state, const commit::State* round_start, const SegmentPlace& place,
                                    const runtime::Progress& progress, std::uint32_t first_step, std::vector<base::Hash> digests_so_far) final;
@@ -211,13 +211,13 @@ class FalseSteps final : public Cheat {
 };
 
 template <class Strategy>
-std::unique_ptr<worker::SegmentProducer> make() {
+std::unique_ptr<runtime::SegmentProducer> make() {
     return std::make_unique<Strategy>();
 }
 
 struct Entry {
     StrategyInfo info;
-    std::unique_ptr<worker::SegmentProducer> (*make)();
+    std::unique_ptr<runtime::SegmentProducer> (*make)();
 };
 
 const std::vector<Entry>& entries() {
@@ -248,7 +248,7 @@ const std::vector<StrategyInfo>& strategies() {
     return all;
 }
 
-std::unique_ptr<worker::SegmentProducer> make_strategy(const std::string& name) {
+std::unique_ptr<runtime::SegmentProducer> make_strategy(const std::string& name) {
     for (const Entry& entry : entries()) {
         if (entry.info.name == name) return entry.make();
     }

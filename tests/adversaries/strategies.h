@@ -4,7 +4,7 @@
 #include <string>
 #include <vector>
 
-#include "worker/segment_producer.h"
+#include "runtime/segment_producer.h"
 
 /// Ways of a worker to make up a segment, with real bits. Everything except the segment itself is the product's own worker.
 namespace assay::adversaries {
@@ -17,6 +17,6 @@ struct StrategyInfo {
 
 const std::vector<StrategyInfo>& strategies();
 /// Null when there is none of this name.
-std::unique_ptr<worker::SegmentProducer> make_strategy(const std::string& name);
+std::unique_ptr<runtime::SegmentProducer> make_strategy(const std::string& name);
 
 }  // namespace assay::adversaries

@@ -59,7 +59,7 @@ client::KeySet keys_of(const sim::Person& person) {
 
 /// The first part of one lane, trained by whatever producer is given.
 struct Bench {
-    Bench(const std::filesystem::path& data_folder, worker::SegmentProducer& producer, const sim::Person& person, const base::Hash& chain,
+    Bench(const std::filesystem::path& data_folder, runtime::SegmentProducer& producer, const sim::Person& person, const base::Hash& chain,
           const base::JobId& id, std::uint32_t lane_number)
         : folder(data_folder), identity(keys_of(person), chain), lane{settings, party, parts, producer, cache,
                                                                                              folder / "lane", [] { return false; }, {}, {}, 1, nullptr} {

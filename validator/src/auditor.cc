@@ -20,13 +20,14 @@ agent::LogFields audit_fields(const market::Audit& audit) {
 
 }  // namespace
 
-Auditor::Auditor(const ValidatorSettings& settings, const agent::Identity& identity, const VerdictStore& verdicts)
+Auditor::Auditor(const ValidatorSettings& settings, const agent::Identity& identity, const VerdictStore& verdicts,
+                 runtime::SegmentProducer& producer)
     : settings_(settings),
       identity_(identity),
       verdicts_(verdicts),
       node_(settings.node_url, agent::patient_options()),
       party_(identity, node_, kAuditNonceLane),
-      judge_(node_, settings.data_folder / "jobs", settings.executor),
+      judge_(node_, settings.data_folder / "jobs", settings.executor, producer),
       thread_([this] { run(); }) {}
 
 Auditor::~Auditor() {

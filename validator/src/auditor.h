@@ -18,7 +18,8 @@ namespace assay::validator {
 /// Replays open audits one after another on a thread of its own and seals what it found. The queue holds at most the declared capacity.
 class Auditor {
   public:
-    Auditor(const ValidatorSettings& settings, const agent::Identity& identity, const VerdictStore& verdicts);
+    Auditor(const ValidatorSettings& settings, const agent::Identity& identity, const VerdictStore& verdicts,
+            runtime::SegmentProducer& producer);
     ~Auditor();                              ///< waits for the thread; a replay under way ends at its next step once a stop is requested
     Auditor(const Auditor&) = delete;
     Auditor& operator=(const Auditor&) = delete;

@@ -41,7 +41,7 @@ void add_run_options(CLI::App& command, Options& options) {
     command.add_option("--gflops", options.gflops, "Speed to declare (default: measured)");
 }
 
-int run(const Options& options) {
+int run(const Options& options, runtime::SegmentProducer& producer, games::Conduct& conduct) {
     ValidatorSettings settings;
     settings.node_url = options.service.node;
     settings.data_folder = options.machine.data_folder;
@@ -55,7 +55,7 @@ int run(const Options& options) {
     if (options.gflops > 0) settings.gflops = options.gflops;
     auto keys = agent::begin_service(options.service);
     if (!keys) return fail(ExitCode::key, keys.error());
-    return static_cast<int>(run_validator(settings, std::move(*keys)));
+    return static_cast<int>(run_validator(settings, std::move(*keys), producer, conduct));
 }
 
 int earnings(const agent::AccountOptions& options) {
@@ -101,7 +101,7 @@ int earnings(const agent::AccountOptions& options) {
 
 }  // namespace
 
-int validator_main(int argc, char** argv) {
+int validator_main(int argc, char** argv, runtime::SegmentProducer& producer, games::Conduct& conduct) {
     if (const auto failed = base::crypto_self_test()) return fail(ExitCode::check_failed, "cryptography self test failed: " + *failed);
     Options options;
     CLI::App app{"Recomputes drawn segments and merges, and is paid for auditing."};
@@ -116,7 +116,7 @@ int validator_main(int argc, char** argv) {
     } catch (const CLI::ParseError& error) {
         return app.exit(error) == 0 ? 0 : static_cast<int>(ExitCode::usage);
     }
-    return run_command->parsed() ? run(options) : earnings(options.account);
+    return run_command->parsed() ? run(options, producer, conduct) : earnings(options.account);
 }
 
 }  // namespace assay::validator

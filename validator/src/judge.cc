@@ -4,19 +4,13 @@
 
 #include "agent/stop.h"
 #include "commit/checkpoint.h"
+#include "games/job_states.h"
 
 namespace assay::validator {
 
 namespace {
 
 constexpr std::size_t kJobsOpenMax = 4;
-
-runtime::JobCache::Fetch fetch_from(client::Client& node) {
-    return [&node](const base::BlobRoot& blob, const std::filesystem::path& file) -> tl::expected<void, std::string> {
-        if (auto got = node.get_blob(blob, file); !got) return tl::unexpected("blob " + blob.hex() + ": " + got.error().text());
-        return {};
-    };
-}
 
 market::Verdict invalid(const base::Hash& end_root) { return {market::VerdictKind::invalid, end_root, {}}; }
 
@@ -43,8 +37,8 @@ market::Verdict compare(const market::Audit& audit, const market::SegmentLeaf& l
 
 base::Hash no_start_root(const base::Hash& start_root) { return base::blake2b("assay.nostart", start_root.view()); }
 
-Judge::Judge(client::Client& node, std::filesystem::path folder, runtime::ExecutorOptions options)
-    : node_(node), cache_(std::move(folder), options, fetch_from(node), kJobsOpenMax) {}
+Judge::Judge(client::Client& node, std::filesystem::path folder, runtime::ExecutorOptions options, runtime::SegmentProducer& producer)
+    : node_(node), cache_(std::move(folder), options, games::fetch_from(node), kJobsOpenMax), producer_(producer) {}
 
 void Judge::miss_start(const market::Part& part, const market::DeliveredSegment& delivered) {
     if (delivered.segment != 0) {
@@ -156,7 +150,7 @@ Judge::Outcome Judge::judge_segment(const market::Audit& audit) {
         state = std::move(*loaded);
     }
     const auto go_on = [](const runtime::StepReport&) { return !agent::stop_requested(); };
-    const runtime::SegmentResult found = runtime::run_segment(job, state, &*round_start, place, go_on);
+    const runtime::SegmentResult found = producer_.produce(job, state, &*round_start, place, go_on, 0, {});
     if (found.stopped) return tl::unexpected(std::string(kInterrupted));
     return compare(audit, delivered->leaf, found);
 }

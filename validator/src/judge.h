@@ -6,13 +6,15 @@
 
 #include "client/client.h"
 #include "runtime/job_cache.h"
+#include "runtime/segment_producer.h"
 
 namespace assay::validator {
 
 /// Finds verdicts by recomputing. Reads public state and blobs only; the same audit gives the same verdict whoever judges. One thread.
 class Judge {
   public:
-    Judge(client::Client& node, std::filesystem::path folder, runtime::ExecutorOptions options);
+    /// `producer` outlives it.
+    Judge(client::Client& node, std::filesystem::path folder, runtime::ExecutorOptions options, runtime::SegmentProducer& producer);
     /// An error means "not now" (a blob or the node cannot be reached), never "invalid".
     tl::expected<market::Verdict, std::string> verdict(const market::Audit& audit);
     /// What the last verdict failed for: a blob that the store did not give, and who has to show it.
@@ -45,6 +47,7 @@ class Judge {
 
     client::Client& node_;
     runtime::JobCache cache_;
+    runtime::SegmentProducer& producer_;
     std::optional<Missing> missing_;
 };
 

@@ -6,6 +6,7 @@
 #include "agent/stop.h"
 #include "auditor.h"
 #include "duties.h"
+#include "games/desk.h"
 #include "registration.h"
 
 namespace assay::validator {
@@ -17,11 +18,13 @@ using namespace std::chrono_literals;
 constexpr auto kEventWait = 2000ms;
 constexpr std::uint32_t kDutyNonceLane = 0;
 
-void follow(const ValidatorSettings& settings, const agent::Identity& identity, client::Client& node, agent::Party& party) {
+void follow(const ValidatorSettings& settings, const agent::Identity& identity, client::Client& node, agent::Party& party,
+            runtime::SegmentProducer& producer, games::Conduct& conduct) {
     const VerdictStore verdicts(settings.data_folder / "verdicts");
     agent::EventFollower follower(node, settings.data_folder / "cursor");
     Duties duties(party, verdicts);
-    Auditor auditor(settings, identity, verdicts);
+    Auditor auditor(settings, identity, verdicts, producer);
+    games::Desk desk({settings.node_url, settings.data_folder / "disputes", settings.executor}, identity, conduct);
     while (!agent::stop_requested()) {
         duties.contribute();
         for (const market::Audit& audit : duties.look_at_audits()) auditor.offer(audit);
@@ -33,12 +36,14 @@ void follow(const ValidatorSettings& settings, const agent::Identity& identity, 
             continue;
         }
         agent::log_events_about(*events, identity.account());
+        if (!events->empty()) desk.wake();
     }
 }
 
 }  // namespace
 
-agent::ExitCode run_validator(const ValidatorSettings& settings, client::KeySet keys) {
+agent::ExitCode run_validator(const ValidatorSettings& settings, client::KeySet keys, runtime::SegmentProducer& producer,
+                              games::Conduct& conduct) {
     auto lock = agent::FolderLock::acquire(settings.data_folder);
     if (!lock) {
         agent::log(agent::LogLevel::error, "folder.trouble", lock.error());
@@ -59,7 +64,7 @@ agent::ExitCode run_validator(const ValidatorSettings& settings, client::KeySet 
         return registered.error().code;
     }
     agent::log(agent::LogLevel::info, "validator.ready", "waits for epochs and audits", {{"account", identity.account().hex()}});
-    follow(settings, identity, node, party);
+    follow(settings, identity, node, party, producer, conduct);
     agent::log(agent::LogLevel::info, "validator.ended", "stopped; every sealed verdict is on disk");
     return agent::ExitCode::success;
 }

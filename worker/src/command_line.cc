@@ -60,7 +60,7 @@ int fail(ExitCode code, const std::string& text) {
     return static_cast<int>(code);
 }
 
-int run(const Options& options, const ProducerFactory& producer) {
+int run(const Options& options, const runtime::ProducerFactory& producer, games::Conduct& conduct) {
     WorkerSettings settings;
     settings.node_url = options.service.node;
     settings.data_folder = options.machine.data_folder;
@@ -86,7 +86,7 @@ int run(const Options& options, const ProducerFactory& producer) {
 
     auto keys = agent::begin_service(options.service);
     if (!keys) return fail(ExitCode::key, keys.error());
-    return static_cast<int>(run_worker(settings, std::move(*keys), producer));
+    return static_cast<int>(run_worker(settings, std::move(*keys), producer, conduct));
 }
 
 int check(const Options& options, bool with_node) {
@@ -150,7 +150,7 @@ int earnings(const agent::AccountOptions& options) {
 
 }  // namespace
 
-int worker_main(int argc, char** argv, const ProducerFactory& producer) {
+int worker_main(int argc, char** argv, const runtime::ProducerFactory& producer, games::Conduct& conduct) {
     if (const auto failed = base::crypto_self_test()) return fail(ExitCode::check_failed, "cryptography self test failed: " + *failed);
     Options options;
     CLI::App app{"Trains leased lanes of jobs and is paid per verified segment."};
@@ -169,7 +169,7 @@ int worker_main(int argc, char** argv, const ProducerFactory& producer) {
     } catch (const CLI::ParseError& error) {
         return app.exit(error) == 0 ? 0 : static_cast<int>(ExitCode::usage);
     }
-    if (run_command->parsed()) return run(options, producer);
+    if (run_command->parsed()) return run(options, producer, conduct);
     if (check_command->parsed()) return check(options, node_option->count() > 0);
     return earnings(options.account);
 }

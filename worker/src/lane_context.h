@@ -7,7 +7,7 @@
 #include "client/client.h"
 #include "part_record.h"
 #include "runtime/job_cache.h"
-#include "worker/segment_producer.h"
+#include "runtime/segment_producer.h"
 #include "worker/worker.h"
 
 namespace assay::worker {
@@ -18,7 +18,7 @@ struct LaneContext {
     agent::Party& party;
     const PartStore& parts;
     const agent::BlobKeeper& keeper;
-    SegmentProducer& producer;
+    runtime::SegmentProducer& producer;
     runtime::JobCache& cache;
     std::filesystem::path folder;            ///< of this lease: resume point, partial part, files on their way to the node
     /// True when training should stop at the next step: the end was asked for, or the lease is over.

@@ -4,6 +4,7 @@
 
 #include "agent/log.h"
 #include "agent/stop.h"
+#include "games/job_states.h"
 #include "lane_files.h"
 #include "part_training.h"
 
@@ -18,13 +19,6 @@ constexpr auto kLookEvery = 2000ms;
 /// After this many failures in a row the lease is left to its deadline rather than retried in a tight loop for ever.
 constexpr auto kTroubleWaitMax = 10'000ms;
 
-runtime::JobCache::Fetch fetch_from(client::Client& node) {
-    return [&node](const base::BlobRoot& blob, const std::filesystem::path& file) -> tl::expected<void, std::string> {
-        if (auto got = node.get_blob(blob, file); !got) return tl::unexpected("blob " + blob.hex() + ": " + got.error().text());
-        return {};
-    };
-}
-
 agent::LogFields lane_fields(const base::JobId& job, std::uint32_t lane, std::uint32_t round) {
     return {{"job", agent::shortened(job.hex())}, {"lane", std::to_string(lane)}, {"round", std::to_string(round)}};
 }
@@ -32,7 +26,7 @@ agent::LogFields lane_fields(const base::JobId& job, std::uint32_t lane, std::ui
 }  // namespace
 
 LaneRunner::LaneRunner(const WorkerSettings& settings, const agent::Identity& identity, const PartStore& parts,
-                       const agent::BlobKeeper& keeper, const base::LeaseId& lease, std::uint32_t nonce_lane, std::unique_ptr<SegmentProducer> producer)
+                       const agent::BlobKeeper& keeper, const base::LeaseId& lease, std::uint32_t nonce_lane, std::unique_ptr<runtime::SegmentProducer> producer)
     : settings_(settings),
       identity_(identity),
       parts_(parts),
@@ -42,7 +36,7 @@ LaneRunner::LaneRunner(const WorkerSettings& settings, const agent::Identity& id
       producer_(std::move(producer)),
       node_(settings.node_url, agent::patient_options()),
       party_(identity_, node_, nonce_lane),
-      cache_(folder_ / "jobs", settings.executor, fetch_from(node_), 1),
+      cache_(folder_ / "jobs", settings.executor, games::fetch_from(node_), 1),
       context_{settings_, party_, parts_, keeper, *producer_, cache_, folder_, [this] { return abandoned_.load() || agent::stop_requested(); },
                {}, lease, 0, nullptr} {
     std::error_code error;

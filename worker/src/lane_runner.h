@@ -16,7 +16,7 @@ namespace assay::worker {
 class LaneRunner {
   public:
     LaneRunner(const WorkerSettings& settings, const agent::Identity& identity, const PartStore& parts, const agent::BlobKeeper& keeper,
-               const base::LeaseId& lease, std::uint32_t nonce_lane, std::unique_ptr<SegmentProducer> producer);
+               const base::LeaseId& lease, std::uint32_t nonce_lane, std::unique_ptr<runtime::SegmentProducer> producer);
     ~LaneRunner();                           ///< asks it to stop and waits
     LaneRunner(const LaneRunner&) = delete;
     LaneRunner& operator=(const LaneRunner&) = delete;
@@ -64,7 +64,7 @@ class LaneRunner {
     const base::LeaseId lease_;
     const std::uint32_t nonce_lane_;
     std::filesystem::path folder_;
-    std::unique_ptr<SegmentProducer> producer_;
+    std::unique_ptr<runtime::SegmentProducer> producer_;
     client::Client node_;
     agent::Party party_;
     runtime::JobCache cache_;

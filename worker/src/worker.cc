@@ -8,6 +8,7 @@
 #include "agent/log.h"
 #include "agent/stop.h"
 #include "duties.h"
+#include "games/desk.h"
 #include "lane_runner.h"
 #include "leaving.h"
 #include "registration.h"
@@ -27,7 +28,7 @@ constexpr std::uint32_t kDutyNonceLane = 0;
 class Runners {
   public:
     Runners(const WorkerSettings& settings, const agent::Identity& identity, const PartStore& parts, const agent::BlobKeeper& keeper,
-            const ProducerFactory& producer)
+            const runtime::ProducerFactory& producer)
         : settings_(settings), identity_(identity), parts_(parts), keeper_(keeper), producer_(producer) {}
 
     void reconcile(const std::vector<market::Lease>& leases) {
@@ -63,7 +64,7 @@ class Runners {
     const agent::Identity& identity_;
     const PartStore& parts_;
     const agent::BlobKeeper& keeper_;
-    const ProducerFactory& producer_;
+    const runtime::ProducerFactory& producer_;
     std::map<base::LeaseId, std::unique_ptr<LaneRunner>> runners_;
 };
 
@@ -79,12 +80,13 @@ void answer_challenges(agent::Party& party, const agent::BlobKeeper& keeper, con
 }
 
 void follow(const WorkerSettings& settings, const agent::Identity& identity, client::Client& node, agent::Party& party,
-            const ProducerFactory& producer) {
+            const runtime::ProducerFactory& producer, games::Conduct& conduct) {
     const PartStore parts(settings.data_folder / "parts");
     agent::EventFollower follower(node, settings.data_folder / "cursor");
     const agent::BlobKeeper keeper(settings.data_folder / "owed");
     Duties duties(party, parts, keeper);
     Runners runners(settings, identity, parts, keeper, producer);
+    games::Desk desk({settings.node_url, settings.data_folder / "disputes", settings.executor}, identity, conduct);
     while (!agent::stop_requested()) {
         const auto leases = node.leases_of(identity.account());
         if (leases) runners.reconcile(*leases);
@@ -97,14 +99,17 @@ void follow(const WorkerSettings& settings, const agent::Identity& identity, cli
             continue;
         }
         agent::log_events_about(*events, identity.account());
-        if (!events->empty()) runners.wake();
+        if (events->empty()) continue;
+        runners.wake();
+        desk.wake();
     }
     runners.end();
 }
 
 }  // namespace
 
-agent::ExitCode run_worker(const WorkerSettings& settings, client::KeySet keys, const ProducerFactory& producer) {
+agent::ExitCode run_worker(const WorkerSettings& settings, client::KeySet keys, const runtime::ProducerFactory& producer,
+                           games::Conduct& conduct) {
     auto lock = agent::FolderLock::acquire(settings.data_folder);
     if (!lock) {
         agent::log(agent::LogLevel::error, "folder.trouble", lock.error());
@@ -133,7 +138,7 @@ agent::ExitCode run_worker(const WorkerSettings& settings, client::KeySet keys, 
         return registered.error().code;
     }
     agent::log(agent::LogLevel::info, "worker.ready", "waits for leases and works them", {{"account", identity.account().hex()}});
-    follow(settings, identity, node, party, producer);
+    follow(settings, identity, node, party, producer, conduct);
     if (settings.leave_on_exit) {
         leave_everything(settings, identity, kDutyNonceLane);
     } else if (settings.withdraw_on_exit) {

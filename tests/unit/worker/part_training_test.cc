@@ -70,7 +70,7 @@ struct Bench {
     client::Client node{"http://127.0.0.1:1"};
     agent::Party party{identity, node, 0};
     PartStore parts;
-    Trainer trainer;
+    runtime::Trainer trainer;
     base::JobId job_id{base::blake2b("assay.test", base::view_of("job"))};
     runtime::JobCache cache{folder / "jobs", {},
                             [](const base::BlobRoot&, const std::filesystem::path& file) -> tl::expected<void, std::string> {

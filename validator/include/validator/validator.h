@@ -8,7 +8,9 @@
 #include "agent/exit_code.h"
 #include "base/amount.h"
 #include "client/key_file.h"
+#include "games/conduct.h"
 #include "runtime/executor.h"
+#include "runtime/segment_producer.h"
 
 namespace assay::validator {
 
@@ -24,9 +26,10 @@ struct ValidatorSettings {
 
 /// Declares, contributes to every epoch, replays what is drawn, seals and reveals, until SIGTERM. One thread follows the ledger and answers
 /// at once; one replays. A verdict is on disk before its seal is sent, so a crash reveals what was sealed.
-agent::ExitCode run_validator(const ValidatorSettings& settings, client::KeySet keys);
+agent::ExitCode run_validator(const ValidatorSettings& settings, client::KeySet keys, runtime::SegmentProducer& producer,
+                              games::Conduct& conduct);
 
-/// The whole command line of `assay-validator`.
-int validator_main(int argc, char** argv);
+/// The whole command line of `assay-validator`; in the product `producer` is a Trainer and `conduct` is Honest.
+int validator_main(int argc, char** argv, runtime::SegmentProducer& producer, games::Conduct& conduct);
 
 }  // namespace assay::validator

@@ -11,8 +11,9 @@
 #include "agent/exit_code.h"
 #include "base/amount.h"
 #include "client/key_file.h"
+#include "games/conduct.h"
 #include "runtime/executor.h"
-#include "worker/segment_producer.h"
+#include "runtime/segment_producer.h"
 
 namespace assay::worker {
 
@@ -33,14 +34,13 @@ struct WorkerSettings {
     bool leave_on_exit = false;              ///< on SIGTERM also hand the lanes over, once what is committed has been judged
 };
 
-using ProducerFactory = std::function<std::unique_ptr<SegmentProducer>()>;
-
 /// Registers, offers, trains, commits, delivers and closes until SIGTERM. One thread follows the ledger and answers what is owed; one
 /// thread per lease trains. Everything it owes it reads from the ledger's state, and what it signed it keeps in the data folder, so it may be
 /// killed at any instant.
-agent::ExitCode run_worker(const WorkerSettings& settings, client::KeySet keys, const ProducerFactory& producer);
+agent::ExitCode run_worker(const WorkerSettings& settings, client::KeySet keys, const runtime::ProducerFactory& producer,
+                           games::Conduct& conduct);
 
-/// The whole command line of `assay-worker`; `producer` is Trainer in the product.
-int worker_main(int argc, char** argv, const ProducerFactory& producer);
+/// The whole command line of `assay-worker`; in the product `producer` gives Trainers and `conduct` is Honest.
+int worker_main(int argc, char** argv, const runtime::ProducerFactory& producer, games::Conduct& conduct);
 
 }  // namespace assay::worker

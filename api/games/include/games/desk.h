@@ -1,0 +1,68 @@
+#pragma once
+
+#include <atomic>
+#include <chrono>
+#include <condition_variable>
+#include <filesystem>
+#include <map>
+#include <memory>
+#include <mutex>
+#include <string>
+#include <thread>
+
+#include "agent/party.h"
+#include "games/conduct.h"
+
+namespace assay::games {
+
+struct DeskSettings {
+    std::string node_url;
+    std::filesystem::path folder;            ///< datasets of disputed jobs; nothing in it is missed when it is deleted
+    runtime::ExecutorOptions executor;
+};
+
+/// Plays every game in which the account is a side, as asserter or challenger, on a thread of its own. What comes next is computed from the
+/// game on the ledger and from public data, so a restart in the middle of a game costs a replay and nothing else. The game whose deadline
+/// comes first is answered first. Owns its connection and nonce lane.
+class Desk {
+  public:
+    /// `identity` and `conduct` outlive it.
+    Desk(DeskSettings settings, const agent::Identity& identity, Conduct& conduct);
+    ~Desk();
+    Desk(const Desk&) = delete;
+    Desk& operator=(const Desk&) = delete;
+    /// Something happened: looks at once instead of at the next interval.
+    void wake();
+
+  private:
+    struct Seat;
+    struct Turn {
+        market::Dispute dispute;
+        market::Side side;
+    };
+    void run();
+    bool wait(std::chrono::milliseconds time);
+    struct Due {
+        std::vector<Turn> turns;             ///< the most urgent first
+        bool others = false;                 ///< our turn too, but the conduct waits
+    };
+    Due look();
+    void answer(const Turn& turn);
+    Seat* seat_for(const Turn& turn, const market::GameSubject& subject);
+    void concede(const Turn& turn, std::string_view why);
+    void keep_seats_of(const std::vector<base::DisputeId>& open);
+
+    const DeskSettings settings_;
+    const agent::Identity& identity_;
+    Conduct& conduct_;
+    client::Client node_;
+    agent::Party party_;
+    std::map<base::DisputeId, std::unique_ptr<Seat>> seats_;
+    std::mutex mutex_;
+    std::condition_variable changed_;
+    bool woken_ = false;
+    std::atomic<bool> ending_{false};
+    std::thread thread_;
+};
+
+}  // namespace assay::games

@@ -1,0 +1,231 @@
+#include "games/desk.h"
+
+#include <algorithm>
+
+#include "agent/log.h"
+#include "agent/stop.h"
+#include "dispute/moves.h"
+#include "games/job_states.h"
+#include "prover/player.h"
+
+namespace assay::games {
+
+namespace {
+
+using namespace std::chrono_literals;
+using market::Side;
+
+/// Beside the lanes of duties, audits and leases.
+constexpr std::uint32_t kGamesNonceLane = 60;
+constexpr auto kLookEvery = 2000ms;
+constexpr auto kLookSoon = 100ms;
+/// Games whose states and traces stay in memory between moves.
+constexpr std::size_t kSeatsMax = 4;
+
+agent::LogFields fields_of(const market::Dispute& dispute, Side side) {
+    return {{"dispute", agent::shortened(dispute.id.hex())}, {"job", agent::shortened(dispute.job.hex())},
+            {"round", std::to_string(dispute.round)}, {"lane", std::to_string(dispute.lane)},
+            {"side", std::string(market::to_word(side))}, {"move", std::to_string(dispute.moves + 1)}};
+}
+
+/// What a game is about, from the node.
+class RemoteData final : public dispute::PublicData {
+  public:
+    RemoteData(const market::Dispute& dispute, const market::GameSubject& subject, client::Client& node, JobStates states)
+        : dispute_(dispute), start_root_(subject.start_root), node_(node), states_(std::move(states)) {}
+
+    tl::expected<commit::State, std::string> start_state() override {
+        if (dispute_.target == market::DisputeTarget::merge) return round_start_state();
+        const auto part = node_.part(dispute_.part);
+        if (!part) return tl::unexpected(part.error().text());
+        const auto go_on = [](const runtime::StepReport&) { return !agent::stop_requested(); };
+        return states_.segment_start(*part, dispute_.segment, start_root_, go_on);
+    }
+    tl::expected<commit::State, std::string> round_start_state() override {
+        const auto opening = states_.opening(dispute_.round);
+        if (!opening) return tl::unexpected(opening.error());
+        return states_.opening_state(dispute_.round, *opening);
+    }
+    tl::expected<commit::Payload, std::string> payload(std::size_t member) override {
+        const auto opening = states_.opening(dispute_.round);
+        if (!opening) return tl::unexpected(opening.error());
+        if (member >= opening->round.members.size()) return tl::unexpected(std::string("the round has no such member"));
+        return states_.payload(opening->round.members[member]);
+    }
+
+  private:
+    const market::Dispute dispute_;
+    const base::Hash start_root_;
+    client::Client& node_;
+    JobStates states_;
+};
+
+}  // namespace
+
+/// One game of ours: everything that is computed for it stays until it is over.
+struct Desk::Seat {
+    Seat(const DeskSettings& settings, client::Client& node)
+        : cache(settings.folder, settings.executor, fetch_from(node), 1) {}
+
+    runtime::JobCache cache;
+    std::unique_ptr<dispute::Replayer> replayer;
+    std::unique_ptr<RemoteData> data;
+    std::unique_ptr<dispute::History> history;
+    std::unique_ptr<dispute::Player> player;
+    std::chrono::steady_clock::time_point used;
+};
+
+Desk::Desk(DeskSettings settings, const agent::Identity& identity, Conduct& conduct)
+    : settings_(std::move(settings)),
+      identity_(identity),
+      conduct_(conduct),
+      node_(settings_.node_url, agent::patient_options()),
+      party_(identity_, node_, kGamesNonceLane),
+      thread_([this] { run(); }) {}
+
+Desk::~Desk() {
+    ending_.store(true);
+    wake();
+    thread_.join();
+}
+
+void Desk::wake() {
+    {
+        const std::lock_guard lock(mutex_);
+        woken_ = true;
+    }
+    changed_.notify_one();
+}
+
+bool Desk::wait(std::chrono::milliseconds time) {
+    std::unique_lock lock(mutex_);
+    changed_.wait_for(lock, time, [this] { return woken_; });
+    woken_ = false;
+    return !ending_.load() && !agent::stop_requested();
+}
+
+void Desk::run() {
+    std::chrono::milliseconds time{};
+    while (wait(time)) {
+        time = kLookEvery;
+        while (!ending_.load() && !agent::stop_requested()) {
+            const Due due = look();
+            if (due.others) time = kLookSoon;
+            if (due.turns.empty()) break;
+            const market::Dispute& first = due.turns.front().dispute;
+            answer(due.turns.front());
+            // A game in which no move could be made is tried again at the next interval, after the others.
+            const auto after = node_.dispute(first.id);
+            if (!after || (after->state == market::DisputeState::open && after->moves == first.moves)) {
+                for (std::size_t i = 1; i < due.turns.size(); ++i) answer(due.turns[i]);
+                break;
+            }
+        }
+    }
+}
+
+/// The open games, and those of them in which it is our turn.
+Desk::Due Desk::look() {
+    Due due;
+    std::vector<base::DisputeId> open;
+    for (const Side side : {Side::asserter, Side::challenger}) {
+        auto found = node_.disputes_of(identity_.account(), side);
+        if (!found) {
+            if (!agent::stop_requested()) agent::log(agent::LogLevel::warning, "node.trouble", found.error().text());
+            return {};
+        }
+        for (market::Dispute& dispute : *found) {
+            open.push_back(dispute.id);
+            const base::AccountId& player = side == Side::asserter ? dispute.asserter : dispute.challenger;
+            if (player == identity_.account() && dispute.turn == side) due.turns.push_back({std::move(dispute), side});
+        }
+    }
+    keep_seats_of(open);
+    due.others = std::erase_if(due.turns, [&](const Turn& turn) { return !conduct_.answers_now(turn.dispute); }) > 0;
+    std::stable_sort(due.turns.begin(), due.turns.end(), [](const Turn& a, const Turn& b) { return a.dispute.deadline < b.dispute.deadline; });
+    return due;
+}
+
+void Desk::keep_seats_of(const std::vector<base::DisputeId>& open) {
+    std::erase_if(seats_, [&](const auto& entry) { return std::find(open.begin(), open.end(), entry.first) == open.end(); });
+}
+
+Desk::Seat* Desk::seat_for(const Turn& turn, const market::GameSubject& subject) {
+    const market::Dispute& dispute = turn.dispute;
+    auto found = seats_.find(dispute.id);
+    if (found == seats_.end()) {
+        const auto spec = market::decode_spec(subject.spec);
+        if (!spec) return nullptr;
+        auto seat = std::make_unique<Seat>(settings_, node_);
+        auto job = seat->cache.open(dispute.job, *spec);
+        if (!job) {
+            agent::log(agent::LogLevel::warning, "dispute.trouble", job.error(), fields_of(dispute, turn.side));
+            return nullptr;
+        }
+        seat->replayer = conduct_.replayer(job->get(), settings_.executor);
+        seat->data = std::make_unique<RemoteData>(dispute, subject, node_, JobStates(node_, seat->cache, dispute.job, job->get()));
+        dispute::HistoryOptions options;
+        options.progress = [](const dispute::ReplayReport&) { return !agent::stop_requested(); };
+        seat->history = std::make_unique<dispute::History>(dispute::terms_of(subject), *seat->replayer, *seat->data, options);
+        dispute::PlayerOptions player;
+        player.scalar_check = conduct_.checks_definition();
+        seat->player = std::make_unique<dispute::Player>(subject, turn.side, *seat->history, player);
+        if (seats_.size() >= kSeatsMax) {
+            seats_.erase(std::min_element(seats_.begin(), seats_.end(),
+                                          [](const auto& a, const auto& b) { return a.second->used < b.second->used; }));
+        }
+        found = seats_.emplace(dispute.id, std::move(seat)).first;
+    }
+    found->second->used = std::chrono::steady_clock::now();
+    return found->second.get();
+}
+
+void Desk::answer(const Turn& turn) {
+    const market::Dispute& dispute = turn.dispute;
+    const agent::LogFields fields = fields_of(dispute, turn.side);
+    const auto view = node_.game(dispute.id);
+    if (!view) {
+        if (!view.error().not_found()) agent::log(agent::LogLevel::warning, "dispute.trouble", view.error().text(), fields);
+        return;
+    }
+    Seat* seat = seat_for(turn, view->subject);
+    if (seat == nullptr) return;
+    const auto decision = seat->player->next(view->game);
+    if (!decision) {
+        const bool quiet = decision.error().error == dispute::PlayError::stopped || decision.error().error == dispute::PlayError::not_our_turn;
+        if (!quiet) {
+            agent::log(agent::LogLevel::warning, "dispute.trouble",
+                       std::string(dispute::name_of(decision.error().error)) + ": " + decision.error().detail, fields);
+        }
+        return;
+    }
+    if (decision->ground != dispute::Ground::plays) {
+        concede(turn, dispute::name_of(decision->ground));
+        return;
+    }
+    const auto sent = party_.send(market::DisputeMove{dispute.id, dispute::encode_move(decision->move)});
+    if (sent) {
+        agent::log(agent::LogLevel::info, "dispute.moved", "made a move in a dispute", fields);
+        return;
+    }
+    const bool done = agent::is_refusal(sent.error(), market::Refusal::not_your_turn) ||
+                      agent::is_refusal(sent.error(), market::Refusal::dispute_over);
+    if (!done) agent::log(agent::LogLevel::warning, "dispute.trouble", sent.error().text(), fields);
+}
+
+/// Gives up at the smallest price: the own work, or what the own replay was thought to show, does not stand.
+void Desk::concede(const Turn& turn, std::string_view why) {
+    agent::LogFields fields = fields_of(turn.dispute, turn.side);
+    fields.emplace_back("reason", std::string(why));
+    const bool own_verdict = turn.side == Side::challenger && !turn.dispute.audit.is_zero() && !turn.dispute.traced;
+    const auto sent = own_verdict ? party_.send(market::VerdictWithdraw{turn.dispute.audit})
+                                  : party_.send(market::DisputeConcede{turn.dispute.id});
+    if (sent) {
+        agent::log(agent::LogLevel::warning, "dispute.conceded",
+                   "gave a dispute up: an own replay does not give what was asserted; look at this machine", fields);
+    } else {
+        agent::log(agent::LogLevel::warning, "dispute.trouble", sent.error().text(), fields);
+    }
+}
+
+}  // namespace assay::games
