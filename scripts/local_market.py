@@ -157,8 +157,8 @@ class Market:
     def start_worker(self, name, *extra, binary="assay-worker"):
         return self._spawn(name, [self.bin / binary, "run", "--node", self.url, "--data-dir", self.directory / name, *self.key_arguments(name), *extra])
 
-    def start_validator(self, name, *extra):
-        return self._spawn(name, [self.bin / "assay-validator", "run", "--node", self.url, "--data-dir", self.directory / name, *self.key_arguments(name),
+    def start_validator(self, name, *extra, binary="assay-validator"):
+        return self._spawn(name, [self.bin / binary, "run", "--node", self.url, "--data-dir", self.directory / name, *self.key_arguments(name),
                                   *extra])
 
     def restart(self, name):

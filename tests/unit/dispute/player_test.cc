@@ -26,27 +26,10 @@ using testing::ScalarReplayer;
 
 constexpr PlayerOptions kUnchecked{false};
 
-/// An element of the tile that belongs to an item: its last one, where errors of ragged edges lie.
-std::optional<std::uint64_t> element_in(const program::Instruction& instruction,
-                                        const program::Tensor& out, std::uint32_t tile) {
-    for (std::uint32_t item = instruction.items; item-- > 0;) {
-        const auto cell = cell_of(instruction, out, tile, item);
-        if (!cell) continue;
-        const std::uint64_t row = std::uint64_t{instruction.out.row} +
-                                  std::uint64_t{item} * instruction.out.item_row_stride +
-                                  cell->row + cell->rows - 1;
-        const std::uint64_t col = std::uint64_t{instruction.out.col} +
-                                  std::uint64_t{item} * instruction.out.item_col_stride +
-                                  cell->col + cell->cols - 1;
-        return row * out.cols + col;
-    }
-    return std::nullopt;
-}
-
-/// The first, the last, and the one at the right edge.
+/// The first tile, the last, and the one at the right edge.
 std::set<std::uint32_t> edge_tiles(const program::Tensor& out) {
-    const std::uint32_t across = (out.cols + 31) / 32, down = (out.rows + 31) / 32;
-    return {0, across - 1, across * down - 1};
+    return {faults::tile_at(out, faults::Position::first), faults::tile_at(out, faults::Position::edge),
+            faults::tile_at(out, faults::Position::last)};
 }
 
 struct Played {
@@ -102,7 +85,7 @@ void play_every_kind(const Arena& arena, Stage stage, std::uint32_t step, Played
             if (count >= 2) continue;
             bool any = false;
             for (const std::uint32_t tile : edge_tiles(out)) {
-                const auto element = element_in(instruction, out, tile);
+                const auto element = faults::element_in(instruction, out, tile);
                 if (!element) continue;
                 any |= honest_wins_about(arena, {stage, step, unit, i, *element}, played);
             }

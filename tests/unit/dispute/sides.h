@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "dispute/ledger_referee.h"
+#include "faulty_replayer.h"
 #include "fixture.h"
 #include "prover/player.h"
 
@@ -12,41 +13,13 @@
 /// with.
 namespace assay::dispute::testing {
 
-/// One bit of one element of one output; what is computed from it afterwards is computed rightly.
-struct Fault {
-    Stage stage = Stage::step;
-    std::uint32_t step = 0;  ///< within the round
-    std::uint32_t unit = 0, instruction = 0;
-    std::uint64_t element = 0;
-};
+using faults::Fault;
 
-/// The scalar definition, on the thread of the caller, with or without a fault.
-class ScalarReplayer final : public Replayer {
+/// The scalar definition over a fixture, with or without a fault.
+class ScalarReplayer final : public faults::FaultyReplayer {
   public:
     explicit ScalarReplayer(const Fixture& fixture, std::optional<Fault> fault = std::nullopt)
-        : fixture_(fixture), fault_(fault) {}
-    [[nodiscard]] const program::Program& program() const override { return fixture_.program; }
-    [[nodiscard]] exact::DatasetWords dataset() const override { return fixture_.dataset; }
-    [[nodiscard]] unsigned threads() const override { return 1; }
-    void run_init(commit::State& state) override;
-    void run_step(commit::State& state, std::uint32_t round, std::uint32_t lane,
-                  std::uint32_t step) override;
-    void run_payload(const commit::State& round_start, const commit::State& end,
-                     std::uint32_t round, commit::Payload& out) override;
-    void run_merge(commit::State& state, std::span<const commit::Payload* const> members,
-                   std::uint32_t round) override;
-    StageTrace stage(const StageInputs& inputs) override;
-    UnitTrace unit(const StageInputs& inputs, std::size_t position) override;
-    Evidence evidence(const StageInputs& inputs, StageTrace stage, UnitTrace unit,
-                      std::size_t position, std::uint32_t instruction,
-                      const base::Hash& round_start_descriptor) override;
-
-  private:
-    [[nodiscard]] std::optional<Fault> fault_in(const StageInputs& inputs) const;
-    void run_stage(const StageInputs& inputs, program::TensorClass cls,
-                   std::vector<commit::Buffer>& results);
-    const Fixture& fixture_;
-    const std::optional<Fault> fault_;
+        : FaultyReplayer(fixture.program, fixture.dataset, fault) {}
 };
 
 /// What a fixture knows, as everybody can get it.
