@@ -31,6 +31,7 @@ struct SegmentWork {
     bool true_steps = true;                  ///< its step digests are those of honest training
     std::uint32_t computed_ppm = kWhole;     ///< share of the honest computation it spent
     std::optional<bool> plant;               ///< says so, whatever is forced
+    std::optional<base::Hash> payload = {};  ///< of a segment that closes a round, instead of the pretended one
 };
 
 /// All that stands behind one commitment.
@@ -40,6 +41,7 @@ struct PartWork {
     std::vector<market::PlantRoot> plants;
     base::VrfProof proof;
     base::Hash end;                          ///< state root at the end of the part
+    base::Hash payload;                      ///< what its lane gives to the merge, when it closes a round
 };
 
 /// What a side does when it is its turn in a dispute.

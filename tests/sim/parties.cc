@@ -166,7 +166,10 @@ PartWork Worker::train(const market::Job& job, const market::PartKey& key, const
             digests.push_back(trained_digest(made.true_steps ? start : fake_root(start), step));
         }
         Hash field = made.end;
-        if (closes) field = market::round_end_root(made.end, trained_payload(made.end));
+        if (closes) {
+            work.payload = made.payload.value_or(trained_payload(made.end));
+            field = market::round_end_root(made.end, work.payload);
+        }
         if (market::plant_forced(*beta, i, span.segments, world_.options.plant_ppm)) {
             field = market::plant_field(made.end);
             work.plants.push_back({i, made.end});
@@ -210,7 +213,7 @@ void Worker::commit(const market::Job& job, const market::Lease& lease) {
     commit.end_root = work.end;
     commit.end_receipt = world_.receipt(commit.end_root);
     if (key.part + 1 == job.shape.parts_per_round() && job.shape.has_merge()) {
-        commit.payload_root = trained_payload(commit.end_root);
+        commit.payload_root = work.payload;
         commit.payload_receipt = world_.receipt(commit.payload_root);
     }
     conduct_->committed(id, work);

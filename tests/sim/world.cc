@@ -155,6 +155,17 @@ std::vector<std::pair<const Person*, market::Message>> World::take_queue() {
     return messages;
 }
 
+void World::go_back(const Moment& moment) {
+    state_ = moment.state;
+    app_hash_ = moment.app_hash;
+    height_ = moment.height;
+    time_ = moment.time;
+    queue_.clear();
+    queued_.clear();
+    refusals_.clear();
+    last_events_.clear();
+}
+
 void World::block() {
     const auto due = market::next_due(state_, time_);
     std::uint64_t wait = queue_.empty() ? kIdleBlockMs : kBusyBlockMs;
@@ -190,9 +201,10 @@ base::Bytes blob_of(const base::Hash& what, std::size_t size) {
     return bytes;
 }
 
-market::Receipt World::receipt(const base::Hash& what) const {
+market::Receipt World::receipt(const base::Hash& what) const { return receipt(blob_of(what, options.blob_bytes)); }
+
+market::Receipt World::receipt(const base::Bytes& bytes) const {
     market::Receipt receipt;
-    const base::Bytes bytes = blob_of(what, options.blob_bytes);
     receipt.blob = base::blob_root(bytes);
     receipt.bytes = bytes.size();
     receipt.kept_until_block_time = base::TimeMs{time_.value + 86'400'000'000};
@@ -202,15 +214,18 @@ market::Receipt World::receipt(const base::Hash& what) const {
 }
 
 base::JobId World::send_job(const WorldOptions& shape) {
-    const market::JobSpec spec = make_spec(shape);
+    return send_job(make_spec(shape), numbered(options.seed, "program"), init_root, receipt(numbered(options.seed, "data")));
+}
+
+base::JobId World::send_job(const market::JobSpec& spec, const base::Hash& program_root, const base::Hash& job_init_root, const market::Receipt& data) {
     market::JobPost post;
     post.spec = market::encode_spec(spec);
-    post.program_root = numbered(options.seed, "program");
-    post.init_root = init_root;
+    post.program_root = program_root;
+    post.init_root = job_init_root;
     post.costs = {10'000'000'000, 1'000'000'000, 1000, 1000, 1000, 1000};
     if (!spec.has_merge()) post.costs.merge_flops = post.costs.payload_bytes = 0;
-    post.init_receipt = receipt(init_root);
-    post.data_receipt = receipt(numbered(options.seed, "data"));
+    post.init_receipt = receipt(job_init_root);
+    post.data_receipt = data;
     post.hold_limit = Amount::of(1'000'000'000'000);
     const base::Bytes raw = build(submitter, post);
     const std::uint64_t nonce = market::decode_transaction(raw)->header.nonce;

@@ -71,11 +71,25 @@ class World {
     base::JobId post_job();
     /// Puts a job of this shape into the next block; its id.
     base::JobId send_job(const WorldOptions& shape);
+    /// A job whose spec, program and initial state are of this world or real; `data` is its data's receipt.
+    base::JobId send_job(const market::JobSpec& spec, const base::Hash& program_root, const base::Hash& job_init_root, const market::Receipt& data);
     /// Time that passes while no block is made.
     void outage(std::uint64_t ms) { time_.value += ms; }
+    /// A moment to which a test goes back: what the chain knows. What waits for the next block is not of it.
+    struct Moment {
+        MemoryState state;
+        base::Hash app_hash;
+        base::Height height;
+        base::TimeMs time;
+    };
+    [[nodiscard]] Moment moment() const { return {state_, app_hash_, height_, time_}; }
+    void go_back(const Moment& moment);
     /// Everything that is the person's: balance, stake, what is unbonding, bonds, and what its open jobs hold.
     [[nodiscard]] base::Amount wealth_of(const Person& person) const;
     [[nodiscard]] market::Receipt receipt(const base::Hash& what) const;
+    [[nodiscard]] market::Receipt receipt(const base::Bytes& bytes) const;
+    /// Nobody has sent anything for the next block.
+    [[nodiscard]] bool quiet() const { return queue_.empty(); }
 
     [[nodiscard]] GroundTruth& truth() { return truth_; }
     [[nodiscard]] const market::StateReader& state() const { return state_; }
