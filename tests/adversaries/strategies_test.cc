@@ -61,8 +61,8 @@ client::KeySet keys_of(const sim::Person& person) {
 struct Bench {
     Bench(const std::filesystem::path& data_folder, runtime::SegmentProducer& producer, const sim::Person& person, const base::Hash& chain,
           const base::JobId& id, std::uint32_t lane_number)
-        : folder(data_folder), identity(keys_of(person), chain), lane{settings, party, parts, producer, cache,
-                                                                                             folder / "lane", [] { return false; }, {}, {}, 1, nullptr} {
+        : folder(data_folder), identity(keys_of(person), chain),
+          lane{settings, party, parts, keeper, producer, cache, folder / "lane", [] { return false; }, {}, {}, 1, nullptr} {
         settings.data_folder = folder;
         std::filesystem::create_directories(folder / "lane");
         job = &cache.open(id, tiny_spec()).value().get();
@@ -95,6 +95,7 @@ struct Bench {
                             },
                             1};
     runtime::Job* job = nullptr;
+    agent::BlobKeeper keeper{folder / "owed"};
     worker::LaneContext lane;
     worker::LaneStates states;
     worker::PartPlan plan;
@@ -123,7 +124,7 @@ sim::WorldOptions world_options() {
 }
 
 base::Hash honest_opening(const std::filesystem::path& folder) {
-    worker::Trainer trainer;
+    runtime::Trainer trainer;
     const sim::World world(world_options());
     Bench bench(folder, trainer, world.workers[0], world.chain_id(), base::JobId{}, 0);
     return bench.job->initial_root();
@@ -173,7 +174,7 @@ TEST_P(Strategies, DifferFromHonestTrainingAndAreTakenAtFirst) {
     Stage stage(honest_opening(folder_ / "opening"));
     sim::World& world = stage.world;
     const sim::Person& person = world.workers[0];
-    worker::Trainer trainer;
+    runtime::Trainer trainer;
     const worker::PartRecord honest = Bench(folder_ / "honest", trainer, person, world.chain_id(), stage.job, stage.lease.lane).train();
     const auto producer = make_strategy(GetParam());
     Bench bench(folder_ / "cheat", *producer, person, world.chain_id(), stage.job, stage.lease.lane);
