@@ -12,6 +12,8 @@ namespace {
 using namespace std::chrono_literals;
 
 constexpr std::uint32_t kAuditNonceLane = 1;
+/// Between looks for work that was accepted.
+constexpr auto kIdleLook = 1000ms;
 
 agent::LogFields audit_fields(const market::Audit& audit) {
     return {{"audit", agent::shortened(audit.id.hex())}, {"kind", std::string(market::to_word(audit.kind))},
@@ -28,6 +30,8 @@ Auditor::Auditor(const ValidatorSettings& settings, const agent::Identity& ident
       node_(settings.node_url, agent::patient_options()),
       party_(identity, node_, kAuditNonceLane),
       judge_(node_, settings.data_folder / "jobs", settings.executor, producer),
+      challenge_store_(settings.data_folder / "challenges"),
+      challenges_(party_, challenge_store_),
       thread_([this] { run(); }) {}
 
 Auditor::~Auditor() {
@@ -51,19 +55,46 @@ void Auditor::offer(const market::Audit& audit) {
 }
 
 void Auditor::run() {
+    if (settings_.spot_check > 0) spot_checks_.emplace(party_, judge_, challenges_, settings_.spot_check);
     while (true) {
-        market::Audit audit;
+        const auto audit = take();
         {
-            std::unique_lock lock(mutex_);
-            changed_.wait(lock, [this] { return ending_ || !queue_.empty(); });
+            const std::lock_guard lock(mutex_);
             if (ending_) return;
-            audit = std::move(queue_.front());
-            queue_.pop_front();
         }
-        serve(audit);
+        challenges_.advance();
+        if (!audit) {
+            look_around();
+            continue;
+        }
+        serve(*audit);
         const std::lock_guard lock(mutex_);
-        known_.erase(audit.id);
+        known_.erase(audit->id);
     }
+}
+
+/// The most urgent audit; nothing when there is none and it is time to look around, or at the end.
+std::optional<market::Audit> Auditor::take() {
+    std::unique_lock lock(mutex_);
+    const auto due = [this] { return ending_ || look_again_ || !queue_.empty(); };
+    changed_.wait_for(lock, kIdleLook, due);
+    look_again_ = false;
+    if (queue_.empty()) return std::nullopt;
+    market::Audit audit = std::move(queue_.front());
+    queue_.pop_front();
+    return audit;
+}
+
+void Auditor::look_around() {
+    if (!spot_checks_ || agent::stop_requested()) return;
+    const auto go_on = [this](const runtime::StepReport&) {
+        const std::lock_guard lock(mutex_);
+        return !ending_ && queue_.empty() && !agent::stop_requested();
+    };
+    const bool more = spot_checks_->look(go_on);
+    challenges_.advance();
+    const std::lock_guard lock(mutex_);
+    look_again_ = more;
 }
 
 /// The verdict on disk, else a new one that is put there.

@@ -18,6 +18,11 @@ constexpr const char* kFooter =
     "Exit codes: 0 done or stopped by SIGTERM, 2 wrong option, 3 key file or passphrase, 4 node unreachable,\n"
     "5 refused by the ledger, 6 self test failed, 7 data folder.";
 
+constexpr const char* kSpotCheckHelp =
+    "Share of accepted segments and merges, drawn or not, to recompute unpaid while no audit waits, and to challenge when the root is another "
+    "one. Costs the time of training them again and, for each challenge, a bond from the free stake: a few replays and the fees of a game, "
+    "half of it to the other side if this machine is wrong. Brings the bond back and a bounty, up to a tenth of the lock of whoever cheated";
+
 struct Options {
     Options() { machine.data_folder = "assay-validator-data"; }
     agent::ServiceOptions service;
@@ -26,6 +31,7 @@ struct Options {
     std::string stake;
     std::uint32_t capacity = 4;
     double gflops = 0;
+    double spot_check = 0;
 };
 
 int fail(ExitCode code, const std::string& text) {
@@ -39,6 +45,7 @@ void add_run_options(CLI::App& command, Options& options) {
     command.add_option("--stake", options.stake, "Grains to have staked (default: half the balance when there is no stake)");
     command.add_option("--capacity", options.capacity, "Audits owed at the same time")->check(CLI::Range(1U, 1024U))->capture_default_str();
     command.add_option("--gflops", options.gflops, "Speed to declare (default: measured)");
+    command.add_option("--spot-check", options.spot_check, kSpotCheckHelp)->check(CLI::Range(0.0, 1.0))->capture_default_str();
 }
 
 int run(const Options& options, runtime::SegmentProducer& producer, games::Conduct& conduct) {
@@ -53,6 +60,7 @@ int run(const Options& options, runtime::SegmentProducer& producer, games::Condu
     settings.stake = *stake;
     settings.capacity = options.capacity;
     if (options.gflops > 0) settings.gflops = options.gflops;
+    settings.spot_check = options.spot_check;
     auto keys = agent::begin_service(options.service);
     if (!keys) return fail(ExitCode::key, keys.error());
     return static_cast<int>(run_validator(settings, std::move(*keys), producer, conduct));

@@ -10,7 +10,13 @@ namespace assay::validator {
 
 namespace {
 
+using namespace std::chrono_literals;
+
 constexpr std::size_t kJobsOpenMax = 4;
+constexpr auto kTrainAgain = 30s;
+constexpr std::string_view kNoStart = "the start checkpoint is there and is not the start root";
+
+bool until_stop(const runtime::StepReport&) { return !agent::stop_requested(); }
 
 market::Verdict invalid(const base::Hash& end_root) { return {market::VerdictKind::invalid, end_root, {}}; }
 
@@ -84,27 +90,40 @@ tl::expected<std::reference_wrapper<runtime::Job>, std::string> Judge::open(cons
     return cache_.open(id, *spec);
 }
 
-tl::expected<Judge::Opening, std::string> Judge::opening_of(const base::JobId& job, std::uint32_t round) {
-    Opening opening;
-    auto record = node_.round(job, round);
-    if (!record) return tl::unexpected(said(record.error()));
-    opening.round = std::move(*record);
-    if (round > 0) {
-        const auto previous = node_.round(job, round - 1);
-        if (!previous) return tl::unexpected(said(previous.error()));
-        opening.previous_opening = previous->opening_root;
+/// The state of the checkpoint that the worker delivered. One that is there and is something else is trained again from the part's start.
+tl::expected<commit::State, std::string> Judge::delivered_start(const market::Audit& audit, const market::Part& part,
+                                                                const market::DeliveredSegment& delivered, runtime::Job& job,
+                                                                const games::JobStates::Opening& opening) {
+    const runtime::SegmentPlace place{audit.round, audit.lane, part.first_segment + audit.segment, opening.round.opening_root};
+    const std::filesystem::path file = cache_.folder_of(audit.job) / "start";
+    std::error_code error;
+    std::filesystem::remove(file, error);
+    if (auto got = node_.get_blob(delivered.start_blob, file); !got) {
+        miss_start(part, delivered);
+        return tl::unexpected(said(got.error()));
     }
-    return opening;
+    auto loaded = commit::load_state(file, job.program(), runtime::segment_start_descriptor(job, place, opening.previous_root),
+                                     delivered.leaf.start_root);
+    std::filesystem::remove(file, error);
+    if (loaded) return std::move(*loaded);
+    if (loaded.error() == commit::FileError::missing || loaded.error() == commit::FileError::unreadable) {
+        return tl::unexpected(std::string(commit::message_of(loaded.error())));
+    }
+    // The blob is what the store's receipt says it is, and it is not the state that the leaf starts with.
+    return trained_start(audit, part, delivered.leaf.start_root, job);
 }
 
-tl::expected<commit::State, std::string> Judge::opening_state(const base::JobId& id, runtime::Job& job, std::uint32_t round,
-                                                              const Opening& opening) {
-    const auto round_of = [&](std::uint32_t number) -> tl::expected<market::Round, std::string> {
-        auto record = node_.round(id, number);
-        if (!record) return tl::unexpected(said(record.error()));
-        return std::move(*record);
-    };
-    return cache_.opening_state(id, job, round, opening.round.opening_blob, opening.previous_opening, opening.round.opening_root, round_of);
+tl::expected<commit::State, std::string> Judge::trained_start(const market::Audit& audit, const market::Part& part, const base::Hash& root,
+                                                              runtime::Job& job) {
+    const auto now = std::chrono::steady_clock::now();
+    const auto again = train_again_.find(audit.id);
+    if (again != train_again_.end() && now < again->second) return tl::unexpected(std::string(kNoStart));
+    games::JobStates states(node_, cache_, audit.job, job);
+    auto state = states.segment_start(part, audit.segment, root, until_stop);
+    if (state || agent::stop_requested()) return state;
+    std::erase_if(train_again_, [now](const auto& entry) { return entry.second + kTrainAgain < now; });
+    train_again_[audit.id] = now + kTrainAgain;
+    return tl::unexpected(std::string(kNoStart) + ": " + state.error());
 }
 
 Judge::Outcome Judge::judge_segment(const market::Audit& audit) {
@@ -116,61 +135,50 @@ Judge::Outcome Judge::judge_segment(const market::Audit& audit) {
     auto opened = open(audit.job);
     if (!opened) return tl::unexpected(opened.error());
     runtime::Job& job = opened->get();
-    const auto opening = opening_of(audit.job, audit.round);
+    games::JobStates states(node_, cache_, audit.job, job);
+    const auto opening = states.opening(audit.round);
     if (!opening) return tl::unexpected(opening.error());
 
     const runtime::SegmentPlace place{audit.round, audit.lane, part->first_segment + audit.segment, opening->round.opening_root,
                                       delivered->leaf.start_root};
-    auto round_start = opening_state(audit.job, job, audit.round, *opening);
+    auto round_start = states.opening_state(audit.round, *opening);
     if (!round_start) {
         miss_opening(audit.job, audit.round);
         return tl::unexpected(round_start.error());
     }
-    commit::State state;
-    if (place.segment == 0) {
-        if (delivered->leaf.start_root != place.round_start_root) return invalid(no_start_root(delivered->leaf.start_root));
-        state = round_start->clone();
-    } else {
-        const std::filesystem::path file = cache_.folder_of(audit.job) / "start";
-        std::error_code error;
-        std::filesystem::remove(file, error);
-        if (auto got = node_.get_blob(delivered->start_blob, file); !got) {
-            miss_start(*part, *delivered);
-            return tl::unexpected(said(got.error()));
-        }
-        auto loaded = commit::load_state(file, job.program(),
-                                         runtime::segment_start_descriptor(job, place, opening->previous_opening),
-                                         delivered->leaf.start_root);
-        std::filesystem::remove(file, error);
-        if (!loaded && (loaded.error() == commit::FileError::missing || loaded.error() == commit::FileError::unreadable)) {
-            return tl::unexpected(std::string(commit::message_of(loaded.error())));
-        }
-        // The blob is what the store's receipt says it is, and it is not the state that the leaf starts with.
-        if (!loaded) return invalid(no_start_root(delivered->leaf.start_root));
-        state = std::move(*loaded);
-    }
-    const auto go_on = [](const runtime::StepReport&) { return !agent::stop_requested(); };
-    const runtime::SegmentResult found = producer_.produce(job, state, &*round_start, place, go_on, 0, {});
+    const bool first = place.segment == 0;
+    if (first && delivered->leaf.start_root != place.round_start_root) return no_start(delivered->leaf.start_root);
+    auto state = first ? tl::expected<commit::State, std::string>(round_start->clone())
+                       : delivered_start(audit, *part, *delivered, job, *opening);
+    if (!state && state.error().starts_with(kNoStart)) return no_start(delivered->leaf.start_root, state.error());
+    if (!state) return tl::unexpected(state.error());
+    const runtime::SegmentResult found = producer_.produce(job, *state, &*round_start, place, until_stop, 0, {});
     if (found.stopped) return tl::unexpected(std::string(kInterrupted));
     return compare(audit, delivered->leaf, found);
 }
 
-Judge::Outcome Judge::judge_merge(const market::Audit& audit) {
-    const auto merge = node_.merge(audit.job, audit.round);
-    if (!merge) return tl::unexpected(said(merge.error()));
-    auto opened = open(audit.job);
+Judge::Outcome Judge::no_start(const base::Hash& start_root, std::string why) {
+    const auto chain = node_.chain();
+    if (!chain) return tl::unexpected(said(chain.error()));
+    if (chain->parameters.judgement == market::Judgement::vote) return invalid(no_start_root(start_root));
+    return tl::unexpected("no verdict: " + why);
+}
+
+tl::expected<base::Hash, std::string> Judge::merged_root(const base::JobId& id, std::uint32_t round) {
+    auto opened = open(id);
     if (!opened) return tl::unexpected(opened.error());
     runtime::Job& job = opened->get();
-    const auto opening = opening_of(audit.job, audit.round);
+    games::JobStates states(node_, cache_, id, job);
+    const auto opening = states.opening(round);
     if (!opening) return tl::unexpected(opening.error());
-    auto state = opening_state(audit.job, job, audit.round, *opening);
+    auto state = states.opening_state(round, *opening);
     if (!state) {
-        miss_opening(audit.job, audit.round);
+        miss_opening(id, round);
         return tl::unexpected(state.error());
     }
     std::vector<commit::Payload> payloads;
     for (const market::RoundMember& member : opening->round.members) {
-        auto payload = cache_.fetch_payload(audit.job, job, member.payload_blob, member.payload_root);
+        auto payload = states.payload(member);
         if (!payload) {
             miss_payload(member);
             return tl::unexpected(payload.error());
@@ -180,9 +188,67 @@ Judge::Outcome Judge::judge_merge(const market::Audit& audit) {
     if (payloads.empty()) return tl::unexpected(std::string("the round has no members"));
     std::vector<const commit::Payload*> members;
     for (const commit::Payload& payload : payloads) members.push_back(&payload);
-    const base::Hash found = runtime::run_merge(job, *state, members, audit.round, opening->round.opening_root);
-    if (found == merge->root) return market::Verdict{};
-    return invalid(found);
+    return runtime::run_merge(job, *state, members, round, opening->round.opening_root);
+}
+
+Judge::Outcome Judge::judge_merge(const market::Audit& audit) {
+    const auto merge = node_.merge(audit.job, audit.round);
+    if (!merge) return tl::unexpected(said(merge.error()));
+    const auto found = merged_root(audit.job, audit.round);
+    if (!found) return tl::unexpected(found.error());
+    if (*found == merge->root) return market::Verdict{};
+    return invalid(*found);
+}
+
+tl::expected<std::optional<Finding>, std::string> Judge::check_merge(const base::JobId& id, std::uint32_t round) {
+    missing_.reset();
+    const auto merge = node_.merge(id, round);
+    if (!merge) return tl::unexpected(said(merge.error()));
+    const auto found = merged_root(id, round);
+    if (!found) return tl::unexpected(found.error());
+    if (*found == merge->root) return std::nullopt;
+    return Finding{{market::DisputeTarget::merge, merge->commitment, 0, id, round}, *found};
+}
+
+tl::expected<std::optional<Finding>, std::string> Judge::check_segment(const market::PartPassed& passed, std::uint32_t segment,
+                                                                       const runtime::Progress& go_on) {
+    missing_.reset();
+    const auto part = node_.part(passed.part);
+    if (!part) return tl::unexpected(said(part.error()));
+    auto opened = open(passed.key.job);
+    if (!opened) return tl::unexpected(opened.error());
+    runtime::Job& job = opened->get();
+    games::JobStates states(node_, cache_, passed.key.job, job);
+    const auto opening = states.opening(passed.key.round);
+    if (!opening) return tl::unexpected(opening.error());
+
+    std::uint32_t at = segment;
+    const bool shown = std::any_of(part->delivered.begin(), part->delivered.end(),
+                                   [&](const market::DeliveredSegment& d) { return d.segment == segment; });
+    tl::expected<commit::State, std::string> state = tl::unexpected(std::string());
+    if (shown) state = states.segment_start(*part, at, passed.leaves.at(at).start_root, go_on);
+    if (!state) {
+        at = 0;
+        state = states.segment_start(*part, at, passed.leaves.front().start_root, go_on);
+    }
+    if (!state) return tl::unexpected(state.error());
+    std::optional<commit::State> round_start;
+    const std::uint32_t last = job.spec().round_steps / job.spec().segment_steps - 1;
+    for (; at <= segment; ++at) {
+        runtime::SegmentPlace place{passed.key.round, passed.key.lane, passed.first_segment + at, opening->round.opening_root,
+                                    passed.leaves.at(at).start_root};
+        if (place.segment == last) {
+            auto loaded = states.opening_state(passed.key.round, *opening);
+            if (!loaded) return tl::unexpected(loaded.error());
+            round_start = std::move(*loaded);
+        }
+        const runtime::SegmentResult found = producer_.produce(job, *state, round_start ? &*round_start : nullptr, place, go_on, 0, {});
+        if (found.stopped) return tl::unexpected(std::string(kInterrupted));
+        const base::Hash& field = passed.leaves.at(at).end_field;
+        if (field == found.end_root || field == market::plant_field(found.end_root)) continue;
+        return Finding{{market::DisputeTarget::segment, passed.part, at, {}, 0}, found.end_root};
+    }
+    return std::nullopt;
 }
 
 Judge::Outcome Judge::judge_roots(const market::Audit& audit) {

@@ -42,7 +42,7 @@ void follow(const ValidatorSettings& settings, const agent::Identity& identity, 
 
 }  // namespace
 
-agent::ExitCode run_validator(const ValidatorSettings& settings, client::KeySet keys, runtime::SegmentProducer& producer,
+agent::ExitCode run_validator(ValidatorSettings settings, client::KeySet keys, runtime::SegmentProducer& producer,
                               games::Conduct& conduct) {
     auto lock = agent::FolderLock::acquire(settings.data_folder);
     if (!lock) {
@@ -62,6 +62,10 @@ agent::ExitCode run_validator(const ValidatorSettings& settings, client::KeySet 
         if (agent::stop_requested()) return agent::ExitCode::success;
         agent::log(agent::LogLevel::error, "registration.trouble", registered.error().text);
         return registered.error().code;
+    }
+    if (settings.spot_check > 0 && chain->parameters.judgement != market::Judgement::referee) {
+        agent::log(agent::LogLevel::warning, "spot_check.idle", "this chain decides by vote and takes no challenges: nothing is recomputed unasked");
+        settings.spot_check = 0;
     }
     agent::log(agent::LogLevel::info, "validator.ready", "waits for epochs and audits", {{"account", identity.account().hex()}});
     follow(settings, identity, node, party, producer, conduct);

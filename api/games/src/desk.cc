@@ -28,6 +28,16 @@ agent::LogFields fields_of(const market::Dispute& dispute, Side side) {
             {"side", std::string(market::to_word(side))}, {"move", std::to_string(dispute.moves + 1)}};
 }
 
+/// Of the scalar definition (docs/performance.md, "Disputes": a step of GPT-2 124M over 64 tokens takes the reference two minutes).
+constexpr std::uint64_t kDefinitionFlopsPerMs = 300'000;
+
+/// What a side needs to run the disputed step, or the merge, by the scalar definition.
+std::uint64_t definition_ms(const market::Job& job, const market::Dispute& dispute) {
+    const bool merge = dispute.target == market::DisputeTarget::merge;
+    const std::uint64_t flops = merge ? job.costs.merge_flops : job.costs.segment_flops / std::max(1U, job.shape.segment_steps);
+    return flops / kDefinitionFlopsPerMs;
+}
+
 /// What a game is about, from the node.
 class RemoteData final : public dispute::PublicData {
   public:
@@ -168,7 +178,7 @@ Desk::Seat* Desk::seat_for(const Turn& turn, const market::GameSubject& subject)
         options.progress = [](const dispute::ReplayReport&) { return !agent::stop_requested(); };
         seat->history = std::make_unique<dispute::History>(dispute::terms_of(subject), *seat->replayer, *seat->data, options);
         dispute::PlayerOptions player;
-        player.scalar_check = conduct_.checks_definition();
+        player.scalar_check = conduct_.checks_definition() && has_time_for_definition(turn);
         seat->player = std::make_unique<dispute::Player>(subject, turn.side, *seat->history, player);
         if (seats_.size() >= kSeatsMax) {
             seats_.erase(std::min_element(seats_.begin(), seats_.end(),
@@ -178,6 +188,24 @@ Desk::Seat* Desk::seat_for(const Turn& turn, const market::GameSubject& subject)
     }
     found->second->used = std::chrono::steady_clock::now();
     return found->second.get();
+}
+
+/// Whether the check by the scalar definition leaves three quarters of the clock for the game. A step of a large model takes hours that way:
+/// a side that insisted would lose by its clock what it was right about.
+bool Desk::has_time_for_definition(const Turn& turn) {
+    const market::Dispute& dispute = turn.dispute;
+    const auto job = node_.job(dispute.job);
+    if (!job) return false;
+    const std::uint64_t needed = definition_ms(*job, dispute);
+    const std::uint64_t left = turn.side == Side::asserter ? dispute.asserter_ms : dispute.challenger_ms;
+    const bool time = needed <= left / 4;
+    agent::LogFields fields = fields_of(dispute, turn.side);
+    fields.emplace_back("needs_ms", std::to_string(needed));
+    fields.emplace_back("clock_ms", std::to_string(left));
+    agent::log(agent::LogLevel::info, "dispute.check",
+               time ? "runs the disputed step by the scalar definition before it rests on its trace"
+                    : "rests on its kernels: the scalar definition would take more than a quarter of the clock", fields);
+    return time;
 }
 
 void Desk::answer(const Turn& turn) {

@@ -22,11 +22,13 @@ struct ValidatorSettings {
     std::optional<base::Amount> stake;       ///< none: half of what the account has, when nothing is staked
     std::uint32_t capacity = 4;              ///< audits it may owe at the same time; one is computed at a time
     std::optional<double> gflops;            ///< none: measured at the start
+    double spot_check = 0;                   ///< share of accepted segments and merges that it recomputes unasked, 0 to 1
 };
 
 /// Declares, contributes to every epoch, replays what is drawn, seals and reveals, until SIGTERM. One thread follows the ledger and answers
-/// at once; one replays. A verdict is on disk before its seal is sent, so a crash reveals what was sealed.
-agent::ExitCode run_validator(const ValidatorSettings& settings, client::KeySet keys, runtime::SegmentProducer& producer,
+/// at once; one replays, and while no audit waits it recomputes accepted work at random and challenges what is wrong. A verdict or challenge
+/// is on disk before its seal is sent, so a crash reveals what was sealed.
+agent::ExitCode run_validator(ValidatorSettings settings, client::KeySet keys, runtime::SegmentProducer& producer,
                               games::Conduct& conduct);
 
 /// The whole command line of `assay-validator`; in the product `producer` is a Trainer and `conduct` is Honest.

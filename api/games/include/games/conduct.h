@@ -15,7 +15,8 @@ class Conduct {
     virtual std::unique_ptr<dispute::Replayer> replayer(runtime::Job& job, const runtime::ExecutorOptions& options) = 0;
     /// Whether it moves now, or looks again a little later.
     virtual bool answers_now(const market::Dispute& dispute) = 0;
-    /// Whether the disputed step is run by the scalar definition before the side rests on its trace (PROTOCOL section 4).
+    /// Whether the disputed step is run by the scalar definition before the side rests on its trace (PROTOCOL section 4), where that takes
+    /// no more than a quarter of its clock.
     virtual bool checks_definition() const = 0;
 };
 
