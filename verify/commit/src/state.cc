@@ -1,7 +1,6 @@
 #include "commit/state.h"
 
 #include <algorithm>
-#include <array>
 #include <cstdlib>
 #include <cstring>
 #include <new>
@@ -22,7 +21,6 @@ using program::TensorClass;
 using program::TensorId;
 
 constexpr std::size_t kAlignment = 64;
-constexpr std::uint32_t kDigestTiles = 16;
 
 std::vector<TensorId> payload_tensors(const Program& program) {
     std::vector<TensorId> ids;
@@ -43,16 +41,6 @@ Hash root_of_buffers(const Program& program, const std::vector<TensorId>& ids, c
                      std::vector<Hash> leaves) {
     for (const Hash& root : tensor_roots(program, ids, buffers, threads)) leaves.push_back(root);
     return base::merkle_root(MerkleFamily::blake2b, leaves);
-}
-
-std::uint32_t scalar_bits(const State& state, std::span<const TensorId> ids, TensorId id) {
-    const auto found = std::find(ids.begin(), ids.end(), id);
-    ASSAY_CHECK(found != ids.end());
-    const Buffer& buffer = state.tensors.at(static_cast<std::size_t>(found - ids.begin()));
-    const float value = *buffer.f32();
-    std::uint32_t bits = 0;
-    std::memcpy(&bits, &value, sizeof bits);
-    return (bits & 0x7fffffffU) > 0x7f800000U ? 0x7fc00000U : bits;
 }
 
 }  // namespace
@@ -125,38 +113,6 @@ Hash payload_root(const Program& program, const Payload& payload, unsigned threa
 
 Hash end_root(const Hash& state_root, const Hash& payload_root) {
     return base::Hasher("assay.end").add(state_root).add(payload_root).finish();
-}
-
-Hash step_digest(const Program& program, const State& state, const Hash& spec_root, std::uint32_t round, std::uint32_t lane,
-                 std::uint32_t step) {
-    const std::vector<TensorId> ids = program.state_tensors();
-    ASSAY_CHECK(ids.size() == state.tensors.size());
-    std::uint64_t tiles = 0;
-    for (const TensorId id : ids) {
-        if (program.tensors[id].weight) tiles += tile_count(program.tensors[id]);
-    }
-    ASSAY_CHECK(tiles > 0);
-    std::array<TileRef, kDigestTiles> drawn;
-    for (std::uint32_t j = 0; j < kDigestTiles; ++j) {
-        base::Hasher choice("assay.tile");
-        choice.add(spec_root).add_u32(lane).add_u32(round).add_u32(step).add_u32(j);
-        std::uint64_t tile = base::scale_u64(base::first_u64(choice.finish()), tiles);
-        for (std::size_t i = 0; i < ids.size(); ++i) {
-            const Tensor& tensor = program.tensors[ids[i]];
-            if (!tensor.weight) continue;
-            if (tile < tile_count(tensor)) {
-                drawn[j] = {&tensor, state.tensors[i].data(), tile};
-                break;
-            }
-            tile -= tile_count(tensor);
-        }
-    }
-    std::array<Hash, kDigestTiles> leaves;
-    tile_leaves(drawn, leaves);
-    base::Hasher digest("assay.digest");
-    digest.add_u32(scalar_bits(state, ids, program.loss)).add_u32(scalar_bits(state, ids, program.norm));
-    for (const Hash& leaf : leaves) digest.add(leaf);
-    return digest.finish();
 }
 
 }  // namespace assay::commit
