@@ -37,7 +37,7 @@ TEST(Moves, RefuseEveryPartAndEveryAddition) {
 }
 
 TEST(Moves, RefuseNumbersThatNoMoveHas) {
-    for (const int number : {0, 20, 255})
+    for (const int number : {0, 24, 255})
         EXPECT_FALSE(decode_move(base::Bytes{static_cast<std::uint8_t>(number)}));
     EXPECT_FALSE(decode_move(base::Bytes{2, 2}));  // neither false nor true
 }
@@ -56,6 +56,9 @@ TEST(Moves, RefuseMoreThanAMoveMayHave) {
     EXPECT_FALSE(decode_move(encode_move(PostOpenings{base::Bytes(kOpeningBytesMax + 1)})));
     PostStatement statement{base::Bytes(kOpeningBytesMax), false, hash_of(1), hash_of(2)};
     EXPECT_TRUE(decode_move(encode_move(statement)));
+    const auto weights = [](std::size_t n) { return PostPlace{std::vector<WeightTiles>(n), {}, {}, {}, {}}; };
+    EXPECT_TRUE(decode_move(encode_move(weights(kWeightsMax))));
+    EXPECT_FALSE(decode_move(encode_move(weights(kWeightsMax + 1))));
     statement.frame.push_back(0);
     EXPECT_FALSE(decode_move(encode_move(statement)));
     EXPECT_FALSE(decode_move(base::Bytes(market::kMoveBytesMax + 1, 19)));
@@ -70,7 +73,9 @@ TEST(Moves, AreAtMostAsLargeAsTheRulesAllow) {
           Move{PostOpenings{base::Bytes(kOpeningBytesMax)}},
           Move{PostStatement{base::Bytes(kOpeningBytesMax), true, {}, {}}},
           Move{PostChildren{std::vector<base::Hash>(kFanOutMax)}},
-          Move{PostTensor{record, record, {}}}, Move{ShowMisplaced{0, 0, source, source}}}) {
+          Move{PostTensor{record, record, {}}}, Move{ShowMisplaced{0, 0, source, source}},
+          Move{PostDigest{base::Bytes(kOpeningBytesMax), {}, {}}},
+          Move{PostPlace{std::vector<WeightTiles>(kWeightsMax), record, {}, source.proof, record.path}}}) {
         EXPECT_LE(encode_move(move).size(), market::kMoveBytesMax) << move.index();
         EXPECT_TRUE(decode_move(encode_move(move))) << move.index();
     }
@@ -81,7 +86,8 @@ TEST(Formats, GamePageShowsTheBytesOfMoves) {
     const char* names[] = {"statement", "half",     "roots",  "pick",     "root",
                            "contest",   "unit",     "tensor", "children", "tile",
                            "cell",      "openings", "leaves", "absent",   "extra",
-                           "misplaced", "source",   "writer", "resign"};
+                           "misplaced", "source",   "writer", "resign",   "digest",
+                           "scalar",    "place",    "weight"};
     const std::vector<Move> moves = sample_moves();
     for (std::size_t i = 0; i < moves.size(); ++i)
         EXPECT_EQ(golden.at(names[i]), base::to_hex(encode_move(moves[i]))) << names[i];

@@ -37,7 +37,9 @@ End play(Quarrel& quarrel, Dice& dice, std::string& failure) {
                 dice);
     const LedgerReferee referee;
     market::GameStatus status;
-    status.game = encode_game(Game(terms));
+    const Game game(terms);
+    status.game = encode_game(game);
+    status.turn = game.turn();
     std::size_t last = 0;
     for (int moves = 0, refused = 0; !status.winner; ++moves) {
         if (moves > kMovesMax) {
@@ -50,11 +52,14 @@ End play(Quarrel& quarrel, Dice& dice, std::string& failure) {
             const auto decision = player.next(status.game);
             if (decision && decision->ground == Ground::plays)
                 move = encode_move(decision->move);
+            const auto phase = static_cast<int>(decode_game(status.game)->phase());
+            failure = "in phase " + std::to_string(phase) + ": " +
+                      (decision ? std::string(name_of(decision->ground)) : decision.error().detail);
         } else {
             move = rogue.move(status.game, refused >= kRefusalsMax);
         }
         if (!move && ours) {
-            failure = "the honest side has no move";
+            failure = "the honest side has no move " + failure;
             return End::lost;
         }
         auto next = move ? referee.play(status.game, status.turn, *move)
@@ -87,6 +92,11 @@ TEST(RandomGames, TheHonestSideNeverLoses) {
     quarrels.push_back(std::make_unique<Quarrel>(tiny_gpt(), GameStage::segment, 2, false, 16));
     quarrels.push_back(std::make_unique<Quarrel>(tiny_mlp(), GameStage::merge, 1, false, 12));
     quarrels.push_back(std::make_unique<Quarrel>(tiny_mlp(), GameStage::init, 1, false, 4));
+    for (const market::JobSpec& spec : {tiny_mlp(), tiny_gpt()}) {
+        quarrels.push_back(std::make_unique<Quarrel>(spec, GameStage::segment, 3, false, 16));
+        turn_to_digests(*quarrels.back());
+        ASSERT_FALSE(quarrels.back()->lies.empty());
+    }
     std::map<End, int> ends;
     for (int seed = 0; seed < games; ++seed) {
         Dice dice(static_cast<std::uint64_t>(seed) + 1);

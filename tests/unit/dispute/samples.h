@@ -13,6 +13,12 @@ inline base::Hash hash_of(std::uint8_t byte) {
     return hash;
 }
 
+inline commit::DigestParts sample_parts() {
+    commit::DigestParts parts{1, 2, {}};
+    for (std::uint8_t j = 0; j < commit::kDigestTiles; ++j) parts.tiles[j] = hash_of(j);
+    return parts;
+}
+
 /// One of each kind, in the order of their numbers; none of its fields is a default.
 inline std::vector<Move> sample_moves() {
     const RecordOpening record{3, {1, 2, 3}, {hash_of(4), hash_of(5)}};
@@ -38,7 +44,11 @@ inline std::vector<Move> sample_moves() {
             ShowMisplaced{1, 2, written, unwritten},
             PostSource{unwritten},
             PostWriter{record},
-            Resign{}};
+            Resign{},
+            PostDigest{{1, 2}, hash_of(3), sample_parts()},
+            PostScalar{record, other, proof},
+            PostPlace{{{4, 5}, {6, 7}}, record, hash_of(8), proof, {hash_of(9)}},
+            ShowWeight{other}};
 }
 
 inline Terms sample_terms() {

@@ -59,6 +59,8 @@ Arena::Arena(const market::JobSpec& spec, GameStage stage, std::uint32_t steps, 
                                                                    fixture.after_step)
                                               : opening;
             break;
+        case GameStage::steps:
+            break;  // made from a segment's, with digests
         case GameStage::merge:
             subject.round_start_root = subject.start_root = opening;
             for (const commit::Payload& payload : fixture.payloads)

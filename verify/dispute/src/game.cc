@@ -28,7 +28,6 @@ Terms terms_of(const market::GameSubject& subject) {
     const auto spec = market::decode_spec(subject.spec);
     ASSAY_CHECK(spec.has_value());
     const commit::DataExtent data = commit::extent_of(spec->data);
-    const bool segment = subject.stage == market::GameStage::segment;
     Terms terms;
     terms.job = {market::spec_root(subject.spec), subject.program_root, spec->profile};
     terms.data_root = data.blob;
@@ -39,13 +38,14 @@ Terms terms_of(const market::GameSubject& subject) {
     terms.round = subject.round;
     terms.lane = subject.lane;
     terms.first_step = subject.first_step;
-    terms.steps = segment ? subject.steps : 1;
+    terms.steps = runs_steps(subject.stage) ? subject.steps : 1;
     terms.round_start_root = subject.round_start_root;
     terms.previous_round_root = subject.previous_round_root;
     terms.start_root = subject.start_root;
     terms.asserted = subject.asserted;
     terms.closes_round = subject.closes_round;
     terms.payload_roots = subject.payload_roots;
+    terms.shown = subject.shown;
     return terms;
 }
 
@@ -63,12 +63,28 @@ Hash field_of(const Terms& terms, const PostStatement& statement) {
     return statement.plant ? market::plant_field(field) : field;
 }
 
-Game::Game(const Terms& terms) : terms_(terms), high_(terms.steps), low_root_(terms.start_root) {
+bool runs_steps(market::GameStage stage) {
+    return stage == market::GameStage::segment || stage == market::GameStage::steps;
+}
+
+bool are_sound(const Terms& terms) {
     const bool segment = terms.stage == market::GameStage::segment;
-    ASSAY_CHECK(std::has_single_bit(terms.fan_out) && terms.fan_out >= 2 &&
-                terms.fan_out <= kFanOutMax);
-    ASSAY_CHECK(terms.steps > 0 && (segment || (terms.steps == 1 && !terms.closes_round)));
-    ASSAY_CHECK(terms.payload_roots.empty() == (terms.stage != market::GameStage::merge));
+    std::uint64_t next = 0;  // the least step that may be shown next
+    for (const market::ShownDigest& shown : terms.shown) {
+        if (shown.step < next || shown.step >= terms.steps) return false;
+        next = std::uint64_t{shown.step} + 1;
+    }
+    return std::has_single_bit(terms.fan_out) && terms.fan_out >= 2 &&
+           terms.fan_out <= kFanOutMax && terms.steps > 0 &&
+           (runs_steps(terms.stage) || terms.steps == 1) && (segment || !terms.closes_round) &&
+           terms.payload_roots.empty() == (terms.stage != market::GameStage::merge) &&
+           terms.shown.empty() == (terms.stage != market::GameStage::steps) &&
+           std::uint64_t{terms.first_step} + terms.steps <= UINT32_MAX;
+}
+
+Game::Game(const Terms& terms) : terms_(terms), high_(terms.steps), low_root_(terms.start_root) {
+    ASSAY_CHECK(are_sound(terms));
+    if (terms.stage == market::GameStage::steps) phase_ = Phase::shown;
 }
 
 Side Game::turn() const {
@@ -85,6 +101,8 @@ Side Game::turn() const {
         case Phase::leaves:
         case Phase::source:
         case Phase::writer:
+        case Phase::digest:
+        case Phase::place:
         case Phase::over:
             return Side::asserter;
         case Phase::half:
@@ -93,6 +111,9 @@ Side Game::turn() const {
         case Phase::pick_child:
         case Phase::cell:
         case Phase::objection:
+        case Phase::shown:
+        case Phase::part:
+        case Phase::layout:
             return Side::challenger;
     }
     return Side::asserter;
@@ -103,6 +124,7 @@ void Game::end(Side winner) {
     phase_ = Phase::over;
     posted_.clear();
     tile_.clear();
+    weights_.clear();
 }
 
 std::optional<MoveRefusal> Game::apply(Side side, const Move& move) {
@@ -121,10 +143,16 @@ Game::Error Game::play(const Resign&) {
 
 // --- what is asserted
 
+std::optional<ProgramFrame> Game::check_posted_frame(base::ByteView frame) const {
+    const auto checked = check_frame(terms_.job.program_root, frame);
+    if (!checked || checked->batch > kBatchMax) return std::nullopt;
+    return *checked;
+}
+
 Game::Error Game::play(const PostStatement& move) {
     if (phase_ != Phase::statement) return MoveRefusal::wrong_move;
-    const auto frame = check_frame(terms_.job.program_root, move.frame);
-    if (!frame || frame->batch > kBatchMax) return MoveRefusal::wrong_record;
+    const auto frame = check_posted_frame(move.frame);
+    if (!frame) return MoveRefusal::wrong_record;
     if (!terms_.closes_round && !move.payload_root.is_zero()) return MoveRefusal::wrong_hash;
     if (move.plant && terms_.stage != market::GameStage::segment) return MoveRefusal::wrong_hash;
     if (field_of(terms_, move) != terms_.asserted) return MoveRefusal::wrong_hash;
@@ -185,6 +213,7 @@ void Game::settle_facts() {
             facts_.stage = Stage::init;
             return;
         case market::GameStage::segment:
+        case market::GameStage::steps:
             if (payload_) {
                 facts_.stage = Stage::payload;
                 facts_.round_start_root = terms_.round_start_root;
@@ -296,6 +325,8 @@ Game::Error Game::pick_child(std::uint32_t index) {
 Game::Error Game::play(const Pick& move) {
     if (phase_ == Phase::pick_root) return pick_root(move.index);
     if (phase_ == Phase::pick_child) return pick_child(move.index);
+    if (phase_ == Phase::shown) return pick_shown(move.index);
+    if (phase_ == Phase::part) return pick_part(move.index);
     return MoveRefusal::wrong_move;
 }
 

@@ -88,6 +88,11 @@ MoveResult assert_by_trace(Desk& desk) {
         case Phase::pick_child:
         case Phase::cell:
         case Phase::objection:
+        case Phase::shown:
+        case Phase::digest:
+        case Phase::part:
+        case Phase::place:
+        case Phase::layout:
         case Phase::over:
             break;
     }

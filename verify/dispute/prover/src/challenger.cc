@@ -128,6 +128,11 @@ MoveResult challenge_by_trace(Desk& desk) {
         case Phase::leaves:
         case Phase::source:
         case Phase::writer:
+        case Phase::shown:
+        case Phase::digest:
+        case Phase::part:
+        case Phase::place:
+        case Phase::layout:
         case Phase::over:
             break;
     }

@@ -54,6 +54,14 @@ class Turn {
             case Phase::source:
             case Phase::writer:
                 return by_trace(false);
+            case Phase::digest:
+            case Phase::place:
+                return assert_digest(game_, history_);
+            case Phase::part:
+                return part();
+            case Phase::shown:
+            case Phase::layout:
+                return challenge_digest(game_, history_);
             case Phase::over:
                 break;
         }
@@ -97,6 +105,16 @@ class Turn {
         if (!payload) return tl::unexpected(payload.error());
         if (*payload == game_.stated_payload_root()) return resigns(Ground::own_root);
         return checked({Stage::payload, terms.steps}, PickHalf{true});
+    }
+
+    /// The state is disputed first: only of the right one it matters what the digest covers.
+    MoveResult part() {
+        const std::uint32_t steps = game_.steps().second;
+        const auto root = history_.root_after(steps);
+        if (!root) return tl::unexpected(root.error());
+        if (*root == game_.disputed_root()) return challenge_digest(game_, history_);
+        if (steps > 1) return plays(Pick{kStatePart});
+        return checked({Stage::step, 0}, Pick{kStatePart});
     }
 
     MoveResult roots() {
