@@ -1,5 +1,7 @@
 #include "ground_truth.h"
 
+#include <algorithm>
+
 #include "market/commitment.h"
 #include "world.h"
 
@@ -29,6 +31,10 @@ void GroundTruth::know(const base::Hash& start, std::uint32_t round, std::uint32
 
 bool GroundTruth::true_claim(const market::GameSubject& subject) const {
     if (subject.stage == market::GameStage::merge) return merged_root(subject.start_root, subject.payload_roots) == subject.asserted;
+    if (subject.stage == market::GameStage::steps) {
+        return std::all_of(subject.shown.begin(), subject.shown.end(),
+                           [&](const market::ShownDigest& s) { return trained_digest(subject.start_root, s.step) == s.digest; });
+    }
     return truths_.count(fact(subject.start_root, subject.round, subject.lane, subject.first_step, subject.asserted)) != 0;
 }
 

@@ -40,6 +40,10 @@ class WrongMerge final : public WorkerConduct {
     }
 };
 
+class FalseSteps final : public WorkerConduct {
+    SegmentWork train(const World&, const SegmentPlace&, const Hash& honest_end) override { return {honest_end, false, kWhole, {}}; }
+};
+
 class NeverContributes final : public ValidatorConduct {
     bool contributes(const World&, const market::Epoch&) override { return false; }
 };
@@ -90,6 +94,7 @@ std::unique_ptr<WorkerConduct> conduct_of(WorkerKind kind) {
         case WorkerKind::silent_after_draw: return std::make_unique<SilentAfterDraw>();
         case WorkerKind::never_closes: return std::make_unique<NeverCloses>();
         case WorkerKind::wrong_merge: return std::make_unique<WrongMerge>();
+        case WorkerKind::false_steps: return std::make_unique<FalseSteps>();
     }
     return nullptr;
 }

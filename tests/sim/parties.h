@@ -10,7 +10,7 @@
 namespace assay::sim {
 
 /// How a worker departs from honesty.
-enum class WorkerKind : std::uint8_t { honest, fakes_everything, silent_after_draw, never_closes, wrong_merge };
+enum class WorkerKind : std::uint8_t { honest, fakes_everything, silent_after_draw, never_closes, wrong_merge, false_steps };
 /// How a validator does.
 enum class ValidatorKind : std::uint8_t { honest, never_contributes, always_invalid, always_valid, never_seals, never_reveals };
 

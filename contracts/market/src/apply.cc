@@ -220,6 +220,7 @@ Applied apply_checked(StateWriter& state, const BlockContext& block, base::ByteV
     context.transaction = out.result.id;
     context.nonce_lane = header.nonce_lane;
     context.nonce = header.nonce;
+    context.fee = *fee;
     ASSAY_CHECK(debit(context, header.account, *fee));
     credit(context, SystemAccount::burned, *fee);
     use_nonce(context, header);

@@ -2,6 +2,7 @@
 
 #include "base/check.h"
 #include "base/merkle.h"
+#include "disputes.h"
 #include "rollback.h"
 #include "settlement.h"
 
@@ -66,11 +67,13 @@ Refusal check_openings(const Part& part, const PartClose& message, const std::ve
     return Refusal::none;
 }
 
-/// The auditor recomputed: its digest is over the digests the worker committed to, and it saw a plant where there is one.
-bool confirms(const Audit& audit, const StepOpening& opening, bool plant, std::uint32_t segment_steps) {
+/// The auditor saw a plant where there is one, and only there.
+bool saw(const Audit& audit, bool plant) { return audit.verdict->kind == (plant ? VerdictKind::plant : VerdictKind::valid); }
+
+/// The auditor recomputed: its digest is over the digests the worker committed to.
+bool confirms(const Audit& audit, const StepOpening& opening, std::uint32_t segment_steps) {
     const std::vector<std::uint32_t> steps = opened_steps(audit.y, audit.id, segment_steps);
-    const VerdictKind expected = plant ? VerdictKind::plant : VerdictKind::valid;
-    return audit.verdict->kind == expected && audit.verdict->steps_digest == opened_steps_digest(steps, opening.digests);
+    return audit.verdict->steps_digest == opened_steps_digest(steps, opening.digests);
 }
 
 /// `valid` for a segment that ends in a forced plant: whoever had recomputed it would have found the plant, whatever the worker did, because
@@ -150,10 +153,18 @@ Refusal apply_part_close(Context& context, const PartClose& message) {
     if (const Refusal refusal = check_openings(*part, message, audits, steps); refusal != Refusal::none) return refusal;
 
     clear_timer(context, {part->deadline, TimerKind::part_close, part->id.hash, 0});
+    const bool referee = by_referee(context, *job);
+    std::vector<std::size_t> disputed;
     bool again = false;
     for (std::size_t i = 0; i < audits.size(); ++i) {
         const bool plant = plant_forced(*beta, audits[i].segment, part->segments, plant_ppm);
-        const bool good = confirms(audits[i], message.openings[i], plant, steps);
+        const bool matches = confirms(audits[i], message.openings[i], steps);
+        // Either side can lie about digests, so a game decides. A vote has no way to.
+        if (referee && saw(audits[i], plant) && !matches) {
+            disputed.push_back(i);
+            continue;
+        }
+        const bool good = matches && saw(audits[i], plant);
         if (missed_plant(audits[i], plant)) punish_missed_plant(context, audits[i]);
         settle_audit(context, *job, audits[i], good ? AuditPay::hold : AuditPay::none);
         if (good) continue;
@@ -161,7 +172,11 @@ Refusal apply_part_close(Context& context, const PartClose& message) {
         redraw_segment(context, *job, *part, audits[i]);
         again = again || part->audits.size() > before;
     }
-    if (again) {
+    if (!disputed.empty()) {
+        part->state = PartState::judged;
+        part->deadline = {};
+        save(context.state, *part);
+    } else if (again) {
         part->state = PartState::drawn;
         part->deadline = {};
         save(context.state, *part);
@@ -169,6 +184,11 @@ Refusal apply_part_close(Context& context, const PartClose& message) {
         pass_part(context, *job, *part, message);
     }
     save(context.state, *job);
+    for (const std::size_t i : disputed) {
+        open_steps_dispute(context, audits[i], message.openings[i].digests);
+        // A game without moves is over at once, and may void the part.
+        if (find_part(context.state, message.part)->state != PartState::judged) break;
+    }
     return Refusal::none;
 }
 

@@ -28,6 +28,7 @@ struct Context {
     std::uint32_t nonce_lane = 0;
     std::uint64_t nonce = 0;
     std::uint32_t segments_drawn = 0;  ///< by the sweeps of this block
+    base::Amount fee = {};             ///< that the sender paid for this transaction
 
     [[nodiscard]] base::TimeMs in(std::uint64_t ms) const { return {live.value + ms}; }
 };

@@ -65,6 +65,7 @@ std::optional<Side> begin_game(Context& context, Dispute& dispute) {
     const GameStatus status = context.block.referee->open(*subject);
     dispute.asserter_ms = dispute.challenger_ms = clock_ms(context, *job, dispute);
     dispute.traced = status.traced;
+    dispute.asserter_spent = dispute.challenger_spent = {};
     if (!status.winner) {
         context.state.put(game_key(dispute.id), status.game);
         start_clock(context, dispute, status.turn);
@@ -102,8 +103,17 @@ void close_dispute(Context& context, Dispute& dispute, DisputeState outcome) {
           {"asserter", dispute.asserter.hex()}, {"challenger", dispute.challenger.hex()}});
 }
 
-/// Half to the opponent for its trouble, the rest burned. The amount was taken from somewhere already.
-void give_half(Context& context, const Dispute& dispute, Amount amount, const base::AccountId& opponent) {
+/// What a challenger lost, and was taken from somewhere already: first the fees of the asserter's moves, of the rest half to it for its trouble,
+/// what remains burned. The fees were burned when it moved, so together with them at least half is gone, whoever the two are.
+void give_lost(Context& context, const Dispute& dispute, Amount lost) {
+    const base::AccountId& opponent = dispute.asserter;
+    const Amount fees = base::minimum(dispute.asserter_spent, lost);
+    const Amount amount = lost - fees;
+    if (!fees.is_zero()) {
+        credit(context, opponent, fees);
+        emit(context, EventKind::paid, {{"account", opponent.hex()}, {"amount", fees.decimal()}, {"reason", "dispute_fees"},
+                                        {"job", dispute.job.hex()}, {"dispute", dispute.id.hex()}});
+    }
     const Amount half = Amount::of(amount.grains() / kHalf);
     if (!half.is_zero()) {
         credit(context, opponent, half);
@@ -144,6 +154,7 @@ void settle_accuser(Context& context, Job& job, const Dispute& dispute, AuditPay
 void refute(Context& context, Dispute& dispute) {
     Conviction conviction{dispute.lease, SlashReason::judgement, dispute.id.hash, dispute.round};
     conviction.reporters = bounty_takers(context, dispute);
+    conviction.fees = {dispute.challenger, dispute.challenger_spent};
     close_dispute(context, dispute, DisputeState::upheld);
     auto job = find_job(context.state, dispute.job);
     ASSAY_CHECK(job.has_value());
@@ -180,15 +191,16 @@ void asserter_concedes(Context& context, Dispute& dispute) {
     ASSAY_CHECK(job && lease);
     settle_accuser(context, *job, dispute, AuditPay::hold);
     const Amount fee = concession_fee(context, *job, *lease);
+    const GameFees fees{dispute.challenger, dispute.challenger_spent};
     if (dispute.target == DisputeTarget::merge) {
         Undone undone;
         const bool more = merge_refuted(context, *job, dispute, undone);
-        take_fee(context, *job, lease->id, SlashReason::concession, dispute.id.hash, fee, 0, undone);
+        take_fee(context, *job, lease->id, SlashReason::concession, dispute.id.hash, fee, 0, undone, fees);
         if (!more) fail_job(context, *job, CloseReason::merge_unresolved);
     } else {
         const auto part = find_part(context.state, dispute.part);
         ASSAY_CHECK(part.has_value());
-        give_up(context, *job, *part, SlashReason::concession, dispute.id.hash, fee);
+        give_up(context, *job, *part, SlashReason::concession, dispute.id.hash, fee, fees);
     }
     start_window_if_done(context, *job, dispute.round);
     save(context.state, *job);
@@ -203,7 +215,7 @@ void auditor_lost(Context& context, Dispute& dispute, std::optional<Amount> fee)
     const Amount lost = base::minimum(audit->lock, fee.value_or(bond.value_or(audit->lock)));
     take_locked_stake(context, audit->auditor, Role::validator, lost);
     audit->lock -= lost;
-    give_half(context, dispute, lost, dispute.asserter);
+    give_lost(context, dispute, lost);
     settle_audit(context, *job, *audit, AuditPay::none);
     close_dispute(context, dispute, DisputeState::rejected);
     if (dispute.target == DisputeTarget::merge) {
@@ -228,7 +240,7 @@ void player_lost(Context& context, Dispute& dispute, std::optional<Amount> fee) 
     Challenger& player = dispute.pool.at(dispute.player);
     const Amount lost = base::minimum(player.bond, fee.value_or(player.bond));
     player.bond -= lost;
-    give_half(context, dispute, lost, dispute.asserter);
+    give_lost(context, dispute, lost);
     return_bond(context, player);
     player.lost = true;
     const auto next = std::find_if(dispute.pool.begin(), dispute.pool.end(), [](const Challenger& c) { return !c.lost; });
@@ -282,23 +294,33 @@ Seat seat_of(const std::optional<Dispute>& dispute, const base::AccountId& accou
 
 }  // namespace
 
+namespace {
+
+/// Of an auditor, but for what is asserted and claimed.
+Dispute dispute_of(const Audit& audit) {
+    Dispute dispute;
+    dispute.id = dispute_id(audit.id.hash);
+    dispute.job = audit.job;
+    dispute.round = audit.round;
+    dispute.lane = audit.lane;
+    dispute.part = audit.part;
+    dispute.segment = audit.segment;
+    dispute.lease = audit.lease;
+    dispute.asserter = audit.worker;
+    dispute.challenger = audit.auditor;
+    dispute.audit = audit.id;
+    return dispute;
+}
+
+}  // namespace
+
 bool by_referee(const Context& context, const Job& job) {
     return parameters_of(context, job).judgement == Judgement::referee;
 }
 
 void open_audit_dispute(Context& context, const Audit& accusation) {
     ASSAY_CHECK(accusation.verdict && accusation.verdict->kind == VerdictKind::invalid);
-    Dispute dispute;
-    dispute.id = dispute_id(accusation.id.hash);
-    dispute.job = accusation.job;
-    dispute.round = accusation.round;
-    dispute.lane = accusation.lane;
-    dispute.part = accusation.part;
-    dispute.segment = accusation.segment;
-    dispute.lease = accusation.lease;
-    dispute.asserter = accusation.worker;
-    dispute.challenger = accusation.auditor;
-    dispute.audit = accusation.id;
+    Dispute dispute = dispute_of(accusation);
     dispute.claimed = accusation.verdict->end_root;
     if (accusation.kind == AuditKind::merge) {
         dispute.target = DisputeTarget::merge;
@@ -309,6 +331,18 @@ void open_audit_dispute(Context& context, const Audit& accusation) {
         ASSAY_CHECK(leaf.has_value());
         dispute.asserted = leaf->end_field;
     }
+    open_challenge_dispute(context, dispute);
+}
+
+void open_steps_dispute(Context& context, const Audit& audit, const std::vector<base::Hash>& digests) {
+    ASSAY_CHECK(audit.verdict && audit.verdict->kind != VerdictKind::invalid);
+    const auto job = find_job(context.state, audit.job);
+    ASSAY_CHECK(job.has_value());
+    Dispute dispute = dispute_of(audit);
+    dispute.target = DisputeTarget::steps;
+    dispute.digests = digests;
+    dispute.asserted = opened_steps_digest(opened_steps(audit.y, audit.id, job->shape.segment_steps), digests);
+    dispute.claimed = audit.verdict->steps_digest;
     open_challenge_dispute(context, dispute);
 }
 
@@ -340,6 +374,7 @@ Refusal apply_dispute_move(Context& context, const DisputeMove& message) {
 
     stop_clock(context, *dispute);
     ++dispute->moves;
+    (seat.side == Side::asserter ? dispute->asserter_spent : dispute->challenger_spent) += context.fee;
     dispute->traced = dispute->traced || status->traced;
     if (!status->winner) {
         context.state.put(game_key(dispute->id), status->game);

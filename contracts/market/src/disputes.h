@@ -14,6 +14,8 @@ namespace assay::market {
 bool by_referee(const Context& context, const Job& job);
 /// An auditor's revealed `invalid` opens a game; its audit's lock is its bond. Loads and saves what it needs.
 void open_audit_dispute(Context& context, const Audit& accusation);
+/// Digests that the worker showed for an audit are not those that the auditor found: opens a game about them. Loads and saves what it needs.
+void open_steps_dispute(Context& context, const Audit& audit, const std::vector<base::Hash>& digests);
 /// Starts a challenge that is filled in but for game, turn and clocks. Saves it.
 void open_challenge_dispute(Context& context, Dispute& dispute);
 /// What an open dispute is about is void, or its job is over: all of a part's segments, or of a merge. Bonds return.
@@ -28,6 +30,6 @@ bool merge_refuted(Context& context, Job& job, const Dispute& dispute, Undone& u
 // slashing.cc
 /// Takes a fee and the auditors' fees from a lease's lock, for work that is void already (`undone`).
 void take_fee(Context& context, Job& job, const base::LeaseId& lease, SlashReason reason, const base::Hash& evidence, base::Amount fee,
-              std::uint32_t segments, const Undone& undone);
+              std::uint32_t segments, const Undone& undone, const GameFees& fees = {});
 
 }  // namespace assay::market

@@ -184,11 +184,12 @@ void fields(A& a, V& v) {
 template <class A, Same<Dispute> V>
 void fields(A& a, V& v) {
     a(v.id);
-    a.choice(v.target, DisputeTarget::segment, DisputeTarget::merge);
+    a.choice(v.target, DisputeTarget::segment, DisputeTarget::steps);
     a.choice(v.state, DisputeState::open, DisputeState::dropped);
     a(v.job, v.round, v.lane, v.part, v.segment, v.lease, v.asserter, v.challenger, v.audit, v.asserted, v.claimed, v.pool, v.player);
     a.choice(v.turn, Side::asserter, Side::challenger);
-    a(v.traced, v.opened_height, v.opened_at, v.turn_since, v.deadline, v.asserter_ms, v.challenger_ms, v.moves);
+    a(v.traced, v.opened_height, v.opened_at, v.turn_since, v.deadline, v.asserter_ms, v.challenger_ms, v.moves,
+      v.digests, v.asserter_spent, v.challenger_spent);
 }
 
 template <class A, Same<Chain> V>

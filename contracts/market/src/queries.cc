@@ -477,6 +477,16 @@ std::optional<GameSubject> game_subject(const StateReader& state, const Dispute&
     subject.first_step = segment * job->shape.segment_steps;
     subject.steps = job->shape.segment_steps;
     subject.start_root = leaf->start_root;
+    if (dispute.target == DisputeTarget::steps) {
+        const auto audit = find_audit(state, dispute.audit);
+        if (!audit) return std::nullopt;
+        subject.stage = GameStage::steps;
+        const auto steps = opened_steps(audit->y, audit->id, job->shape.segment_steps);
+        ASSAY_CHECK(steps.size() == dispute.digests.size());
+        for (std::size_t i = 0; i < steps.size(); ++i)
+            subject.shown.push_back({steps[i], dispute.digests[i]});
+        return subject;
+    }
     subject.closes_round =
         job->shape.has_merge() && segment + 1 == job->shape.segments_per_round();
     return subject;

@@ -47,6 +47,12 @@ void return_to_merge(Context& context, Job& job, std::uint32_t round, const base
 /// does not cover it: nobody may get more out of a fault than it cost, else two accounts of one owner could empty insurance. Says what is left.
 base::Amount compensate(Context& context, const Job& job, const Undone& undone, base::Amount pot, base::Amount limit);
 
+/// Fees of the moves that whoever won a game made in it: they return to it out of what the loser loses, before anything else.
+struct GameFees {
+    base::AccountId winner;
+    base::Amount amount;
+};
+
 /// Why and how a worker is convicted.
 struct Conviction {
     base::LeaseId lease;
@@ -56,12 +62,14 @@ struct Conviction {
     std::vector<base::AccountId> reporters = {};  ///< share the bounty
     base::Amount bounty_max = {};
     bool burn_all = false;                   ///< a vote decides without any profit to anybody
+    GameFees fees = {};
 };
 /// Slashes the lease's lock, voids the worker's parts, rolls back, pays the harmed, releases the worker's lanes. `undone`: what is void
 /// already. The caller saves the job. Returns what was taken.
 base::Amount convict(Context& context, Job& job, const Conviction& conviction, Undone undone = {});
 /// A worker gives a part up: it is void with what stands on it, `fee` and the auditors' fees are taken from the lease's lock, the lane is
 /// matched again. The caller saves the job.
-void give_up(Context& context, Job& job, const Part& part, SlashReason reason, const base::Hash& evidence, base::Amount fee);
+void give_up(Context& context, Job& job, const Part& part, SlashReason reason, const base::Hash& evidence, base::Amount fee,
+             const GameFees& fees = {});
 
 }  // namespace assay::market

@@ -73,21 +73,33 @@ Amount keep_for_successor(Context& context, const Job& job, const Lease& lease, 
     return kept;
 }
 
-/// Where taken stake goes. First the harmed: what auditors were paid returns to the job, lost work of others is paid, and a pot waits for
+/// At most `most`. Says what was paid.
+Amount return_fees(Context& context, const Job& job, const GameFees& fees, Amount most) {
+    const Amount paid = base::minimum(fees.amount, most);
+    if (paid.is_zero()) return paid;
+    credit(context, fees.winner, paid);
+    emit(context, EventKind::paid, {{"account", fees.winner.hex()}, {"amount", paid.decimal()}, {"reason", "dispute_fees"},
+                                    {"job", job.id.hex()}});
+    return paid;
+}
+
+/// Where taken stake goes. First the fees of a game's winner; then the harmed: what auditors were paid returns to the job, lost work of others
+/// is paid, and a pot waits for
 /// the successor that may cost more; then the bounty. All of that together is at most half; the rest is burned.
 void distribute(Context& context, Job& job, Amount taken, const Lease& lease, const Conviction& conviction, const Undone& undone,
                 std::uint32_t lane_segments) {
     const Amount half = conviction.burn_all ? Amount{} : Amount::of(taken.grains() / kHalf);
     const Amount tenth = Amount::of(taken.grains() / kBountyDivisor);
-    const Amount bounty = conviction.reporters.empty() ? Amount{} : base::minimum(half, base::minimum(tenth, conviction.bounty_max));
-    Amount pot = half - bounty;
+    const Amount fees = return_fees(context, job, conviction.fees, half);
+    const Amount bounty = conviction.reporters.empty() ? Amount{} : base::minimum(half - fees, base::minimum(tenth, conviction.bounty_max));
+    Amount pot = half - fees - bounty;
     if (!is_terminal(job.state)) {
         const Amount back = base::minimum(base::minimum(undone.audit_fees, pot), job.spent.auditors);
         job.hold.audits += back;
         job.spent.auditors -= back;
         pot -= back;
     }
-    Amount given = half - bounty - pot;
+    Amount given = half - bounty - pot;  // the fees among it
     const Amount left = compensate(context, job, undone, pot, taken);
     given += pot - left;
     given += keep_for_successor(context, job, lease, lane_segments, left);
@@ -260,7 +272,7 @@ Refusal apply_equivocation_report(Context& context, const EquivocationReport& me
 }
 
 void take_fee(Context& context, Job& job, const base::LeaseId& id, SlashReason reason, const base::Hash& evidence, Amount fee,
-              std::uint32_t segments, const Undone& undone) {
+              std::uint32_t segments, const Undone& undone, const GameFees& fees) {
     auto lease = find_lease(context.state, id);
     ASSAY_CHECK(lease.has_value());
     auto due = base::add(fee, undone.audit_fees);
@@ -273,18 +285,21 @@ void take_fee(Context& context, Job& job, const base::LeaseId& id, SlashReason r
     }
     const Amount taken = slash_lease(context, *lease, base::minimum(lease->lock, due.value_or(lease->lock)));
     save(context.state, *lease);
-    distribute(context, job, taken, *lease, {id, reason, evidence}, undone, segments);
+    Conviction conviction{id, reason, evidence};
+    conviction.fees = fees;
+    distribute(context, job, taken, *lease, conviction, undone, segments);
     note_slash(context, job, *lease, reason, evidence, taken);
     for (const base::LeaseId& waiting : undone.leases) settle_lease_if_done(context, waiting);
 }
 
-void give_up(Context& context, Job& job, const Part& part, SlashReason reason, const base::Hash& evidence, Amount fee) {
+void give_up(Context& context, Job& job, const Part& part, SlashReason reason, const base::Hash& evidence, Amount fee,
+             const GameFees& fees) {
     Undone undone;
     undo_lane(context, job, part.key.round, part.key.lane, part.key.part, part.key.worker, undone);
     roll_back(context, job, part.key.worker, undone);
     // The lease goes on until its fee is taken: settled, it has no lock.
     undone.leases.erase(part.lease);
-    take_fee(context, job, part.lease, reason, evidence, fee, part.segments, undone);
+    take_fee(context, job, part.lease, reason, evidence, fee, part.segments, undone, fees);
     // A confession also forfeits the bond; a concession costs a fixed fee.
     release_lease(context, job, part.lease, LeaseEnd::confessed, reason == SlashReason::confession);
 }

@@ -101,7 +101,9 @@ Refusal apply_verdict_withdraw(Context& context, const VerdictWithdraw& message)
     if (!audit) return Refusal::audit_unknown;
     if (audit->auditor != context.sender) return Refusal::audit_not_yours;
     if (audit->kind != AuditKind::segment || audit->state != AuditState::revealed || !audit->verdict) return Refusal::audit_state;
-    if (audit->verdict->kind != VerdictKind::invalid) return Refusal::wrong_verdict;
+    auto dispute = find_dispute(context.state, dispute_id(audit->id.hash));
+    // Without an accusation there is something to take back only while a game about step digests is open.
+    if (audit->verdict->kind != VerdictKind::invalid && !dispute) return Refusal::wrong_verdict;
     auto vote = find_vote(context.state, audit->id.hash);
     if (vote) {
         if (vote->state != VoteState::open) return Refusal::judgement_open;
@@ -112,11 +114,16 @@ Refusal apply_verdict_withdraw(Context& context, const VerdictWithdraw& message)
             if (juror->state == AuditState::sealed || juror->state == AuditState::revealed) return Refusal::judgement_open;
         }
     }
-    auto dispute = find_dispute(context.state, dispute_id(audit->id.hash));
     if (dispute && (dispute->state != DisputeState::open || dispute->traced)) return Refusal::judgement_open;
     if (!debit(context, context.sender, audit->price)) return Refusal::insufficient_balance;
 
-    credit(context, SystemAccount::insurance, audit->price);
+    const base::Amount fees = dispute ? base::minimum(dispute->asserter_spent, audit->price) : base::Amount{};
+    if (!fees.is_zero()) {
+        credit(context, audit->worker, fees);
+        emit(context, EventKind::paid, {{"account", audit->worker.hex()}, {"amount", fees.decimal()}, {"reason", "dispute_fees"},
+                                        {"job", audit->job.hex()}, {"dispute", dispute->id.hex()}});
+    }
+    credit(context, SystemAccount::insurance, audit->price - fees);
     auto job = find_job(context.state, audit->job);
     ASSAY_CHECK(job.has_value());
     if (vote) drop_vote(context, *job, *vote, AuditPay::none);
@@ -185,14 +192,17 @@ void advance_part(Context& context, const base::PartId& id) {
     const bool referee = by_referee(context, *find_job(context.state, part->key.job));
     bool judged = false;
     for (const Audit& audit : audits) {
-        if (audit.state != AuditState::revealed || audit.verdict->kind != VerdictKind::invalid) continue;
+        if (audit.state != AuditState::revealed) continue;
+        const auto dispute = find_dispute(context.state, dispute_id(audit.id.hash));
+        const bool about_steps = dispute && dispute->state == DisputeState::open;
+        if (audit.verdict->kind != VerdictKind::invalid && !about_steps) continue;
         judged = true;
         if (part->state != PartState::judged) {
             part->state = PartState::judged;
             part->deadline = {};
             save(context.state, *part);
         }
-        if (find_vote(context.state, audit.id.hash) || find_dispute(context.state, dispute_id(audit.id.hash))) continue;
+        if (find_vote(context.state, audit.id.hash) || dispute) continue;
         if (referee) {
             open_audit_dispute(context, audit);
         } else {

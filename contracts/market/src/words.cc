@@ -135,7 +135,7 @@ std::string_view to_word(Judgement judgement) {
     return pick(words, number(judgement) - 1);
 }
 std::string_view to_word(DisputeTarget target) {
-    constexpr std::array<std::string_view, 2> words = {"segment", "merge"};
+    constexpr std::array<std::string_view, 3> words = {"segment", "merge", "steps"};
     return pick(words, number(target) - 1);
 }
 std::string_view to_word(DisputeState state) {

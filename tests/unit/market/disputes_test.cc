@@ -134,8 +134,12 @@ TEST(AuditDispute, AnAuditorThatIsWrongPaysAndTheSegmentIsDrawnAgain) {
     const Amount lost = before - duel.stake(auditor, Role::validator);
     EXPECT_GT(lost, Amount{});
     EXPECT_LE(lost, lock);
-    const Amount fee = balance + Amount::of(lost.grains() / 2) - duel.balance(asserter.id);
-    EXPECT_EQ(duel.burned(), burned + (lost - Amount::of(lost.grains() / 2)) + fee) << "half to the worker, the rest burned";
+    const Amount fee = duel.dispute(dispute.id).asserter_spent;
+    EXPECT_GT(fee, Amount{});
+    ASSERT_GT(lost, fee);
+    const Amount half = Amount::of((lost - fee).grains() / 2);
+    EXPECT_EQ(duel.balance(asserter.id), balance + half) << "its move cost it nothing";
+    EXPECT_EQ(duel.burned(), burned + lost - half) << "the fee when it moved, and the other half of what the fee left";
     EXPECT_EQ(duel.dispute(dispute.id).state, DisputeState::rejected);
     EXPECT_FALSE(find_audit(duel.world.state(), dispute.audit)->paid);
     EXPECT_EQ(find_part(duel.world.state(), dispute.part)->audits.size(), 2U) << "drawn again";

@@ -82,6 +82,10 @@ TEST(Objects, EncodeStrictly) {
     dispute.pool = {{{filled(1)}, Role::worker, Amount::of(5), true, false},
                     {{filled(2)}, Role::validator, Amount::of(6), false, true}};
     dispute.turn = Side::challenger;
+    dispute.target = DisputeTarget::steps;
+    dispute.digests = {filled(3), filled(4)};
+    dispute.asserter_spent = Amount::of(7);
+    dispute.challenger_spent = Amount::of(8);
     expect_strict(dispute);
     expect_strict(ChallengeSeal{{filled(1)}, 2, filled(3), {4}, {5}});
     MergeRecord merge;

@@ -513,7 +513,11 @@ struct ChunkDuty {
 
 // ---- Disputes -----------------------------------------------------------------------------------------------------------------------
 
-enum class DisputeTarget : std::uint8_t { segment = 1, merge = 2 };
+enum class DisputeTarget : std::uint8_t {
+    segment = 1,
+    merge = 2,
+    steps = 3,       ///< step digests that an auditor's do not match: opened by part_close, never by a challenge
+};
 
 /// What a challenge disputes. segment: `part` and `segment`, the rest zeros. merge: `part` is the merge's commitment, with job and round.
 struct ChallengeTarget {
@@ -569,8 +573,8 @@ struct Dispute {
     base::AccountId asserter;
     base::AccountId challenger;              ///< who plays: the auditor, or the pool's player
     base::AuditId audit;                     ///< the auditor's, whose lock is its bond; zeros: a challenge
-    base::Hash asserted;                     ///< end field of the leaf, or merged root
-    base::Hash claimed;                      ///< what the challenger found
+    base::Hash asserted;                     ///< end field of the leaf, merged root, or digest of the step digests shown
+    base::Hash claimed;                      ///< what the challenger found in its place
     std::vector<Challenger> pool;            ///< in the order in which they came; empty when an auditor plays
     std::uint32_t player = 0;                ///< index into the pool
     Side turn = Side::asserter;
@@ -581,6 +585,9 @@ struct Dispute {
     base::TimeMs deadline;                   ///< of the side to move; 0: over
     std::uint64_t asserter_ms = 0, challenger_ms = 0;  ///< left on each clock when the turn began
     std::uint32_t moves = 0;
+    std::vector<base::Hash> digests;         ///< steps: what the worker showed at opened_steps of the audit
+    /// Fees of the moves that the two players of this game made: the winner's return to it.
+    base::Amount asserter_spent, challenger_spent;
     bool operator==(const Dispute&) const = default;
 };
 /// H("assay.dispute", audit) or H("assay.dispute", transaction that opened the challenge).
