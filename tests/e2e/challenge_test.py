@@ -1,14 +1,16 @@
 #!/usr/bin/env python3
 """A worker cheats in a segment that nobody is drawn to audit. A validator that recomputes accepted work unasked finds it, seals and opens a
 challenge within the window and wins the game, although both sides are killed in the middle of it and start again. The worker loses its lock,
-the challenger has its bond back and a bounty, and the job completes with the root that honest training gives."""
+the challenger has its bond back and a bounty, and the job completes with the root that honest training gives.
+Somebody else then challenges honest work by hand, with a root that nobody can reach: its own program finds that out and gives the game up."""
 
+import json
 import sys
 import time
 
 from e2e import STAKE, VALIDATORS, WEALTH, Job, main, require, say, verify_chain, wait_for_offers
 
-HONEST, FAULTY, CHALLENGER, REFEREES = "honest-worker", "faulty-worker", VALIDATORS[0], VALIDATORS[1:]
+HONEST, FAULTY, CHALLENGER, WRONG, REFEREES = "honest-worker", "faulty-worker", *VALIDATORS[:2], VALIDATORS[1:]
 SPEED = ("--gflops", "5", "--threads", "1")
 # One part of three segments; the fault is in the first. At the lowest rate most parts have no audit in it.
 SHAPE = {"model": {"layers": 1, "width": 32, "context": 32}, "batch": 2, "lanes": 1, "rounds": 1, "round_steps": 12, "segment_steps": 4,
@@ -58,12 +60,30 @@ def kill_both_in_the_game(market, job, account):
         dispute = challenge_of(market, job, account)
         require(dispute["state"] == "open", f"the game was over before anybody was killed: {dispute}")
         return dispute if dispute["moves"] >= 4 else None
-    moves = market.wait(in_the_middle, 30, "the middle of the game", *market.programs.values())["moves"]
+    dispute = market.wait(in_the_middle, 30, "the middle of the game", *market.programs.values())
+    moves = dispute["moves"]
+    shown = market.assay("dispute", "show", dispute["id"])
+    require(shown["state"] == "open" and " has to " in shown["next"], f"shown otherwise: {shown}")
+    require([d["id"] for d in market.assay("dispute", "list", "--account", account)] == [dispute["id"]], "the account's dispute is not listed")
     for name in (CHALLENGER, FAULTY):
         market.programs[name].kill()
     for name in (CHALLENGER, FAULTY):
         market.restart(name)
     say(f"  both sides were killed after move {moves} and started again")
+
+
+def challenge_by_hand(market, job):
+    """With a root that is nothing, against the honest worker's part."""
+    def passed():
+        return [p for p in market.get_all(f"/v1/jobs/{job.id}/parts") if p["state"] == "passed" and p["key"]["worker"] == market.account(HONEST)]
+    part = market.wait(passed, 60, "an honest part", *market.programs.values())[0]
+    command = ["challenge", "segment", "--part", part["id"], "--segment", "1", "--claimed", "ab" * 32]
+    refused = market.assay(*command, *market.key_arguments("submitter"), check=False)
+    require("free stake as validator is 0" in refused["error"], f"refused otherwise: {refused}")
+    opened = market.assay(*command, *market.key_arguments(WRONG))
+    require(int(opened["bond"]) > 0, f"no bond: {opened}")
+    say(f"  challenged by hand for {opened['bond']} grains")
+    return opened["dispute"]
 
 
 def events_of(market, kind, **attributes):
@@ -83,16 +103,24 @@ def test(market, folder, arguments):
     job = challenged_job(market, folder, account)
     say(f"an undrawn fault is challenged after {time.monotonic() - begin:.0f} s")
     kill_both_in_the_game(market, job, account)
+    wrong = challenge_by_hand(market, job)
     record = job.until_closed(120)
 
     dispute = challenge_of(market, job, account)
     require(dispute["state"] == "upheld" and dispute["segment"] == 0, f"the challenge ended otherwise: {dispute}")
-    require(len(market.get_all(f"/v1/jobs/{job.id}/disputes?state=over")) == 1, "one target was challenged twice")
+    over = {d["id"]: d["state"] for d in market.assay("dispute", "list", "--job", job.id)}
+    require(over == {dispute["id"]: "upheld", wrong: "rejected"}, f"disputes: {over}")
+    require("bond" in market.assay("dispute", "show", wrong)["next"], "the end is not told")
+    loser = market.get(f"/v1/accounts/{market.account(WRONG)}")["stakes"][0]
+    require(int(loser["active"]) < STAKE, "a wrong challenge cost nothing")
     slashed = [entry for entry in market.history(job.id) if entry["kind"] == "slashed"]
     require(len(slashed) == 1 and slashed[0]["worker"] == market.account(FAULTY) and int(slashed[0]["amount"]) > 0, f"slashed: {slashed}")
     bounty = sum(int(e["amount"]) for e in events_of(market, "paid", account=account, reason="bounty", job=job.id))
     require(bounty > 0, "the challenger got no bounty")
-    for name in [HONEST, *VALIDATORS]:
+    record_of = json.loads(market.run("assay-worker", "earnings", "--json", "--node", market.url, "--account", market.account(FAULTY)).stdout)
+    counted = record_of["disputes"]
+    require(counted["won"] == counted["open"] == 0 and counted["lost"] >= 1, f"disputes counted otherwise: {record_of}")
+    for name in [HONEST, *(v for v in VALIDATORS if v != WRONG)]:
         for stake in market.get(f"/v1/accounts/{market.account(name)}")["stakes"]:
             # The bond is in the stake again, and nobody who kept to the rules lost any.
             require(int(stake["active"]) == STAKE and stake["misses"] == 0, f"{name} was punished: {stake}")

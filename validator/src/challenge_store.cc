@@ -4,6 +4,7 @@
 
 #include "agent/durable_file.h"
 #include "base/encoding.h"
+#include "client/challenge.h"
 
 namespace assay::validator {
 
@@ -47,24 +48,12 @@ std::optional<KeptChallenge> decode_kept_challenge(base::ByteView bytes) {
     return kept;
 }
 
-base::Hash target_digest(const market::ChallengeTarget& target) {
-    base::Encoder out;
-    out.u8(static_cast<std::uint8_t>(target.kind)).id(target.part).u32(target.segment).id(target.job).u32(target.round);
-    return base::blake2b("assay.spotcheck", out.view());
-}
-
-base::Hash challenge_nonce(const base::SecretKey& key, const market::ChallengeTarget& target, const base::Hash& claimed) {
-    base::Encoder out;
-    out.hash(target_digest(target)).hash(claimed);
-    return key.derive("challenge", out.view());
-}
-
 tl::expected<void, std::string> ChallengeStore::save(const KeptChallenge& kept) const {
-    return agent::save_durable(folder_ / target_digest(kept.target).hex(), encode_kept_challenge(kept));
+    return agent::save_durable(folder_ / client::target_digest(kept.target).hex(), encode_kept_challenge(kept));
 }
 
 std::optional<KeptChallenge> ChallengeStore::load(const market::ChallengeTarget& target) const {
-    const auto bytes = agent::load_file(folder_ / target_digest(target).hex(), kFileBytesMax);
+    const auto bytes = agent::load_file(folder_ / client::target_digest(target).hex(), kFileBytesMax);
     auto kept = bytes ? decode_kept_challenge(*bytes) : std::nullopt;
     if (!kept || kept->target != target) return std::nullopt;
     return kept;
@@ -79,14 +68,14 @@ std::vector<KeptChallenge> ChallengeStore::list() const {
     for (const std::string& name : names) {
         const auto bytes = agent::load_file(folder_ / name, kFileBytesMax);
         auto kept = bytes ? decode_kept_challenge(*bytes) : std::nullopt;
-        if (kept && target_digest(kept->target).hex() == name) all.push_back(std::move(*kept));
+        if (kept && client::target_digest(kept->target).hex() == name) all.push_back(std::move(*kept));
     }
     return all;
 }
 
 void ChallengeStore::remove(const market::ChallengeTarget& target) const {
     std::error_code error;
-    std::filesystem::remove(folder_ / target_digest(target).hex(), error);
+    std::filesystem::remove(folder_ / client::target_digest(target).hex(), error);
 }
 
 }  // namespace assay::validator

@@ -7,7 +7,6 @@
 #include <vector>
 
 #include "base/ids.h"
-#include "base/signature.h"
 #include "market/objects.h"
 
 namespace assay::validator {
@@ -31,10 +30,6 @@ struct KeptChallenge {
 };
 base::Bytes encode_kept_challenge(const KeptChallenge& kept);
 std::optional<KeptChallenge> decode_kept_challenge(base::ByteView bytes);
-/// Names a target: H("assay.spotcheck", kind, part, segment, job, round).
-base::Hash target_digest(const market::ChallengeTarget& target);
-/// Derived from the key, so that the same challenge never has two nonces.
-base::Hash challenge_nonce(const base::SecretKey& key, const market::ChallengeTarget& target, const base::Hash& claimed);
 
 /// One file per target: `challenges/<target digest>` (docs/formats/worker_folder.md). One thread.
 class ChallengeStore {

@@ -4,6 +4,7 @@
 
 #include "agent/log.h"
 #include "agent/stop.h"
+#include "client/challenge.h"
 
 namespace assay::validator {
 
@@ -27,11 +28,11 @@ constexpr Refusal kOver[] = {Refusal::already_challenged, Refusal::dispute_targe
 void Challenges::take(const base::JobId& job, std::uint32_t round, const Finding& finding) {
     if (store_.load(finding.target)) return;
     KeptChallenge kept{ChallengeStep::found, job, round, finding.target, finding.claimed,
-                       challenge_nonce(party_.identity().hot(), finding.target, finding.claimed)};
+                       client::challenge_nonce(party_.identity().hot(), finding.target, finding.claimed)};
     agent::LogFields fields = fields_of(kept);
     fields.emplace_back("claimed", agent::shortened(kept.claimed.hex()));
     agent::log(agent::LogLevel::warning, "challenge.found", "recomputed another root than the one that was accepted", fields);
-    if (keep(kept, ChallengeStep::found)) due_.emplace(target_digest(kept.target), kept);
+    if (keep(kept, ChallengeStep::found)) due_.emplace(client::target_digest(kept.target), kept);
 }
 
 bool Challenges::keep(KeptChallenge& kept, ChallengeStep step) {
@@ -44,7 +45,7 @@ bool Challenges::keep(KeptChallenge& kept, ChallengeStep step) {
 }
 
 void Challenges::trouble(const KeptChallenge& kept, const std::string& text) {
-    std::string& said = said_[target_digest(kept.target)];
+    std::string& said = said_[client::target_digest(kept.target)];
     if (said == text) return;
     said = text;
     if (!agent::stop_requested()) agent::log(agent::LogLevel::warning, "challenge.trouble", text, fields_of(kept));
@@ -53,7 +54,7 @@ void Challenges::trouble(const KeptChallenge& kept, const std::string& text) {
 void Challenges::advance() {
     if (!loaded_) {
         for (const KeptChallenge& kept : store_.list()) {
-            if (kept.step != ChallengeStep::done) due_.emplace(target_digest(kept.target), kept);
+            if (kept.step != ChallengeStep::done) due_.emplace(client::target_digest(kept.target), kept);
         }
         loaded_ = true;
     }
@@ -120,7 +121,7 @@ void Challenges::forget_settled(const std::map<base::JobId, std::uint32_t>& live
         const auto job = live.find(kept.job);
         if (job != live.end() && kept.round >= job->second) continue;
         store_.remove(kept.target);
-        due_.erase(target_digest(kept.target));
+        due_.erase(client::target_digest(kept.target));
     }
 }
 

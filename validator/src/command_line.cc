@@ -1,10 +1,12 @@
 #include <CLI/CLI.hpp>
 #include <iostream>
 #include <nlohmann/json.hpp>
+#include <set>
 
 #include "agent/options.h"
 #include "base/signature.h"
 #include "client/client.h"
+#include "games/record.h"
 #include "validator/validator.h"
 
 namespace assay::validator {
@@ -66,6 +68,16 @@ int run(const Options& options, runtime::SegmentProducer& producer, games::Condu
     return static_cast<int>(run_validator(settings, std::move(*keys), producer, conduct));
 }
 
+/// As accuser or challenger: in the jobs that it audited, and whatever is open. A spot check won in a job without own audits is not found.
+client::Result<games::DisputeRecord> disputes_of(client::Client& node, const base::AccountId& account, const std::vector<market::Audit>& audits) {
+    std::set<base::JobId> jobs;
+    for (const market::Audit& audit : audits) jobs.insert(audit.job);
+    const auto open = node.disputes_of(account, market::Side::challenger);
+    if (!open) return tl::unexpected(open.error());
+    for (const market::Dispute& dispute : *open) jobs.insert(dispute.job);
+    return games::dispute_record(node, account, market::Side::challenger, jobs);
+}
+
 int earnings(const agent::AccountOptions& options) {
     client::ClientOptions client_options;
     client_options.retry_for = std::chrono::milliseconds{2000};
@@ -78,6 +90,8 @@ int earnings(const agent::AccountOptions& options) {
         if (error != nullptr) return fail(error->status == 0 ? ExitCode::unreachable : ExitCode::refused, error->text());
     }
     const auto stake = node.stake(*id, market::Role::validator);
+    const auto disputes = disputes_of(node, *id, *audits);
+    if (!disputes) return fail(disputes.error().status == 0 ? ExitCode::unreachable : ExitCode::refused, disputes.error().text());
     base::Amount paid;
     std::size_t paid_audits = 0;
     std::size_t missed = 0;
@@ -97,13 +111,14 @@ int earnings(const agent::AccountOptions& options) {
     if (options.json) {
         const Json json = {{"account", id->hex()}, {"balance", account->balance.decimal()}, {"stake", staked.decimal()},
                            {"locked", locked.decimal()}, {"paid", paid.decimal()}, {"paid_audits", paid_audits},
-                           {"open_audits", open}, {"missed_audits", missed}};
+                           {"open_audits", open}, {"missed_audits", missed},
+                           {"disputes", {{"won", disputes->won}, {"lost", disputes->lost}, {"open", disputes->open}}}};
         std::cout << json.dump(2) << "\n";
         return 0;
     }
     std::cout << "account  " << id->hex() << "\nbalance  " << account->balance.decimal() << "\nstake    " << staked.decimal() << " (locked "
               << locked.decimal() << ")\npaid     " << paid.decimal() << " for " << paid_audits << " audits\nopen     " << open
-              << "\nmissed   " << missed << "\n";
+              << "\nmissed   " << missed << "\ndisputes " << disputes->won << " won, " << disputes->lost << " lost, " << disputes->open << " open\n";
     return 0;
 }
 

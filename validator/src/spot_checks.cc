@@ -5,6 +5,7 @@
 
 #include "agent/log.h"
 #include "agent/stop.h"
+#include "client/challenge.h"
 
 namespace assay::validator {
 
@@ -27,7 +28,7 @@ bool SpotChecks::is_chosen(const base::Hash& secret, double rate) {
 }
 
 bool SpotChecks::chosen(const market::ChallengeTarget& target) const {
-    return is_chosen(party_.identity().hot().derive("spot check", target_digest(target).view()), rate_);
+    return is_chosen(party_.identity().hot().derive("spot check", client::target_digest(target).view()), rate_);
 }
 
 bool SpotChecks::look(const runtime::Progress& go_on) {

@@ -133,13 +133,14 @@ int earnings(const agent::AccountOptions& options) {
         }
         const Json json = {{"account", found->account.hex()}, {"balance", found->balance.decimal()}, {"stake", found->stake.decimal()},
                            {"locked", found->locked.decimal()}, {"paid", found->paid.decimal()}, {"pending", found->pending.decimal()},
+                           {"disputes", {{"won", found->disputes.won}, {"lost", found->disputes.lost}, {"open", found->disputes.open}}},
                            {"leases", leases}};
         std::cout << json.dump(2) << "\n";
         return 0;
     }
     std::cout << "account  " << found->account.hex() << "\nbalance  " << found->balance.decimal() << "\nstake    " << found->stake.decimal()
               << " (locked " << found->locked.decimal() << ")\npaid     " << found->paid.decimal() << "\npending  " << found->pending.decimal()
-              << "\n";
+              << "\ndisputes " << found->disputes.won << " won, " << found->disputes.lost << " lost, " << found->disputes.open << " open\n";
     for (const LeaseEarnings& l : found->leases) {
         std::cout << "  lease " << agent::shortened(l.lease.id.hex()) << "  job " << agent::shortened(l.lease.job.hex()) << "  lane " << l.lease.lane
                   << "  " << market::to_word(l.lease.state) << "  " << l.lease.paid_segments << " segments paid " << l.paid.decimal()

@@ -23,6 +23,11 @@ client::Result<Earnings> earnings_of(client::Client& node, const base::AccountId
         earnings.pending = base::add(earnings.pending, pending).value_or(earnings.pending);
         earnings.leases.push_back({std::move(lease), paid, pending});
     }
+    std::set<base::JobId> jobs;
+    for (const LeaseEarnings& one : earnings.leases) jobs.insert(one.lease.job);
+    const auto disputes = games::dispute_record(node, account, market::Side::asserter, jobs);
+    if (!disputes) return tl::unexpected(disputes.error());
+    earnings.disputes = *disputes;
     return earnings;
 }
 

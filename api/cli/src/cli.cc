@@ -26,7 +26,7 @@ Failure failure_of(const client::ClientError& error) {
     const bool unreachable =
         error.status == 0 &&
         (error.code == "unreachable" || error.code == "timeout" || error.code == "bad_url");
-    return {unreachable ? Exit::unreachable : Exit::refused, error.text()};
+    return {unreachable ? Exit::unreachable : Exit::refused, error.text(), error.code};
 }
 
 Exit print(const Program& program, const Json& json, const std::string& text) {

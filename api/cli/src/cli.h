@@ -42,6 +42,7 @@ struct Globals {
 struct Failure {
     Exit code = Exit::refused;
     std::string text;
+    std::string word = {};  ///< of a refusal by node or rules
 };
 template <class T>
 using Result = tl::expected<T, Failure>;
@@ -59,6 +60,7 @@ struct Program {
 void add_key_commands(CLI::App& app, Program& program);
 void add_account_commands(CLI::App& app, Program& program);
 void add_challenge_commands(CLI::App& app, Program& program);
+void add_dispute_commands(CLI::App& app, Program& program);
 void add_data_commands(CLI::App& app, Program& program);
 void add_job_commands(CLI::App& app, Program& program);
 void add_watch_command(CLI::App& app, Program& program);

@@ -27,6 +27,7 @@ int main(int argc, char** argv) {
     cli::add_account_commands(app, program);
     cli::add_data_commands(app, program);
     cli::add_challenge_commands(app, program);
+    cli::add_dispute_commands(app, program);
     cli::add_job_commands(app, program);
     cli::add_watch_command(app, program);
     cli::add_model_commands(app, program);

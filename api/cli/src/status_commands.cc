@@ -16,6 +16,20 @@ Exit chain_status(const Program& program) {
                      " grains (total of everything: " + get("total") + ")");
 }
 
+/// Lines and JSON of the open disputes in which the account is on this side.
+std::string disputes_of(client::Client& client, const base::AccountId& account, market::Side side, Json& json) {
+    std::string text;
+    json["disputes"] = Json::array();
+    const auto open = client.disputes_of(account, side);
+    if (!open) return text;
+    for (const market::Dispute& dispute : *open) {
+        json["disputes"].push_back(client::json_of(dispute));
+        text += "\ndispute " + dispute.id.hex() + ", moves " + std::to_string(dispute.moves) + ", turn of the " +
+                std::string(market::to_word(dispute.turn)) + " (assay dispute show)";
+    }
+    return text;
+}
+
 Exit worker_status(const Program& program, const std::string& given) {
     client::Client client = connect(program);
     const auto account = chosen_account(program, client, given);
@@ -45,6 +59,7 @@ Exit worker_status(const Program& program, const std::string& given) {
                 " (" + std::string(market::to_word(lease.end)) + "), paid segments " +
                 std::to_string(lease.paid_segments) + " at " + grains(lease.price);
     }
+    text += disputes_of(client, *account, market::Side::asserter, json);
     return print(program, json, text);
 }
 
@@ -81,6 +96,7 @@ Exit validator_status(const Program& program, const std::string& given) {
         ", paid " + std::to_string(paid);
     if (stake && stake->jailed_until.value > 0)
         text += "\njailed until live time " + std::to_string(stake->jailed_until.value) + " ms";
+    text += disputes_of(client, *account, market::Side::challenger, json);
     return print(program, json, text);
 }
 

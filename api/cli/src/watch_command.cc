@@ -33,7 +33,7 @@ std::string bar(std::uint32_t done, std::uint32_t all) {
     return "[" + std::string(filled, '#') + std::string(kBarWidth - filled, '.') + "]";
 }
 
-std::string line_of(const market::Job& job, const std::optional<double>& loss) {
+std::string line_of(const market::Job& job, const std::optional<double>& loss, std::size_t disputes) {
     std::string text = bar(job.round, job.shape.rounds) + " " +
                        std::string(market::to_word(job.state)) + "  round " +
                        std::to_string(job.round) + "/" + std::to_string(job.shape.rounds) +
@@ -44,6 +44,7 @@ std::string line_of(const market::Job& job, const std::optional<double>& loss) {
         std::snprintf(number.data(), number.size(), "  loss %.4f", *loss);
         text += number.data();
     }
+    if (disputes > 0) text += "  disputes " + std::to_string(disputes);
     return text + "  paid " + grains(job.spent.workers);
 }
 
@@ -72,7 +73,8 @@ Exit watch_job(const Program& program, client::Client& client, const base::JobId
         if (!job) return fail(program, failure_of(job.error()));
         if (!program.globals.json) {
             const auto parts = client.parts(id);
-            const std::string line = line_of(*job, parts ? newest_loss(*parts) : std::nullopt);
+            const auto disputes = client.disputes_of_job(id, true);
+            const std::string line = line_of(*job, parts ? newest_loss(*parts) : std::nullopt, disputes ? disputes->size() : 0);
             if (line != shown) std::printf(terminal ? "\r\033[K%s" : "%s\n", line.c_str());
             std::fflush(stdout);
             shown = line;

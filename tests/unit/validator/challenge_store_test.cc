@@ -6,6 +6,7 @@
 #include <cmath>
 #include <fstream>
 
+#include "client/challenge.h"
 #include "spot_checks.h"
 
 namespace assay::validator {
@@ -52,11 +53,11 @@ TEST(ChallengeNonce, IsOnePerKeyTargetAndRoot) {
     const KeptChallenge kept = example();
     market::ChallengeTarget next = kept.target;
     ++next.segment;
-    const base::Hash nonce = challenge_nonce(key, kept.target, kept.claimed);
-    EXPECT_EQ(nonce, challenge_nonce(key, kept.target, kept.claimed));
-    EXPECT_NE(nonce, challenge_nonce(other, kept.target, kept.claimed));
-    EXPECT_NE(nonce, challenge_nonce(key, next, kept.claimed));
-    EXPECT_NE(nonce, challenge_nonce(key, kept.target, hash_of("another")));
+    const base::Hash nonce = client::challenge_nonce(key, kept.target, kept.claimed);
+    EXPECT_EQ(nonce, client::challenge_nonce(key, kept.target, kept.claimed));
+    EXPECT_NE(nonce, client::challenge_nonce(other, kept.target, kept.claimed));
+    EXPECT_NE(nonce, client::challenge_nonce(key, next, kept.claimed));
+    EXPECT_NE(nonce, client::challenge_nonce(key, kept.target, hash_of("another")));
 }
 
 TEST(ChallengeStore, AnswersOnlyForTheTargetItKept) {
@@ -72,7 +73,7 @@ TEST(ChallengeStore, AnswersOnlyForTheTargetItKept) {
     market::ChallengeTarget other = kept.target;
     ++other.segment;
     const std::filesystem::path folder(name);
-    std::filesystem::copy_file(folder / target_digest(kept.target).hex(), folder / target_digest(other).hex());
+    std::filesystem::copy_file(folder / client::target_digest(kept.target).hex(), folder / client::target_digest(other).hex());
     std::ofstream(folder / "damaged") << "not a challenge";
     EXPECT_FALSE(store.load(other));
     EXPECT_EQ(store.list(), std::vector{kept});

@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "client/client.h"
+#include "games/record.h"
 
 namespace assay::worker {
 
@@ -19,6 +20,7 @@ struct Earnings {
     base::Amount balance, stake, locked;
     base::Amount paid, pending;
     std::vector<LeaseEarnings> leases;
+    games::DisputeRecord disputes;           ///< about its work, in the jobs of these leases
 };
 client::Result<Earnings> earnings_of(client::Client& node, const base::AccountId& account);
 
