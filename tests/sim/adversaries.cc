@@ -89,6 +89,26 @@ void one_stake(SeasonOptions& options) {
     options.worker_slots[0] = 32;
 }
 
+Cast chunk_coalition() {
+    Cast cast = validator_cast<ClaimsMissingChunks>();
+    cast.submitter = std::make_unique<SubmitterConduct>();
+    return cast;
+}
+
+void shows(SeasonOptions& options) { options.world.shows_chunks = true; }
+
+/// Rates follow records, and who washes its own is matched first.
+void by_record(SeasonOptions& options) {
+    options.world.rate_ppm = 0;
+    options.prices[0] = kSeasonPrice - 1;
+    options.worker_slots[0] = 32;
+    options.world.tune = [usual = options.world.tune](market::Parameters& parameters) {
+        usual(parameters);
+        parameters.rate_new_ppm = 450'000;
+        parameters.record_value_factor = 112;  // the least that the genesis takes
+    };
+}
+
 void cheapest(SeasonOptions& options) { options.prices[0] = 1; }
 
 const std::vector<Adversary>& library() {
@@ -122,6 +142,10 @@ const std::vector<Adversary>& library() {
         {"claims_non_delivery", Role::validator, "takes audits and never answers, as if nothing had come", validator_cast<ClaimsNonDelivery>},
         {"cancels_before_commits", Role::submitter, "cancels each job before the first commitment", submitter_cast<CancelsBeforeCommits>},
         {"impossible_deadlines", Role::submitter, "asks for rounds of one second", submitter_cast<ImpossibleDeadlines>},
+        {"missing_data", Role::submitter, "posts jobs and keeps their data to itself", submitter_cast<WithholdsData>, shows},
+        {"claims_missing_chunks", Role::coalition, "a validator that asks for a chunk of every checkpoint, for its submitter", chunk_coalition, shows, {}, {},
+         false, true},
+        {"record_washing", Role::coalition, "a worker that buys a record with jobs of its own, then fakes others'", record_washing, by_record},
         {"nan_bomb", Role::submitter, "posts jobs that diverge", submitter_cast<NumericBomb>},
         {"subnormal_bomb", Role::submitter, "posts jobs that run in subnormals", submitter_cast<NumericBomb>},
         {"slashes_itself", Role::coalition, "signs two trees and lets an accomplice report it", slashes_itself},

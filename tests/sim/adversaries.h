@@ -25,6 +25,11 @@ struct Adversary {
     std::string open = {};                   ///< by vote
     std::string open_by_referee = {};
     bool only_by_referee = false;
+    /// The submitter of jobs that go on is of the coalition: its models are worth more than they cost, so it loses when honesty is better.
+    bool has_models = false;
+    [[nodiscard]] bool loses(const SeasonResult& cheated, const SeasonResult& honest) const {
+        return cheated.adversary_net() < honest.adversary_net() && (has_models || cheated.adversary_net() < 0);
+    }
     [[nodiscard]] const std::string& hole(Judged judged) const { return judged == Judged::by_vote ? open : open_by_referee; }
 };
 

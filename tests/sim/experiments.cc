@@ -90,6 +90,7 @@ DetectionResult detect(const DetectionSetting& setting) {
     for (std::size_t i = 0; i < setting.colluding; ++i) cast.validators[i] = std::make_unique<ColludingValidator>(coalition);
     for (std::size_t i = 0; i < setting.lazy; ++i) cast.validators[setting.colluding + i] = std::make_unique<Lazy>();
     options.leases = setting.leases;
+    options.world.by_referee = setting.judged == Judged::by_referee;
     Season driver(std::move(options), std::move(cast));
     const SeasonResult season = driver.run();
     ASSAY_CHECK(season.finished);
@@ -155,6 +156,7 @@ HonestResult serve(const HonestSetting& setting) {
     }
     for (std::size_t i = 0; i < setting.accusers; ++i) cast.validators[i] = std::make_unique<FalseAccuser>();
     options.leases = setting.leases;
+    options.world.by_referee = setting.judged == Judged::by_referee;
     Season driver(std::move(options), std::move(cast));
     const SeasonResult season = driver.run();
     ASSAY_CHECK(season.finished);
@@ -164,8 +166,8 @@ HonestResult serve(const HonestSetting& setting) {
     result.confessed = season.count("slashed_confession");
     result.slashed = season.count("slashed") - result.confessed;
     result.paid = season.count("part_passed");
-    result.votes = season.count("vote_opened");
-    result.upheld = season.count("vote_upheld");
+    result.judgements = season.count("vote_opened") + season.count("dispute_opened");
+    result.upheld = season.count("vote_upheld") + season.count("dispute_upheld");
     result.income = mean(net_of(season.workers, 0, kWorkers), 1, result.leases);
     result.accuser_income = mean(net_of(season.validators, 0, setting.accusers), setting.accusers, result.leases);
     result.honest_validator_income =

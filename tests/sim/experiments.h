@@ -4,6 +4,7 @@
 #include <string>
 #include <vector>
 
+#include "adversaries.h"
 #include "base/hash.h"
 
 /// Long runs of one setting each, behind the tables of docs/soundness.md. Amounts are in units of a segment's protocol cost.
@@ -12,6 +13,7 @@ namespace assay::sim {
 /// Leases whose worker fakes every segment, audited at `rate_ppm`, in jobs of one lane, one round and one part of `segments`.
 struct DetectionSetting {
     std::uint64_t seed = 1;
+    Judged judged = Judged::by_referee;
     std::uint32_t leases = 10'000;
     std::uint32_t rate_ppm = 450'000;
     std::uint32_t segments = 1;
@@ -48,6 +50,7 @@ WithholdingResult withhold(const WithholdingSetting& setting);
 /// Honest leases whose hardware fails silently now and then, or that are accused for nothing.
 struct HonestSetting {
     std::uint64_t seed = 1;
+    Judged judged = Judged::by_referee;
     std::uint32_t leases = 10'000;
     std::uint32_t segments = 1;
     std::uint32_t rate_ppm = 450'000;
@@ -58,7 +61,7 @@ struct HonestSetting {
 };
 struct HonestResult {
     std::uint64_t leases = 0, faulty = 0, slashed = 0, confessed = 0, paid = 0;
-    std::uint64_t votes = 0, upheld = 0;
+    std::uint64_t judgements = 0, upheld = 0;  ///< votes or games
     double income = 0;                       ///< per lease
     double accuser_income = 0, honest_validator_income = 0;  ///< per validator and lease
     double insurance = 0;                    ///< what insurance lost, per lease

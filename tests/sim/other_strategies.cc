@@ -12,6 +12,10 @@ bool roots_only(const market::Audit& audit) {
     return audit.kind == market::AuditKind::merge || audit.kind == market::AuditKind::vote_merge || audit.kind == market::AuditKind::vote_roots;
 }
 
+/// A record for which a lease of these seasons is audited less, and the jobs that buy it.
+constexpr std::uint64_t kRecordEnough = 40'000'000;
+constexpr int kWashJobs = 16;
+
 market::Verdict guess(const World& world, const market::Audit& audit) {
     if (roots_only(audit)) return {market::VerdictKind::valid, {}, {}};
     const auto job = market::find_job(world.state(), audit.job);
@@ -129,6 +133,43 @@ std::vector<market::Message> CopiesChallenges::extra(const World& world) {
         }
     }
     return messages;
+}
+
+std::vector<market::Message> ClaimsMissingChunks::extra(const World& world, const Person&) {
+    std::vector<market::Message> messages;
+    for (const market::Job& job : market::jobs(world.state(), std::nullopt, 1000)) {
+        if (market::is_terminal(job.state)) continue;
+        for (const market::Part& part : market::parts_of_job(world.state(), job.id, std::nullopt, std::nullopt, 1000)) {
+            if (!seen_.insert(part.id).second) continue;
+            messages.emplace_back(market::ChunkChallengePost{{market::ChunkTargetKind::checkpoint, part.id.hash, 0}, 0});
+        }
+    }
+    return messages;
+}
+
+SegmentWork WashesItsRecord::train(const World& world, const SegmentPlace& place, const Hash& honest_end) {
+    const auto job = market::find_job(world.state(), place.job);
+    // What its own jobs say they cost is not what they cost.
+    if (job->submitter == world.workers[0].id) return {honest_end, true, 0, {}};
+    const auto record = market::find_record(world.state(), world.workers[0].id);
+    if (!record || record->amount.grains() < kRecordEnough) return {honest_end, true, kWhole, {}};
+    return Liar::train(world, place, honest_end);
+}
+
+Cast record_washing() {
+    Cast cast;
+    auto coalition = std::make_shared<Coalition>();
+    cast.workers[0] = std::make_unique<WashesItsRecord>(coalition);
+    cast.validators[0] = std::make_unique<ColludingValidator>(coalition);
+    auto posted = std::make_shared<int>(0);
+    cast.plot = [posted](World& world, const Snapshot&) {
+        // All of them at the start, before there is much else.
+        while (*posted < kWashJobs) {
+            world.send_job(world.options, world.workers[0]);
+            ++*posted;
+        }
+    };
+    return cast;
 }
 
 std::vector<market::Message> CancelsBeforeCommits::act(const World&, const Snapshot& seen) {

@@ -129,6 +129,35 @@ class ImpossibleDeadlines final : public SubmitterConduct {
     WorldOptions shape(const WorldOptions& usual) override;
 };
 
+/// Posts jobs and keeps their data to itself.
+class WithholdsData final : public SubmitterConduct {
+  public:
+    bool withholds() override { return true; }
+    bool useful() override { return false; }
+};
+
+/// Says of everything that is committed that it can't be got: a validator that wants the work void without having looked at it.
+class ClaimsMissingChunks final : public ValidatorConduct {
+  public:
+    std::vector<market::Message> extra(const World& world, const Person& self) override;
+
+  private:
+    std::set<base::PartId> seen_;
+};
+
+/// Trains honestly until it has a record, and fakes everything afterwards. Its own jobs cost it nothing to compute.
+class WashesItsRecord final : public Liar {
+  public:
+    explicit WashesItsRecord(std::shared_ptr<Coalition> coalition) : Liar("washed", kWhole, 0), coalition_(std::move(coalition)) {}
+    SegmentWork train(const World& world, const SegmentPlace& place, const base::Hash& honest_end) override;
+    void committed(const base::PartId& id, const PartWork& work) override { coalition_->parts[id] = work; }
+
+  private:
+    std::shared_ptr<Coalition> coalition_;
+};
+/// A worker that is its own submitter and has a validator: it buys a record with jobs of its own, and then fakes those of others.
+Cast record_washing();
+
 /// Posts jobs whose training diverges or runs in subnormals: what comes out is of no use to anybody.
 class NumericBomb final : public SubmitterConduct {
   public:

@@ -294,6 +294,11 @@ void Worker::merge(const market::Job& job) {
     world_.send(person_, message);
 }
 
+void Worker::ask_for_data(const base::JobId& job) {
+    const market::ChunkTarget target{market::ChunkTargetKind::data, job.hash, 0};
+    if (!market::find_chunk(world_.state(), market::chunk_challenge_id(target, 0))) world_.send(person_, market::ChunkChallengePost{target, 0});
+}
+
 void Worker::forget() {
     for (auto it = work_.begin(); it != work_.end();) it = market::find_part(world_.state(), it->first) ? std::next(it) : work_.erase(it);
 }
@@ -307,7 +312,12 @@ void Worker::act(const Snapshot& seen) {
         }
         if (open.job.state != market::JobState::running) continue;
         for (const market::Lease& lease : open.leases) {
-            if (lease.worker == person_.id) commit(open.job, lease);
+            if (lease.worker != person_.id) continue;
+            if (world_.missing.count(open.job.id) != 0) {
+                ask_for_data(open.job.id);
+            } else {
+                commit(open.job, lease);
+            }
         }
         merge(open.job);
     }
@@ -376,12 +386,22 @@ void Validator::act(const Snapshot& seen) {
     play_disputes(world_, person_, market::Side::challenger, [&](const market::Dispute& dispute) { return conduct_->plays(world_, dispute); });
     for (const market::Message& message : conduct_->extra(world_, person_)) world_.send(person_, message);
     computed_ += conduct_->extra_cost();
-    for (const market::Audit& audit : market::audits_of_validator(world_.state(), person_.id, std::nullopt, kMany)) {
-        if (audit.state == market::AuditState::open && conduct_->seals(world_, audit)) seal(audit);
-        const bool due = audit.state == market::AuditState::sealed && audit.deadline.value != 0;
-        if (due && conduct_->reveals(world_, audit)) {
-            world_.send(person_, market::VerdictReveal{audit.id, verdicts_.at(audit.id), nonce_for(audit.id)});
-        }
+    answer_audits();
+}
+
+void Validator::answer_audits() {
+    const auto& calls = world_.calls();
+    for (; calls_seen_ < calls.size(); ++calls_seen_) {
+        if (calls[calls_seen_].first == person_.id) due_.insert(calls[calls_seen_].second);
+    }
+    for (auto it = due_.begin(); it != due_.end();) {
+        const auto audit = market::find_audit(world_.state(), *it);
+        const bool open = audit && audit->state == market::AuditState::open;
+        const bool sealed = audit && audit->state == market::AuditState::sealed && audit->deadline.value != 0;
+        it = open || sealed ? std::next(it) : due_.erase(it);
+        if (open && conduct_->seals(world_, *audit)) seal(*audit);
+        if (sealed && conduct_->reveals(world_, *audit))
+            world_.send(person_, market::VerdictReveal{audit->id, verdicts_.at(audit->id), nonce_for(audit->id)});
     }
 }
 

@@ -2,6 +2,7 @@
 
 #include <map>
 #include <memory>
+#include <set>
 #include <vector>
 
 #include "conduct.h"
@@ -49,6 +50,8 @@ class Worker {
     void deliver(const market::Part& part);
     void close(const market::Job& job, const market::Part& part);
     void merge(const market::Job& job);
+    /// Challenges the submitter to show the data that it can't find.
+    void ask_for_data(const base::JobId& job);
     void forget();
 
     World& world_;
@@ -70,6 +73,7 @@ class Validator {
 
   private:
     void contribute(const Snapshot& seen);
+    void answer_audits();
     void seal(const market::Audit& audit);
     market::Verdict recompute(const market::Audit& audit) const;
     market::Verdict recompute_merge(const market::Audit& audit) const;
@@ -78,6 +82,8 @@ class Validator {
     const Person& person_;
     std::unique_ptr<ValidatorConduct> conduct_;
     std::map<base::AuditId, market::Verdict> verdicts_;
+    std::set<base::AuditId> due_;            ///< that wait for a seal or a verdict of this validator
+    std::size_t calls_seen_ = 0;
     base::Amount computed_;
 };
 

@@ -101,13 +101,16 @@ bool Season::posting() const {
 
 void Season::post() {
     while (open_ < options_.at_once && posting()) {
-        world_.send_job(submitter_->shape(options_.world));
+        const base::JobId id = world_.send_job(submitter_->shape(options_.world));
+        own_.insert(id);
+        if (submitter_->withholds()) world_.missing.insert(id);
         ++posted_;
         ++open_;
     }
 }
 
 void Season::close_job(const base::JobId& id) {
+    if (own_.count(id) == 0) return;
     const auto job = market::find_job(world_.state(), id);
     ASSERT_TRUE(job);
     --open_;
@@ -140,11 +143,24 @@ void Season::note_events() {
     }
 }
 
+/// Everybody shows what it has, cheats too: being asked is paid.
+void Season::show_chunks() {
+    if (!world_.options.shows_chunks) return;
+    const auto show = [&](const Person& person) {
+        for (const market::ChunkChallenge& challenge : market::chunks_of_account(world_.state(), person.id, std::nullopt, kMany)) {
+            if (const auto answer = world_.chunk_of(challenge)) world_.send(person, *answer);
+        }
+    };
+    for (const Person& worker : world_.workers) show(worker);
+    if (!submitter_->withholds()) show(world_.submitter);
+}
+
 void Season::step() {
     const Snapshot seen = snapshot(world_);
     for (Worker& worker : workers_) worker.act(seen);
     for (Validator& validator : validators_) validator.act(seen);
     for (const market::Message& message : submitter_->act(world_, seen)) world_.send(world_.submitter, message);
+    show_chunks();
     if (cast_.plot) cast_.plot(world_, seen);
     world_.block();
     note_events();

@@ -30,6 +30,8 @@ class SubmitterConduct {
     virtual ~SubmitterConduct() = default;
     virtual WorldOptions shape(const WorldOptions& usual) { return usual; }
     virtual std::vector<market::Message> act(const World&, const Snapshot&) { return {}; }
+    /// Nobody can get the data of its jobs, and it doesn't show what it is asked for.
+    virtual bool withholds() { return false; }
     /// Whether a finished job gives it anything it can use.
     virtual bool useful() { return true; }
 };
@@ -102,6 +104,7 @@ class Season {
     [[nodiscard]] bool posting() const;
     void post();
     void step();
+    void show_chunks();
     void note_events();
     void close_job(const base::JobId& id);
     [[nodiscard]] bool settled() const;
@@ -117,6 +120,7 @@ class Season {
     std::uint32_t posted_ = 0, open_ = 0;
     base::Amount worth_, insurance_;
     std::set<std::string> accused_;
+    std::set<base::JobId> own_;              ///< jobs of the season's submitter
 };
 
 /// What honest training of a whole job gives.

@@ -44,7 +44,7 @@ TEST_P(AdversarySeason, LosesAgainstHonesty) {
     EXPECT_EQ(honest.completed, usual_season(kSeed).jobs);
     EXPECT_EQ(honest.poisoned, 0U);
     expect_honest_are_paid(honest);
-    const bool loses = cheated.adversary_net() < 0 && cheated.adversary_net() < honest.adversary_net();
+    const bool loses = one.loses(cheated, honest);
     RecordProperty("net", std::to_string(cheated.adversary_net()));
     if (!one.hole(judged).empty()) {
         EXPECT_FALSE(loses) << "no longer open: " << one.hole(judged);

@@ -155,6 +155,18 @@ std::vector<std::pair<const Person*, market::Message>> World::take_queue() {
     return messages;
 }
 
+void World::note_calls(const std::vector<market::Event>& events) {
+    for (const market::Event& event : events) {
+        if (event.kind != "audit_open" && event.kind != "audit_reveal_due") continue;
+        std::optional<base::Hash> audit, validator;
+        for (const auto& [name, value] : event.attributes) {
+            if (name == "audit") audit = base::hash_from_hex(value);
+            if (name == "validator") validator = base::hash_from_hex(value);
+        }
+        calls_.emplace_back(base::AccountId{validator.value()}, base::AuditId{audit.value()});
+    }
+}
+
 void World::go_back(const Moment& moment) {
     state_ = moment.state;
     app_hash_ = moment.app_hash;
@@ -184,6 +196,7 @@ void World::block() {
         refusals_.push_back(result.code);
     }
     market::end_block(state_, context, events);
+    note_calls(events);
     if (options.keep_events) events_.insert(events_.end(), events.begin(), events.end());
     last_events_ = std::move(events);
     app_hash_ = base::Hasher("sim.app").add(app_hash_).add_u64(height_.value).finish();
@@ -201,7 +214,18 @@ base::Bytes blob_of(const base::Hash& what, std::size_t size) {
     return bytes;
 }
 
-market::Receipt World::receipt(const base::Hash& what) const { return receipt(blob_of(what, options.blob_bytes)); }
+market::Receipt World::receipt(const base::Hash& what) const {
+    const market::Receipt given = receipt(blob_of(what, options.blob_bytes));
+    if (options.shows_chunks) stored_[given.blob] = what;
+    return given;
+}
+
+std::optional<market::ChunkAnswer> World::chunk_of(const market::ChunkChallenge& challenge) const {
+    const auto found = stored_.find(challenge.blob);
+    if (found == stored_.end()) return std::nullopt;
+    const base::ProvedChunk proved = base::prove_chunk(blob_of(found->second, options.blob_bytes), challenge.chunk);
+    return market::ChunkAnswer{challenge.id, proved.bytes, proved.proof};
+}
 
 market::Receipt World::receipt(const base::Bytes& bytes) const {
     market::Receipt receipt;
@@ -213,11 +237,12 @@ market::Receipt World::receipt(const base::Bytes& bytes) const {
     return receipt;
 }
 
-base::JobId World::send_job(const WorldOptions& shape) {
-    return send_job(make_spec(shape), numbered(options.seed, "program"), init_root, receipt(numbered(options.seed, "data")));
+base::JobId World::send_job(const WorldOptions& shape, const Person& poster) {
+    return send_job(make_spec(shape), numbered(options.seed, "program"), init_root, receipt(numbered(options.seed, "data")), poster);
 }
 
-base::JobId World::send_job(const market::JobSpec& spec, const base::Hash& program_root, const base::Hash& job_init_root, const market::Receipt& data) {
+base::JobId World::send_job(const market::JobSpec& spec, const base::Hash& program_root, const base::Hash& job_init_root, const market::Receipt& data,
+                            const Person& poster) {
     market::JobPost post;
     post.spec = market::encode_spec(spec);
     post.program_root = program_root;
@@ -227,10 +252,10 @@ base::JobId World::send_job(const market::JobSpec& spec, const base::Hash& progr
     post.init_receipt = receipt(job_init_root);
     post.data_receipt = data;
     post.hold_limit = Amount::of(1'000'000'000'000);
-    const base::Bytes raw = build(submitter, post);
+    const base::Bytes raw = build(poster, post);
     const std::uint64_t nonce = market::decode_transaction(raw)->header.nonce;
     queue_.push_back(raw);
-    return market::job_id(chain_id_, submitter.id, nonce, 0, market::spec_root(post.spec), post.program_root, post.init_root);
+    return market::job_id(chain_id_, poster.id, nonce, 0, market::spec_root(post.spec), post.program_root, post.init_root);
 }
 
 base::JobId World::post_job() {

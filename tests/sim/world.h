@@ -2,6 +2,7 @@
 
 #include <functional>
 #include <map>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -53,6 +54,7 @@ struct WorldOptions {
     std::uint32_t supply_every = 1;
     bool keep_events = true;
     std::size_t blob_bytes = kBlobBytes;     ///< of every blob
+    bool shows_chunks = false;               ///< remembers what is stored, for answers to chunk challenges
 };
 
 class World {
@@ -70,9 +72,11 @@ class World {
     void block();
     base::JobId post_job();
     /// Puts a job of this shape into the next block; its id.
-    base::JobId send_job(const WorldOptions& shape);
+    base::JobId send_job(const WorldOptions& shape) { return send_job(shape, submitter); }
+    base::JobId send_job(const WorldOptions& shape, const Person& poster);
     /// A job whose spec, program and initial state are of this world or real; `data` is its data's receipt.
-    base::JobId send_job(const market::JobSpec& spec, const base::Hash& program_root, const base::Hash& job_init_root, const market::Receipt& data);
+    base::JobId send_job(const market::JobSpec& spec, const base::Hash& program_root, const base::Hash& job_init_root, const market::Receipt& data,
+                         const Person& poster);
     /// Time that passes while no block is made.
     void outage(std::uint64_t ms) { time_.value += ms; }
     /// A moment to which a test goes back: what the chain knows. What waits for the next block is not of it.
@@ -88,6 +92,8 @@ class World {
     [[nodiscard]] base::Amount wealth_of(const Person& person) const;
     [[nodiscard]] market::Receipt receipt(const base::Hash& what) const;
     [[nodiscard]] market::Receipt receipt(const base::Bytes& bytes) const;
+    /// The chunk that somebody asks for, out of what has got a receipt. Needs `shows_chunks`.
+    [[nodiscard]] std::optional<market::ChunkAnswer> chunk_of(const market::ChunkChallenge& challenge) const;
     /// Nobody has sent anything for the next block.
     [[nodiscard]] bool quiet() const { return queue_.empty(); }
 
@@ -104,8 +110,12 @@ class World {
     [[nodiscard]] const std::vector<market::Event>& last_events() const { return last_events_; }
     [[nodiscard]] const std::vector<market::Refusal>& last_refusals() const { return refusals_; }
     [[nodiscard]] std::string refusals_text() const;
+    /// Every time an auditor was asked to compute or to reveal, in order: whose turn it is, without reading all audits in every block.
+    [[nodiscard]] const std::vector<std::pair<base::AccountId, base::AuditId>>& calls() const { return calls_; }
     [[nodiscard]] base::Amount stake_of(const Person& person, market::Role role) const;
 
+    /// Jobs whose data nobody can get.
+    std::set<base::JobId> missing;
     WorldOptions options;
     std::vector<Person> workers, validators;
     Person submitter, node;
@@ -113,9 +123,12 @@ class World {
     std::uint64_t blocks = 0;
 
   private:
+    void note_calls(const std::vector<market::Event>& events);
+
     MemoryState state_;
     GroundTruth truth_;
     market::Genesis genesis_;
+    mutable std::map<base::BlobRoot, base::Hash> stored_;  ///< what stands behind a blob
     base::Hash chain_id_, app_hash_;
     base::Height height_;
     base::TimeMs time_;
@@ -123,6 +136,7 @@ class World {
     std::map<base::AccountId, std::uint64_t> queued_;
     std::vector<market::Event> events_, last_events_;
     std::vector<market::Refusal> refusals_;
+    std::vector<std::pair<base::AccountId, base::AuditId>> calls_;
 };
 
 }  // namespace assay::sim

@@ -247,7 +247,7 @@ std::unique_ptr<Opened> open(const Plan& plan) {
     const market::GameSubject& about = field.quarrel.arena.subject;
     const base::JobId job = world.send_job(
         field.spec, about.program_root, about.round_start_root,
-        world.receipt(base::Bytes(words.view().begin(), words.view().end())));
+        world.receipt(base::Bytes(words.view().begin(), words.view().end())), world.submitter);
     const Claims claims = claims_of(plan);
     if (!work(world, claims, job)) return nullptr;
 
