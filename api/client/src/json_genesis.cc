@@ -150,7 +150,7 @@ tl::expected<Parameters, SpecError> parameters_from_json(const Json& json,
     Parameters parameters = defaults;
     each_parameter(parameters,
                    [&](const char* name, auto& value) { read_value(reader, name, value); });
-    const std::string judgement = reader.text("judgement", "vote", 16);
+    const std::string judgement = reader.text("judgement", std::string(market::to_word(parameters.judgement)), 16);
     if (judgement != "vote" && judgement != "referee")
         reader.fail("judgement", "must be one of: vote, referee");
     parameters.judgement =

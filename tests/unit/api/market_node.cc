@@ -9,6 +9,7 @@
 #include <nlohmann/json.hpp>
 
 #include "base/check.h"
+#include "dispute/ledger_referee.h"
 
 namespace assay::server {
 namespace {
@@ -63,8 +64,12 @@ MarketNode::MarketNode(const Limits& limits)
     dir_ = ::mkdtemp(pattern.data());
     const base::Bytes genesis =
         market::encode_genesis(test_genesis(operator_key_.public_key(), account_key_.public_key()));
+    static const dispute::LedgerReferee referee;
+    static const ledger::RuleSet rules = ledger::market_rules(referee);
+    ledger::Options ledger_options;
+    ledger_options.rules = &rules;
     auto node = ledger::Node::open(dir_ / "ledger", base::ByteView(genesis),
-                                   base::SecretKey::from_seed(base::Bytes(32, 7)));
+                                   base::SecretKey::from_seed(base::Bytes(32, 7)), ledger_options);
     ASSAY_CHECK(node.has_value());
     node_ = std::move(*node);
     auto blobs = BlobStore::open(

@@ -26,6 +26,7 @@ class MarketNodeTest : public testing::Test {
         genesis_.operator_key = fake::operator_key().public_key();
         genesis_.insurance = Amount::of(1'000'000);
         genesis_.parameters = market::demo_parameters();
+        genesis_.parameters.judgement = market::Judgement::vote;
         market::GenesisAccount account;
         account.cold = account.hot = account.vrf = key_.public_key();
         account.balance = Amount::of(1'000'000'000'000);

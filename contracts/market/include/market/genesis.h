@@ -61,7 +61,7 @@ struct Parameters {
     base::Amount record_max = base::Amount::of(1'000'000'000'000'000);  ///< no record is worth more
     std::uint32_t record_fee_factor = 100;                   ///< a record grows by at most this times the protocol fees paid for the work
     std::uint32_t record_value_factor = 200;                 ///< the greater, the more record a lower rate takes (record_rate_ppm)
-    Judgement judgement = Judgement::vote;
+    Judgement judgement = Judgement::referee;
     std::uint32_t jurors = 3;
     // Stake.
     base::Amount worker_stake_min;
