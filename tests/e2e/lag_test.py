@@ -1,12 +1,13 @@
 #!/usr/bin/env python3
 """Audits that run behind training (audit_lag 1, judgement by referee). An honest job reaches the model root of `assay train`. Then a worker with a
 fault in its arithmetic takes a lane: rounds go on over its work until it is convicted, the job goes back to the last sound round, and ends with
-the same root. `--measure` compares how much of the time lanes train with and without a lag."""
+the same root. One validator recomputes everything unasked and finds nothing wrong in honest work. `--measure` compares how much of the time lanes
+train with and without a lag."""
 
 import sys
 import time
 
-from e2e import STAKE, VALIDATORS, WEALTH, Job, main, require, require_clean, say, verify_chain, wait_for_offers
+from e2e import STAKE, VALIDATORS, WEALTH, Job, log_matches, main, require, require_clean, say, verify_chain, wait_for_offers
 
 HONEST, FAULTY = ["honest-1", "honest-2"], "faulty-worker"
 SPEED = ("--gflops", "5", "--threads", "1")
@@ -16,13 +17,13 @@ MEASURED = {"model": {"layers": 2, "heads": 4, "width": 128, "context": 64}, "ba
             "seed": "18", "audit_rate": 0.5}
 
 
-def start(market, parameters):
+def start(market, parameters, watcher=()):
     workers = {name: {"worker": STAKE} for name in [*HONEST, FAULTY]}
     market.make_genesis(workers | {name: {"validator": STAKE} for name in VALIDATORS} | {"submitter": {}}, WEALTH,
                         {"judgement": "referee", "dispute_clock_ms": 20000, **parameters})
     market.start_node()
     for name in VALIDATORS:
-        market.start_validator(name, *SPEED)
+        market.start_validator(name, *SPEED, *(watcher if name == VALIDATORS[-1] else ()))
     for name in HONEST:
         market.start_worker(name, *SPEED)
     wait_for_offers(market, len(HONEST))
@@ -68,6 +69,10 @@ def run(market, folder, name, root=None, **changes):
 def honest_and_faulty(market, folder):
     job, took = run(market, folder, "honest", **SHAPE)
     require_clean(market, job.id, [*HONEST, *VALIDATORS])
+    watcher = market.programs[VALIDATORS[-1]]
+    for what in ("segment", "merge"):
+        require(log_matches(watcher, f"recomputed a {what} unasked: it is right"), f"no {what} was recomputed unasked:\n{watcher.tail()}")
+    require(not log_matches(watcher, "challenge.found"), f"honest work was challenged:\n{watcher.tail()}")
     say(f"four rounds with a lag of one: the root of `assay train` after {took:.0f} s; lanes trained {utilisation(market, job):.0%} of the time")
 
     market.start_worker(FAULTY, *SPEED, "--price", "1", binary="assay-adversary-faulty-worker")
@@ -90,7 +95,10 @@ def measure(market, folder):
 def test(market, folder, arguments):
     begin = time.monotonic()
     # Measured on the demo chain's epochs and rates. Windows are shorter than rounds, as they are in real jobs: else rounds wait for them.
-    start(market, {"window_ms": 1000} if arguments.measure else {"window_ms": 1000, "epoch_ms": 200})
+    if arguments.measure:
+        start(market, {"window_ms": 1000})
+    else:
+        start(market, {"window_ms": 1000, "epoch_ms": 200}, ("--spot-check", "1"))
     (measure if arguments.measure else honest_and_faulty)(market, folder)
     verify_chain(market)
     say(f"done in {time.monotonic() - begin:.0f} s")

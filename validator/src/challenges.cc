@@ -93,7 +93,7 @@ void Challenges::after_refusal(KeptChallenge& kept, const client::ClientError& e
     if (agent::is_refusal(error, Refusal::seal_too_young)) return;
     if (agent::is_refusal(error, Refusal::seal_unknown)) {
         // Opened before a crash, or the seal's time was over before there was stake for the bond.
-        (void)keep(kept, on_ledger(kept) ? ChallengeStep::done : ChallengeStep::found);
+        if (const auto known = on_ledger(kept)) (void)keep(kept, *known ? ChallengeStep::done : ChallengeStep::found);
         return;
     }
     const bool over = std::any_of(std::begin(kOver), std::end(kOver), [&](Refusal refusal) { return agent::is_refusal(error, refusal); });
@@ -101,12 +101,12 @@ void Challenges::after_refusal(KeptChallenge& kept, const client::ClientError& e
     if (over) (void)keep(kept, ChallengeStep::done);
 }
 
-/// Whether the account challenges, or has challenged, the target. When the node does not say, perhaps.
-bool Challenges::on_ledger(const KeptChallenge& kept) {
+/// Whether the account challenges, or has challenged, the target; nothing when the node does not say.
+std::optional<bool> Challenges::on_ledger(const KeptChallenge& kept) {
     const base::AccountId& account = party_.identity().account();
     for (const bool open : {true, false}) {
         const auto found = party_.node().disputes_of_job(kept.job, open);
-        if (!found) return true;
+        if (!found) return std::nullopt;
         for (const market::Dispute& dispute : *found) {
             const bool ours = dispute.challenger == account || std::any_of(dispute.pool.begin(), dispute.pool.end(),
                                                                            [&](const market::Challenger& c) { return c.account == account; });

@@ -1,7 +1,7 @@
 #pragma once
 
 #include <map>
-#include <set>
+#include <optional>
 
 #include "agent/party.h"
 #include "challenge_store.h"
@@ -26,7 +26,7 @@ class Challenges {
     bool seal(KeptChallenge& kept);
     void open(KeptChallenge& kept);
     void after_refusal(KeptChallenge& kept, const client::ClientError& error);
-    bool on_ledger(const KeptChallenge& kept);
+    std::optional<bool> on_ledger(const KeptChallenge& kept);
     bool keep(KeptChallenge& kept, ChallengeStep step);
     void trouble(const KeptChallenge& kept, const std::string& text);
 
