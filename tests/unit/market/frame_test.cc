@@ -168,6 +168,7 @@ TEST(LiveTime, ATwoHourOutageDoesNotMaturePastDeadlines) {
 
 TEST(Fees, FollowFullBlocksInIntegers) {
     Parameters parameters = demo_parameters();
+    parameters.judgement = Judgement::vote;  // a move of a game would not fit these blocks
     parameters.base_fee_min = Amount::of(80);
     parameters.block_weight_max = 10'000;
     parameters.block_weight_target = 200;
