@@ -168,8 +168,11 @@ def why(market, job, slashes, audits, names):
     for account in sorted({audit["auditor"] for audit in audits}, key=names.get):
         own = [audit for audit in audits if audit["auditor"] == account and audit["paid"]]
         lines.append(f"{names[account]} was paid for {len(own)} audits, {grains(sum(int(audit['price']) for audit in own))} in all")
+    for game in market.get_all(f"/v1/jobs/{job['id']}/disputes?state=over"):
+        lines.append(f"{names[game['challenger']]} disputed round {game['round']} lane {game['lane']} of {names[game['asserter']]}: {game['state']} after "
+                     f"{game['moves']} moves; dispute {game['id']}")
     for slash in slashes:
-        lines.append(f"{names[slash['worker']]} lost {grains(slash['amount'])} of its stake: {slash['reason']}; evidence: vote {slash['evidence']}")
+        lines.append(f"{names[slash['worker']]} lost {grains(slash['amount'])} of its stake: {slash['reason']}; evidence {slash['evidence']}")
     lines.append("whatever is left in the differences are transaction fees and forfeited bonds, which are burned")
     return "\n".join("    " + line for line in lines)
 
