@@ -135,11 +135,14 @@ void laziness(const Run& run) {
             setting.leases = run.leases;
             setting.lazy = lazy;
             const DetectionResult result = detect(setting);
-            // A lazy auditor's digest does not fit and the segment is drawn again, at most three times in all: never a share of `r` for ever.
-            double all_lazy = 1;
+            // By vote a lazy auditor's digest does not fit and the segment is drawn again, at most three times in all. By referee a game about the
+            // digests opens, and those of a worker that fakes are false too: whoever is drawn, the worker is convicted.
+            const bool referee = judged == Judged::by_referee;
+            double all_lazy = referee ? 0 : 1;
             for (std::uint32_t i = 0; i < 3; ++i) all_lazy *= i < lazy ? static_cast<double>(lazy - i) / (setting.validators - i) : 0;
             const double expected = setting.rate_ppm / 1e6 * (1 - all_lazy);
-            table.row(word(judged), lazy, result.leases, result.found, fixed(share(result.found, result.leases)), fixed(expected),
+            const std::uint64_t caught = referee ? result.convicted : result.found;
+            table.row(word(judged), lazy, result.leases, caught, fixed(share(caught, result.leases)), fixed(expected),
                       fixed(model::interval99(expected, static_cast<double>(result.leases))), result.unaudited, fixed(result.lazy_validator_income, 4),
                       fixed(result.honest_validator_income, 4));
         }
