@@ -13,20 +13,11 @@ namespace assay::dispute {
 namespace {
 
 using base::Hash;
-using market::GameStage;
 using program::TensorClass;
-using testing::Arena;
+using testing::arena;
+using testing::noise;
 
-constexpr std::uint32_t kSteps = 5;
-
-const Arena& arena() {
-    static const Arena the_arena(testing::ragged_gpt(), GameStage::segment, kSteps, false, false);
-    return the_arena;
-}
-
-Hash noise(std::uint64_t n) {
-    return base::Hasher("assay.noise").add_u64(n).finish();
-}
+constexpr std::uint32_t kSteps = testing::kArenaSteps;
 
 /// A true statement about the five steps was made.
 Game begun() {

@@ -13,21 +13,13 @@ namespace assay::dispute {
 namespace {
 
 using base::Hash;
-using market::GameStage;
+using testing::arena;
 using testing::Arena;
+using testing::noise;
 using testing::Fault;
 using testing::ScalarReplayer;
 
-constexpr std::uint32_t kSteps = 5;
-
-const Arena& arena() {
-    static const Arena the_arena(testing::ragged_gpt(), GameStage::segment, kSteps, false, false);
-    return the_arena;
-}
-
-Hash noise(std::uint64_t n) {
-    return base::Hasher("assay.noise").add_u64(n).finish();
-}
+constexpr std::uint32_t kSteps = testing::kArenaSteps;
 
 struct Lie {
     enum class Kind : std::uint8_t {

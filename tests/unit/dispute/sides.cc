@@ -112,4 +112,13 @@ Outcome play_out(const market::GameSubject& subject, Player& asserter, Player& c
     return outcome;
 }
 
+const Arena& arena() {
+    static const Arena the_arena(ragged_gpt(), GameStage::segment, kArenaSteps, false, false);
+    return the_arena;
+}
+
+base::Hash noise(std::uint64_t n) {
+    return base::Hasher("assay.noise").add_u64(n).finish();
+}
+
 }  // namespace assay::dispute::testing

@@ -65,4 +65,10 @@ struct Outcome {
 /// Plays through the referee's bytes alone.
 Outcome play_out(const market::GameSubject& subject, Player& asserter, Player& challenger);
 
+/// Games about this many steps of the ragged GPT from the round's start; made once.
+inline constexpr std::uint32_t kArenaSteps = 5;
+const Arena& arena();
+/// Hashes that stand for nothing.
+base::Hash noise(std::uint64_t n);
+
 }  // namespace assay::dispute::testing
