@@ -18,8 +18,7 @@ void save(StateWriter& state, const Account& value);
 void save(StateWriter& state, const Stake& value);
 void save(StateWriter& state, const Unbonding& value);
 void save(StateWriter& state, const Validator& value);
-/// An empty record leaves the state.
-void save(StateWriter& state, const WorkRecord& value);
+void save(StateWriter& state, const WorkRecord& value);  ///< an empty record leaves the state
 void save(StateWriter& state, const Offer& value);
 void save(StateWriter& state, const Job& value);
 void save(StateWriter& state, const Lane& value);
@@ -27,13 +26,17 @@ void save(StateWriter& state, const Round& value);
 void save(StateWriter& state, const MergeRecord& value);
 void save(StateWriter& state, const Lease& value);
 void save(StateWriter& state, const Part& value);
+void save(StateWriter& state, const Claim& value);
 void save(StateWriter& state, const Epoch& value);
+void save(StateWriter& state, const EpochMember& value);
 void save(StateWriter& state, const EpochCommitment& value);
 void save(StateWriter& state, const Audit& value);
-void save(StateWriter& state, const Vote& value);
-void save(StateWriter& state, const ChunkChallenge& value);
-void save(StateWriter& state, const ChunkDuty& value);  ///< erases it when nothing is open
+void save(StateWriter& state, const Question& value);
+void save(StateWriter& state, const QuestionDuty& value);  ///< erases it when nothing is open
+void save(StateWriter& state, const Pool& value);
+void save(StateWriter& state, const PoolMember& value);
 void save(StateWriter& state, const Dispute& value);
+void save(StateWriter& state, const GameLoad& value);  ///< erases it when there is no game
 void save(StateWriter& state, const ChallengeSeal& value);
 void save(StateWriter& state, const Chain& value);
 
@@ -47,11 +50,14 @@ void erase(StateWriter& state, const Round& value);
 void erase(StateWriter& state, const MergeRecord& value);
 void erase(StateWriter& state, const Lease& value);
 void erase(StateWriter& state, const Part& value);
+void erase(StateWriter& state, const Claim& value);
 void erase(StateWriter& state, const Epoch& value);
+void erase(StateWriter& state, const EpochMember& value);
 void erase(StateWriter& state, const EpochCommitment& value);
 void erase(StateWriter& state, const Audit& value);
-void erase(StateWriter& state, const Vote& value);
-void erase(StateWriter& state, const ChunkChallenge& value);
+void erase(StateWriter& state, const Question& value);  ///< with its bytes
+void erase(StateWriter& state, const Pool& value);
+void erase(StateWriter& state, const PoolMember& value);
 void erase(StateWriter& state, const Dispute& value);  ///< with its game
 void erase(StateWriter& state, const ChallengeSeal& value);
 

@@ -13,17 +13,14 @@
 
 namespace assay::market {
 
-inline constexpr std::uint32_t kAppVersion = 1;
-
-/// How a mismatch between worker and auditor is decided: by two more auditors, or by the dispute game (market/referee.h).
-enum class Judgement : std::uint8_t { vote = 1, referee = 2 };
+inline constexpr std::uint32_t kAppVersion = 2;
 
 /// Every number that the rules read. Amounts in grains, times in ms of live time, rates in parts per million. Set in genesis; params_id is
 /// H("assay.params", encoding). Jobs keep the id of the parameters they were made under.
 struct Parameters {
     // Money.
     base::Amount protocol_price = base::Amount::of(100'000);   ///< grains per GFLOP
-    std::uint32_t protocol_fee_ppm = 10'000;                 ///< of each segment payment, to insurance
+    std::uint32_t protocol_fee_ppm = 10'000;                 ///< of each segment payment, burned
     base::Amount base_fee_min = base::Amount::of(1);         ///< grains per unit of weight
     std::uint64_t block_weight_max = 500'000;                ///< one unit is about a microsecond of the reference machine
     std::uint64_t block_weight_target = 250'000;
@@ -42,33 +39,35 @@ struct Parameters {
     std::uint64_t open_ms_max = 86'400'000;                  ///< a job that found no worker expires
     std::uint64_t pause_ms_max = 86'400'000;
     std::uint64_t pause_leave_ms = 3'600'000;                ///< after this workers may leave without loss
-    std::uint64_t jail_ms = 60'000;
+    std::uint64_t jail_ms = 60'000;                          ///< validator_return comes no earlier
+    std::uint64_t accept_ms = 10'000;                        ///< a reserved worker accepts within this
+    std::uint64_t settle_ms_max = 3'600'000;                 ///< a job that settles waits at most so long without an open audit, question or game
     std::uint64_t live_step_ms_max = 5'000;                  ///< live time advances at most this much per block
     std::uint64_t valid_blocks_max = 1'000'000;              ///< how far ahead `valid_until` may be
     // Audits.
-    std::uint32_t plant_ppm = 100'000;
     std::uint32_t rate_floor_ppm = 100'000;
     std::uint32_t rate_new_ppm = 450'000;                    ///< of a worker without record
-    std::uint32_t collusion_max_ppm = 100'000;
-    std::uint32_t committee_max = 64;
-    std::uint32_t draws_per_block_max = 2'000;
-    std::uint32_t redraws_max = 2;
-    std::uint32_t misses_jail = 3;                           ///< missed audits before jail
-    std::uint32_t unaudited_windows = 4;
-    std::uint32_t audit_time_factor = 4;                     ///< audit deadline = max(grace, FLOPs / declared speed x this)
-    std::uint32_t auditors_min = 3;                          ///< eligible validators that `job_post` wants: a vote needs three
+    std::uint32_t rate_sure_ppm = 990'000;                   ///< least rate of merges, initial states and whatever is drawn again
+    std::uint32_t control_ppm = 62'500;                      ///< of a `valid`: how often another validator recomputes its cells
+    std::uint32_t collusion_max_ppm = 100'000;               ///< share of the weight that may audit a job which a cheat is assumed to hold
+    std::uint32_t draws_per_block_max = 2'000;               ///< (segment, member) pairs
+    std::uint32_t audit_time_factor = 4;                     ///< an audit is due after max(grace, FLOPs open and ahead / speed x this)
+    std::uint64_t reference_flops = 1'000'000'000;           ///< FLOPs per second of the class: nobody counts as slower
+    std::uint64_t backlog_ms_max = 600'000;                  ///< audits that all validators together may have ahead, at reference speed
+    std::uint32_t miss_prices = 5;                           ///< audit prices that a missed audit costs
+    base::Amount absence_fine = base::Amount::of(1'000);     ///< of a member that does not contribute
+    std::uint32_t contribution_share_ppm = 50'000;           ///< of the blocks, at most: epochs stretch
     std::uint64_t record_half_life_ms = 2'592'000'000;       ///< a worker's record halves each time: 30 days
     base::Amount record_max = base::Amount::of(1'000'000'000'000'000);  ///< no record is worth more
     std::uint32_t record_fee_factor = 100;                   ///< a record grows by at most this times the protocol fees paid for the work
     std::uint32_t record_value_factor = 200;                 ///< the greater, the more record a lower rate takes (record_rate_ppm)
-    Judgement judgement = Judgement::referee;
-    std::uint32_t jurors = 3;
     // Stake.
     base::Amount worker_stake_min;
     base::Amount validator_stake_min = base::Amount::of(1);
     std::uint32_t unbondings_max = 16;                       ///< open entries per account and role
     // Jobs and matching.
     std::uint32_t unfinal_rounds_max = 4;                    ///< W
+    std::uint32_t open_parts_max = 1'024;                    ///< lanes x parts of a round x unfinal rounds: what one handler may have to touch
     std::uint32_t candidates_max = 64;
     std::uint32_t lane_time_factor = 3;
     std::uint32_t round_time_factor = 3;
@@ -76,20 +75,18 @@ struct Parameters {
     std::uint32_t offers_per_worker_max = 16;
     std::uint32_t timers_per_block_max = 4'096;
     std::uint32_t nonce_lanes_max = 64;
-    // Disputes: read with judgement = referee only.
-    std::uint64_t dispute_replay_ms_max = 40'000;            ///< a side's clock grows by four planned replays, at most by this
+    // Disputes.
+    std::uint64_t dispute_replay_ms_max = 40'000;            ///< a planned replay counts at most this, four times, in a side's clock
     std::uint64_t challenge_open_ms = 60'000;                ///< how long a sealed challenge may wait to be opened
     std::uint32_t challenge_bond_factor = 4;                 ///< bond of a challenge = this times the cost of a replay + the fees of a game
     std::uint64_t dispute_game_weight = 400'000;             ///< what the moves of a whole game weigh
     base::Amount concede_fee = base::Amount::of(100'000);    ///< of a concession before the first traced move
-    std::uint32_t disputes_per_target_max = 8;               ///< games at the same time about one segment or merge
     std::uint32_t disputes_per_account_max = 16;             ///< challenges that one account has sealed or open
-    std::uint32_t challenge_pool_max = 4;                    ///< challengers with the same root in one dispute
-    // Chunk challenges.
-    base::Amount chunk_bond_min = base::Amount::of(10'000);
-    std::uint32_t chunk_bond_factor = 4;                     ///< bond = this times the fee of a 64 KiB answer at the base fee of the challenge
-    std::uint64_t chunk_answer_ms = 500;                     ///< what every further open challenge of one account adds to its time
-    std::uint32_t chunks_raised_max = 64;                    ///< open challenges of one challenger
+    // Questions.
+    base::Amount question_bond_min = base::Amount::of(10'000);
+    std::uint32_t question_bond_factor = 4;                  ///< bond = this times the fee of a 64 KiB answer at the base fee of the question, per answer
+    std::uint64_t question_answer_ms = 500;                  ///< what every further open question of one account adds to its time
+    std::uint32_t questions_raised_max = 64;                 ///< open questions of one asker
 
     bool operator==(const Parameters&) const = default;
 };
@@ -106,7 +103,6 @@ std::uint64_t dispute_clock_ms_max(const Parameters& parameters);
 struct GenesisValidator {
     std::string profile = "f32";
     std::uint64_t flops_per_second = 0;
-    std::uint32_t capacity = 0;              ///< audits at the same time
     bool operator==(const GenesisValidator&) const = default;
 };
 
@@ -124,7 +120,6 @@ struct Genesis {
     base::TimeMs time;                       ///< block time of height 0
     std::uint32_t app_version = kAppVersion;
     base::PublicKey operator_key;            ///< signs heads and, as the default store, receipts
-    base::Amount insurance;                  ///< endowment
     std::vector<GenesisAccount> accounts;    ///< ascending by cold key, each once
     Parameters parameters;
     bool operator==(const Genesis&) const = default;
@@ -138,7 +133,7 @@ tl::expected<Genesis, std::string> decode_genesis(base::ByteView bytes);
 [[nodiscard]] std::optional<std::string> check_genesis(const Genesis& genesis);
 /// H("assay.chain", encoding).
 base::Hash chain_id(const Genesis& genesis);
-/// Everything that exists: balances, stakes, insurance.
+/// Everything that exists: balances and stakes.
 base::Amount genesis_supply(const Genesis& genesis);
 
 /// Parameters of the demo chain (PROTOCOL section 6): epoch 500 ms, window 10 s, W 4, grace 30 s, unbonding 10 min.

@@ -4,6 +4,7 @@
 #include <optional>
 
 #include "base/amount.h"
+#include "market/draw.h"
 
 /// What things cost and what a cheat would risk: integers only, shown to people by `assay plan` and enforced by the rules
 /// (docs/formats/money.md). Every function gives nothing when a result would not fit an amount.
@@ -45,49 +46,55 @@ std::optional<base::Amount> record_needed(const RecordTerms& terms, std::uint32_
 base::Amount record_earned(base::Amount audit_price, std::uint64_t audited, base::Amount protocol_fee, std::uint64_t segments,
                            std::uint32_t fee_factor);
 
-/// Rate against collusion, q' = rate x (1 - collusion_max), rounded down, in parts per million.
-std::uint32_t effective_rate_ppm(std::uint32_t rate_ppm, std::uint32_t collusion_max_ppm);
+/// E = (1 - q)^(1 - collusion_max), the chance that a fake segment passes who holds that share of the weight, as a fraction of 2^64 rounded up.
+std::uint64_t escape_chance(std::uint32_t rate_ppm, std::uint32_t collusion_max_ppm);
 
-/// 2 p (1 - q') / q', rounded up: what being caught once must cost so that faking does not pay. Nothing when q' is zero.
+/// 2 p E / (1 - E), rounded up: what being caught once must cost so that faking does not pay. Nothing when nothing is ever drawn.
 std::optional<base::Amount> deterrence(const LockTerms& terms);
 
-/// max(2 p (1 - q') / q', W S G p, part pay + audit fees) with p = max(price, protocol cost), each rounded up. Nothing when q' is zero: no
-/// lock makes cheating unprofitable then.
+/// max(2 p E / (1 - E), 2 W S G p, part pay + audits) with p = max(price, protocol cost), each rounded up. Nothing when nothing is ever drawn: no
+/// lock makes cheating unprofitable then. Twice W S G p, because at most half of a taken lock pays for lost work.
 std::optional<base::Amount> lease_lock(const LockTerms& terms);
 
 /// What a reserve bond of an offer must be: half a part at max(price, protocol cost), rounded up.
 std::optional<base::Amount> lease_bond(const LockTerms& terms);
 
-/// Stake of a validator locked for one open audit: 2 x audit price / plant rate, rounded up. With a plant rate of zero: 2 x audit price.
-std::optional<base::Amount> audit_lock(base::Amount audit_price, std::uint32_t plant_ppm);
+/// Stake of a validator claimed by one open audit: 2 x price / control rate, rounded up.
+std::optional<base::Amount> audit_lock(base::Amount audit_price, std::uint32_t control_ppm);
 
-/// What `job_post` holds: segments x (ceiling + audit price x rate) + lanes x 2 audits + rounds x merge audit + fees.
+/// Audits that work expects, controls of them included, in 32.32: n (1 + n_c), n_c those of one control.
+std::uint64_t expected_with_controls(std::uint32_t rate_ppm, std::uint32_t control_ppm);
+/// What the pool must hold for open work that expects `expected` audits in 32.32 and pays at most `highest` for one: their bound at that pay.
+std::optional<base::Amount> audit_pool(std::uint64_t expected, base::Amount highest);
+
+/// What `job_post` holds: pay of all segments at the ceiling, fees, and the pool for all audits of the job.
 struct HoldTerms {
     std::uint64_t segments = 0;              ///< of the whole job, all lanes
-    base::Amount price_ceiling, audit_price, merge_audit_price, fees;
-    std::uint32_t rate_ppm = 0;
-    std::uint32_t lanes = 0, rounds = 0;
+    std::uint32_t rounds = 0;                ///< that are merged; 0 without merges
+    base::Amount price_ceiling, fees;
+    base::Amount highest_pay;                ///< for one audit of whatever the job has, at the greatest weight
+    std::uint32_t rate_ppm = 0, rate_sure_ppm = 0, control_ppm = 0;
 };
 struct HoldParts {
     base::Amount segment_pay;                ///< segments x ceiling
     base::Amount audits;                     ///< everything that pays auditors
     base::Amount fees;
     base::Amount total;
+    std::uint64_t expected = 0;              ///< audits of the whole job, 32.32
 };
 std::optional<HoldParts> job_hold(const HoldTerms& terms);
 
-/// The numbers that `assay plan` prints about cheating. A cheat that fakes k segments survives with probability (1 - q')^k, saves at most
-/// k x p and risks the lock: cheating k = 1 pays less than honesty when saved < detection x (lock + price).
+/// The numbers that `assay plan` prints about cheating, for somebody that holds a share of the weight. Who fakes k segments gets through with
+/// chance E^k, saves at most k x p and risks the lock.
 struct CheatNumbers {
-    std::uint32_t effective_rate_ppm = 0;
+    std::uint32_t share_ppm = 0;
+    std::uint64_t caught_ppm = 0;            ///< 1 - E for one fake segment, rounded down
     base::Amount lock;
     base::Amount saved_per_segment;          ///< p, what faking one segment saves at most
-    base::Amount expected_loss_per_segment;  ///< q' x (lock + price), rounded down
-    std::uint64_t survive_job_ppb = 0;       ///< probability to fake every segment of one lane's job unnoticed, rounded up
-    std::uint32_t audits_to_survive = 0;     ///< segments of one lane's job
+    base::Amount expected_loss_per_segment;  ///< (1 - E) x (lock + price), rounded down
+    std::uint64_t survive_job_ppb = 0;       ///< chance to fake every segment of one lane's job unnoticed, rounded up
     bool deterred = false;                   ///< expected loss > saving
-    bool one_step_deterred = false;          ///< only at rate 1: a single malicious step is always recomputed
 };
-std::optional<CheatNumbers> cheat_numbers(const LockTerms& terms, std::uint64_t lane_segments);
+std::optional<CheatNumbers> cheat_numbers(const LockTerms& terms, std::uint64_t lane_segments, std::uint32_t share_ppm);
 
 }  // namespace assay::market

@@ -24,8 +24,10 @@ std::uint64_t next_nonce(const StateReader& state, const base::AccountId& id, st
 std::optional<Stake> find_stake(const StateReader& state, const base::AccountId& id, Role role);
 std::vector<Unbonding> unbondings_of(const StateReader& state, const base::AccountId& id, Role role);
 std::optional<Validator> find_validator(const StateReader& state, const base::AccountId& id);
-/// Declared validators with stake, the greatest stake first.
-std::vector<base::AccountId> validators_by_stake(const StateReader& state, std::size_t limit);
+/// Declared validators with stake that are not away, the greatest stake first; after `after` when given.
+std::vector<base::AccountId> validators_by_stake(const StateReader& state, std::size_t limit, const std::optional<base::AccountId>& after = {});
+/// Grains that count in draws: the stake, or less by the validator's own declaration.
+std::uint64_t weight_of(const Validator& validator, const Stake& stake);
 
 std::optional<Offer> find_offer(const StateReader& state, const base::OfferId& id);
 std::vector<Offer> offers_by_price(const StateReader& state, std::size_t limit);
@@ -56,23 +58,43 @@ std::vector<Part> parts_of_lane(const StateReader& state, const base::JobId& job
 std::optional<Epoch> find_epoch(const StateReader& state, std::uint64_t number);
 std::vector<EpochCommitment> commitments_of_epoch(const StateReader& state, std::uint64_t epoch, const std::optional<base::PartId>& after, std::size_t limit);
 
+std::optional<EpochMember> find_member(const StateReader& state, std::uint64_t epoch, const base::AccountId& validator);
+std::vector<EpochMember> members_of_epoch(const StateReader& state, std::uint64_t epoch, const std::optional<base::AccountId>& after, std::size_t limit);
+/// Validators that were jailed at `since` or later and have not returned, with the weight they had then.
+std::uint64_t jailed_weight(const StateReader& state, base::TimeMs since, std::size_t limit);
+
 std::optional<Audit> find_audit(const StateReader& state, const base::AuditId& id);
 std::vector<Audit> audits_of_validator(const StateReader& state, const base::AccountId& validator, const std::optional<base::AuditId>& after, std::size_t limit);
 std::vector<Audit> audits_of_job(const StateReader& state, const base::JobId& job, const std::optional<base::AuditId>& after, std::size_t limit);
-std::optional<Vote> find_vote(const StateReader& state, const base::Hash& id);
+/// Audits and controls of one claim, of all claims of a subject when no segment is given.
+std::vector<Audit> audits_of_claim(const StateReader& state, const base::PartId& subject, std::optional<std::uint32_t> segment, std::size_t limit);
+std::optional<Claim> find_claim(const StateReader& state, const base::PartId& subject, std::uint32_t segment);
+/// Ascending by segment.
+std::vector<Claim> claims_of(const StateReader& state, const base::PartId& subject, std::size_t limit);
+/// The root that was committed under a claim's subject: a part's tree root, a merge's or an initial root. Nothing when it is gone.
+std::optional<base::Hash> committed_root(const StateReader& state, const base::JobId& job, std::uint32_t round, ClaimKind kind, const base::PartId& subject);
 
-std::optional<ChunkChallenge> find_chunk(const StateReader& state, const base::Hash& id);
-/// Open challenges of a job: by round, those of its own blobs (kNoRound) last; those of one round only when given.
-std::vector<ChunkChallenge> chunks_of_job(const StateReader& state, const base::JobId& job, std::optional<std::uint32_t> round,
-                                          const std::optional<base::Hash>& after, std::size_t limit);
-/// Open challenges that the account is obliged to answer.
-std::vector<ChunkChallenge> chunks_of_account(const StateReader& state, const base::AccountId& obliged,
-                                              const std::optional<base::Hash>& after, std::size_t limit);
-std::optional<ChunkDuty> find_chunk_duty(const StateReader& state, const base::AccountId& account);
+std::optional<Question> find_question(const StateReader& state, const base::Hash& id);
+/// The referee's bytes of an open state question.
+std::optional<base::Bytes> find_question_bytes(const StateReader& state, const base::Hash& id);
+/// Open questions of a job: by round, those of its own blobs (kNoRound) last; those of one round only when given.
+std::vector<Question> questions_of_job(const StateReader& state, const base::JobId& job, std::optional<std::uint32_t> round,
+                                       const std::optional<base::Hash>& after, std::size_t limit);
+/// Open questions that the account is obliged to answer, or has asked.
+std::vector<Question> questions_owed(const StateReader& state, const base::AccountId& obliged, const std::optional<base::Hash>& after, std::size_t limit);
+std::vector<Question> questions_asked(const StateReader& state, const base::AccountId& asker, const std::optional<base::Hash>& after, std::size_t limit);
+std::optional<QuestionDuty> find_question_duty(const StateReader& state, const base::AccountId& account);
+/// What the referee is told of a state question. Nothing once what it is about is void or gone.
+std::optional<QuestionSubject> question_subject(const StateReader& state, const StoredTarget& target);
+
+std::optional<Pool> find_pool(const StateReader& state, const base::Hash& id);
+std::vector<Pool> pools_of_target(const StateReader& state, const base::PartId& part, std::optional<std::uint32_t> segment, std::size_t limit);
+std::optional<PoolMember> find_pool_member(const StateReader& state, const base::Hash& pool, std::uint32_t number);
+std::optional<GameLoad> find_game_load(const StateReader& state, const base::AccountId& account);
 std::optional<Dispute> find_dispute(const StateReader& state, const base::DisputeId& id);
 /// The bytes of an open dispute's game, as the referee takes them.
 std::optional<base::Bytes> find_game(const StateReader& state, const base::DisputeId& id);
-/// Open disputes in which the account is the asserter, or challenges (as auditor, player or in the pool behind it).
+/// Open disputes that the account plays on that side.
 std::vector<Dispute> disputes_of_account(const StateReader& state, const base::AccountId& account, Side side,
                                          const std::optional<base::DisputeId>& after, std::size_t limit);
 /// The open ones, or those that are over.

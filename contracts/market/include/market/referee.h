@@ -7,6 +7,9 @@
 
 #include "base/bytes.h"
 #include "base/hash.h"
+#include "base/vrf.h"
+#include "market/job_spec.h"
+#include "market/jobs.h"
 
 /// How the rules reach the game that narrows a disagreement down to one cell. The rules keep whose turn it is, the clocks, the bonds
 /// and the bytes of the game; what a move means is known by the implementation (verify/dispute), which is wired in by the node's main.
@@ -18,14 +21,7 @@ enum class GameStage : std::uint8_t {
     init = 1,     ///< the initial state follows from the program
     segment = 2,  ///< a run of steps of one lane and, at the end of a round, what enters the merge
     merge = 3,    ///< the state after a merge follows from the state that opened the round and the members' payloads
-    steps = 4,    ///< step digests of a segment whose end is not in doubt are those of the states after its steps
-};
-
-/// A step digest that the worker showed when it closed the part.
-struct ShownDigest {
-    std::uint32_t step = 0;                  ///< among the segment's, from 0
-    base::Hash digest;
-    bool operator==(const ShownDigest&) const = default;
+    cell = 4,     ///< one cell that an auditor captured while it recomputed one of the others
 };
 
 /// What a game is about, as the ledger holds it. Both sides agree on everything but `asserted`.
@@ -38,12 +34,14 @@ struct GameSubject {
     base::Hash round_start_root;             ///< state root that opened the round; zeros in init
     base::Hash previous_round_root;          ///< state root that opened the round before; zeros in round 0 and in init
     base::Hash start_root;                   ///< state root at the segment's start; merge: that which opened the round
-    /// segment: the leaf's end field, which is an end root or plant_field of one; merge: the merged state root; init: the init root;
-    /// steps: opened_steps_digest of what is shown, which no move reads.
+    /// segment: the leaf's end field; merge: the merged state root; init: the init root; cell: the auditor's hash of the cell.
     base::Hash asserted;
     bool closes_round = false;               ///< segment: its end root covers state and payload (round_end_root)
     std::vector<base::Hash> payload_roots;   ///< merge: of the members, in their order
-    std::vector<ShownDigest> shown;          ///< steps: ascending by step, at least one
+    // cell: both sides agree on where the stage `about` starts, and differ in one of its cells.
+    GameStage about = GameStage::segment;    ///< init, segment or merge
+    base::VrfOutput spot{};                  ///< chooses the cells (program/cells.h)
+    std::uint32_t cell = 0;                  ///< index among them
     bool operator==(const GameSubject&) const = default;
 };
 /// docs/formats/game.md.
@@ -76,10 +74,56 @@ struct GameStatus {
 inline constexpr std::size_t kMoveBytesMax = 96 * 1024;
 inline constexpr std::size_t kGameBytesMax = 192 * 1024;
 
+/// What follows from a spec alone.
+struct JobFacts {
+    base::Hash program_root;
+    JobCosts costs;
+    std::uint64_t init_flops = 0;            ///< of recomputing the initial state
+    std::uint64_t state_bytes = 0;           ///< canonical size of a checkpoint file
+    std::uint64_t payload_bytes = 0;         ///< canonical size of a payload file; 0 without merges
+    std::uint64_t data_bytes = 0;            ///< size that the data blob must have
+    bool operator==(const JobFacts&) const = default;
+};
+
+enum class QuestionTree : std::uint8_t { state = 1, payload = 2 };
+
+/// What somebody committed to.
+struct QuestionSubject {
+    base::Bytes spec;                        ///< market::encode_spec
+    base::Hash program_root;
+    QuestionTree tree = QuestionTree::state;
+    // Of the state's descriptor (docs/formats/state.md); zeros for a payload.
+    std::uint32_t round = 0, lane = 0, step = 0;
+    base::Hash round_start_root;
+    base::Hash root;                         ///< state root or payload root
+    bool operator==(const QuestionSubject&) const = default;
+};
+
+/// Where a question stands.
+struct QuestionStatus {
+    base::Bytes question;                    ///< opaque, at most kQuestionBytesMax
+    std::uint32_t children = 0;              ///< how many descendants may be named next
+    bool tile = false;                       ///< the tile's bytes are known: the asker shows a leaf of the blob
+    bool convicts = false;                   ///< what was answered contradicts the rules by itself
+    bool operator==(const QuestionStatus&) const = default;
+};
+inline constexpr std::size_t kAnswerBytesMax = 64 * 1024;
+inline constexpr std::size_t kQuestionBytesMax = 96 * 1024;
+
 /// Pure functions of their arguments, the same on every node.
 class Referee {
   public:
     virtual ~Referee() = default;
+    /// Program root, costs and sizes; an error names the field and its bound when no game could judge the job.
+    [[nodiscard]] virtual tl::expected<JobFacts, SpecError> facts(const JobSpec& spec, base::ByteView encoded) const = 0;
+    /// A question at the root: what is asked first is the root itself.
+    [[nodiscard]] virtual QuestionStatus open_question(const QuestionSubject& subject) const = 0;
+    /// The answer to what is asked: hashes, at last the tile's bytes, that hash up to what was known.
+    [[nodiscard]] virtual tl::expected<QuestionStatus, MoveRefusal> answer(base::ByteView question, base::ByteView bytes) const = 0;
+    /// The asker names one descendant of the last answer.
+    [[nodiscard]] virtual tl::expected<QuestionStatus, MoveRefusal> ask(base::ByteView question, std::uint32_t child) const = 0;
+    /// Whether the 1 KiB leaf `leaf` of the blob differs from the tile, or from the header, at their common canonical place.
+    [[nodiscard]] virtual tl::expected<bool, MoveRefusal> leaf_differs(base::ByteView question, std::uint64_t leaf, base::ByteView bytes) const = 0;
     /// A game before its first move.
     [[nodiscard]] virtual GameStatus open(const GameSubject& subject) const = 0;
     /// Applies one encoded move. `game` comes from open or an earlier move.

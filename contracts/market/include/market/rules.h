@@ -17,8 +17,9 @@ namespace assay::market {
 struct BlockContext {
     base::Height height;
     base::TimeMs time;                       ///< block time, never before the previous block's
-    base::Hash previous_app_hash;
-    const Referee* referee = nullptr;        ///< required when the parameters say `referee`; outlives the call
+    std::uint64_t log_size = 0;              ///< the receipt log before this block
+    base::Hash log_root;
+    const Referee* referee = nullptr;        ///< required; outlives the call
 };
 
 /// One thing that happened; the event log is gap-free, cursor = (height, index). Attributes are ordered name/value pairs; ids in hex,

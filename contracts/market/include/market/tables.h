@@ -16,10 +16,11 @@ enum class Table : std::uint8_t {
     offer = 0x20, offer_by_price = 0x21, offer_of_worker = 0x22, record = 0x23,
     job = 0x30, job_by_state = 0x31, spec = 0x32, lane = 0x33, round = 0x34, merge = 0x35, history = 0x36,
     lease = 0x40, lease_of_worker = 0x41, lease_of_job = 0x42,
-    part = 0x50, part_of_job = 0x51, epoch = 0x52, epoch_commitment = 0x53,
-    audit = 0x60, audit_of_validator = 0x61, audit_of_job = 0x62, vote = 0x63, evidence = 0x64,
-    chunk = 0x70, chunk_of_job = 0x71, chunk_of_account = 0x72, chunk_duty = 0x73,
+    part = 0x50, part_of_job = 0x51, epoch = 0x52, epoch_commitment = 0x53, epoch_member = 0x54, claim = 0x55,
+    audit = 0x60, audit_of_validator = 0x61, audit_of_job = 0x62, audit_of_claim = 0x63, evidence = 0x64, jailed = 0x65,
+    question = 0x70, question_of_job = 0x71, question_of_obliged = 0x72, question_of_asker = 0x73, question_duty = 0x74, question_bytes = 0x75,
     dispute = 0x80, dispute_of_account = 0x81, dispute_of_job = 0x82, dispute_of_target = 0x83, game = 0x84, challenge_seal = 0x85,
+    pool = 0x86, pool_of_target = 0x87, pool_member = 0x88, game_load = 0x89,
 };
 
 base::Bytes table_prefix(Table table);
@@ -60,23 +61,34 @@ base::Bytes part_key(const base::PartId& id);
 base::Bytes part_of_job_key(const PartKey& part, const base::PartId& id);
 base::Bytes epoch_key(std::uint64_t number);
 base::Bytes epoch_commitment_key(std::uint64_t epoch, const base::PartId& id);
+base::Bytes epoch_member_key(std::uint64_t epoch, const base::AccountId& validator);
+base::Bytes claim_key(const base::PartId& subject, std::uint32_t segment);
 
 base::Bytes audit_key(const base::AuditId& id);
 base::Bytes audit_of_validator_key(const base::AccountId& validator, const base::AuditId& id);
 base::Bytes audit_of_job_key(const base::JobId& job, const base::AuditId& id);
-base::Bytes vote_key(const base::Hash& id);
+/// Order: segment, then id. Audits and controls of a claim.
+base::Bytes audit_of_claim_key(const base::PartId& subject, std::uint32_t segment, const base::AuditId& id);
+/// Validators that are jailed, by the time at which they were.
+base::Bytes jailed_key(base::TimeMs since, const base::AccountId& id);             ///< value: u64 weight, little-endian
 base::Bytes evidence_key(const base::Hash& id);                                    ///< value: empty; slashing is idempotent
 
-base::Bytes chunk_key(const base::Hash& id);
+base::Bytes question_key(const base::Hash& id);
 /// Order: round (kNoRound for the job's own blobs), then id.
-base::Bytes chunk_of_job_key(const base::JobId& job, std::uint32_t round, const base::Hash& id);
-base::Bytes chunk_of_account_key(const base::AccountId& obliged, const base::Hash& id);
-base::Bytes chunk_duty_key(const base::AccountId& account);
+base::Bytes question_of_job_key(const base::JobId& job, std::uint32_t round, const base::Hash& id);
+base::Bytes question_of_obliged_key(const base::AccountId& obliged, const base::Hash& id);
+base::Bytes question_of_asker_key(const base::AccountId& asker, const base::Hash& id);
+base::Bytes question_duty_key(const base::AccountId& account);
+base::Bytes question_bytes_key(const base::Hash& id);                               ///< value: QuestionStatus::question of a state question
 base::Bytes dispute_key(const base::DisputeId& id);
 base::Bytes dispute_of_account_key(const base::AccountId& account, Side side, const base::DisputeId& id);  ///< open ones
 base::Bytes dispute_of_job_key(const base::JobId& job, bool open, const base::DisputeId& id);               ///< open ones first
 base::Bytes dispute_of_target_key(const base::PartId& part, std::uint32_t segment, const base::DisputeId& id);  ///< open ones
 base::Bytes game_key(const base::DisputeId& id);                                    ///< value: GameStatus::game, while the dispute is open
+base::Bytes pool_key(const base::Hash& id);
+base::Bytes pool_of_target_key(const base::PartId& part, std::uint32_t segment, const base::Hash& id);
+base::Bytes pool_member_key(const base::Hash& pool, std::uint32_t number);
+base::Bytes game_load_key(const base::AccountId& account);
 base::Bytes challenge_seal_key(const base::AccountId& account, std::uint64_t number);
 
 }  // namespace assay::market

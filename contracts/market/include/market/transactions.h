@@ -28,9 +28,11 @@ struct StakeUnbond { Role role = Role::worker; base::Amount amount; bool operato
 struct ValidatorDeclare {
     std::string profile;
     std::uint64_t flops_per_second = 0;
-    std::uint32_t capacity = 0;              ///< 0 withdraws
+    base::Amount weight_max;                 ///< draws as if it had no more stake; 0: all of it
+    bool away = false;                       ///< leaves, or stays away: nothing new is drawn for it
     bool operator==(const ValidatorDeclare&) const = default;
 };
+struct ValidatorReturn { bool operator==(const ValidatorReturn&) const = default; };  ///< ends its jail
 struct OfferPost {
     base::Amount price_per_gflop;
     std::uint64_t segment_ms = 0;
@@ -44,16 +46,16 @@ struct OfferPost {
 struct OfferWithdraw { base::OfferId offer; bool operator==(const OfferWithdraw&) const = default; };
 struct JobPost {
     base::Bytes spec;                        ///< market::encode_spec
-    base::Hash program_root, init_root;
-    JobCosts costs;
+    base::Hash init_root;
     Receipt init_receipt, data_receipt;
     base::Amount hold_limit;                 ///< refused when the hold would be more
     bool operator==(const JobPost&) const = default;
 };
+struct JobFund { base::JobId job; base::Amount amount; bool operator==(const JobFund&) const = default; };  ///< adds to the audit pool
 struct JobCancel { base::JobId job; bool operator==(const JobCancel&) const = default; };
 struct JobPause { base::JobId job; bool operator==(const JobPause&) const = default; };
 struct JobResume { base::JobId job; bool operator==(const JobResume&) const = default; };
-struct LeaseRefuse { base::LeaseId lease; base::Hash program_root, init_root; bool operator==(const LeaseRefuse&) const = default; };  ///< the roots it found
+struct LeaseAccept { base::JobId job; std::uint32_t lane = 0; bool operator==(const LeaseAccept&) const = default; };  ///< of a reservation
 struct LeaseLeave { base::LeaseId lease; bool operator==(const LeaseLeave&) const = default; };
 struct PartCommit {
     base::LeaseId lease;
@@ -68,7 +70,14 @@ struct PartCommit {
     bool operator==(const PartCommit&) const = default;
 };
 struct PartRetract { base::PartId part; bool operator==(const PartRetract&) const = default; };
-struct EpochContribute { std::uint64_t epoch = 0; base::VrfProof proof; bool operator==(const EpochContribute&) const = default; };
+struct EpochContribute {
+    std::uint64_t epoch = 0;
+    base::Hash commitments_root;             ///< c_e
+    std::uint64_t log_size = 0;              ///< the receipt log when the epoch closed: what the sender states to extend all that it has seen
+    base::Hash log_root;
+    base::VrfProof proof;                    ///< over contribution_alpha
+    bool operator==(const EpochContribute&) const = default;
+};
 struct SegmentDeliver {
     base::PartId part;
     std::uint32_t segment = 0;               ///< within the part
@@ -78,23 +87,23 @@ struct SegmentDeliver {
     bool operator==(const SegmentDeliver&) const = default;
 };
 struct VerdictSeal { base::AuditId audit; base::Hash seal; bool operator==(const VerdictSeal&) const = default; };
-struct VerdictReveal { base::AuditId audit; Verdict verdict; base::Hash nonce; bool operator==(const VerdictReveal&) const = default; };
-struct VerdictWithdraw { base::AuditId audit; bool operator==(const VerdictWithdraw&) const = default; };
-/// The end root behind a forced plant.
-struct PlantRoot { std::uint32_t segment = 0; base::Hash end_root; bool operator==(const PlantRoot&) const = default; };
-/// Step digests at opened_steps of one audit, each with its path to the leaf's steps root.
-struct StepOpening {
-    std::uint32_t segment = 0;
-    std::vector<base::Hash> digests;
-    std::vector<std::vector<base::Hash>> paths;
-    bool operator==(const StepOpening&) const = default;
+struct VerdictReveal {
+    base::AuditId audit;
+    Verdict verdict;
+    base::Hash nonce;
+    std::optional<base::VrfProof> proof;     ///< of a `valid`, over spot_alpha
+    bool operator==(const VerdictReveal&) const = default;
+};
+/// The cells behind a `valid` that is controlled, or those of the control.
+struct CellsOpen {
+    base::AuditId audit;
+    base::Hash salt;
+    std::vector<base::Hash> cells;           ///< kCells
+    bool operator==(const CellsOpen&) const = default;
 };
 struct PartClose {
     base::PartId part;
     std::vector<SegmentLeaf> leaves;         ///< all of them
-    base::VrfProof proof;                    ///< over plant_alpha
-    std::vector<PlantRoot> plants;           ///< ascending by segment
-    std::vector<StepOpening> openings;       ///< one per audit with a digest, in the order of Part::audits
     bool operator==(const PartClose&) const = default;
 };
 struct MergePost {
@@ -107,12 +116,23 @@ struct MergePost {
 struct EquivocationReport { base::Bytes first, second; bool operator==(const EquivocationReport&) const = default; };
 struct Confess { base::PartId part; bool operator==(const Confess&) const = default; };
 
-struct ChunkChallengePost { ChunkTarget target; std::uint64_t chunk = 0; bool operator==(const ChunkChallengePost&) const = default; };
+struct ChunkAsk { StoredTarget target; std::uint64_t chunk = 0; bool operator==(const ChunkAsk&) const = default; };
 struct ChunkAnswer {
-    base::Hash challenge;                    ///< chunk_challenge_id
+    base::Hash question;                     ///< chunk_question_id
     base::Bytes bytes;                       ///< of the chunk
     base::ChunkProof proof;
     bool operator==(const ChunkAnswer&) const = default;
+};
+struct StateAsk { StoredTarget target; bool operator==(const StateAsk&) const = default; };
+struct StateAnswer { base::Hash question; base::Bytes bytes; bool operator==(const StateAnswer&) const = default; };  ///< at most kAnswerBytesMax
+struct StateNext { base::Hash question; std::uint32_t child = 0; bool operator==(const StateNext&) const = default; };
+/// A leaf of the blob that is not what the tree says.
+struct StateShow {
+    base::Hash question;
+    std::uint64_t leaf = 0;                  ///< 1 KiB leaves of the blob, from 0
+    base::Bytes bytes;
+    std::vector<base::Hash> path;            ///< from the leaf to the blob's root
+    bool operator==(const StateShow&) const = default;
 };
 struct ChallengeSealPost { base::Hash digest; bool operator==(const ChallengeSealPost&) const = default; };  ///< challenge_digest
 struct ChallengeOpen {
@@ -129,10 +149,11 @@ struct DisputeMove {
 };
 struct DisputeConcede { base::DisputeId dispute; bool operator==(const DisputeConcede&) const = default; };
 
-using Message = std::variant<KeysSet, Transfer, StakeBond, StakeUnbond, ValidatorDeclare, OfferPost, OfferWithdraw, JobPost, JobCancel,
-                             JobPause, JobResume, LeaseRefuse, LeaseLeave, PartCommit, PartRetract, EpochContribute, SegmentDeliver,
-                             VerdictSeal, VerdictReveal, VerdictWithdraw, PartClose, MergePost, EquivocationReport, Confess,
-                             ChunkChallengePost, ChunkAnswer, ChallengeSealPost, ChallengeOpen, DisputeMove, DisputeConcede>;
+using Message = std::variant<KeysSet, Transfer, StakeBond, StakeUnbond, ValidatorDeclare, ValidatorReturn, OfferPost, OfferWithdraw, JobPost,
+                             JobFund, JobCancel, JobPause, JobResume, LeaseAccept, LeaseLeave, PartCommit, PartRetract, EpochContribute,
+                             SegmentDeliver, VerdictSeal, VerdictReveal, CellsOpen, PartClose, MergePost, EquivocationReport, Confess, ChunkAsk,
+                             ChunkAnswer, StateAsk, StateAnswer, StateNext, StateShow, ChallengeSealPost, ChallengeOpen, DisputeMove,
+                             DisputeConcede>;
 
 struct TransactionHeader {
     base::Hash chain_id;
@@ -166,7 +187,7 @@ std::string_view message_word(const Message& message);
 /// Static weight: one unit is about a microsecond. Fee = base fee x weight.
 std::uint64_t message_weight(const Message& message, std::size_t raw_bytes);
 
-/// Raw bytes of the largest chunk_answer, about: what a challenger's bond is computed from.
+/// Raw bytes of the largest answer, about: what an asker's bond is computed from.
 inline constexpr std::size_t kChunkAnswerBytesMax = base::kBlobChunkBytes + 3 * 1024;
 
 /// Ids that a transaction makes.
@@ -174,7 +195,7 @@ base::JobId job_id(const base::Hash& chain_id, const base::AccountId& account, s
                    const base::Hash& spec_root, const base::Hash& program_root, const base::Hash& init_root);
 base::OfferId offer_id(const base::Hash& chain_id, const base::AccountId& account, std::uint32_t nonce_lane, std::uint64_t nonce);
 base::LeaseId lease_id(const base::JobId& job, std::uint32_t lane, std::uint32_t number);
-/// An audit of one segment by one auditor; `draw` counts the draws of that segment (redraws, jurors).
-base::AuditId audit_id(const base::PartId& part, std::uint32_t segment, std::uint32_t draw, const base::AccountId& auditor);
+/// The audit that an epoch draws for one auditor: H("assay.audit", the commitment's id, segment, epoch, auditor).
+base::AuditId audit_id(const base::PartId& commitment, std::uint32_t segment, std::uint64_t epoch, const base::AccountId& auditor);
 
 }  // namespace assay::market
