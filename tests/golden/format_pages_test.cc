@@ -18,7 +18,6 @@ TEST(FormatPages, Genesis) {
     genesis.chain_name = "example";
     genesis.time = {1'700'000'000'000};
     genesis.operator_key = base::SecretKey::from_seed(filled(1).view()).public_key();
-    genesis.insurance = base::Amount::of(1'000);
     genesis.parameters = market::demo_parameters();
     market::GenesisAccount account;
     account.cold = base::SecretKey::from_seed(filled(2).view()).public_key();
@@ -26,7 +25,7 @@ TEST(FormatPages, Genesis) {
     account.vrf = base::SecretKey::from_seed(filled(4).view()).public_key();
     account.balance = base::Amount::of(5);
     account.validator_stake = base::Amount::of(6);
-    account.validator = market::GenesisValidator{"f32", 7, 8};
+    account.validator = market::GenesisValidator{"f32", 7};
     genesis.accounts.push_back(account);
     ASSERT_FALSE(market::check_genesis(genesis).has_value());
 

@@ -6,6 +6,7 @@
 
 #include <set>
 
+#include "base/chunk_tree.h"
 #include "codec_values.h"
 #include "market/refusal.h"
 #include "market/tables.h"
@@ -280,7 +281,21 @@ TEST(Golden, StatePageShowsWhatTheCodeWrites) {
     EXPECT_EQ(golden("market_state.md", "parameters_id"), parameters_id(demo_parameters()).hex());
 }
 
-TEST(Refusals, EveryWordIsExplainedOnceInThePage) {
+TEST(Golden, QuestionPageShowsWhatTheCodeWrites) {
+    base::Bytes bytes(66'000);
+    for (std::size_t i = 0; i < bytes.size(); ++i) bytes[i] = static_cast<std::uint8_t>(i % 251);
+    const base::ProvedChunk proved = base::prove_chunk(bytes, 1);
+    const StoredTarget target{StoredKind::checkpoint, all(0x11), 0};
+    EXPECT_EQ(golden("questions.md", "question"), chunk_question_id(target, 1).hex());
+    EXPECT_EQ(golden("questions.md", "state_question"), state_question_id(target, {all(0x22)}).hex());
+    EXPECT_EQ(golden("questions.md", "blob"), base::blob_root(bytes).hex());
+    EXPECT_EQ(golden("questions.md", "chunk_size"), std::to_string(proved.bytes.size()));
+    EXPECT_EQ(golden("questions.md", "tree"), proved.proof.tree.hex());
+    ASSERT_EQ(proved.proof.path.size(), 1U);
+    EXPECT_EQ(golden("questions.md", "path"), proved.proof.path[0].hex());
+}
+
+TEST(Refusals, EveryWordIsExplainedInThePage) {
     const std::string page = whole_file("docs/formats/refusals.md");
     std::size_t words = 0;
     for (std::uint32_t i = 0; i < 256; ++i) {
