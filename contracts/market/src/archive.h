@@ -1,5 +1,7 @@
 #pragma once
 
+#include <algorithm>
+#include <array>
 #include <concepts>
 #include <optional>
 #include <string>
@@ -24,6 +26,11 @@ template <class T>
 struct IsCount : std::false_type {};
 template <class Kind>
 struct IsCount<base::Count<Kind>> : std::true_type {};
+/// Bytes of a fixed number, written as they are (base::VrfOutput).
+template <class T>
+struct IsByteArray : std::false_type {};
+template <std::size_t N>
+struct IsByteArray<std::array<std::uint8_t, N>> : std::true_type {};
 
 /// Largest list in any stored object; single formats may be narrower.
 inline constexpr std::uint32_t kListMax = 1U << 16U;
@@ -59,6 +66,8 @@ class Writer {
             out_.text(value);
         else if constexpr (std::same_as<T, base::PublicKey> || std::same_as<T, base::Signature>)
             out_.raw(value.bytes);
+        else if constexpr (IsByteArray<T>::value)
+            out_.raw(value);
         else if constexpr (IsId<T>::value)
             out_.id(value);
         else if constexpr (IsCount<T>::value)
@@ -112,10 +121,10 @@ class Reader {
         else if constexpr (std::same_as<T, std::string>)
             value = in_.text(kTextMax);
         else if constexpr (std::same_as<T, base::PublicKey> || std::same_as<T, base::Signature>) {
-            const base::Bytes bytes = in_.raw(value.bytes.size());
-            if (bytes.size() == value.bytes.size())
-                std::copy(bytes.begin(), bytes.end(), value.bytes.begin());
-        } else if constexpr (IsId<T>::value)
+            raw(value.bytes);
+        } else if constexpr (IsByteArray<T>::value)
+            raw(value);
+        else if constexpr (IsId<T>::value)
             value = in_.id_of<T>();
         else if constexpr (IsCount<T>::value)
             value = in_.count_of<T>();
@@ -139,6 +148,11 @@ class Reader {
         }
         value.emplace();
         one(*value);
+    }
+    template <std::size_t N>
+    void raw(std::array<std::uint8_t, N>& value) {
+        const base::Bytes bytes = in_.raw(N);
+        if (bytes.size() == N) std::copy(bytes.begin(), bytes.end(), value.begin());
     }
     base::Decoder& in_;
 };

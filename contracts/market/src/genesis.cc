@@ -9,27 +9,23 @@ namespace assay::market {
 
 template <class A, Same<Parameters> V>
 void fields(A& a, V& v) {
-    a(v.protocol_price, v.protocol_fee_ppm, v.base_fee_min, v.block_weight_max,
-      v.block_weight_target, v.retract_fee, v.segment_fee_factor);
-    a(v.epoch_ms, v.grace_ms, v.window_ms, v.retention_ms, v.unbonding_ms, v.part_ms_max,
-      v.audit_ms_max, v.dispute_clock_ms, v.evidence_delay_ms, v.open_ms_max, v.pause_ms_max,
-      v.pause_leave_ms, v.jail_ms, v.live_step_ms_max, v.valid_blocks_max);
-    a(v.plant_ppm, v.rate_floor_ppm, v.rate_new_ppm, v.collusion_max_ppm, v.committee_max,
-      v.draws_per_block_max, v.redraws_max, v.misses_jail, v.unaudited_windows, v.audit_time_factor,
-      v.auditors_min);
+    a(v.protocol_price, v.protocol_fee_ppm, v.base_fee_min, v.block_weight_max, v.block_weight_target, v.retract_fee, v.segment_fee_factor);
+    a(v.epoch_ms, v.grace_ms, v.window_ms, v.retention_ms, v.unbonding_ms, v.part_ms_max, v.audit_ms_max, v.dispute_clock_ms,
+      v.evidence_delay_ms, v.open_ms_max, v.pause_ms_max, v.pause_leave_ms, v.jail_ms, v.accept_ms, v.settle_ms_max, v.live_step_ms_max,
+      v.valid_blocks_max);
+    a(v.rate_floor_ppm, v.rate_new_ppm, v.rate_sure_ppm, v.control_ppm, v.collusion_max_ppm, v.draws_per_block_max, v.audit_time_factor,
+      v.reference_flops, v.backlog_ms_max, v.miss_prices, v.absence_fine, v.contribution_share_ppm);
     a(v.record_half_life_ms, v.record_max, v.record_fee_factor, v.record_value_factor);
-    a.choice(v.judgement, Judgement::vote, Judgement::referee);
-    a(v.jurors, v.worker_stake_min, v.validator_stake_min, v.unbondings_max);
-    a(v.unfinal_rounds_max, v.candidates_max, v.lane_time_factor, v.round_time_factor,
-      v.pause_pay_ppm, v.offers_per_worker_max, v.timers_per_block_max, v.nonce_lanes_max);
-    a(v.dispute_replay_ms_max, v.challenge_open_ms, v.challenge_bond_factor, v.dispute_game_weight,
-      v.concede_fee, v.disputes_per_target_max, v.disputes_per_account_max, v.challenge_pool_max);
-    a(v.chunk_bond_min, v.chunk_bond_factor, v.chunk_answer_ms, v.chunks_raised_max);
+    a(v.worker_stake_min, v.validator_stake_min, v.unbondings_max);
+    a(v.unfinal_rounds_max, v.open_parts_max, v.candidates_max, v.lane_time_factor, v.round_time_factor, v.pause_pay_ppm,
+      v.offers_per_worker_max, v.timers_per_block_max, v.nonce_lanes_max);
+    a(v.dispute_replay_ms_max, v.challenge_open_ms, v.challenge_bond_factor, v.dispute_game_weight, v.concede_fee, v.disputes_per_account_max);
+    a(v.question_bond_min, v.question_bond_factor, v.question_answer_ms, v.questions_raised_max);
 }
 
 template <class A, Same<GenesisValidator> V>
 void fields(A& a, V& v) {
-    a(v.profile, v.flops_per_second, v.capacity);
+    a(v.profile, v.flops_per_second);
 }
 
 template <class A, Same<GenesisAccount> V>
@@ -43,7 +39,7 @@ constexpr std::uint64_t kDayMs = 86'400'000;
 constexpr std::uint64_t kDurationMax = 366 * kDayMs;
 constexpr std::uint32_t kMillion = 1'000'000;
 constexpr std::size_t kChainNameMax = 64;
-constexpr std::string_view kGenesisMagic = "assay genesis 1";
+constexpr std::string_view kGenesisMagic = "assay genesis 2";
 
 template <class T>
 base::Bytes write(const T& value) {
@@ -68,33 +64,31 @@ std::optional<std::string> check_durations(const Parameters& p) {
         {"pause_ms_max", p.pause_ms_max},
         {"pause_leave_ms", p.pause_leave_ms},
         {"jail_ms", p.jail_ms},
+        {"accept_ms", p.accept_ms},
+        {"settle_ms_max", p.settle_ms_max},
+        {"backlog_ms_max", p.backlog_ms_max},
         {"record_half_life_ms", p.record_half_life_ms},
         {"live_step_ms_max", p.live_step_ms_max},
         {"dispute_replay_ms_max", p.dispute_replay_ms_max},
         {"challenge_open_ms", p.challenge_open_ms},
-        {"chunk_answer_ms", p.chunk_answer_ms}};
+        {"question_answer_ms", p.question_answer_ms}};
     for (const auto& [name, value] : durations) {
         if (value == 0 || value > kDurationMax)
             return std::string(name) + ": must be between 1 ms and 366 days";
     }
-    // By vote a judgement is two audits; a game takes the clocks of both sides.
-    const bool referee = p.judgement == Judgement::referee;
-    const std::uint64_t dispute = referee ? 2 * dispute_clock_ms_max(p) : p.dispute_clock_ms;
-    const std::uint64_t needed = p.part_ms_max + 2 * p.epoch_ms + p.audit_ms_max + p.window_ms +
-                                 dispute + p.evidence_delay_ms;
+    // A game takes the clocks of both sides.
+    const std::uint64_t needed =
+        p.part_ms_max + 2 * p.epoch_ms + p.audit_ms_max + p.window_ms + 2 * dispute_clock_ms_max(p) + p.evidence_delay_ms;
     if (p.unbonding_ms <= needed) {
-        return "unbonding_ms: must be more than part_ms_max + 2 epoch_ms + audit_ms_max + "
-               "window_ms + " +
-               std::string(referee ? "2 (dispute_clock_ms + grace_ms + dispute_replay_ms_max)"
-                                   : "dispute_clock_ms") +
-               " + evidence_delay_ms = " + std::to_string(needed);
+        return "unbonding_ms: must be more than part_ms_max + 2 epoch_ms + audit_ms_max + window_ms + "
+               "2 (dispute_clock_ms + grace_ms + dispute_replay_ms_max) + evidence_delay_ms = " +
+               std::to_string(needed);
     }
     return std::nullopt;
 }
 
 std::optional<std::string> check_rates(const Parameters& p) {
     const std::pair<const char*, std::uint32_t> rates[] = {{"protocol_fee_ppm", p.protocol_fee_ppm},
-                                                           {"plant_ppm", p.plant_ppm},
                                                            {"rate_floor_ppm", p.rate_floor_ppm},
                                                            {"rate_new_ppm", p.rate_new_ppm},
                                                            {"pause_pay_ppm", p.pause_pay_ppm}};
@@ -118,18 +112,19 @@ std::optional<std::string> check_counts(const Parameters& p) {
         std::uint64_t value, least, most;
     };
     const Bound bounds[] = {
-        {"committee_max", p.committee_max, 1, 64},
+        {"rate_sure_ppm", p.rate_sure_ppm, 500'000, kMillion},
+        {"control_ppm", p.control_ppm, 1'000, 500'000},
+        {"contribution_share_ppm", p.contribution_share_ppm, 1'000, 500'000},
         {"draws_per_block_max", p.draws_per_block_max, 1, 2'000},
-        {"redraws_max", p.redraws_max, 0, 16},
-        {"misses_jail", p.misses_jail, 1, 1'000},
-        {"unaudited_windows", p.unaudited_windows, 1, 100},
         {"audit_time_factor", p.audit_time_factor, 1, 1'000},
-        {"auditors_min", p.auditors_min, 1, 64},
+        {"reference_flops", p.reference_flops, 1'000'000, std::uint64_t{1} << 50U},
+        {"miss_prices", p.miss_prices, 1, 100},
+        {"absence_fine", p.absence_fine.grains(), 0, std::uint64_t{1} << 40U},
         {"record_fee_factor", p.record_fee_factor, 0, 1'000'000},
         {"record_value_factor", p.record_value_factor, 1, 1'000'000},
-        {"jurors", p.jurors, 3, 3},
         {"unbondings_max", p.unbondings_max, 1, 1'000},
         {"unfinal_rounds_max", p.unfinal_rounds_max, 1, 64},
+        {"open_parts_max", p.open_parts_max, 1, 4'096},
         {"candidates_max", p.candidates_max, 1, 64},
         {"lane_time_factor", p.lane_time_factor, 1, 1'000},
         {"round_time_factor", p.round_time_factor, 1, 1'000},
@@ -138,26 +133,22 @@ std::optional<std::string> check_counts(const Parameters& p) {
         {"nonce_lanes_max", p.nonce_lanes_max, 1, 4'096},
         {"valid_blocks_max", p.valid_blocks_max, 1, 1'000'000'000},
         {"segment_fee_factor", p.segment_fee_factor, 0, 1'000'000},
-        {"chunk_bond_min", p.chunk_bond_min.grains(), 1, std::uint64_t{1} << 40U},
-        {"chunk_bond_factor", p.chunk_bond_factor, 1, 1'000},
-        {"chunks_raised_max", p.chunks_raised_max, 1, 10'000},
-        {"block_weight_max", p.block_weight_max, 10'000, 500'000},
+        {"question_bond_min", p.question_bond_min.grains(), 1, std::uint64_t{1} << 40U},
+        {"question_bond_factor", p.question_bond_factor, 1, 1'000},
+        {"questions_raised_max", p.questions_raised_max, 1, 10'000},
+        {"block_weight_max", p.block_weight_max, 20'000, 500'000},
         {"block_weight_target", p.block_weight_target, 1, p.block_weight_max},
         {"protocol_price", p.protocol_price.grains(), 1, std::uint64_t{1} << 40U},
         {"base_fee_min", p.base_fee_min.grains(), 0, std::uint64_t{1} << 32U},
         {"challenge_bond_factor", p.challenge_bond_factor, 2, 1'000},
         {"dispute_game_weight", p.dispute_game_weight, 1, 1'000'000'000},
-        {"disputes_per_target_max", p.disputes_per_target_max, 1, 64},
-        {"disputes_per_account_max", p.disputes_per_account_max, 1, 1'000},
-        {"challenge_pool_max", p.challenge_pool_max, 1, 16}};
+        {"disputes_per_account_max", p.disputes_per_account_max, 1, 1'000}};
     for (const Bound& bound : bounds) {
         if (bound.value < bound.least || bound.value > bound.most) {
             return std::string(bound.name) + ": must be between " + std::to_string(bound.least) +
                    " and " + std::to_string(bound.most);
         }
     }
-    if (p.judgement == Judgement::referee && p.block_weight_max < 20'000)
-        return "block_weight_max: at least 20000 with judgement = referee, or a move fits no block";
     return std::nullopt;
 }
 
@@ -171,17 +162,13 @@ std::optional<std::string> check_account(const GenesisAccount& account) {
     if (!account.validator) return std::nullopt;
     if (account.vrf.is_zero()) return "accounts: a validator needs a vrf key";
     if (account.validator->profile != "f32") return "accounts: validator.profile must be f32";
-    if (account.validator->flops_per_second == 0 || account.validator->capacity == 0 ||
-        account.validator->capacity > 1024) {
-        return "accounts: validator.flops_per_second and capacity must be above 0, capacity at "
-               "most 1024";
-    }
+    if (account.validator->flops_per_second == 0) return "accounts: validator.flops_per_second must be above 0";
     if (account.validator_stake.is_zero()) return "accounts: a validator needs validator_stake";
     return std::nullopt;
 }
 
 std::optional<base::Amount> supply_of(const Genesis& genesis) {
-    std::optional<base::Amount> sum = genesis.insurance;
+    std::optional<base::Amount> sum = base::Amount{};
     for (const GenesisAccount& account : genesis.accounts) {
         for (const base::Amount amount :
              {account.balance, account.worker_stake, account.validator_stake}) {
@@ -228,7 +215,7 @@ base::Bytes encode_genesis(const Genesis& genesis) {
         .count(genesis.time)
         .u32(genesis.app_version)
         .raw(genesis.operator_key.bytes);
-    out.amount(genesis.insurance).u32(static_cast<std::uint32_t>(genesis.accounts.size()));
+    out.u32(static_cast<std::uint32_t>(genesis.accounts.size()));
     Writer writer(out);
     for (const GenesisAccount& account : genesis.accounts) fields(writer, account);
     fields(writer, genesis.parameters);
@@ -245,7 +232,6 @@ tl::expected<Genesis, std::string> decode_genesis(base::ByteView bytes) {
     genesis.app_version = in.u32();
     const base::Bytes key = in.raw(32);
     if (key.size() == 32) std::copy(key.begin(), key.end(), genesis.operator_key.bytes.begin());
-    genesis.insurance = in.amount();
     const std::uint32_t accounts = in.length(kGenesisAccountsMax);
     Reader reader(in);
     for (std::uint32_t i = 0; i < accounts && in.ok(); ++i)
@@ -264,7 +250,7 @@ std::optional<std::string> check_genesis(const Genesis& genesis) {
         !std::all_of(genesis.chain_name.begin(), genesis.chain_name.end(), visible)) {
         return "chain_name: 1 to 64 visible ASCII characters without spaces";
     }
-    if (genesis.app_version != kAppVersion) return "app_version: this program knows version 1";
+    if (genesis.app_version != kAppVersion) return "app_version: this program knows version 2";
     if (!base::public_key_from_bytes(genesis.operator_key.view()))
         return "operator_key: not a valid key";
     if (genesis.accounts.size() > kGenesisAccountsMax) return "accounts: too many";

@@ -2,17 +2,24 @@
 
 #include <algorithm>
 
+#include "base/wide.h"
+
 namespace assay::market {
 
 namespace {
 
 using base::Amount;
 using base::Rounding;
-__extension__ typedef unsigned __int128 Wide;
+using Wide = base::Uint128;
 
 constexpr std::uint64_t kFlopsPerGflop = 1'000'000'000;
 constexpr std::uint64_t kPartsPerBillion = 1'000'000'000;
-constexpr std::uint64_t kSurvivalSteps = 64;
+constexpr std::uint64_t kFixedOne = std::uint64_t{1} << 32U;
+/// Chances are fractions of 2^64.
+constexpr std::uint64_t kCertain = ~std::uint64_t{0};
+/// How far power_of_half may be below the truth: one for its first factor, one for each of 32 products and of the 32 constants in them, one for the
+/// shift at the end.
+constexpr std::uint64_t kHalfError = 66;
 
 std::optional<Amount> add_all(std::optional<Amount> a, std::optional<Amount> b) {
     if (!a || !b) return std::nullopt;
@@ -28,15 +35,23 @@ std::optional<Amount> multiply_counts(Amount amount, std::initializer_list<std::
     return product;
 }
 
-/// (value ppb)^count by squaring, each product rounded up: never less than the truth.
-std::uint64_t power_ppb(std::uint64_t base_ppb, std::uint64_t count) {
-    Wide result = kPartsPerBillion;
-    Wide square = base_ppb;
-    for (std::uint64_t bit = 0; bit < kSurvivalSteps && (count >> bit) != 0; ++bit) {
-        if (((count >> bit) & 1U) != 0) result = (result * square + kPartsPerBillion - 1) / kPartsPerBillion;
-        square = (square * square + kPartsPerBillion - 1) / kPartsPerBillion;
+/// chance^count by squaring, each product rounded up: never less than the truth.
+std::uint64_t power_of(std::uint64_t chance, std::uint64_t count) {
+    const auto product = [](std::uint64_t a, std::uint64_t b) { return static_cast<std::uint64_t>((static_cast<Wide>(a) * b + kCertain) >> 64U); };
+    std::uint64_t result = kCertain;
+    std::uint64_t square = chance;
+    for (std::uint64_t left = count; left != 0; left >>= 1U) {
+        if ((left & 1U) != 0) result = product(result, square);
+        square = product(square, square);
     }
-    return static_cast<std::uint64_t>(result);
+    return result;
+}
+
+/// Audits of `count` things that expect `each` in 32.32.
+std::optional<std::uint64_t> audits_of(std::uint64_t count, std::uint64_t each) {
+    const Wide all = static_cast<Wide>(count) * each;
+    if (all > kCertain / 2) return std::nullopt;
+    return static_cast<std::uint64_t>(all);
 }
 
 }  // namespace
@@ -73,26 +88,33 @@ Amount record_earned(Amount audit_price, std::uint64_t audited, Amount protocol_
     return base::minimum(worth.value_or(most), burned.value_or(most));
 }
 
-std::uint32_t effective_rate_ppm(std::uint32_t rate_ppm, std::uint32_t collusion_max_ppm) {
-    const std::uint64_t rate = std::min<std::uint64_t>(rate_ppm, kPartsPerMillion);
+std::uint64_t escape_chance(std::uint32_t rate_ppm, std::uint32_t collusion_max_ppm) {
     const std::uint64_t honest = kPartsPerMillion - std::min<std::uint64_t>(collusion_max_ppm, kPartsPerMillion);
-    return static_cast<std::uint32_t>(rate * honest / kPartsPerMillion);
+    const auto x = static_cast<std::uint64_t>(static_cast<Wide>(rate_exponent(rate_ppm)) * honest / kPartsPerMillion);
+    if (x == 0) return kCertain;
+    const std::uint64_t chance = power_of_half(x);
+    return chance > kCertain - kHalfError ? kCertain : chance + kHalfError;
 }
 
 std::optional<Amount> deterrence(const LockTerms& terms) {
-    const std::uint64_t rate = effective_rate_ppm(terms.rate_ppm, terms.collusion_max_ppm);
-    if (rate == 0) return std::nullopt;
+    const std::uint64_t escape = escape_chance(terms.rate_ppm, terms.collusion_max_ppm);
+    if (escape == kCertain) return std::nullopt;
     const Amount p = base::maximum(terms.price, terms.protocol_cost);
-    return base::multiply_divide(p, 2 * (kPartsPerMillion - rate), rate, Rounding::up);
+    const Wide caught = kCertain - escape + Wide{1};
+    // 2p and the chance are below 2^64: the product fits.
+    const Wide lock = (static_cast<Wide>(2 * p.grains()) * escape + caught - 1) / caught;
+    if (lock > Amount::kMax) return std::nullopt;
+    return Amount::of(static_cast<std::uint64_t>(lock));
 }
 
 std::optional<Amount> lease_lock(const LockTerms& terms) {
     const Amount p = base::maximum(terms.price, terms.protocol_cost);
     const auto caught = deterrence(terms);
-    const auto at_risk = multiply_counts(p, {terms.unfinal_rounds, terms.lanes, terms.round_segments});
-    const auto part = add_all(base::multiply(terms.price, terms.part_segments),
-                              base::multiply(terms.protocol_cost, terms.part_segments));
-    if (!caught || !at_risk || !part) return std::nullopt;
+    const auto at_risk = multiply_counts(p, {2, terms.unfinal_rounds, terms.lanes, terms.round_segments});
+    const auto expected = audits_of(terms.part_segments, expected_audits(terms.rate_ppm));
+    if (!caught || !at_risk || !expected) return std::nullopt;
+    const auto part = add_all(base::multiply(terms.price, terms.part_segments), audit_pool(*expected, terms.protocol_cost));
+    if (!part) return std::nullopt;
     return base::maximum(*caught, base::maximum(*at_risk, *part));
 }
 
@@ -101,44 +123,45 @@ std::optional<Amount> lease_bond(const LockTerms& terms) {
     return base::multiply_divide(p, terms.part_segments, 2, Rounding::up);
 }
 
-std::optional<Amount> audit_lock(Amount audit_price, std::uint32_t plant_ppm) {
-    if (plant_ppm == 0) return base::multiply(audit_price, 2);
-    return base::multiply_divide(audit_price, 2 * kPartsPerMillion, plant_ppm, Rounding::up);
+std::optional<Amount> audit_lock(Amount audit_price, std::uint32_t control_ppm) {
+    return base::multiply_divide(audit_price, 2 * kPartsPerMillion, control_ppm, Rounding::up);
 }
+
+std::uint64_t expected_with_controls(std::uint32_t rate_ppm, std::uint32_t control_ppm) {
+    const Wide each = static_cast<Wide>(kFixedOne) + expected_audits(control_ppm);
+    return static_cast<std::uint64_t>((expected_audits(rate_ppm) * each + kFixedOne - 1) / kFixedOne);
+}
+
+std::optional<Amount> audit_pool(std::uint64_t expected, Amount highest) { return base::multiply(highest, audits_bound(expected)); }
 
 std::optional<HoldParts> job_hold(const HoldTerms& terms) {
     const auto pay = base::multiply(terms.price_ceiling, terms.segments);
-    const auto all_audited = base::multiply(terms.audit_price, terms.segments);
-    if (!pay || !all_audited) return std::nullopt;
-    const auto drawn = base::multiply_divide(*all_audited, std::min<std::uint64_t>(terms.rate_ppm, kPartsPerMillion),
-                                             kPartsPerMillion, Rounding::up);
-    const auto reserve = multiply_counts(terms.audit_price, {2, terms.lanes});
-    const auto merges = base::multiply(terms.merge_audit_price, terms.rounds);
-    const auto audits = add_all(add_all(drawn, reserve), merges);
+    const auto segments = audits_of(terms.segments, expected_with_controls(terms.rate_ppm, terms.control_ppm));
+    // Every merge, and the initial state.
+    const auto sure = audits_of(std::uint64_t{terms.rounds} + 1, expected_with_controls(terms.rate_sure_ppm, terms.control_ppm));
+    if (!pay || !segments || !sure) return std::nullopt;
+    const std::uint64_t expected = *segments + *sure;
+    const auto audits = audit_pool(expected, terms.highest_pay);
     const auto total = add_all(add_all(pay, audits), terms.fees);
     if (!total) return std::nullopt;
-    return HoldParts{*pay, *audits, terms.fees, *total};
+    return HoldParts{*pay, *audits, terms.fees, *total, expected};
 }
 
-std::optional<CheatNumbers> cheat_numbers(const LockTerms& terms, std::uint64_t lane_segments) {
+std::optional<CheatNumbers> cheat_numbers(const LockTerms& terms, std::uint64_t lane_segments, std::uint32_t share_ppm) {
     const auto lock = lease_lock(terms);
-    if (!lock) return std::nullopt;
-    const auto at_stake = base::add(*lock, terms.price);
+    const auto at_stake = lock ? base::add(*lock, terms.price) : std::nullopt;
     if (!at_stake) return std::nullopt;
+    const std::uint64_t escape = escape_chance(terms.rate_ppm, share_ppm);
+    const Wide caught = kCertain - escape;
+    const std::uint64_t survives = power_of(escape, lane_segments);
     CheatNumbers out;
-    out.effective_rate_ppm = effective_rate_ppm(terms.rate_ppm, terms.collusion_max_ppm);
+    out.share_ppm = share_ppm;
+    out.caught_ppm = static_cast<std::uint64_t>((caught * kPartsPerMillion) >> 64U);
     out.lock = *lock;
     out.saved_per_segment = base::maximum(terms.price, terms.protocol_cost);
-    const auto loss =
-        base::multiply_divide(*at_stake, out.effective_rate_ppm, kPartsPerMillion, Rounding::down);
-    if (!loss) return std::nullopt;
-    out.expected_loss_per_segment = *loss;
-    const std::uint64_t escape_ppb = (kPartsPerMillion - out.effective_rate_ppm) * 1000;
-    out.survive_job_ppb = power_ppb(escape_ppb, lane_segments);
-    out.audits_to_survive =
-        static_cast<std::uint32_t>(std::min<std::uint64_t>(lane_segments, 0xffffffffU));
+    out.expected_loss_per_segment = Amount::of(static_cast<std::uint64_t>((caught * at_stake->grains()) >> 64U));
+    out.survive_job_ppb = static_cast<std::uint64_t>((static_cast<Wide>(survives) * kPartsPerBillion + kCertain) >> 64U);
     out.deterred = out.expected_loss_per_segment > out.saved_per_segment;
-    out.one_step_deterred = terms.rate_ppm >= kPartsPerMillion;
     return out;
 }
 

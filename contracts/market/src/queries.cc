@@ -14,6 +14,9 @@ namespace {
 using base::Bytes;
 using base::ByteView;
 
+/// For lists that the rules keep short.
+constexpr std::size_t kEverything = std::numeric_limits<std::size_t>::max();
+
 /// A stored value: what does not decode was not written by these rules.
 template <class T>
 T must_decode(ByteView bytes) {
@@ -74,6 +77,23 @@ std::vector<T> indexed(const StateReader& state, const Bytes& prefix, Bytes from
     return out;
 }
 
+/// Objects under a prefix, in the order of their keys.
+template <class T>
+std::vector<T> values(const StateReader& state, Bytes from, const Bytes& prefix, std::size_t limit) {
+    std::vector<T> out;
+    scan(state, std::move(from), prefix, [&](const Bytes&, const Bytes& value) {
+        if (out.size() >= limit) return false;
+        out.push_back(must_decode<T>(value));
+        return true;
+    });
+    return out;
+}
+
+/// Of objects whose id is a plain hash.
+struct NamedByHash {
+    base::Hash hash;
+};
+
 }  // namespace
 
 Chain load_chain(const StateReader& state) {
@@ -133,24 +153,31 @@ std::optional<Stake> find_stake(const StateReader& state, const base::AccountId&
 
 std::vector<Unbonding> unbondings_of(const StateReader& state, const base::AccountId& id,
                                      Role role) {
-    std::vector<Unbonding> out;
     Bytes prefix = unbonding_key(id, role, 0);
     prefix.erase(prefix.end() - 8, prefix.end());
-    scan(state, prefix, prefix, [&](const Bytes&, const Bytes& value) {
-        out.push_back(must_decode<Unbonding>(value));
-        return true;
-    });
-    return out;
+    return values<Unbonding>(state, prefix, prefix, kEverything);
 }
 
 std::optional<Validator> find_validator(const StateReader& state, const base::AccountId& id) {
     return find<Validator>(state, validator_key(id));
 }
 
-std::vector<base::AccountId> validators_by_stake(const StateReader& state, std::size_t limit) {
+std::uint64_t weight_of(const Validator& validator, const Stake& stake) {
+    if (validator.weight_max.is_zero()) return stake.active.grains();
+    return base::minimum(stake.active, validator.weight_max).grains();
+}
+
+std::vector<base::AccountId> validators_by_stake(const StateReader& state, std::size_t limit, const std::optional<base::AccountId>& after) {
     std::vector<base::AccountId> out;
     const Bytes prefix = table_prefix(Table::validator_by_stake);
-    scan(state, prefix, prefix, [&](const Bytes& key, const Bytes&) {
+    Bytes from = prefix;
+    if (after) {
+        const auto validator = find_validator(state, *after);
+        const auto stake = find_stake(state, *after, Role::validator);
+        if (!validator || !stake) return out;
+        from = after_key(validator_by_stake_key(weight_of(*validator, *stake), *after));
+    }
+    scan(state, std::move(from), prefix, [&](const Bytes& key, const Bytes&) {
         if (out.size() >= limit) return false;
         out.push_back(last_id<base::AccountId>(key));
         return true;
@@ -183,15 +210,8 @@ std::optional<Job> find_job(const StateReader& state, const base::JobId& id) {
 
 std::vector<Job> jobs(const StateReader& state, const std::optional<base::JobId>& after,
                       std::size_t limit) {
-    std::vector<Job> out;
     const Bytes prefix = table_prefix(Table::job);
-    scan(state, after ? after_key(job_key(*after)) : prefix, prefix,
-         [&](const Bytes&, const Bytes& value) {
-             if (out.size() >= limit) return false;
-             out.push_back(must_decode<Job>(value));
-             return true;
-         });
-    return out;
+    return values<Job>(state, after ? after_key(job_key(*after)) : prefix, prefix, limit);
 }
 
 std::vector<Job> jobs_in_state(const StateReader& state, JobState job_state,
@@ -212,14 +232,9 @@ std::optional<Lane> find_lane(const StateReader& state, const base::JobId& job,
 }
 
 std::vector<Lane> lanes_of(const StateReader& state, const base::JobId& job) {
-    std::vector<Lane> out;
     Bytes prefix = lane_key(job, 0);
     prefix.erase(prefix.end() - 4, prefix.end());
-    scan(state, prefix, prefix, [&](const Bytes&, const Bytes& value) {
-        out.push_back(must_decode<Lane>(value));
-        return true;
-    });
-    return out;
+    return values<Lane>(state, prefix, prefix, kEverything);
 }
 
 std::optional<Round> find_round(const StateReader& state, const base::JobId& job,
@@ -295,7 +310,7 @@ std::vector<Part> parts_of_lane(const StateReader& state, const base::JobId& job
     Bytes prefix = part_of_job_key(key, {});
     prefix.resize(1 + 32 + 4 + 4);
     return indexed<Part, base::PartId>(state, prefix, prefix,
-                                       std::numeric_limits<std::size_t>::max(), find_part);
+                                       kEverything, find_part);
 }
 
 std::optional<Epoch> find_epoch(const StateReader& state, std::uint64_t number) {
@@ -305,15 +320,32 @@ std::optional<Epoch> find_epoch(const StateReader& state, std::uint64_t number) 
 std::vector<EpochCommitment> commitments_of_epoch(const StateReader& state, std::uint64_t epoch,
                                                   const std::optional<base::PartId>& after,
                                                   std::size_t limit) {
-    std::vector<EpochCommitment> out;
     const Bytes prefix = without_id(epoch_commitment_key(epoch, {}));
-    scan(state, after ? after_key(epoch_commitment_key(epoch, *after)) : prefix, prefix,
-         [&](const Bytes&, const Bytes& value) {
-             if (out.size() >= limit) return false;
-             out.push_back(must_decode<EpochCommitment>(value));
-             return true;
-         });
-    return out;
+    return values<EpochCommitment>(state, after ? after_key(epoch_commitment_key(epoch, *after)) : prefix, prefix, limit);
+}
+
+std::optional<EpochMember> find_member(const StateReader& state, std::uint64_t epoch, const base::AccountId& validator) {
+    return find<EpochMember>(state, epoch_member_key(epoch, validator));
+}
+
+std::vector<EpochMember> members_of_epoch(const StateReader& state, std::uint64_t epoch, const std::optional<base::AccountId>& after,
+                                          std::size_t limit) {
+    const Bytes prefix = without_id(epoch_member_key(epoch, {}));
+    return values<EpochMember>(state, after ? after_key(epoch_member_key(epoch, *after)) : prefix, prefix, limit);
+}
+
+std::uint64_t jailed_weight(const StateReader& state, base::TimeMs since, std::size_t limit) {
+    std::uint64_t weight = 0;
+    std::size_t seen = 0;
+    scan(state, jailed_key(since, {}), table_prefix(Table::jailed), [&](const Bytes&, const Bytes& value) {
+        if (seen == limit) return false;
+        base::Decoder in(value);
+        weight += in.u64();
+        ASSAY_CHECK(in.finished());
+        seen += 1;
+        return true;
+    });
+    return weight;
 }
 
 std::optional<Audit> find_audit(const StateReader& state, const base::AuditId& id) {
@@ -337,51 +369,83 @@ std::vector<Audit> audits_of_job(const StateReader& state, const base::JobId& jo
                                          limit, find_audit);
 }
 
-std::optional<Vote> find_vote(const StateReader& state, const base::Hash& id) {
-    return find<Vote>(state, vote_key(id));
+std::vector<Audit> audits_of_claim(const StateReader& state, const base::PartId& subject, std::optional<std::uint32_t> segment, std::size_t limit) {
+    Bytes prefix = without_id(audit_of_claim_key(subject, segment.value_or(0), {}));
+    if (!segment) prefix.resize(1 + 32);
+    return indexed<Audit, base::AuditId>(state, prefix, prefix, limit, find_audit);
 }
 
-std::optional<ChunkChallenge> find_chunk(const StateReader& state, const base::Hash& id) {
-    return find<ChunkChallenge>(state, chunk_key(id));
+std::optional<Claim> find_claim(const StateReader& state, const base::PartId& subject, std::uint32_t segment) {
+    return find<Claim>(state, claim_key(subject, segment));
+}
+
+std::vector<Claim> claims_of(const StateReader& state, const base::PartId& subject, std::size_t limit) {
+    Bytes prefix = claim_key(subject, 0);
+    prefix.resize(1 + 32);
+    return values<Claim>(state, prefix, prefix, limit);
+}
+
+std::optional<Question> find_question(const StateReader& state, const base::Hash& id) {
+    return find<Question>(state, question_key(id));
+}
+
+std::optional<Bytes> find_question_bytes(const StateReader& state, const base::Hash& id) {
+    return state.get(question_bytes_key(id));
 }
 
 namespace {
 
-std::vector<ChunkChallenge> listed_chunks(const StateReader& state, const Bytes& prefix, const Bytes& from, std::size_t limit) {
-    std::vector<ChunkChallenge> out;
-    scan(state, from, prefix, [&](const Bytes& key, const Bytes&) {
-        if (out.size() >= limit) return false;
-        auto found = find_chunk(state, base::hash_from_bytes(base::ByteView(key).last(32)).value());
-        ASSAY_CHECK(found.has_value());
-        out.push_back(std::move(*found));
-        return true;
-    });
-    return out;
+std::vector<Question> listed_questions(const StateReader& state, const Bytes& prefix, const Bytes& from, std::size_t limit) {
+    return indexed<Question, NamedByHash>(state, prefix, from, limit,
+                                          [](const StateReader& reader, const NamedByHash& id) { return find_question(reader, id.hash); });
 }
 
 }  // namespace
 
-std::vector<ChunkChallenge> chunks_of_job(const StateReader& state, const base::JobId& job, std::optional<std::uint32_t> round,
-                                          const std::optional<base::Hash>& after, std::size_t limit) {
-    Bytes prefix = chunk_of_job_key(job, round.value_or(0), {});
+std::vector<Question> questions_of_job(const StateReader& state, const base::JobId& job, std::optional<std::uint32_t> round,
+                                       const std::optional<base::Hash>& after, std::size_t limit) {
+    Bytes prefix = question_of_job_key(job, round.value_or(0), {});
     prefix.resize(round ? 1 + 32 + 4 : 1 + 32);
     Bytes from = prefix;
     if (after) {
-        const auto last = find_chunk(state, *after);
+        const auto last = find_question(state, *after);
         if (!last || last->job != job) return {};
-        from = after_key(chunk_of_job_key(job, last->round, last->id));
+        from = after_key(question_of_job_key(job, last->round, last->id));
     }
-    return listed_chunks(state, prefix, from, limit);
+    return listed_questions(state, prefix, from, limit);
 }
 
-std::vector<ChunkChallenge> chunks_of_account(const StateReader& state, const base::AccountId& obliged,
-                                              const std::optional<base::Hash>& after, std::size_t limit) {
-    const Bytes prefix = without_id(chunk_of_account_key(obliged, {}));
-    return listed_chunks(state, prefix, after ? after_key(chunk_of_account_key(obliged, *after)) : prefix, limit);
+std::vector<Question> questions_owed(const StateReader& state, const base::AccountId& obliged, const std::optional<base::Hash>& after,
+                                     std::size_t limit) {
+    const Bytes prefix = without_id(question_of_obliged_key(obliged, {}));
+    return listed_questions(state, prefix, after ? after_key(question_of_obliged_key(obliged, *after)) : prefix, limit);
 }
 
-std::optional<ChunkDuty> find_chunk_duty(const StateReader& state, const base::AccountId& account) {
-    return find<ChunkDuty>(state, chunk_duty_key(account));
+std::vector<Question> questions_asked(const StateReader& state, const base::AccountId& asker, const std::optional<base::Hash>& after,
+                                      std::size_t limit) {
+    const Bytes prefix = without_id(question_of_asker_key(asker, {}));
+    return listed_questions(state, prefix, after ? after_key(question_of_asker_key(asker, *after)) : prefix, limit);
+}
+
+std::optional<QuestionDuty> find_question_duty(const StateReader& state, const base::AccountId& account) {
+    return find<QuestionDuty>(state, question_duty_key(account));
+}
+
+std::optional<Pool> find_pool(const StateReader& state, const base::Hash& id) { return find<Pool>(state, pool_key(id)); }
+
+std::vector<Pool> pools_of_target(const StateReader& state, const base::PartId& part, std::optional<std::uint32_t> segment, std::size_t limit) {
+    Bytes prefix = without_id(pool_of_target_key(part, segment.value_or(0), {}));
+    if (!segment) prefix.resize(1 + 32);
+    return indexed<Pool, NamedByHash>(state, prefix, prefix, limit,
+                                      [](const StateReader& reader, const NamedByHash& id) { return find_pool(reader, id.hash); });
+}
+
+std::optional<PoolMember> find_pool_member(const StateReader& state, const base::Hash& pool, std::uint32_t number) {
+    return find<PoolMember>(state, pool_member_key(pool, number));
+}
+
+std::optional<GameLoad> find_game_load(const StateReader& state, const base::AccountId& account) {
+    return find<GameLoad>(state, game_load_key(account));
 }
 
 std::optional<Dispute> find_dispute(const StateReader& state, const base::DisputeId& id) {
@@ -418,87 +482,9 @@ std::vector<Dispute> disputes_of_target(const StateReader& state, const base::Pa
 }
 
 std::vector<ChallengeSeal> seals_of(const StateReader& state, const base::AccountId& account) {
-    std::vector<ChallengeSeal> out;
     Bytes prefix = challenge_seal_key(account, 0);
     prefix.erase(prefix.end() - 8, prefix.end());
-    scan(state, prefix, prefix, [&](const Bytes&, const Bytes& value) {
-        out.push_back(must_decode<ChallengeSeal>(value));
-        return true;
-    });
-    return out;
-}
-
-std::optional<SegmentLeaf> opened_leaf(const StateReader& state, const Part& part,
-                                       std::uint32_t segment) {
-    if (part.state == PartState::passed) {
-        const auto bytes = state.get(history_key(part.key.job, part.passed_entry));
-        if (!bytes) return std::nullopt;
-        const auto entry = must_decode<JobHistoryEntry>(*bytes);
-        const auto* passed = std::get_if<PartPassed>(&entry);
-        ASSAY_CHECK(passed != nullptr && passed->part == part.id);
-        if (segment >= passed->leaves.size()) return std::nullopt;
-        return passed->leaves[segment];
-    }
-    for (const DeliveredSegment& delivered : part.delivered) {
-        if (delivered.segment == segment) return delivered.leaf;
-    }
-    return std::nullopt;
-}
-
-std::optional<GameSubject> game_subject(const StateReader& state, const Dispute& dispute) {
-    const auto job = find_job(state, dispute.job);
-    const auto spec = find_spec(state, dispute.job);
-    const auto round = find_round(state, dispute.job, dispute.round);
-    if (!job || !spec || !round) return std::nullopt;
-    GameSubject subject;
-    subject.spec = *spec;
-    subject.program_root = job->program_root;
-    subject.round = dispute.round;
-    subject.asserted = dispute.asserted;
-    subject.round_start_root = round->opening_root;
-    if (dispute.round > 0) {
-        const auto before = find_round(state, dispute.job, dispute.round - 1);
-        if (!before) return std::nullopt;
-        subject.previous_round_root = before->opening_root;
-    }
-    if (dispute.target == DisputeTarget::merge) {
-        subject.stage = GameStage::merge;
-        subject.start_root = round->opening_root;
-        for (const RoundMember& member : round->members)
-            subject.payload_roots.push_back(member.payload_root);
-        return subject;
-    }
-    const auto part = find_part(state, dispute.part);
-    const auto leaf = part ? opened_leaf(state, *part, dispute.segment) : std::nullopt;
-    if (!leaf) return std::nullopt;
-    const std::uint32_t segment = part->first_segment + dispute.segment;
-    subject.stage = GameStage::segment;
-    subject.lane = dispute.lane;
-    subject.first_step = segment * job->shape.segment_steps;
-    subject.steps = job->shape.segment_steps;
-    subject.start_root = leaf->start_root;
-    if (dispute.target == DisputeTarget::steps) {
-        const auto audit = find_audit(state, dispute.audit);
-        if (!audit) return std::nullopt;
-        subject.stage = GameStage::steps;
-        const auto steps = opened_steps(audit->y, audit->id, job->shape.segment_steps);
-        ASSAY_CHECK(steps.size() == dispute.digests.size());
-        for (std::size_t i = 0; i < steps.size(); ++i)
-            subject.shown.push_back({steps[i], dispute.digests[i]});
-        return subject;
-    }
-    subject.closes_round =
-        job->shape.has_merge() && segment + 1 == job->shape.segments_per_round();
-    return subject;
-}
-
-std::optional<base::Amount> challenge_bond(const Parameters& parameters, const Job& job,
-                                           DisputeTarget target, base::Amount base_fee) {
-    const base::Amount replay =
-        target == DisputeTarget::merge ? job.merge_audit_price : job.audit_price;
-    const auto work = base::multiply(replay, parameters.challenge_bond_factor);
-    const auto fees = base::multiply(base_fee, parameters.dispute_game_weight);
-    return work && fees ? base::add(*work, *fees) : std::nullopt;
+    return values<ChallengeSeal>(state, prefix, prefix, kEverything);
 }
 
 std::vector<Timer> timers(const StateReader& state, std::size_t limit) {

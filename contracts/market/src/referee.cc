@@ -1,6 +1,9 @@
 #include "market/referee.h"
 
+#include <algorithm>
+
 #include "base/encoding.h"
+#include "market/draw.h"
 #include "market/job_spec.h"
 
 namespace assay::market {
@@ -9,8 +12,16 @@ namespace {
 
 /// A round has at most as many members as a job has lanes.
 constexpr std::uint32_t kPayloadsMax = 1U << 16U;
-/// More step digests than an auditor has opened.
-constexpr std::uint32_t kShownMax = 64;
+
+/// One of init to `last`.
+GameStage stage_from(base::Decoder& in, GameStage last) {
+    const std::uint8_t stage = in.u8();
+    if (stage < static_cast<std::uint8_t>(GameStage::init) || stage > static_cast<std::uint8_t>(last)) {
+        in.fail();
+        return GameStage::init;
+    }
+    return static_cast<GameStage>(stage);
+}
 
 }  // namespace
 
@@ -21,9 +32,7 @@ base::Bytes encode(const GameSubject& subject) {
     out.hash(subject.round_start_root).hash(subject.previous_round_root).hash(subject.start_root).hash(subject.asserted);
     out.boolean(subject.closes_round).u32(static_cast<std::uint32_t>(subject.payload_roots.size()));
     for (const base::Hash& root : subject.payload_roots) out.hash(root);
-    if (subject.stage != GameStage::steps) return out.take();
-    out.u32(static_cast<std::uint32_t>(subject.shown.size()));
-    for (const ShownDigest& shown : subject.shown) out.u32(shown.step).hash(shown.digest);
+    if (subject.stage == GameStage::cell) out.u8(static_cast<std::uint8_t>(subject.about)).raw(subject.spot).u32(subject.cell);
     return out.take();
 }
 
@@ -32,9 +41,7 @@ std::optional<GameSubject> decode_subject(base::ByteView bytes) {
     GameSubject subject;
     subject.spec = in.bytes(kSpecBytesMax);
     subject.program_root = in.hash();
-    const std::uint8_t stage = in.u8();
-    if (stage < static_cast<std::uint8_t>(GameStage::init) || stage > static_cast<std::uint8_t>(GameStage::steps)) return std::nullopt;
-    subject.stage = static_cast<GameStage>(stage);
+    subject.stage = stage_from(in, GameStage::cell);
     subject.round = in.u32();
     subject.lane = in.u32();
     subject.first_step = in.u32();
@@ -46,12 +53,12 @@ std::optional<GameSubject> decode_subject(base::ByteView bytes) {
     subject.closes_round = in.boolean();
     const std::uint32_t payloads = in.length(kPayloadsMax);
     for (std::uint32_t i = 0; i < payloads && in.ok(); ++i) subject.payload_roots.push_back(in.hash());
-    if (subject.stage == GameStage::steps) {
-        const std::uint32_t shown = in.length(kShownMax);
-        for (std::uint32_t i = 0; i < shown && in.ok(); ++i) {
-            const std::uint32_t step = in.u32();
-            subject.shown.push_back({step, in.hash()});
-        }
+    if (subject.stage == GameStage::cell) {
+        subject.about = stage_from(in, GameStage::merge);
+        const base::Bytes spot = in.raw(subject.spot.size());
+        if (spot.size() == subject.spot.size()) std::copy(spot.begin(), spot.end(), subject.spot.begin());
+        subject.cell = in.u32();
+        if (subject.cell >= kCells) in.fail();
     }
     if (!in.finished()) return std::nullopt;
     return subject;

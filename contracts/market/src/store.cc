@@ -9,12 +9,27 @@ namespace {
 
 const base::Bytes kEmpty;
 
-/// Index key of a validator, or nothing while it has no stake or no capacity.
+/// Index key of a validator, or nothing while it may not become a member of an epoch.
 std::optional<base::Bytes> stake_index(const StateReader& state, const base::AccountId& id) {
     const auto validator = find_validator(state, id);
     const auto stake = find_stake(state, id, Role::validator);
-    if (!validator || !stake || stake->active.is_zero()) return std::nullopt;
-    return validator_by_stake_key(stake->active.grains(), id);
+    if (!validator || !stake || validator->away || stake->tombstoned || stake->jailed_at.value != 0) return std::nullopt;
+    const std::uint64_t weight = weight_of(*validator, *stake);
+    if (weight == 0) return std::nullopt;
+    return validator_by_stake_key(weight, id);
+}
+
+/// Lists a validator as jailed from the save that jails it until the one that frees it, with the weight it has in the first: what it loses or takes
+/// out later is still missing.
+void list_jailed(StateWriter& state, const std::optional<Stake>& before, const Stake& after) {
+    const base::TimeMs since = before ? before->jailed_at : base::TimeMs{};
+    if (since == after.jailed_at) return;
+    if (since.value != 0) state.erase(jailed_key(since, after.account));
+    if (after.jailed_at.value == 0) return;
+    const auto validator = find_validator(state, after.account);
+    base::Encoder weight;
+    weight.u64(validator ? weight_of(*validator, after) : after.active.grains());
+    state.put(jailed_key(after.jailed_at, after.account), weight.take());
 }
 
 /// Runs a write that may move a validator in the index of stakes.
@@ -37,17 +52,27 @@ std::optional<base::Bytes> book_index(const Offer& offer) {
 /// Where a dispute is listed: by job always, by account and target while it is open.
 std::vector<base::Bytes> dispute_indexes(const Dispute& value) {
     const bool open = value.state == DisputeState::open;
-    std::vector<base::Bytes> keys{dispute_of_job_key(value.job, open, value.id)};
-    if (!open) return keys;
-    keys.push_back(dispute_of_target_key(value.part, value.segment, value.id));
-    keys.push_back(dispute_of_account_key(value.asserter, Side::asserter, value.id));
-    if (value.pool.empty())
-        keys.push_back(dispute_of_account_key(value.challenger, Side::challenger, value.id));
-    for (const Challenger& challenger : value.pool) {
-        if (!challenger.lost)
-            keys.push_back(dispute_of_account_key(challenger.account, Side::challenger, value.id));
-    }
-    return keys;
+    if (!open) return {dispute_of_job_key(value.job, open, value.id)};
+    return {dispute_of_job_key(value.job, open, value.id), dispute_of_target_key(value.part, value.segment, value.id),
+            dispute_of_account_key(value.asserter, Side::asserter, value.id),
+            dispute_of_account_key(value.challenger, Side::challenger, value.id)};
+}
+
+std::vector<base::Bytes> question_indexes(const Question& value) {
+    return {question_of_job_key(value.job, value.round, value.id), question_of_obliged_key(value.obliged, value.id),
+            question_of_asker_key(value.asker, value.id)};
+}
+
+std::vector<base::Bytes> audit_indexes(const Audit& value) {
+    return {audit_of_validator_key(value.auditor, value.id), audit_of_job_key(value.job, value.id),
+            audit_of_claim_key(value.subject, value.segment, value.id)};
+}
+
+void put_all(StateWriter& state, const std::vector<base::Bytes>& keys) {
+    for (const base::Bytes& key : keys) state.put(key, kEmpty);
+}
+void erase_all(StateWriter& state, const std::vector<base::Bytes>& keys) {
+    for (const base::Bytes& key : keys) state.erase(key);
 }
 
 }  // namespace
@@ -58,10 +83,12 @@ void save(StateWriter& state, const Account& value) {
 
 void save(StateWriter& state, const Stake& value) {
     const auto write = [&] { state.put(stake_key(value.account, value.role), encode(value)); };
-    if (value.role == Role::validator)
-        reindex_validator(state, value.account, write);
-    else
+    if (value.role != Role::validator) {
         write();
+        return;
+    }
+    list_jailed(state, find_stake(state, value.account, value.role), value);
+    reindex_validator(state, value.account, write);
 }
 
 void save(StateWriter& state, const Unbonding& value) {
@@ -130,34 +157,48 @@ void save(StateWriter& state, const EpochCommitment& value) {
     state.put(epoch_commitment_key(value.epoch, value.id), encode(value));
 }
 
+void save(StateWriter& state, const Claim& value) {
+    state.put(claim_key(value.subject, value.segment), encode(value));
+}
+void save(StateWriter& state, const EpochMember& value) {
+    state.put(epoch_member_key(value.epoch, value.validator), encode(value));
+}
+
 void save(StateWriter& state, const Audit& value) {
-    if (!state.get(audit_key(value.id))) {
-        state.put(audit_of_validator_key(value.auditor, value.id), kEmpty);
-        state.put(audit_of_job_key(value.job, value.id), kEmpty);
-    }
+    if (!state.get(audit_key(value.id))) put_all(state, audit_indexes(value));
     state.put(audit_key(value.id), encode(value));
 }
 
-void save(StateWriter& state, const Vote& value) {
-    state.put(vote_key(value.id), encode(value));
+void save(StateWriter& state, const Question& value) {
+    if (!state.get(question_key(value.id))) put_all(state, question_indexes(value));
+    state.put(question_key(value.id), encode(value));
 }
-void save(StateWriter& state, const ChunkChallenge& value) {
-    state.put(chunk_of_job_key(value.job, value.round, value.id), kEmpty);
-    state.put(chunk_of_account_key(value.obliged, value.id), kEmpty);
-    state.put(chunk_key(value.id), encode(value));
-}
-void save(StateWriter& state, const ChunkDuty& value) {
+void save(StateWriter& state, const QuestionDuty& value) {
     if (value.raised == 0 && value.owed == 0)
-        state.erase(chunk_duty_key(value.account));
+        state.erase(question_duty_key(value.account));
     else
-        state.put(chunk_duty_key(value.account), encode(value));
+        state.put(question_duty_key(value.account), encode(value));
 }
+
+void save(StateWriter& state, const Pool& value) {
+    if (!state.get(pool_key(value.id))) state.put(pool_of_target_key(value.target.part, value.target.segment, value.id), kEmpty);
+    state.put(pool_key(value.id), encode(value));
+}
+void save(StateWriter& state, const PoolMember& value) {
+    state.put(pool_member_key(value.pool, value.number), encode(value));
+}
+
 void save(StateWriter& state, const Dispute& value) {
-    if (const auto before = find_dispute(state, value.id)) {
-        for (const base::Bytes& key : dispute_indexes(*before)) state.erase(key);
-    }
-    for (const base::Bytes& key : dispute_indexes(value)) state.put(key, kEmpty);
+    if (const auto before = find_dispute(state, value.id)) erase_all(state, dispute_indexes(*before));
+    put_all(state, dispute_indexes(value));
     state.put(dispute_key(value.id), encode(value));
+}
+
+void save(StateWriter& state, const GameLoad& value) {
+    if (value.games == 0)
+        state.erase(game_load_key(value.account));
+    else
+        state.put(game_load_key(value.account), encode(value));
 }
 
 void save(StateWriter& state, const ChallengeSeal& value) {
@@ -216,24 +257,34 @@ void erase(StateWriter& state, const EpochCommitment& value) {
     state.erase(epoch_commitment_key(value.epoch, value.id));
 }
 
+void erase(StateWriter& state, const Claim& value) {
+    state.erase(claim_key(value.subject, value.segment));
+}
+void erase(StateWriter& state, const EpochMember& value) {
+    state.erase(epoch_member_key(value.epoch, value.validator));
+}
+
 void erase(StateWriter& state, const Audit& value) {
-    state.erase(audit_of_validator_key(value.auditor, value.id));
-    state.erase(audit_of_job_key(value.job, value.id));
+    erase_all(state, audit_indexes(value));
     state.erase(audit_key(value.id));
 }
 
-void erase(StateWriter& state, const Vote& value) {
-    state.erase(vote_key(value.id));
+void erase(StateWriter& state, const Question& value) {
+    erase_all(state, question_indexes(value));
+    state.erase(question_bytes_key(value.id));
+    state.erase(question_key(value.id));
 }
 
-void erase(StateWriter& state, const ChunkChallenge& value) {
-    state.erase(chunk_of_job_key(value.job, value.round, value.id));
-    state.erase(chunk_of_account_key(value.obliged, value.id));
-    state.erase(chunk_key(value.id));
+void erase(StateWriter& state, const Pool& value) {
+    state.erase(pool_of_target_key(value.target.part, value.target.segment, value.id));
+    state.erase(pool_key(value.id));
+}
+void erase(StateWriter& state, const PoolMember& value) {
+    state.erase(pool_member_key(value.pool, value.number));
 }
 
 void erase(StateWriter& state, const Dispute& value) {
-    for (const base::Bytes& key : dispute_indexes(value)) state.erase(key);
+    erase_all(state, dispute_indexes(value));
     state.erase(game_key(value.id));
     state.erase(dispute_key(value.id));
 }

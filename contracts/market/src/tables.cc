@@ -165,6 +165,12 @@ base::Bytes epoch_key(std::uint64_t number) {
 base::Bytes epoch_commitment_key(std::uint64_t epoch, const base::PartId& id) {
     return Key(Table::epoch_commitment).u64(epoch).id(id).take();
 }
+base::Bytes epoch_member_key(std::uint64_t epoch, const base::AccountId& validator) {
+    return Key(Table::epoch_member).u64(epoch).id(validator).take();
+}
+base::Bytes claim_key(const base::PartId& subject, std::uint32_t segment) {
+    return Key(Table::claim).id(subject).u32(segment).take();
+}
 
 base::Bytes audit_key(const base::AuditId& id) {
     return Key(Table::audit).id(id).take();
@@ -175,24 +181,33 @@ base::Bytes audit_of_validator_key(const base::AccountId& validator, const base:
 base::Bytes audit_of_job_key(const base::JobId& job, const base::AuditId& id) {
     return Key(Table::audit_of_job).id(job).id(id).take();
 }
-base::Bytes vote_key(const base::Hash& id) {
-    return Key(Table::vote).raw(id.view()).take();
+base::Bytes audit_of_claim_key(const base::PartId& subject, std::uint32_t segment, const base::AuditId& id) {
+    return Key(Table::audit_of_claim).id(subject).u32(segment).id(id).take();
+}
+base::Bytes jailed_key(base::TimeMs since, const base::AccountId& id) {
+    return Key(Table::jailed).u64(since.value).id(id).take();
 }
 base::Bytes evidence_key(const base::Hash& id) {
     return Key(Table::evidence).raw(id.view()).take();
 }
 
-base::Bytes chunk_key(const base::Hash& id) {
-    return Key(Table::chunk).raw(id.view()).take();
+base::Bytes question_key(const base::Hash& id) {
+    return Key(Table::question).raw(id.view()).take();
 }
-base::Bytes chunk_of_job_key(const base::JobId& job, std::uint32_t round, const base::Hash& id) {
-    return Key(Table::chunk_of_job).id(job).u32(round).raw(id.view()).take();
+base::Bytes question_of_job_key(const base::JobId& job, std::uint32_t round, const base::Hash& id) {
+    return Key(Table::question_of_job).id(job).u32(round).raw(id.view()).take();
 }
-base::Bytes chunk_of_account_key(const base::AccountId& obliged, const base::Hash& id) {
-    return Key(Table::chunk_of_account).id(obliged).raw(id.view()).take();
+base::Bytes question_of_obliged_key(const base::AccountId& obliged, const base::Hash& id) {
+    return Key(Table::question_of_obliged).id(obliged).raw(id.view()).take();
 }
-base::Bytes chunk_duty_key(const base::AccountId& account) {
-    return Key(Table::chunk_duty).id(account).take();
+base::Bytes question_of_asker_key(const base::AccountId& asker, const base::Hash& id) {
+    return Key(Table::question_of_asker).id(asker).raw(id.view()).take();
+}
+base::Bytes question_duty_key(const base::AccountId& account) {
+    return Key(Table::question_duty).id(account).take();
+}
+base::Bytes question_bytes_key(const base::Hash& id) {
+    return Key(Table::question_bytes).raw(id.view()).take();
 }
 
 base::Bytes dispute_key(const base::DisputeId& id) {
@@ -215,6 +230,18 @@ base::Bytes dispute_of_target_key(const base::PartId& part, std::uint32_t segmen
 }
 base::Bytes game_key(const base::DisputeId& id) {
     return Key(Table::game).id(id).take();
+}
+base::Bytes pool_key(const base::Hash& id) {
+    return Key(Table::pool).raw(id.view()).take();
+}
+base::Bytes pool_of_target_key(const base::PartId& part, std::uint32_t segment, const base::Hash& id) {
+    return Key(Table::pool_of_target).id(part).u32(segment).raw(id.view()).take();
+}
+base::Bytes pool_member_key(const base::Hash& pool, std::uint32_t number) {
+    return Key(Table::pool_member).raw(pool.view()).u32(number).take();
+}
+base::Bytes game_load_key(const base::AccountId& account) {
+    return Key(Table::game_load).id(account).take();
 }
 base::Bytes challenge_seal_key(const base::AccountId& account, std::uint64_t number) {
     return Key(Table::challenge_seal).id(account).u64(number).take();

@@ -50,7 +50,12 @@ void put(wire::SegmentLeaf& out, const SegmentLeaf& in) {
     out.set_salt(text(in.salt));
     out.set_start_root(text(in.start_root));
     out.set_end_field(text(in.end_field));
-    out.set_steps_root(text(in.steps_root));
+}
+
+void put(wire::StoredTarget& out, const StoredTarget& in) {
+    out.set_kind(static_cast<wire::StoredKind>(in.kind));
+    out.set_subject(text(in.subject));
+    out.set_number(in.number);
 }
 
 struct ToWire {
@@ -81,8 +86,10 @@ struct ToWire {
         auto& out = *body.mutable_validator_declare();
         out.set_profile(in.profile);
         out.set_flops_per_second(in.flops_per_second);
-        out.set_capacity(in.capacity);
+        out.set_weight_max(in.weight_max.grains());
+        out.set_away(in.away);
     }
+    void operator()(const ValidatorReturn&) const { body.mutable_validator_return(); }
     void operator()(const OfferPost& in) const {
         auto& out = *body.mutable_offer_post();
         out.set_price_per_gflop(in.price_per_gflop.grains());
@@ -99,27 +106,23 @@ struct ToWire {
     void operator()(const JobPost& in) const {
         auto& out = *body.mutable_job_post();
         out.set_spec(blob(in.spec));
-        out.set_program_root(text(in.program_root));
         out.set_init_root(text(in.init_root));
-        auto& costs = *out.mutable_costs();
-        costs.set_segment_flops(in.costs.segment_flops);
-        costs.set_merge_flops(in.costs.merge_flops);
-        costs.set_state_bytes(in.costs.state_bytes);
-        costs.set_payload_bytes(in.costs.payload_bytes);
-        costs.set_memory_bytes(in.costs.memory_bytes);
-        costs.set_weights(in.costs.weights);
         put(*out.mutable_init_receipt(), in.init_receipt);
         put(*out.mutable_data_receipt(), in.data_receipt);
         out.set_hold_limit(in.hold_limit.grains());
     }
+    void operator()(const JobFund& in) const {
+        auto& out = *body.mutable_job_fund();
+        out.set_job(text(in.job));
+        out.set_amount(in.amount.grains());
+    }
     void operator()(const JobCancel& in) const { body.mutable_job_cancel()->set_job(text(in.job)); }
     void operator()(const JobPause& in) const { body.mutable_job_pause()->set_job(text(in.job)); }
     void operator()(const JobResume& in) const { body.mutable_job_resume()->set_job(text(in.job)); }
-    void operator()(const LeaseRefuse& in) const {
-        auto& out = *body.mutable_lease_refuse();
-        out.set_lease(text(in.lease));
-        out.set_program_root(text(in.program_root));
-        out.set_init_root(text(in.init_root));
+    void operator()(const LeaseAccept& in) const {
+        auto& out = *body.mutable_lease_accept();
+        out.set_job(text(in.job));
+        out.set_lane(in.lane);
     }
     void operator()(const LeaseLeave& in) const {
         body.mutable_lease_leave()->set_lease(text(in.lease));
@@ -145,6 +148,9 @@ struct ToWire {
     void operator()(const EpochContribute& in) const {
         auto& out = *body.mutable_epoch_contribute();
         out.set_epoch(in.epoch);
+        out.set_commitments_root(text(in.commitments_root));
+        out.set_log_size(in.log_size);
+        out.set_log_root(text(in.log_root));
         out.set_proof(blob(in.proof.bytes));
     }
     void operator()(const SegmentDeliver& in) const {
@@ -165,31 +171,20 @@ struct ToWire {
         out.set_audit(text(in.audit));
         out.set_kind(static_cast<wire::VerdictKind>(in.verdict.kind));
         out.set_end_root(optional_text(in.verdict.end_root));
-        out.set_steps_digest(optional_text(in.verdict.steps_digest));
+        out.set_cells_digest(optional_text(in.verdict.cells_digest));
         out.set_nonce(text(in.nonce));
+        if (in.proof) out.set_proof(blob(in.proof->bytes));
     }
-    void operator()(const VerdictWithdraw& in) const {
-        body.mutable_verdict_withdraw()->set_audit(text(in.audit));
+    void operator()(const CellsOpen& in) const {
+        auto& out = *body.mutable_cells_open();
+        out.set_audit(text(in.audit));
+        out.set_salt(text(in.salt));
+        for (const base::Hash& cell : in.cells) out.add_cells(text(cell));
     }
     void operator()(const PartClose& in) const {
         auto& out = *body.mutable_part_close();
         out.set_part(text(in.part));
         for (const SegmentLeaf& leaf : in.leaves) put(*out.add_leaves(), leaf);
-        out.set_proof(blob(in.proof.bytes));
-        for (const PlantRoot& plant : in.plants) {
-            auto& item = *out.add_plants();
-            item.set_segment(plant.segment);
-            item.set_end_root(text(plant.end_root));
-        }
-        for (const StepOpening& opening : in.openings) {
-            auto& item = *out.add_openings();
-            item.set_segment(opening.segment);
-            for (const base::Hash& digest : opening.digests) item.add_digests(text(digest));
-            for (const auto& path : opening.paths) {
-                auto& hashes = *item.add_paths();
-                for (const base::Hash& hash : path) hashes.add_hashes(text(hash));
-            }
-        }
     }
     void operator()(const MergePost& in) const {
         auto& out = *body.mutable_merge_post();
@@ -204,19 +199,35 @@ struct ToWire {
         out.set_second(blob(in.second));
     }
     void operator()(const Confess& in) const { body.mutable_confess()->set_part(text(in.part)); }
-    void operator()(const ChunkChallengePost& in) const {
-        auto& out = *body.mutable_chunk_challenge();
-        out.set_target(static_cast<wire::ChunkTarget>(in.target.kind));
-        out.set_subject(text(in.target.subject));
-        out.set_number(in.target.number);
+    void operator()(const ChunkAsk& in) const {
+        auto& out = *body.mutable_chunk_ask();
+        put(*out.mutable_target(), in.target);
         out.set_chunk(in.chunk);
     }
     void operator()(const ChunkAnswer& in) const {
         auto& out = *body.mutable_chunk_answer();
-        out.set_challenge(text(in.challenge));
+        out.set_question(text(in.question));
         out.set_bytes(blob(in.bytes));
         out.set_tree(text(in.proof.tree));
         for (const base::Hash& hash : in.proof.path) out.add_path(text(hash));
+    }
+    void operator()(const StateAsk& in) const { put(*body.mutable_state_ask()->mutable_target(), in.target); }
+    void operator()(const StateAnswer& in) const {
+        auto& out = *body.mutable_state_answer();
+        out.set_question(text(in.question));
+        out.set_bytes(blob(in.bytes));
+    }
+    void operator()(const StateNext& in) const {
+        auto& out = *body.mutable_state_next();
+        out.set_question(text(in.question));
+        out.set_child(in.child);
+    }
+    void operator()(const StateShow& in) const {
+        auto& out = *body.mutable_state_show();
+        out.set_question(text(in.question));
+        out.set_leaf(in.leaf);
+        out.set_bytes(blob(in.bytes));
+        for (const base::Hash& hash : in.path) out.add_path(text(hash));
     }
     void operator()(const ChallengeSealPost& in) const {
         body.mutable_challenge_seal()->set_digest(text(in.digest));
@@ -305,6 +316,11 @@ class FromWire {
         return value.value_or(base::VrfProof{});
     }
     base::Bytes bytes(const std::string& in) { return {in.begin(), in.end()}; }
+    /// 1 to `most` bytes.
+    base::Bytes bytes(const std::string& in, std::size_t most) {
+        if (in.empty() || in.size() > most) ok = false;
+        return bytes(in);
+    }
     std::string profile(const std::string& in) {
         if (in.empty() || in.size() > kProfileMax) ok = false;
         return in;
@@ -317,18 +333,22 @@ class FromWire {
         return static_cast<Role>(in);
     }
     VerdictKind verdict(wire::VerdictKind in) {
-        if (in < wire::VERDICT_KIND_VALID || in > wire::VERDICT_KIND_PLANT) {
+        if (in < wire::VERDICT_KIND_VALID || in > wire::VERDICT_KIND_INVALID) {
             ok = false;
             return VerdictKind::valid;
         }
         return static_cast<VerdictKind>(in);
     }
-    ChunkTargetKind chunk_target(wire::ChunkTarget in) {
-        if (in < wire::CHUNK_TARGET_CHECKPOINT || in > wire::CHUNK_TARGET_START) {
+    /// Only a round's merge and a segment's start are numbered.
+    StoredTarget target(bool present, const wire::StoredTarget& in) {
+        if (!present || in.kind() < wire::STORED_KIND_CHECKPOINT || in.kind() > wire::STORED_KIND_START) {
             ok = false;
-            return ChunkTargetKind::checkpoint;
+            return {};
         }
-        return static_cast<ChunkTargetKind>(in);
+        const StoredTarget out{static_cast<StoredKind>(in.kind()), hash(in.subject()), in.number()};
+        const bool numbered = out.kind == StoredKind::merge || out.kind == StoredKind::start;
+        if (in.number() != 0 && !numbered) ok = false;
+        return out;
     }
     Receipt receipt(bool present, const wire::Receipt& in) {
         if (!present) {
@@ -341,8 +361,7 @@ class FromWire {
                 signature(in.signature())};
     }
     SegmentLeaf leaf(const wire::SegmentLeaf& in) {
-        return {hash(in.salt()), hash(in.start_root()), hash(in.end_field()),
-                hash(in.steps_root())};
+        return {hash(in.salt()), hash(in.start_root()), hash(in.end_field())};
     }
     template <class List>
     std::vector<base::Hash> hashes(const List& in, int most) {
@@ -359,11 +378,7 @@ class FromWire {
 JobPost job_post(FromWire& from, const wire::JobPost& in) {
     JobPost out;
     out.spec = from.bytes(in.spec());
-    out.program_root = from.hash(in.program_root());
     out.init_root = from.hash(in.init_root());
-    const wire::JobCosts& costs = in.costs();
-    out.costs = {costs.segment_flops(), costs.merge_flops(),  costs.state_bytes(),
-                 costs.payload_bytes(), costs.memory_bytes(), costs.weights()};
     out.init_receipt = from.receipt(in.has_init_receipt(), in.init_receipt());
     out.data_receipt = from.receipt(in.has_data_receipt(), in.data_receipt());
     out.hold_limit = from.amount(in.hold_limit());
@@ -390,22 +405,11 @@ PartCommit part_commit(FromWire& from, const wire::PartCommit& in) {
 PartClose part_close(FromWire& from, const wire::PartClose& in) {
     PartClose out;
     out.part = from.id<base::PartId>(in.part());
-    if (in.leaves_size() > kSegmentsMax || in.plants_size() > kSegmentsMax ||
-        in.openings_size() > kSegmentsMax)
+    if (in.leaves_size() > kSegmentsMax) {
         from.ok = false;
-    if (!from.ok) return out;
-    for (const auto& leaf : in.leaves()) out.leaves.push_back(from.leaf(leaf));
-    out.proof = from.proof(in.proof());
-    for (const auto& plant : in.plants())
-        out.plants.push_back({plant.segment(), from.hash(plant.end_root())});
-    for (const auto& item : in.openings()) {
-        StepOpening opening{item.segment(), from.hashes(item.digests(), 16), {}};
-        if (item.paths_size() > 16) from.ok = false;
-        if (!from.ok) return out;
-        for (const auto& path : item.paths())
-            opening.paths.push_back(from.hashes(path.hashes(), kPathMax));
-        out.openings.push_back(std::move(opening));
+        return out;
     }
+    for (const auto& leaf : in.leaves()) out.leaves.push_back(from.leaf(leaf));
     return out;
 }
 
@@ -420,16 +424,22 @@ SegmentDeliver segment_deliver(FromWire& from, const wire::SegmentDeliver& in) {
     return out;
 }
 
-ChunkChallengePost chunk_challenge(FromWire& from, const wire::ChunkChallenge& in) {
-    ChunkChallengePost out{{from.chunk_target(in.target()), from.hash(in.subject()), in.number()}, in.chunk()};
-    const bool numbered = out.target.kind == ChunkTargetKind::merge || out.target.kind == ChunkTargetKind::start;
-    if (in.number() != 0 && !numbered) from.ok = false;
+CellsOpen cells_open(FromWire& from, const wire::CellsOpen& in) {
+    CellsOpen out{from.id<base::AuditId>(in.audit()), from.hash(in.salt()), from.hashes(in.cells(), kCells)};
+    if (out.cells.size() != kCells) from.ok = false;
     return out;
 }
 
+EpochContribute epoch_contribute(FromWire& from, const wire::EpochContribute& in) {
+    return {in.epoch(), from.hash(in.commitments_root()), in.log_size(), from.hash(in.log_root()), from.proof(in.proof())};
+}
+
 ChunkAnswer chunk_answer(FromWire& from, const wire::ChunkAnswer& in) {
-    if (in.bytes().empty() || in.bytes().size() > base::kBlobChunkBytes) from.ok = false;
-    return {from.hash(in.challenge()), from.bytes(in.bytes()), {from.hash(in.tree()), from.hashes(in.path(), kPathMax)}};
+    return {from.hash(in.question()), from.bytes(in.bytes(), base::kBlobChunkBytes), {from.hash(in.tree()), from.hashes(in.path(), kPathMax)}};
+}
+
+StateShow state_show(FromWire& from, const wire::StateShow& in) {
+    return {from.hash(in.question()), in.leaf(), from.bytes(in.bytes(), base::kBlobLeafBytes), from.hashes(in.path(), kPathMax)};
 }
 
 KeysSet keys_set(FromWire& from, const wire::KeysSet& in) {
@@ -449,15 +459,17 @@ OfferPost offer_post(FromWire& from, const wire::OfferPost& in) {
 }
 
 VerdictReveal verdict_reveal(FromWire& from, const wire::VerdictReveal& in) {
-    return {from.id<base::AuditId>(in.audit()),
-            {from.verdict(in.kind()), from.optional_hash(in.end_root()),
-             from.optional_hash(in.steps_digest())},
-            from.hash(in.nonce())};
+    VerdictReveal out{from.id<base::AuditId>(in.audit()),
+                      {from.verdict(in.kind()), from.optional_hash(in.end_root()), from.optional_hash(in.cells_digest())},
+                      from.hash(in.nonce()),
+                      std::nullopt};
+    if (!in.proof().empty()) out.proof = from.proof(in.proof());
+    return out;
 }
 
 ChallengeOpen challenge_open(FromWire& from, const wire::ChallengeOpen& in) {
     ChallengeOpen out;
-    if (in.kind() != wire::DISPUTE_TARGET_SEGMENT && in.kind() != wire::DISPUTE_TARGET_MERGE) {
+    if (in.kind() < wire::DISPUTE_TARGET_SEGMENT || in.kind() > wire::DISPUTE_TARGET_INIT) {
         from.ok = false;
         return out;
     }
@@ -473,8 +485,7 @@ ChallengeOpen challenge_open(FromWire& from, const wire::ChallengeOpen& in) {
 }
 
 DisputeMove dispute_move(FromWire& from, const wire::DisputeMove& in) {
-    if (in.move().empty() || in.move().size() > kMoveBytesMax) from.ok = false;
-    return {from.id<base::DisputeId>(in.dispute()), from.bytes(in.move())};
+    return {from.id<base::DisputeId>(in.dispute()), from.bytes(in.move(), kMoveBytesMax)};
 }
 
 /// Nothing when no message is set.
@@ -493,26 +504,26 @@ std::optional<Message> message_of(FromWire& from, const wire::Body& body) {
                                from.amount(body.stake_unbond().amount())};
         case wire::Body::kValidatorDeclare: {
             const auto& in = body.validator_declare();
-            return ValidatorDeclare{from.profile(in.profile()), in.flops_per_second(),
-                                    in.capacity()};
+            return ValidatorDeclare{from.profile(in.profile()), in.flops_per_second(), from.amount(in.weight_max()), in.away()};
         }
+        case wire::Body::kValidatorReturn:
+            return ValidatorReturn{};
         case wire::Body::kOfferPost:
             return offer_post(from, body.offer_post());
         case wire::Body::kOfferWithdraw:
             return OfferWithdraw{from.id<base::OfferId>(body.offer_withdraw().offer())};
         case wire::Body::kJobPost:
             return job_post(from, body.job_post());
+        case wire::Body::kJobFund:
+            return JobFund{from.id<base::JobId>(body.job_fund().job()), from.amount(body.job_fund().amount())};
         case wire::Body::kJobCancel:
             return JobCancel{from.id<base::JobId>(body.job_cancel().job())};
         case wire::Body::kJobPause:
             return JobPause{from.id<base::JobId>(body.job_pause().job())};
         case wire::Body::kJobResume:
             return JobResume{from.id<base::JobId>(body.job_resume().job())};
-        case wire::Body::kLeaseRefuse: {
-            const auto& in = body.lease_refuse();
-            return LeaseRefuse{from.id<base::LeaseId>(in.lease()), from.hash(in.program_root()),
-                               from.hash(in.init_root())};
-        }
+        case wire::Body::kLeaseAccept:
+            return LeaseAccept{from.id<base::JobId>(body.lease_accept().job()), body.lease_accept().lane()};
         case wire::Body::kLeaseLeave:
             return LeaseLeave{from.id<base::LeaseId>(body.lease_leave().lease())};
         case wire::Body::kPartCommit:
@@ -520,8 +531,7 @@ std::optional<Message> message_of(FromWire& from, const wire::Body& body) {
         case wire::Body::kPartRetract:
             return PartRetract{from.id<base::PartId>(body.part_retract().part())};
         case wire::Body::kEpochContribute:
-            return EpochContribute{body.epoch_contribute().epoch(),
-                                   from.proof(body.epoch_contribute().proof())};
+            return epoch_contribute(from, body.epoch_contribute());
         case wire::Body::kSegmentDeliver:
             return segment_deliver(from, body.segment_deliver());
         case wire::Body::kVerdictSeal:
@@ -529,8 +539,8 @@ std::optional<Message> message_of(FromWire& from, const wire::Body& body) {
                                from.hash(body.verdict_seal().seal())};
         case wire::Body::kVerdictReveal:
             return verdict_reveal(from, body.verdict_reveal());
-        case wire::Body::kVerdictWithdraw:
-            return VerdictWithdraw{from.id<base::AuditId>(body.verdict_withdraw().audit())};
+        case wire::Body::kCellsOpen:
+            return cells_open(from, body.cells_open());
         case wire::Body::kPartClose:
             return part_close(from, body.part_close());
         case wire::Body::kMergePost: {
@@ -543,10 +553,18 @@ std::optional<Message> message_of(FromWire& from, const wire::Body& body) {
                                       from.bytes(body.equivocation_report().second())};
         case wire::Body::kConfess:
             return Confess{from.id<base::PartId>(body.confess().part())};
-        case wire::Body::kChunkChallenge:
-            return chunk_challenge(from, body.chunk_challenge());
+        case wire::Body::kChunkAsk:
+            return ChunkAsk{from.target(body.chunk_ask().has_target(), body.chunk_ask().target()), body.chunk_ask().chunk()};
         case wire::Body::kChunkAnswer:
             return chunk_answer(from, body.chunk_answer());
+        case wire::Body::kStateAsk:
+            return StateAsk{from.target(body.state_ask().has_target(), body.state_ask().target())};
+        case wire::Body::kStateAnswer:
+            return StateAnswer{from.hash(body.state_answer().question()), from.bytes(body.state_answer().bytes(), kAnswerBytesMax)};
+        case wire::Body::kStateNext:
+            return StateNext{from.hash(body.state_next().question()), body.state_next().child()};
+        case wire::Body::kStateShow:
+            return state_show(from, body.state_show());
         case wire::Body::kChallengeSeal:
             return ChallengeSealPost{from.hash(body.challenge_seal().digest())};
         case wire::Body::kChallengeOpen:

@@ -22,27 +22,33 @@ constexpr std::array<MessageTraits, std::variant_size_v<Message>> kTraits = {{
     {"stake_bond", 100, 10},
     {"stake_unbond", 100, 10},
     {"validator_declare", 100, 10},
+    {"validator_return", 100, 10},
     {"offer_post", 120, 10},
     {"offer_withdraw", 100, 10},
     {"job_post", 1'000, 40},
+    {"job_fund", 200, 10},
     {"job_cancel", 1'000, 10},
     {"job_pause", 200, 10},
     {"job_resume", 200, 10},
-    {"lease_refuse", 500, 10},
+    {"lease_accept", 300, 10},
     {"lease_leave", 300, 10},
     {"part_commit", 300, 10},
     {"part_retract", 200, 10},
     {"epoch_contribute", 300, 10},
     {"segment_deliver", 200, 10},
     {"verdict_seal", 100, 10},
-    {"verdict_reveal", 300, 10},
-    {"verdict_withdraw", 100, 10},
+    {"verdict_reveal", 500, 10},
+    {"cells_open", 300, 10},
     {"part_close", 600, 40},
     {"merge_post", 300, 10},
     {"equivocation_report", 400, 10},
     {"confess", 300, 10},
-    {"chunk_challenge", 300, 10},
+    {"chunk_ask", 300, 10},
     {"chunk_answer", 400, 10},
+    {"state_ask", 500, 10},
+    {"state_answer", 500, 40},
+    {"state_next", 300, 10},
+    {"state_show", 500, 10},
     {"challenge_seal", 100, 10},
     {"challenge_open", 2'000, 10},
     {"dispute_move", 1'000, 40},
@@ -94,14 +100,8 @@ base::LeaseId lease_id(const base::JobId& job, std::uint32_t lane, std::uint32_t
     return {base::Hasher("assay.lease").add(job.hash).add_u32(lane).add_u32(number).finish()};
 }
 
-base::AuditId audit_id(const base::PartId& part, std::uint32_t segment, std::uint32_t draw,
-                       const base::AccountId& auditor) {
-    return {base::Hasher("assay.audit")
-                .add(part.hash)
-                .add_u32(segment)
-                .add_u32(draw)
-                .add(auditor.hash)
-                .finish()};
+base::AuditId audit_id(const base::PartId& commitment, std::uint32_t segment, std::uint64_t epoch, const base::AccountId& auditor) {
+    return {base::Hasher("assay.audit").add(commitment.hash).add_u32(segment).add_u64(epoch).add(auditor.hash).finish()};
 }
 
 }  // namespace assay::market

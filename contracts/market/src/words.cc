@@ -26,6 +26,15 @@ std::size_t number(E value) {
     return static_cast<std::size_t>(value);
 }
 
+/// The words of an enum whose first value is `first`.
+template <std::size_t N, class E>
+std::string_view pick_from(const std::array<std::string_view, N>& words, E value, std::size_t first) {
+    ASSAY_CHECK(number(value) >= first);
+    return pick(words, number(value) - first);
+}
+
+constexpr std::array<std::string_view, 6> kStoredWords = {"checkpoint", "payload", "merge", "init", "data", "start"};
+
 }  // namespace
 
 std::string_view to_word(Refusal refusal) {
@@ -48,104 +57,101 @@ std::string_view to_word(EventKind kind) {
     return pick(kEventWords, number(kind));
 }
 
-std::string_view to_word(Role role) {
+std::string_view to_word(Role value) {
     constexpr std::array<std::string_view, 3> words = {"worker", "validator", "sequencer"};
-    return pick(words, number(role) - 1);
+    return pick_from(words, value, 1);
 }
-std::string_view to_word(JobState state) {
-    constexpr std::array<std::string_view, 10> words = {
-        "open",   "running",   "paused",  "verifying",          "completed",
-        "failed", "cancelled", "expired", "insufficient_funds", "diverged"};
-    return pick(words, number(state) - 1);
-}
-std::string_view to_word(CloseReason reason) {
+std::string_view to_word(JobState value) {
     constexpr std::array<std::string_view, 11> words = {
-        "none",         "finished",      "submitter",        "no_offer",
-        "no_workers",   "wrong_program", "merge_unresolved", "no_merge",
-        "hold_used_up", "numeric_fault", "data_missing"};
-    return pick(words, number(reason));
+        "open", "running", "paused", "verifying", "completed", "failed", "cancelled", "expired",
+        "insufficient_funds", "diverged", "settling"};
+    return pick_from(words, value, 1);
 }
-std::string_view to_word(LeaseState state) {
+std::string_view to_word(CloseReason value) {
+    constexpr std::array<std::string_view, 11> words = {
+        "none", "finished", "submitter", "no_offer", "no_workers", "wrong_init", "merge_unresolved",
+        "no_merge", "hold_used_up", "numeric_fault", "data_missing"};
+    return pick_from(words, value, 0);
+}
+std::string_view to_word(LaneWait value) {
+    constexpr std::array<std::string_view, 3> words = {"none", "audit_funds", "audit_backlog"};
+    return pick_from(words, value, 0);
+}
+std::string_view to_word(LeaseState value) {
     constexpr std::array<std::string_view, 3> words = {"active", "ended", "settled"};
-    return pick(words, number(state) - 1);
+    return pick_from(words, value, 1);
 }
-std::string_view to_word(LeaseEnd end) {
+std::string_view to_word(LeaseEnd value) {
     constexpr std::array<std::string_view, 10> words = {
-        "none",    "finished",  "left",       "deadline",   "refused",
-        "slashed", "confessed", "job_closed", "unresolved", "paused"};
-    return pick(words, number(end));
+        "none", "finished", "left", "deadline", "slashed", "confessed", "job_closed", "convicted",
+        "paused", "waited"};
+    return pick_from(words, value, 0);
 }
-std::string_view to_word(RoundState state) {
-    constexpr std::array<std::string_view, 5> words = {"open", "closed", "merged", "final",
-                                                       "failed"};
-    return pick(words, number(state) - 1);
+std::string_view to_word(RoundState value) {
+    constexpr std::array<std::string_view, 5> words = {"open", "closed", "merged", "final", "failed"};
+    return pick_from(words, value, 1);
 }
-std::string_view to_word(MergeState state) {
-    constexpr std::array<std::string_view, 6> words = {"waiting",  "posted", "audited",
-                                                       "replaced", "failed", "unaudited"};
-    return pick(words, number(state) - 1);
+std::string_view to_word(MergeState value) {
+    constexpr std::array<std::string_view, 4> words = {"waiting", "posted", "audited", "refuted"};
+    return pick_from(words, value, 1);
 }
-std::string_view to_word(PartState state) {
+std::string_view to_word(PartState value) {
     constexpr std::array<std::string_view, 8> words = {
-        "committed", "drawn", "revealed", "judged", "passed", "settled", "retracted", "void"};
-    return pick(words, number(state) - 1);
+        "committed", "auditing", "closing", "passed", "settled", "retracted", "void", "unproved"};
+    return pick_from(words, value, 1);
 }
-std::string_view to_word(EpochState state) {
-    constexpr std::array<std::string_view, 4> words = {"open", "contributing", "drawing", "done"};
-    return pick(words, number(state) - 1);
+std::string_view to_word(EpochState value) {
+    constexpr std::array<std::string_view, 5> words = {"open", "closing", "contributing", "drawing", "done"};
+    return pick_from(words, value, 1);
 }
-std::string_view to_word(AuditKind kind) {
-    constexpr std::array<std::string_view, 5> words = {"segment", "merge", "vote_segment",
-                                                       "vote_merge", "vote_roots"};
-    return pick(words, number(kind) - 1);
+std::string_view to_word(CommitmentKind value) {
+    constexpr std::array<std::string_view, 6> words = {"part", "merge", "init", "redraw", "control", "job"};
+    return pick_from(words, value, 1);
 }
-std::string_view to_word(AuditState state) {
-    constexpr std::array<std::string_view, 7> words = {"drawn",  "open",      "sealed", "revealed",
-                                                       "missed", "withdrawn", "settled"};
-    return pick(words, number(state) - 1);
+std::string_view to_word(ClaimKind value) {
+    constexpr std::array<std::string_view, 3> words = {"segment", "merge", "init"};
+    return pick_from(words, value, 1);
 }
-std::string_view to_word(VoteState state) {
-    constexpr std::array<std::string_view, 3> words = {"open", "upheld", "unresolved"};
-    return pick(words, number(state) - 1);
+std::string_view to_word(AuditKind value) {
+    constexpr std::array<std::string_view, 2> words = {"audit", "control"};
+    return pick_from(words, value, 1);
 }
-namespace {
-constexpr std::array<std::string_view, 6> kChunkTargetWords = {"checkpoint", "payload", "merge", "init", "data", "start"};
+std::string_view to_word(AuditState value) {
+    constexpr std::array<std::string_view, 7> words = {"drawn", "open", "sealed", "revealed", "disputed", "missed", "settled"};
+    return pick_from(words, value, 1);
 }
-std::string_view to_word(ChunkTargetKind kind) {
-    return pick(kChunkTargetWords, number(kind) - 1);
+std::string_view to_word(QuestionKind value) {
+    constexpr std::array<std::string_view, 2> words = {"chunk", "state"};
+    return pick_from(words, value, 1);
 }
-std::optional<ChunkTargetKind> chunk_target_kind_from_word(std::string_view word) {
-    for (std::size_t i = 0; i < kChunkTargetWords.size(); ++i) {
-        if (kChunkTargetWords[i] == word) return static_cast<ChunkTargetKind>(i + 1);
+std::string_view to_word(VerdictKind value) {
+    constexpr std::array<std::string_view, 2> words = {"valid", "invalid"};
+    return pick_from(words, value, 1);
+}
+std::string_view to_word(SlashReason value) {
+    constexpr std::array<std::string_view, 8> words = {
+        "judgement", "equivocation", "no_delivery", "no_close", "confession", "no_answer",
+        "concession", "wrong_blob"};
+    return pick_from(words, value, 1);
+}
+std::string_view to_word(DisputeTarget value) {
+    constexpr std::array<std::string_view, 4> words = {"segment", "merge", "init", "cell"};
+    return pick_from(words, value, 1);
+}
+std::string_view to_word(DisputeState value) {
+    constexpr std::array<std::string_view, 5> words = {"open", "upheld", "rejected", "conceded", "dropped"};
+    return pick_from(words, value, 1);
+}
+std::string_view to_word(Side value) {
+    constexpr std::array<std::string_view, 2> words = {"asserter", "challenger"};
+    return pick_from(words, value, 1);
+}
+std::string_view to_word(StoredKind value) { return pick_from(kStoredWords, value, 1); }
+std::optional<StoredKind> stored_kind_from_word(std::string_view word) {
+    for (std::size_t i = 0; i < kStoredWords.size(); ++i) {
+        if (kStoredWords[i] == word) return static_cast<StoredKind>(i + 1);
     }
     return std::nullopt;
-}
-std::string_view to_word(VerdictKind kind) {
-    constexpr std::array<std::string_view, 3> words = {"valid", "invalid", "plant"};
-    return pick(words, number(kind) - 1);
-}
-std::string_view to_word(SlashReason reason) {
-    constexpr std::array<std::string_view, 7> words = {
-        "judgement",  "equivocation", "no_delivery", "no_close",
-        "confession", "no_chunk",     "concession"};
-    return pick(words, number(reason) - 1);
-}
-std::string_view to_word(Judgement judgement) {
-    constexpr std::array<std::string_view, 2> words = {"vote", "referee"};
-    return pick(words, number(judgement) - 1);
-}
-std::string_view to_word(DisputeTarget target) {
-    constexpr std::array<std::string_view, 3> words = {"segment", "merge", "steps"};
-    return pick(words, number(target) - 1);
-}
-std::string_view to_word(DisputeState state) {
-    constexpr std::array<std::string_view, 6> words = {"open",     "upheld",    "rejected",
-                                                       "conceded", "withdrawn", "dropped"};
-    return pick(words, number(state) - 1);
-}
-std::string_view to_word(Side side) {
-    constexpr std::array<std::string_view, 2> words = {"asserter", "challenger"};
-    return pick(words, number(side) - 1);
 }
 
 }  // namespace assay::market
