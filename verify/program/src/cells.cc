@@ -50,7 +50,7 @@ std::uint32_t below(std::uint64_t word, std::uint64_t n) {
 }
 
 std::uint64_t tiles_of(const Tensor& tensor) {
-    const auto along = [](std::uint32_t n) { return (std::uint64_t{n} + kTileSide - 1) / kTileSide; };
+    const auto along = [](std::uint64_t elements) { return (elements + kTileSide - 1) / kTileSide; };
     return along(tensor.rows) * along(tensor.cols);
 }
 
@@ -82,14 +82,26 @@ std::vector<std::uint32_t> cell_instructions(const Program& program, Part part) 
     const auto [first, last] = program.range(part);
     for (std::uint32_t i = first; i < last; ++i) {
         const Instruction& instruction = program.instructions[i];
-        const bool follows =
-            std::ranges::any_of(instruction.in, [&](const View& view) { return depends[view.tensor]; });
+        const bool follows = std::ranges::any_of(
+            instruction.in, [&](const View& view) { return depends[view.tensor]; });
         const TensorId out = instruction.out.tensor;
         if (program.tensors[out].cls == TensorClass::value) depends[out] = follows;
         if (program.tensors[out].cls != TensorClass::accumulator && (follows || part == Part::init))
             drawable.push_back(i);
     }
     return drawable;
+}
+
+bool is_cell(const Program& program, const CellScope& scope, const CellPlace& place) {
+    if (place.step >= (scope.stage == CellStage::segment ? scope.steps : 1)) return false;
+    for (const Units& group : units_of(program, scope, place.step)) {
+        if (place.unit < group.first || place.unit - group.first >= group.count) continue;
+        const auto drawable = cell_instructions(program, group.part);
+        if (!std::ranges::binary_search(drawable, place.instruction)) return false;
+        const TensorId out = program.instructions[place.instruction].out.tensor;
+        return place.tile < tiles_of(program.tensors[out]);
+    }
+    return false;
 }
 
 std::vector<CellPlace> choose_cells(const Program& program, const CellScope& scope,

@@ -16,7 +16,7 @@ inline constexpr std::uint32_t kCells = 8;
 
 enum class CellStage : std::uint8_t {
     init = 1,     ///< the init part
-    segment = 2,  ///< sequences and update of each step, and the payload part where it closes a round
+    segment = 2,  ///< sequences and update of each step; at the end of a round the payload part
     merge = 3,    ///< each member's turn, then the merge part
 };
 
@@ -48,6 +48,9 @@ struct CellPlace {
 /// has in every stage.
 std::vector<CellPlace> choose_cells(const Program& program, const CellScope& scope,
                                     const base::VrfOutput& spot);
+
+/// Whether choose_cells could give the place.
+bool is_cell(const Program& program, const CellScope& scope, const CellPlace& place);
 
 /// The instructions of a part that may be drawn, ascending: those whose output is no accumulator
 /// and, outside init, depends on a state or a payload. How many sequences an accumulator holds at
