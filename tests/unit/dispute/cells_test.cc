@@ -27,22 +27,9 @@ using testing::Fixture;
 using Cells = std::map<CellPlace, Hash>;
 
 /// The number that cells have for a unit of a trace.
-std::uint32_t unit_number(const program::Program& program, const StageInputs& inputs,
-                          const Unit& unit) {
-    switch (unit.part) {
-        case Part::update:
-            return program.batch;
-        case Part::payload:
-            return program.batch + 1;
-        case Part::merge:
-            return static_cast<std::uint32_t>(inputs.members.size());
-        case Part::init:
-        case Part::prologue:
-        case Part::sequence:
-        case Part::merge_lane:
-            break;
-    }
-    return unit.index;
+std::uint32_t unit_number(const program::Program& program, const Unit& unit) {
+    if (unit.part == Part::update) return program.batch;
+    return unit.part == Part::payload ? program.batch + 1 : unit.index;
 }
 
 /// Every cell of a stage by the scalar definition. Each is checked to be a leaf under the output
@@ -67,7 +54,7 @@ Cells by_definition(const StageInputs& inputs, std::uint32_t step) {
             for (std::uint32_t tile = 0; tile < leaves.size(); ++tile) {
                 EXPECT_EQ(leaves[tile], base::merkle_leaf(base::MerkleFamily::blake2b,
                                                           tile_bytes(out, data, tile)));
-                cells[{step, unit_number(program, inputs, unit), i, tile}] = leaves[tile];
+                cells[{step, unit_number(program, unit), i, tile}] = leaves[tile];
             }
         };
         machine.run(unit, {}, after);

@@ -1,7 +1,6 @@
 #include "program/cells.h"
 
 #include <algorithm>
-#include <array>
 
 #include "base/check.h"
 #include "base/hash.h"
@@ -12,28 +11,27 @@ namespace {
 
 constexpr std::uint32_t kTileSide = 32;
 
-/// Units of one part: [first, first + count).
-struct Units {
-    Part part = Part::init;
-    std::uint32_t first = 0, count = 1;
-};
+/// How many units of a step cells may lie in.
+std::uint32_t units_of(const Program& program, const CellScope& scope, std::uint32_t step) {
+    if (scope.stage != CellStage::segment) return 1;
+    return program.batch + (scope.closes_round && step + 1 == scope.steps ? 2 : 1);
+}
 
-/// In the order of their numbers.
-std::vector<Units> units_of(const Program& program, const CellScope& scope, std::uint32_t step) {
+std::uint32_t steps_of(const CellScope& scope) {
+    return scope.stage == CellStage::segment ? scope.steps : 1;
+}
+
+Part part_of(const Program& program, const CellScope& scope, std::uint32_t unit) {
     switch (scope.stage) {
         case CellStage::init:
-            return {{Part::init, 0, 1}};
-        case CellStage::segment: {
-            std::vector<Units> units = {{Part::sequence, 0, program.batch},
-                                        {Part::update, program.batch, 1}};
-            if (scope.closes_round && step + 1 == scope.steps)
-                units.push_back({Part::payload, program.batch + 1, 1});
-            return units;
-        }
+            return Part::init;
+        case CellStage::segment:
+            if (unit < program.batch) return Part::sequence;
+            return unit == program.batch ? Part::update : Part::payload;
         case CellStage::merge:
-            return {{Part::merge_lane, 0, scope.members}, {Part::merge, scope.members, 1}};
+            return Part::merge;
     }
-    return {};
+    return Part::init;
 }
 
 /// Words of eight bytes, little-endian.
@@ -50,7 +48,7 @@ std::uint32_t below(std::uint64_t word, std::uint64_t n) {
 }
 
 std::uint64_t tiles_of(const Tensor& tensor) {
-    const auto along = [](std::uint64_t elements) { return (elements + kTileSide - 1) / kTileSide; };
+    const auto along = [](std::uint64_t size) { return (size + kTileSide - 1) / kTileSide; };
     return along(tensor.rows) * along(tensor.cols);
 }
 
@@ -93,40 +91,24 @@ std::vector<std::uint32_t> cell_instructions(const Program& program, Part part) 
 }
 
 bool is_cell(const Program& program, const CellScope& scope, const CellPlace& place) {
-    if (place.step >= (scope.stage == CellStage::segment ? scope.steps : 1)) return false;
-    for (const Units& group : units_of(program, scope, place.step)) {
-        if (place.unit < group.first || place.unit - group.first >= group.count) continue;
-        const auto drawable = cell_instructions(program, group.part);
-        if (!std::ranges::binary_search(drawable, place.instruction)) return false;
-        const TensorId out = program.instructions[place.instruction].out.tensor;
-        return place.tile < tiles_of(program.tensors[out]);
-    }
-    return false;
+    if (place.step >= steps_of(scope) || place.unit >= units_of(program, scope, place.step))
+        return false;
+    const auto drawable = cell_instructions(program, part_of(program, scope, place.unit));
+    if (!std::ranges::binary_search(drawable, place.instruction)) return false;
+    const TensorId out = program.instructions[place.instruction].out.tensor;
+    return place.tile < tiles_of(program.tensors[out]);
 }
 
 std::vector<CellPlace> choose_cells(const Program& program, const CellScope& scope,
                                     const base::VrfOutput& spot) {
-    std::array<std::vector<std::uint32_t>, kParts> drawable;
-    for (std::size_t i = 0; i < kParts; ++i)
-        drawable[i] = cell_instructions(program, static_cast<Part>(i + 1));
-    const auto of = [&](Part part) -> const std::vector<std::uint32_t>& {
-        return drawable[static_cast<std::size_t>(part) - 1];
-    };
     std::vector<CellPlace> places;
     for (std::uint32_t i = 0; i < kCells; ++i) {
         const base::Hash ticket = base::Hasher("assay.cell").add(spot).add_u32(i).finish();
         CellPlace place;
-        place.step = below(word_of(ticket, 0), scope.stage == CellStage::segment ? scope.steps : 1);
-        std::vector<Units> units = units_of(program, scope, place.step);
-        std::erase_if(units, [&](const Units& group) { return of(group.part).empty(); });
-        std::uint64_t count = 0;
-        for (const Units& group : units) count += group.count;
-        std::uint32_t rest = below(word_of(ticket, 1), count);
-        const Units* group = units.data();
-        for (; rest >= group->count; ++group) rest -= group->count;
-        place.unit = group->first + rest;
-        const std::vector<std::uint32_t>& from = of(group->part);
-        place.instruction = from[below(word_of(ticket, 2), from.size())];
+        place.step = below(word_of(ticket, 0), steps_of(scope));
+        place.unit = below(word_of(ticket, 1), units_of(program, scope, place.step));
+        const auto drawable = cell_instructions(program, part_of(program, scope, place.unit));
+        place.instruction = drawable[below(word_of(ticket, 2), drawable.size())];
         const TensorId out = program.instructions[place.instruction].out.tensor;
         place.tile = below(word_of(ticket, 3), tiles_of(program.tensors[out]));
         places.push_back(place);

@@ -29,10 +29,9 @@ CellScope segment_scope(const market::JobSpec& spec, std::uint32_t segment) {
     return scope;
 }
 
-CellScope merge_scope(std::uint32_t members) {
+CellScope merge_scope() {
     CellScope scope;
     scope.stage = CellStage::merge;
-    scope.members = members;
     return scope;
 }
 
@@ -80,8 +79,8 @@ tl::expected<StateOutcome, ReplayError> replay_merge(
     Job& job, commit::State& round_start, std::span<const commit::Payload* const> members,
     std::uint32_t round, const base::Hash& round_start_root, std::span<const CellPlace> places) {
     ASSAY_CHECK(job.spec().has_merge() && round < job.spec().rounds && !members.empty());
-    const CellScope scope = merge_scope(static_cast<std::uint32_t>(members.size()));
-    if (!all_are_cells(job, scope, places)) return tl::unexpected(ReplayError::no_such_cell);
+    if (!all_are_cells(job, merge_scope(), places))
+        return tl::unexpected(ReplayError::no_such_cell);
     CellWatch watch(job.program(), job.executor(), job.options(), places);
     watch.run_merge(round_start, members, round);
     return StateOutcome{job.opening_root(round_start, round + 1, round_start_root), watch.cells()};

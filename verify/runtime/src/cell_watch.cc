@@ -34,9 +34,6 @@ struct CellWatch::Impl {
     /// the last of them.
     void run(Part part, const ReplayMoment& moment, const std::vector<std::size_t>& chosen,
              bool needed);
-    /// The same of the whole part, fused where nothing is chosen.
-    void run_whole(Part part, const ReplayMoment& moment, const std::vector<std::size_t>& chosen);
-
     Replay& shown();
     [[nodiscard]] std::vector<TensorId> of_class(TensorClass cls) const;
     void bind_state(const commit::State& state);
@@ -88,15 +85,6 @@ void CellWatch::Impl::run(Part part, const ReplayMoment& moment,
     };
     shown().run(part, moment, watch);
     ASSAY_CHECK(waiting == 0);
-}
-
-void CellWatch::Impl::run_whole(Part part, const ReplayMoment& moment,
-                                const std::vector<std::size_t>& chosen) {
-    if (chosen.empty()) {
-        shown().run(part, moment);
-    } else {
-        run(part, moment, chosen, true);
-    }
 }
 
 Replay& CellWatch::Impl::shown() {
@@ -183,10 +171,10 @@ StepResult CellWatch::run_step(commit::State& state, const DataView& data, std::
     for (std::uint32_t b = 0; b < batch; ++b) {
         moment.sequence = b;
         const std::vector<std::size_t> chosen = impl.within(step, Part::sequence, b);
-        if (!updating.empty()) {
-            impl.run_whole(Part::sequence, moment, chosen);
-        } else if (!chosen.empty()) {
-            impl.run(Part::sequence, moment, chosen, false);
+        if (!chosen.empty()) {
+            impl.run(Part::sequence, moment, chosen, !updating.empty());
+        } else if (!updating.empty()) {
+            impl.shown().run(Part::sequence, moment);
         }
     }
     if (updating.empty()) return impl.executor.run_step(state, data, round, lane, h);
@@ -226,9 +214,9 @@ void CellWatch::run_merge(commit::State& state, std::span<const commit::Payload*
     moment.members = static_cast<std::uint32_t>(members.size());
     for (std::uint32_t m = 0; m < moment.members; ++m) {
         impl.bind_payload(*members[m]);
-        impl.run_whole(Part::merge_lane, moment, impl.within(0, Part::merge_lane, m));
+        impl.shown().run(Part::merge_lane, moment);
     }
-    impl.run_whole(Part::merge, moment, impl.within(0, Part::merge, moment.members));
+    impl.run(Part::merge, moment, impl.in(Part::merge), true);
 }
 
 void CellWatch::run_init(commit::State& state) {
@@ -237,7 +225,7 @@ void CellWatch::run_init(commit::State& state) {
     impl.bind_state(state);
     ReplayMoment moment;
     moment.lane = exact::kInitLane;
-    impl.run_whole(Part::init, moment, impl.within(0, Part::init, 0));
+    impl.run(Part::init, moment, impl.in(Part::init), true);
 }
 
 }  // namespace assay::runtime

@@ -17,7 +17,7 @@ inline constexpr std::uint32_t kCells = 8;
 enum class CellStage : std::uint8_t {
     init = 1,     ///< the init part
     segment = 2,  ///< sequences and update of each step; at the end of a round the payload part
-    merge = 3,    ///< each member's turn, then the merge part
+    merge = 3,    ///< the merge part, which uses the sums over the members
 };
 
 /// What an audit replays.
@@ -26,16 +26,14 @@ struct CellScope {
     std::uint32_t steps = 1;  ///< of the segment; not read in init and merge
     /// Segment: it ends with the payload part (last of its round, in a job with merges).
     bool closes_round = false;
-    std::uint32_t members = 0;  ///< merge: payloads that are merged
     bool operator==(const CellScope&) const = default;
 };
 
 /// One tile of what one instruction defined, in the part of that instruction.
 struct CellPlace {
     std::uint32_t step = 0;  ///< within the segment, from 0; 0 in init and merge
-    /// Segment: the sequence b < batch; batch: the update; batch + 1: the payload part (only in the
-    /// last step). Merge: the member m < members, ascending by lane; members: the merge part.
-    /// Init: 0.
+    /// The sequence b < batch; batch: the update; batch + 1: the payload part, only in the last
+    /// step. 0 in init and merge.
     std::uint32_t unit = 0;
     std::uint32_t instruction = 0;  ///< number in the program
     std::uint32_t tile = 0;         ///< row-major among the 32 x 32 tiles of the output
@@ -43,9 +41,8 @@ struct CellPlace {
 };
 
 /// kCells places, in the order drawn; they may repeat. `spot` is the auditor's VRF output over the
-/// audit and the committed root. Requires a program that check_program accepts, a scope that fits
-/// it (steps and members above 0), and a drawable instruction, which every program of build_program
-/// has in every stage.
+/// audit and the committed root. Requires a program of build_program (each part that the scope
+/// names has a drawable instruction) and steps above 0.
 std::vector<CellPlace> choose_cells(const Program& program, const CellScope& scope,
                                     const base::VrfOutput& spot);
 

@@ -30,10 +30,9 @@ struct StateOutcome {
     std::vector<base::Hash> cells;
 };
 
-/// What the places are chosen in: a segment of this job, a merge of so many members, the initial
-/// state.
+/// What the places are chosen in: a segment of this job, a merge, the initial state.
 program::CellScope segment_scope(const market::JobSpec& spec, std::uint32_t segment);
-program::CellScope merge_scope(std::uint32_t members);
+program::CellScope merge_scope();
 program::CellScope init_scope();
 
 /// Runs segment `place` from `state` (in place). `round_start` is needed for the last segment of a

@@ -11,7 +11,7 @@
 
 namespace assay::runtime {
 
-/// Runs what an audit replays and keeps the hashes of some tiles on the way (docs/formats/cells.md).
+/// Runs what an audit replays and keeps the leaves of tiles on the way (docs/formats/cells.md).
 /// A step goes through the executor as in training; before it, each sequence with a chosen cell is
 /// run once more by a Replay, up to the last such instruction. Other parts with a chosen cell, and
 /// the sequences of a step whose update has one, are run by the Replay in the executor's place: it
