@@ -142,7 +142,7 @@ void expect_every_cell(const Fixture& fixture, std::span<const Stage> stages) {
         const StageInputs inputs = fixture.inputs(stage);
         const Cells expected = by_definition(inputs, inputs.step);
         const std::vector<CellPlace> places = places_of(expected);
-        ASSERT_GE(places.size(), 4U);
+        ASSERT_GT(places.size(), 4U);
         for (const runtime::ExecutorOptions& options : all_options()) {
             SCOPED_TRACE("stage " + std::to_string(static_cast<int>(stage)) + ", target " +
                          std::to_string(static_cast<int>(options.target)) + ", threads " +
@@ -170,8 +170,7 @@ TEST(CellWatch, FindsEveryCellOfWhatNoPresetHas) {
     std::vector<std::uint32_t> tokens(200);
     for (std::size_t i = 0; i < tokens.size(); ++i)
         tokens[i] = static_cast<std::uint32_t>(i * 7 % 45);
-    expect_every_cell(Fixture(testing::odd_program(), tokens, 200),
-                      std::array{Stage::init, Stage::step});
+    expect_every_cell(Fixture(testing::odd_program(), tokens, 200), std::array{Stage::step});
 }
 
 /// One sequence, and of it no more than the chosen instruction needs; then the executor's step.

@@ -73,19 +73,21 @@ bool holds_state(TensorClass cls) {
 }  // namespace
 
 std::vector<std::uint32_t> cell_instructions(const Program& program, Part part) {
+    const bool init = part == Part::init;  // begins with nothing: its draws are what is not known
     std::vector<bool> depends(program.tensors.size());
     for (TensorId id = 0; id < program.tensors.size(); ++id)
-        depends[id] = holds_state(program.tensors[id].cls);
+        depends[id] = !init && holds_state(program.tensors[id].cls);
     std::vector<std::uint32_t> drawable;
     const auto [first, last] = program.range(part);
     for (std::uint32_t i = first; i < last; ++i) {
         const Instruction& instruction = program.instructions[i];
-        const bool follows = std::ranges::any_of(
-            instruction.in, [&](const View& view) { return depends[view.tensor]; });
+        const bool follows =
+            (init && instruction.kind == Kind::random) ||
+            std::ranges::any_of(instruction.in,
+                                [&](const View& view) { return depends[view.tensor]; });
         const TensorId out = instruction.out.tensor;
-        if (program.tensors[out].cls == TensorClass::value) depends[out] = follows;
-        if (program.tensors[out].cls != TensorClass::accumulator && (follows || part == Part::init))
-            drawable.push_back(i);
+        if (init || program.tensors[out].cls == TensorClass::value) depends[out] = follows;
+        if (follows && program.tensors[out].cls != TensorClass::accumulator) drawable.push_back(i);
     }
     return drawable;
 }

@@ -50,9 +50,9 @@ std::vector<CellPlace> choose_cells(const Program& program, const CellScope& sco
 bool is_cell(const Program& program, const CellScope& scope, const CellPlace& place);
 
 /// The instructions of a part that may be drawn, ascending: those whose output is no accumulator
-/// and, outside init, depends on a state or a payload. How many sequences an accumulator holds at
-/// one moment is the executor's affair, and what follows from seed, data and tables alone is known
-/// without a replay.
+/// and depends on a state or a payload, in init on a random draw. How many sequences an accumulator
+/// holds at one moment is the executor's affair, and what follows from seed, data and tables alone
+/// is known without a replay.
 std::vector<std::uint32_t> cell_instructions(const Program& program, Part part);
 
 }  // namespace assay::program
