@@ -30,10 +30,9 @@ struct CellWatch::Impl {
     [[nodiscard]] std::vector<std::size_t> within(std::uint32_t step, Part part,
                                                   std::uint32_t unit) const;
     [[nodiscard]] std::vector<std::size_t> in(Part part) const;
-    /// Runs a part and keeps its chosen tiles. Where `needed`, to its end; else no further than
-    /// the last of them.
+    /// Runs a part and keeps its chosen tiles: all of it, or no further than the last of them.
     void run(Part part, const ReplayMoment& moment, const std::vector<std::size_t>& chosen,
-             bool needed);
+             bool whole);
     Replay& shown();
     [[nodiscard]] std::vector<TensorId> of_class(TensorClass cls) const;
     void bind_state(const commit::State& state);
@@ -70,7 +69,7 @@ std::vector<std::size_t> CellWatch::Impl::within(std::uint32_t step, Part part,
 }
 
 void CellWatch::Impl::run(Part part, const ReplayMoment& moment,
-                          const std::vector<std::size_t>& chosen, bool needed) {
+                          const std::vector<std::size_t>& chosen, bool whole) {
     std::size_t waiting = chosen.size();
     Replay::Watch watch;
     watch.after = [&](std::uint32_t instruction) {
@@ -81,7 +80,7 @@ void CellWatch::Impl::run(Part part, const ReplayMoment& moment,
                 commit::tile_leaf({&program.tensors[out], replay->data(out)}, places[i].tile);
             --waiting;
         }
-        return needed || waiting > 0;
+        return whole || waiting > 0;
     };
     shown().run(part, moment, watch);
     ASSAY_CHECK(waiting == 0);
