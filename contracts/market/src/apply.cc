@@ -283,7 +283,7 @@ void apply_genesis(StateWriter& state, const Genesis& genesis) {
     chain.supply = genesis_supply(genesis);
     save(state, chain);
     state.put(parameters_key(chain.params_id), encode_parameters(genesis.parameters));
-    const BlockContext block{{0}, genesis.time, {}};
+    const BlockContext block{{0}, genesis.time, 0, {}, nullptr};
     std::vector<Event> events;
     Context context = make_context(state, block, events);
     for (const SystemAccount account : {SystemAccount::burned, SystemAccount::fees, SystemAccount::dust}) {
@@ -334,8 +334,7 @@ Admission admit(const StateReader& state, const BlockContext& next_block, base::
 }
 
 void end_block(StateWriter&, const BlockContext&, std::vector<Event>&) {
-    // Everything done by the rules is done in begin_block; nothing is left for the end in
-    // version 1.
+    // Everything done by the rules is done in begin_block; nothing is left for the end.
 }
 
 std::optional<base::TimeMs> next_due(const StateReader& state, base::TimeMs now) {
@@ -366,14 +365,12 @@ base::Amount total_supply(const StateReader& state) {
     each(Table::offer, [](base::ByteView value) { return decode<Offer>(value).value().bond; });
     each(Table::job, [](base::ByteView value) { return decode<Job>(value).value().hold.total(); });
     each(Table::lease, [](base::ByteView value) { return decode<Lease>(value).value().bond; });
-    each(Table::dispute, [](base::ByteView value) {
-        Amount bonds;
-        const Dispute dispute = decode<Dispute>(value).value();
-        for (const Challenger& challenger : dispute.pool) bonds += challenger.bond;
-        return bonds;
-    });
+    each(Table::dispute, [](base::ByteView value) { return decode<Dispute>(value).value().bond; });
+    each(Table::pool_member, [](base::ByteView value) { return decode<PoolMember>(value).value().bond; });
     each(Table::lane, [](base::ByteView value) { return decode<Lane>(value).value().relet_pot; });
-    each(Table::chunk, [](base::ByteView value) { return decode<ChunkChallenge>(value).value().bond; });
+    each(Table::question, [](base::ByteView value) { return decode<Question>(value).value().bond; });
+    each(Table::claim, [](base::ByteView value) { return decode<Claim>(value).value().fund; });
+    each(Table::audit, [](base::ByteView value) { return decode<Audit>(value).value().fund; });
     return sum;
 }
 

@@ -5,6 +5,7 @@
 #include "base/check.h"
 #include "base/merkle.h"
 #include "base/wide.h"
+#include "market/pricing.h"
 #include "market/transactions.h"
 #include "settlement.h"
 
