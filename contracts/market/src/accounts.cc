@@ -8,8 +8,7 @@ namespace assay::market {
 namespace {
 
 bool is_system(const base::AccountId& id) {
-    for (const SystemAccount account : {SystemAccount::burned, SystemAccount::insurance,
-                                        SystemAccount::fees, SystemAccount::dust}) {
+    for (const SystemAccount account : {SystemAccount::burned, SystemAccount::fees, SystemAccount::dust}) {
         if (system_account(account) == id) return true;
     }
     return false;

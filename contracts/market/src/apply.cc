@@ -39,15 +39,19 @@ Refusal dispatch(Context& context, const Message& message) {
         Refusal operator()(const ValidatorDeclare& m) const {
             return apply_validator_declare(context, m);
         }
+        Refusal operator()(const ValidatorReturn& m) const {
+            return apply_validator_return(context, m);
+        }
         Refusal operator()(const OfferPost& m) const { return apply_offer_post(context, m); }
         Refusal operator()(const OfferWithdraw& m) const {
             return apply_offer_withdraw(context, m);
         }
         Refusal operator()(const JobPost& m) const { return apply_job_post(context, m); }
+        Refusal operator()(const JobFund& m) const { return apply_job_fund(context, m); }
         Refusal operator()(const JobCancel& m) const { return apply_job_cancel(context, m); }
         Refusal operator()(const JobPause& m) const { return apply_job_pause(context, m); }
         Refusal operator()(const JobResume& m) const { return apply_job_resume(context, m); }
-        Refusal operator()(const LeaseRefuse& m) const { return apply_lease_refuse(context, m); }
+        Refusal operator()(const LeaseAccept& m) const { return apply_lease_accept(context, m); }
         Refusal operator()(const LeaseLeave& m) const { return apply_lease_leave(context, m); }
         Refusal operator()(const PartCommit& m) const { return apply_part_commit(context, m); }
         Refusal operator()(const PartRetract& m) const { return apply_part_retract(context, m); }
@@ -61,17 +65,19 @@ Refusal dispatch(Context& context, const Message& message) {
         Refusal operator()(const VerdictReveal& m) const {
             return apply_verdict_reveal(context, m);
         }
-        Refusal operator()(const VerdictWithdraw& m) const {
-            return apply_verdict_withdraw(context, m);
-        }
+        Refusal operator()(const CellsOpen& m) const { return apply_cells_open(context, m); }
         Refusal operator()(const PartClose& m) const { return apply_part_close(context, m); }
         Refusal operator()(const MergePost& m) const { return apply_merge_post(context, m); }
         Refusal operator()(const EquivocationReport& m) const {
             return apply_equivocation_report(context, m);
         }
         Refusal operator()(const Confess& m) const { return apply_confess(context, m); }
-        Refusal operator()(const ChunkChallengePost& m) const { return apply_chunk_challenge(context, m); }
+        Refusal operator()(const ChunkAsk& m) const { return apply_chunk_ask(context, m); }
         Refusal operator()(const ChunkAnswer& m) const { return apply_chunk_answer(context, m); }
+        Refusal operator()(const StateAsk& m) const { return apply_state_ask(context, m); }
+        Refusal operator()(const StateAnswer& m) const { return apply_state_answer(context, m); }
+        Refusal operator()(const StateNext& m) const { return apply_state_next(context, m); }
+        Refusal operator()(const StateShow& m) const { return apply_state_show(context, m); }
         Refusal operator()(const ChallengeSealPost& m) const {
             return apply_challenge_seal(context, m);
         }
@@ -114,18 +120,18 @@ void run_timer(Context& context, const Timer& timer) {
             return on_settle_due(context, timer);
         case TimerKind::draw:
             return on_draw_due(context, timer);
-        case TimerKind::vote:
-            return on_vote_due(context, timer);
+        case TimerKind::fund:
+            return on_fund_due(context, timer);
         case TimerKind::pause:
             return on_pause_due(context, timer);
-        case TimerKind::seed:
-            return on_seed_due(context, timer);
-        case TimerKind::chunk:
-            return on_chunk_due(context, timer);
+        case TimerKind::question:
+            return on_question_due(context, timer);
         case TimerKind::dispute:
             return on_dispute_due(context, timer);
         case TimerKind::challenge:
             return on_challenge_due(context, timer);
+        case TimerKind::advance:
+            return on_advance(context, timer);
     }
 }
 
@@ -222,12 +228,18 @@ Applied apply_checked(StateWriter& state, const BlockContext& block, base::ByteV
     context.nonce = header.nonce;
     context.fee = *fee;
     ASSAY_CHECK(debit(context, header.account, *fee));
-    credit(context, SystemAccount::burned, *fee);
     use_nonce(context, header);
     context.chain.block_weight += message_weight(transaction->message, raw.size());
     out.kept_out = false;
     out.result.fee = *fee;
     out.result.code = dispatch(context, transaction->message);
+    // What a draw owes to its commitments costs nothing; a contribution that fails does.
+    if (out.result.code == Refusal::none && std::holds_alternative<EpochContribute>(transaction->message)) {
+        out.result.fee = {};
+        credit(context, header.account, *fee);
+    } else {
+        credit(context, SystemAccount::burned, *fee);
+    }
     save(state, context.chain);
     return out;
 }
@@ -254,7 +266,6 @@ void write_genesis_account(Context& context, const GenesisAccount& given) {
     validator.account = account.id;
     validator.profile = given.validator->profile;
     validator.flops_per_second = given.validator->flops_per_second;
-    validator.capacity = given.validator->capacity;
     save(context.state, validator);
 }
 
@@ -272,14 +283,12 @@ void apply_genesis(StateWriter& state, const Genesis& genesis) {
     chain.supply = genesis_supply(genesis);
     save(state, chain);
     state.put(parameters_key(chain.params_id), encode_parameters(genesis.parameters));
-    const BlockContext block{{0}, genesis.time, {}};
+    const BlockContext block{{0}, genesis.time, 0, {}, nullptr};
     std::vector<Event> events;
     Context context = make_context(state, block, events);
-    for (const SystemAccount account : {SystemAccount::burned, SystemAccount::insurance,
-                                        SystemAccount::fees, SystemAccount::dust}) {
+    for (const SystemAccount account : {SystemAccount::burned, SystemAccount::fees, SystemAccount::dust}) {
         save(state, Account{system_account(account), {}, {}});
     }
-    credit(context, SystemAccount::insurance, genesis.insurance);
     for (const GenesisAccount& account : genesis.accounts) write_genesis_account(context, account);
 }
 
@@ -325,8 +334,7 @@ Admission admit(const StateReader& state, const BlockContext& next_block, base::
 }
 
 void end_block(StateWriter&, const BlockContext&, std::vector<Event>&) {
-    // Everything done by the rules is done in begin_block; nothing is left for the end in
-    // version 1.
+    // Everything done by the rules is done in begin_block; nothing is left for the end.
 }
 
 std::optional<base::TimeMs> next_due(const StateReader& state, base::TimeMs now) {
@@ -357,14 +365,12 @@ base::Amount total_supply(const StateReader& state) {
     each(Table::offer, [](base::ByteView value) { return decode<Offer>(value).value().bond; });
     each(Table::job, [](base::ByteView value) { return decode<Job>(value).value().hold.total(); });
     each(Table::lease, [](base::ByteView value) { return decode<Lease>(value).value().bond; });
-    each(Table::dispute, [](base::ByteView value) {
-        Amount bonds;
-        const Dispute dispute = decode<Dispute>(value).value();
-        for (const Challenger& challenger : dispute.pool) bonds += challenger.bond;
-        return bonds;
-    });
+    each(Table::dispute, [](base::ByteView value) { return decode<Dispute>(value).value().bond; });
+    each(Table::pool_member, [](base::ByteView value) { return decode<PoolMember>(value).value().bond; });
     each(Table::lane, [](base::ByteView value) { return decode<Lane>(value).value().relet_pot; });
-    each(Table::chunk, [](base::ByteView value) { return decode<ChunkChallenge>(value).value().bond; });
+    each(Table::question, [](base::ByteView value) { return decode<Question>(value).value().bond; });
+    each(Table::claim, [](base::ByteView value) { return decode<Claim>(value).value().fund; });
+    each(Table::audit, [](base::ByteView value) { return decode<Audit>(value).value().fund; });
     return sum;
 }
 

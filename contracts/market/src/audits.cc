@@ -1,4 +1,7 @@
+// One auditor's duty from its draw to its pay.
+
 #include <algorithm>
+#include <set>
 
 #include "base/check.h"
 #include "market/pricing.h"
@@ -8,119 +11,226 @@ namespace assay::market {
 
 using base::Amount;
 
-std::vector<DrawMember> contributors(const Epoch& epoch) {
-    std::vector<DrawMember> members;
-    for (const EpochMember& member : epoch.members) {
-        if (member.y) members.push_back({member.validator, *member.y, member.weight});
+Duty duty_of(const Job& job, ClaimKind kind) {
+    switch (kind) {
+        case ClaimKind::segment: return {job.audit_price, job.costs.segment_flops};
+        case ClaimKind::merge: return {job.merge_audit_price, job.costs.merge_flops};
+        case ClaimKind::init: return {job.init_audit_price, job.init_flops};
     }
-    return members;
+    ASSAY_CHECK(false);
+    return {};
 }
 
-Amount audit_lock_of(const Context& context, const Job& job, Amount price) {
-    return audit_lock(price, parameters_of(context, job).plant_ppm).value_or(Amount::of(Amount::kMax));
-}
-
-std::optional<Audit> assign_audit(Context& context, const Job& job, const Audit& wanted, std::uint32_t first_place,
-                                  const std::vector<base::AccountId>& used, bool juror) {
-    const auto epoch = find_epoch(context.state, wanted.epoch);
-    if (!epoch) return std::nullopt;
-    const std::vector<DrawMember> members = contributors(*epoch);
-    const auto order = draw_order(members, wanted.part, wanted.segment);
-    const Amount lock = juror ? Amount{} : audit_lock_of(context, job, wanted.price);
-    for (std::size_t step = 0; step < order.size(); ++step) {
-        const std::size_t place = (first_place + step) % order.size();
-        const DrawMember& member = members[order[place]];
-        if (std::find(used.begin(), used.end(), member.validator) != used.end()) continue;
-        if (member.validator == wanted.worker) continue;
-        if (!may_audit(context, member.validator, job, !juror, lock)) continue;
-        Audit audit = wanted;
-        audit.auditor = member.validator;
-        audit.y = member.y;
-        audit.place = static_cast<std::uint32_t>(place);
-        audit.lock = lock;
-        audit.state = AuditState::drawn;
-        audit.drawn_at = context.live;
-        const std::uint32_t draw = 2 * wanted.redraws + (juror ? 1U : 0U);
-        audit.id = audit_id(audit.part, audit.segment, draw, audit.auditor);
-        begin_audit_duty(context, audit.auditor, lock);
-        save(context.state, audit);
-        emit(context, EventKind::audit_drawn,
-             {{"audit", audit.id.hex()}, {"kind", std::string(to_word(audit.kind))}, {"validator", audit.auditor.hex()},
-              {"job", audit.job.hex()}, {"round", std::to_string(audit.round)}, {"lane", std::to_string(audit.lane)},
-              {"part", audit.part.hex()}, {"segment", std::to_string(audit.segment)}, {"worker", audit.worker.hex()}});
-        return audit;
-    }
-    return std::nullopt;
-}
-
-void start_audit(Context& context, const Job& job, Audit& audit) {
-    ASSAY_CHECK(audit.state == AuditState::drawn);
-    const bool merge = audit.kind == AuditKind::merge || audit.kind == AuditKind::vote_merge;
-    const std::uint64_t flops = merge ? job.costs.merge_flops : job.costs.segment_flops;
-    audit.state = AuditState::open;
-    audit.deadline = context.in(audit_time_ms(context, audit.auditor, flops));
-    set_timer(context, {audit.deadline, TimerKind::audit, audit.id.hash, 0});
-    save(context.state, audit);
-    emit(context, EventKind::audit_open,
-         {{"audit", audit.id.hex()}, {"kind", std::string(to_word(audit.kind))}, {"validator", audit.auditor.hex()},
-          {"job", audit.job.hex()}, {"part", audit.part.hex()}, {"segment", std::to_string(audit.segment)},
-          {"deadline", std::to_string(audit.deadline.value)}});
-}
-
-void ask_reveal(Context& context, Audit& audit) {
-    if (audit.state != AuditState::sealed || audit.deadline.value != 0) return;
-    audit.deadline = context.in(context.parameters.grace_ms);
-    set_timer(context, {audit.deadline, TimerKind::audit, audit.id.hash, 0});
-    save(context.state, audit);
-    emit(context, EventKind::audit_reveal_due,
-         {{"audit", audit.id.hex()}, {"validator", audit.auditor.hex()}, {"job", audit.job.hex()}});
+Amount greatest_price(const Job& job) {
+    return base::maximum(job.audit_price, base::maximum(job.merge_audit_price, job.init_audit_price));
 }
 
 namespace {
 
-/// Pays as far as `from` has, and says how much.
-Amount draw_from(Amount& from, Amount amount) {
-    const Amount taken = base::minimum(from, amount);
-    from -= taken;
+Attributes audit_attributes(const Audit& audit) {
+    return {{"audit", audit.id.hex()}, {"kind", std::string(to_word(audit.kind))}, {"claim", std::string(to_word(audit.claim))},
+            {"validator", audit.auditor.hex()}, {"job", audit.job.hex()}, {"round", std::to_string(audit.round)},
+            {"lane", std::to_string(audit.lane)}, {"subject", audit.subject.hex()}, {"segment", std::to_string(audit.segment)}};
+}
+
+bool has_ended(const Audit& audit) { return audit.state == AuditState::missed || audit.state == AuditState::settled; }
+
+/// Takes at most `most` from a purse.
+Amount take_from(Amount& purse, Amount most) {
+    const Amount taken = base::minimum(purse, most);
+    purse -= taken;
     return taken;
+}
+
+/// The promise goes back to where it came from.
+void return_promise(Job& job, Claim& claim, Audit& audit) {
+    job.hold.drawn -= audit.price;
+    job.hold.audits += audit.price;
+    claim.fund += audit.fund;
+    audit.price = audit.fund = {};
+}
+
+/// The audit is over: clock, duty, and its place among what the claim waits for.
+void end_audit(Context& context, Job& job, Claim& claim, Audit& audit, AuditState state) {
+    if (audit.deadline.value != 0) clear_timer(context, {audit.deadline, TimerKind::audit, audit.id.hash, 0});
+    audit.deadline = {};
+    audit.state = state;
+    end_audit_duty(context, audit.auditor, audit.flops);
+    audit.lock = {};
+    ASSAY_CHECK(claim.open > 0);
+    --claim.open;
+    if (audit.kind == AuditKind::control) {
+        if (auto controlled = find_audit(context.state, audit.controls)) {
+            ASSAY_CHECK(controlled->controls_open > 0);
+            --controlled->controls_open;
+            save(context.state, *controlled);
+        }
+    }
+    save(context.state, audit);
+    advance_later(context, claim.subject, claim.segment);
+    (void)job;
 }
 
 }  // namespace
 
-void settle_audit(Context& context, Job& job, Audit& audit, AuditPay pay) {
-    if (audit.state == AuditState::settled || audit.state == AuditState::missed || audit.state == AuditState::withdrawn) return;
-    end_audit_duty(context, audit.auditor, audit.lock);
-    if (audit.deadline.value != 0) clear_timer(context, {audit.deadline, TimerKind::audit, audit.id.hash, 0});
-    audit.lock = Amount{};
-    audit.deadline = {};
-    audit.state = AuditState::settled;
-    Amount paid;
-    if (pay == AuditPay::insured) paid += take_from_insurance(context, audit.price);
-    if (pay != AuditPay::none) {
-        const Amount held = draw_from(job.hold.audits, audit.price - paid);
-        job.spent.auditors += held;
-        paid += held;
-        if (paid < audit.price) paid += take_from_insurance(context, audit.price - paid);
-        audit.paid = true;
-    }
-    if (!paid.is_zero()) {
-        credit(context, audit.auditor, paid);
-        emit(context, EventKind::paid, {{"account", audit.auditor.hex()}, {"amount", paid.decimal()}, {"reason", "audit"},
-                                        {"job", job.id.hex()}, {"audit", audit.id.hex()}});
-    }
-    save(context.state, audit);
-    emit(context, EventKind::audit_settled, {{"audit", audit.id.hex()}, {"validator", audit.auditor.hex()},
-                                             {"job", job.id.hex()}, {"paid", paid.decimal()}});
+void advance_later(Context& context, const base::PartId& subject, std::uint64_t number) {
+    set_timer(context, {context.live, TimerKind::advance, subject.hash, number});
 }
 
-std::vector<Audit> audits_of_part(const Context& context, const Part& part) {
-    std::vector<Audit> audits;
-    for (const base::AuditId& id : part.audits) {
-        auto audit = find_audit(context.state, id);
-        ASSAY_CHECK(audit.has_value());
-        audits.push_back(std::move(*audit));
+void draw_audit(Context& context, Job& job, Claim& claim, const Drawn& drawn) {
+    const EpochCommitment& commitment = *drawn.commitment;
+    const bool control = commitment.kind == CommitmentKind::control;
+    const Duty duty = duty_of(job, claim.kind);
+    Audit audit;
+    audit.kind = control ? AuditKind::control : AuditKind::audit;
+    audit.claim = claim.kind;
+    audit.job = job.id;
+    audit.round = claim.round;
+    audit.lane = claim.lane;
+    audit.subject = claim.subject;
+    audit.segment = claim.segment;
+    audit.worker = claim.worker;
+    audit.lease = claim.lease;
+    audit.auditor = drawn.member->validator;
+    audit.epoch = commitment.epoch;
+    audit.controls = commitment.audit;
+    audit.flops = duty.flops;
+    audit.lock = audit_lock(duty.price, parameters_of(context, job).control_ppm).value_or(Amount::of(Amount::kMax));
+    audit.drawn_at = context.live;
+    audit.id = audit_id(commitment.id, claim.segment, commitment.epoch, audit.auditor);
+    // Fines of who missed it pay first. The pool covers the rest but for a chance below 10^-8 (audits_bound); then it pays what it has.
+    const Amount pay = audit_pay(duty.price, drawn.exponent).value_or(duty.price);
+    audit.fund = take_from(claim.fund, pay);
+    audit.price = take_from(job.hold.audits, pay - audit.fund);
+    job.hold.drawn += audit.price;
+    begin_audit_duty(context, audit.auditor, audit.lock, audit.flops);
+    ++claim.open;
+    save(context.state, audit);
+    if (control) {
+        auto controlled = find_audit(context.state, audit.controls);
+        ASSAY_CHECK(controlled.has_value());
+        ++controlled->controls_open;
+        save(context.state, *controlled);
     }
-    return audits;
+    Attributes attributes = audit_attributes(audit);
+    attributes.emplace_back("worker", audit.worker.hex());
+    if (control) attributes.emplace_back("controls", audit.controls.hex());
+    emit(context, EventKind::audit_drawn, std::move(attributes));
+    if (drawn.started) start_audit(context, audit);
+}
+
+void start_audit(Context& context, Audit& audit) {
+    ASSAY_CHECK(audit.state == AuditState::drawn);
+    audit.state = AuditState::open;
+    audit.deadline = context.in(audit_time_ms(context, audit.auditor));
+    set_timer(context, {audit.deadline, TimerKind::audit, audit.id.hash, 0});
+    save(context.state, audit);
+    Attributes attributes = audit_attributes(audit);
+    attributes.emplace_back("deadline", std::to_string(audit.deadline.value));
+    emit(context, EventKind::audit_open, std::move(attributes));
+}
+
+void settle_audit(Context& context, Job& job, Claim& claim, Audit& audit, AuditPay pay) {
+    if (has_ended(audit)) return;
+    Amount paid;
+    if (pay == AuditPay::full) {
+        paid = audit.price + audit.fund;
+        job.hold.drawn -= audit.price;
+        job.spent.auditors += audit.price;
+        audit.paid = true;
+        market::pay(context, audit.auditor, paid, "audit", job.id, audit.id.hash);
+        audit.price = audit.fund = {};
+        if (audit.kind == AuditKind::audit && audit.verdict && audit.verdict->kind == VerdictKind::valid) ++claim.valid;
+    } else {
+        return_promise(job, claim, audit);
+    }
+    end_audit(context, job, claim, audit, AuditState::settled);
+    emit(context, EventKind::audit_settled,
+         {{"audit", audit.id.hex()}, {"validator", audit.auditor.hex()}, {"job", job.id.hex()}, {"paid", paid.decimal()}});
+}
+
+void settle_audit(Context& context, const base::AuditId& id, AuditPay pay) {
+    auto audit = find_audit(context.state, id);
+    ASSAY_CHECK(audit.has_value());
+    auto job = find_job(context.state, audit->job);
+    auto claim = find_claim(context.state, audit->subject, audit->segment);
+    ASSAY_CHECK(job && claim);
+    settle_audit(context, *job, *claim, *audit, pay);
+    save(context.state, *claim);
+    save(context.state, *job);
+}
+
+void redraw_claim(Context& context, const Job& job, Claim& claim) {
+    ++claim.redraws;
+    ++claim.draws;
+    EpochCommitment commitment;
+    commitment.id = redraw_commitment_id(claim.subject, claim.segment, claim.redraws);
+    commitment.kind = CommitmentKind::redraw;
+    commitment.job = job.id;
+    commitment.subject = claim.subject;
+    commitment.segment = claim.segment;
+    commitment.root = commitment.id.hash;
+    const std::uint64_t epoch = join_epoch(context, commitment);
+    emit(context, EventKind::claim_redrawn, {{"job", job.id.hex()}, {"subject", claim.subject.hex()}, {"segment", std::to_string(claim.segment)},
+                                             {"redraws", std::to_string(claim.redraws)}, {"epoch", std::to_string(epoch)}});
+}
+
+void fail_audit(Context& context, Job& job, Claim& claim, Audit& audit, Amount fine) {
+    ASSAY_CHECK(!has_ended(audit));
+    const Amount taken = take_any_stake(context, audit.auditor, Role::validator, fine);
+    if (!taken.is_zero())
+        emit(context, EventKind::fined, {{"validator", audit.auditor.hex()}, {"amount", taken.decimal()}, {"reason", "missed"}});
+    return_promise(job, claim, audit);
+    claim.fund += taken;
+    end_audit(context, job, claim, audit, AuditState::missed);
+    emit(context, EventKind::audit_missed, {{"audit", audit.id.hex()}, {"validator", audit.auditor.hex()}, {"job", audit.job.hex()}});
+    if (audit.kind == AuditKind::audit) {
+        redraw_claim(context, job, claim);
+        return;
+    }
+    // Cells that are public already could be copied: such a control is not drawn again.
+    auto controlled = find_audit(context.state, audit.controls);
+    ASSAY_CHECK(controlled.has_value());
+    if (controlled->state != AuditState::revealed || !controlled->cells.empty()) return;
+    ++controlled->redraws;
+    ++controlled->controls_open;
+    save(context.state, *controlled);
+    EpochCommitment commitment;
+    commitment.id = control_commitment_id(controlled->id, controlled->redraws);
+    commitment.kind = CommitmentKind::control;
+    commitment.job = job.id;
+    commitment.subject = claim.subject;
+    commitment.segment = claim.segment;
+    commitment.audit = controlled->id;
+    commitment.root = controlled->verdict->cells_digest;
+    join_epoch(context, commitment);
+}
+
+Amount end_claims(Context& context, Job& job, const base::PartId& subject) {
+    Amount paid;
+    for (Audit& audit : audits_of_claim(context.state, subject, std::nullopt, kTouchedMax)) {
+        // A control's end has changed the audit that it controls.
+        audit = find_audit(context.state, audit.id).value();
+        if (has_ended(audit)) continue;
+        auto claim = find_claim(context.state, audit.subject, audit.segment);
+        ASSAY_CHECK(claim.has_value());
+        const bool worked = audit.state == AuditState::sealed || audit.state == AuditState::revealed || audit.state == AuditState::disputed;
+        if (worked) paid += audit.price + audit.fund;
+        settle_audit(context, job, *claim, audit, worked ? AuditPay::full : AuditPay::none);
+        save(context.state, *claim);
+    }
+    for (Claim& claim : claims_of(context.state, subject, kTouchedMax)) {
+        burn(context, claim.fund, "missed", claim.subject.hash);
+        claim.fund = {};
+        claim.draws = 0;
+        if (!claim.over) {
+            claim.over = true;
+            ASSAY_CHECK(job.open_claims > 0);
+            --job.open_claims;
+        }
+        save(context.state, claim);
+    }
+    return paid;
 }
 
 AuditFact fact_of(const Audit& audit) {
@@ -128,37 +238,17 @@ AuditFact fact_of(const Audit& audit) {
     return {audit.segment, audit.id, audit.auditor, audit.verdict->kind, audit.verdict->end_root};
 }
 
-void redraw_segment(Context& context, const Job& job, Part& part, const Audit& old) {
-    std::vector<base::AccountId> used;
-    for (const Audit& audit : audits_of_part(context, part)) {
-        if (audit.segment == old.segment) used.push_back(audit.auditor);
+std::vector<AuditFact> facts_of(const Context& context, const base::PartId& subject) {
+    std::vector<AuditFact> facts;
+    for (const Audit& audit : audits_of_claim(context.state, subject, std::nullopt, kTouchedMax)) {
+        if (audit.kind == AuditKind::audit && audit.paid && audit.verdict) facts.push_back(fact_of(audit));
     }
-    std::optional<Audit> next;
-    if (old.redraws < context.parameters.redraws_max) {
-        Audit wanted;
-        wanted.kind = AuditKind::segment;
-        wanted.job = old.job;
-        wanted.round = old.round;
-        wanted.lane = old.lane;
-        wanted.part = old.part;
-        wanted.segment = old.segment;
-        wanted.worker = old.worker;
-        wanted.lease = old.lease;
-        wanted.epoch = old.epoch;
-        wanted.redraws = old.redraws + 1;
-        wanted.price = old.price;
-        next = assign_audit(context, job, wanted, old.place + 1, used, false);
-    }
-    if (!next) {
-        part.unaudited.insert(std::upper_bound(part.unaudited.begin(), part.unaudited.end(), old.segment), old.segment);
-        emit(context, EventKind::segment_unaudited,
-             {{"job", job.id.hex()}, {"part", part.id.hex()}, {"segment", std::to_string(old.segment)}});
-        return;
-    }
-    part.audits.push_back(next->id);
-    const bool delivered = std::any_of(part.delivered.begin(), part.delivered.end(),
-                                       [&](const DeliveredSegment& segment) { return segment.segment == old.segment; });
-    if (delivered) start_audit(context, job, *next);
+    return facts;
+}
+
+std::uint64_t audited_segments(const Context& context, const base::PartId& subject) {
+    const auto claims = claims_of(context.state, subject, kTouchedMax);
+    return static_cast<std::uint64_t>(std::count_if(claims.begin(), claims.end(), [](const Claim& claim) { return claim.valid > 0; }));
 }
 
 }  // namespace assay::market

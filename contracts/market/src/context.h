@@ -27,7 +27,7 @@ struct Context {
     base::TransactionId transaction;
     std::uint32_t nonce_lane = 0;
     std::uint64_t nonce = 0;
-    std::uint32_t segments_drawn = 0;  ///< by the sweeps of this block
+    std::uint32_t pairs_drawn = 0;     ///< (segment, member) pairs of this block's sweeps
     base::Amount fee = {};             ///< that the sender paid for this transaction
 
     [[nodiscard]] base::TimeMs in(std::uint64_t ms) const { return {live.value + ms}; }
@@ -40,18 +40,19 @@ Parameters parameters_of(const Context& context, const Job& job);
 // clang-format off
 #define ASSAY_MARKET_EVENTS(X) \
     X(keys_changed) X(transferred) X(stake_bonded) X(stake_unbonding) X(stake_released) \
-    X(validator_declared) X(offer_posted) X(offer_withdrawn) X(job_posted) X(job_running) \
-    X(job_paused) X(job_resumed) X(job_verifying) X(job_closed) X(job_removed) X(lease_started) \
-    X(lease_ended) X(lease_settled) X(lease_refused) X(round_opened) X(round_extended) \
-    X(round_closed) X(round_final) X(merge_due) X(merge_posted) X(merge_audited) \
-    X(merge_replaced) X(part_committed) X(part_retracted) X(part_due_close) X(part_passed) \
-    X(part_void) X(segment_delivered) X(epoch_opened) X(epoch_closed) X(epoch_contributed) \
-    X(epoch_drawn) X(epoch_carried) X(audit_drawn) X(audit_open) X(audit_sealed) \
-    X(audit_reveal_due) X(audit_revealed) X(audit_withdrawn) X(audit_missed) X(audit_settled) \
-    X(segment_unaudited) X(vote_opened) X(vote_closed) X(paid) X(burned) X(slashed) X(fined) \
-    X(jailed) X(round_reopened) X(chunk_challenged) X(chunk_answered) X(chunk_missing) \
-    X(chunk_dropped) X(challenge_sealed) X(challenge_expired) X(dispute_opened) X(dispute_joined) \
-    X(dispute_moved) X(dispute_passed_on) X(dispute_closed)
+    X(validator_declared) X(validator_returned) X(offer_posted) X(offer_withdrawn) X(job_posted) \
+    X(job_funded) X(job_running) X(job_paused) X(job_resumed) X(job_verifying) X(job_settling) \
+    X(job_closed) X(job_removed) X(init_passed) X(lane_asked) X(lane_waits) X(lane_goes_on) \
+    X(lease_started) X(lease_ended) X(lease_settled) X(round_opened) X(round_extended) \
+    X(round_closed) X(round_reopened) X(round_final) X(merge_due) X(merge_posted) X(merge_audited) \
+    X(part_committed) X(part_retracted) X(part_due_delivery) X(part_due_close) X(part_passed) \
+    X(part_void) X(part_unproved) X(segment_delivered) X(epoch_opened) X(epoch_closed) \
+    X(epoch_contributed) X(epoch_drawn) X(epoch_carried) X(epoch_void) X(audit_drawn) \
+    X(audit_open) X(audit_sealed) X(audit_reveal_due) X(audit_revealed) X(audit_cells_due) \
+    X(audit_cells_opened) X(audit_missed) X(audit_settled) X(claim_redrawn) X(claim_judged) \
+    X(paid) X(burned) X(slashed) X(fined) X(jailed) X(question_opened) X(question_answered) \
+    X(question_next) X(question_closed) X(challenge_sealed) X(challenge_expired) \
+    X(dispute_opened) X(dispute_joined) X(dispute_moved) X(dispute_closed)
 // clang-format on
 
 #define ASSAY_MARKET_EVENT_NAME(name) name,

@@ -22,44 +22,54 @@ Refusal check_leaf(const Part& part, const SegmentDeliver& message) {
     return Refusal::none;
 }
 
+bool is_delivered(const Part& part, std::uint32_t segment) {
+    return std::any_of(part.delivered.begin(), part.delivered.end(), [&](const DeliveredSegment& d) { return d.segment == segment; });
+}
+
+/// Drawn segments whose auditors wait for it.
+bool owes_delivery(const Context& context, const Part& part) {
+    const auto claims = claims_of(context.state, part.id, kTouchedMax);
+    return std::any_of(claims.begin(), claims.end(), [&](const Claim& claim) { return claim.open > 0 && !is_delivered(part, claim.segment); });
+}
+
 }  // namespace
 
 Refusal apply_segment_deliver(Context& context, const SegmentDeliver& message) {
     auto part = find_part(context.state, message.part);
     if (!part) return Refusal::part_unknown;
     if (part->key.worker != context.sender) return Refusal::part_not_yours;
-    if (part->state != PartState::drawn) return Refusal::part_state;
-    const auto known = std::find_if(part->delivered.begin(), part->delivered.end(),
-                                    [&](const DeliveredSegment& d) { return d.segment >= message.segment; });
-    if (known != part->delivered.end() && known->segment == message.segment) return Refusal::already_delivered;
-    std::vector<Audit> waiting;
-    for (const Audit& audit : audits_of_part(context, *part)) {
-        if (audit.segment == message.segment && audit.state == AuditState::drawn) waiting.push_back(audit);
-    }
-    if (waiting.empty()) return Refusal::not_drawn;
+    if (part->state != PartState::committed && part->state != PartState::auditing) return Refusal::part_state;
+    if (is_delivered(*part, message.segment)) return Refusal::already_delivered;
+    const auto claim = find_claim(context.state, part->id, message.segment);
+    if (!claim || claim->open == 0) return Refusal::not_drawn;
     if (const Refusal refusal = check_leaf(*part, message); refusal != Refusal::none) return refusal;
-    if (!verify_receipt(message.start_receipt, context.chain.operator_key, context.chain.id)) return Refusal::receipt_invalid;
-    if (message.segment == 0 && message.start_receipt.blob != part->start_blob) return Refusal::receipt_invalid;
-    if (message.start_receipt.kept_until_block_time.value < context.block.time.value + context.parameters.grace_ms) {
-        return Refusal::receipt_expires_early;
-    }
-
     const auto job = find_job(context.state, part->key.job);
     ASSAY_CHECK(job.has_value());
-    part->delivered.insert(known, {message.segment, message.leaf, message.start_receipt.blob, message.start_receipt.bytes});
+    const Receipt& receipt = message.start_receipt;
+    if (!verify_receipt(receipt, context.chain.operator_key, context.chain.id)) return Refusal::receipt_invalid;
+    if (receipt.bytes != job->init_bytes) return Refusal::receipt_size_wrong;
+    if (message.segment == 0 && receipt.blob != part->start_blob) return Refusal::receipt_invalid;
+    if (receipt.kept_until_block_time.value < context.block.time.value + context.parameters.grace_ms) return Refusal::receipt_expires_early;
+
+    const auto place = std::find_if(part->delivered.begin(), part->delivered.end(),
+                                    [&](const DeliveredSegment& d) { return d.segment > message.segment; });
+    part->delivered.insert(place, {message.segment, message.leaf, receipt.blob, receipt.bytes});
+    if (part->deadline.value != 0 && !owes_delivery(context, *part)) {
+        clear_timer(context, {part->deadline, TimerKind::delivery, part->id.hash, 0});
+        part->deadline = {};
+    }
     save(context.state, *part);
     emit(context, EventKind::segment_delivered,
          {{"part", part->id.hex()}, {"job", job->id.hex()}, {"segment", std::to_string(message.segment)}});
-    for (Audit& audit : waiting) start_audit(context, *job, audit);
+    for (Audit& audit : audits_of_claim(context.state, part->id, message.segment, kTouchedMax)) {
+        if (audit.state == AuditState::drawn) start_audit(context, audit);
+    }
     return Refusal::none;
 }
 
 void on_delivery_due(Context& context, const Timer& timer) {
     const auto part = find_part(context.state, base::PartId{timer.subject});
-    if (!part || part->state != PartState::drawn || part->deadline != timer.due) return;
-    const auto audits = audits_of_part(context, *part);
-    const bool silent = std::any_of(audits.begin(), audits.end(), [](const Audit& a) { return a.state == AuditState::drawn; });
-    if (!silent) return;
+    if (!part || part->state != PartState::auditing || part->deadline != timer.due || !owes_delivery(context, *part)) return;
     auto job = find_job(context.state, part->key.job);
     ASSAY_CHECK(job.has_value());
     convict(context, *job, {part->lease, SlashReason::no_delivery, part->id.hash, part->key.round});

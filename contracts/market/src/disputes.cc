@@ -14,24 +14,48 @@ namespace {
 
 constexpr std::uint64_t kReplays = 4;
 constexpr std::uint64_t kHalf = 2;
-constexpr std::size_t kDisputesMax = 1U << 16U;
 
-/// grace + dispute_clock_ms + min(4 x planned replay, dispute_replay_ms_max). The replay is planned as the lease promised: its time of a
-/// segment; for a merge that time in proportion to the FLOPs.
-std::uint64_t clock_ms(const Context& context, const Job& job, const Dispute& dispute) {
+// ---- Clocks -------------------------------------------------------------------------------------------------------------------------
+
+/// One replay of what the game is about, on the job's minimum class or as the lease promised, whichever is slower.
+std::uint64_t planned_ms(const Context& context, const Job& job, const Dispute& dispute) {
     const Parameters parameters = parameters_of(context, job);
+    const ClaimKind kind = dispute.target == DisputeTarget::merge ? ClaimKind::merge : dispute.target == DisputeTarget::init ? ClaimKind::init : ClaimKind::segment;
+    const base::Uint128 reference = static_cast<base::Uint128>(duty_of(job, kind).flops) * 1000 / parameters.reference_flops;
     const auto lease = find_lease(context.state, dispute.lease);
-    ASSAY_CHECK(lease.has_value());
-    base::Uint128 planned = static_cast<base::Uint128>(lease->segment_ms) * kReplays;
-    if (dispute.target == DisputeTarget::merge)
-        planned = (planned * job.costs.merge_flops + job.costs.segment_flops - 1) / job.costs.segment_flops;
-    const auto replay = static_cast<std::uint64_t>(std::min<base::Uint128>(planned, parameters.dispute_replay_ms_max));
-    return parameters.grace_ms + parameters.dispute_clock_ms + replay;
+    const std::uint64_t promised = lease && kind == ClaimKind::segment ? lease->segment_ms : 0;
+    return static_cast<std::uint64_t>(std::min<base::Uint128>(std::max<base::Uint128>(reference, promised), parameters.dispute_replay_ms_max));
 }
 
-std::uint64_t& clock_of(Dispute& dispute) {
-    return dispute.turn == Side::asserter ? dispute.asserter_ms : dispute.challenger_ms;
+GameLoad load_of(const Context& context, const base::AccountId& account) {
+    return find_game_load(context.state, account).value_or(GameLoad{account, 0, 0});
 }
+
+/// What an account had to replay already when a game opens: its other games and its audits. So many games at once against one honest machine
+/// give it time for all of them.
+std::uint64_t load_ms(const Context& context, const base::AccountId& account) {
+    std::uint64_t ms = load_of(context, account).planned_ms;
+    if (const auto validator = find_validator(context.state, account)) {
+        const std::uint64_t speed = std::max(validator->flops_per_second, context.parameters.reference_flops);
+        ms += static_cast<std::uint64_t>(static_cast<base::Uint128>(validator->open_flops) * 1000 / speed);
+    }
+    return ms;
+}
+
+void count_load(Context& context, const base::AccountId& account, std::uint64_t planned, bool more) {
+    GameLoad load = load_of(context, account);
+    ASSAY_CHECK(more || (load.games > 0 && load.planned_ms >= planned));
+    load.games = more ? load.games + 1 : load.games - 1;
+    load.planned_ms = more ? load.planned_ms + planned : load.planned_ms - planned;
+    save(context.state, load);
+}
+
+std::uint64_t clock_ms(const Context& context, const Job& job, const Dispute& dispute, const base::AccountId& player) {
+    const Parameters parameters = parameters_of(context, job);
+    return parameters.grace_ms + parameters.dispute_clock_ms + kReplays * (dispute.planned_ms + load_ms(context, player));
+}
+
+std::uint64_t& clock_of(Dispute& dispute) { return dispute.turn == Side::asserter ? dispute.asserter_ms : dispute.challenger_ms; }
 
 void stop_clock(Context& context, Dispute& dispute) {
     if (dispute.deadline.value == 0) return;
@@ -48,119 +72,123 @@ void start_clock(Context& context, Dispute& dispute, Side turn) {
     set_timer(context, {dispute.deadline, TimerKind::dispute, dispute.id.hash, 0});
 }
 
-void count_open_dispute(Context& context, const Dispute& dispute, bool more) {
-    auto round = find_round(context.state, dispute.job, dispute.round);
-    ASSAY_CHECK(round && (more || round->open_disputes > 0));
-    round->open_disputes = more ? round->open_disputes + 1 : round->open_disputes - 1;
-    save(context.state, *round);
-    // The round may have waited for this game alone.
-    if (!more && round->open_disputes == 0) set_timer(context, {context.in(1), TimerKind::settle, dispute.job.hash, 0});
+// ---- Opening and closing ------------------------------------------------------------------------------------------------------------
+
+/// One more or less open game of its job and round. Changes the job.
+void count_dispute(Context& context, Job& job, const Dispute& dispute, bool more) {
+    ASSAY_CHECK(more || job.open_disputes > 0);
+    job.open_disputes = more ? job.open_disputes + 1 : job.open_disputes - 1;
+    if (auto round = find_round(context.state, dispute.job, dispute.round)) {
+        ASSAY_CHECK(more || round->open_disputes > 0);
+        round->open_disputes = more ? round->open_disputes + 1 : round->open_disputes - 1;
+        save(context.state, *round);
+    }
+    // The round, or a job that settles, may have waited for this game alone.
+    if (!more) set_timer(context, {context.in(1), TimerKind::settle, dispute.job.hash, kSettleJob});
 }
 
-/// A new game from the start, with full clocks. Saves. Says who has won when there is nothing to play.
-std::optional<Side> begin_game(Context& context, Dispute& dispute) {
-    const auto job = find_job(context.state, dispute.job);
+void close_dispute(Context& context, Job& job, Dispute& dispute, DisputeState outcome) {
+    ASSAY_CHECK(dispute.state == DisputeState::open);
+    stop_clock(context, dispute);
+    return_stake(context, dispute.challenger, dispute.role, dispute.bond);
+    dispute.bond = {};
+    dispute.state = outcome;
+    context.state.erase(game_key(dispute.id));
+    save(context.state, dispute);
+    count_dispute(context, job, dispute, false);
+    count_load(context, dispute.asserter, dispute.planned_ms, false);
+    count_load(context, dispute.challenger, dispute.planned_ms, false);
+    emit(context, EventKind::dispute_closed,
+         {{"dispute", dispute.id.hex()}, {"job", dispute.job.hex()}, {"target", std::string(to_word(dispute.target))}, {"part", dispute.part.hex()},
+          {"segment", std::to_string(dispute.segment)}, {"outcome", std::string(to_word(outcome))}, {"asserter", dispute.asserter.hex()},
+          {"challenger", dispute.challenger.hex()}});
+}
+
+void end_game(Context& context, Dispute& dispute, Side winner, std::optional<Amount> fee = std::nullopt);
+
+/// A game from the start, with full clocks. Changes the job. Says who has won when there is nothing to play.
+std::optional<Side> begin_game(Context& context, Job& job, Dispute& dispute) {
     const auto subject = game_subject(context.state, dispute);
-    ASSAY_CHECK(job && subject && context.block.referee != nullptr);
+    ASSAY_CHECK(subject && context.block.referee != nullptr);
     const GameStatus status = context.block.referee->open(*subject);
-    dispute.asserter_ms = dispute.challenger_ms = clock_ms(context, *job, dispute);
+    dispute.opened_height = context.block.height;
+    dispute.opened_at = context.live;
+    dispute.planned_ms = planned_ms(context, job, dispute);
+    dispute.asserter_ms = clock_ms(context, job, dispute, dispute.asserter);
+    dispute.challenger_ms = clock_ms(context, job, dispute, dispute.challenger);
     dispute.traced = status.traced;
-    dispute.asserter_spent = dispute.challenger_spent = {};
     if (!status.winner) {
         context.state.put(game_key(dispute.id), status.game);
         start_clock(context, dispute, status.turn);
     }
     save(context.state, dispute);
-    return status.winner;
-}
-
-void emit_opened(Context& context, const Dispute& dispute) {
+    count_dispute(context, job, dispute, true);
+    count_load(context, dispute.asserter, dispute.planned_ms, true);
+    count_load(context, dispute.challenger, dispute.planned_ms, true);
     emit(context, EventKind::dispute_opened,
          {{"dispute", dispute.id.hex()}, {"target", std::string(to_word(dispute.target))}, {"job", dispute.job.hex()},
           {"round", std::to_string(dispute.round)}, {"lane", std::to_string(dispute.lane)}, {"part", dispute.part.hex()},
-          {"segment", std::to_string(dispute.segment)}, {"asserter", dispute.asserter.hex()},
-          {"challenger", dispute.challenger.hex()}, {"claimed", dispute.claimed.hex()},
-          {"turn", std::string(to_word(dispute.turn))}, {"deadline", std::to_string(dispute.deadline.value)}});
+          {"segment", std::to_string(dispute.segment)}, {"asserter", dispute.asserter.hex()}, {"challenger", dispute.challenger.hex()},
+          {"claimed", dispute.claimed.hex()}, {"turn", std::string(to_word(dispute.turn))}, {"deadline", std::to_string(dispute.deadline.value)}});
+    return status.winner;
 }
 
-void return_bond(Context& context, Challenger& challenger) {
-    return_stake(context, challenger.account, challenger.role, challenger.bond);
-    challenger.bond = {};
+/// Opens a game and, when there is nothing to play, ends it.
+void open_game(Context& context, Dispute& dispute) {
+    auto job = find_job(context.state, dispute.job);
+    ASSAY_CHECK(job.has_value());
+    const auto winner = begin_game(context, *job, dispute);
+    save(context.state, *job);
+    if (winner) end_game(context, dispute, *winner);
 }
 
-/// Ends the dispute: bonds that are still held return, its round may go on. Saves.
-void close_dispute(Context& context, Dispute& dispute, DisputeState outcome) {
-    ASSAY_CHECK(dispute.state == DisputeState::open);
-    stop_clock(context, dispute);
-    for (Challenger& challenger : dispute.pool) return_bond(context, challenger);
-    dispute.state = outcome;
-    context.state.erase(game_key(dispute.id));
-    save(context.state, dispute);
-    count_open_dispute(context, dispute, false);
-    emit(context, EventKind::dispute_closed,
-         {{"dispute", dispute.id.hex()}, {"job", dispute.job.hex()}, {"part", dispute.part.hex()},
-          {"segment", std::to_string(dispute.segment)}, {"outcome", std::string(to_word(outcome))},
-          {"asserter", dispute.asserter.hex()}, {"challenger", dispute.challenger.hex()}});
+// ---- Money --------------------------------------------------------------------------------------------------------------------------
+
+/// What a loser lost, and was taken from somewhere already: first the fees of the winner's moves, of the rest half to it for its trouble, what
+/// remains burned. The fees were burned when it moved, so together with them at least half is gone, whoever the two are.
+void give_lost(Context& context, const Dispute& dispute, const base::AccountId& winner, Amount spent, Amount lost) {
+    const Amount fees = base::minimum(spent, lost);
+    pay(context, winner, fees, "dispute_fees", dispute.job, dispute.id.hash);
+    const Amount half = Amount::of((lost - fees).grains() / kHalf);
+    pay(context, winner, half, "dispute", dispute.job, dispute.id.hash);
+    burn(context, lost - fees - half, "dispute", dispute.id.hash);
 }
 
-/// What a challenger lost, and was taken from somewhere already: first the fees of the asserter's moves, of the rest half to it for its trouble,
-/// what remains burned. The fees were burned when it moved, so together with them at least half is gone, whoever the two are.
-void give_lost(Context& context, const Dispute& dispute, Amount lost) {
-    const base::AccountId& opponent = dispute.asserter;
-    const Amount fees = base::minimum(dispute.asserter_spent, lost);
-    const Amount amount = lost - fees;
-    if (!fees.is_zero()) {
-        credit(context, opponent, fees);
-        emit(context, EventKind::paid, {{"account", opponent.hex()}, {"amount", fees.decimal()}, {"reason", "dispute_fees"},
-                                        {"job", dispute.job.hex()}, {"dispute", dispute.id.hex()}});
-    }
-    const Amount half = Amount::of(amount.grains() / kHalf);
-    if (!half.is_zero()) {
-        credit(context, opponent, half);
-        emit(context, EventKind::paid, {{"account", opponent.hex()}, {"amount", half.decimal()}, {"reason", "dispute"},
-                                        {"job", dispute.job.hex()}, {"dispute", dispute.id.hex()}});
-    }
-    burn(context, amount - half, "dispute", dispute.id.hash);
+Amount bond_of(const Context& context, const Job& job, DisputeTarget target, Amount most) {
+    return base::minimum(challenge_bond(parameters_of(context, job), job, target, context.chain.base_fee).value_or(most), most);
 }
 
-/// Who shares the bounty: the player, and those who had sealed the same root before the game was opened. Nobody who audited it: that would
-/// be a prize for saying first that the work is right.
-std::vector<base::AccountId> bounty_takers(const Context& context, const Dispute& dispute) {
-    std::vector<base::AccountId> takers;
-    for (std::size_t i = 0; i < dispute.pool.size(); ++i) {
-        const Challenger& challenger = dispute.pool[i];
-        if (challenger.lost || (challenger.late && i != dispute.player)) continue;
-        bool decided = false;
-        if (const auto part = find_part(context.state, dispute.part)) {
-            for (const Audit& audit : audits_of_part(context, *part))
-                decided = decided || (audit.segment == dispute.segment && audit.auditor == challenger.account);
-        } else if (const auto merge = find_merge(context.state, dispute.job, dispute.round)) {
-            const auto audit = find_audit(context.state, merge->audit);
-            decided = audit && audit->auditor == challenger.account;
+/// Who shares the bounty of an upheld challenge: its player. Those of its pool that sealed before anything about this fault was public are paid
+/// as right challengers (Rewards::right).
+Rewards rewards_of(const Context& context, const Dispute& dispute) {
+    Rewards rewards;
+    rewards.winner = dispute.challenger;
+    rewards.fees = dispute.challenger_spent;
+    if (dispute.audit.is_zero()) rewards.reporters.push_back(dispute.challenger);
+    for (const Pool& pool : pools_of_target(context.state, dispute.part, dispute.segment, kTouchedMax)) {
+        if (pool.claimed != dispute.claimed) continue;
+        for (std::uint32_t number = 0; number < pool.members && number < kTouchedMax; ++number) {
+            const auto member = find_pool_member(context.state, pool.id, number);
+            if (member && member->account != dispute.challenger && member->sealed <= dispute.opened_height) rewards.right.push_back(member->account);
         }
-        if (!decided) takers.push_back(challenger.account);
     }
-    return takers;
+    return rewards;
 }
 
-void settle_accuser(Context& context, Job& job, const Dispute& dispute, AuditPay pay) {
-    if (dispute.audit.is_zero()) return;
-    auto audit = find_audit(context.state, dispute.audit);
-    ASSAY_CHECK(audit.has_value());
-    settle_audit(context, job, *audit, pay);
-}
+// ---- Ends ---------------------------------------------------------------------------------------------------------------------------
 
 /// The work is wrong: its maker is convicted, what was built on it goes back.
 void refute(Context& context, Dispute& dispute) {
-    Conviction conviction{dispute.lease, SlashReason::judgement, dispute.id.hash, dispute.round};
-    conviction.reporters = bounty_takers(context, dispute);
-    conviction.fees = {dispute.challenger, dispute.challenger_spent};
-    close_dispute(context, dispute, DisputeState::upheld);
     auto job = find_job(context.state, dispute.job);
     ASSAY_CHECK(job.has_value());
-    settle_accuser(context, *job, dispute, AuditPay::hold);
+    Conviction conviction{dispute.lease, SlashReason::judgement, dispute.id.hash, dispute.round};
+    conviction.rewards = rewards_of(context, dispute);
+    close_dispute(context, *job, dispute, DisputeState::upheld);
+    save(context.state, *job);
+    if (!dispute.audit.is_zero()) settle_audit(context, dispute.audit, AuditPay::full);
+    job = find_job(context.state, dispute.job);
     const bool merge = dispute.target == DisputeTarget::merge;
-    conviction.bounty_max = base::multiply(merge ? job->merge_audit_price : job->audit_price, kHalf).value_or(Amount{});
+    conviction.rewards.share = base::multiply(merge ? job->merge_audit_price : job->audit_price, kHalf).value_or(Amount{});
     Undone undone;
     const bool more = !merge || merge_refuted(context, *job, dispute, undone);
     // Who posts a wrong merge did its segments of that round right, or they would be disputed themselves.
@@ -184,85 +212,134 @@ Amount concession_fee(const Context& context, const Job& job, const Lease& lease
     return base::minimum(lease.lock, base::maximum(caught, parameters.concede_fee));
 }
 
-void asserter_concedes(Context& context, Dispute& dispute) {
-    close_dispute(context, dispute, DisputeState::conceded);
+void worker_concedes(Context& context, Dispute& dispute) {
     auto job = find_job(context.state, dispute.job);
+    ASSAY_CHECK(job.has_value());
+    Rewards rewards = rewards_of(context, dispute);
+    close_dispute(context, *job, dispute, DisputeState::conceded);
+    save(context.state, *job);
+    if (!dispute.audit.is_zero()) settle_audit(context, dispute.audit, AuditPay::full);
+    job = find_job(context.state, dispute.job);
     const auto lease = find_lease(context.state, dispute.lease);
-    ASSAY_CHECK(job && lease);
-    settle_accuser(context, *job, dispute, AuditPay::hold);
+    ASSAY_CHECK(lease.has_value());
+    const bool merge = dispute.target == DisputeTarget::merge;
+    rewards.share = base::multiply(merge ? job->merge_audit_price : job->audit_price, kHalf).value_or(Amount{});
     const Amount fee = concession_fee(context, *job, *lease);
-    const GameFees fees{dispute.challenger, dispute.challenger_spent};
-    if (dispute.target == DisputeTarget::merge) {
+    if (merge) {
         Undone undone;
         const bool more = merge_refuted(context, *job, dispute, undone);
-        take_fee(context, *job, lease->id, SlashReason::concession, dispute.id.hash, fee, 0, undone, fees);
+        take_fee(context, *job, lease->id, SlashReason::concession, dispute.id.hash, fee, 0, undone, rewards);
         if (!more) fail_job(context, *job, CloseReason::merge_unresolved);
     } else {
         const auto part = find_part(context.state, dispute.part);
         ASSAY_CHECK(part.has_value());
-        give_up(context, *job, *part, SlashReason::concession, dispute.id.hash, fee, fees);
+        give_up(context, *job, *part, SlashReason::concession, dispute.id.hash, fee, rewards);
     }
     start_window_if_done(context, *job, dispute.round);
     save(context.state, *job);
 }
 
-/// An auditor was wrong: it loses what a challenger would, at most its audit's lock, and another one is drawn.
-void auditor_lost(Context& context, Dispute& dispute, std::optional<Amount> fee) {
+/// One of two auditors was wrong: it loses what is at stake, at most its lock, and what it said counts for nothing.
+void auditor_lost(Context& context, Dispute& dispute, const base::AuditId& loser, const base::AccountId& winner, Amount winner_spent,
+                  std::optional<Amount> fee, DisputeState outcome) {
     auto job = find_job(context.state, dispute.job);
-    auto audit = find_audit(context.state, dispute.audit);
+    auto audit = find_audit(context.state, loser);
     ASSAY_CHECK(job && audit);
-    const auto bond = challenge_bond(parameters_of(context, *job), *job, dispute.target, context.chain.base_fee);
-    const Amount lost = base::minimum(audit->lock, fee.value_or(bond.value_or(audit->lock)));
-    take_locked_stake(context, audit->auditor, Role::validator, lost);
-    audit->lock -= lost;
-    give_lost(context, dispute, lost);
-    settle_audit(context, *job, *audit, AuditPay::none);
-    close_dispute(context, dispute, DisputeState::rejected);
-    if (dispute.target == DisputeTarget::merge) {
-        save(context.state, *job);
-        redraw_merge(context, *audit);
-        return;
-    }
-    auto part = find_part(context.state, dispute.part);
-    ASSAY_CHECK(part.has_value());
-    redraw_segment(context, *job, *part, *audit);
-    part->state = PartState::drawn;
-    save(context.state, *part);
+    const bool auditors = dispute.target == DisputeTarget::init || dispute.target == DisputeTarget::cell;
+    const Amount at_stake = auditors ? audit->lock : bond_of(context, *job, dispute.target, audit->lock);
+    const Amount lost = take_any_stake(context, audit->auditor, Role::validator, base::minimum(audit->lock, fee.value_or(at_stake)));
+    give_lost(context, dispute, winner, winner_spent, lost);
+    close_dispute(context, *job, dispute, outcome);
+    auto claim = find_claim(context.state, audit->subject, audit->segment);
+    ASSAY_CHECK(claim.has_value());
+    if (audit->kind == AuditKind::control)
+        settle_audit(context, *job, *claim, *audit, AuditPay::none);
+    else
+        fail_audit(context, *job, *claim, *audit, {});
+    save(context.state, *claim);
     save(context.state, *job);
-    advance_part(context, part->id);
 }
 
-void end_game(Context& context, Dispute& dispute, Side winner, std::optional<Amount> fee = std::nullopt);
-
-/// The player of a pool was wrong, or only played badly: its own bond is lost. The next of the pool plays again from the start, so that an
-/// accomplice who takes the right root and loses on purpose shields nothing.
-void player_lost(Context& context, Dispute& dispute, std::optional<Amount> fee) {
-    Challenger& player = dispute.pool.at(dispute.player);
-    const Amount lost = base::minimum(player.bond, fee.value_or(player.bond));
-    player.bond -= lost;
-    give_lost(context, dispute, lost);
-    return_bond(context, player);
-    player.lost = true;
-    const auto next = std::find_if(dispute.pool.begin(), dispute.pool.end(), [](const Challenger& c) { return !c.lost; });
-    if (next == dispute.pool.end()) {
-        close_dispute(context, dispute, DisputeState::rejected);
-        return;
+/// A game between an auditor and its control, or about an initial state, is over for the one that won.
+void release_winner(Context& context, const Dispute& dispute, const base::AuditId& winner) {
+    auto audit = find_audit(context.state, winner);
+    ASSAY_CHECK(audit.has_value());
+    if (audit->state == AuditState::disputed) {
+        audit->state = AuditState::revealed;
+        save(context.state, *audit);
     }
-    stop_clock(context, dispute);
-    dispute.player = static_cast<std::uint32_t>(next - dispute.pool.begin());
-    dispute.challenger = next->account;
-    const auto winner = begin_game(context, dispute);
-    emit(context, EventKind::dispute_passed_on,
-         {{"dispute", dispute.id.hex()}, {"job", dispute.job.hex()}, {"challenger", dispute.challenger.hex()},
-          {"deadline", std::to_string(dispute.deadline.value)}});
-    if (winner) end_game(context, dispute, *winner);
+    if (audit->kind == AuditKind::control && dispute.target == DisputeTarget::cell) settle_audit(context, winner, AuditPay::full);
+    advance_later(context, dispute.part, dispute.segment);
+}
+
+void auditors_end(Context& context, Dispute& dispute, Side winner, std::optional<Amount> fee) {
+    const bool challenger = winner == Side::challenger;
+    const base::AuditId& lost = challenger ? dispute.defended : dispute.audit;
+    const base::AuditId& won = challenger ? dispute.audit : dispute.defended;
+    auditor_lost(context, dispute, lost, challenger ? dispute.challenger : dispute.asserter,
+                 challenger ? dispute.challenger_spent : dispute.asserter_spent, fee, challenger ? DisputeState::upheld : DisputeState::rejected);
+    release_winner(context, dispute, won);
+}
+
+/// The player of a pool was wrong, or only played badly: its own bond is lost, and more of the pool play.
+void player_lost(Context& context, Dispute& dispute, std::optional<Amount> fee) {
+    auto job = find_job(context.state, dispute.job);
+    ASSAY_CHECK(job.has_value());
+    const Amount lost = base::minimum(dispute.bond, fee.value_or(dispute.bond));
+    dispute.bond -= lost;
+    give_lost(context, dispute, dispute.asserter, dispute.asserter_spent, lost);
+    close_dispute(context, *job, dispute, DisputeState::rejected);
+    save(context.state, *job);
+    auto pool = find_pool(context.state, dispute.pool);
+    ASSAY_CHECK(pool && pool->playing > 0);
+    --pool->playing;
+    start_players(context, *pool);
+    if (pool->playing == 0 && pool->started == pool->members)
+        erase(context.state, *pool);
+    else
+        save(context.state, *pool);
 }
 
 void end_game(Context& context, Dispute& dispute, Side winner, std::optional<Amount> fee) {
+    const bool auditors = dispute.target == DisputeTarget::init || dispute.target == DisputeTarget::cell;
+    if (auditors) return auditors_end(context, dispute, winner, fee);
     if (winner == Side::challenger) return refute(context, dispute);
-    if (!dispute.audit.is_zero()) return auditor_lost(context, dispute, fee);
-    player_lost(context, dispute, fee);
+    if (dispute.audit.is_zero()) return player_lost(context, dispute, fee);
+    auditor_lost(context, dispute, dispute.audit, dispute.asserter, dispute.asserter_spent, fee, DisputeState::rejected);
 }
+
+// ---- Moves --------------------------------------------------------------------------------------------------------------------------
+
+/// The side that an account plays in an open dispute.
+struct Seat {
+    Refusal refusal = Refusal::none;
+    Side side = Side::asserter;
+};
+Seat seat_of(const std::optional<Dispute>& dispute, const base::AccountId& account) {
+    if (!dispute) return {Refusal::dispute_unknown};
+    const bool asserter = dispute->asserter == account;
+    if (!asserter && dispute->challenger != account) return {Refusal::dispute_not_yours};
+    if (dispute->state != DisputeState::open) return {Refusal::dispute_over};
+    return {Refusal::none, asserter ? Side::asserter : Side::challenger};
+}
+
+/// Of an auditor, but for what is asserted and claimed.
+Dispute dispute_of(const Audit& audit) {
+    Dispute dispute;
+    dispute.id = dispute_id(audit.id.hash);
+    dispute.job = audit.job;
+    dispute.round = audit.round;
+    dispute.lane = audit.lane;
+    dispute.part = audit.subject;
+    dispute.segment = audit.segment;
+    dispute.lease = audit.lease;
+    dispute.asserter = audit.worker;
+    dispute.challenger = audit.auditor;
+    dispute.audit = audit.id;
+    return dispute;
+}
+
+}  // namespace
 
 Refusal refusal_of(MoveRefusal refusal) {
     switch (refusal) {
@@ -279,50 +356,11 @@ Refusal refusal_of(MoveRefusal refusal) {
     return Refusal::malformed_move;
 }
 
-/// The side that an account plays in an open dispute.
-struct Seat {
-    Refusal refusal = Refusal::none;
-    Side side = Side::asserter;
-};
-Seat seat_of(const std::optional<Dispute>& dispute, const base::AccountId& account) {
-    if (!dispute) return {Refusal::dispute_unknown};
-    const bool asserter = dispute->asserter == account;
-    if (!asserter && dispute->challenger != account) return {Refusal::dispute_not_yours};
-    if (dispute->state != DisputeState::open) return {Refusal::dispute_over};
-    return {Refusal::none, asserter ? Side::asserter : Side::challenger};
-}
-
-}  // namespace
-
-namespace {
-
-/// Of an auditor, but for what is asserted and claimed.
-Dispute dispute_of(const Audit& audit) {
-    Dispute dispute;
-    dispute.id = dispute_id(audit.id.hash);
-    dispute.job = audit.job;
-    dispute.round = audit.round;
-    dispute.lane = audit.lane;
-    dispute.part = audit.part;
-    dispute.segment = audit.segment;
-    dispute.lease = audit.lease;
-    dispute.asserter = audit.worker;
-    dispute.challenger = audit.auditor;
-    dispute.audit = audit.id;
-    return dispute;
-}
-
-}  // namespace
-
-bool by_referee(const Context& context, const Job& job) {
-    return parameters_of(context, job).judgement == Judgement::referee;
-}
-
 void open_audit_dispute(Context& context, const Audit& accusation) {
     ASSAY_CHECK(accusation.verdict && accusation.verdict->kind == VerdictKind::invalid);
     Dispute dispute = dispute_of(accusation);
     dispute.claimed = accusation.verdict->end_root;
-    if (accusation.kind == AuditKind::merge) {
+    if (accusation.claim == ClaimKind::merge) {
         dispute.target = DisputeTarget::merge;
         dispute.asserted = find_merge(context.state, dispute.job, dispute.round).value().root;
     } else {
@@ -331,36 +369,95 @@ void open_audit_dispute(Context& context, const Audit& accusation) {
         ASSAY_CHECK(leaf.has_value());
         dispute.asserted = leaf->end_field;
     }
-    open_challenge_dispute(context, dispute);
+    open_game(context, dispute);
 }
 
-void open_steps_dispute(Context& context, const Audit& audit, const std::vector<base::Hash>& digests) {
-    ASSAY_CHECK(audit.verdict && audit.verdict->kind != VerdictKind::invalid);
-    const auto job = find_job(context.state, audit.job);
-    ASSAY_CHECK(job.has_value());
-    Dispute dispute = dispute_of(audit);
-    dispute.target = DisputeTarget::steps;
-    dispute.digests = digests;
-    dispute.asserted = opened_steps_digest(opened_steps(audit.y, audit.id, job->shape.segment_steps), digests);
-    dispute.claimed = audit.verdict->steps_digest;
-    open_challenge_dispute(context, dispute);
+void open_init_dispute(Context& context, Job& job, const Audit& accuser, const Audit& defender) {
+    Dispute dispute = dispute_of(accuser);
+    dispute.target = DisputeTarget::init;
+    dispute.lease = {};
+    dispute.asserter = defender.auditor;
+    dispute.defended = defender.id;
+    dispute.asserted = job.init_root;
+    dispute.claimed = accuser.verdict.value().end_root;
+    const auto winner = begin_game(context, job, dispute);
+    // A game about an initial state has moves: the roots differ.
+    ASSAY_CHECK(!winner);
 }
 
-void open_challenge_dispute(Context& context, Dispute& dispute) {
-    dispute.opened_height = context.block.height;
-    dispute.opened_at = context.live;
-    count_open_dispute(context, dispute, true);
-    const auto winner = begin_game(context, dispute);
-    emit_opened(context, dispute);
-    if (winner) end_game(context, dispute, *winner);
+void open_cell_dispute(Context& context, const Audit& audit, const Audit& control, std::uint32_t cell) {
+    Dispute dispute = dispute_of(control);
+    dispute.target = DisputeTarget::cell;
+    dispute.lease = {};
+    dispute.asserter = audit.auditor;
+    dispute.defended = audit.id;
+    dispute.asserted = audit.cells.at(cell);
+    dispute.claimed = control.cells.at(cell);
+    dispute.cell = cell;
+    open_game(context, dispute);
 }
 
-void drop_disputes(Context& context, const base::PartId& target) {
-    for (Dispute& dispute : disputes_of_target(context.state, target, std::nullopt, kDisputesMax))
-        close_dispute(context, dispute, DisputeState::dropped);
+void start_players(Context& context, Pool& pool) {
+    if (pool.playing > 0) return;
+    const auto challenged = find_challenged(context, pool.target);
+    if (!challenged) return;
+    const std::uint32_t batch = std::min(pool.batch, pool.members - pool.started);
+    for (std::uint32_t i = 0; i < batch; ++i) {
+        const auto member = find_pool_member(context.state, pool.id, pool.started);
+        ASSAY_CHECK(member.has_value());
+        Dispute dispute;
+        dispute.id = dispute_id(pool.id, member->number);
+        dispute.target = pool.target.kind;
+        dispute.job = challenged->job;
+        dispute.round = challenged->round;
+        dispute.lane = challenged->lane;
+        dispute.part = pool.target.part;
+        dispute.segment = pool.target.segment;
+        dispute.lease = challenged->lease;
+        dispute.asserter = challenged->asserter;
+        dispute.asserted = challenged->asserted;
+        dispute.challenger = member->account;
+        dispute.claimed = pool.claimed;
+        dispute.pool = pool.id;
+        dispute.role = member->role;
+        dispute.bond = member->bond;
+        PoolMember plays = *member;
+        plays.bond = {};
+        save(context.state, plays);
+        ++pool.started;
+        ++pool.playing;
+        save(context.state, pool);
+        auto job = find_job(context.state, dispute.job);
+        ASSAY_CHECK(job.has_value());
+        const auto winner = begin_game(context, *job, dispute);
+        // The claimed root differs from the asserted one, so there is something to play.
+        ASSAY_CHECK(!winner);
+        save(context.state, *job);
+    }
+    if (batch > 0) pool.batch = std::min<std::uint32_t>(2 * pool.batch, kTouchedMax);
 }
 
-void withdraw_dispute(Context& context, Dispute& dispute) { close_dispute(context, dispute, DisputeState::withdrawn); }
+void drop_disputes(Context& context, Job& job, const base::PartId& target) {
+    for (Dispute& dispute : disputes_of_target(context.state, target, std::nullopt, kTouchedMax)) {
+        close_dispute(context, job, dispute, DisputeState::dropped);
+        if (dispute.target != DisputeTarget::cell) continue;
+        for (const base::AuditId& id : {dispute.audit, dispute.defended}) {
+            auto audit = find_audit(context.state, id);
+            if (!audit || audit->state != AuditState::disputed) continue;
+            audit->state = AuditState::revealed;
+            save(context.state, *audit);
+        }
+    }
+    for (const Pool& pool : pools_of_target(context.state, target, std::nullopt, kTouchedMax)) {
+        for (std::uint32_t number = 0; number < pool.members; ++number) {
+            const auto member = find_pool_member(context.state, pool.id, number);
+            if (!member) continue;
+            return_stake(context, member->account, member->role, member->bond);
+            erase(context.state, *member);
+        }
+        erase(context.state, pool);
+    }
+}
 
 Refusal apply_dispute_move(Context& context, const DisputeMove& message) {
     auto dispute = find_dispute(context.state, message.dispute);
@@ -393,10 +490,11 @@ Refusal apply_dispute_concede(Context& context, const DisputeConcede& message) {
     auto dispute = find_dispute(context.state, message.dispute);
     const Seat seat = seat_of(dispute, context.sender);
     if (seat.refusal != Refusal::none) return seat.refusal;
-    if (dispute->traced) {
+    const bool auditors = dispute->target == DisputeTarget::init || dispute->target == DisputeTarget::cell;
+    if (dispute->traced || auditors) {
         end_game(context, *dispute, seat.side == Side::asserter ? Side::challenger : Side::asserter);
     } else if (seat.side == Side::asserter) {
-        asserter_concedes(context, *dispute);
+        worker_concedes(context, *dispute);
     } else {
         const auto job = find_job(context.state, dispute->job);
         end_game(context, *dispute, Side::asserter, parameters_of(context, *job).concede_fee);

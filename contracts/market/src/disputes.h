@@ -5,23 +5,33 @@
 #include "rollback.h"
 #include "settlement.h"
 
-/// Games between who did the work and who says that it is wrong. The rules keep turn, clocks and bonds; what a move means is the referee's
-/// (market/referee.h). The rule of store.h about copies holds.
+/// Games. The rules keep turn, clocks and bonds; what a move means is the referee's (market/referee.h). The rule of store.h about copies holds.
 namespace assay::market {
 
 // disputes.cc
-/// Disputes of this job are decided by a referee.
-bool by_referee(const Context& context, const Job& job);
-/// An auditor's revealed `invalid` opens a game; its audit's lock is its bond. Loads and saves what it needs.
+/// An auditor's revealed `invalid` of a segment or merge opens a game; its audit's lock is its bond. Loads and saves what it needs.
 void open_audit_dispute(Context& context, const Audit& accusation);
-/// Digests that the worker showed for an audit are not those that the auditor found: opens a game about them. Loads and saves what it needs.
-void open_steps_dispute(Context& context, const Audit& audit, const std::vector<base::Hash>& digests);
-/// Starts a challenge that is filled in but for game, turn and clocks. Saves it.
-void open_challenge_dispute(Context& context, Dispute& dispute);
-/// What an open dispute is about is void, or its job is over: all of a part's segments, or of a merge. Bonds return.
-void drop_disputes(Context& context, const base::PartId& target);
-/// The auditor took its verdict back.
-void withdraw_dispute(Context& context, Dispute& dispute);
+/// Between an auditor that found another initial root and one that found the posted one, each with its lock. Changes the job.
+void open_init_dispute(Context& context, Job& job, const Audit& accuser, const Audit& defender);
+/// Between an auditor and a control of it, about the first cell that they have otherwise. Loads and saves what it needs.
+void open_cell_dispute(Context& context, const Audit& audit, const Audit& control, std::uint32_t cell);
+/// The next members of a pool play, each a game of its own. Changes the pool; the caller saves it.
+void start_players(Context& context, Pool& pool);
+/// What open disputes are about is void, or the job is over: all of a part's segments, or of a merge. Bonds return, pools dissolve. Changes the job.
+void drop_disputes(Context& context, Job& job, const base::PartId& target);
+
+Refusal refusal_of(MoveRefusal refusal);
+
+// challenges.cc
+/// What a challenge disputes, found in the state: asserter, its lease, and what it asserts.
+struct Challenged {
+    base::JobId job;
+    std::uint32_t round = 0, lane = 0;
+    base::LeaseId lease;
+    base::AccountId asserter;
+    base::Hash asserted;
+};
+tl::expected<Challenged, Refusal> find_challenged(const Context& context, const ChallengeTarget& target);
 
 // merges.cc
 /// A merge was refuted by a game: the round waits for the next member's. False when no member is left that may post.
@@ -30,6 +40,6 @@ bool merge_refuted(Context& context, Job& job, const Dispute& dispute, Undone& u
 // slashing.cc
 /// Takes a fee and the auditors' fees from a lease's lock, for work that is void already (`undone`).
 void take_fee(Context& context, Job& job, const base::LeaseId& lease, SlashReason reason, const base::Hash& evidence, base::Amount fee,
-              std::uint32_t segments, const Undone& undone, const GameFees& fees = {});
+              std::uint32_t segments, const Undone& undone, const Rewards& rewards = {});
 
 }  // namespace assay::market

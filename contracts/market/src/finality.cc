@@ -2,6 +2,7 @@
 #include <set>
 
 #include "base/check.h"
+#include "base/wide.h"
 #include "market/pricing.h"
 #include "disputes.h"
 #include "settlement.h"
@@ -13,42 +14,18 @@ using base::Amount;
 namespace {
 
 struct SegmentCounts {
-    std::uint64_t segments = 0, audited = 0, unaudited = 0;
+    std::uint64_t segments = 0, audited = 0;
 };
-
-bool is_open(const Part& part) {
-    switch (part.state) {
-        case PartState::committed:
-        case PartState::drawn:
-        case PartState::revealed:
-        case PartState::judged: return true;
-        case PartState::passed:
-        case PartState::settled:
-        case PartState::retracted:
-        case PartState::void_: return false;
-    }
-    return false;
-}
-
-/// Distinct segments of the part that a paid audit confirmed.
-std::uint64_t audited_segments(const Context& context, const Part& part) {
-    std::set<std::uint32_t> segments;
-    for (const Audit& audit : audits_of_part(context, part)) {
-        if (audit.paid && audit.verdict && audit.verdict->kind != VerdictKind::invalid) segments.insert(audit.segment);
-    }
-    return segments.size();
-}
 
 /// Pays every part of the round that passed, and settles the leases that wait for nothing else.
 SegmentCounts pay_round(Context& context, Job& job, std::uint32_t round) {
     SegmentCounts counts;
     std::set<base::LeaseId> leases;
-    for (Part& part : parts_of_job(context.state, job.id, round, std::nullopt, kPartsPerRoundMax)) {
+    for (Part& part : parts_of_job(context.state, job.id, round, std::nullopt, kTouchedMax)) {
         if (part.state != PartState::passed) continue;
-        const std::uint64_t audited = audited_segments(context, part);
+        const std::uint64_t audited = audited_segments(context, part.id);
         counts.segments += part.segments;
         counts.audited += audited;
-        counts.unaudited += part.unaudited.size();
         const Amount fee = pay_part(context, job, part);
         earn_record(context, job, part, audited, fee);
         save(context.state, part);
@@ -57,7 +34,6 @@ SegmentCounts pay_round(Context& context, Job& job, std::uint32_t round) {
     for (const base::LeaseId& lease : leases) settle_lease_if_done(context, lease);
     job.final_segments += counts.segments;
     job.audited_segments += counts.audited;
-    job.unaudited_segments += counts.unaudited;
     return counts;
 }
 
@@ -68,20 +44,20 @@ void finalize_round(Context& context, Job& job, Round& round) {
     job.final_rounds = round.round + 1;
     job.final_root = round.closing_root;
     job.final_blob = round.closing_blob;
-    append_history(context, job, RoundFinal{round.round, round.closing_root, counts.segments, counts.audited, counts.unaudited});
+    append_history(context, job, RoundFinal{round.round, round.closing_root, counts.segments, counts.audited});
     emit(context, EventKind::round_final, {{"job", job.id.hex()}, {"round", std::to_string(round.round)},
                                            {"root", round.closing_root.hex()}, {"segments", std::to_string(counts.segments)},
-                                           {"audited", std::to_string(counts.audited)}, {"unaudited", std::to_string(counts.unaudited)}});
+                                           {"audited", std::to_string(counts.audited)}});
 }
 
 /// Rounds become final in order; one that waited for an earlier one follows it at once.
 void finalize_ready(Context& context, Job& job) {
+    if (job.state == JobState::settling) return settle_on(context, job);
     while (job.final_rounds < job.shape.rounds) {
         auto round = find_round(context.state, job.id, job.final_rounds);
         if (!round || round->state != RoundState::merged) break;
         if (round->window_ends.value == 0 || round->window_ends > context.live) break;
-        if (!chunks_of_job(context.state, job.id, round->round, std::nullopt, 1).empty()) break;
-        if (round->open_disputes != 0) break;
+        if (round->open_disputes != 0 || round->open_questions != 0) break;
         finalize_round(context, job, *round);
     }
     if (job.final_rounds == job.shape.rounds) {
@@ -91,99 +67,23 @@ void finalize_ready(Context& context, Job& job) {
     }
 }
 
-bool accused(const Context& context, const Part& part) {
-    const auto audits = audits_of_part(context, part);
-    return std::any_of(audits.begin(), audits.end(),
-                       [](const Audit& audit) { return audit.verdict && audit.verdict->kind == VerdictKind::invalid; });
-}
-
-/// The submitter stops the job while a part waits for its audits, and gives these up: the work is done and its checkpoint public, so it is
-/// paid. Otherwise cancelling at the right moment would get a model for nothing.
-void pass_unaudited(Context& context, Job& job, Part& part) {
-    end_audits(context, job, part);
-    count_open_part(context, part, false);
-    auto lease = find_lease(context.state, part.lease);
-    ASSAY_CHECK(lease.has_value());
-    lease->passed_segments += part.segments;
-    save(context.state, *lease);
-    part.state = PartState::passed;
-    part.passed_at = context.live;
-    part.deadline = {};
-    part.unaudited.clear();
-    for (std::uint32_t segment = 0; segment < part.segments; ++segment) part.unaudited.push_back(segment);
-}
-
-/// What the job's end does to one part: passed ones are paid, open ones end, unless the submitter stopped them.
-void close_part(Context& context, Job& job, Part& part, bool stopped) {
-    if (stopped && is_open(part) && !accused(context, part)) pass_unaudited(context, job, part);
-    if (is_open(part)) {
-        void_part(context, job, part);
-    } else if (part.state == PartState::passed) {
-        drop_disputes(context, part.id);
-        job.final_segments += part.segments;
-        job.audited_segments += audited_segments(context, part);
-        job.unaudited_segments += part.unaudited.size();
-        pay_part(context, job, part);
-        save(context.state, part);
-    }
-}
-
-void close_merge(Context& context, Job& job, std::uint32_t round) {
-    auto merge = find_merge(context.state, job.id, round);
-    if (!merge) return;
-    if (merge->deadline.value != 0) clear_timer(context, {merge->deadline, TimerKind::merge, job.id.hash, round});
-    merge->deadline = {};
-    drop_disputes(context, merge->commitment);
-    if (auto vote = find_vote(context.state, merge->audit.hash); vote && vote->state == VoteState::open) {
-        drop_vote(context, job, *vote, AuditPay::hold);
-    }
-    if (auto audit = find_audit(context.state, merge->audit)) {
-        const bool worked = audit->state == AuditState::sealed || audit->state == AuditState::revealed;
-        settle_audit(context, job, *audit, worked ? AuditPay::hold : AuditPay::none);
-    }
-    save(context.state, *merge);
-}
-
-void close_round_record(Context& context, const Job& job, std::uint32_t number) {
-    auto round = find_round(context.state, job.id, number);
-    if (!round || round->state == RoundState::final) return;
-    if (round->deadline.value != 0) clear_timer(context, {round->deadline, TimerKind::round_deadline, job.id.hash, number});
-    if (round->window_ends.value != 0) clear_timer(context, {round->window_ends, TimerKind::window, job.id.hash, number});
-    round->deadline = round->window_ends = {};
-    round->state = RoundState::failed;
-    save(context.state, *round);
-}
-
-/// One more segment's price for who trains when the submitter stops the job.
-void compensate_lanes(Context& context, Job& job) {
-    for (const Lane& lane : lanes_of(context.state, job.id)) {
-        const auto lease = find_lease(context.state, lane.lease);
-        if (!lease || lease->state != LeaseState::active || lane.committed_parts == job.shape.parts_per_round()) continue;
-        const Amount pay = base::minimum(lease->price, job.hold.segment_pay);
-        if (pay.is_zero()) continue;
-        job.hold.segment_pay -= pay;
-        job.spent.workers += pay;
-        credit(context, lease->worker, pay);
-        emit(context, EventKind::paid, {{"account", lease->worker.hex()}, {"amount", pay.decimal()}, {"reason", "stopped"},
-                                        {"job", job.id.hex()}, {"lease", lease->id.hex()}});
-    }
-}
-
 }  // namespace
 
+/// The parameter, and time enough for somebody on the job's minimum class to replay a segment and to say so.
+std::uint64_t challenge_window_ms(const Context& context, const Job& job) {
+    const Parameters parameters = parameters_of(context, job);
+    const auto replay = static_cast<base::Uint128>(job.costs.segment_flops) * 1000 / parameters.reference_flops;
+    const auto bounded = static_cast<std::uint64_t>(std::min<base::Uint128>(replay, parameters.audit_ms_max));
+    return std::max(parameters.window_ms, 2 * bounded + parameters.grace_ms);
+}
+
 void start_window_if_done(Context& context, Job& job, std::uint32_t number) {
-    if (is_terminal(job.state)) return;
+    if (is_terminal(job.state) || job.state == JobState::settling) return;
     if (job.shape.audit_lag > 0) open_next_round(context, job);
     auto round = find_round(context.state, job.id, number);
     if (!round || round->state != RoundState::merged || round->window_ends.value != 0) return;
-    if (round->open_parts != 0 || round->open_votes != 0 || !round->merge_audited) return;
-    const auto merge = find_merge(context.state, job.id, number);
-    bool unaudited = merge && merge->state == MergeState::unaudited;
-    for (const Part& part : parts_of_job(context.state, job.id, number, std::nullopt, kPartsPerRoundMax)) {
-        unaudited = unaudited || (part.state == PartState::passed && !part.unaudited.empty());
-    }
-    const Parameters parameters = parameters_of(context, job);
-    round->window_ends = context.in(parameters.window_ms * (unaudited ? parameters.unaudited_windows : 1));
+    if (round->open_parts != 0 || !round->merge_audited) return;
+    round->window_ends = context.in(challenge_window_ms(context, job));
     set_timer(context, {round->window_ends, TimerKind::window, job.id.hash, number});
     save(context.state, *round);
 }
@@ -204,14 +104,12 @@ Amount pay_part(Context& context, Job& job, Part& part) {
     job.hold.segment_pay -= *price;
     job.spent.workers += *price - from_pay;
     job.spent.protocol_fees += from_hold + from_pay;
-    credit(context, part.key.worker, *price - from_pay);
-    credit(context, SystemAccount::insurance, from_hold + from_pay);
+    pay(context, part.key.worker, *price - from_pay, "segments", job.id, part.id.hash);
+    burn(context, from_hold + from_pay, "protocol_fee", part.id.hash);
     lease->passed_segments -= part.segments;
     lease->paid_segments += part.segments;
     save(context.state, *lease);
     part.state = PartState::settled;
-    emit(context, EventKind::paid, {{"account", part.key.worker.hex()}, {"amount", (*price - from_pay).decimal()},
-                                    {"reason", "segments"}, {"job", job.id.hex()}, {"part", part.id.hex()}});
     return from_hold + from_pay;
 }
 
@@ -235,21 +133,6 @@ void on_settle_due(Context& context, const Timer& timer) {
     close_round_if_done(context, *job);
     finalize_ready(context, *job);
     save(context.state, *job);
-}
-
-void settle_segments_on_close(Context& context, Job& job, bool compensate) {
-    const std::uint32_t end = std::min(job.round + 1, job.shape.rounds);
-    std::set<base::LeaseId> leases;
-    for (std::uint32_t round = job.final_rounds; round < end; ++round) {
-        for (Part& part : parts_of_job(context.state, job.id, round, std::nullopt, kPartsPerRoundMax)) {
-            leases.insert(part.lease);
-            close_part(context, job, part, compensate);
-        }
-        close_merge(context, job, round);
-        close_round_record(context, job, round);
-    }
-    if (compensate) compensate_lanes(context, job);
-    for (const base::LeaseId& lease : leases) settle_lease_if_done(context, lease);
 }
 
 }  // namespace assay::market

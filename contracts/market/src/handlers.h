@@ -29,23 +29,17 @@ void on_unbonding_due(Context& context, const Timer& timer);
 
 // validators.cc
 Refusal apply_validator_declare(Context& context, const ValidatorDeclare& message);
-/// Declared for the profile, staked, not jailed or tombstoned, not the submitter and without a
-/// lease of the job. `with_capacity`: also has room for one more audit and `lock` of free stake.
-bool may_audit(const Context& context, const base::AccountId& validator, const Job& job,
-               bool with_capacity, base::Amount lock);
-/// A VRF key that counts: registered two epoch lengths ago, or in genesis.
-bool vrf_key_counts(const Context& context, const base::AccountId& validator);
-/// Opens and closes an audit in the validator's books: capacity and lock. `begin` requires
-/// may_audit with capacity unless lock is zero.
-void begin_audit_duty(Context& context, const base::AccountId& validator, base::Amount lock);
-void end_audit_duty(Context& context, const base::AccountId& validator, base::Amount lock);
-/// At most two audit fees of free stake, burned; the third miss jails.
-void punish_miss(Context& context, const base::AccountId& validator, base::Amount fine);
+Refusal apply_validator_return(Context& context, const ValidatorReturn& message);
+/// Declared for the profile, with one lock's worth of stake, not tombstoned, not the submitter and without a lease of the job, now or before.
+bool may_audit(const Context& context, const base::AccountId& validator, const Job& job, base::Amount lock);
+/// A VRF key that counts in an epoch: registered two epoch lengths before it opened, or in genesis.
+bool vrf_key_counts(const Context& context, const KeyRecord& keys, base::TimeMs epoch_opened);
+/// Opens and closes an audit in the validator's books: FLOPs ahead, and the claim on its stake.
+void begin_audit_duty(Context& context, const base::AccountId& validator, base::Amount lock, std::uint64_t flops);
+void end_audit_duty(Context& context, const base::AccountId& validator, std::uint64_t flops);
 void jail(Context& context, const base::AccountId& account, Role role);
-/// Milliseconds an auditor gets: max(grace, FLOPs / declared speed x factor), at most audit_ms_max
-/// (never below grace).
-std::uint64_t audit_time_ms(const Context& context, const base::AccountId& validator,
-                            std::uint64_t flops);
+/// Milliseconds an auditor gets: max(grace, FLOPs open and ahead / speed x factor), speed at least the class's reference.
+std::uint64_t audit_time_ms(const Context& context, const base::AccountId& validator);
 
 // offers.cc
 Refusal apply_offer_post(Context& context, const OfferPost& message);
@@ -58,9 +52,10 @@ void return_slot(Context& context, const base::OfferId& offer, const base::Accou
 Refusal apply_job_post(Context& context, const JobPost& message);
 Refusal apply_job_cancel(Context& context, const JobCancel& message);
 void on_job_deadline(Context& context, const Timer& timer);
+Refusal apply_job_fund(Context& context, const JobFund& message);
 /// Ends the job: leases end, timers of its phases are ignored from now on, what is left of the hold
-/// returns, JobClosed enters the history. Unfinal passed segments must have been paid or voided
-/// before (see settle_segments_on_close). The caller saves the job.
+/// returns, JobClosed enters the history and the open epoch. Nothing of it may be open. The caller
+/// saves the job.
 void finish_job(Context& context, Job& job, JobState state, CloseReason reason);
 void on_retention_due(Context& context, const Timer& timer);
 
@@ -76,6 +71,9 @@ void end_pause(Context& context, Job& job);
 /// Asks for a match of a vacant lane in the next block.
 void want_match(Context& context, const base::JobId& job, std::uint32_t lane);
 void on_match_due(Context& context, const Timer& timer);
+Refusal apply_lease_accept(Context& context, const LeaseAccept& message);
+/// Nobody is asked for the lane any more: slots go back. Changes the lane.
+void drop_asked(Context& context, Lane& lane);
 /// A convicted worker's lane has a successor at `price`, or the job ends (price 0): the submitter
 /// gets what the successor costs more, as far as the lane's pot has, and the rest of the pot is
 /// burned. Changes `lane`; the caller saves it.
@@ -95,15 +93,7 @@ void return_record(Context& context, Lease& lease);
 void erase_record(Context& context, const base::AccountId& worker);
 
 // leases.cc
-Refusal apply_lease_refuse(Context& context, const LeaseRefuse& message);
 Refusal apply_lease_leave(Context& context, const LeaseLeave& message);
-/// Draws one more juror for a vote on the roots among validators that are not in it yet; appends
-/// its audit, open, to the vote. False when nobody is eligible. Saves the audit; the caller saves
-/// the vote.
-bool draw_roots_juror(Context& context, const Job& job, Vote& vote);
-/// Three of three jurors found the refuser's roots (upheld), or anything else. Loads and saves the
-/// job.
-void on_roots_vote_decided(Context& context, const Vote& vote, bool upheld);
 void on_lane_deadline(Context& context, const Timer& timer);
 /// Ends a lane's lease and asks for a new match when the job still trains. Sets the lane back to
 /// `keep_parts` parts of this round: the successor starts there. `exclude`: the worker may not get
@@ -124,19 +114,19 @@ void settle_lease_if_done(Context& context, const base::LeaseId& lease);
 
 // round_start.cc
 /// Opens `job.round` with job.opening_root / opening_blob: makes the Round, resets the lanes, sets
-/// deadlines of leases and round, asks for matches of vacant lanes and for plant seeds. The caller
-/// saves the job.
+/// deadlines of leases and round, asks for matches of vacant lanes. The caller saves the job.
 void start_round(Context& context, Job& job);
 /// Sets lanes of the open round to the parts of them that stand, after a roll-back: new deadlines
-/// for their leases and the round, new plant seeds, matches for vacant ones. The caller saves the
+/// for their leases and the round, matches for vacant ones. The caller saves the
 /// job.
 void resume_lanes(Context& context, Job& job, const std::set<std::uint32_t>& lanes);
 /// A lease joined the current round: the round's deadline may move.
-void extend_round_for(Context& context, const Job& job, const Lease& lease);
-/// The lane's plant seed becomes the app hash of this block, known in the next one. Until then it
-/// is zeros. Changes `lane`; caller saves.
-void want_plant_seed(Context& context, Lane& lane);
-void on_seed_due(Context& context, const Timer& timer);
+void extend_round_for(Context& context, Job& job, const Lease& lease);
+/// The lease's clock for what it has to commit of the open round. Changes the lease.
+void set_lane_deadline(Context& context, const Job& job, const Lane& lane, Lease& lease);
+
+// funding.cc
+void on_fund_due(Context& context, const Timer& timer);
 
 // parts.cc
 Refusal apply_part_commit(Context& context, const PartCommit& message);
@@ -152,7 +142,7 @@ void on_delivery_due(Context& context, const Timer& timer);
 // verdicts.cc
 Refusal apply_verdict_seal(Context& context, const VerdictSeal& message);
 Refusal apply_verdict_reveal(Context& context, const VerdictReveal& message);
-Refusal apply_verdict_withdraw(Context& context, const VerdictWithdraw& message);
+Refusal apply_cells_open(Context& context, const CellsOpen& message);
 void on_audit_due(Context& context, const Timer& timer);
 // closing.cc
 Refusal apply_part_close(Context& context, const PartClose& message);
@@ -165,13 +155,9 @@ void on_merge_due(Context& context, const Timer& timer);
 // finality.cc
 void on_window_due(Context& context, const Timer& timer);
 void on_settle_due(Context& context, const Timer& timer);
-/// The job ends before its rounds are final (cancelled, failed, expired pause): pays what has
-/// passed, voids what is open, frees locks of audits and earmarked fees, so that finish_job finds
-/// nothing in flight. Each active lane that is training gets one more segment's price when
-/// `compensate`. The caller saves the job.
-void settle_segments_on_close(Context& context, Job& job, bool compensate);
-// judgement.cc
-void on_vote_due(Context& context, const Timer& timer);
+// claims.cc
+/// A claim, or what waits for it, goes on (TimerKind::advance).
+void on_advance(Context& context, const Timer& timer);
 // challenges.cc
 Refusal apply_challenge_seal(Context& context, const ChallengeSealPost& message);
 Refusal apply_challenge_open(Context& context, const ChallengeOpen& message);
@@ -183,9 +169,13 @@ void on_dispute_due(Context& context, const Timer& timer);
 // slashing.cc
 Refusal apply_equivocation_report(Context& context, const EquivocationReport& message);
 Refusal apply_confess(Context& context, const Confess& message);
-// chunks.cc
-Refusal apply_chunk_challenge(Context& context, const ChunkChallengePost& message);
+// questions.cc
+Refusal apply_chunk_ask(Context& context, const ChunkAsk& message);
 Refusal apply_chunk_answer(Context& context, const ChunkAnswer& message);
-void on_chunk_due(Context& context, const Timer& timer);
+Refusal apply_state_ask(Context& context, const StateAsk& message);
+Refusal apply_state_answer(Context& context, const StateAnswer& message);
+Refusal apply_state_next(Context& context, const StateNext& message);
+Refusal apply_state_show(Context& context, const StateShow& message);
+void on_question_due(Context& context, const Timer& timer);
 
 }  // namespace assay::market

@@ -1,6 +1,7 @@
 #include <algorithm>
 
 #include "base/check.h"
+#include "base/wide.h"
 #include "market/job_spec.h"
 #include "market/pricing.h"
 #include "money.h"
@@ -12,25 +13,12 @@ using base::Amount;
 
 namespace {
 
-constexpr std::uint64_t kFlopsMax = std::uint64_t{1} << 62U;
-constexpr std::uint64_t kBytesMax = std::uint64_t{1} << 50U;
+/// Validators looked at when a job is posted, the greatest first.
+constexpr std::size_t kValidatorsSeen = 1'024;
 /// Objects of a finished job that one block removes.
 constexpr std::size_t kRemovedPerBlock = 256;
 /// Table tag and job id, which all lists of a job have in front.
 constexpr std::ptrdiff_t kJobPrefixBytes = 33;
-
-Refusal check_costs(const JobCosts& costs, bool merge) {
-    const auto within = [](std::uint64_t value, std::uint64_t most) {
-        return value > 0 && value <= most;
-    };
-    const bool training = within(costs.segment_flops, kFlopsMax) &&
-                          within(costs.state_bytes, kBytesMax) &&
-                          within(costs.memory_bytes, kBytesMax) && within(costs.weights, kBytesMax);
-    const bool merging =
-        within(costs.merge_flops, kFlopsMax) && within(costs.payload_bytes, kBytesMax);
-    const bool none = costs.merge_flops == 0 && costs.payload_bytes == 0;
-    return training && (merge ? merging : none) ? Refusal::none : Refusal::costs_out_of_range;
-}
 
 Refusal check_stored(const Context& context, const Receipt& receipt) {
     if (receipt.blob.is_zero() || receipt.bytes == 0) return Refusal::receipt_invalid;
@@ -64,13 +52,14 @@ bool worth_its_fees(const Context& context, const JobSpec& spec) {
     const std::uint64_t weight =
         message_weight(PartCommit{}, 1) + message_weight(SegmentDeliver{}, 1) +
         message_weight(VerdictSeal{}, 1) + message_weight(VerdictReveal{}, 1) +
-        message_weight(PartClose{}, 1);
+        message_weight(EpochContribute{}, 1) + message_weight(PartClose{}, 1);
     const auto fees =
         base::multiply(context.chain.base_fee, weight * context.parameters.segment_fee_factor);
     return fees && spec.price_ceiling >= *fees;
 }
 
-std::optional<HoldParts> hold_of(const Parameters& parameters, const Job& job) {
+std::optional<HoldParts> hold_of(const Context& context, const Job& job) {
+    const Parameters& parameters = context.parameters;
     const JobShape& shape = job.shape;
     const std::uint64_t segments =
         std::uint64_t{shape.lanes} * shape.rounds * shape.segments_per_round();
@@ -81,57 +70,77 @@ std::optional<HoldParts> hold_of(const Parameters& parameters, const Job& job) {
     HoldTerms terms;
     terms.segments = segments;
     terms.price_ceiling = shape.price_ceiling;
-    terms.audit_price = job.audit_price;
-    terms.merge_audit_price = job.merge_audit_price;
     terms.fees = *fees;
+    terms.highest_pay = highest_pay(context, job);
     terms.rate_ppm =
         std::max({shape.audit_rate_ppm, parameters.rate_floor_ppm, parameters.rate_new_ppm});
-    terms.lanes = shape.lanes;
+    terms.rate_sure_ppm = parameters.rate_sure_ppm;
+    terms.control_ppm = parameters.control_ppm;
     terms.rounds = shape.has_merge() ? shape.rounds : 0;
     return job_hold(terms);
 }
 
-/// Merging before the audits are over needs a judgement that ends: a vote may leave things unresolved. And a lag that reaches the bound of
-/// unfinal rounds would never be used.
+/// A lag that reaches the bound of unfinal rounds would never be used.
 bool lag_allowed(const Parameters& parameters, const JobShape& shape) {
-    if (shape.audit_lag == 0) return true;
-    return parameters.judgement == Judgement::referee && shape.audit_lag < parameters.unfinal_rounds_max;
+    return shape.audit_lag < parameters.unfinal_rounds_max;
 }
 
+/// What one handler may have to touch: the open parts of all unfinal rounds.
+bool parts_bounded(const Parameters& parameters, const JobShape& shape) {
+    const std::uint64_t rounds = std::min(shape.rounds, parameters.unfinal_rounds_max);
+    const auto parts = static_cast<base::Uint128>(shape.lanes) * shape.parts_per_round() * rounds;
+    return parts <= parameters.open_parts_max && shape.part_segments <= kTouchedMax;
+}
+
+/// Every audit takes a machine of the class at most audit_ms_max.
+bool audits_fit(const Parameters& parameters, const Job& job) {
+    const std::uint64_t flops = std::max({job.costs.segment_flops, job.costs.merge_flops, job.init_flops});
+    const auto ms = static_cast<base::Uint128>(flops) * 1000 * parameters.audit_time_factor / parameters.reference_flops;
+    return ms <= parameters.audit_ms_max;
+}
+
+/// At least half of all weight may audit it: `collusion_max` is a share of the weight that may.
 bool enough_auditors(const Context& context, const Job& job) {
-    std::uint32_t eligible = 0;
-    for (const base::AccountId& id :
-         validators_by_stake(context.state, context.parameters.committee_max)) {
-        if (may_audit(context, id, job, false, {}) && vrf_key_counts(context, id)) ++eligible;
+    const base::Amount lock = audit_lock(greatest_price(job), context.parameters.control_ppm).value_or(base::Amount::of(base::Amount::kMax));
+    base::Uint128 all = 0, may = 0;
+    for (const base::AccountId& id : validators_by_stake(context.state, kValidatorsSeen)) {
+        const std::uint64_t weight = weight_of(find_validator(context.state, id).value(), find_stake(context.state, id, Role::validator).value());
+        all += weight;
+        if (may_audit(context, id, job, lock)) may += weight;
     }
-    return eligible >= context.parameters.auditors_min;
+    return may > 0 && 2 * may >= all;
 }
 
 /// Everything of a job that follows from the message alone; nothing when a price is no amount.
-std::optional<Job> make_job(const Context& context, const JobPost& message, const JobSpec& spec) {
+std::optional<Job> make_job(const Context& context, const JobPost& message, const JobSpec& spec, const JobFacts& facts) {
     Job job;
     job.submitter = context.sender;
     job.nonce_lane = context.nonce_lane;
     job.nonce = context.nonce;
     job.spec_root = spec_root(message.spec);
-    job.program_root = message.program_root;
+    job.program_root = facts.program_root;
     job.init_root = message.init_root;
     job.init_blob = message.init_receipt.blob;
-    job.init_bytes = message.init_receipt.bytes;
+    job.init_bytes = facts.state_bytes;
+    job.payload_file_bytes = facts.payload_bytes;
+    job.init_flops = facts.init_flops;
+    job.transaction = context.transaction;
     job.data_blob = message.data_receipt.blob;
     job.data_bytes = message.data_receipt.bytes;
     job.id = job_id(context.chain.id, job.submitter, job.nonce, job.nonce_lane, job.spec_root,
                     job.program_root, job.init_root);
     job.params_id = context.chain.params_id;
-    job.costs = message.costs;
+    job.costs = facts.costs;
     job.shape = shape_of(spec);
     const auto audit_price =
-        protocol_cost(context.parameters.protocol_price, message.costs.segment_flops);
+        protocol_cost(context.parameters.protocol_price, facts.costs.segment_flops);
     const auto merge_price =
-        protocol_cost(context.parameters.protocol_price, message.costs.merge_flops);
-    if (!audit_price || !merge_price) return std::nullopt;
+        protocol_cost(context.parameters.protocol_price, facts.costs.merge_flops);
+    const auto init_price = protocol_cost(context.parameters.protocol_price, facts.init_flops);
+    if (!audit_price || !merge_price || !init_price) return std::nullopt;
     job.audit_price = *audit_price;
     if (job.shape.has_merge()) job.merge_audit_price = *merge_price;
+    job.init_audit_price = *init_price;
     job.posted_at = context.live;
     job.state_since = context.live;
     job.opening_root = job.init_root;
@@ -146,6 +155,19 @@ void open_job(Context& context, Job& job, const base::Bytes& spec) {
     set_timer(context, {job.deadline, TimerKind::job_deadline, job.id.hash, 0});
     save(context.state, job);
     context.state.put(spec_key(job.id), spec);
+    // Its initial state is judged like any other work; lanes are matched when it has passed. What merges and it expect counts all the time.
+    const Parameters& parameters = context.parameters;
+    const std::uint64_t merges = job.shape.has_merge() ? std::min(job.shape.rounds, parameters.unfinal_rounds_max) : 0;
+    count_expected(context, job, (merges + 1) * expected_with_controls(parameters.rate_sure_ppm, parameters.control_ppm), true);
+    const base::PartId init = init_commitment_id(job.id);
+    join_epoch(context, {0, init, CommitmentKind::init, job.id, init, 0, {}, 0, job.init_root});
+    Claim claim;
+    claim.subject = init;
+    claim.kind = ClaimKind::init;
+    claim.job = job.id;
+    claim.worker = job.submitter;
+    open_claim(context, job, claim);
+    save(context.state, job);
     for (std::uint32_t number = 0; number < job.shape.lanes; ++number) {
         Lane lane;
         lane.job = job.id;
@@ -154,7 +176,6 @@ void open_job(Context& context, Job& job, const base::Bytes& spec) {
         lane.next_start_blob = job.init_blob;
         lane.vacant_since = context.live;
         save(context.state, lane);
-        want_match(context, job.id, number);
     }
 }
 
@@ -163,29 +184,29 @@ void open_job(Context& context, Job& job, const base::Bytes& spec) {
 Refusal apply_job_post(Context& context, const JobPost& message) {
     const auto spec = decode_spec(message.spec);
     if (!spec) return Refusal::spec_invalid;
-    if (const Refusal refusal = check_costs(message.costs, spec->has_merge());
-        refusal != Refusal::none)
-        return refusal;
-    if (const Refusal refusal = check_stored(context, message.init_receipt);
-        refusal != Refusal::none)
-        return refusal;
-    if (const Refusal refusal = check_stored(context, message.data_receipt);
-        refusal != Refusal::none)
-        return refusal;
-    const base::BlobRoot data =
-        std::visit([](const auto& source) { return source.blob; }, spec->data);
-    if (message.data_receipt.blob != data) return Refusal::receipt_invalid;
-    auto job = make_job(context, message, *spec);
-    if (!job) return Refusal::costs_out_of_range;
-    if (!lag_allowed(context.parameters, job->shape)) return Refusal::audit_lag_refused;
+    if (!lag_allowed(context.parameters, shape_of(*spec))) return Refusal::audit_lag_refused;
+    if (!parts_bounded(context.parameters, shape_of(*spec))) return Refusal::too_many_parts;
+    for (const Receipt* receipt : {&message.init_receipt, &message.data_receipt}) {
+        if (const Refusal refusal = check_stored(context, *receipt); refusal != Refusal::none) return refusal;
+    }
+    const base::BlobRoot data = std::visit([](const auto& source) { return source.blob; }, spec->data);
+    if (message.data_receipt.blob != data || message.init_root.is_zero()) return Refusal::receipt_invalid;
+    ASSAY_CHECK(context.block.referee != nullptr);
+    const auto facts = context.block.referee->facts(*spec, message.spec);
+    if (!facts) return Refusal::spec_unjudgeable;
+    if (message.data_receipt.bytes != facts->data_bytes) return Refusal::data_size_wrong;
+    if (message.init_receipt.bytes != facts->state_bytes) return Refusal::init_size_wrong;
+    auto job = make_job(context, message, *spec, *facts);
+    if (!job) return Refusal::amount_too_large;
     if (!worth_its_fees(context, *spec)) return Refusal::segment_too_small;
+    if (!audits_fit(context.parameters, *job)) return Refusal::audit_too_long;
     if (!enough_auditors(context, *job)) return Refusal::no_auditors;
-    const auto hold = hold_of(context.parameters, *job);
+    const auto hold = hold_of(context, *job);
     if (!hold) return Refusal::amount_too_large;
     if (hold->total > message.hold_limit) return Refusal::hold_limit_too_low;
     if (!debit(context, context.sender, hold->total)) return Refusal::insufficient_balance;
 
-    job->hold = {hold->segment_pay, hold->audits, hold->fees};
+    job->hold = {hold->segment_pay, hold->audits, {}, hold->fees};
     job->held = hold->total;
     ASSAY_CHECK(job->hold.total() == job->held);
     open_job(context, *job, message.spec);
@@ -206,8 +227,7 @@ Refusal apply_job_cancel(Context& context, const JobCancel& message) {
                           job->state == JobState::paused;
     if (!training || job->round >= job->shape.rounds) return Refusal::job_state;
     if (job->state == JobState::paused) end_pause(context, *job);
-    settle_segments_on_close(context, *job, true);
-    finish_job(context, *job, JobState::cancelled, CloseReason::submitter);
+    begin_settling(context, *job, JobState::cancelled, CloseReason::submitter);
     save(context.state, *job);
     return Refusal::none;
 }
@@ -215,7 +235,7 @@ Refusal apply_job_cancel(Context& context, const JobCancel& message) {
 void on_job_deadline(Context& context, const Timer& timer) {
     auto job = find_job(context.state, {timer.subject});
     if (!job || job->state != JobState::open || job->deadline != timer.due) return;
-    finish_job(context, *job, JobState::expired, CloseReason::no_offer);
+    begin_settling(context, *job, JobState::expired, CloseReason::no_offer);
     save(context.state, *job);
 }
 
@@ -224,6 +244,7 @@ namespace {
 void end_leases(Context& context, Job& job) {
     for (Lane& lane : lanes_of(context.state, job.id)) {
         settle_relet(context, job, lane, {});
+        drop_asked(context, lane);
         save(context.state, lane);
         if (lane.lease.is_zero()) continue;
         LaneRelease release;
@@ -236,40 +257,32 @@ void end_leases(Context& context, Job& job) {
     }
 }
 
-/// A vote on the roots ends with the job, unless its decision is what ends it. Its jurors are paid
-/// for what they sealed.
-void end_roots_vote(Context& context, Job& job) {
-    if (job.vote_open == 0) return;
-    for (const Lane& lane : lanes_of(context.state, job.id)) {
-        auto vote = lane.lease.is_zero() ? std::nullopt : find_vote(context.state, lane.lease.hash);
-        if (vote && vote->kind == AuditKind::vote_roots && vote->state == VoteState::open)
-            drop_vote(context, job, *vote, AuditPay::hold);
-    }
-    job.vote_open = 0;
-}
-
 }  // namespace
 
 void finish_job(Context& context, Job& job, JobState state, CloseReason reason) {
     ASSAY_CHECK(is_terminal(state) && !is_terminal(job.state));
     if (job.state == JobState::open)
         clear_timer(context, {job.deadline, TimerKind::job_deadline, job.id.hash, 0});
-    end_roots_vote(context, job);
     job.state = state;
     job.reason = reason;
     job.state_since = context.live;
     job.closed_at = context.live;
     job.deadline = {};
     end_leases(context, job);
+    // What was counted for merges and the initial state, and nothing else.
+    count_expected(context, job, job.expected, false);
+    ASSAY_CHECK(job.open_claims == 0 && job.hold.drawn.is_zero());
     const Amount refund = job.hold.total();
     job.spent.refunded += refund;
     job.hold = {};
     credit(context, job.submitter, refund);
     const Spent& spent = job.spent;
     ASSAY_CHECK(spent.workers + spent.auditors + spent.protocol_fees + spent.refunded +
-                    spent.pauses ==
+                    spent.pauses + spent.unproved ==
                 job.held);
     append_history(context, job, JobClosed{state, reason, job.final_root, job.final_rounds, spent});
+    // The contributions to the next epoch sign the log that holds this end: the validators' statement about the whole job.
+    join_epoch(context, {0, job_commitment_id(job.id), CommitmentKind::job, job.id, {}, 0, {}, 0, job.history});
     set_timer(context, {context.in(parameters_of(context, job).retention_ms), TimerKind::retention,
                         job.id.hash, 0});
     emit(context, EventKind::job_closed,
@@ -288,10 +301,6 @@ void finish_job(Context& context, Job& job, JobState state, CloseReason reason) 
 
 namespace {
 
-void erase_vote(Context& context, const base::Hash& id) {
-    if (const auto vote = find_vote(context.state, id)) erase(context.state, *vote);
-}
-
 /// A lease whose lock is still held keeps its job.
 bool any_unsettled(const Context& context, const base::JobId& id) {
     std::optional<base::LeaseId> after;
@@ -309,7 +318,7 @@ bool any_unsettled(const Context& context, const base::JobId& id) {
 bool remove_some(Context& context, const base::JobId& id) {
     const auto audits = audits_of_job(context.state, id, std::nullopt, kRemovedPerBlock);
     for (const Audit& audit : audits) {
-        erase_vote(context, audit.id.hash);
+        if (const auto claim = find_claim(context.state, audit.subject, audit.segment)) erase(context.state, *claim);
         erase(context.state, audit);
     }
     if (!audits.empty()) return true;
@@ -320,13 +329,15 @@ bool remove_some(Context& context, const base::JobId& id) {
         parts_of_job(context.state, id, std::nullopt, std::nullopt, kRemovedPerBlock);
     for (const Part& part : parts) {
         context.state.erase(evidence_key(double_sign_evidence(part.id)));
+        for (const Claim& claim : claims_of(context.state, part.id, kTouchedMax)) erase(context.state, claim);
+        for (const Pool& pool : pools_of_target(context.state, part.id, std::nullopt, kTouchedMax)) erase(context.state, pool);
         erase(context.state, part);
     }
     if (!parts.empty()) return true;
     const auto leases = leases_of_job(context.state, id, std::nullopt, kRemovedPerBlock);
     for (const Lease& lease : leases) {
         ASSAY_CHECK(lease.state == LeaseState::settled);
-        erase_vote(context, lease.id.hash);
+        context.state.erase(party_key(id, lease.worker));
         erase(context.state, lease);
     }
     if (!leases.empty()) return true;
@@ -345,7 +356,7 @@ void on_retention_due(Context& context, const Timer& timer) {
     const auto job = find_job(context.state, {timer.subject});
     if (!job) return;
     ASSAY_CHECK(is_terminal(job->state));
-    const bool challenged = !chunks_of_job(context.state, job->id, std::nullopt, std::nullopt, 1).empty();
+    const bool challenged = !questions_of_job(context.state, job->id, std::nullopt, std::nullopt, 1).empty();
     if (challenged || any_unsettled(context, job->id)) {
         set_timer(context, {context.in(context.parameters.unbonding_ms), TimerKind::retention, timer.subject, 0});
         return;

@@ -18,13 +18,8 @@ namespace {
 constexpr std::uint64_t kRetryMsMin = 500;
 constexpr std::uint64_t kRetryMsMax = 30'000;
 
-/// What a lease would be under one offer.
-struct Terms {
-    Amount price, lock, bond;
-    Amount record_used;
-    std::uint32_t rate_ppm = 0;
-    std::uint64_t segment_ms = 0;
-};
+/// What a lease would be under one offer is a reservation that nobody has asked for yet.
+using Terms = Reservation;
 
 /// The time of a segment that the offer promises: what it states, and not less than its own
 /// measured speed allows.
@@ -74,7 +69,9 @@ std::optional<Terms> fits(const Context& context, const Parameters& parameters, 
     if (std::find(lane.excluded.begin(), lane.excluded.end(), offer.worker) != lane.excluded.end())
         return std::nullopt;
     const auto stake = find_stake(context.state, offer.worker, Role::worker);
-    if (!stake || stake->tombstoned || stake->jailed_until > context.live) return std::nullopt;
+    if (!stake || stake->tombstoned || offer.asleep_until > context.live) return std::nullopt;
+    // Who was convicted is not matched for one unbonding time.
+    if (stake->convicted_at.value != 0 && stake->convicted_at.value + context.parameters.unbonding_ms > context.live.value) return std::nullopt;
     auto terms = terms_of(parameters, job, offer, record_of(context, offer.worker).free());
     // A lower rate takes a greater lock. A record must not keep its worker from work that somebody new would get.
     if (terms && stake->free() < terms->lock && !terms->record_used.is_zero()) terms = terms_of(parameters, job, offer, {});
@@ -82,9 +79,12 @@ std::optional<Terms> fits(const Context& context, const Parameters& parameters, 
     const auto round_ms = static_cast<base::Uint128>(terms ? terms->segment_ms : 0) * job.shape.segments_per_round();
     if (round_ms > std::uint64_t{job.shape.round_deadline_s} * 1000) return std::nullopt;
     if (!terms || offer.bond < terms->bond || stake->free() < terms->lock) return std::nullopt;
+    terms->offer = offer.id;
+    terms->worker = offer.worker;
     return terms;
 }
 
+/// The offer's slot is the reservation's already.
 void start_lease(Context& context, Job& job, Lane& lane, Offer& offer, const Terms& terms) {
     Lease lease;
     lease.id = lease_id(job.id, lane.lane, lane.leases);
@@ -104,8 +104,8 @@ void start_lease(Context& context, Job& job, Lane& lane, Offer& offer, const Ter
     lease.start_part = lane.committed_parts;
     lease.last_round = job.round;
     ASSAY_CHECK(lock_stake(context, offer.worker, Role::worker, terms.lock));
+    context.state.put(party_key(job.id, offer.worker), {});
     offer.bond -= terms.bond;
-    offer.slots_used += 1;
     save(context.state, offer);
     lane.lease = lease.id;
     lane.leases += 1;
@@ -163,15 +163,13 @@ void join_round(Context& context, Job& job, const base::LeaseId& id) {
     extend_round_for(context, job, *lease);
 }
 
-/// The next offers of the book after the lane's cursor: at most candidates_max are examined.
+/// The cheapest offers that fit, at most as many as are asked at once, after the lane's cursor; at most candidates_max are examined.
 struct Search {
-    std::optional<Offer> offer;
-    std::optional<Terms> terms;
+    std::vector<Terms> found;
     base::OfferId last;  ///< zeros: the end of the book was reached
 };
 
-Search search_book(const Context& context, const Parameters& parameters, const Job& job,
-                   const Lane& lane) {
+Search search_book(const Context& context, const Parameters& parameters, const Job& job, const Lane& lane) {
     const base::Bytes prefix = table_prefix(Table::offer_by_price);
     base::Bytes from = prefix;
     if (const auto last = find_offer(context.state, lane.match_after)) {
@@ -179,7 +177,7 @@ Search search_book(const Context& context, const Parameters& parameters, const J
         from.push_back(0);
     }
     Search search;
-    for (std::uint32_t examined = 0; examined < parameters.candidates_max; ++examined) {
+    for (std::uint32_t examined = 0; examined < parameters.candidates_max && search.found.size() < lane.ask; ++examined) {
         auto entry = context.state.seek(from, prefix);
         if (!entry) {
             search.last = {};
@@ -188,17 +186,96 @@ Search search_book(const Context& context, const Parameters& parameters, const J
         const auto id = base::hash_from_bytes(base::ByteView(entry->first).last(32));
         ASSAY_CHECK(id.has_value());
         search.last = {*id};
-        auto offer = find_offer(context.state, search.last);
+        const auto offer = find_offer(context.state, search.last);
         ASSAY_CHECK(offer.has_value());
-        if (auto terms = fits(context, parameters, job, lane, *offer)) {
-            search.offer = std::move(offer);
-            search.terms = std::move(terms);
-            return search;
-        }
+        // One worker is asked once for a lane, whatever the number of its offers.
+        const bool asked = std::any_of(search.found.begin(), search.found.end(), [&](const Terms& t) { return t.worker == offer->worker; });
+        if (auto terms = asked ? std::nullopt : fits(context, parameters, job, lane, *offer)) search.found.push_back(std::move(*terms));
         from = std::move(entry->first);
         from.push_back(0);
     }
     return search;
+}
+
+/// A reservation holds a slot of its offer, and nothing else.
+void hold_slot(Context& context, const base::OfferId& id) {
+    auto offer = find_offer(context.state, id);
+    ASSAY_CHECK(offer.has_value());
+    offer->slots_used += 1;
+    save(context.state, *offer);
+}
+
+/// What accepting takes is there.
+bool can_begin(const Context& context, const Terms& terms) {
+    const auto offer = find_offer(context.state, terms.offer);
+    const auto stake = find_stake(context.state, terms.worker, Role::worker);
+    return offer && stake && !stake->tombstoned && offer->bond >= terms.bond && stake->free() >= terms.lock &&
+           record_of(context, terms.worker).free() >= terms.record_used;
+}
+
+void ask(Context& context, const Job& job, Lane& lane) {
+    const Parameters parameters = parameters_of(context, job);
+    Search search = search_book(context, parameters, job, lane);
+    lane.match_after = search.last;
+    if (search.found.empty()) {
+        const std::uint64_t vacant = context.live.value - lane.vacant_since.value;
+        set_timer(context, {context.in(std::clamp(vacant / 4, kRetryMsMin, kRetryMsMax)), TimerKind::match, job.id.hash, lane.lane});
+        return;
+    }
+    lane.asked = std::move(search.found);
+    lane.ask_ends = context.in(parameters.accept_ms);
+    set_timer(context, {lane.ask_ends, TimerKind::match, job.id.hash, lane.lane});
+    for (const Terms& terms : lane.asked) {
+        hold_slot(context, terms.offer);
+        emit(context, EventKind::lane_asked,
+             {{"job", job.id.hex()}, {"lane", std::to_string(lane.lane)}, {"worker", terms.worker.hex()}, {"offer", terms.offer.hex()},
+              {"price", terms.price.decimal()}, {"rate_ppm", std::to_string(terms.rate_ppm)}, {"lock", terms.lock.decimal()},
+              {"bond", terms.bond.decimal()}, {"deadline", std::to_string(lane.ask_ends.value)}});
+    }
+}
+
+/// An offer that lets a reservation lapse sleeps, twice as long each time in a row: keeping lanes vacant by never accepting ends.
+void let_sleep(Context& context, const base::OfferId& id, std::uint64_t accept_ms) {
+    constexpr std::uint32_t kDoublingsMax = 20;
+    auto offer = find_offer(context.state, id);
+    if (!offer) return;
+    offer->ignored = std::min(offer->ignored + 1, kDoublingsMax);
+    offer->asleep_until = context.in(accept_ms << offer->ignored);
+    save(context.state, *offer);
+}
+
+/// Takes the cheapest that has accepted; gives the slots of the others back.
+void decide(Context& context, Job& job, Lane& lane) {
+    if (lane.ask_ends.value != 0) clear_timer(context, {lane.ask_ends, TimerKind::match, job.id.hash, lane.lane});
+    const std::vector<Terms> asked = std::move(lane.asked);
+    lane.asked.clear();
+    lane.ask_ends = {};
+    const std::uint64_t accept_ms = parameters_of(context, job).accept_ms;
+    const Terms* winner = nullptr;
+    for (const Terms& terms : asked) {
+        const bool wins = winner == nullptr && terms.accepted && can_begin(context, terms);
+        if (wins) {
+            winner = &terms;
+            continue;
+        }
+        return_slot(context, terms.offer, terms.worker, {});
+        if (!terms.accepted) let_sleep(context, terms.offer, accept_ms);
+    }
+    if (winner == nullptr) {
+        lane.ask = std::min(2 * lane.ask, kAskedMax);
+        lane.match_after = {};
+        save(context.state, lane);
+        set_timer(context, {context.in(1), TimerKind::match, job.id.hash, lane.lane});
+        return;
+    }
+    lane.ask = 1;
+    auto offer = find_offer(context.state, winner->offer);
+    start_lease(context, job, lane, *offer, *winner);
+    join_round(context, job, lane.lease);
+}
+
+bool looks_for_workers(const Job& job) {
+    return job.init_passed && (job.state == JobState::open || job.state == JobState::running) && job.round < job.shape.rounds;
 }
 
 }  // namespace
@@ -207,26 +284,57 @@ void want_match(Context& context, const base::JobId& job, std::uint32_t lane) {
     set_timer(context, {context.live, TimerKind::match, job.hash, lane});
 }
 
+void drop_asked(Context& context, Lane& lane) {
+    if (lane.ask_ends.value != 0) clear_timer(context, {lane.ask_ends, TimerKind::match, lane.job.hash, lane.lane});
+    for (const Terms& terms : lane.asked) return_slot(context, terms.offer, terms.worker, {});
+    lane.asked.clear();
+    lane.ask_ends = {};
+}
+
 void on_match_due(Context& context, const Timer& timer) {
     auto job = find_job(context.state, {timer.subject});
-    if (!job || (job->state != JobState::open && job->state != JobState::running) ||
-        job->round >= job->shape.rounds)
-        return;
+    if (!job) return;
     auto lane = find_lane(context.state, job->id, static_cast<std::uint32_t>(timer.number));
-    ASSAY_CHECK(lane.has_value());
-    if (!lane->lease.is_zero()) return;
-    Search search = search_book(context, parameters_of(context, *job), *job, *lane);
-    if (!search.offer) {
-        const std::uint64_t vacant = context.live.value - lane->vacant_since.value;
-        lane->match_after = search.last;
+    if (!lane || !lane->lease.is_zero()) return;
+    if (!looks_for_workers(*job)) {
+        drop_asked(context, *lane);
         save(context.state, *lane);
-        set_timer(context, {context.in(std::clamp(vacant / 4, kRetryMsMin, kRetryMsMax)),
-                            TimerKind::match, timer.subject, timer.number});
         return;
     }
-    start_lease(context, *job, *lane, *search.offer, *search.terms);
-    join_round(context, *job, lane->lease);
+    if (lane->asked.empty()) {
+        ask(context, *job, *lane);
+        save(context.state, *lane);
+    } else if (lane->ask_ends == timer.due) {
+        decide(context, *job, *lane);
+        save(context.state, *job);
+    }
+}
+
+Refusal apply_lease_accept(Context& context, const LeaseAccept& message) {
+    auto job = find_job(context.state, message.job);
+    if (!job) return Refusal::job_unknown;
+    auto lane = find_lane(context.state, message.job, message.lane);
+    if (!lane) return Refusal::not_reserved;
+    const auto own = std::find_if(lane->asked.begin(), lane->asked.end(), [&](const Terms& t) { return t.worker == context.sender; });
+    if (own == lane->asked.end() || own->accepted) return Refusal::not_reserved;
+    if (!looks_for_workers(*job)) return Refusal::job_state;
+    const auto stake = find_stake(context.state, context.sender, Role::worker);
+    if (!stake || stake->free() < own->lock) return Refusal::insufficient_free_stake;
+    if (!can_begin(context, *own)) return Refusal::bond_too_small;
+
+    own->accepted = true;
+    auto offer = find_offer(context.state, own->offer);
+    offer->ignored = 0;
+    offer->asleep_until = {};
+    save(context.state, *offer);
+    // The cheapest wins at once; another one when the cheaper ones have had their time, or all have accepted.
+    const bool all = std::all_of(lane->asked.begin(), lane->asked.end(), [](const Terms& t) { return t.accepted; });
+    if (own == lane->asked.begin() || all)
+        decide(context, *job, *lane);
+    else
+        save(context.state, *lane);
     save(context.state, *job);
+    return Refusal::none;
 }
 
 }  // namespace assay::market

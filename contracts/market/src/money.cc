@@ -28,13 +28,6 @@ void credit(Context& context, SystemAccount account, Amount amount) {
     credit(context, system_account(account), amount);
 }
 
-Amount take_from_insurance(Context& context, Amount amount) {
-    const base::AccountId insurance = system_account(SystemAccount::insurance);
-    const Amount taken = base::minimum(amount, balance_of(context.state, insurance));
-    ASSAY_CHECK(debit(context, insurance, taken));
-    return taken;
-}
-
 void burn(Context& context, Amount amount, std::string_view reason, const base::Hash& subject) {
     if (amount.is_zero()) return;
     credit(context, SystemAccount::burned, amount);
@@ -81,6 +74,31 @@ void take_locked_stake(Context& context, const base::AccountId& account, Role ro
     stake.locked -= amount;
     take(stake, amount);
     save(context.state, stake);
+}
+
+void claim_stake(Context& context, const base::AccountId& account, Role role, Amount amount) {
+    Stake stake = stake_of(context, account, role);
+    stake.locked = base::minimum(stake.active, base::maximum(stake.locked, amount));
+    save(context.state, stake);
+}
+
+Amount take_any_stake(Context& context, const base::AccountId& account, Role role, Amount amount) {
+    auto stake = find_stake(context.state, account, role);
+    if (!stake) return {};
+    const Amount taken = base::minimum(amount, stake->active);
+    if (taken.is_zero()) return taken;
+    take(*stake, taken);
+    stake->locked = base::minimum(stake->locked, stake->active);
+    save(context.state, *stake);
+    return taken;
+}
+
+void pay(Context& context, const base::AccountId& account, Amount amount, std::string_view reason, const base::JobId& job,
+         const base::Hash& subject) {
+    if (amount.is_zero()) return;
+    credit(context, account, amount);
+    emit(context, EventKind::paid,
+         {{"account", account.hex()}, {"amount", amount.decimal()}, {"reason", std::string(reason)}, {"job", job.hex()}, {"subject", subject.hex()}});
 }
 
 void return_stake(Context& context, const base::AccountId& account, Role role, Amount amount) {

@@ -14,8 +14,6 @@ void credit(Context& context, const base::AccountId& account, base::Amount amoun
 /// False, and nothing happens, when the balance is too low.
 [[nodiscard]] bool debit(Context& context, const base::AccountId& account, base::Amount amount);
 void credit(Context& context, SystemAccount account, base::Amount amount);
-/// Takes at most `amount` from insurance, as far as it has, and says how much that was.
-base::Amount take_from_insurance(Context& context, base::Amount amount);
 /// To `burned`, with an event.
 void burn(Context& context, base::Amount amount, std::string_view reason,
           const base::Hash& subject);
@@ -27,8 +25,14 @@ void unlock_stake(Context& context, const base::AccountId& account, Role role, b
 /// Takes `amount` out of locked stake. The caller credits it somewhere.
 void take_locked_stake(Context& context, const base::AccountId& account, Role role,
                        base::Amount amount);
+/// Raises the locked part of a stake to `amount`, as far as there is stake: locks of audits overlap.
+void claim_stake(Context& context, const base::AccountId& account, Role role, base::Amount amount);
+/// Takes at most `amount` out of the stake, locked or not, and says how much that was.
+base::Amount take_any_stake(Context& context, const base::AccountId& account, Role role, base::Amount amount);
 /// Puts `amount`, which was taken from this stake earlier, back into it.
 void return_stake(Context& context, const base::AccountId& account, Role role, base::Amount amount);
+/// Pays an account, with an event.
+void pay(Context& context, const base::AccountId& account, base::Amount amount, std::string_view reason, const base::JobId& job, const base::Hash& subject);
 /// Takes at most `amount` out of free stake and says how much that was: fines.
 base::Amount take_free_stake(Context& context, const base::AccountId& account, Role role,
                              base::Amount amount);

@@ -28,13 +28,9 @@ Refusal check_offer(const Context& context, const OfferPost& message) {
         return Refusal::speed_out_of_range;
     if (message.slots == 0 || message.slots > kSlotsMax) return Refusal::slots_out_of_range;
     if (message.bond.is_zero()) return Refusal::bond_too_small;
-    // Without it no part could be closed, and a part that is not closed costs the lock.
-    const auto account = find_account(context.state, context.sender);
-    if (!account || !account->keys || account->keys->vrf.is_zero()) return Refusal::vrf_key_missing;
     const auto stake = find_stake(context.state, context.sender, Role::worker);
     if (!stake || stake->active.is_zero()) return Refusal::stake_missing;
     if (stake->tombstoned) return Refusal::tombstoned;
-    if (stake->jailed_until > context.live) return Refusal::jailed;
     const std::size_t most = context.parameters.offers_per_worker_max;
     return offers_of(context.state, context.sender, most).size() < most ? Refusal::none
                                                                         : Refusal::too_many_offers;

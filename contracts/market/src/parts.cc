@@ -2,6 +2,7 @@
 
 #include "base/check.h"
 #include "disputes.h"
+#include "rollback.h"
 #include "settlement.h"
 
 namespace assay::market {
@@ -12,13 +13,14 @@ namespace {
 
 /// How long a store must keep a checkpoint at least: until the audits that may need it are over.
 std::uint64_t keep_ms(const Parameters& parameters) {
-    const std::uint64_t audited = parameters.epoch_ms + 3 * parameters.grace_ms + parameters.audit_ms_max + parameters.window_ms;
-    return parameters.judgement == Judgement::referee ? audited + 2 * dispute_clock_ms_max(parameters) : audited;
+    const std::uint64_t audited = 2 * parameters.epoch_ms + 4 * parameters.grace_ms + 2 * parameters.audit_ms_max + parameters.window_ms;
+    return audited + 2 * dispute_clock_ms_max(parameters);
 }
 
-Refusal check_receipt(const Context& context, const Receipt& receipt) {
-    if (receipt.blob.is_zero() || receipt.bytes == 0) return Refusal::receipt_invalid;
+Refusal check_receipt(const Context& context, const Receipt& receipt, std::uint64_t bytes) {
+    if (receipt.blob.is_zero()) return Refusal::receipt_invalid;
     if (!verify_receipt(receipt, context.chain.operator_key, context.chain.id)) return Refusal::receipt_invalid;
+    if (receipt.bytes != bytes) return Refusal::receipt_size_wrong;
     if (receipt.kept_until_block_time.value < context.block.time.value + keep_ms(context.parameters)) return Refusal::receipt_expires_early;
     return Refusal::none;
 }
@@ -26,6 +28,7 @@ Refusal check_receipt(const Context& context, const Receipt& receipt) {
 Refusal check_key(const Context& context, const PartKey& key) {
     if (find_part(context.state, part_id(context.chain.id, key))) return Refusal::key_used;
     if (key.attempt == 0) return Refusal::none;
+    if (key.attempt >= kAttemptsMax) return Refusal::too_many_attempts;
     PartKey before = key;
     --before.attempt;
     const auto previous = find_part(context.state, part_id(context.chain.id, before));
@@ -38,15 +41,14 @@ Refusal check_contents(const Context& context, const Job& job, const Lane& lane,
     const PartSpan span = part_span(message.part, shape.segments_per_round(), shape.part_segments);
     if (message.segments != span.segments) return Refusal::wrong_segment_count;
     if (message.start_root != lane.next_start_root) return Refusal::wrong_start_root;
-    if (span.segments > 1 && lane.plant_seed.is_zero()) return Refusal::round_not_open;
     const bool last = message.part + 1 == shape.parts_per_round();
     const bool payload = !message.payload_root.is_zero();
     if (payload != message.payload_receipt.has_value()) return Refusal::payload_missing;
     if (payload && !(last && shape.has_merge())) return Refusal::payload_unexpected;
     if (!payload && last && shape.has_merge()) return Refusal::payload_missing;
-    const Refusal end = check_receipt(context, message.end_receipt);
+    const Refusal end = check_receipt(context, message.end_receipt, job.init_bytes);
     if (end != Refusal::none || !payload) return end;
-    return check_receipt(context, *message.payload_receipt);
+    return check_receipt(context, *message.payload_receipt, job.payload_file_bytes);
 }
 
 Part make_part(Context& context, const Lane& lane, const PartKey& key, const Job& job, const PartCommit& message) {
@@ -67,9 +69,10 @@ Part make_part(Context& context, const Lane& lane, const PartKey& key, const Job
     if (message.payload_receipt) part.payload_bytes = message.payload_receipt->bytes;
     part.last_loss_bits = message.last_loss_bits;
     part.transaction = context.transaction;
-    part.plant_seed = lane.plant_seed;
     part.committed_at = context.live;
-    part.epoch = join_epoch(context, {0, part.id, false, job.id, key.round, part.tree_root});
+    part.expected = lane.expected;
+    part.draws = 1;
+    part.epoch = join_epoch(context, {0, part.id, CommitmentKind::part, job.id, part.id, 0, {}, key.round, part.tree_root});
     return part;
 }
 
@@ -109,6 +112,7 @@ Refusal apply_part_commit(Context& context, const PartCommit& message) {
     const PartKey key{job->id, message.round, lease->lane, 0, message.part, context.sender, message.attempt};
     if (const Refusal used = check_key(context, key); used != Refusal::none) return used;
     if (message.part != lane->committed_parts || message.part >= job->shape.parts_per_round()) return Refusal::part_out_of_order;
+    if (lane->expected == 0) return Refusal::lane_waits;
     if (const Refusal refusal = check_contents(context, *job, *lane, message); refusal != Refusal::none) return refusal;
 
     const Part part = make_part(context, *lane, key, *job, message);
@@ -117,18 +121,18 @@ Refusal apply_part_commit(Context& context, const PartCommit& message) {
     ++lane->committed_parts;
     lane->next_start_root = part.end_root;
     lane->next_start_blob = part.end_blob;
-    want_plant_seed(context, *lane);
-    save(context.state, *lane);
+    lane->expected = 0;
     if (lane->committed_parts == job->shape.parts_per_round()) {
         auto working = find_lease(context.state, part.lease);
         working->deadline = {};
         save(context.state, *working);
+    } else {
+        fund_lane(context, *job, *lane);
     }
+    save(context.state, *lane);
     emit(context, EventKind::part_committed, part_attributes(part));
-    if (job->shape.audit_lag > 0) {
-        close_round_if_done(context, *job);
-        save(context.state, *job);
-    }
+    if (job->shape.audit_lag > 0) close_round_if_done(context, *job);
+    save(context.state, *job);
     return Refusal::none;
 }
 
@@ -137,8 +141,9 @@ Refusal apply_part_retract(Context& context, const PartRetract& message) {
     if (!part) return Refusal::part_unknown;
     if (part->key.worker != context.sender) return Refusal::part_not_yours;
     if (part->state != PartState::committed) return Refusal::part_state;
-    if (context.chain.epoch_open != part->epoch) return Refusal::epoch_closed;
-    const auto job = find_job(context.state, part->key.job);
+    auto epoch = find_epoch(context.state, part->epoch);
+    if (!epoch || epoch->state != EpochState::open || epoch->commitments_root != base::Hash{}) return Refusal::epoch_closed;
+    auto job = find_job(context.state, part->key.job);
     const auto lease = find_lease(context.state, part->lease);
     ASSAY_CHECK(job && lease);
     if (job->state != JobState::running) return Refusal::job_state;
@@ -151,25 +156,29 @@ Refusal apply_part_retract(Context& context, const PartRetract& message) {
     if (!debit(context, context.sender, context.parameters.retract_fee)) return Refusal::insufficient_balance;
 
     burn(context, context.parameters.retract_fee, "retract", part->id.hash);
-    auto epoch = find_epoch(context.state, part->epoch);
-    ASSAY_CHECK(epoch && epoch->state == EpochState::open && epoch->commitments > 0);
-    erase(context.state, EpochCommitment{epoch->number, part->id, false, job->id, part->key.round, part->tree_root});
+    erase(context.state, EpochCommitment{epoch->number, part->id, CommitmentKind::part, job->id, part->id, 0, {}, part->key.round, part->tree_root});
     --epoch->commitments;
     if (epoch->commitments == 0) {
         clear_timer(context, {epoch->deadline, TimerKind::epoch, {}, epoch->number});
-        context.chain.epoch_open.reset();
+        if (context.chain.epoch_open == epoch->number) context.chain.epoch_open.reset();
         erase(context.state, *epoch);
     } else {
         save(context.state, *epoch);
     }
+    // What was counted for it is counted for its next attempt; for the part after it nothing is any more.
+    unfund_lane(context, *job, *lane);
+    lane->expected = part->expected;
+    lane->wait = LaneWait::none;
+    part->expected = 0;
+    part->draws = 0;
     count_open_part(context, *part, false);
     part->state = PartState::retracted;
     save(context.state, *part);
     lane->committed_parts = part->key.part;
     lane->next_start_root = part->start_root;
     lane->next_start_blob = part->start_blob;
-    lane->plant_seed = part->plant_seed;
     save(context.state, *lane);
+    save(context.state, *job);
     auto working = find_lease(context.state, part->lease);
     if (working->deadline.value == 0) {
         working->deadline = context.in(std::max(context.parameters.grace_ms, working->segment_ms * context.parameters.lane_time_factor));
@@ -180,44 +189,55 @@ Refusal apply_part_retract(Context& context, const PartRetract& message) {
     return Refusal::none;
 }
 
-Amount end_audits(Context& context, Job& job, const Part& part) {
-    Amount paid;
-    drop_disputes(context, part.id);
-    for (Audit& audit : audits_of_part(context, part)) {
-        if (auto vote = find_vote(context.state, audit.id.hash); vote && vote->state == VoteState::open) {
-            paid += drop_vote(context, job, *vote, AuditPay::hold);
-        }
-        const bool over = audit.state == AuditState::settled || audit.state == AuditState::missed || audit.state == AuditState::withdrawn;
-        if (over) continue;
-        const bool worked = audit.state == AuditState::sealed || audit.state == AuditState::revealed;
-        settle_audit(context, job, audit, worked ? AuditPay::hold : AuditPay::none);
-        if (worked) paid += audit.price;
+bool is_open(const Part& part) {
+    switch (part.state) {
+        case PartState::committed:
+        case PartState::auditing:
+        case PartState::closing: return true;
+        case PartState::passed:
+        case PartState::settled:
+        case PartState::retracted:
+        case PartState::void_:
+        case PartState::unproved: return false;
     }
+    return false;
+}
+
+Amount void_part(Context& context, Job& job, Part& part, bool unproved) {
+    const bool open = is_open(part);
+    const bool passed = part.state == PartState::passed;
+    ASSAY_CHECK(open || passed);
+    drop_disputes(context, job, part.id);
+    drop_questions(context, job, part.id.hash);
+    const Amount paid = end_claims(context, job, part.id);
     if (part.deadline.value != 0) {
         clear_timer(context, {part.deadline, TimerKind::delivery, part.id.hash, 0});
         clear_timer(context, {part.deadline, TimerKind::part_close, part.id.hash, 0});
     }
-    return paid;
-}
-
-Amount void_part(Context& context, Job& job, Part& part) {
-    const bool open = part.state == PartState::committed || part.state == PartState::drawn || part.state == PartState::revealed ||
-                      part.state == PartState::judged;
-    const bool passed = part.state == PartState::passed;
-    ASSAY_CHECK(open || passed);
-    const Amount paid = end_audits(context, job, part);
     if (open) count_open_part(context, part, false);
+    auto lease = find_lease(context.state, part.lease);
+    ASSAY_CHECK(lease.has_value());
     if (passed) {
-        auto lease = find_lease(context.state, part.lease);
-        ASSAY_CHECK(lease && lease->passed_segments >= part.segments);
+        ASSAY_CHECK(lease->passed_segments >= part.segments);
         lease->passed_segments -= part.segments;
         save(context.state, *lease);
     }
-    part.state = PartState::void_;
+    count_expected(context, job, part.expected, false);
+    part.expected = 0;
+    part.draws = part.open_claims = 0;
+    part.state = unproved ? PartState::unproved : PartState::void_;
     part.deadline = {};
     save(context.state, part);
-    append_history(context, job, PartVoided{part.key, part.id});
-    emit(context, EventKind::part_void, part_attributes(part));
+    if (unproved) {
+        // Neither paid nor refunded: nobody gains by keeping work from being judged.
+        const Amount price = base::minimum(base::multiply(lease->price, part.segments).value_or(job.hold.segment_pay), job.hold.segment_pay);
+        job.hold.segment_pay -= price;
+        job.spent.unproved += price;
+        job.unproved_segments += part.segments;
+        burn(context, price, "unproved", part.id.hash);
+    }
+    append_history(context, job, PartVoided{part.key, part.id, unproved});
+    emit(context, unproved ? EventKind::part_unproved : EventKind::part_void, part_attributes(part));
     return paid;
 }
 

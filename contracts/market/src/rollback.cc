@@ -13,14 +13,14 @@ namespace assay::market {
 bool can_void(const Part& part) {
     switch (part.state) {
         case PartState::committed:
-        case PartState::drawn:
-        case PartState::revealed:
-        case PartState::judged:
+        case PartState::auditing:
+        case PartState::closing:
         case PartState::passed:
             return true;
         case PartState::settled:
         case PartState::retracted:
         case PartState::void_:
+        case PartState::unproved:
             return false;
     }
     return false;
@@ -43,10 +43,12 @@ void undo_part(Context& context, Job& job, const base::PartId& id, const base::A
     ASSAY_CHECK(part.has_value());
     if (!can_void(*part)) return;
     bool accused = false;
-    for (const Audit& audit : audits_of_part(context, *part)) {
-        if (part->state == PartState::passed && audit.paid) undone.audit_fees += audit.price;
+    std::uint64_t paid = 0;
+    for (const Audit& audit : audits_of_claim(context.state, part->id, std::nullopt, kTouchedMax)) {
+        if (part->state == PartState::passed && audit.paid) ++paid;
         accused = accused || (audit.verdict && audit.verdict->kind == VerdictKind::invalid);
     }
+    if (const auto fees = base::multiply(job.audit_price, paid)) undone.audit_fees += *fees;
     // With an audit lag others go on before their audits are over: what they committed is work that nobody has doubted.
     const bool counts = part->state == PartState::passed || (job.shape.audit_lag > 0 && !accused);
     if (counts && part->key.worker != culprit)
@@ -55,27 +57,22 @@ void undo_part(Context& context, Job& job, const base::PartId& id, const base::A
     undone.leases.insert(part->lease);
 }
 
-/// The merge of a round that is undone or opened again: its audit, its votes and its clock end. The
+/// The merge of a round that is undone or opened again: its audits, its games and its clock end. The
 /// number goes on when the round is merged again, so that no two commitments and audits of one round
 /// share an id.
 void end_merge(Context& context, Job& job, std::uint32_t round) {
     auto merge = find_merge(context.state, job.id, round);
     if (!merge) return;
-    drop_disputes(context, merge->commitment);
-    clear_timer(context, {merge->deadline, TimerKind::merge, job.id.hash, round});
-    if (auto audit = find_audit(context.state, merge->audit)) {
-        if (auto vote = find_vote(context.state, audit->id.hash);
-            vote && vote->state == VoteState::open)
-            drop_vote(context, job, *vote, AuditPay::hold);
-        const bool worked =
-            audit->state == AuditState::sealed || audit->state == AuditState::revealed;
-        settle_audit(context, job, *audit, worked ? AuditPay::hold : AuditPay::none);
+    if (!merge->commitment.is_zero()) {
+        drop_disputes(context, job, merge->commitment);
+        end_claims(context, job, merge->commitment);
     }
+    clear_timer(context, {merge->deadline, TimerKind::merge, job.id.hash, round});
     MergeRecord next;
     next.job = job.id;
     next.round = round;
     next.attempt = merge->attempt + 1;
-    next.state = MergeState::failed;
+    next.state = MergeState::refuted;
     save(context.state, next);
 }
 
@@ -143,7 +140,7 @@ void undo_worker(Context& context, Job& job, const base::AccountId& worker,
     const std::uint32_t end = std::min(job.round + 1, job.shape.rounds);
     for (std::uint32_t round = std::max(from_round, job.final_rounds); round < end; ++round) {
         for (const Part& part :
-             parts_of_job(context.state, job.id, round, std::nullopt, kPartsPerRoundMax)) {
+             parts_of_job(context.state, job.id, round, std::nullopt, kTouchedMax)) {
             if (part.key.worker == worker && can_void(part))
                 undo_lane(context, job, round, part.key.lane, part.key.part, worker, undone);
         }
@@ -155,7 +152,7 @@ void undo_rounds_after(Context& context, Job& job, std::uint32_t round,
     for (std::uint32_t later = std::min(job.round + 1, job.shape.rounds); later-- > round + 1;) {
         if (!find_round(context.state, job.id, later)) continue;
         for (const Part& part :
-             parts_of_job(context.state, job.id, later, std::nullopt, kPartsPerRoundMax))
+             parts_of_job(context.state, job.id, later, std::nullopt, kTouchedMax))
             undo_part(context, job, part.id, culprit, undone);
         end_merge(context, job, later);
         const auto record = find_round(context.state, job.id, later);

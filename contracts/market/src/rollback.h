@@ -43,33 +43,30 @@ void roll_back(Context& context, Job& job, const base::AccountId& culprit, Undon
 void return_to_merge(Context& context, Job& job, std::uint32_t round, const base::AccountId& culprit, Undone& undone);
 
 // slashing.cc
-/// Pays lost work: from `pot` as far as it has, then from insurance as far as that has, never from the submitter, in proportion when `limit`
-/// does not cover it: nobody may get more out of a fault than it cost, else two accounts of one owner could empty insurance. Says what is left.
-base::Amount compensate(Context& context, const Job& job, const Undone& undone, base::Amount pot, base::Amount limit);
-
-/// Fees of the moves that whoever won a game made in it: they return to it out of what the loser loses, before anything else.
-struct GameFees {
-    base::AccountId winner;
-    base::Amount amount;
+/// Who is paid from what the loser of a game, or a convict, loses.
+struct Rewards {
+    base::AccountId winner;                      ///< of a game: gets the fees of its moves back
+    base::Amount fees = {};
+    std::vector<base::AccountId> right = {};     ///< challengers with the same root that were overtaken: they share one replay
+    std::vector<base::AccountId> reporters = {}; ///< share the bounty
+    base::Amount share = {};                     ///< what one replay is worth: most that `right` get together, and that a bounty is
 };
 
 /// Why and how a worker is convicted.
 struct Conviction {
     base::LeaseId lease;
     SlashReason reason = SlashReason::judgement;
-    base::Hash evidence;                     ///< id of the vote, dispute, part or report
+    base::Hash evidence;                     ///< id of the dispute, question, part or report
     std::uint32_t from_round = 0;            ///< its parts of this round and later ones are void
-    std::vector<base::AccountId> reporters = {};  ///< share the bounty
-    base::Amount bounty_max = {};
-    bool burn_all = false;                   ///< a vote decides without any profit to anybody
-    GameFees fees = {};
+    Rewards rewards = {};
 };
-/// Slashes the lease's lock, voids the worker's parts, rolls back, pays the harmed, releases the worker's lanes. `undone`: what is void
-/// already. The caller saves the job. Returns what was taken.
+/// Slashes the lease's lock, voids the worker's parts, rolls back, pays the harmed out of at most half of what was taken and burns the rest, so
+/// that no incident pays anybody more than the offender lost; releases the worker's lanes. `undone`: what is void already. The caller saves the
+/// job. Returns what was taken.
 base::Amount convict(Context& context, Job& job, const Conviction& conviction, Undone undone = {});
 /// A worker gives a part up: it is void with what stands on it, `fee` and the auditors' fees are taken from the lease's lock, the lane is
 /// matched again. The caller saves the job.
 void give_up(Context& context, Job& job, const Part& part, SlashReason reason, const base::Hash& evidence, base::Amount fee,
-             const GameFees& fees = {});
+             const Rewards& rewards = {});
 
 }  // namespace assay::market

@@ -24,16 +24,6 @@ std::uint64_t settlement_time_ms(const Parameters& parameters) {
     return 2 * parameters.epoch_ms + 4 * parameters.grace_ms + parameters.audit_ms_max;
 }
 
-void set_lane_deadline(Context& context, const Job& job, const Lane& lane, Lease& lease) {
-    if (lease.deadline.value != 0)
-        clear_timer(context, {lease.deadline, TimerKind::lane_deadline, job.id.hash, lane.lane});
-    lease.deadline = {};
-    if (lane.committed_parts >= job.shape.parts_per_round()) return;
-    lease.deadline =
-        context.in(lane_time_ms(parameters_of(context, job), job, lease, lane.committed_parts));
-    set_timer(context, {lease.deadline, TimerKind::lane_deadline, job.id.hash, lane.lane});
-}
-
 /// The submitter's bound counts from the opening of the round.
 base::TimeMs bounded_deadline(const Job& job, const Round& round, base::TimeMs wanted) {
     return std::min(wanted, base::TimeMs{round.opened_at.value +
@@ -50,18 +40,14 @@ void set_round_deadline(Context& context, Round& round, base::TimeMs due) {
 
 }  // namespace
 
-void want_plant_seed(Context& context, Lane& lane) {
-    lane.plant_seed = {};
-    // One ms later, so that a sweep that is under way does not take it: the seed is the app hash of
-    // the block that is being made.
-    set_timer(context, {context.in(1), TimerKind::seed, lane.job.hash, lane.lane});
-}
-
-void on_seed_due(Context& context, const Timer& timer) {
-    auto lane = find_lane(context.state, {timer.subject}, static_cast<std::uint32_t>(timer.number));
-    if (!lane || !lane->plant_seed.is_zero()) return;
-    lane->plant_seed = context.block.previous_app_hash;
-    save(context.state, *lane);
+void set_lane_deadline(Context& context, const Job& job, const Lane& lane, Lease& lease) {
+    if (lease.deadline.value != 0)
+        clear_timer(context, {lease.deadline, TimerKind::lane_deadline, job.id.hash, lane.lane});
+    lease.deadline = {};
+    if (lane.committed_parts >= job.shape.parts_per_round()) return;
+    lease.deadline =
+        context.in(lane_time_ms(parameters_of(context, job), job, lease, lane.committed_parts));
+    set_timer(context, {lease.deadline, TimerKind::lane_deadline, job.id.hash, lane.lane});
 }
 
 void start_round(Context& context, Job& job) {
@@ -80,7 +66,7 @@ void start_round(Context& context, Job& job) {
         lane.committed_parts = 0;
         lane.next_start_root = job.opening_root;
         lane.next_start_blob = job.opening_blob;
-        want_plant_seed(context, lane);
+        unfund_lane(context, job, lane);
         save(context.state, lane);
         if (lane.lease.is_zero()) {
             want_match(context, job.id, lane.lane);
@@ -96,6 +82,10 @@ void start_round(Context& context, Job& job) {
         parameters.round_time_factor * slowest + settlement_time_ms(parameters);
     set_round_deadline(context, round, bounded_deadline(job, round, context.in(wanted)));
     save(context.state, round);
+    for (Lane& lane : lanes_of(context.state, job.id)) {
+        fund_lane(context, job, lane);
+        save(context.state, lane);
+    }
     emit(context, EventKind::round_opened,
          {{"job", job.id.hex()},
           {"round", std::to_string(round.round)},
@@ -133,7 +123,7 @@ void resume_lanes(Context& context, Job& job, const std::set<std::uint32_t>& num
         auto lane = find_lane(context.state, job.id, number);
         ASSAY_CHECK(lane.has_value());
         set_to_what_stands(context, job, *lane);
-        want_plant_seed(context, *lane);
+        unfund_lane(context, job, *lane);
         if (lane->lease.is_zero()) {
             lane->vacant_since = context.live;
             lane->match_after = {};
@@ -149,6 +139,7 @@ void resume_lanes(Context& context, Job& job, const std::set<std::uint32_t>& num
             save(context.state, *lease);
             slowest = std::max(slowest, job.shape.segments_per_round() * lease->segment_ms);
         }
+        fund_lane(context, job, *lane);
         save(context.state, *lane);
     }
     const std::uint64_t wanted = std::min(
@@ -162,7 +153,7 @@ void resume_lanes(Context& context, Job& job, const std::set<std::uint32_t>& num
     save(context.state, *round);
 }
 
-void extend_round_for(Context& context, const Job& job, const Lease& given) {
+void extend_round_for(Context& context, Job& job, const Lease& given) {
     auto lane = find_lane(context.state, job.id, given.lane);
     auto lease = find_lease(context.state, given.id);
     auto round = find_round(context.state, job.id, job.round);
@@ -172,6 +163,8 @@ void extend_round_for(Context& context, const Job& job, const Lease& given) {
     if (!round || round->state != RoundState::open) return;
     set_lane_deadline(context, job, *lane, *lease);
     save(context.state, *lease);
+    fund_lane(context, job, *lane);
+    save(context.state, *lane);
     const Parameters parameters = parameters_of(context, job);
     const std::uint64_t lane_ms =
         std::max(parameters.grace_ms, job.shape.segments_per_round() * lease->segment_ms);

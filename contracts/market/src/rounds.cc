@@ -26,10 +26,10 @@ RoundMember member_of(const Context& context, const Job& job, std::uint32_t lane
 /// A committed part that can no longer be retracted passes or is void without anybody's favour: the round waits for it. What is in the open
 /// epoch does not count, or retracting and committing would hold the round for ever.
 bool anything_irrevocable(const Context& context, const Job& job) {
-    for (const Part& part : parts_of_job(context.state, job.id, job.round, std::nullopt, kPartsPerRoundMax)) {
-        const bool open = part.state == PartState::committed || part.state == PartState::drawn || part.state == PartState::revealed ||
-                          part.state == PartState::judged;
-        if (open && context.chain.epoch_open != part.epoch) return true;
+    for (const Part& part : parts_of_job(context.state, job.id, job.round, std::nullopt, kTouchedMax)) {
+        if (!is_open(part)) continue;
+        const auto epoch = find_epoch(context.state, part.epoch);
+        if (!epoch || (epoch->state != EpochState::open && epoch->state != EpochState::closing)) return true;
     }
     return false;
 }
@@ -85,7 +85,7 @@ bool audits_keep_up(const Context& context, const Job& job, std::uint32_t next) 
     if (lag == 0) return true;
     for (std::uint32_t number = job.final_rounds; number + lag < next; ++number) {
         const auto round = find_round(context.state, job.id, number);
-        if (round && (round->open_parts != 0 || round->open_votes != 0)) return false;
+        if (round && round->open_parts != 0) return false;
     }
     return true;
 }
@@ -145,11 +145,6 @@ void open_next_round(Context& context, Job& job) {
     } else {
         start_round(context, job);
     }
-}
-
-void fail_job(Context& context, Job& job, CloseReason reason) {
-    settle_segments_on_close(context, job, false);
-    finish_job(context, job, JobState::failed, reason);
 }
 
 }  // namespace assay::market

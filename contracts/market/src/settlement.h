@@ -8,55 +8,87 @@
 #include "store.h"
 
 /// From commitment to payment: what the files of the settlement share. The rule of store.h about copies holds: a function that takes an object
-/// by reference changes it and leaves saving to its caller; what a function loads by id, it saves.
+/// by reference changes it and leaves saving to its caller; what a function loads by id, it saves. What follows from a change elsewhere (a
+/// part from its claims, a claim from its audits) is done by an `advance` timer, which runs before anything else does.
 namespace assay::market {
 
-/// Parts of one round are at most lanes x parts x attempts; lists of them are read in one go up to this bound.
-inline constexpr std::size_t kPartsPerRoundMax = 1U << 20U;
-/// Number of a `settle` timer whose subject is a lease; 0: a job.
-inline constexpr std::uint64_t kSettleLease = 1;
+/// What one handler may have to touch; more is swept by timers. Lists of one round are at most this (open_parts_max and the attempts of each).
+inline constexpr std::size_t kTouchedMax = 4'096;
+/// Attempts under one part key: retracting and committing again has an end.
+inline constexpr std::uint32_t kAttemptsMax = 16;
+/// Numbers of a `settle` timer: the subject is a job, or a lease.
+inline constexpr std::uint64_t kSettleJob = 0, kSettleLease = 1;
+/// Numbers of an `advance` timer whose subject is no claim.
+inline constexpr std::uint64_t kAdvancePart = std::uint64_t{1} << 32U;
 
 // audits.cc
-/// The members that contributed, as the draw wants them.
-std::vector<DrawMember> contributors(const Epoch& epoch);
-/// The stake one open audit of `job` locks.
-base::Amount audit_lock_of(const Context& context, const Job& job, base::Amount price);
-/// Makes an audit from `wanted` (kind, job, round, lane, part, segment, worker, lease, epoch, redraws, price are set) for the first
-/// eligible validator of the draw order from `first_place` on, around to the places before it, leaving out `used`. `juror`: capacity and
-/// lock are ignored. Nothing when nobody is eligible. Saves the audit in state `drawn`.
-std::optional<Audit> assign_audit(Context& context, const Job& job, const Audit& wanted, std::uint32_t first_place,
-                                  const std::vector<base::AccountId>& used, bool juror);
+/// What a claim's audit costs at protocol price, and its FLOPs.
+struct Duty {
+    base::Amount price;
+    std::uint64_t flops = 0;
+};
+Duty duty_of(const Job& job, ClaimKind kind);
+/// The greatest of a job's prices.
+base::Amount greatest_price(const Job& job);
+/// One member is drawn for one claim (or control): earmarks its pay, claims its stake, starts its clock when its start is known. Changes job and
+/// claim; saves the audit.
+struct Drawn {
+    const EpochCommitment* commitment = nullptr;
+    const EpochMember* member = nullptr;
+    std::uint64_t exponent = 0;              ///< member_exponent that drew it
+    bool started = true;                     ///< what it starts from is known
+};
+void draw_audit(Context& context, Job& job, Claim& claim, const Drawn& drawn);
 /// The auditor's clock runs from now on. Saves.
-void start_audit(Context& context, const Job& job, Audit& audit);
-/// A sealed audit must be revealed within grace. Saves.
-void ask_reveal(Context& context, Audit& audit);
-/// Ends an audit's duty and pays it or not. Changes the job's hold, saves the audit. `insured`: insurance pays first, then the hold.
-enum class AuditPay : std::uint8_t { none, hold, insured };
-void settle_audit(Context& context, Job& job, Audit& audit, AuditPay pay);
-/// The audits of a part in the order of the draw.
-std::vector<Audit> audits_of_part(const Context& context, const Part& part);
+void start_audit(Context& context, Audit& audit);
+/// Ends an audit's duty and pays it or not. Changes job and claim, saves the audit. Does nothing to one that has ended.
+enum class AuditPay : std::uint8_t { none, full };
+void settle_audit(Context& context, Job& job, Claim& claim, Audit& audit, AuditPay pay);
+/// The same for a job and claim that are loaded and saved here.
+void settle_audit(Context& context, const base::AuditId& audit, AuditPay pay);
+/// The claim is drawn again in the next epoch, at rate_sure at least. Changes the claim.
+void redraw_claim(Context& context, const Job& job, Claim& claim);
+/// What the auditor did came to nothing; the claim is drawn again. `fine` of its stake pays that. Changes job and claim, saves the audit.
+void fail_audit(Context& context, Job& job, Claim& claim, Audit& audit, base::Amount fine);
+/// What waits for this claim goes on, after what is being done.
+void advance_later(Context& context, const base::PartId& subject, std::uint64_t number);
+/// Ends all audits of a subject that is void or given up, paid where a verdict was sealed; its claims are over. Says what was paid. Changes the job.
+base::Amount end_claims(Context& context, Job& job, const base::PartId& subject);
 AuditFact fact_of(const Audit& audit);
-/// Draws the next auditor for a segment whose audit came to nothing; without one the segment is `unaudited`. Changes the part.
-void redraw_segment(Context& context, const Job& job, Part& part, const Audit& old);
+/// Facts of a subject's paid audits, ascending by segment, then id; the segments that a `valid` confirmed are counted.
+std::vector<AuditFact> facts_of(const Context& context, const base::PartId& subject);
+
+// claims.cc
+/// A claim that is drawn as a whole (merge, initial state): made with one draw ahead. Changes the job.
+void open_claim(Context& context, Job& job, Claim claim);
 
 // deliveries.cc
-/// The end field of a part's last segment, which is never a plant.
+/// The end field of a part's last segment.
 base::Hash last_end_field(const Part& part);
 
-// verdicts.cc
-/// Moves a part on when nobody owes anything in its phase. Loads and saves.
-void advance_part(Context& context, const base::PartId& part);
-
 // parts.cc
-/// Takes a commitment out of the lane's work: its audits end (paid where a verdict was sealed), counters go back, the history notes it. Says
-/// what auditors were paid for it. The caller saves the job.
-base::Amount void_part(Context& context, Job& job, Part& part);
-/// Ends the audits, votes and timers of a part; says what auditors were paid. The caller saves the job.
-base::Amount end_audits(Context& context, Job& job, const Part& part);
-/// One more or one less part of its round and lease is open.
-void count_open_part(Context& context, const Part& part, bool more);
+/// Takes a commitment out of the lane's work: its audits end, counters go back, the history notes it. Says what auditors were paid for it. The
+/// caller saves the job. `unproved`: it was drawn and never judged, so its price is burned.
+base::Amount void_part(Context& context, Job& job, Part& part, bool unproved = false);
+/// Moves a part on when all of its claims are judged. Loads and saves.
+void advance_part(Context& context, const base::PartId& part);
 /// Where a lane goes on: after its last passed part of this round, else at the round's start.
 LaneRelease restart_of(const Context& context, const Job& job, std::uint32_t lane);
+/// One more or one less part of its round and lease is open.
+void count_open_part(Context& context, const Part& part, bool more);
+/// Not judged yet.
+bool is_open(const Part& part);
+
+// funding.cc
+/// The most that one audit of the job may be paid: the greatest price, at the rate of redraws, for the greatest validator.
+base::Amount highest_pay(const Context& context, const Job& job);
+/// Work that expects so many audits is open, or is not any more. `flops`: of one audit. Changes job and chain.
+void count_expected(Context& context, Job& job, std::uint64_t expected, bool more);
+/// Lets the lane's lease train its next part when the job's pool and the committee's backlog cover its audits; otherwise the lane waits and is
+/// tried again. Changes job and lane; saves the lease.
+void fund_lane(Context& context, Job& job, Lane& lane);
+/// The lane's next part is not trained after all. Changes job and lane.
+void unfund_lane(Context& context, Job& job, Lane& lane);
 
 // epochs.cc
 /// Adds a commitment to the open epoch, opening one when there is none; its number.
@@ -67,41 +99,47 @@ std::uint64_t join_epoch(Context& context, EpochCommitment commitment);
 void close_round_if_done(Context& context, Job& job);
 /// Opens the next round, or goes to `verifying` after the last, when the current one is merged and not too many are unfinal.
 void open_next_round(Context& context, Job& job);
-/// Fails the job: pays what has passed, voids the rest, refunds. The caller saves the job.
-void fail_job(Context& context, Job& job, CloseReason reason);
 
 // merges.cc
 void wait_for_merge(Context& context, const Job& job, std::uint32_t round, std::size_t members);
-void draw_merge_audit(Context& context, const EpochCommitment& commitment, const Epoch& epoch);
 /// Whoever has to post the merge of a round gets its time again: a blob it may need has just been shown.
 void renew_merge_turn(Context& context, const base::JobId& job, std::uint32_t round);
-/// Moves the audit of a merge on. Loads and saves.
-void advance_merge(Context& context, const base::AuditId& audit);
-/// The merge's auditor did not come: the next one, or `unaudited`.
-void redraw_merge(Context& context, const Audit& old);
-/// The merge audit is over: the root that stands is known. The caller saves the job.
-void merge_vote_decided(Context& context, Job& job, const Vote& vote, bool upheld);
+/// All audits of a merge are over. The caller saves the job.
+void merge_judged(Context& context, Job& job, const Claim& claim);
+
+// inits.cc
+/// Moves the audits of an initial state on. The caller saves the job.
+void advance_init(Context& context, Job& job, Claim& claim);
 
 // finality.cc
-/// Starts a round's window when its parts, votes and merge audit are done, and opens the next round when that waited for the audits. The
-/// caller saves the job.
+/// Starts a round's window when its parts and merge audits are done, and opens the next round when that waited for the audits. The caller saves
+/// the job.
 void start_window_if_done(Context& context, Job& job, std::uint32_t round);
+/// max(window, twice a replay of a segment on the minimum class + grace).
+std::uint64_t challenge_window_ms(const Context& context, const Job& job);
 /// One part that passed is paid; says the protocol fee. Changes job and part; the caller saves both.
 base::Amount pay_part(Context& context, Job& job, Part& part);
+/// Segments of a part that a `valid` confirmed.
+std::uint64_t audited_segments(const Context& context, const base::PartId& subject);
 
-// judgement.cc
-/// Opens a vote on an `invalid` verdict. Loads and saves what it needs.
-void open_vote(Context& context, const Audit& accusation);
-/// The vote that an audit belongs to as a juror's.
-std::optional<Vote> vote_of_juror(const Context& context, const Audit& audit);
-void advance_vote(Context& context, const base::Hash& vote);
-void redraw_juror(Context& context, const Audit& old);
-/// Ends an open vote without a decision: its jurors' duties end, paid where they sealed. Says what was paid. The caller saves the job.
-base::Amount drop_vote(Context& context, Job& job, Vote& vote, AuditPay pay);
+// settling.cc
+/// Nothing new is committed from now on; what is committed is judged, then the job ends as `state`. The caller saves the job.
+void begin_settling(Context& context, Job& job, JobState state, CloseReason reason);
+void fail_job(Context& context, Job& job, CloseReason reason);
+/// Goes on with a job that settles. The caller saves the job.
+void settle_on(Context& context, Job& job);
 
-// chunks.cc
-/// A challenge about this round, what opened it, or the job's own blobs is open: who needs such a blob may be unable to do what it owes.
-bool waits_for_chunk(const Context& context, const base::JobId& job, std::uint32_t round);
+// questions.cc
+/// A question about this round, what opened it, or the job's own blobs is open: who needs such a blob may be unable to do what it owes.
+bool waits_for_answer(const Context& context, const base::JobId& job, std::uint32_t round);
+/// The job's own blobs are asked for: a worker may be unable to go on.
+bool waits_for_data(const Context& context, const base::JobId& job);
+/// A game or a question is open that this lease's lock answers for.
+bool answers_for_open(const Context& context, const Lease& lease);
+/// The auditor itself has asked about what this claim starts from.
+bool has_asked(const Context& context, const Audit& audit);
+/// Ends questions about what is void or final; bonds return. The caller saves the job.
+void drop_questions(Context& context, Job& job, const base::Hash& subject);
 
 // slashing.cc
 /// Under this id a double signature is noted, once for each part.

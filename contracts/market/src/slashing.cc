@@ -43,17 +43,13 @@ Amount slash_lease(Context& context, Lease& lease, Amount due) {
 }
 
 /// Equal shares; what does not divide goes to the first. Says what was paid.
-Amount pay_bounty(Context& context, const Job& job, const std::vector<base::AccountId>& reporters, Amount bounty) {
-    if (bounty.is_zero()) return {};
-    const Amount share = Amount::of(bounty.grains() / reporters.size());
-    for (std::size_t i = 0; i < reporters.size(); ++i) {
-        const Amount paid = i > 0 ? share : bounty - *base::multiply(share, reporters.size() - 1);
-        if (paid.is_zero()) continue;
-        credit(context, reporters[i], paid);
-        emit(context, EventKind::paid, {{"account", reporters[i].hex()}, {"amount", paid.decimal()}, {"reason", "bounty"},
-                                        {"job", job.id.hex()}});
-    }
-    return bounty;
+Amount pay_shares(Context& context, const Job& job, const std::vector<base::AccountId>& accounts, Amount sum, std::string_view reason,
+                  const base::Hash& subject) {
+    if (sum.is_zero() || accounts.empty()) return {};
+    const Amount share = Amount::of(sum.grains() / accounts.size());
+    for (std::size_t i = 0; i < accounts.size(); ++i)
+        pay(context, accounts[i], i > 0 ? share : sum - *base::multiply(share, accounts.size() - 1), reason, job.id, subject);
+    return sum;
 }
 
 /// A successor may cost up to the ceiling for what is void: the difference waits with the lane until the successor's price is known.
@@ -73,39 +69,51 @@ Amount keep_for_successor(Context& context, const Job& job, const Lease& lease, 
     return kept;
 }
 
-/// At most `most`. Says what was paid.
-Amount return_fees(Context& context, const Job& job, const GameFees& fees, Amount most) {
-    const Amount paid = base::minimum(fees.amount, most);
-    if (paid.is_zero()) return paid;
-    credit(context, fees.winner, paid);
-    emit(context, EventKind::paid, {{"account", fees.winner.hex()}, {"amount", paid.decimal()}, {"reason", "dispute_fees"},
-                                    {"job", job.id.hex()}});
+/// Lost work of others, in proportion when `most` does not cover it. Says what was paid.
+Amount compensate(Context& context, const Job& job, const Undone& undone, Amount most) {
+    Amount total;
+    for (const LostWork& lost : undone.lost) total += lost.price;
+    const Amount budget = base::minimum(total, most);
+    Amount paid;
+    for (const LostWork& lost : undone.lost) {
+        if (budget.is_zero()) break;
+        const auto due = base::multiply_divide(lost.price, budget.grains(), total.grains(), base::Rounding::down);
+        ASSAY_CHECK(due.has_value());
+        pay(context, lost.worker, *due, "compensation", job.id, lost.part.hash);
+        paid += *due;
+    }
     return paid;
 }
 
-/// Where taken stake goes. First the fees of a game's winner; then the harmed: what auditors were paid returns to the job, lost work of others
-/// is paid, and a pot waits for
-/// the successor that may cost more; then the bounty. All of that together is at most half; the rest is burned.
+/// Where taken stake goes, in this order and at most half of it together: the fees of a game's winner; lost work of others; right challengers
+/// that were overtaken; what auditors were paid, back to the job; a pot for the successor that may cost more; the bounty. The rest is burned.
 void distribute(Context& context, Job& job, Amount taken, const Lease& lease, const Conviction& conviction, const Undone& undone,
                 std::uint32_t lane_segments) {
-    const Amount half = conviction.burn_all ? Amount{} : Amount::of(taken.grains() / kHalf);
-    const Amount tenth = Amount::of(taken.grains() / kBountyDivisor);
-    const Amount fees = return_fees(context, job, conviction.fees, half);
-    const Amount bounty = conviction.reporters.empty() ? Amount{} : base::minimum(half - fees, base::minimum(tenth, conviction.bounty_max));
-    Amount pot = half - fees - bounty;
+    const Rewards& rewards = conviction.rewards;
+    Amount pot = Amount::of(taken.grains() / kHalf);
+    const Amount fees = base::minimum(rewards.fees, pot);
+    pay(context, rewards.winner, fees, "dispute_fees", job.id, conviction.evidence);
+    pot -= fees;
+    pot -= compensate(context, job, undone, pot);
+    pot -= pay_shares(context, job, rewards.right, base::minimum(rewards.share, pot), "overtaken", conviction.evidence);
     if (!is_terminal(job.state)) {
         const Amount back = base::minimum(base::minimum(undone.audit_fees, pot), job.spent.auditors);
         job.hold.audits += back;
         job.spent.auditors -= back;
         pot -= back;
     }
-    Amount given = half - bounty - pot;  // the fees among it
-    const Amount left = compensate(context, job, undone, pot, taken);
-    given += pot - left;
-    given += keep_for_successor(context, job, lease, lane_segments, left);
-    given += pay_bounty(context, job, conviction.reporters, bounty);
-    const Amount rest = taken - given;
-    if (!rest.is_zero()) burn(context, rest, to_word(conviction.reason), conviction.evidence);
+    pot -= keep_for_successor(context, job, lease, lane_segments, pot);
+    const Amount bounty = base::minimum(base::minimum(pot, Amount::of(taken.grains() / kBountyDivisor)), rewards.share);
+    pot -= pay_shares(context, job, rewards.reporters, bounty, "bounty", conviction.evidence);
+    burn(context, taken - (Amount::of(taken.grains() / kHalf) - pot), to_word(conviction.reason), conviction.evidence);
+}
+
+/// A convict is not matched for one unbonding time.
+void note_convict(Context& context, const base::AccountId& worker) {
+    auto stake = find_stake(context.state, worker, Role::worker);
+    if (!stake) return;
+    stake->convicted_at = std::max(context.live, base::TimeMs{1});
+    save(context.state, *stake);
 }
 
 void note_slash(Context& context, Job& job, const Lease& lease, SlashReason reason, const base::Hash& evidence, Amount amount) {
@@ -133,7 +141,7 @@ void void_open_parts_of(Context& context, Job& job, const base::LeaseId& lease) 
     // Rounds that have closed on such parts wait for their audits, whoever works the lane by then.
     const auto round = find_round(context.state, job.id, job.round);
     if (!round || round->state != RoundState::open) return;
-    for (Part& part : parts_of_job(context.state, job.id, job.round, std::nullopt, kPartsPerRoundMax)) {
+    for (Part& part : parts_of_job(context.state, job.id, job.round, std::nullopt, kTouchedMax)) {
         if (part.lease == lease && can_void(part) && part.state != PartState::passed) void_part(context, job, part);
     }
 }
@@ -188,32 +196,13 @@ void release_lease(Context& context, Job& job, const base::LeaseId& id, LeaseEnd
     settle_lease_if_done(context, id);
 }
 
-Amount compensate(Context& context, const Job& job, const Undone& undone, Amount pot, Amount limit) {
-    Amount total;
-    for (const LostWork& lost : undone.lost) total += lost.price;
-    const Amount budget = base::minimum(total, limit);
-    for (const LostWork& lost : undone.lost) {
-        if (budget.is_zero()) break;
-        const auto due = base::multiply_divide(lost.price, budget.grains(), total.grains(), base::Rounding::down);
-        ASSAY_CHECK(due.has_value());
-        const Amount from_pot = base::minimum(pot, *due);
-        pot -= from_pot;
-        const Amount paid = from_pot + take_from_insurance(context, *due - from_pot);
-        if (paid.is_zero()) continue;
-        credit(context, lost.worker, paid);
-        emit(context, EventKind::paid, {{"account", lost.worker.hex()}, {"amount", paid.decimal()}, {"reason", "insurance"},
-                                        {"job", job.id.hex()}, {"part", lost.part.hex()}});
-    }
-    return pot;
-}
-
 namespace {
 
 /// With an audit lag earlier rounds may wait for audits of the same worker. Nobody waits for a convict: they fall now, together, while its lock
 /// is there to pay for all of it.
 std::uint32_t first_round_in_doubt(const Context& context, const Job& job, const base::AccountId& worker, std::uint32_t from_round) {
     for (std::uint32_t round = job.final_rounds; round < from_round; ++round) {
-        for (const Part& part : parts_of_job(context.state, job.id, round, std::nullopt, kPartsPerRoundMax)) {
+        for (const Part& part : parts_of_job(context.state, job.id, round, std::nullopt, kTouchedMax)) {
             if (part.key.worker == worker && can_void(part) && part.state != PartState::passed) return round;
         }
     }
@@ -235,13 +224,15 @@ Amount convict(Context& context, Job& job, const Conviction& conviction, Undone 
     save(context.state, *lease);
     distribute(context, job, taken, *lease, conviction, undone, lane_segments);
     note_slash(context, job, *lease, conviction.reason, conviction.evidence, taken);
+    note_convict(context, worker);
     if (is_terminal(job.state)) return taken;
+    if (job.state == JobState::settling) set_timer(context, {context.in(1), TimerKind::settle, job.id.hash, kSettleJob});
     if (lease->state != LeaseState::active) exclude_worker(context, job, *lease);
     for (const Lane& lane : lanes_of(context.state, job.id)) {
         if (lane.lease.is_zero()) continue;
         const auto other = find_lease(context.state, lane.lease);
         if (!other || other->worker != worker) continue;
-        release_lease(context, job, other->id, other->id == id ? LeaseEnd::slashed : LeaseEnd::unresolved, other->id == id);
+        release_lease(context, job, other->id, other->id == id ? LeaseEnd::slashed : LeaseEnd::convicted, other->id == id);
     }
     // Leases that ended earlier may have waited for the parts that are void now.
     undone.leases.insert(id);
@@ -255,28 +246,37 @@ Refusal apply_equivocation_report(Context& context, const EquivocationReport& me
     if (!first || !second || first->key != second->key) return Refusal::not_equivocation;
     const auto& one = std::get<PartCommit>(first->transaction.message);
     const auto& two = std::get<PartCommit>(second->transaction.message);
-    if (one.tree_root == two.tree_root) return Refusal::not_equivocation;
+    // From another start, as after a roll-back, another tree is right.
+    if (one.tree_root == two.tree_root || one.start_root != two.start_root) return Refusal::not_equivocation;
     const base::PartId part = part_id(context.chain.id, first->key);
     const base::Hash evidence = double_sign_evidence(part);
     auto job = find_job(context.state, first->key.job);
     if (!job) return Refusal::job_unknown;
     if (!note_evidence(context, evidence)) return Refusal::evidence_known;
 
-    Conviction conviction{one.lease, SlashReason::equivocation, evidence, first->key.round, {}, {}};
-    if (context.sender != first->key.worker) conviction.reporters.push_back(context.sender);
-    conviction.bounty_max = base::multiply(job->audit_price, kHalf * one.segments).value_or(Amount{});
+    Conviction conviction{one.lease, SlashReason::equivocation, evidence, first->key.round};
+    if (context.sender != first->key.worker) conviction.rewards.reporters.push_back(context.sender);
+    conviction.rewards.share = base::multiply(job->audit_price, kHalf * one.segments).value_or(Amount{});
     convict(context, *job, conviction);
+    for (const Role role : {Role::worker, Role::validator}) {
+        auto stake = find_stake(context.state, first->key.worker, role);
+        if (!stake) continue;
+        stake->tombstoned = true;
+        save(context.state, *stake);
+    }
     start_window_if_done(context, *job, first->key.round);
     save(context.state, *job);
     return Refusal::none;
 }
 
 void take_fee(Context& context, Job& job, const base::LeaseId& id, SlashReason reason, const base::Hash& evidence, Amount fee,
-              std::uint32_t segments, const Undone& undone, const GameFees& fees) {
+              std::uint32_t segments, const Undone& undone, const Rewards& rewards) {
     auto lease = find_lease(context.state, id);
     ASSAY_CHECK(lease.has_value());
     auto due = base::add(fee, undone.audit_fees);
     for (const LostWork& lost : undone.lost) due = due ? base::add(*due, lost.price) : std::nullopt;
+    // Half of what is taken pays for it.
+    if (due) due = base::multiply(*due, kHalf);
     if (lease->state == LeaseState::ended) {
         // What is left of the lock waits as long as after a confession in time.
         lease->end = LeaseEnd::confessed;
@@ -286,20 +286,20 @@ void take_fee(Context& context, Job& job, const base::LeaseId& id, SlashReason r
     const Amount taken = slash_lease(context, *lease, base::minimum(lease->lock, due.value_or(lease->lock)));
     save(context.state, *lease);
     Conviction conviction{id, reason, evidence};
-    conviction.fees = fees;
+    conviction.rewards = rewards;
     distribute(context, job, taken, *lease, conviction, undone, segments);
     note_slash(context, job, *lease, reason, evidence, taken);
     for (const base::LeaseId& waiting : undone.leases) settle_lease_if_done(context, waiting);
 }
 
 void give_up(Context& context, Job& job, const Part& part, SlashReason reason, const base::Hash& evidence, Amount fee,
-             const GameFees& fees) {
+             const Rewards& rewards) {
     Undone undone;
     undo_lane(context, job, part.key.round, part.key.lane, part.key.part, part.key.worker, undone);
     roll_back(context, job, part.key.worker, undone);
     // The lease goes on until its fee is taken: settled, it has no lock.
     undone.leases.erase(part.lease);
-    take_fee(context, job, part.lease, reason, evidence, fee, part.segments, undone, fees);
+    take_fee(context, job, part.lease, reason, evidence, fee, part.segments, undone, rewards);
     // A confession also forfeits the bond; a concession costs a fixed fee.
     release_lease(context, job, part.lease, LeaseEnd::confessed, reason == SlashReason::confession);
 }
@@ -308,8 +308,8 @@ Refusal apply_confess(Context& context, const Confess& message) {
     const auto confessed = find_part(context.state, message.part);
     if (!confessed) return Refusal::part_unknown;
     if (confessed->key.worker != context.sender) return Refusal::part_not_yours;
-    if (confessed->state != PartState::committed && confessed->state != PartState::drawn) return Refusal::confess_too_late;
-    for (const Audit& audit : audits_of_part(context, *confessed)) {
+    if (confessed->state != PartState::committed && confessed->state != PartState::auditing) return Refusal::confess_too_late;
+    for (const Audit& audit : audits_of_claim(context.state, confessed->id, std::nullopt, kTouchedMax)) {
         if (audit.state == AuditState::revealed) return Refusal::confess_too_late;
     }
     auto job = find_job(context.state, confessed->key.job);

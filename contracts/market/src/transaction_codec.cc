@@ -227,7 +227,8 @@ struct ToWire {
         out.set_question(text(in.question));
         out.set_leaf(in.leaf);
         out.set_bytes(blob(in.bytes));
-        for (const base::Hash& hash : in.path) out.add_path(text(hash));
+        out.set_tree(text(in.proof.tree));
+        for (const base::Hash& hash : in.proof.path) out.add_path(text(hash));
     }
     void operator()(const ChallengeSealPost& in) const {
         body.mutable_challenge_seal()->set_digest(text(in.digest));
@@ -439,7 +440,7 @@ ChunkAnswer chunk_answer(FromWire& from, const wire::ChunkAnswer& in) {
 }
 
 StateShow state_show(FromWire& from, const wire::StateShow& in) {
-    return {from.hash(in.question()), in.leaf(), from.bytes(in.bytes(), base::kBlobLeafBytes), from.hashes(in.path(), kPathMax)};
+    return {from.hash(in.question()), in.leaf(), from.bytes(in.bytes(), base::kBlobChunkBytes), {from.hash(in.tree()), from.hashes(in.path(), kPathMax)}};
 }
 
 KeysSet keys_set(FromWire& from, const wire::KeysSet& in) {

@@ -10,38 +10,10 @@ namespace assay::market {
 
 using base::Amount;
 
-namespace {
-
-constexpr std::uint32_t kCapacityMax = 1024;
-/// Leases of a validator's own account that are looked at to keep a party of the job from auditing
-/// it.
-constexpr std::size_t kOwnLeasesMax = 1024;
-
-bool holds_lease_of(const Context& context, const base::AccountId& account,
-                    const base::JobId& job) {
-    for (const Lease& lease :
-         leases_of_worker(context.state, account, std::nullopt, kOwnLeasesMax)) {
-        if (lease.job == job) return true;
-    }
-    return false;
-}
-
-}  // namespace
-
 Refusal apply_validator_declare(Context& context, const ValidatorDeclare& message) {
     const auto account = find_account(context.state, context.sender);
     ASSAY_CHECK(account && account->keys);
-    const auto known = find_validator(context.state, context.sender);
-    if (message.capacity == 0) {
-        if (!known) return Refusal::stake_missing;
-        if (known->open_audits > 0) return Refusal::duties_open;
-        erase(context.state, *known);
-        emit(context, EventKind::validator_declared,
-             {{"validator", context.sender.hex()}, {"capacity", "0"}});
-        return Refusal::none;
-    }
     if (message.profile != "f32") return Refusal::profile_unknown;
-    if (message.capacity > kCapacityMax) return Refusal::capacity_out_of_range;
     if (message.flops_per_second == 0) return Refusal::speed_out_of_range;
     if (account->keys->vrf.is_zero()) return Refusal::vrf_key_missing;
     const auto stake = find_stake(context.state, context.sender, Role::validator);
@@ -49,94 +21,94 @@ Refusal apply_validator_declare(Context& context, const ValidatorDeclare& messag
     if (stake->tombstoned) return Refusal::tombstoned;
     if (stake->active < context.parameters.validator_stake_min) return Refusal::below_minimum_stake;
 
-    Validator validator = known.value_or(Validator{});
+    Validator validator = find_validator(context.state, context.sender).value_or(Validator{});
     validator.account = context.sender;
     validator.profile = message.profile;
     validator.flops_per_second = message.flops_per_second;
-    validator.capacity = message.capacity;
+    validator.weight_max = message.weight_max;
+    validator.away = message.away;
     validator.declared_at = context.live;
     save(context.state, validator);
     emit(context, EventKind::validator_declared,
          {{"validator", context.sender.hex()},
           {"profile", validator.profile},
           {"flops_per_second", std::to_string(validator.flops_per_second)},
-          {"capacity", std::to_string(validator.capacity)}});
+          {"weight_max", validator.weight_max.decimal()},
+          {"away", validator.away ? "1" : "0"}});
     return Refusal::none;
 }
 
-bool may_audit(const Context& context, const base::AccountId& id, const Job& job,
-               bool with_capacity, Amount lock) {
+Refusal apply_validator_return(Context& context, const ValidatorReturn&) {
+    auto stake = find_stake(context.state, context.sender, Role::validator);
+    if (!stake) return Refusal::stake_missing;
+    if (stake->tombstoned) return Refusal::tombstoned;
+    if (stake->jailed_at.value == 0) return Refusal::not_jailed;
+    if (context.live.value < stake->jailed_at.value + context.parameters.jail_ms) return Refusal::jail_not_over;
+    stake->jailed_at = {};
+    save(context.state, *stake);
+    emit(context, EventKind::validator_returned, {{"validator", context.sender.hex()}});
+    return Refusal::none;
+}
+
+bool may_audit(const Context& context, const base::AccountId& id, const Job& job, Amount lock) {
     if (id == job.submitter) return false;
     const auto validator = find_validator(context.state, id);
     if (!validator || validator->profile != job.shape.profile) return false;
     const auto stake = find_stake(context.state, id, Role::validator);
-    if (!stake || stake->active.is_zero() || stake->tombstoned ||
-        stake->jailed_until > context.live)
-        return false;
-    if (with_capacity && (validator->open_audits >= validator->capacity || stake->free() < lock))
-        return false;
-    return !holds_lease_of(context, id, job.id);
+    if (!stake || stake->active.is_zero() || stake->tombstoned || stake->active < lock) return false;
+    return !context.state.get(party_key(job.id, id)).has_value();
 }
 
-bool vrf_key_counts(const Context& context, const base::AccountId& validator) {
-    const auto account = find_account(context.state, validator);
-    if (!account || !account->keys || account->keys->vrf.is_zero()) return false;
-    const base::TimeMs registered = account->keys->registered_at;
-    return registered.value == 0 ||
-           registered.value + 2 * context.parameters.epoch_ms <= context.live.value;
+bool vrf_key_counts(const Context& context, const KeyRecord& keys, base::TimeMs epoch_opened) {
+    if (keys.vrf.is_zero()) return false;
+    const base::TimeMs registered = keys.registered_at;
+    return registered.value == 0 || registered.value + 2 * context.parameters.epoch_ms <= epoch_opened.value;
 }
 
-void begin_audit_duty(Context& context, const base::AccountId& id, Amount lock) {
+void begin_audit_duty(Context& context, const base::AccountId& id, Amount lock, std::uint64_t flops) {
     auto validator = find_validator(context.state, id);
     ASSAY_CHECK(validator.has_value());
     validator->open_audits += 1;
+    validator->open_flops += flops;
     save(context.state, *validator);
-    ASSAY_CHECK(lock_stake(context, id, Role::validator, lock));
+    claim_stake(context, id, Role::validator, lock);
 }
 
-void end_audit_duty(Context& context, const base::AccountId& id, Amount lock) {
+void end_audit_duty(Context& context, const base::AccountId& id, std::uint64_t flops) {
     auto validator = find_validator(context.state, id);
-    ASSAY_CHECK(validator && validator->open_audits > 0);
+    ASSAY_CHECK(validator && validator->open_audits > 0 && validator->open_flops >= flops);
     validator->open_audits -= 1;
+    validator->open_flops -= flops;
     save(context.state, *validator);
-    unlock_stake(context, id, Role::validator, lock);
-}
-
-void punish_miss(Context& context, const base::AccountId& validator, Amount fine) {
-    const Amount taken = take_free_stake(context, validator, Role::validator, fine);
-    burn(context, taken, "missed", validator.hash);
-    emit(context, EventKind::fined,
-         {{"validator", validator.hex()}, {"amount", taken.decimal()}, {"reason", "missed"}});
-    auto stake = find_stake(context.state, validator, Role::validator);
+    // The claims overlap; which one is the greatest is forgotten when the last one ends.
+    if (validator->open_audits > 0) return;
+    auto stake = find_stake(context.state, id, Role::validator);
     if (!stake) return;
-    stake->misses += 1;
-    const bool enough = stake->misses >= context.parameters.misses_jail;
-    if (enough) stake->misses = 0;
+    stake->locked = {};
     save(context.state, *stake);
-    if (enough) jail(context, validator, Role::validator);
 }
 
 void jail(Context& context, const base::AccountId& account, Role role) {
     auto stake = find_stake(context.state, account, role);
-    if (!stake) return;
-    stake->jailed_until = context.in(context.parameters.jail_ms);
+    if (!stake || stake->jailed_at.value != 0) return;
+    // Live time begins at 0, which means "not jailed" here.
+    stake->jailed_at = std::max(context.live, base::TimeMs{1});
     save(context.state, *stake);
     emit(context, EventKind::jailed,
          {{"account", account.hex()},
           {"role", std::string(to_word(role))},
-          {"until", std::to_string(stake->jailed_until.value)}});
+          {"returns_from", std::to_string(stake->jailed_at.value + context.parameters.jail_ms)}});
 }
 
-std::uint64_t audit_time_ms(const Context& context, const base::AccountId& id,
-                            std::uint64_t flops) {
+std::uint64_t audit_time_ms(const Context& context, const base::AccountId& id) {
     const Parameters& parameters = context.parameters;
     const auto validator = find_validator(context.state, id);
-    ASSAY_CHECK(validator && validator->flops_per_second > 0);
-    const auto wanted = static_cast<base::Uint128>(flops) * 1000 * parameters.audit_time_factor /
-                        validator->flops_per_second;
-    const auto bounded =
-        static_cast<std::uint64_t>(std::min<base::Uint128>(wanted, parameters.audit_ms_max));
-    return std::max(parameters.grace_ms, bounded);
+    ASSAY_CHECK(validator.has_value());
+    const std::uint64_t speed = std::max(validator->flops_per_second, parameters.reference_flops);
+    const auto wanted = static_cast<base::Uint128>(validator->open_flops) * 1000 * parameters.audit_time_factor / speed;
+    // An audit takes at most audit_ms_max (checked when the job was posted); many may be ahead.
+    constexpr std::uint64_t kLongest = std::uint64_t{1} << 40U;
+    return std::max(parameters.grace_ms, static_cast<std::uint64_t>(std::min<base::Uint128>(wanted, kLongest)));
 }
 
 }  // namespace assay::market

@@ -88,6 +88,8 @@ struct Claim {
     std::uint32_t open = 0;                  ///< audits and controls that have not ended
     std::uint32_t redraws = 0;               ///< how often it was drawn again
     std::uint32_t valid = 0;                 ///< audits that ended with `valid`
+    base::Amount fund;                       ///< fines of missed audits: they pay its redraws and nothing else; the rest is burned
+    bool over = false;                       ///< judged and counted, or void; a void epoch may draw it again and open it once more
     [[nodiscard]] bool judged() const { return draws == 0 && open == 0; }
     bool operator==(const Claim&) const = default;
 };
@@ -176,6 +178,7 @@ struct Audit {
     std::uint64_t epoch = 0;                 ///< that drew it
     base::AuditId controls;                  ///< of a control: the audit
     base::Amount price;                      ///< promised by the job's pool
+    base::Amount fund;                       ///< promised by the claim's fund, and held here
     base::Amount lock;                       ///< claim on the auditor's stake
     std::uint64_t flops = 0;
     AuditState state = AuditState::drawn;

@@ -92,6 +92,7 @@ struct Job {
     JobState end_state = JobState::open;     ///< settling: what it becomes
     base::TimeMs posted_at, state_since;
     base::TimeMs deadline;                   ///< of the state: expiry while open, end of a pause or of settling; 0: none
+    base::TimeMs window_ends;                ///< settling: of the challenges of what was judged; 0: something is not judged yet
     base::TimeMs paused_ms;                  ///< sum of all pauses
     bool init_passed = false;                ///< the audits of the initial state are over: lanes are matched
 
@@ -112,7 +113,8 @@ struct Job {
     std::uint64_t history_count = 0;
     base::TimeMs closed_at;                  ///< terminal since; removed one retention period later
     base::BlobRoot data_blob;
-    std::uint64_t init_bytes = 0, data_bytes = 0;  ///< sizes of the blobs, from the receipts
+    std::uint64_t init_bytes = 0, data_bytes = 0;  ///< sizes of the blobs; init_bytes is that of every state of the job
+    std::uint64_t payload_file_bytes = 0;    ///< canonical size of a payload; 0 without merges
     base::TransactionId transaction;         ///< that posted it
     bool operator==(const Job&) const = default;
 };

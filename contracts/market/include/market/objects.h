@@ -20,6 +20,7 @@ enum class TimerKind : std::uint8_t {
     match = 1, job_deadline = 2, lane_deadline = 3, round_deadline = 4, unbonding = 5, retention = 6,
     epoch = 7, delivery = 8, audit = 9, part_close = 10, merge = 11, window = 12, settle = 13, draw = 14, fund = 15, pause = 16,
     question = 17, dispute = 18, challenge = 19,
+    advance = 20,    ///< something that this waits for has ended: at once, after what is being done
 };
 
 /// Something that happens by itself at `due` (live time). Kept in the key alone: (due, kind, subject, number).

@@ -17,7 +17,7 @@ namespace assay::market {
     X(fee_limit_too_low) X(fee_not_covered) \
     /* money and keys */ \
     X(insufficient_balance) X(amount_zero) X(amount_too_large) X(transfer_to_self) X(system_account) X(cold_key_required) \
-    X(weak_key) X(keys_unchanged) \
+    X(weak_key) X(keys_unchanged) X(too_many_keys) \
     /* stake */ \
     X(role_not_open) X(insufficient_free_stake) X(below_minimum_stake) X(too_many_unbondings) X(jailed) X(tombstoned) \
     X(stake_missing) X(profile_unknown) X(speed_out_of_range) X(vrf_key_missing) X(not_jailed) X(jail_not_over) X(validator_unknown) \

@@ -15,7 +15,7 @@ enum class Table : std::uint8_t {
     account = 0x10, nonce = 0x11, past_key = 0x12, stake = 0x13, unbonding = 0x14, validator = 0x15, validator_by_stake = 0x16,
     offer = 0x20, offer_by_price = 0x21, offer_of_worker = 0x22, record = 0x23,
     job = 0x30, job_by_state = 0x31, spec = 0x32, lane = 0x33, round = 0x34, merge = 0x35, history = 0x36,
-    lease = 0x40, lease_of_worker = 0x41, lease_of_job = 0x42,
+    lease = 0x40, lease_of_worker = 0x41, lease_of_job = 0x42, party = 0x43,
     part = 0x50, part_of_job = 0x51, epoch = 0x52, epoch_commitment = 0x53, epoch_member = 0x54, claim = 0x55,
     audit = 0x60, audit_of_validator = 0x61, audit_of_job = 0x62, audit_of_claim = 0x63, evidence = 0x64, jailed = 0x65,
     question = 0x70, question_of_job = 0x71, question_of_obliged = 0x72, question_of_asker = 0x73, question_duty = 0x74, question_bytes = 0x75,
@@ -55,6 +55,8 @@ base::Bytes history_key(const base::JobId& job, std::uint64_t index);
 base::Bytes lease_key(const base::LeaseId& id);
 base::Bytes lease_of_worker_key(const base::AccountId& worker, const base::LeaseId& id);
 base::Bytes lease_of_job_key(const base::JobId& job, const base::LeaseId& id);
+
+base::Bytes party_key(const base::JobId& job, const base::AccountId& account);      ///< who has or had a lease of the job
 
 base::Bytes part_key(const base::PartId& id);
 /// Order: round, lane, part, then id.

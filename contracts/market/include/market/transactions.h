@@ -130,8 +130,8 @@ struct StateNext { base::Hash question; std::uint32_t child = 0; bool operator==
 struct StateShow {
     base::Hash question;
     std::uint64_t leaf = 0;                  ///< 1 KiB leaves of the blob, from 0
-    base::Bytes bytes;
-    std::vector<base::Hash> path;            ///< from the leaf to the blob's root
+    base::Bytes bytes;                       ///< of the chunk that holds it
+    base::ChunkProof proof;
     bool operator==(const StateShow&) const = default;
 };
 struct ChallengeSealPost { base::Hash digest; bool operator==(const ChallengeSealPost&) const = default; };  ///< challenge_digest

@@ -1,0 +1,163 @@
+// A worker may train a part only while the audits that it may need are paid for and can be done: otherwise its lane waits, without loss to anybody.
+
+#include <algorithm>
+
+#include "base/check.h"
+#include "base/wide.h"
+#include "market/pricing.h"
+#include "settlement.h"
+
+namespace assay::market {
+
+using base::Amount;
+
+namespace {
+
+/// A lane that waits is looked at again after this; money that comes in is looked at at once.
+constexpr std::uint64_t kRetryMs = 1'000;
+/// Validators looked at before the first epoch.
+constexpr std::size_t kGreatest = 256;
+
+std::uint64_t flops_of(const Job& job, std::uint64_t expected) {
+    const auto flops = (static_cast<base::Uint128>(expected) * job.costs.segment_flops) >> 32U;
+    return static_cast<std::uint64_t>(std::min<base::Uint128>(flops, std::uint64_t{1} << 62U));
+}
+
+/// What all members of the last epoch together may have ahead, at the class's reference speed: no declaration counts.
+base::Uint128 backlog_max(const Context& context) {
+    const Parameters& parameters = context.parameters;
+    std::uint32_t members = 1;
+    for (std::uint64_t number = context.chain.epoch_next; number-- > 0;) {
+        const auto epoch = find_epoch(context.state, number);
+        if (!epoch || (epoch->state != EpochState::open && epoch->state != EpochState::closing)) {
+            members = epoch ? std::max<std::uint32_t>(epoch->members, 1) : 1;
+            break;
+        }
+    }
+    return static_cast<base::Uint128>(parameters.reference_flops) * members * parameters.backlog_ms_max / 1000;
+}
+
+LaneWait wait_of(const Context& context, const Job& job, std::uint64_t expected) {
+    const auto needed = audit_pool(job.expected + expected, highest_pay(context, job));
+    if (!needed || *needed > job.hold.audits + job.hold.drawn) return LaneWait::audit_funds;
+    const base::Uint128 ahead = static_cast<base::Uint128>(context.chain.backlog_flops) + flops_of(job, expected);
+    // One part at a time always fits: nobody waits for a committee that is idle.
+    if (context.chain.backlog_flops > 0 && ahead > backlog_max(context)) return LaneWait::audit_backlog;
+    return LaneWait::none;
+}
+
+bool may_train(const Context& context, const Job& job, const Lane& lane) {
+    if (job.state != JobState::running || lane.lease.is_zero() || lane.committed_parts >= job.shape.parts_per_round()) return false;
+    const auto round = find_round(context.state, job.id, job.round);
+    return round && round->state == RoundState::open;
+}
+
+}  // namespace
+
+namespace {
+
+/// Weight of the last epoch that has closed, missing members included; of the greatest validators before there is one.
+std::uint64_t all_weight(const Context& context) {
+    for (std::uint64_t number = context.chain.epoch_next; number-- > 0;) {
+        const auto epoch = find_epoch(context.state, number);
+        if (!epoch) break;
+        if (epoch->state != EpochState::open && epoch->state != EpochState::closing) return epoch->all_weight();
+    }
+    std::uint64_t weight = 0;
+    for (const base::AccountId& id : validators_by_stake(context.state, kGreatest))
+        weight += weight_of(find_validator(context.state, id).value(), find_stake(context.state, id, Role::validator).value());
+    return weight;
+}
+
+}  // namespace
+
+Amount highest_pay(const Context& context, const Job& job) {
+    const Parameters parameters = parameters_of(context, job);
+    // At least half of all weight may audit the job, so the greatest validator's share of the draw is at most twice that of all weight.
+    std::uint64_t most = 1;
+    if (const auto first = validators_by_stake(context.state, 1); !first.empty())
+        most = weight_of(find_validator(context.state, first.front()).value(), find_stake(context.state, first.front(), Role::validator).value());
+    most = std::max<std::uint64_t>(most, 1);
+    const std::uint32_t rate = std::max(parameters.rate_sure_ppm, job.shape.audit_rate_ppm);
+    const std::uint64_t exponent = member_exponent(rate_exponent(rate), most, std::max(most, all_weight(context) / 2));
+    return audit_pay(greatest_price(job), exponent).value_or(Amount::of(Amount::kMax));
+}
+
+void count_expected(Context& context, Job& job, std::uint64_t expected, bool more) {
+    const std::uint64_t flops = flops_of(job, expected);
+    const auto change = [&](std::uint64_t& sum, std::uint64_t amount) {
+        ASSAY_CHECK(more || sum >= amount);
+        sum = more ? sum + amount : sum - amount;
+    };
+    change(job.expected, expected);
+    change(job.backlog_flops, flops);
+    change(context.chain.backlog_flops, flops);
+}
+
+void fund_lane(Context& context, Job& job, Lane& lane) {
+    if (lane.expected != 0 || !may_train(context, job, lane)) return;
+    auto lease = find_lease(context.state, lane.lease);
+    ASSAY_CHECK(lease && lease->state == LeaseState::active);
+    const Parameters parameters = parameters_of(context, job);
+    const PartSpan span = part_span(lane.committed_parts, job.shape.segments_per_round(), job.shape.part_segments);
+    const std::uint64_t each = expected_with_controls(lease->rate_ppm, parameters.control_ppm);
+    // Nothing is free: a rate of zero counts as one draw in 2^32.
+    const std::uint64_t expected = std::max<std::uint64_t>(each * span.segments, 1);
+    const LaneWait before = lane.wait;
+    lane.wait = wait_of(context, job, expected);
+    const Attributes attributes{{"job", job.id.hex()}, {"lane", std::to_string(lane.lane)}, {"worker", lease->worker.hex()},
+                                {"reason", std::string(to_word(lane.wait))}};
+    if (lane.wait == LaneWait::none) {
+        lane.expected = expected;
+        count_expected(context, job, expected, true);
+        if (before != LaneWait::none || lease->deadline.value == 0) {
+            set_lane_deadline(context, job, lane, *lease);
+            save(context.state, *lease);
+        }
+        if (before != LaneWait::none) emit(context, EventKind::lane_goes_on, attributes);
+        return;
+    }
+    if (lease->deadline.value != 0) {
+        clear_timer(context, {lease->deadline, TimerKind::lane_deadline, job.id.hash, lane.lane});
+        lease->deadline = {};
+        save(context.state, *lease);
+    }
+    set_timer(context, {context.in(kRetryMs), TimerKind::fund, job.id.hash, lane.lane});
+    if (before != lane.wait) emit(context, EventKind::lane_waits, attributes);
+}
+
+void unfund_lane(Context& context, Job& job, Lane& lane) {
+    if (lane.expected != 0) count_expected(context, job, lane.expected, false);
+    lane.expected = 0;
+    lane.wait = LaneWait::none;
+}
+
+void on_fund_due(Context& context, const Timer& timer) {
+    auto job = find_job(context.state, base::JobId{timer.subject});
+    if (!job || job->state != JobState::running) return;
+    auto lane = find_lane(context.state, job->id, static_cast<std::uint32_t>(timer.number));
+    if (!lane || lane->wait == LaneWait::none) return;
+    fund_lane(context, *job, *lane);
+    save(context.state, *lane);
+    save(context.state, *job);
+}
+
+Refusal apply_job_fund(Context& context, const JobFund& message) {
+    auto job = find_job(context.state, message.job);
+    if (!job) return Refusal::job_unknown;
+    if (is_terminal(job->state)) return Refusal::job_state;
+    if (message.amount.is_zero()) return Refusal::amount_zero;
+    if (!base::add(job->held, message.amount)) return Refusal::amount_too_large;
+    if (!debit(context, context.sender, message.amount)) return Refusal::insufficient_balance;
+
+    job->held += message.amount;
+    job->hold.audits += message.amount;
+    save(context.state, *job);
+    emit(context, EventKind::job_funded, {{"job", job->id.hex()}, {"account", context.sender.hex()}, {"amount", message.amount.decimal()}});
+    for (const Lane& lane : lanes_of(context.state, job->id)) {
+        if (lane.wait == LaneWait::audit_funds) set_timer(context, {context.live, TimerKind::fund, job->id.hash, lane.lane});
+    }
+    return Refusal::none;
+}
+
+}  // namespace assay::market

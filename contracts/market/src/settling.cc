@@ -1,0 +1,182 @@
+// A job that ends before its rounds are final. Its end stops new commitments and nothing else: what is committed is judged, so that no deadline,
+// cancel or silence makes pay or a refund of work that nobody has looked at.
+
+#include <algorithm>
+#include <set>
+
+#include "base/check.h"
+#include "disputes.h"
+#include "rollback.h"
+#include "settlement.h"
+
+namespace assay::market {
+
+using base::Amount;
+
+namespace {
+
+std::uint32_t rounds_end(const Job& job) { return std::min(job.round + 1, job.shape.rounds); }
+
+/// Nothing new is trained or posted: leases end, asked workers are free, clocks of rounds and merges stop.
+void stop_training(Context& context, Job& job) {
+    for (const Lane& lane : lanes_of(context.state, job.id)) {
+        Lane now = lane;
+        drop_asked(context, now);
+        unfund_lane(context, job, now);
+        save(context.state, now);
+        if (lane.lease.is_zero()) continue;
+        LaneRelease release;
+        release.end = LeaseEnd::job_closed;
+        release.exclude = false;
+        release.keep_parts = now.committed_parts;
+        release.start_root = now.next_start_root;
+        release.start_blob = now.next_start_blob;
+        release_lane(context, job, lane.lane, release);
+    }
+    for (std::uint32_t number = job.final_rounds; number < rounds_end(job); ++number) {
+        auto round = find_round(context.state, job.id, number);
+        if (!round) continue;
+        if (round->deadline.value != 0) clear_timer(context, {round->deadline, TimerKind::round_deadline, job.id.hash, number});
+        if (round->window_ends.value != 0) clear_timer(context, {round->window_ends, TimerKind::window, job.id.hash, number});
+        round->deadline = round->window_ends = {};
+        save(context.state, *round);
+        auto merge = find_merge(context.state, job.id, number);
+        if (!merge || merge->deadline.value == 0) continue;
+        clear_timer(context, {merge->deadline, TimerKind::merge, job.id.hash, number});
+        merge->deadline = {};
+        save(context.state, *merge);
+    }
+}
+
+bool any_open_part(const Context& context, const Job& job) {
+    for (std::uint32_t number = job.final_rounds; number < rounds_end(job); ++number) {
+        const auto round = find_round(context.state, job.id, number);
+        if (round && round->open_parts != 0) return true;
+    }
+    return false;
+}
+
+/// The window of what was judged last: everything that passed may still be challenged.
+void open_window(Context& context, Job& job) {
+    const base::TimeMs ends = context.in(challenge_window_ms(context, job));
+    for (std::uint32_t number = job.final_rounds; number < rounds_end(job); ++number) {
+        auto round = find_round(context.state, job.id, number);
+        if (!round) continue;
+        round->window_ends = ends;
+        save(context.state, *round);
+    }
+    job.window_ends = ends;
+    set_timer(context, {ends, TimerKind::settle, job.id.hash, kSettleJob});
+}
+
+/// Pays what has passed, and ends the job.
+void pay_and_finish(Context& context, Job& job) {
+    std::set<base::LeaseId> leases;
+    for (std::uint32_t number = job.final_rounds; number < rounds_end(job); ++number) {
+        for (Part& part : parts_of_job(context.state, job.id, number, std::nullopt, kTouchedMax)) {
+            leases.insert(part.lease);
+            if (part.state != PartState::passed) continue;
+            job.final_segments += part.segments;
+            job.audited_segments += audited_segments(context, part.id);
+            pay_part(context, job, part);
+            save(context.state, part);
+        }
+        auto round = find_round(context.state, job.id, number);
+        if (!round) continue;
+        round->state = RoundState::failed;
+        round->window_ends = {};
+        save(context.state, *round);
+    }
+    const JobState end = job.end_state;
+    const CloseReason reason = job.reason;
+    finish_job(context, job, end, reason);
+    for (const base::LeaseId& lease : leases) settle_lease_if_done(context, lease);
+}
+
+/// Drawn and not judged, although nobody works at it: its auditors never came back. It, and what starts from it, is unproved.
+void give_up_unjudged(Context& context, Job& job) {
+    for (std::uint32_t number = job.final_rounds; number < rounds_end(job); ++number) {
+        std::set<std::uint32_t> broken;
+        bool any = false;
+        for (Part& part : parts_of_job(context.state, job.id, number, std::nullopt, kTouchedMax)) {
+            if (is_open(part)) broken.insert(part.key.lane);
+            if (!can_void(part) || !broken.contains(part.key.lane)) continue;
+            void_part(context, job, part, true);
+            any = true;
+        }
+        const auto merge = find_merge(context.state, job.id, number);
+        const auto claim = merge ? find_claim(context.state, merge->commitment, 0) : std::nullopt;
+        const bool merge_open = claim && !claim->over;
+        if (!any && !merge_open) continue;
+        if (merge_open) end_claims(context, job, merge->commitment);
+        // Later rounds start from this one's merge.
+        for (std::uint32_t later = number + 1; later < rounds_end(job); ++later) {
+            for (Part& part : parts_of_job(context.state, job.id, later, std::nullopt, kTouchedMax)) {
+                if (can_void(part)) void_part(context, job, part, true);
+            }
+            const auto next = find_merge(context.state, job.id, later);
+            if (next && !next->commitment.is_zero()) end_claims(context, job, next->commitment);
+        }
+        return;
+    }
+}
+
+/// Somebody works, asks or plays: the time of settling stands still.
+bool anybody_busy(const Context& context, const Job& job) {
+    if (job.open_disputes != 0 || job.open_questions != 0) return true;
+    for (const Audit& audit : audits_of_job(context.state, job.id, std::nullopt, kTouchedMax)) {
+        if (audit.state != AuditState::missed && audit.state != AuditState::settled) return true;
+    }
+    return false;
+}
+
+}  // namespace
+
+void begin_settling(Context& context, Job& job, JobState state, CloseReason reason) {
+    ASSAY_CHECK(is_terminal(state));
+    if (is_terminal(job.state) || job.state == JobState::settling) return;
+    if (job.state == JobState::open) {
+        end_claims(context, job, init_commitment_id(job.id));
+        drop_questions(context, job, job.id.hash);
+        for (Lane& lane : lanes_of(context.state, job.id)) {
+            drop_asked(context, lane);
+            save(context.state, lane);
+        }
+        finish_job(context, job, state, reason);
+        return;
+    }
+    job.state = JobState::settling;
+    job.end_state = state;
+    job.reason = reason;
+    job.state_since = context.live;
+    job.window_ends = {};
+    job.deadline = context.in(parameters_of(context, job).settle_ms_max);
+    stop_training(context, job);
+    set_timer(context, {job.deadline, TimerKind::settle, job.id.hash, kSettleJob});
+    set_timer(context, {context.in(1), TimerKind::settle, job.id.hash, kSettleJob});
+    emit(context, EventKind::job_settling, {{"job", job.id.hex()}, {"state", std::string(to_word(state))}, {"reason", std::string(to_word(reason))}});
+}
+
+void fail_job(Context& context, Job& job, CloseReason reason) { begin_settling(context, job, JobState::failed, reason); }
+
+void settle_on(Context& context, Job& job) {
+    if (job.state != JobState::settling) return;
+    const bool judged = !any_open_part(context, job) && job.open_claims == 0;
+    if (!judged) {
+        job.window_ends = {};
+        if (context.live < job.deadline) return;
+        if (anybody_busy(context, job)) {
+            job.deadline = context.in(context.parameters.grace_ms);
+            set_timer(context, {job.deadline, TimerKind::settle, job.id.hash, kSettleJob});
+            return;
+        }
+        give_up_unjudged(context, job);
+        set_timer(context, {context.in(1), TimerKind::settle, job.id.hash, kSettleJob});
+        return;
+    }
+    if (job.window_ends.value == 0) return open_window(context, job);
+    if (context.live < job.window_ends || job.open_disputes != 0 || job.open_questions != 0) return;
+    pay_and_finish(context, job);
+}
+
+}  // namespace assay::market

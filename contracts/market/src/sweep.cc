@@ -1,0 +1,241 @@
+// The sweep of a draw: every commitment of an epoch against every member that contributed, some pairs in each block.
+
+#include <algorithm>
+
+#include "base/check.h"
+#include "market/pricing.h"
+#include "settlement.h"
+
+namespace assay::market {
+
+namespace {
+
+/// What one commitment asks to be drawn.
+struct Wanted {
+    Job job;
+    ClaimKind kind = ClaimKind::segment;
+    std::uint32_t segments = 1;
+    std::uint32_t rate_ppm = 0;
+    std::optional<Part> part;                ///< of a segment
+    base::AccountId barred;                  ///< may not be drawn: whose verdict is controlled
+};
+
+std::uint32_t sure_rate(const Parameters& parameters, std::uint32_t rate_ppm) { return std::max(rate_ppm, parameters.rate_sure_ppm); }
+
+/// Nothing when what was committed is void, or the job is over.
+std::optional<Wanted> wanted_by(const Context& context, const EpochCommitment& commitment) {
+    if (commitment.kind == CommitmentKind::job) return std::nullopt;
+    auto job = find_job(context.state, commitment.job);
+    if (!job || is_terminal(job->state)) return std::nullopt;
+    Wanted wanted;
+    wanted.job = std::move(*job);
+    if (commitment.kind == CommitmentKind::part) {
+        wanted.part = find_part(context.state, commitment.subject);
+        if (!wanted.part || !is_open(*wanted.part) || wanted.part->draws == 0) return std::nullopt;
+        const auto lease = find_lease(context.state, wanted.part->lease);
+        ASSAY_CHECK(lease.has_value());
+        wanted.segments = wanted.part->segments;
+        wanted.rate_ppm = lease->rate_ppm;
+        return wanted;
+    }
+    const auto claim = find_claim(context.state, commitment.subject, commitment.segment);
+    if (!claim || claim->over) return std::nullopt;
+    wanted.kind = claim->kind;
+    if (claim->kind == ClaimKind::segment) wanted.part = find_part(context.state, commitment.subject);
+    const Parameters parameters = parameters_of(context, wanted.job);
+    if (commitment.kind == CommitmentKind::control) {
+        const auto audit = find_audit(context.state, commitment.audit);
+        if (!audit || audit->state != AuditState::revealed) return std::nullopt;
+        wanted.barred = audit->auditor;
+        wanted.rate_ppm = audit->redraws == 0 ? parameters.control_ppm : parameters.rate_sure_ppm;
+    } else {
+        wanted.rate_ppm = sure_rate(parameters, claim->rate_ppm);
+    }
+    return wanted;
+}
+
+bool eligible(const Context& context, const Wanted& wanted, const EpochMember& member, base::Amount lock) {
+    return member.y && member.validator != wanted.barred && may_audit(context, member.validator, wanted.job, lock);
+}
+
+base::Amount lock_of(const Context& context, const Wanted& wanted) {
+    const base::Amount price = duty_of(wanted.job, wanted.kind).price;
+    return audit_lock(price, parameters_of(context, wanted.job).control_ppm).value_or(base::Amount::of(base::Amount::kMax));
+}
+
+/// W: of those who contributed and may audit this. A void epoch draws with all weight.
+std::uint64_t weight_of_draw(Context& context, const Epoch& epoch, const Wanted& wanted) {
+    if (epoch.void_) return epoch.all_weight();
+    const base::Amount lock = lock_of(context, wanted);
+    std::uint64_t weight = 0;
+    for (const EpochMember& member : members_of_epoch(context.state, epoch.number, std::nullopt, epoch.members)) {
+        ++context.pairs_drawn;
+        if (eligible(context, wanted, member, lock)) weight += member.weight;
+    }
+    return weight;
+}
+
+/// The claim of one segment, made when it is drawn for the first time, or drawn once more by the epoch after a void one.
+Claim claim_of(Context& context, Job& job, Part& part, std::uint32_t segment, std::uint32_t rate_ppm) {
+    auto known = find_claim(context.state, part.id, segment);
+    Claim claim = known.value_or(Claim{});
+    if (known && !known->over) return claim;
+    claim.over = false;
+    ++part.open_claims;
+    ++job.open_claims;
+    if (known) return claim;
+    claim.subject = part.id;
+    claim.segment = segment;
+    claim.job = job.id;
+    claim.round = part.key.round;
+    claim.lane = part.key.lane;
+    claim.worker = part.key.worker;
+    claim.lease = part.lease;
+    claim.rate_ppm = rate_ppm;
+    return claim;
+}
+
+bool is_delivered(const Part& part, std::uint32_t segment) {
+    return std::any_of(part.delivered.begin(), part.delivered.end(), [&](const DeliveredSegment& d) { return d.segment == segment; });
+}
+
+void draw_member(Context& context, Epoch& epoch, const EpochCommitment& commitment, Wanted& wanted, const EpochMember& member) {
+    const std::uint64_t exponent = member_exponent(rate_exponent(wanted.rate_ppm), member.weight, epoch.draw_weight);
+    const std::uint32_t segment = commitment.kind == CommitmentKind::part ? epoch.draw_segment : commitment.segment;
+    DrawSubject subject;
+    subject.kind = wanted.kind;
+    subject.job = wanted.job.id;
+    if (wanted.part) {
+        subject.round = wanted.part->key.round;
+        subject.lane = wanted.part->key.lane;
+        subject.segment = wanted.part->first_segment + segment;
+    } else if (wanted.kind == ClaimKind::merge) {
+        subject.round = find_claim(context.state, commitment.subject, 0).value().round;
+    }
+    subject.control = commitment.audit;
+    if (!is_drawn(*member.y, subject, draw_chance(exponent))) return;
+    const Drawn drawn{&commitment, &member, exponent, !wanted.part || is_delivered(*wanted.part, segment)};
+    Claim claim = wanted.part ? claim_of(context, wanted.job, *wanted.part, segment, wanted.rate_ppm)
+                              : find_claim(context.state, commitment.subject, segment).value();
+    draw_audit(context, wanted.job, claim, drawn);
+    save(context.state, claim);
+    if (wanted.part) save(context.state, *wanted.part);
+    save(context.state, wanted.job);
+    ++epoch.drawn;
+}
+
+/// Deliveries are asked for, or the part is done when none of its segments was drawn.
+void part_drawn(Context& context, Job& job, Part& part, bool again) {
+    ASSAY_CHECK(part.draws > 0);
+    if (again) {
+        EpochCommitment next{0, part.id, CommitmentKind::part, job.id, part.id, 0, {}, part.key.round, part.tree_root};
+        join_epoch(context, next);
+    } else {
+        --part.draws;
+    }
+    if (part.state == PartState::committed) part.state = PartState::auditing;
+    const auto claims = claims_of(context.state, part.id, kTouchedMax);
+    const bool waits = std::any_of(claims.begin(), claims.end(), [&](const Claim& c) { return c.open > 0 && !is_delivered(part, c.segment); });
+    if (waits && part.deadline.value == 0) {
+        part.deadline = context.in(context.parameters.grace_ms);
+        set_timer(context, {part.deadline, TimerKind::delivery, part.id.hash, 0});
+        emit(context, EventKind::part_due_delivery, {{"part", part.id.hex()}, {"job", job.id.hex()}, {"worker", part.key.worker.hex()},
+                                                     {"deadline", std::to_string(part.deadline.value)}});
+    }
+    save(context.state, part);
+    advance_later(context, part.id, kAdvancePart);
+}
+
+/// All members have drawn a claim, or a control of one of its audits.
+void claim_drawn(Context& context, const EpochCommitment& commitment, bool again) {
+    EpochCommitment next = commitment;
+    if (commitment.kind == CommitmentKind::control) {
+        auto audit = find_audit(context.state, commitment.audit);
+        ASSAY_CHECK(audit && audit->controls_open > 0);
+        if (again) {
+            ++audit->redraws;
+            next.id = control_commitment_id(audit->id, audit->redraws);
+            join_epoch(context, next);
+        } else {
+            --audit->controls_open;
+        }
+        save(context.state, *audit);
+    } else {
+        auto claim = find_claim(context.state, commitment.subject, commitment.segment);
+        ASSAY_CHECK(claim && claim->draws > 0);
+        if (again) {
+            ++claim->redraws;
+            next.kind = CommitmentKind::redraw;
+            next.id = redraw_commitment_id(claim->subject, claim->segment, claim->redraws);
+            next.root = next.id.hash;
+            join_epoch(context, next);
+        } else {
+            --claim->draws;
+        }
+        save(context.state, *claim);
+    }
+    advance_later(context, commitment.subject, commitment.segment);
+}
+
+/// Draws one commitment from the cursor on. False when the block's bound is reached.
+bool draw_commitment(Context& context, Epoch& epoch, const EpochCommitment& commitment) {
+    const std::uint32_t most = context.parameters.draws_per_block_max;
+    auto wanted = wanted_by(context, commitment);
+    if (!wanted) return true;
+    if (epoch.draw_weight == 0) epoch.draw_weight = weight_of_draw(context, epoch, *wanted);
+    const base::Amount lock = lock_of(context, *wanted);
+    const bool nobody = epoch.draw_weight == 0;
+    while (!nobody && epoch.draw_segment < wanted->segments) {
+        if (context.pairs_drawn >= most) return false;
+        const auto after = epoch.draw_member.is_zero() ? std::nullopt : std::optional(epoch.draw_member);
+        const auto members = members_of_epoch(context.state, epoch.number, after, most - context.pairs_drawn);
+        for (const EpochMember& member : members) {
+            ++context.pairs_drawn;
+            epoch.draw_member = member.validator;
+            if (eligible(context, *wanted, member, lock)) draw_member(context, epoch, commitment, *wanted, member);
+        }
+        if (!members.empty() && context.pairs_drawn >= most) return false;
+        epoch.draw_member = {};
+        ++epoch.draw_segment;
+    }
+    // Where nobody may audit, nothing was drawn: the work waits for the next epoch as after a void one.
+    const bool again = epoch.void_ || (nobody && commitment.kind != CommitmentKind::control);
+    if (commitment.kind == CommitmentKind::part) {
+        auto part = find_part(context.state, commitment.subject);
+        part_drawn(context, wanted->job, *part, again);
+    } else {
+        claim_drawn(context, commitment, again);
+    }
+    return true;
+}
+
+}  // namespace
+
+void on_draw_due(Context& context, const Timer& timer) {
+    auto epoch = find_epoch(context.state, timer.number);
+    if (!epoch || epoch->state != EpochState::drawing || epoch->deadline != timer.due) return;
+    while (true) {
+        const auto after = epoch->draw_after.is_zero() ? std::nullopt : std::optional(epoch->draw_after);
+        const auto next = commitments_of_epoch(context.state, epoch->number, after, 1);
+        if (next.empty()) break;
+        ++context.pairs_drawn;
+        if (context.pairs_drawn >= context.parameters.draws_per_block_max || !draw_commitment(context, *epoch, next.front())) {
+            // The next sweep, in the next block: live time is at least one millisecond later then.
+            epoch->deadline = context.in(1);
+            set_timer(context, {epoch->deadline, TimerKind::draw, {}, epoch->number});
+            save(context.state, *epoch);
+            return;
+        }
+        epoch->draw_after = next.front().id;
+        epoch->draw_segment = 0;
+        epoch->draw_member = {};
+        epoch->draw_weight = 0;
+    }
+    epoch->state = EpochState::done;
+    epoch->deadline = context.in(context.parameters.retention_ms);
+    set_timer(context, {epoch->deadline, TimerKind::epoch, {}, epoch->number});
+    save(context.state, *epoch);
+    emit(context, EventKind::epoch_drawn, {{"epoch", std::to_string(epoch->number)}, {"void", epoch->void_ ? "1" : "0"}});
+}
+
+}  // namespace assay::market
