@@ -81,6 +81,9 @@ struct TensorElements {
 };
 /// The leaves of a tensor's tile tree.
 std::vector<base::Hash> tensor_leaves(const TensorElements& elements);
+/// The node of a tensor's tile tree over tiles [first, first + count). Requires a range that is a node: it begins at a multiple of the power of
+/// two that is `count` or the next above, and ends there or with the tensor. At least one tile, in bounds.
+base::Hash tile_node(const TensorElements& elements, std::uint64_t first, std::uint64_t count);
 /// Roots of several tensors; tiles are spread over threads, which cannot change bits.
 std::vector<base::Hash> tensor_roots(std::span<const TensorElements> tensors, unsigned threads);
 /// The same from the root of the tree over the tiles.
