@@ -148,7 +148,8 @@ std::optional<OpenedQuestion> OpenedQuestion::read(ByteView bytes) {
 
 std::size_t OpenedQuestion::answer_bytes() const {
     if (shows_bytes(layout, question.node)) return layout.bytes_under(question.node);
-    return cut_for_hashes(layout, question.node).nodes().size() * sizeof(Hash);
+    const Cut cut = cut_for_hashes(layout, question.node);
+    return cut.nodes().size() * sizeof(Hash);
 }
 
 bool OpenedQuestion::stands(const Hash& own) const {
@@ -183,7 +184,8 @@ std::optional<MoveRefusal> OpenedQuestion::answer(ByteView bytes) {
 std::optional<MoveRefusal> OpenedQuestion::ask(std::uint32_t child) {
     if (question.phase != QuestionPhase::listed) return MoveRefusal::wrong_move;
     if (child >= question.hashes.size()) return MoveRefusal::wrong_place;
-    question.node = cut_for_hashes(layout, question.node).nodes()[child];
+    const Cut cut = cut_for_hashes(layout, question.node);
+    question.node = cut.nodes()[child];
     question.known = question.hashes[child];
     question.hashes.clear();
     question.phase = QuestionPhase::asked;

@@ -90,7 +90,7 @@ class TreeLayout {
     bool has_descriptor_ = false;
 };
 
-/// Descendants of a node, and how they hash up to it.
+/// Descendants of a node, and how they hash up to it. Refers to its layout.
 class Cut {
   public:
     /// Always splits the node with the most bytes, of equal ones the first, while there are fewer
@@ -98,7 +98,8 @@ class Cut {
     Cut(const TreeLayout& layout, const TreeNode& top, std::size_t nodes_max,
         std::uint64_t bytes_max);
     /// In the order of the blob, without the descriptor, which everybody knows.
-    [[nodiscard]] const std::vector<TreeNode>& nodes() const { return nodes_; }
+    [[nodiscard]] const std::vector<TreeNode>& nodes() const& { return nodes_; }
+    const std::vector<TreeNode>& nodes() const&& = delete;
     /// The node's own hash from those of `nodes()`. Requires as many.
     [[nodiscard]] base::Hash join(std::span<const base::Hash> hashes) const;
 
