@@ -101,7 +101,6 @@ TEST(Attack, B8_ANanThatIsNotCanonical) {
     Held held(commit::small_mlp(), QuestionTree::state);
     const std::uint64_t at = held.layout.offset_of(0);
     for (int i = 0; i < 4; ++i) held.blob[at + static_cast<std::size_t>(i)] = 0xff;
-    const auto asked = OpenedQuestion::read(kReferee.open_question(held.subject).question);
     const Cut cut = cut_to_tiles(held.layout, held.layout.root());
     Bytes answer;
     std::vector<Hash> leaves;
