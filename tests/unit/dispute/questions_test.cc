@@ -9,6 +9,7 @@
 #include "base/chunk_tree.h"
 #include "base/merkle.h"
 #include "commit/checkpoint.h"
+#include "commit/mapped_file.h"
 #include "held.h"
 
 namespace assay::dispute {
@@ -173,6 +174,7 @@ TEST(Questions, EveryFlippedBitConvicts) {
         ASSERT_LE(outcome.answers, 1U);
         blob[bit / 8] ^= static_cast<std::uint8_t>(1U << bit % 8);
     }
+    unsigned most = 0;
     for (const Named& named : small_trees()) {
         SCOPED_TRACE(named.name);
         const Held held(named.spec, named.tree);
@@ -184,9 +186,11 @@ TEST(Questions, EveryFlippedBitConvicts) {
             ASSERT_TRUE(outcome.convicted) << at;
             EXPECT_EQ(outcome.last.number, at / base::kBlobLeafBytes);
             EXPECT_LE(outcome.answers, 2U);
+            most = std::max(most, outcome.answers);
             garbage[at] ^= bit;
         }
     }
+    EXPECT_EQ(most, 2U);
 }
 
 TEST(Questions, TakeThreeAnswersWhereAModelIsLarge) {
@@ -238,6 +242,43 @@ TEST(Questions, AVainQuestionConvictsNobody) {
     const auto other = kReferee.leaf_differs(shown.question, last, leaf_of(held.blob, last));
     ASSERT_FALSE(other.has_value());
     EXPECT_EQ(other.error(), MoveRefusal::wrong_place);
+}
+
+/// A true state may hold any NaN in memory; its answers and its blob have the canonical ones.
+TEST(Questions, AnHonestStateWithNans) {
+    Held held(testing::question_gpt(35), QuestionTree::state);
+    const std::uint64_t at = held.layout.offset_of(0), later = held.layout.offset_of(40);
+    const Bytes canonical = {0x00, 0x00, 0xc0, 0x7f}, other = {0x01, 0x00, 0x80, 0xff};
+    for (const std::uint64_t offset : {at, later})
+        std::copy(canonical.begin(), canonical.end(), held.blob.begin() + static_cast<std::ptrdiff_t>(offset));
+    Bytes memory = held.blob;
+    for (const std::uint64_t offset : {at, later})
+        std::copy(other.begin(), other.end(), memory.begin() + static_cast<std::ptrdiff_t>(offset));
+    held.subject.root = node_hash(held.layout, *elements_in(held.layout, memory), held.layout.root());
+    EXPECT_EQ(play_question(held.subject, memory, held.blob).last.move, AskerMove::sound);
+    Bytes garbage = held.blob;
+    garbage[at + 5] ^= 1U;  // in the tile of the first
+    EXPECT_TRUE(play_question(held.subject, memory, garbage).convicted);
+    garbage[at + 5] ^= 1U;
+    garbage[at + 2] = 0x80;
+    garbage[at + 3] = 0x7f;  // no NaN any more but infinite
+    EXPECT_TRUE(play_question(held.subject, memory, garbage).convicted);
+}
+
+TEST(Questions, AreAnsweredFromAFile) {
+    const Held held(testing::question_gpt(35), QuestionTree::payload);
+    const commit::TemporaryFolder folder;
+    commit::write_file(folder / "blob", held.blob);
+    const auto file = commit::MappedFile::open(folder / "blob");
+    ASSERT_TRUE(file.has_value());
+    const QuestionStatus opened = kReferee.open_question(held.subject);
+    EXPECT_EQ(*answer_from_blob(opened.question, file->bytes()), *answer_from_blob(opened.question, held.blob));
+    EXPECT_EQ(answer_from_blob(opened.question, file->bytes().first(100)).error(), MoveRefusal::wrong_count);
+    EXPECT_EQ(answer_question(opened.question, {}).error(), MoveRefusal::wrong_count);
+    commit::write_file(folder / "empty", {});
+    EXPECT_TRUE(commit::MappedFile::open(folder / "empty")->bytes().empty());
+    EXPECT_EQ(commit::MappedFile::open(folder / "none").error(), commit::FileError::missing);
+    EXPECT_EQ(commit::MappedFile::open("/").error(), commit::FileError::unreadable);
 }
 
 TEST(Questions, RefuseWrongAnswers) {

@@ -84,10 +84,11 @@ struct QuestionSubject {
     base::Bytes spec;                        ///< market::encode_spec
     base::Hash program_root;
     QuestionTree tree = QuestionTree::state;
-    // Of the state's descriptor (docs/formats/state.md); all zeros for a payload.
+    /// Of the state's descriptor (docs/formats/state.md): lane 2^32 - 1 and step 0 for a state that opens a round, whose round_start_root is
+    /// the root that opened the round before. All zeros for a payload.
     std::uint32_t round = 0, lane = 0, step = 0;
     base::Hash round_start_root;
-    base::Hash root;                         ///< state root or payload root
+    base::Hash root;                         ///< state root or payload root, never the end root over both
     bool operator==(const QuestionSubject&) const = default;
 };
 
