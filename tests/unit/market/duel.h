@@ -38,6 +38,19 @@ class Countdown : public Referee {
         if (left == 0 && !status.winner) status.winner = side;
         return status;
     }
+
+    // Nobody asks for a state in these markets.
+    [[nodiscard]] QuestionStatus open_question(const QuestionSubject&) const override { return {}; }
+    [[nodiscard]] tl::expected<QuestionStatus, MoveRefusal> answer(base::ByteView, base::ByteView) const override {
+        return tl::unexpected(MoveRefusal::over);
+    }
+    [[nodiscard]] tl::expected<QuestionStatus, MoveRefusal> ask(base::ByteView, std::uint32_t) const override {
+        return tl::unexpected(MoveRefusal::over);
+    }
+    [[nodiscard]] tl::expected<bool, MoveRefusal> leaf_differs(base::ByteView, std::uint64_t, base::ByteView) const override {
+        return tl::unexpected(MoveRefusal::over);
+    }
+    [[nodiscard]] std::uint64_t blob_bytes(const QuestionSubject&) const override { return 0; }
 };
 
 inline const Countdown kCountdown;

@@ -45,13 +45,21 @@ std::vector<TensorId> tensors_of(const Program& program, Kind kind) {
     return ids;
 }
 
+void encode_entry(Encoder& out, const Tensor& tensor) {
+    out.text(tensor.name).u8(static_cast<std::uint8_t>(tensor.dtype)).u32(tensor.rows).u32(tensor.cols);
+}
+
 Bytes encode_table(const Program& program, std::span<const TensorId> ids) {
     Encoder out;
     out.u32(static_cast<std::uint32_t>(ids.size()));
-    for (const TensorId id : ids) {
-        const Tensor& tensor = program.tensors[id];
-        out.text(tensor.name).u8(static_cast<std::uint8_t>(tensor.dtype)).u32(tensor.rows).u32(tensor.cols);
-    }
+    for (const TensorId id : ids) encode_entry(out, program.tensors[id]);
+    return out.take();
+}
+
+Bytes encode_table(std::span<const Tensor> tensors) {
+    Encoder out;
+    out.u32(static_cast<std::uint32_t>(tensors.size()));
+    for (const Tensor& tensor : tensors) encode_entry(out, tensor);
     return out.take();
 }
 
@@ -198,6 +206,14 @@ Result<State> load_state(const std::filesystem::path& file, const Program& progr
     if (state_root(program, state, descriptor, threads) != expected_root) return tl::unexpected(FileError::wrong_root);
     return state;
 }
+
+Bytes state_front(std::span<const Tensor> tensors, const StateDescriptor& descriptor) {
+    Encoder fields;
+    encode_descriptor(fields, descriptor);
+    return encode_front(Kind::state, fields.view(), encode_table(tensors));
+}
+
+Bytes payload_front(std::span<const Tensor> tensors) { return encode_front(Kind::payload, {}, encode_table(tensors)); }
 
 Result<SavedFile> save_payload(const std::filesystem::path& file, const Program& program, const Payload& payload, Durability durability) {
     return save(file, Kind::payload, {}, program, payload.tensors, durability);
