@@ -35,19 +35,6 @@ Fault random_fault(const Arena& arena, Dice& dice) {
     return fault;
 }
 
-/// Two leaves with sources that are theirs, wherever they stand.
-ShowMisplaced misplaced(const Game& game, Desk& desk, Dice& dice) {
-    const std::vector<Covered> all = desk.covered();
-    const std::vector<base::Hash>& posted = game.posted();
-    const auto place_of_root = [&](const base::Hash& root) {
-        const auto found = std::ranges::find(posted, root);
-        return static_cast<std::uint32_t>(found == posted.end() ? 0 : found - posted.begin());
-    };
-    const Covered &a = dice.one_of(all), &b = dice.one_of(all);
-    return {place_of_root(a.root), place_of_root(b.root), desk.source_of(a, !a.writer),
-            desk.source_of(b, !b.writer)};
-}
-
 /// Moves that fit the phase by their form; some by more.
 std::optional<Move> made_up(const Game& game, Desk* desk, Dice& dice) {
     const auto small = [&](std::uint64_t n) { return static_cast<std::uint32_t>(dice.below(n)); };
@@ -61,6 +48,15 @@ std::optional<Move> made_up(const Game& game, Desk* desk, Dice& dice) {
         const Covered& entry = dice.one_of(all);
         const bool as_it_was = !entry.writer || (!entry.before.is_zero() && dice.one_in(2));
         return desk->source_of(entry, as_it_was);
+    };
+    const auto skipped = [&] {
+        const ProgramRecords& records = desk->history().records();
+        const std::vector<Covered> all = desk->covered();
+        const Covered& entry = dice.one_of(all);
+        ShowSkipped show{open_record(records, records.frame.tensor_leaf(entry.id)), std::nullopt};
+        if (entry.writer && (!game.has_descriptor() || dice.one_in(4)))
+            show.writer = open_record(records, records.frame.instruction_leaf(*entry.writer));
+        return show;
     };
     switch (game.phase()) {
         case Phase::half:
@@ -89,22 +85,25 @@ std::optional<Move> made_up(const Game& game, Desk* desk, Dice& dice) {
         case Phase::openings:
             return PostOpenings{base::Bytes(dice.below(64), 1)};
         case Phase::leaves:
-            return PostLeaves{noises(3)};
+            if (desk == nullptr) return PostLeaves{1, std::nullopt};
+            return PostLeaves{small(40), desk->last_under({{}, 0, dice.below(40)})};
         case Phase::objection:
-            if (desk == nullptr || dice.one_in(3))
-                return ShowExtra{small(game.posted().size() + 1)};
-            if (dice.one_in(2)) return ShowAbsent{some_source()};
-            return misplaced(game, *desk, dice);
+            if (desk == nullptr || dice.one_in(2)) return Contest{!dice.one_in(4)};
+            return skipped();
         case Phase::source:
-            if (desk != nullptr) return PostSource{some_source()};
-            return std::nullopt;
+            if (desk == nullptr) return std::nullopt;
+            return PostSource{some_source(), desk->last_under(game.conceded())};
+        case Phase::reply:
+            if (desk == nullptr) return std::nullopt;
+            if (dice.one_in(2)) return skipped();
+            return ShowWriter{open_record(desk->history().records(),
+                                          small(desk->history().records().records.size()))};
         case Phase::shown:
             return Pick{small(game.terms().shown.size() + 1)};
         case Phase::part:
             return Pick{small(kDigestPartsEnd + 1)};
         case Phase::statement:
         case Phase::tensor:
-        case Phase::writer:
         case Phase::digest:
         case Phase::place:
         case Phase::layout:
@@ -233,7 +232,7 @@ std::optional<base::Bytes> Rogue::made_up_bytes(const Game& game) {
         if (const auto move = false_digest(game)) return encode_move(*move);
     }
     std::optional<Desk> desk;
-    if (game.phase() == Phase::objection || game.phase() == Phase::source) {
+    if (game.phase() >= Phase::leaves && game.phase() <= Phase::reply) {
         History& history = dice_.one_in(2) ? *quarrel_.arena.truth : *quarrel_.lies[lie_].history;
         desk.emplace(game, **history.at(place_of(game)));
     }

@@ -25,7 +25,7 @@ inline std::vector<Move> sample_moves() {
     const RecordOpening other{6, {7}, {}};
     const base::InclusionProof proof{1, 3, {hash_of(8), hash_of(9)}};
     const Source written{record, hash_of(10), other, hash_of(11), {hash_of(12)}, proof};
-    const Source unwritten{other, hash_of(13), std::nullopt, {}, {}, proof};
+    const Neighbour left{other, hash_of(14), {hash_of(15)}};
     return {PostStatement{{1, 2}, true, hash_of(1), hash_of(2)},
             PickHalf{true},
             PostRoots{{hash_of(3), hash_of(4)}},
@@ -38,12 +38,10 @@ inline std::vector<Move> sample_moves() {
             PostTile{{1, 2, 3, 4}},
             PickCell{11, 12},
             PostOpenings{{5, 6, 7}},
-            PostLeaves{{hash_of(13), hash_of(14), hash_of(15)}},
-            ShowAbsent{written},
-            ShowExtra{16},
-            ShowMisplaced{1, 2, written, unwritten},
-            PostSource{unwritten},
-            PostWriter{record},
+            PostLeaves{13, left},
+            ShowSkipped{other, record},
+            PostSource{written, left},
+            ShowWriter{record},
             Resign{},
             PostDigest{{1, 2}, hash_of(3), sample_parts()},
             PostScalar{record, other, proof},

@@ -100,7 +100,6 @@ Side Game::turn() const {
         case Phase::openings:
         case Phase::leaves:
         case Phase::source:
-        case Phase::writer:
         case Phase::digest:
         case Phase::place:
         case Phase::over:
@@ -111,6 +110,7 @@ Side Game::turn() const {
         case Phase::pick_child:
         case Phase::cell:
         case Phase::objection:
+        case Phase::reply:
         case Phase::shown:
         case Phase::part:
         case Phase::layout:
@@ -265,6 +265,7 @@ Game::Error Game::pick_root(std::uint32_t index) {
 void Game::begin_search(List list, const Hash& root, std::uint64_t count) {
     list_ = list;
     search_ = {root, 0, count};
+    left_ = {};
     go_on_searching();
 }
 
@@ -298,6 +299,13 @@ void Game::reach_leaf() {
             claim_.step = static_cast<std::uint32_t>(search_.first);
             phase_ = Phase::openings;
             return;
+        case List::leaves:
+            if (has_descriptor() && search_.first == 0) {
+                end(leaf_ == next_descriptor() ? Side::asserter : Side::challenger);
+                return;
+            }
+            phase_ = Phase::source;
+            return;
     }
 }
 
@@ -315,7 +323,10 @@ Game::Error Game::play(const PostChildren& move) {
 Game::Error Game::pick_child(std::uint32_t index) {
     if (index >= posted_.size()) return MoveRefusal::wrong_place;
     const std::vector<std::uint64_t> counts = child_counts(search_.count, terms_.fan_out);
-    for (std::uint32_t i = 0; i < index; ++i) search_.first += counts[i];
+    for (std::uint32_t i = 0; i < index; ++i) {
+        left_ = {posted_[i], search_.first, counts[i]};
+        search_.first += counts[i];
+    }
     search_.count = counts[index];
     search_.node = posted_[index];
     go_on_searching();
@@ -355,6 +366,11 @@ Game::Error Game::play(const PostRoot& move) {
 /// What follows from a list: from a stage, or a loop's unit, a root over what it wrote; from a
 /// cell's states, the cell.
 Game::Error Game::play(const Contest& move) {
+    if (phase_ == Phase::objection) {
+        if (!move.list) return MoveRefusal::wrong_place;  // of leaves nothing follows
+        begin_search(List::leaves, search_.node, search_.count);
+        return std::nullopt;
+    }
     if (phase_ != Phase::contest) return MoveRefusal::wrong_move;
     if (list_ == List::states) {
         if (move.list) {

@@ -96,6 +96,18 @@ ProgramFrame get_frame(Decoder& decoder) {
     return frame;
 }
 
+void put_search(Encoder& encoder, const Search& search) {
+    encoder.hash(search.node).u64(search.first).u64(search.count);
+}
+
+Search get_search(Decoder& decoder) {
+    Search search;
+    search.node = decoder.hash();
+    search.first = decoder.u64();
+    search.count = decoder.u64();
+    return search;
+}
+
 }  // namespace
 
 class GameCodec {
@@ -109,9 +121,10 @@ class GameCodec {
         put_frame(encoder, game.facts_.frame);
         encoder.u32(game.low_).u32(game.high_).hash(game.low_root_).hash(game.high_root_);
         put_hashes(encoder, game.posted_);
-        encoder.bytes(game.tile_).u32(game.extra_).u32(game.unwritten_);
-        encoder.u8(static_cast<std::uint8_t>(game.list_)).hash(game.search_.node);
-        encoder.u64(game.search_.first).u64(game.search_.count).hash(game.leaf_);
+        encoder.bytes(game.tile_).u8(static_cast<std::uint8_t>(game.list_));
+        put_search(encoder, game.search_);
+        put_search(encoder, game.left_);
+        encoder.hash(game.leaf_).u32(game.gap_first_).u32(game.gap_end_).boolean(game.as_it_was_);
         encoder.hash(game.outputs_).hash(game.accumulators_).boolean(game.in_unit_);
         encoder.u32(game.facts_.unit).hash(game.facts_.stage_root).hash(game.facts_.unit_root);
         const Claim& claim = game.claim_;
@@ -157,15 +170,15 @@ class GameCodec {
         game.high_ = decoder.u32();
         game.low_root_ = decoder.hash();
         game.high_root_ = decoder.hash();
-        game.posted_ = get_hashes(decoder, kLeavesMax);
+        game.posted_ = get_hashes(decoder, kFanOutMax);
         game.tile_ = decoder.bytes(kTileBytesMax);
-        game.extra_ = decoder.u32();
-        game.unwritten_ = decoder.u32();
-        game.list_ = get_enum(decoder, Game::List::units, Game::List::states);
-        game.search_.node = decoder.hash();
-        game.search_.first = decoder.u64();
-        game.search_.count = decoder.u64();
+        game.list_ = get_enum(decoder, Game::List::units, Game::List::leaves);
+        game.search_ = get_search(decoder);
+        game.left_ = get_search(decoder);
         game.leaf_ = decoder.hash();
+        game.gap_first_ = decoder.u32();
+        game.gap_end_ = decoder.u32();
+        game.as_it_was_ = decoder.boolean();
         game.outputs_ = decoder.hash();
         game.accumulators_ = decoder.hash();
         game.in_unit_ = decoder.boolean();
@@ -230,8 +243,11 @@ class GameCodec {
                 return one_stage && game.output_.has_value();
             case Phase::contest:
                 return one_stage && (game.output_.has_value() || game.list_ != Game::List::states);
+            case Phase::objection:
+                return one_stage && search.count > 0 && search.count <= places && search.first == 0;
             case Phase::source:
-                return one_stage && game.extra_ < game.posted_.size();
+                return one_stage && game.left_.first <= places &&
+                       game.left_.count == search.first - game.left_.first;
             case Phase::shown:
             case Phase::digest:
             case Phase::part:
@@ -246,8 +262,7 @@ class GameCodec {
             case Phase::tile:
             case Phase::openings:
             case Phase::leaves:
-            case Phase::objection:
-            case Phase::writer:
+            case Phase::reply:
                 return one_stage;
         }
         return false;

@@ -62,6 +62,23 @@ Source get_source(Decoder& decoder) {
     return source;
 }
 
+void put_neighbour(Encoder& encoder, const std::optional<Neighbour>& neighbour) {
+    encoder.boolean(neighbour.has_value());
+    if (!neighbour) return;
+    put_record(encoder, neighbour->tensor);
+    encoder.hash(neighbour->tree);
+    put_path(encoder, neighbour->path);
+}
+
+std::optional<Neighbour> get_neighbour(Decoder& decoder) {
+    if (!decoder.boolean()) return std::nullopt;
+    Neighbour neighbour;
+    neighbour.tensor = get_record(decoder);
+    neighbour.tree = decoder.hash();
+    neighbour.path = get_path(decoder);
+    return neighbour;
+}
+
 void put(Encoder& encoder, const PostStatement& move) {
     encoder.bytes(move.frame).boolean(move.plant).hash(move.state_root).hash(move.payload_root);
 }
@@ -156,49 +173,37 @@ void get(Decoder& decoder, PostOpenings& move) {
 }
 
 void put(Encoder& encoder, const PostLeaves& move) {
-    put_hashes(encoder, move.leaves);
+    encoder.u32(move.count);
+    put_neighbour(encoder, move.last);
 }
 void get(Decoder& decoder, PostLeaves& move) {
-    move.leaves = get_hashes(decoder, kLeavesMax);
+    move.count = decoder.u32();
+    move.last = get_neighbour(decoder);
 }
 
-void put(Encoder& encoder, const ShowAbsent& move) {
-    put_source(encoder, move.source);
+void put(Encoder& encoder, const ShowSkipped& move) {
+    put_record(encoder, move.tensor);
+    encoder.boolean(move.writer.has_value());
+    if (move.writer) put_record(encoder, *move.writer);
 }
-void get(Decoder& decoder, ShowAbsent& move) {
-    move.source = get_source(decoder);
-}
-
-void put(Encoder& encoder, const ShowExtra& move) {
-    encoder.u32(move.leaf);
-}
-void get(Decoder& decoder, ShowExtra& move) {
-    move.leaf = decoder.u32();
-}
-
-void put(Encoder& encoder, const ShowMisplaced& move) {
-    encoder.u32(move.first).u32(move.second);
-    put_source(encoder, move.first_source);
-    put_source(encoder, move.second_source);
-}
-void get(Decoder& decoder, ShowMisplaced& move) {
-    move.first = decoder.u32();
-    move.second = decoder.u32();
-    move.first_source = get_source(decoder);
-    move.second_source = get_source(decoder);
+void get(Decoder& decoder, ShowSkipped& move) {
+    move.tensor = get_record(decoder);
+    if (decoder.boolean()) move.writer = get_record(decoder);
 }
 
 void put(Encoder& encoder, const PostSource& move) {
     put_source(encoder, move.source);
+    put_neighbour(encoder, move.left);
 }
 void get(Decoder& decoder, PostSource& move) {
     move.source = get_source(decoder);
+    move.left = get_neighbour(decoder);
 }
 
-void put(Encoder& encoder, const PostWriter& move) {
+void put(Encoder& encoder, const ShowWriter& move) {
     put_record(encoder, move.instruction);
 }
-void get(Decoder& decoder, PostWriter& move) {
+void get(Decoder& decoder, ShowWriter& move) {
     move.instruction = get_record(decoder);
 }
 

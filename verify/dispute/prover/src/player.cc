@@ -52,7 +52,7 @@ class Turn {
             case Phase::leaves:
             case Phase::objection:
             case Phase::source:
-            case Phase::writer:
+            case Phase::reply:
                 return by_trace(false);
             case Phase::digest:
             case Phase::place:
