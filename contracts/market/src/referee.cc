@@ -9,8 +9,6 @@ namespace {
 
 /// A round has at most as many members as a job has lanes.
 constexpr std::uint32_t kPayloadsMax = 1U << 16U;
-/// More step digests than an auditor has opened.
-constexpr std::uint32_t kShownMax = 64;
 
 }  // namespace
 
@@ -21,9 +19,6 @@ base::Bytes encode(const GameSubject& subject) {
     out.hash(subject.round_start_root).hash(subject.previous_round_root).hash(subject.start_root).hash(subject.asserted);
     out.boolean(subject.closes_round).u32(static_cast<std::uint32_t>(subject.payload_roots.size()));
     for (const base::Hash& root : subject.payload_roots) out.hash(root);
-    if (subject.stage != GameStage::steps) return out.take();
-    out.u32(static_cast<std::uint32_t>(subject.shown.size()));
-    for (const ShownDigest& shown : subject.shown) out.u32(shown.step).hash(shown.digest);
     return out.take();
 }
 
@@ -33,7 +28,7 @@ std::optional<GameSubject> decode_subject(base::ByteView bytes) {
     subject.spec = in.bytes(kSpecBytesMax);
     subject.program_root = in.hash();
     const std::uint8_t stage = in.u8();
-    if (stage < static_cast<std::uint8_t>(GameStage::init) || stage > static_cast<std::uint8_t>(GameStage::steps)) return std::nullopt;
+    if (stage < static_cast<std::uint8_t>(GameStage::init) || stage > static_cast<std::uint8_t>(GameStage::merge)) return std::nullopt;
     subject.stage = static_cast<GameStage>(stage);
     subject.round = in.u32();
     subject.lane = in.u32();
@@ -46,13 +41,6 @@ std::optional<GameSubject> decode_subject(base::ByteView bytes) {
     subject.closes_round = in.boolean();
     const std::uint32_t payloads = in.length(kPayloadsMax);
     for (std::uint32_t i = 0; i < payloads && in.ok(); ++i) subject.payload_roots.push_back(in.hash());
-    if (subject.stage == GameStage::steps) {
-        const std::uint32_t shown = in.length(kShownMax);
-        for (std::uint32_t i = 0; i < shown && in.ok(); ++i) {
-            const std::uint32_t step = in.u32();
-            subject.shown.push_back({step, in.hash()});
-        }
-    }
     if (!in.finished()) return std::nullopt;
     return subject;
 }

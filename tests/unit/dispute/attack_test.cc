@@ -182,7 +182,7 @@ TEST(Attack, A7_FalseStatesOfManyLeavesLose) {
             const std::string label = "twist " + std::to_string(int(twist)) + " at " + std::to_string(at);
             const Ended ended = play_against(terms, Side::challenger, [&](const Game& game) -> std::optional<Move> {
                 if (game.phase() == Phase::statement)
-                    return PostStatement{open_frame(many().truth->records()), false, liar.root(), {}};
+                    return PostStatement{open_frame(many().truth->records()), liar.root(), {}};
                 Desk desk(game, **many().truth->at(place_of(game)));
                 if (testing::LeafLiar::is_about_leaves(game)) return liar.move(game, desk);
                 auto decision = assert_by_trace(desk);

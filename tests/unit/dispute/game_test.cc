@@ -26,7 +26,7 @@ Game begun() {
     Game game(terms);
     EXPECT_EQ(
         game.apply(Side::asserter,
-                   PostStatement{open_frame(arena().truth->records()), false, terms.asserted, {}}),
+                   PostStatement{open_frame(arena().truth->records()), terms.asserted, {}}),
         std::nullopt);
     return game;
 }
@@ -205,7 +205,7 @@ TEST(Game, KnowsWhatOtherStagesLeadTo) {
             leaves.push_back(commit::tensor_root(tensor, bytes[at++].data()));
             last = id;
         }
-        PostStatement statement{open_frame(arena().truth->records()), false, tree_of(leaves), {}};
+        PostStatement statement{open_frame(arena().truth->records()), tree_of(leaves), {}};
         terms.asserted = tree_of(leaves);
         if (stage == Stage::init) terms.stage = market::GameStage::init;
         if (stage == Stage::merge) {

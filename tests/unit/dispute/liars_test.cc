@@ -102,7 +102,7 @@ class Liar {
     }
     std::optional<Move> move(const Game& game) {
         if (game.phase() == Phase::statement)
-            return PostStatement{open_frame(history_->records()), false, root(kSteps), {}};
+            return PostStatement{open_frame(history_->records()), root(kSteps), {}};
         if (game.phase() == Phase::roots) {
             PostRoots post;
             for (const std::uint32_t point : game.points()) post.roots.push_back(root(point));

@@ -98,15 +98,8 @@ std::optional<Move> made_up(const Game& game, Desk* desk, Dice& dice) {
             if (dice.one_in(2)) return skipped();
             return ShowWriter{open_record(desk->history().records(),
                                           small(desk->history().records().records.size()))};
-        case Phase::shown:
-            return Pick{small(game.terms().shown.size() + 1)};
-        case Phase::part:
-            return Pick{small(kDigestPartsEnd + 1)};
         case Phase::statement:
         case Phase::tensor:
-        case Phase::digest:
-        case Phase::place:
-        case Phase::layout:
         case Phase::over:
             break;
     }
@@ -154,19 +147,6 @@ Quarrel::Quarrel(const market::JobSpec& spec, GameStage stage, std::uint32_t ste
     }
 }
 
-void turn_to_digests(Quarrel& quarrel) {
-    const auto shows = [&](market::GameSubject& subject, History& history) {
-        subject.stage = GameStage::steps;
-        for (std::uint32_t step = 0; step < subject.steps; ++step)
-            subject.shown.push_back({step, commit::digest_of(*history.digest_parts(step))});
-    };
-    shows(quarrel.truth, *quarrel.arena.truth);
-    for (Lie& lie : quarrel.lies) shows(lie.subject, *lie.history);
-    // An error may have changed nothing that a digest covers.
-    std::erase_if(quarrel.lies,
-                  [&](const Lie& lie) { return lie.subject.shown == quarrel.truth.shown; });
-}
-
 Rogue::Rogue(Quarrel& quarrel, const Terms& terms, Side side, std::size_t lie, Dice& dice)
     : quarrel_(quarrel), side_(side), lie_(lie), dice_(dice), terms_(terms) {
     chaos_ = 1 + dice.below(12);
@@ -204,33 +184,7 @@ std::optional<base::Bytes> Rogue::of_player(History& history, const base::Bytes&
     return encode_move(decision->move);
 }
 
-/// Of a game about a digest: moves that hold but for the lie in them.
-std::optional<Move> Rogue::false_digest(const Game& game) {
-    History& truth = *quarrel_.arena.truth;
-    const ProgramRecords& records = truth.records();
-    const std::uint32_t step = terms_.shown[game.shown()].step;
-    if (game.phase() == Phase::digest) {
-        History& history = *quarrel_.lies[lie_].history;
-        const base::Hash root = dice_.one_in(2) ? *truth.root_after(step + 1) : dice_.noise();
-        return PostDigest{open_frame(records), root, *history.digest_parts(step)};
-    }
-    if (game.phase() == Phase::layout)
-        return ShowWeight{open_record(records, dice_.below(records.frame.tensors + 2U))};
-    if (game.phase() != Phase::place) return std::nullopt;
-    const auto decision = Player(terms_, Side::asserter, truth, kUnchecked).next(encode_game(game));
-    if (!decision) return std::nullopt;
-    Move move = decision->move;
-    if (auto* place = std::get_if<PostPlace>(&move)) {
-        WeightTiles& some = place->weights[dice_.below(place->weights.size())];
-        (dice_.one_in(2) ? some.tiles : some.tensor) += dice_.one_in(2) ? 1U : ~0U;
-    }
-    return move;
-}
-
 std::optional<base::Bytes> Rogue::made_up_bytes(const Game& game) {
-    if (terms_.stage == GameStage::steps) {
-        if (const auto move = false_digest(game)) return encode_move(*move);
-    }
     std::optional<Desk> desk;
     if (game.phase() >= Phase::leaves && game.phase() <= Phase::reply) {
         History& history = dice_.one_in(2) ? *quarrel_.arena.truth : *quarrel_.lies[lie_].history;

@@ -60,8 +60,6 @@ Arena::Arena(const market::JobSpec& spec, GameStage stage, std::uint32_t steps, 
                                                                    fixture.after_step)
                                               : opening;
             break;
-        case GameStage::steps:
-            break;  // made from a segment's, with digests
         case GameStage::merge:
             subject.round_start_root = subject.start_root = opening;
             for (const commit::Payload& payload : fixture.payloads)
@@ -81,7 +79,7 @@ market::GameSubject Arena::asserted_by(History& history) const {
     PostStatement statement;
     statement.state_root = *history.root_after(terms_of(subject).steps);
     if (subject.closes_round) statement.payload_root = *history.payload_root();
-    asserted.asserted = field_of(terms_of(subject), statement);
+    asserted.asserted = end_of(terms_of(subject), statement);
     return asserted;
 }
 

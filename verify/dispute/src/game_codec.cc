@@ -13,8 +13,6 @@ constexpr std::uint8_t kFormat = 1;
 constexpr std::size_t kProfileBytesMax = 32;
 /// More members than a job can have lanes.
 constexpr std::uint32_t kMembersMax = 1024;
-/// More step digests than an auditor has opened.
-constexpr std::uint32_t kShownMax = 64;
 
 template <class Enum>
 Enum get_enum(Decoder& decoder, Enum first, Enum last) {
@@ -35,10 +33,6 @@ void put_terms(Encoder& encoder, const Terms& terms) {
     encoder.hash(terms.start_root).hash(terms.asserted).boolean(terms.closes_round);
     put_hashes(encoder, terms.payload_roots);
     encoder.u32(terms.fan_out);
-    if (terms.stage != market::GameStage::steps) return;
-    encoder.u32(static_cast<std::uint32_t>(terms.shown.size()));
-    for (const market::ShownDigest& shown : terms.shown)
-        encoder.u32(shown.step).hash(shown.digest);
 }
 
 Terms get_terms(Decoder& decoder) {
@@ -50,7 +44,7 @@ Terms get_terms(Decoder& decoder) {
     terms.data_bytes = decoder.u64();
     terms.train_count = decoder.u64();
     terms.row_words = decoder.u32();
-    terms.stage = get_enum(decoder, market::GameStage::init, market::GameStage::steps);
+    terms.stage = get_enum(decoder, market::GameStage::init, market::GameStage::merge);
     for (std::uint32_t* field : {&terms.round, &terms.lane, &terms.first_step, &terms.steps})
         *field = decoder.u32();
     for (base::Hash* field : {&terms.round_start_root, &terms.previous_round_root,
@@ -60,12 +54,6 @@ Terms get_terms(Decoder& decoder) {
     terms.closes_round = decoder.boolean();
     terms.payload_roots = get_hashes(decoder, kMembersMax);
     terms.fan_out = decoder.u32();
-    if (terms.stage != market::GameStage::steps) return terms;
-    terms.shown.resize(decoder.length(kShownMax));
-    for (market::ShownDigest& shown : terms.shown) {
-        shown.step = decoder.u32();
-        shown.digest = decoder.hash();
-    }
     return terms;
 }
 
@@ -134,10 +122,6 @@ class GameCodec {
             encoder.bytes(program::instruction_record(game.output_->instruction));
             encoder.bytes(program::tensor_record(game.output_->tensor));
         }
-        if (game.terms_.stage != market::GameStage::steps) return;
-        encoder.u32(game.shown_).u32(game.part_);
-        put_parts(encoder, game.parts_);
-        put_weights(encoder, game.weights_);
     }
 
     static std::optional<Game> get(Decoder& decoder) {
@@ -145,7 +129,7 @@ class GameCodec {
         const Terms terms = get_terms(decoder);
         if (!decoder.ok() || !are_sound(terms)) return std::nullopt;
         Game game(terms);
-        game.phase_ = get_enum(decoder, Phase::statement, Phase::layout);
+        game.phase_ = get_enum(decoder, Phase::statement, Phase::over);
         const std::uint8_t winner = decoder.u8();
         if (winner > 2 || (winner != 0) != (game.phase_ == Phase::over)) return std::nullopt;
         if (winner != 0) game.winner_ = static_cast<Side>(winner);
@@ -154,7 +138,6 @@ class GameCodec {
         game.payload_root_ = decoder.hash();
         game.facts_.frame = get_frame(decoder);
         get_place(decoder, game);
-        if (terms.stage == market::GameStage::steps) get_digest(decoder, game);
         if (!decoder.finished()) return std::nullopt;
         const std::uint32_t end = game.payload_ ? 1 : game.terms_.steps;
         if (game.low_ >= game.high_ || game.high_ > end) return std::nullopt;
@@ -199,19 +182,6 @@ class GameCodec {
         game.output_ = Game::Output{*instruction, *tensor};
     }
 
-    static void get_digest(Decoder& decoder, Game& game) {
-        game.shown_ = decoder.u32();
-        game.part_ = decoder.u32();
-        game.parts_ = get_parts(decoder);
-        game.weights_ = get_weights(decoder);
-    }
-
-    /// Of a game about step digests, before it is about a state.
-    static bool stands_about_digest(const Game& game) {
-        return game.terms_.stage == market::GameStage::steps &&
-               game.shown_ < game.terms_.shown.size() && game.part_ < kDigestPartsEnd;
-    }
-
     /// Whether the next move finds what it is about.
     static bool stands(const Game& game) {
         const bool one_stage = game.high_ - game.low_ == 1;
@@ -224,7 +194,7 @@ class GameCodec {
                                search.first <= places - search.count;
         switch (game.phase_) {
             case Phase::statement:
-                return !game.payload_ && game.terms_.stage != market::GameStage::steps;
+                return !game.payload_;
             case Phase::half:
                 return game.terms_.closes_round && !game.payload_;
             case Phase::over:
@@ -248,14 +218,6 @@ class GameCodec {
             case Phase::source:
                 return one_stage && game.left_.first <= places &&
                        game.left_.count == search.first - game.left_.first;
-            case Phase::shown:
-            case Phase::digest:
-            case Phase::part:
-                return stands_about_digest(game);
-            case Phase::place:
-                return stands_about_digest(game) && game.part_ != kStatePart;
-            case Phase::layout:
-                return stands_about_digest(game) && game.part_ >= kTilePart;
             case Phase::stage:
             case Phase::unit:
             case Phase::tensor:

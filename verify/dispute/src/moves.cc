@@ -9,33 +9,6 @@ namespace assay::dispute {
 using base::Decoder;
 using base::Encoder;
 
-void put_parts(Encoder& encoder, const commit::DigestParts& parts) {
-    encoder.u32(parts.loss_bits).u32(parts.norm_bits);
-    for (const base::Hash& tile : parts.tiles) encoder.hash(tile);
-}
-
-commit::DigestParts get_parts(Decoder& decoder) {
-    commit::DigestParts parts;
-    parts.loss_bits = decoder.u32();
-    parts.norm_bits = decoder.u32();
-    for (base::Hash& tile : parts.tiles) tile = decoder.hash();
-    return parts;
-}
-
-void put_weights(Encoder& encoder, const std::vector<WeightTiles>& weights) {
-    encoder.u32(static_cast<std::uint32_t>(weights.size()));
-    for (const auto& [tensor, tiles] : weights) encoder.u32(tensor).u32(tiles);
-}
-
-std::vector<WeightTiles> get_weights(Decoder& decoder) {
-    std::vector<WeightTiles> weights(decoder.length(kWeightsMax));
-    for (auto& [tensor, tiles] : weights) {
-        tensor = decoder.u32();
-        tiles = decoder.u32();
-    }
-    return weights;
-}
-
 namespace {
 
 void put_source(Encoder& encoder, const Source& source) {
@@ -80,11 +53,10 @@ std::optional<Neighbour> get_neighbour(Decoder& decoder) {
 }
 
 void put(Encoder& encoder, const PostStatement& move) {
-    encoder.bytes(move.frame).boolean(move.plant).hash(move.state_root).hash(move.payload_root);
+    encoder.bytes(move.frame).hash(move.state_root).hash(move.payload_root);
 }
 void get(Decoder& decoder, PostStatement& move) {
     move.frame = decoder.bytes(kOpeningBytesMax);
-    move.plant = decoder.boolean();
     move.state_root = decoder.hash();
     move.payload_root = decoder.hash();
 }
@@ -209,49 +181,6 @@ void get(Decoder& decoder, ShowWriter& move) {
 
 void put(Encoder&, const Resign&) {}
 void get(Decoder&, Resign&) {}
-
-void put(Encoder& encoder, const PostDigest& move) {
-    encoder.bytes(move.frame).hash(move.state_root);
-    put_parts(encoder, move.parts);
-}
-void get(Decoder& decoder, PostDigest& move) {
-    move.frame = decoder.bytes(kOpeningBytesMax);
-    move.state_root = decoder.hash();
-    move.parts = get_parts(decoder);
-}
-
-void put(Encoder& encoder, const PostScalar& move) {
-    put_record(encoder, move.header);
-    put_record(encoder, move.tensor);
-    put_proof(encoder, move.proof);
-}
-void get(Decoder& decoder, PostScalar& move) {
-    move.header = get_record(decoder);
-    move.tensor = get_record(decoder);
-    move.proof = get_proof(decoder);
-}
-
-void put(Encoder& encoder, const PostPlace& move) {
-    put_weights(encoder, move.weights);
-    put_record(encoder, move.tensor);
-    encoder.hash(move.tree);
-    put_proof(encoder, move.proof);
-    put_path(encoder, move.path);
-}
-void get(Decoder& decoder, PostPlace& move) {
-    move.weights = get_weights(decoder);
-    move.tensor = get_record(decoder);
-    move.tree = decoder.hash();
-    move.proof = get_proof(decoder);
-    move.path = get_path(decoder);
-}
-
-void put(Encoder& encoder, const ShowWeight& move) {
-    put_record(encoder, move.tensor);
-}
-void get(Decoder& decoder, ShowWeight& move) {
-    move.tensor = get_record(decoder);
-}
 
 /// The alternative whose number is in the first byte.
 template <std::size_t... Index>

@@ -18,14 +18,6 @@ enum class GameStage : std::uint8_t {
     init = 1,     ///< the initial state follows from the program
     segment = 2,  ///< a run of steps of one lane and, at the end of a round, what enters the merge
     merge = 3,    ///< the state after a merge follows from the state that opened the round and the members' payloads
-    steps = 4,    ///< step digests of a segment whose end is not in doubt are those of the states after its steps
-};
-
-/// A step digest that the worker showed when it closed the part.
-struct ShownDigest {
-    std::uint32_t step = 0;                  ///< among the segment's, from 0
-    base::Hash digest;
-    bool operator==(const ShownDigest&) const = default;
 };
 
 /// What a game is about, as the ledger holds it. Both sides agree on everything but `asserted`.
@@ -38,12 +30,10 @@ struct GameSubject {
     base::Hash round_start_root;             ///< state root that opened the round; zeros in init
     base::Hash previous_round_root;          ///< state root that opened the round before; zeros in round 0 and in init
     base::Hash start_root;                   ///< state root at the segment's start; merge: that which opened the round
-    /// segment: the leaf's end field, which is an end root or plant_field of one; merge: the merged state root; init: the init root;
-    /// steps: opened_steps_digest of what is shown, which no move reads.
+    /// segment: the end root; merge: the merged state root; init: the init root.
     base::Hash asserted;
     bool closes_round = false;               ///< segment: its end root covers state and payload (round_end_root)
     std::vector<base::Hash> payload_roots;   ///< merge: of the members, in their order
-    std::vector<ShownDigest> shown;          ///< steps: ascending by step, at least one
     bool operator==(const GameSubject&) const = default;
 };
 /// docs/formats/game.md.

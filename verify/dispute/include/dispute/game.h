@@ -12,9 +12,9 @@
 #include "dispute/moves.h"
 #include "market/referee.h"
 
-/// The game between an asserter and a challenger about one segment, one merge, the initial state or
-/// step digests of a segment: from what was asserted to one step of one cell, or one part of a digest. Pure: moves are arguments, and the rules keep
-/// the clocks. A move that does not fit is refused and changes nothing; a side loses by a
+/// The game between an asserter and a challenger about one segment, one merge or the initial state:
+/// from what was asserted to one step of one cell. Pure: moves are arguments, and the rules keep the
+/// clocks. A move that does not fit is refused and changes nothing; a side loses by a
 /// judgement, by resigning, or when the rules say that its time is up.
 namespace assay::dispute {
 
@@ -42,16 +42,7 @@ enum class Phase : std::uint8_t {
     source,         ///< asserter: where the disputed leaf comes from
     reply,          ///< challenger: a writer of it, or a tensor that it skips
     over,
-    shown,   ///< challenger: the first step digest that it disputes
-    digest,  ///< asserter: what that digest is the hash of, and of which state
-    part,    ///< challenger: disputes the state, or a part of the digest
-    place,   ///< asserter: that the state has the part, where the digest's rule wants it
-    layout,  ///< challenger: a weight that the asserter's list has wrong
 };
-
-/// How a challenger names the parts of a digest: the root of the state, loss, norm, tiles.
-inline constexpr std::uint32_t kStatePart = 0, kLossPart = 1, kNormPart = 2, kTilePart = 3;
-inline constexpr std::uint32_t kDigestPartsEnd = kTilePart + commit::kDigestTiles;
 
 inline constexpr std::uint32_t kFanOut = 16;
 
@@ -69,20 +60,17 @@ struct Terms {
     base::Hash round_start_root, previous_round_root, start_root, asserted;
     bool closes_round = false;
     std::vector<base::Hash> payload_roots;
-    std::vector<market::ShownDigest> shown;  ///< steps only
     std::uint32_t fan_out = kFanOut;  ///< a power of two: children per move
     bool operator==(const Terms&) const = default;
 };
-/// Whether a game is about states that a lane goes through.
-bool runs_steps(market::GameStage stage);
 /// What every game's terms are.
 bool are_sound(const Terms& terms);
 /// Requires a spec that decode_spec accepts and a subject as the rules make them.
 Terms terms_of(const market::GameSubject& subject);
 /// The descriptor of the segment's state after so many of its steps.
 commit::StateDescriptor descriptor_after(const Terms& terms, std::uint32_t steps);
-/// The field that a statement stands for: to be compared with the asserted one.
-base::Hash field_of(const Terms& terms, const PostStatement& statement);
+/// The end root that a statement stands for: to be compared with the asserted one.
+base::Hash end_of(const Terms& terms, const PostStatement& statement);
 
 /// Nodes of a tree in which the disputed leaf lies.
 struct Search {
@@ -129,12 +117,6 @@ class Game {
     [[nodiscard]] bool has_descriptor() const {
         return !in_unit_ && facts_.stage != Stage::payload;
     }
-    /// Of the digests shown: the disputed one, what it is said to be the hash of, which of that is
-    /// disputed; and the list of weights that goes with a tile.
-    [[nodiscard]] std::uint32_t shown() const { return shown_; }
-    [[nodiscard]] const commit::DigestParts& parts() const { return parts_; }
-    [[nodiscard]] std::uint32_t part() const { return part_; }
-    [[nodiscard]] const std::vector<WeightTiles>& weights() const { return weights_; }
     /// Steps done at the agreed start and at the disputed end of the run of steps, and the roots
     /// there. Of a stage without steps: 0 and 1.
     [[nodiscard]] std::pair<std::uint32_t, std::uint32_t> steps() const { return {low_, high_}; }
@@ -173,10 +155,6 @@ class Game {
     Error play(const PostSource& move);
     Error play(const ShowWriter& move);
     Error play(const Resign& move);
-    Error play(const PostDigest& move);
-    Error play(const PostScalar& move);
-    Error play(const PostPlace& move);
-    Error play(const ShowWeight& move);
     Error check_source(const Source& source, program::TensorId& id, base::Hash& root) const;
     Error check_writer(const RecordOpening& writer, program::TensorId id) const;
     Error read_tensor(const RecordOpening& record, program::TensorId& id,
@@ -190,8 +168,6 @@ class Game {
     [[nodiscard]] std::optional<ProgramFrame> check_posted_frame(base::ByteView frame) const;
     Error pick_root(std::uint32_t index);
     Error pick_child(std::uint32_t index);
-    Error pick_shown(std::uint32_t index);
-    Error pick_part(std::uint32_t index);
     void begin_run();
     void begin_search(List list, const base::Hash& root, std::uint64_t count);
     void go_on_searching();
@@ -227,10 +203,6 @@ class Game {
         program::Tensor tensor;
     };
     std::optional<Output> output_;  // the disputed one
-    // Of a game about step digests.
-    std::uint32_t shown_ = 0, part_ = 0;
-    commit::DigestParts parts_;
-    std::vector<WeightTiles> weights_;
     std::optional<OpeningError> refusal_;
 };
 

@@ -7,7 +7,6 @@
 
 #include "base/hash.h"
 #include "base/merkle.h"
-#include "commit/digest.h"
 #include "dispute/openings.h"
 #include "market/referee.h"
 
@@ -17,13 +16,10 @@ namespace assay::dispute {
 
 /// Most children of a node, and most points of a run of steps plus one.
 inline constexpr std::size_t kFanOutMax = 256;
-/// Most weights of a program whose step digests can be disputed.
-inline constexpr std::size_t kWeightsMax = 4096;
 
-/// What the asserted field stands for, and the frame of the program.
+/// What the asserted root stands for, and the frame of the program.
 struct PostStatement {
     base::Bytes frame;        ///< open_frame
-    bool plant = false;       ///< the asserted field is plant_field of the end root
     base::Hash state_root;    ///< in other stages what is asserted
     base::Hash payload_root;  ///< zeros unless the segment closes a round
     bool operator==(const PostStatement&) const = default;
@@ -122,44 +118,10 @@ struct ShowWriter {
 struct Resign {
     bool operator==(const Resign&) const = default;
 };
-/// What a step digest that was shown is the hash of, and the root of the state that its parts are of.
-struct PostDigest {
-    base::Bytes frame;  ///< open_frame
-    base::Hash state_root;
-    commit::DigestParts parts;
-    bool operator==(const PostDigest&) const = default;
-};
-/// Where the disputed part is the loss or the norm: that the state has it.
-struct PostScalar {
-    RecordOpening header, tensor;
-    base::InclusionProof proof;  ///< of the tensor root under the state root
-    bool operator==(const PostScalar&) const = default;
-};
-/// A weight and how many tiles it has.
-struct WeightTiles {
-    program::TensorId tensor = 0;
-    std::uint32_t tiles = 0;
-    bool operator==(const WeightTiles&) const = default;
-};
-/// Where it is a tile: which one the weights put at that place, and that the state has it.
-struct PostPlace {
-    std::vector<WeightTiles> weights;  ///< all of them, in program order
-    RecordOpening tensor;
-    base::Hash tree;             ///< over the tensor's tiles
-    base::InclusionProof proof;  ///< of the tensor root under the state root
-    Path path;                   ///< of the tile under the tree
-    bool operator==(const PostPlace&) const = default;
-};
-/// A tensor that the list of weights has wrong.
-struct ShowWeight {
-    RecordOpening tensor;
-    bool operator==(const ShowWeight&) const = default;
-};
 /// In the order of their numbers in the encoding, from 1.
 using Move = std::variant<PostStatement, PickHalf, PostRoots, Pick, PostRoot, Contest, PostUnit,
                           PostTensor, PostChildren, PostTile, PickCell, PostOpenings, PostLeaves,
-                          ShowSkipped, PostSource, ShowWriter, Resign, PostDigest, PostScalar,
-                          PostPlace, ShowWeight>;
+                          ShowSkipped, PostSource, ShowWriter, Resign>;
 
 /// At most market::kMoveBytesMax for every move that a game takes.
 base::Bytes encode_move(const Move& move);

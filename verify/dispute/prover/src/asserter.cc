@@ -88,11 +88,6 @@ MoveResult assert_by_trace(Desk& desk) {
         case Phase::cell:
         case Phase::objection:
         case Phase::reply:
-        case Phase::shown:
-        case Phase::digest:
-        case Phase::part:
-        case Phase::place:
-        case Phase::layout:
         case Phase::over:
             break;
     }

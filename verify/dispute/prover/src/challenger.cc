@@ -126,11 +126,6 @@ MoveResult challenge_by_trace(Desk& desk) {
         case Phase::openings:
         case Phase::leaves:
         case Phase::source:
-        case Phase::shown:
-        case Phase::digest:
-        case Phase::part:
-        case Phase::place:
-        case Phase::layout:
         case Phase::over:
             break;
     }

@@ -66,10 +66,6 @@ class Desk {
     StageHistory& history_;
 };
 
-/// Moves of either side in the phases that are about a step digest.
-MoveResult assert_digest(const Game& game, History& history);
-MoveResult challenge_digest(const Game& game, History& history);
-
 /// Moves of either side in the phases that rest on a trace.
 MoveResult assert_by_trace(Desk& desk);
 MoveResult challenge_by_trace(Desk& desk);
