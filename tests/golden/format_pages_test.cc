@@ -1,8 +1,15 @@
 #include <gtest/gtest.h>
 
+#include <array>
+#include <string>
+#include <vector>
+
 #include "../unit/commit/fixtures.h"
+#include "../unit/program/tiny_program.h"
 #include "commit/checkpoint.h"
+#include "market/draw.h"
 #include "market/genesis.h"
+#include "program/cells.h"
 
 namespace assay {
 namespace {
@@ -68,6 +75,43 @@ TEST(FormatPages, Checkpoint) {
     const commit::ResumePoint point{descriptor, filled(5), {filled(6), filled(7), filled(8)}, state.clone()};
     ASSERT_TRUE(commit::save_resume_point(folder / "resume", program, point).has_value());
     EXPECT_EQ(golden.at("resume"), base::to_hex(commit::read_file(folder / "resume")));
+}
+
+std::string text_of(const std::vector<program::CellPlace>& places) {
+    std::string text;
+    for (const program::CellPlace& place : places) {
+        if (!text.empty()) text += ' ';
+        text += std::to_string(place.step) + '.' + std::to_string(place.unit) + '.' + std::to_string(place.instruction) + '.' +
+                std::to_string(place.tile);
+    }
+    return text;
+}
+
+TEST(FormatPages, Cells) {
+    using program::CellStage;
+    base::VrfOutput spot{};
+    for (std::size_t i = 0; i < spot.size(); ++i) spot[i] = static_cast<std::uint8_t>(i);
+    const program::Program tiny = program::TinyProgram::make(), gpt = commit::program_of(commit::small_gpt());
+
+    const auto golden = commit::golden_of("cells.md");
+    EXPECT_EQ(golden.at("tiny_segment"), text_of(program::choose_cells(tiny, {CellStage::segment, 3, false}, spot)));
+    EXPECT_EQ(golden.at("gpt_init"), text_of(program::choose_cells(gpt, {CellStage::init, 1, false}, spot)));
+    EXPECT_EQ(golden.at("gpt_segment"), text_of(program::choose_cells(gpt, {CellStage::segment, 20, true}, spot)));
+    EXPECT_EQ(golden.at("gpt_merge"), text_of(program::choose_cells(gpt, {CellStage::merge, 1, false}, spot)));
+
+    program::Tensor tensor;
+    tensor.name = "example";
+    tensor.rows = 33;
+    tensor.cols = 2;
+    std::array<float, 66> elements{};
+    for (std::size_t i = 0; i < elements.size(); ++i) elements[i] = static_cast<float>(i) / 2;
+    EXPECT_EQ(golden.at("leaf"), commit::tile_leaf({&tensor, reinterpret_cast<const std::byte*>(elements.data())}, 1).hex());
+
+    std::vector<base::Hash> cells;
+    for (std::uint8_t i = 0; i < program::kCells; ++i) cells.push_back(filled(static_cast<std::uint8_t>(i + 2)));
+    EXPECT_EQ(golden.at("digest"), market::cells_digest(filled(1), cells).hex());
+    std::swap(cells[0], cells[1]);
+    EXPECT_NE(golden.at("digest"), market::cells_digest(filled(1), cells).hex());
 }
 
 }  // namespace

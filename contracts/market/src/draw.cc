@@ -102,6 +102,13 @@ base::Hash opened_steps_digest(std::span<const std::uint32_t> steps, std::span<c
     return hasher.finish();
 }
 
+base::Hash cells_digest(const base::Hash& salt, std::span<const base::Hash> cells) {
+    base::Hasher hasher("assay.cells");
+    hasher.add(salt);
+    for (const base::Hash& cell : cells) hasher.add(cell);
+    return hasher.finish();
+}
+
 base::Hash verdict_seal(const base::AuditId& audit, const base::AccountId& validator, const Verdict& verdict,
                         const base::Hash& nonce) {
     return base::Hasher("assay.seal")

@@ -193,6 +193,14 @@ std::vector<Hash> tensor_leaves(const TensorElements& elements) {
     return leaves;
 }
 
+Hash tile_leaf(const TensorElements& elements, std::uint64_t tile) {
+    ASSAY_CHECK(tile < tile_count(*elements.tensor));
+    const TileRef ref{elements.tensor, elements.data, tile};
+    Hash leaf;
+    tile_leaves(std::span(&ref, 1), std::span(&leaf, 1));
+    return leaf;
+}
+
 Hash tensor_root(const Tensor& tensor, const std::byte* data) {
     return tensor_root_of_tree(tensor, base::merkle_root(base::MerkleFamily::blake2b, tensor_leaves({&tensor, data})));
 }

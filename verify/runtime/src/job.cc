@@ -13,7 +13,7 @@ struct Job::Impl {
     base::Hash spec_root, program_root;
     commit::Dataset dataset;
     DataView data;
-    unsigned threads = 1;
+    ExecutorOptions options;
     std::unique_ptr<Executor> executor;
     std::optional<base::Hash> initial_root;
 };
@@ -34,7 +34,7 @@ tl::expected<std::unique_ptr<Job>, std::string> Job::open(const market::JobSpec&
     std::unique_ptr<Job> job(new Job);
     const base::Hash program_root = program::program_root(*program);
     job->impl_.reset(new Impl{spec, std::move(*program), market::spec_root(market::encode_spec(spec)), program_root, std::move(*dataset),
-                              data, options.threads, nullptr, std::nullopt});
+                              data, options, nullptr, std::nullopt});
     job->impl_->executor = std::make_unique<Executor>(job->impl_->program, options);
     return job;
 }
@@ -45,7 +45,8 @@ const base::Hash& Job::spec_root() const { return impl_->spec_root; }
 const base::Hash& Job::program_root() const { return impl_->program_root; }
 Executor& Job::executor() { return *impl_->executor; }
 DataView Job::data() const { return impl_->data; }
-unsigned Job::threads() const { return impl_->threads; }
+unsigned Job::threads() const { return impl_->options.threads; }
+const ExecutorOptions& Job::options() const { return impl_->options; }
 
 commit::State Job::initial_state() {
     commit::State state = commit::State::zeros(impl_->program);
@@ -59,7 +60,7 @@ base::Hash Job::initial_root() {
 }
 
 base::Hash Job::opening_root(const commit::State& state, std::uint32_t round, const base::Hash& previous_opening) {
-    return commit::state_root(impl_->program, state, opening_descriptor(*this, round, previous_opening), impl_->threads);
+    return commit::state_root(impl_->program, state, opening_descriptor(*this, round, previous_opening), impl_->options.threads);
 }
 
 }  // namespace assay::runtime

@@ -53,6 +53,10 @@ std::vector<std::uint32_t> opened_steps(const base::Hash& y, const base::AuditId
 /// Digest over the step digests at `steps` (same length, same order).
 base::Hash opened_steps_digest(std::span<const std::uint32_t> steps, std::span<const base::Hash> digests);
 
+/// What a `valid` verdict seals of its cells (docs/formats/cells.md): H("assay.cells", salt, cells...). `cells` are the tile leaves at the
+/// places that choose_cells gives, in that order; the salt keeps them from whoever knows what they should be.
+base::Hash cells_digest(const base::Hash& salt, std::span<const base::Hash> cells);
+
 enum class VerdictKind : std::uint8_t { valid = 1, invalid = 2, plant = 3 };
 /// A verdict in clear. `end_root` is the one the auditor found (invalid) or zeros; `steps_digest` is zeros for invalid.
 struct Verdict {

@@ -81,6 +81,9 @@ struct TensorElements {
 };
 /// The leaves of a tensor's tile tree.
 std::vector<base::Hash> tensor_leaves(const TensorElements& elements);
+/// One of them: what the cells of a verdict are, and where a dispute about an output ends. `tile` is row-major among the 32 x 32 tiles and
+/// must exist.
+base::Hash tile_leaf(const TensorElements& elements, std::uint64_t tile);
 /// Roots of several tensors; tiles are spread over threads, which cannot change bits.
 std::vector<base::Hash> tensor_roots(std::span<const TensorElements> tensors, unsigned threads);
 /// The same from the root of the tree over the tiles.

@@ -27,6 +27,7 @@ class Job {
     Executor& executor();
     DataView data() const;
     unsigned threads() const;                ///< for hashing
+    const ExecutorOptions& options() const;  ///< those the job was opened with
 
     /// The initial state and its root (descriptor: round 0, opening lane).
     commit::State initial_state();
