@@ -5,7 +5,6 @@
 #include <set>
 
 #include "base/check.h"
-#include "dispute/moves.h"
 #include "dispute/partial.h"
 #include "local.h"
 #include "opened.h"
@@ -149,8 +148,6 @@ std::uint64_t opening_bytes_max(const Program& program, const ProgramFrame& fram
 }
 
 std::optional<std::string> check_judgeable(const Program& program, const ProgramFrame& frame) {
-    if (program.weight_tensors().size() > kWeightsMax)
-        return std::string("more weights than one move can list");
     std::set<std::pair<TensorId, Part>> written;
     for (const Instruction& instruction : program.instructions)
         written.insert({instruction.out.tensor, instruction.part});
