@@ -47,7 +47,6 @@ Refusal dispatch(Context& context, const Message& message) {
         Refusal operator()(const JobCancel& m) const { return apply_job_cancel(context, m); }
         Refusal operator()(const JobPause& m) const { return apply_job_pause(context, m); }
         Refusal operator()(const JobResume& m) const { return apply_job_resume(context, m); }
-        Refusal operator()(const LeaseRefuse& m) const { return apply_lease_refuse(context, m); }
         Refusal operator()(const LeaseLeave& m) const { return apply_lease_leave(context, m); }
         Refusal operator()(const PartCommit& m) const { return apply_part_commit(context, m); }
         Refusal operator()(const PartRetract& m) const { return apply_part_retract(context, m); }

@@ -42,7 +42,7 @@ Parameters parameters_of(const Context& context, const Job& job);
     X(keys_changed) X(transferred) X(stake_bonded) X(stake_unbonding) X(stake_released) \
     X(validator_declared) X(offer_posted) X(offer_withdrawn) X(job_posted) X(job_running) \
     X(job_paused) X(job_resumed) X(job_verifying) X(job_closed) X(job_removed) X(lease_started) \
-    X(lease_ended) X(lease_settled) X(lease_refused) X(round_opened) X(round_extended) \
+    X(lease_ended) X(lease_settled) X(round_opened) X(round_extended) \
     X(round_closed) X(round_final) X(merge_due) X(merge_posted) X(merge_audited) \
     X(merge_replaced) X(part_committed) X(part_retracted) X(part_due_close) X(part_passed) \
     X(part_void) X(segment_delivered) X(epoch_opened) X(epoch_closed) X(epoch_contributed) \

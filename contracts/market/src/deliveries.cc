@@ -40,12 +40,13 @@ Refusal apply_segment_deliver(Context& context, const SegmentDeliver& message) {
     if (const Refusal refusal = check_leaf(*part, message); refusal != Refusal::none) return refusal;
     if (!verify_receipt(message.start_receipt, context.chain.operator_key, context.chain.id)) return Refusal::receipt_invalid;
     if (message.segment == 0 && message.start_receipt.blob != part->start_blob) return Refusal::receipt_invalid;
+    const auto job = find_job(context.state, part->key.job);
+    ASSAY_CHECK(job.has_value());
+    if (message.start_receipt.bytes != job->init_bytes) return Refusal::receipt_size_wrong;
     if (message.start_receipt.kept_until_block_time.value < context.block.time.value + context.parameters.grace_ms) {
         return Refusal::receipt_expires_early;
     }
 
-    const auto job = find_job(context.state, part->key.job);
-    ASSAY_CHECK(job.has_value());
     part->delivered.insert(known, {message.segment, message.leaf, message.start_receipt.blob, message.start_receipt.bytes});
     save(context.state, *part);
     emit(context, EventKind::segment_delivered,

@@ -95,15 +95,7 @@ void return_record(Context& context, Lease& lease);
 void erase_record(Context& context, const base::AccountId& worker);
 
 // leases.cc
-Refusal apply_lease_refuse(Context& context, const LeaseRefuse& message);
 Refusal apply_lease_leave(Context& context, const LeaseLeave& message);
-/// Draws one more juror for a vote on the roots among validators that are not in it yet; appends
-/// its audit, open, to the vote. False when nobody is eligible. Saves the audit; the caller saves
-/// the vote.
-bool draw_roots_juror(Context& context, const Job& job, Vote& vote);
-/// Three of three jurors found the refuser's roots (upheld), or anything else. Loads and saves the
-/// job.
-void on_roots_vote_decided(Context& context, const Vote& vote, bool upheld);
 void on_lane_deadline(Context& context, const Timer& timer);
 /// Ends a lane's lease and asks for a new match when the job still trains. Sets the lane back to
 /// `keep_parts` parts of this round: the successor starts there. `exclude`: the worker may not get

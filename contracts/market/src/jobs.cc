@@ -12,25 +12,10 @@ using base::Amount;
 
 namespace {
 
-constexpr std::uint64_t kFlopsMax = std::uint64_t{1} << 62U;
-constexpr std::uint64_t kBytesMax = std::uint64_t{1} << 50U;
 /// Objects of a finished job that one block removes.
 constexpr std::size_t kRemovedPerBlock = 256;
 /// Table tag and job id, which all lists of a job have in front.
 constexpr std::ptrdiff_t kJobPrefixBytes = 33;
-
-Refusal check_costs(const JobCosts& costs, bool merge) {
-    const auto within = [](std::uint64_t value, std::uint64_t most) {
-        return value > 0 && value <= most;
-    };
-    const bool training = within(costs.segment_flops, kFlopsMax) &&
-                          within(costs.state_bytes, kBytesMax) &&
-                          within(costs.memory_bytes, kBytesMax) && within(costs.weights, kBytesMax);
-    const bool merging =
-        within(costs.merge_flops, kFlopsMax) && within(costs.payload_bytes, kBytesMax);
-    const bool none = costs.merge_flops == 0 && costs.payload_bytes == 0;
-    return training && (merge ? merging : none) ? Refusal::none : Refusal::costs_out_of_range;
-}
 
 Refusal check_stored(const Context& context, const Receipt& receipt) {
     if (receipt.blob.is_zero() || receipt.bytes == 0) return Refusal::receipt_invalid;
@@ -56,6 +41,16 @@ JobShape shape_of(const JobSpec& spec) {
     shape.round_deadline_s = spec.round_deadline_s;
     shape.public_job = spec.public_job;
     return shape;
+}
+
+Refusal check_blobs(const Context& context, const JobPost& message, const JobSpec& spec) {
+    for (const Receipt* receipt : {&message.init_receipt, &message.data_receipt}) {
+        if (const Refusal refusal = check_stored(context, *receipt); refusal != Refusal::none)
+            return refusal;
+    }
+    const base::BlobRoot data =
+        std::visit([](const auto& source) { return source.blob; }, spec.data);
+    return message.data_receipt.blob == data ? Refusal::none : Refusal::receipt_invalid;
 }
 
 /// A segment is worth at least `segment_fee_factor` times the fees of its commitment and audit at
@@ -107,28 +102,31 @@ bool enough_auditors(const Context& context, const Job& job) {
     return eligible >= context.parameters.auditors_min;
 }
 
-/// Everything of a job that follows from the message alone; nothing when a price is no amount.
-std::optional<Job> make_job(const Context& context, const JobPost& message, const JobSpec& spec) {
+/// Everything of a job that follows from message, spec and facts; nothing when a price is no
+/// amount.
+std::optional<Job> make_job(const Context& context, const JobPost& message, const JobSpec& spec,
+                            const JobFacts& facts) {
     Job job;
     job.submitter = context.sender;
     job.nonce_lane = context.nonce_lane;
     job.nonce = context.nonce;
     job.spec_root = spec_root(message.spec);
-    job.program_root = message.program_root;
+    job.program_root = facts.program_root;
     job.init_root = message.init_root;
     job.init_blob = message.init_receipt.blob;
-    job.init_bytes = message.init_receipt.bytes;
     job.data_blob = message.data_receipt.blob;
-    job.data_bytes = message.data_receipt.bytes;
+    job.init_bytes = facts.init_bytes;
+    job.data_bytes = facts.data_bytes;
+    job.payload_bytes = facts.payload_bytes;
     job.id = job_id(context.chain.id, job.submitter, job.nonce, job.nonce_lane, job.spec_root,
                     job.program_root, job.init_root);
     job.params_id = context.chain.params_id;
-    job.costs = message.costs;
+    job.costs = facts.costs;
     job.shape = shape_of(spec);
     const auto audit_price =
-        protocol_cost(context.parameters.protocol_price, message.costs.segment_flops);
+        protocol_cost(context.parameters.protocol_price, facts.costs.segment_flops);
     const auto merge_price =
-        protocol_cost(context.parameters.protocol_price, message.costs.merge_flops);
+        protocol_cost(context.parameters.protocol_price, facts.costs.merge_flops);
     if (!audit_price || !merge_price) return std::nullopt;
     job.audit_price = *audit_price;
     if (job.shape.has_merge()) job.merge_audit_price = *merge_price;
@@ -163,22 +161,18 @@ void open_job(Context& context, Job& job, const base::Bytes& spec) {
 Refusal apply_job_post(Context& context, const JobPost& message) {
     const auto spec = decode_spec(message.spec);
     if (!spec) return Refusal::spec_invalid;
-    if (const Refusal refusal = check_costs(message.costs, spec->has_merge());
-        refusal != Refusal::none)
+    // What is cheap to refuse is refused before the program is built; message_weight pays for that.
+    if (const Refusal refusal = check_blobs(context, message, *spec); refusal != Refusal::none)
         return refusal;
-    if (const Refusal refusal = check_stored(context, message.init_receipt);
-        refusal != Refusal::none)
-        return refusal;
-    if (const Refusal refusal = check_stored(context, message.data_receipt);
-        refusal != Refusal::none)
-        return refusal;
-    const base::BlobRoot data =
-        std::visit([](const auto& source) { return source.blob; }, spec->data);
-    if (message.data_receipt.blob != data) return Refusal::receipt_invalid;
-    auto job = make_job(context, message, *spec);
-    if (!job) return Refusal::costs_out_of_range;
-    if (!lag_allowed(context.parameters, job->shape)) return Refusal::audit_lag_refused;
+    if (!lag_allowed(context.parameters, shape_of(*spec))) return Refusal::audit_lag_refused;
     if (!worth_its_fees(context, *spec)) return Refusal::segment_too_small;
+    if (context.block.referee == nullptr) return Refusal::no_referee;
+    const auto facts = context.block.referee->facts(*spec, message.spec);
+    if (!facts) return Refusal::spec_unjudgeable;
+    if (message.init_receipt.bytes != facts->init_bytes) return Refusal::init_size_wrong;
+    if (message.data_receipt.bytes != facts->data_bytes) return Refusal::data_size_wrong;
+    auto job = make_job(context, message, *spec, *facts);
+    if (!job) return Refusal::costs_out_of_range;
     if (!enough_auditors(context, *job)) return Refusal::no_auditors;
     const auto hold = hold_of(context.parameters, *job);
     if (!hold) return Refusal::amount_too_large;
@@ -236,25 +230,12 @@ void end_leases(Context& context, Job& job) {
     }
 }
 
-/// A vote on the roots ends with the job, unless its decision is what ends it. Its jurors are paid
-/// for what they sealed.
-void end_roots_vote(Context& context, Job& job) {
-    if (job.vote_open == 0) return;
-    for (const Lane& lane : lanes_of(context.state, job.id)) {
-        auto vote = lane.lease.is_zero() ? std::nullopt : find_vote(context.state, lane.lease.hash);
-        if (vote && vote->kind == AuditKind::vote_roots && vote->state == VoteState::open)
-            drop_vote(context, job, *vote, AuditPay::hold);
-    }
-    job.vote_open = 0;
-}
-
 }  // namespace
 
 void finish_job(Context& context, Job& job, JobState state, CloseReason reason) {
     ASSAY_CHECK(is_terminal(state) && !is_terminal(job.state));
     if (job.state == JobState::open)
         clear_timer(context, {job.deadline, TimerKind::job_deadline, job.id.hash, 0});
-    end_roots_vote(context, job);
     job.state = state;
     job.reason = reason;
     job.state_since = context.live;

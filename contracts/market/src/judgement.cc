@@ -12,14 +12,14 @@ namespace {
 
 void count_open_vote(Context& context, const Vote& vote, bool more) {
     auto round = find_round(context.state, vote.job, vote.round);
-    if (!round || vote.kind == AuditKind::vote_roots) return;
+    if (!round) return;
     ASSAY_CHECK(more || round->open_votes > 0);
     round->open_votes = more ? round->open_votes + 1 : round->open_votes - 1;
     save(context.state, *round);
 }
 
 bool is_accuser(const Vote& vote, const base::AuditId& audit) {
-    return vote.kind != AuditKind::vote_roots && !vote.audits.empty() && vote.audits.front() == audit;
+    return !vote.audits.empty() && vote.audits.front() == audit;
 }
 
 std::vector<Audit> jurors_of(const Context& context, const Vote& vote) {
@@ -65,7 +65,7 @@ Audit wanted_juror(const Audit& accusation, AuditKind kind, std::uint32_t redraw
 
 /// All jurors and the accuser found the same.
 bool unanimous(const Context& context, const Job& job, const Vote& vote, const std::vector<Audit>& jurors) {
-    std::uint32_t agree = vote.kind == AuditKind::vote_roots ? 0 : 1;
+    std::uint32_t agree = 1;
     for (const Audit& juror : jurors) {
         if (juror.state != AuditState::revealed) continue;
         if (juror.verdict->kind != VerdictKind::invalid || juror.verdict->end_root != vote.claim) return false;
@@ -94,13 +94,10 @@ void decide(Context& context, Vote& vote, std::vector<Audit>& jurors) {
     count_open_vote(context, vote, false);
     emit(context, EventKind::vote_closed, {{"vote", vote.id.hex()}, {"job", vote.job.hex()}, {"part", vote.part.hex()},
                                            {"segment", std::to_string(vote.segment)}, {"outcome", std::string(to_word(vote.state))}});
-    const bool insured = !upheld && vote.kind != AuditKind::vote_roots;
-    const AuditPay pay = insured ? AuditPay::insured : AuditPay::hold;
-    if (vote.kind != AuditKind::vote_roots) {
-        auto accuser = find_audit(context.state, vote.audits.front());
-        ASSAY_CHECK(accuser.has_value());
-        settle_audit(context, *job, *accuser, pay);
-    }
+    const AuditPay pay = upheld ? AuditPay::hold : AuditPay::insured;
+    auto accuser = find_audit(context.state, vote.audits.front());
+    ASSAY_CHECK(accuser.has_value());
+    settle_audit(context, *job, *accuser, pay);
     for (Audit& juror : jurors) settle_audit(context, *job, juror, juror.verdict ? pay : AuditPay::none);
     switch (vote.kind) {
         case AuditKind::vote_segment:
@@ -112,10 +109,6 @@ void decide(Context& context, Vote& vote, std::vector<Audit>& jurors) {
             start_window_if_done(context, *job, vote.round);
             break;
         case AuditKind::vote_merge: merge_vote_decided(context, *job, vote, upheld); break;
-        case AuditKind::vote_roots:
-            save(context.state, *job);
-            on_roots_vote_decided(context, vote, upheld);
-            return;
         case AuditKind::segment:
         case AuditKind::merge: ASSAY_CHECK(false && "an audit is no vote");
     }
@@ -163,10 +156,6 @@ std::optional<Vote> vote_of_juror(const Context& context, const Audit& audit) {
     const auto has = [&](const std::optional<Vote>& vote) {
         return vote && std::find(vote->audits.begin(), vote->audits.end(), audit.id) != vote->audits.end();
     };
-    if (audit.kind == AuditKind::vote_roots) {
-        auto vote = find_vote(context.state, audit.lease.hash);
-        return has(vote) ? vote : std::nullopt;
-    }
     if (audit.kind == AuditKind::vote_merge) {
         const auto merge = find_merge(context.state, audit.job, audit.round);
         auto vote = merge ? find_vote(context.state, merge->audit.hash) : std::nullopt;
@@ -199,15 +188,7 @@ void advance_vote(Context& context, const base::Hash& id) {
 void redraw_juror(Context& context, const Audit& old) {
     auto vote = vote_of_juror(context, old);
     if (!vote || vote->state != VoteState::open) return;
-    if (vote->kind == AuditKind::vote_roots) {
-        const auto job = find_job(context.state, old.job);
-        ASSAY_CHECK(job.has_value());
-        const bool again = vote->audits.size() < context.parameters.jurors + context.parameters.redraws_max;
-        if (again && draw_roots_juror(context, *job, *vote)) {
-            save(context.state, *vote);
-            return;
-        }
-    } else if (old.redraws < context.parameters.redraws_max) {
+    if (old.redraws < context.parameters.redraws_max) {
         const auto job = find_job(context.state, old.job);
         ASSAY_CHECK(job.has_value());
         auto next = assign_audit(context, *job, wanted_juror(old, vote->kind, old.redraws + 1), old.place + 1, involved(context, *vote), true);

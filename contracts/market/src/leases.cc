@@ -35,133 +35,7 @@ bool still_trains(const Job& job) {
            job.round < job.shape.rounds;
 }
 
-/// L of one validator in the draw of jurors for a vote on the roots. The seed is older than the
-/// refusal.
-std::uint64_t roots_distance(const Context& context, const Vote& vote,
-                             const base::AccountId& validator) {
-    const base::Hash word = base::Hasher("assay.roots.draw")
-                                .add(context.block.previous_app_hash)
-                                .add(vote.id)
-                                .add(validator.hash)
-                                .finish();
-    return negative_log2(base::first_u64(word));
-}
-
-std::optional<base::AccountId> next_roots_juror(const Context& context, const Job& job,
-                                                const Vote& vote) {
-    std::vector<base::AccountId> used;
-    for (const base::AuditId& id : vote.audits)
-        used.push_back(find_audit(context.state, id).value().auditor);
-    std::optional<base::AccountId> best;
-    std::uint64_t best_distance = 0, best_weight = 0;
-    for (const base::AccountId& validator :
-         validators_by_stake(context.state, context.parameters.committee_max)) {
-        if (std::find(used.begin(), used.end(), validator) != used.end()) continue;
-        if (!may_audit(context, validator, job, false, {})) continue;
-        const auto stake = find_stake(context.state, validator, Role::validator);
-        const std::uint64_t distance = roots_distance(context, vote, validator);
-        const std::uint64_t weight = stake->active.grains();
-        if (best && !draws_before(distance, weight, best_distance, best_weight)) continue;
-        best = validator;
-        best_distance = distance;
-        best_weight = weight;
-    }
-    return best;
-}
-
 }  // namespace
-
-bool draw_roots_juror(Context& context, const Job& job, Vote& vote) {
-    const auto juror = next_roots_juror(context, job, vote);
-    if (!juror) return false;
-    Audit audit;
-    audit.kind = AuditKind::vote_roots;
-    audit.job = job.id;
-    audit.lane = vote.lane;
-    audit.lease = vote.lease;
-    audit.auditor = *juror;
-    audit.price = job.audit_price;
-    audit.state = AuditState::drawn;
-    audit.drawn_at = context.live;
-    audit.redraws = static_cast<std::uint32_t>(vote.audits.size());
-    audit.id = audit_id({vote.id}, 0, audit.redraws, *juror);
-    begin_audit_duty(context, *juror, {});
-    save(context.state, audit);
-    vote.audits.push_back(audit.id);
-    emit(context, EventKind::audit_drawn,
-         {{"audit", audit.id.hex()},
-          {"kind", std::string(to_word(audit.kind))},
-          {"validator", juror->hex()},
-          {"job", job.id.hex()},
-          {"lease", vote.lease.hex()}});
-    start_audit(context, job, audit);
-    return true;
-}
-
-Refusal apply_lease_refuse(Context& context, const LeaseRefuse& message) {
-    const auto lease = find_lease(context.state, message.lease);
-    if (!lease) return Refusal::lease_unknown;
-    if (lease->worker != context.sender) return Refusal::lease_not_yours;
-    if (lease->state != LeaseState::active) return Refusal::lease_ended;
-    if (lease->commits > 0) return Refusal::already_committed;
-    auto job = find_job(context.state, lease->job);
-    ASSAY_CHECK(job.has_value());
-    if (job->state != JobState::running) return Refusal::job_state;
-    if (message.program_root == job->program_root && message.init_root == job->init_root)
-        return Refusal::roots_agree;
-    if (job->vote_open != 0) return Refusal::vote_open;
-    Vote vote;
-    vote.id = lease->id.hash;
-    vote.kind = AuditKind::vote_roots;
-    vote.job = job->id;
-    vote.round = job->round;
-    vote.lane = lease->lane;
-    vote.lease = lease->id;
-    vote.claim = roots_claim(message.program_root, message.init_root);
-    vote.opened_at = context.live;
-    std::size_t eligible = 0;
-    for (const base::AccountId& id :
-         validators_by_stake(context.state, context.parameters.committee_max)) {
-        if (may_audit(context, id, *job, false, {})) ++eligible;
-    }
-    if (eligible < context.parameters.jurors) return Refusal::no_auditors;
-
-    for (std::uint32_t i = 0; i < context.parameters.jurors; ++i)
-        ASSAY_CHECK(draw_roots_juror(context, *job, vote));
-    save(context.state, vote);
-    job->vote_open = 1;
-    save(context.state, *job);
-    emit(context, EventKind::lease_refused,
-         {{"lease", lease->id.hex()},
-          {"job", job->id.hex()},
-          {"worker", lease->worker.hex()},
-          {"claim", vote.claim.hex()}});
-    emit(context, EventKind::vote_opened,
-         {{"vote", vote.id.hex()}, {"kind", "vote_roots"}, {"job", job->id.hex()}});
-    return Refusal::none;
-}
-
-void on_roots_vote_decided(Context& context, const Vote& vote, bool upheld) {
-    auto job = find_job(context.state, vote.job);
-    ASSAY_CHECK(job && job->vote_open == 1);
-    job->vote_open = 0;
-    if (is_terminal(job->state)) {
-        save(context.state, *job);
-        return;
-    }
-    if (upheld) {
-        settle_segments_on_close(context, *job, false);
-        finish_job(context, *job, JobState::failed, CloseReason::wrong_program);
-        save(context.state, *job);
-        return;
-    }
-    // The refuser was wrong or nobody knows: it loses its bond and the lane, not its stake.
-    const auto lease = find_lease(context.state, vote.lease);
-    ASSAY_CHECK(lease.has_value());
-    if (lease->state == LeaseState::active)
-        release_lease(context, *job, lease->id, LeaseEnd::refused, true);
-    save(context.state, *job);
-}
 
 Refusal apply_lease_leave(Context& context, const LeaseLeave& message) {
     const auto lease = find_lease(context.state, message.lease);
@@ -190,10 +64,6 @@ void on_lane_deadline(Context& context, const Timer& timer) {
     if (lease->deadline != timer.due) return;
     auto job = find_job(context.state, id);
     ASSAY_CHECK(job.has_value());
-    // A worker that waits for the verdict on its refusal owes nothing yet.
-    if (const auto vote = find_vote(context.state, lease->id.hash);
-        vote && vote->state == VoteState::open)
-        return;
     if (owes_audits(context, *job, *lease) || waits_for_chunk(context, id, job->round)) {
         // Missing the deadline is no way out of an audit: what is committed is judged before the
         // lane goes on without its worker.

@@ -79,6 +79,7 @@ Refusal apply_merge_post(Context& context, const MergePost& message) {
     if (message.receipt.blob.is_zero() || !verify_receipt(message.receipt, context.chain.operator_key, context.chain.id)) {
         return Refusal::receipt_invalid;
     }
+    if (message.receipt.bytes != job->init_bytes) return Refusal::receipt_size_wrong;
     if (message.receipt.kept_until_block_time.value < context.block.time.value + context.parameters.grace_ms) {
         return Refusal::receipt_expires_early;
     }

@@ -60,8 +60,8 @@ void fields(A& a, V& v) {
     a.choice(v.state, JobState::open, JobState::diverged);
     a.choice(v.reason, CloseReason::none, CloseReason::data_missing);
     a(v.posted_at, v.state_since, v.deadline, v.paused_ms, v.round, v.opening_root, v.opening_blob, v.final_rounds, v.final_root,
-      v.final_blob, v.final_segments, v.audited_segments, v.unaudited_segments, v.active_leases, v.vote_open, v.history, v.history_count,
-      v.closed_at, v.data_blob, v.init_bytes, v.data_bytes);
+      v.final_blob, v.final_segments, v.audited_segments, v.unaudited_segments, v.active_leases, v.history, v.history_count,
+      v.closed_at, v.data_blob, v.init_bytes, v.data_bytes, v.payload_bytes);
 }
 
 template <class A, Same<Lane> V>
@@ -143,7 +143,7 @@ void fields(A& a, V& v) {
 template <class A, Same<Audit> V>
 void fields(A& a, V& v) {
     a(v.id);
-    a.choice(v.kind, AuditKind::segment, AuditKind::vote_roots);
+    a.choice(v.kind, AuditKind::segment, AuditKind::vote_merge);
     a(v.job, v.round, v.lane, v.part, v.segment, v.worker, v.lease, v.auditor, v.y, v.epoch, v.place, v.redraws, v.price, v.lock);
     a.choice(v.state, AuditState::drawn, AuditState::settled);
     a(v.drawn_at, v.deadline, v.seal, v.verdict, v.paid);
@@ -152,7 +152,7 @@ void fields(A& a, V& v) {
 template <class A, Same<Vote> V>
 void fields(A& a, V& v) {
     a(v.id);
-    a.choice(v.kind, AuditKind::vote_segment, AuditKind::vote_roots);
+    a.choice(v.kind, AuditKind::vote_segment, AuditKind::vote_merge);
     a.choice(v.state, VoteState::open, VoteState::unresolved);
     a(v.job, v.round, v.lane, v.part, v.segment, v.lease, v.claim, v.audits, v.opened_at);
 }
@@ -348,10 +348,6 @@ base::AccountId account_id(const base::Hash& chain_id, const base::PublicKey& co
 
 base::AccountId system_account(SystemAccount account) {
     return {base::Hasher("assay.system").add_u8(static_cast<std::uint8_t>(account)).finish()};
-}
-
-base::Hash roots_claim(const base::Hash& program_root, const base::Hash& init_root) {
-    return base::Hasher("assay.roots").add(program_root).add(init_root).finish();
 }
 
 base::Hash chunk_challenge_id(const ChunkTarget& target, std::uint64_t chunk) {

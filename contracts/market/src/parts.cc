@@ -16,9 +16,11 @@ std::uint64_t keep_ms(const Parameters& parameters) {
     return parameters.judgement == Judgement::referee ? audited + 2 * dispute_clock_ms_max(parameters) : audited;
 }
 
-Refusal check_receipt(const Context& context, const Receipt& receipt) {
+/// `bytes`: the canonical size of what it is of.
+Refusal check_receipt(const Context& context, const Receipt& receipt, std::uint64_t bytes) {
     if (receipt.blob.is_zero() || receipt.bytes == 0) return Refusal::receipt_invalid;
     if (!verify_receipt(receipt, context.chain.operator_key, context.chain.id)) return Refusal::receipt_invalid;
+    if (receipt.bytes != bytes) return Refusal::receipt_size_wrong;
     if (receipt.kept_until_block_time.value < context.block.time.value + keep_ms(context.parameters)) return Refusal::receipt_expires_early;
     return Refusal::none;
 }
@@ -44,9 +46,9 @@ Refusal check_contents(const Context& context, const Job& job, const Lane& lane,
     if (payload != message.payload_receipt.has_value()) return Refusal::payload_missing;
     if (payload && !(last && shape.has_merge())) return Refusal::payload_unexpected;
     if (!payload && last && shape.has_merge()) return Refusal::payload_missing;
-    const Refusal end = check_receipt(context, message.end_receipt);
+    const Refusal end = check_receipt(context, message.end_receipt, job.init_bytes);
     if (end != Refusal::none || !payload) return end;
-    return check_receipt(context, *message.payload_receipt);
+    return check_receipt(context, *message.payload_receipt, job.payload_bytes);
 }
 
 Part make_part(Context& context, const Lane& lane, const PartKey& key, const Job& job, const PartCommit& message) {

@@ -99,15 +99,7 @@ struct ToWire {
     void operator()(const JobPost& in) const {
         auto& out = *body.mutable_job_post();
         out.set_spec(blob(in.spec));
-        out.set_program_root(text(in.program_root));
         out.set_init_root(text(in.init_root));
-        auto& costs = *out.mutable_costs();
-        costs.set_segment_flops(in.costs.segment_flops);
-        costs.set_merge_flops(in.costs.merge_flops);
-        costs.set_state_bytes(in.costs.state_bytes);
-        costs.set_payload_bytes(in.costs.payload_bytes);
-        costs.set_memory_bytes(in.costs.memory_bytes);
-        costs.set_weights(in.costs.weights);
         put(*out.mutable_init_receipt(), in.init_receipt);
         put(*out.mutable_data_receipt(), in.data_receipt);
         out.set_hold_limit(in.hold_limit.grains());
@@ -115,12 +107,6 @@ struct ToWire {
     void operator()(const JobCancel& in) const { body.mutable_job_cancel()->set_job(text(in.job)); }
     void operator()(const JobPause& in) const { body.mutable_job_pause()->set_job(text(in.job)); }
     void operator()(const JobResume& in) const { body.mutable_job_resume()->set_job(text(in.job)); }
-    void operator()(const LeaseRefuse& in) const {
-        auto& out = *body.mutable_lease_refuse();
-        out.set_lease(text(in.lease));
-        out.set_program_root(text(in.program_root));
-        out.set_init_root(text(in.init_root));
-    }
     void operator()(const LeaseLeave& in) const {
         body.mutable_lease_leave()->set_lease(text(in.lease));
     }
@@ -359,11 +345,7 @@ class FromWire {
 JobPost job_post(FromWire& from, const wire::JobPost& in) {
     JobPost out;
     out.spec = from.bytes(in.spec());
-    out.program_root = from.hash(in.program_root());
     out.init_root = from.hash(in.init_root());
-    const wire::JobCosts& costs = in.costs();
-    out.costs = {costs.segment_flops(), costs.merge_flops(),  costs.state_bytes(),
-                 costs.payload_bytes(), costs.memory_bytes(), costs.weights()};
     out.init_receipt = from.receipt(in.has_init_receipt(), in.init_receipt());
     out.data_receipt = from.receipt(in.has_data_receipt(), in.data_receipt());
     out.hold_limit = from.amount(in.hold_limit());
@@ -508,11 +490,6 @@ std::optional<Message> message_of(FromWire& from, const wire::Body& body) {
             return JobPause{from.id<base::JobId>(body.job_pause().job())};
         case wire::Body::kJobResume:
             return JobResume{from.id<base::JobId>(body.job_resume().job())};
-        case wire::Body::kLeaseRefuse: {
-            const auto& in = body.lease_refuse();
-            return LeaseRefuse{from.id<base::LeaseId>(in.lease()), from.hash(in.program_root()),
-                               from.hash(in.init_root())};
-        }
         case wire::Body::kLeaseLeave:
             return LeaseLeave{from.id<base::LeaseId>(body.lease_leave().lease())};
         case wire::Body::kPartCommit:

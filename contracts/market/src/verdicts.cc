@@ -19,7 +19,6 @@ void after_change(Context& context, const Audit& audit) {
         case AuditKind::merge: advance_merge(context, audit.id); break;
         case AuditKind::vote_segment:
         case AuditKind::vote_merge:
-        case AuditKind::vote_roots:
             if (const auto vote = vote_of_juror(context, audit)) advance_vote(context, vote->id);
             break;
     }
@@ -27,7 +26,7 @@ void after_change(Context& context, const Audit& audit) {
 
 /// What a verdict must look like, whatever it says.
 bool well_formed(const Audit& audit, const Verdict& verdict) {
-    const bool roots_only = audit.kind == AuditKind::merge || audit.kind == AuditKind::vote_merge || audit.kind == AuditKind::vote_roots;
+    const bool roots_only = audit.kind == AuditKind::merge || audit.kind == AuditKind::vote_merge;
     switch (verdict.kind) {
         case VerdictKind::invalid: return !verdict.end_root.is_zero() && verdict.steps_digest.is_zero();
         case VerdictKind::valid: return verdict.end_root.is_zero() && (roots_only == verdict.steps_digest.is_zero());
@@ -43,7 +42,6 @@ bool contradicts_itself(const Context& context, const Audit& audit, const Verdic
         const auto merge = find_merge(context.state, audit.job, audit.round);
         return merge && merge->root == verdict.end_root;
     }
-    if (audit.kind == AuditKind::vote_roots) return false;
     const auto part = find_part(context.state, audit.part);
     if (!part) return false;
     for (const DeliveredSegment& segment : part->delivered) {
@@ -174,8 +172,7 @@ void on_audit_due(Context& context, const Timer& timer) {
         }
         case AuditKind::merge: redraw_merge(context, *audit); break;
         case AuditKind::vote_segment:
-        case AuditKind::vote_merge:
-        case AuditKind::vote_roots: redraw_juror(context, *audit); break;
+        case AuditKind::vote_merge: redraw_juror(context, *audit); break;
     }
 }
 

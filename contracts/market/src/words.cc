@@ -59,10 +59,9 @@ std::string_view to_word(JobState state) {
     return pick(words, number(state) - 1);
 }
 std::string_view to_word(CloseReason reason) {
-    constexpr std::array<std::string_view, 11> words = {
-        "none",         "finished",      "submitter",        "no_offer",
-        "no_workers",   "wrong_program", "merge_unresolved", "no_merge",
-        "hold_used_up", "numeric_fault", "data_missing"};
+    constexpr std::array<std::string_view, 10> words = {
+        "none",       "finished",         "submitter", "no_offer",     "no_workers",
+        "merge_unresolved", "no_merge", "hold_used_up", "numeric_fault", "data_missing"};
     return pick(words, number(reason));
 }
 std::string_view to_word(LeaseState state) {
@@ -70,9 +69,9 @@ std::string_view to_word(LeaseState state) {
     return pick(words, number(state) - 1);
 }
 std::string_view to_word(LeaseEnd end) {
-    constexpr std::array<std::string_view, 10> words = {
-        "none",    "finished",  "left",       "deadline",   "refused",
-        "slashed", "confessed", "job_closed", "unresolved", "paused"};
+    constexpr std::array<std::string_view, 9> words = {
+        "none",      "finished",   "left",       "deadline", "slashed",
+        "confessed", "job_closed", "unresolved", "paused"};
     return pick(words, number(end));
 }
 std::string_view to_word(RoundState state) {
@@ -95,8 +94,8 @@ std::string_view to_word(EpochState state) {
     return pick(words, number(state) - 1);
 }
 std::string_view to_word(AuditKind kind) {
-    constexpr std::array<std::string_view, 5> words = {"segment", "merge", "vote_segment",
-                                                       "vote_merge", "vote_roots"};
+    constexpr std::array<std::string_view, 4> words = {"segment", "merge", "vote_segment",
+                                                       "vote_merge"};
     return pick(words, number(kind) - 1);
 }
 std::string_view to_word(AuditState state) {

@@ -253,7 +253,6 @@ TEST(Transactions, EveryMessageSurvivesTheWire) {
         JobCancel{},
         JobPause{},
         JobResume{},
-        LeaseRefuse{},
         LeaseLeave{},
         commit,
         with_payload,
@@ -303,6 +302,31 @@ TEST(Transactions, AMoveWithOpeningsWeighsTenMilliseconds) {
     EXPECT_GE(message_weight(move, 4'000), 10'000U);
     EXPECT_LT(message_weight(move, 300), 2'000U);
     EXPECT_LT(message_weight(move, kMoveBytesMax + 1'024), 20'000U);
+}
+
+/// What building the program of a posted spec may take stands in the weight, so that a block's weight bounds its time.
+TEST(Transactions, AJobPostWeighsWhatItsProgramTakes) {
+    const TestChain chain;
+    const auto weight = [](const JobPost& post) { return message_weight(post, 1'024); };
+    const std::uint64_t least = weight({});
+    JobSpec spec = chain.spec();
+    std::get<GptModel>(spec.model).layers = 7;
+    std::get<GptModel>(spec.model).heads = 2;
+    std::get<GptModel>(spec.model).width = 8;
+    spec.rounds = 3;
+    spec.round_steps = spec.segment_steps = 1'001;
+    EXPECT_EQ(facts_weight(spec), 1'000U + 376 + 7 * (1'200 + 3));
+    EXPECT_EQ(weight(chain.job_post(spec)), least + facts_weight(spec));
+    JobPost broken = chain.job_post(spec);
+    broken.spec.push_back(0);
+    EXPECT_EQ(weight(broken), least) << "refused before anything is built";
+    JobSpec table = spec;
+    MlpModel mlp;
+    mlp.hidden = {5, 5, 5};
+    table.model = mlp;
+    EXPECT_EQ(facts_weight(table), 1'000U + 376 + 3 * 200);
+    EXPECT_LE(least + kFactsWeightMax + 40 * (kTransactionBytesMax / 1'024), demo_parameters().block_weight_max)
+        << "every post fits a block";
 }
 
 std::string whole_file(const std::string& path) {

@@ -15,6 +15,7 @@
 #include "market/commitment.h"
 #include "market/draw.h"
 #include "market/genesis.h"
+#include "market/job_facts.h"
 #include "market/referee.h"
 
 /// Every object of the market's state as a plain value with one canonical encoding (docs/formats/market_state.md). Times are live time in ms since
@@ -118,19 +119,8 @@ enum class JobState : std::uint8_t {
 [[nodiscard]] bool is_terminal(JobState state);
 
 enum class CloseReason : std::uint8_t {
-    none = 0, finished = 1, submitter = 2, no_offer = 3, no_workers = 4, wrong_program = 5, merge_unresolved = 6,
-    no_merge = 7, hold_used_up = 8, numeric_fault = 9, data_missing = 10,
-};
-
-/// Integer costs that `job_post` declares; workers and validators recompute them.
-struct JobCosts {
-    std::uint64_t segment_flops = 0;
-    std::uint64_t merge_flops = 0;
-    std::uint64_t state_bytes = 0;           ///< of a checkpoint
-    std::uint64_t payload_bytes = 0;
-    std::uint64_t memory_bytes = 0;          ///< a worker needs at least
-    std::uint64_t weights = 0;
-    bool operator==(const JobCosts&) const = default;
+    none = 0, finished = 1, submitter = 2, no_offer = 3, no_workers = 4, merge_unresolved = 5, no_merge = 6,
+    hold_used_up = 7, numeric_fault = 8, data_missing = 9,
 };
 
 /// What the rules read of a spec, copied when the job is posted.
@@ -191,13 +181,13 @@ struct Job {
     base::BlobRoot final_blob;
     std::uint64_t final_segments = 0, audited_segments = 0, unaudited_segments = 0;
     std::uint32_t active_leases = 0;
-    std::uint32_t vote_open = 0;             ///< 1 while a vote on the roots is open
 
     base::Hash history;                      ///< H("assay.history", history, encoded entry) over all entries
     std::uint64_t history_count = 0;
     base::TimeMs closed_at;                  ///< terminal since; removed one retention period later
     base::BlobRoot data_blob;
-    std::uint64_t init_bytes = 0, data_bytes = 0;  ///< sizes of the blobs, from the receipts
+    /// Canonical sizes: of every state checkpoint, of the data, of every payload (0 without merges).
+    std::uint64_t init_bytes = 0, data_bytes = 0, payload_bytes = 0;
     bool operator==(const Job&) const = default;
 };
 
@@ -225,7 +215,7 @@ inline constexpr std::size_t kExcludedMax = 64;
 
 enum class LeaseState : std::uint8_t { active = 1, ended = 2, settled = 3 };
 enum class LeaseEnd : std::uint8_t {
-    none = 0, finished = 1, left = 2, deadline = 3, refused = 4, slashed = 5, confessed = 6, job_closed = 7, unresolved = 8, paused = 9,
+    none = 0, finished = 1, left = 2, deadline = 3, slashed = 4, confessed = 5, job_closed = 6, unresolved = 7, paused = 8,
 };
 
 struct Lease {
@@ -404,7 +394,7 @@ struct EpochCommitment {
     bool operator==(const EpochCommitment&) const = default;
 };
 
-enum class AuditKind : std::uint8_t { segment = 1, merge = 2, vote_segment = 3, vote_merge = 4, vote_roots = 5 };
+enum class AuditKind : std::uint8_t { segment = 1, merge = 2, vote_segment = 3, vote_merge = 4 };
 enum class AuditState : std::uint8_t {
     drawn = 1,       ///< waits for the delivery
     open = 2,        ///< the auditor works: its clock runs
@@ -420,7 +410,7 @@ struct Audit {
     AuditKind kind = AuditKind::segment;
     base::JobId job;
     std::uint32_t round = 0, lane = 0;
-    base::PartId part;                       ///< or the merge's commitment; zeros for vote_roots
+    base::PartId part;                       ///< or the merge's commitment
     std::uint32_t segment = 0;               ///< within the part
     base::AccountId worker;                  ///< whose work it is
     base::LeaseId lease;
@@ -442,8 +432,8 @@ struct Audit {
 
 enum class VoteState : std::uint8_t { open = 1, upheld = 2, unresolved = 3 };
 
-/// A judgement by vote: the accused thing, what the accuser found, and the jurors' audits. The id of the vote is that of the audit (or of the
-/// lease, for a vote on the roots) that caused it.
+/// A judgement by vote: the accused thing, what the accuser found, and the jurors' audits. The id of the vote is that of the audit that
+/// caused it.
 struct Vote {
     base::Hash id;
     AuditKind kind = AuditKind::vote_segment;
@@ -452,14 +442,12 @@ struct Vote {
     std::uint32_t round = 0, lane = 0;
     base::PartId part;
     std::uint32_t segment = 0;
-    base::LeaseId lease;                     ///< the accused one; for the roots: the refuser's
-    base::Hash claim;                        ///< end root (merge root, roots claim) that the accuser found
-    std::vector<base::AuditId> audits;       ///< the accuser's first (none for the roots), then the jurors'
+    base::LeaseId lease;                     ///< the accused one
+    base::Hash claim;                        ///< end root (merge root) that the accuser found
+    std::vector<base::AuditId> audits;       ///< the accuser's first, then the jurors'
     base::TimeMs opened_at;
     bool operator==(const Vote&) const = default;
 };
-/// What a vote on the roots compares: H("assay.roots", program root, init root).
-base::Hash roots_claim(const base::Hash& program_root, const base::Hash& init_root);
 
 // ---- Availability -------------------------------------------------------------------------------------------------------------------
 

@@ -7,9 +7,12 @@
 
 #include "base/bytes.h"
 #include "base/hash.h"
+#include "market/job_facts.h"
+#include "market/job_spec.h"
 
-/// How the rules reach the game that narrows a disagreement down to one cell. The rules keep whose turn it is, the clocks, the bonds
-/// and the bytes of the game; what a move means is known by the implementation (verify/dispute), which is wired in by the node's main.
+/// How the rules reach programs: what follows from a spec, and the game that narrows a disagreement down to one cell. The rules keep whose
+/// turn it is, the clocks, the bonds and the bytes of the game; what a spec and a move mean is known by the implementation (verify/dispute),
+/// which is wired in by the node's main.
 namespace assay::market {
 
 enum class Side : std::uint8_t { asserter = 1, challenger = 2 };
@@ -80,6 +83,9 @@ inline constexpr std::size_t kGameBytesMax = 192 * 1024;
 class Referee {
   public:
     virtual ~Referee() = default;
+    /// What a job costs and how large its files are. `encoded` is the spec's canonical encoding, which decode_spec accepted. Nothing when the
+    /// program builder refuses the spec or a game about it could not be judged: the error names field and bound.
+    [[nodiscard]] virtual tl::expected<JobFacts, SpecError> facts(const JobSpec& spec, base::ByteView encoded) const = 0;
     /// A game before its first move.
     [[nodiscard]] virtual GameStatus open(const GameSubject& subject) const = 0;
     /// Applies one encoded move. `game` comes from open or an earlier move.

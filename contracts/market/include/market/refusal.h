@@ -28,7 +28,7 @@ namespace assay::market {
     X(spec_invalid) X(costs_out_of_range) X(receipt_invalid) X(receipt_expires_early) X(no_auditors) X(hold_limit_too_low) \
     X(job_unknown) X(job_not_yours) X(job_state) X(segment_too_small) X(too_many_keys) \
     /* leases */ \
-    X(lease_unknown) X(lease_not_yours) X(lease_ended) X(already_committed) X(roots_agree) X(vote_open) X(parts_open) \
+    X(lease_unknown) X(lease_not_yours) X(lease_ended) X(parts_open) \
     /* parts */ \
     X(part_unknown) X(part_not_yours) X(part_state) X(round_not_open) X(part_out_of_order) X(key_used) \
     X(wrong_segment_count) X(wrong_start_root) X(payload_missing) X(payload_unexpected) X(wrong_attempt) \
@@ -50,7 +50,9 @@ namespace assay::market {
     /* disputes */ \
     X(no_referee) X(seal_known) X(seal_unknown) X(seal_too_young) X(dispute_target_unknown) X(dispute_target_closed) X(own_work) \
     X(wrong_claim) X(too_many_disputes) X(already_challenged) X(pool_full) X(dispute_unknown) X(dispute_not_yours) X(dispute_over) \
-    X(malformed_move) X(wrong_move) X(wrong_count) X(wrong_hash) X(wrong_place) X(wrong_record) X(wrong_openings)
+    X(malformed_move) X(wrong_move) X(wrong_count) X(wrong_hash) X(wrong_place) X(wrong_record) X(wrong_openings) \
+    /* what follows from a spec */ \
+    X(spec_unjudgeable) X(init_size_wrong) X(data_size_wrong) X(receipt_size_wrong)
 
 #define ASSAY_MARKET_REFUSAL_NAME(name) name,
 enum class Refusal : std::uint8_t { ASSAY_MARKET_REFUSALS(ASSAY_MARKET_REFUSAL_NAME) };

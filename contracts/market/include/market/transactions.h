@@ -44,8 +44,7 @@ struct OfferPost {
 struct OfferWithdraw { base::OfferId offer; bool operator==(const OfferWithdraw&) const = default; };
 struct JobPost {
     base::Bytes spec;                        ///< market::encode_spec
-    base::Hash program_root, init_root;
-    JobCosts costs;
+    base::Hash init_root;
     Receipt init_receipt, data_receipt;
     base::Amount hold_limit;                 ///< refused when the hold would be more
     bool operator==(const JobPost&) const = default;
@@ -53,7 +52,6 @@ struct JobPost {
 struct JobCancel { base::JobId job; bool operator==(const JobCancel&) const = default; };
 struct JobPause { base::JobId job; bool operator==(const JobPause&) const = default; };
 struct JobResume { base::JobId job; bool operator==(const JobResume&) const = default; };
-struct LeaseRefuse { base::LeaseId lease; base::Hash program_root, init_root; bool operator==(const LeaseRefuse&) const = default; };  ///< the roots it found
 struct LeaseLeave { base::LeaseId lease; bool operator==(const LeaseLeave&) const = default; };
 struct PartCommit {
     base::LeaseId lease;
@@ -130,7 +128,7 @@ struct DisputeMove {
 struct DisputeConcede { base::DisputeId dispute; bool operator==(const DisputeConcede&) const = default; };
 
 using Message = std::variant<KeysSet, Transfer, StakeBond, StakeUnbond, ValidatorDeclare, OfferPost, OfferWithdraw, JobPost, JobCancel,
-                             JobPause, JobResume, LeaseRefuse, LeaseLeave, PartCommit, PartRetract, EpochContribute, SegmentDeliver,
+                             JobPause, JobResume, LeaseLeave, PartCommit, PartRetract, EpochContribute, SegmentDeliver,
                              VerdictSeal, VerdictReveal, VerdictWithdraw, PartClose, MergePost, EquivocationReport, Confess,
                              ChunkChallengePost, ChunkAnswer, ChallengeSealPost, ChallengeOpen, DisputeMove, DisputeConcede>;
 
@@ -163,7 +161,7 @@ base::Bytes build_transaction(const TransactionHeader& header, const Message& me
 tl::expected<Transaction, Refusal> decode_transaction(base::ByteView raw);
 /// The word of a message: "part_commit".
 std::string_view message_word(const Message& message);
-/// Static weight: one unit is about a microsecond. Fee = base fee x weight.
+/// Static weight: one unit is about a microsecond. Of a job_post it grows with the spec (facts_weight). Fee = base fee x weight.
 std::uint64_t message_weight(const Message& message, std::size_t raw_bytes);
 
 /// Raw bytes of the largest chunk_answer, about: what a challenger's bond is computed from.
