@@ -17,6 +17,10 @@ class GroundTruth final : public market::Referee {
 
     /// Training the segment that begins at `first_step` from `start` ends in this field (or a plant of it).
     void know(const base::Hash& start, std::uint32_t round, std::uint32_t lane, std::uint32_t first_step, const base::Hash& end);
+    /// A world has programs of its own.
+    [[nodiscard]] tl::expected<market::JobFacts, market::SpecError> facts(const market::JobSpec&, base::ByteView) const override {
+        return tl::unexpected(market::SpecError{"(bytes)", "the truth knows no programs"});
+    }
     [[nodiscard]] market::GameStatus open(const market::GameSubject& subject) const override;
     [[nodiscard]] tl::expected<market::GameStatus, market::MoveRefusal> play(base::ByteView game, market::Side side, base::ByteView move) const override;
     // Nobody asks for a state in these markets.

@@ -135,6 +135,9 @@ TEST_F(MarketNodeTest, RefusesAnOperatorThatTheGenesisDoesNotName) {
 /// Never asked in these tests: what counts is that there is one.
 class NoGame : public market::Referee {
   public:
+    [[nodiscard]] tl::expected<market::JobFacts, market::SpecError> facts(const market::JobSpec&, base::ByteView) const override {
+        return tl::unexpected(market::SpecError{"(bytes)", "never asked"});
+    }
     [[nodiscard]] market::GameStatus open(const market::GameSubject&) const override { return {}; }
     [[nodiscard]] tl::expected<market::GameStatus, market::MoveRefusal> play(base::ByteView, market::Side, base::ByteView) const override {
         return tl::unexpected(market::MoveRefusal::over);

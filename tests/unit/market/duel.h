@@ -17,6 +17,10 @@ class Countdown : public Referee {
   public:
     static constexpr std::uint8_t kMoves = 8;
 
+    /// A world has programs of its own.
+    [[nodiscard]] tl::expected<JobFacts, SpecError> facts(const JobSpec&, base::ByteView) const override {
+        return tl::unexpected(SpecError{"(bytes)", "a countdown knows no programs"});
+    }
     [[nodiscard]] GameStatus open(const GameSubject& subject) const override {
         EXPECT_FALSE(subject.spec.empty());
         EXPECT_FALSE(subject.asserted.is_zero());

@@ -93,6 +93,13 @@ Bytes encode_front(Kind kind, ByteView fields, ByteView table) {
     return out.take();
 }
 
+std::uint64_t file_bytes(const Program& program, Kind kind, ByteView fields) {
+    const std::vector<TensorId> ids = tensors_of(program, kind);
+    std::uint64_t bytes = kPreambleBytes + fields.size() + encode_table(program, ids).size() + sizeof(Hash);
+    for (const TensorId id : ids) bytes += byte_size(program.tensors[id]);
+    return bytes;
+}
+
 Result<void> write_tensors(AtomicFile& file, const Program& program, std::span<const TensorId> ids, std::span<const Buffer> buffers) {
     ASSAY_CHECK(ids.size() == buffers.size());
     std::vector<std::byte> piece(kBufferBytes);
@@ -180,6 +187,16 @@ std::string_view message_of(FileError error) {
     }
     return "unknown";
 }
+
+std::uint64_t state_file_bytes(const Program& program) {
+    StateDescriptor descriptor;
+    descriptor.profile = program.profile;
+    Encoder fields;
+    encode_descriptor(fields, descriptor);
+    return file_bytes(program, Kind::state, fields.view());
+}
+
+std::uint64_t payload_file_bytes(const Program& program) { return file_bytes(program, Kind::payload, {}); }
 
 Result<SavedFile> save_state(const std::filesystem::path& file, const Program& program, const State& state, const StateDescriptor& descriptor,
                              Durability durability) {

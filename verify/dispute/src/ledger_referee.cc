@@ -3,6 +3,7 @@
 #include "base/check.h"
 #include "dispute/game.h"
 #include "dispute/questions.h"
+#include "dispute/job_facts.h"
 
 namespace assay::dispute {
 
@@ -15,6 +16,13 @@ market::GameStatus status_of(const Game& game) {
 }
 
 }  // namespace
+
+tl::expected<market::JobFacts, market::SpecError> LedgerReferee::facts(
+    const market::JobSpec& spec, base::ByteView) const {
+    auto built = build_job(spec);
+    if (!built) return tl::unexpected(std::move(built.error()));
+    return built->facts;
+}
 
 market::GameStatus LedgerReferee::open(const market::GameSubject& subject) const {
     return status_of(Game(terms_of(subject)));

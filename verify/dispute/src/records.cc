@@ -294,7 +294,7 @@ tl::expected<ProgramFrame, OpeningError> check_frame(const Hash& program_root,
         return tl::unexpected(OpeningError::bad_record);
     ProgramFrame frame = decoded->frame;
     frame.records_root = records_root;
-    if (base::Hasher("assay.program").add(records_root).finish() != program_root ||
+    if (program::root_over_records(records_root) != program_root ||
         header.leaf != 0 || frame.records() > UINT32_MAX || !stands(frame, header)) {
         return tl::unexpected(OpeningError::wrong_record);
     }

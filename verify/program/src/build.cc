@@ -9,8 +9,6 @@ namespace {
 
 using market::SpecError;
 
-/// The schedule has a row per step; its length also keeps step numbers exact in binary32.
-constexpr std::uint64_t kStepsMax = std::uint64_t{1} << 20U;
 constexpr std::uint64_t kElementsMax = std::uint64_t{1} << 31U;
 
 std::optional<SpecError> check_gpt(const market::GptModel& model, const market::JobSpec& spec) {
@@ -71,7 +69,7 @@ std::optional<SpecError> check_training(const market::JobSpec& spec) {
     if (spec.lanes == 0) return SpecError{"lanes", "must be at least 1"};
     if (spec.rounds == 0 || spec.round_steps == 0)
         return SpecError{"round_steps", "rounds and steps must be at least 1"};
-    if (spec.steps_per_lane() > kStepsMax)
+    if (spec.steps_per_lane() > market::kLaneStepsMax)
         return SpecError{"rounds", "rounds x round_steps must be at most 2^20"};
     const market::Optimizer& optimizer = spec.optimizer;
     if (optimizer.beta1_ppb >= 1'000'000'000U)

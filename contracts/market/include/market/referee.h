@@ -9,10 +9,11 @@
 #include "base/hash.h"
 #include "base/vrf.h"
 #include "market/job_spec.h"
-#include "market/jobs.h"
+#include "market/job_facts.h"
 
-/// How the rules reach the game that narrows a disagreement down to one cell. The rules keep whose turn it is, the clocks, the bonds
-/// and the bytes of the game; what a move means is known by the implementation (verify/dispute), which is wired in by the node's main.
+/// How the rules reach programs: what follows from a spec, and the game that narrows a disagreement down to one cell. The rules keep whose
+/// turn it is, the clocks, the bonds and the bytes of the game; what a spec and a move mean is known by the implementation (verify/dispute),
+/// which is wired in by the node's main.
 namespace assay::market {
 
 enum class Side : std::uint8_t { asserter = 1, challenger = 2 };
@@ -73,17 +74,6 @@ struct GameStatus {
 
 inline constexpr std::size_t kMoveBytesMax = 96 * 1024;
 inline constexpr std::size_t kGameBytesMax = 192 * 1024;
-
-/// What follows from a spec alone.
-struct JobFacts {
-    base::Hash program_root;
-    JobCosts costs;
-    std::uint64_t init_flops = 0;            ///< of recomputing the initial state
-    std::uint64_t state_bytes = 0;           ///< canonical size of a checkpoint file
-    std::uint64_t payload_bytes = 0;         ///< canonical size of a payload file; 0 without merges
-    std::uint64_t data_bytes = 0;            ///< size that the data blob must have
-    bool operator==(const JobFacts&) const = default;
-};
 
 /// Which tree a question is about: that of a checkpoint's state or that of a payload (docs/formats/state.md).
 enum class QuestionTree : std::uint8_t { state = 1, payload = 2 };

@@ -29,6 +29,10 @@ enum class FileError : std::uint8_t {
 };
 std::string_view message_of(FileError error);
 
+/// Sizes of the files that save_state and save_payload write: the same for every state, and every payload, of one job.
+std::uint64_t state_file_bytes(const program::Program& program);
+std::uint64_t payload_file_bytes(const program::Program& program);
+
 struct SavedFile {
     base::BlobRoot blob;                     ///< content address of the whole file
     std::uint64_t bytes = 0;
