@@ -108,14 +108,6 @@ class Referee {
     virtual ~Referee() = default;
     /// Program root, costs and sizes; an error names the field and its bound when no game could judge the job.
     [[nodiscard]] virtual tl::expected<JobFacts, SpecError> facts(const JobSpec& spec, base::ByteView encoded) const = 0;
-    /// A question at the root: what is asked first is the root itself.
-    [[nodiscard]] virtual QuestionStatus open_question(const QuestionSubject& subject) const = 0;
-    /// The answer to what is asked: hashes, at last the tile's bytes, that hash up to what was known.
-    [[nodiscard]] virtual tl::expected<QuestionStatus, MoveRefusal> answer(base::ByteView question, base::ByteView bytes) const = 0;
-    /// The asker names one descendant of the last answer.
-    [[nodiscard]] virtual tl::expected<QuestionStatus, MoveRefusal> ask(base::ByteView question, std::uint32_t child) const = 0;
-    /// Whether the 1 KiB leaf `leaf` of the blob differs from the tile, or from the header, at their common canonical place.
-    [[nodiscard]] virtual tl::expected<bool, MoveRefusal> leaf_differs(base::ByteView question, std::uint64_t leaf, base::ByteView bytes) const = 0;
     /// A game before its first move.
     [[nodiscard]] virtual GameStatus open(const GameSubject& subject) const = 0;
     /// Applies one encoded move. `game` comes from open or an earlier move.
