@@ -97,7 +97,7 @@ std::vector<Bytes> transaction_seeds() {
                                            StateAsk{target},
                                            StateAnswer{filled(1), {1, 2, 3}},
                                            StateNext{filled(1), 2},
-                                           StateShow{filled(1), 2, {3}, {filled(4)}},
+                                           StateShow{filled(1), 2, {3}, {filled(5), {filled(4)}}},
                                            ChallengeSealPost{filled(1)},
                                            ChallengeOpen{{DisputeTarget::init, {filled(1)}, 0, {filled(2)}, 0}, filled(3), filled(4), Role::worker},
                                            DisputeMove{{filled(1)}, {2, 3}}};

@@ -34,6 +34,7 @@ Told told(Refusal refusal) {
         case Refusal::cold_key_required: return {403, "only the cold key changes keys"};
         case Refusal::weak_key: return {422, "a key is not a valid point"};
         case Refusal::keys_unchanged: return {409, "these are the keys already"};
+        case Refusal::too_many_keys: return {409, "the account replaced too many keys lately"};
         case Refusal::role_not_open: return {422, "nobody can stake in this role yet"};
         case Refusal::insufficient_free_stake: return {409, "too much of the stake is locked"};
         case Refusal::below_minimum_stake: return {409, "the stake would be below the minimum"};

@@ -40,6 +40,7 @@ Audit example_audit() {
     audit.claim = ClaimKind::merge;
     audit.controls = {all(2)};
     audit.flops = 3;
+    audit.fund = Amount::of(10);
     audit.state = AuditState::disputed;
     audit.verdict = Verdict{VerdictKind::valid, {}, all(4)};
     audit.spot = spot_of(5);
@@ -86,6 +87,8 @@ TEST(Objects, JobsEncodeStrictly) {
     job.reason = CloseReason::wrong_init;
     job.init_passed = true;
     job.open_questions = 3;
+    job.window_ends = {4};
+    job.payload_bytes = 5;
     job.transaction = {all(9)};
     expect_strict(job);
     Lane lane;
@@ -113,6 +116,8 @@ TEST(Objects, ProofEncodesStrictly) {
     Claim claim;
     claim.kind = ClaimKind::init;
     claim.valid = 2;
+    claim.fund = Amount::of(3);
+    claim.over = true;
     expect_strict(claim);
     Epoch epoch;
     epoch.state = EpochState::drawing;
@@ -230,10 +235,10 @@ TEST(Timers, KeysSortByDueTime) {
     const Timer late{{256}, TimerKind::match, all(1), 0};
     EXPECT_LT(timer_key(early), timer_key(late));
     EXPECT_EQ(timer_from_key(timer_key(early)), early);
-    const Timer last{{5}, TimerKind::challenge, all(9), 9};
+    const Timer last{{5}, TimerKind::advance, all(9), 9};
     EXPECT_EQ(timer_from_key(timer_key(last)), last);
     base::Bytes key = timer_key(late);
-    for (const std::uint8_t kind : {std::uint8_t{0}, std::uint8_t{20}}) {
+    for (const std::uint8_t kind : {std::uint8_t{0}, std::uint8_t{21}}) {
         key[9] = kind;
         EXPECT_FALSE(timer_from_key(key).has_value()) << int{kind};
     }
@@ -281,18 +286,18 @@ TEST(Golden, StatePageShowsWhatTheCodeWrites) {
     EXPECT_EQ(golden("market_state.md", "parameters_id"), parameters_id(demo_parameters()).hex());
 }
 
-TEST(Golden, QuestionPageShowsWhatTheCodeWrites) {
+TEST(Golden, ChunkPageShowsWhatTheCodeWrites) {
     base::Bytes bytes(66'000);
     for (std::size_t i = 0; i < bytes.size(); ++i) bytes[i] = static_cast<std::uint8_t>(i % 251);
     const base::ProvedChunk proved = base::prove_chunk(bytes, 1);
     const StoredTarget target{StoredKind::checkpoint, all(0x11), 0};
-    EXPECT_EQ(golden("questions.md", "question"), chunk_question_id(target, 1).hex());
-    EXPECT_EQ(golden("questions.md", "state_question"), state_question_id(target, {all(0x22)}).hex());
-    EXPECT_EQ(golden("questions.md", "blob"), base::blob_root(bytes).hex());
-    EXPECT_EQ(golden("questions.md", "chunk_size"), std::to_string(proved.bytes.size()));
-    EXPECT_EQ(golden("questions.md", "tree"), proved.proof.tree.hex());
+    EXPECT_EQ(golden("chunks.md", "question"), chunk_question_id(target, 1).hex());
+    EXPECT_EQ(golden("chunks.md", "state_question"), state_question_id(target, {all(0x22)}).hex());
+    EXPECT_EQ(golden("chunks.md", "blob"), base::blob_root(bytes).hex());
+    EXPECT_EQ(golden("chunks.md", "chunk_size"), std::to_string(proved.bytes.size()));
+    EXPECT_EQ(golden("chunks.md", "tree"), proved.proof.tree.hex());
     ASSERT_EQ(proved.proof.path.size(), 1U);
-    EXPECT_EQ(golden("questions.md", "path"), proved.proof.path[0].hex());
+    EXPECT_EQ(golden("chunks.md", "path"), proved.proof.path[0].hex());
 }
 
 TEST(Refusals, EveryWordIsExplainedInThePage) {

@@ -83,7 +83,7 @@ std::vector<Message> question_and_game_messages() {
             StateAsk{{StoredKind::start, all(1), 7}},
             StateAnswer{all(1), base::Bytes(kAnswerBytesMax, 7)},
             StateNext{all(1), 2},
-            StateShow{all(1), 2, base::Bytes(base::kBlobLeafBytes, 7), {all(3)}},
+            StateShow{all(1), 2, base::Bytes(base::kBlobChunkBytes, 7), {all(2), {all(3)}}},
             ChallengeSealPost{all(1)},
             ChallengeOpen{{DisputeTarget::segment, {all(1)}, 2, {}, 0}, all(2), all(3), Role::worker},
             ChallengeOpen{{DisputeTarget::merge, {all(1)}, 0, {all(4)}, 5}, all(2), all(3), Role::validator},
@@ -156,7 +156,7 @@ TEST(Transactions, NoByteIsIgnored) {
 TEST(Transactions, BytesAreNeitherEmptyNorTooLong) {
     for (const std::size_t size : {std::size_t{0}, kMoveBytesMax + 1}) EXPECT_EQ(refusal_of(DisputeMove{{all(1)}, base::Bytes(size, 7)}), Refusal::malformed);
     for (const std::size_t size : {std::size_t{0}, kAnswerBytesMax + 1}) EXPECT_EQ(refusal_of(StateAnswer{all(1), base::Bytes(size, 7)}), Refusal::malformed);
-    for (const std::size_t size : {std::size_t{0}, base::kBlobLeafBytes + 1})
+    for (const std::size_t size : {std::size_t{0}, base::kBlobChunkBytes + 1})
         EXPECT_EQ(refusal_of(StateShow{all(1), 2, base::Bytes(size, 7), {}}), Refusal::malformed);
     for (const std::size_t size : {std::size_t{0}, base::kBlobChunkBytes + 1})
         EXPECT_EQ(refusal_of(ChunkAnswer{all(1), base::Bytes(size, 7), {}}), Refusal::malformed);
@@ -169,7 +169,7 @@ TEST(Transactions, CellsAreExactlyEight) {
 
 TEST(Transactions, PathsAreAtMostSixtyFourHashes) {
     const std::vector<base::Hash> path(65, all(1));
-    EXPECT_EQ(refusal_of(StateShow{all(1), 2, {7}, path}), Refusal::malformed);
+    EXPECT_EQ(refusal_of(StateShow{all(1), 2, {7}, {all(2), path}}), Refusal::malformed);
     EXPECT_EQ(refusal_of(ChunkAnswer{all(1), {7}, {all(2), path}}), Refusal::malformed);
     EXPECT_EQ(refusal_of(SegmentDeliver{{all(1)}, 2, {}, path, receipt(7)}), Refusal::malformed);
 }
