@@ -1,5 +1,7 @@
 #include "market/referee.h"
 
+#include <algorithm>
+
 #include "base/encoding.h"
 #include "market/job_spec.h"
 
@@ -9,6 +11,7 @@ namespace {
 
 /// A round has at most as many members as a job has lanes.
 constexpr std::uint32_t kPayloadsMax = 1U << 16U;
+constexpr std::uint32_t kCellsMax = 8;
 
 }  // namespace
 
@@ -19,6 +22,8 @@ base::Bytes encode(const GameSubject& subject) {
     out.hash(subject.round_start_root).hash(subject.previous_round_root).hash(subject.start_root).hash(subject.asserted);
     out.boolean(subject.closes_round).u32(static_cast<std::uint32_t>(subject.payload_roots.size()));
     for (const base::Hash& root : subject.payload_roots) out.hash(root);
+    if (subject.stage != GameStage::cell) return out.take();
+    out.u8(static_cast<std::uint8_t>(subject.about)).raw(subject.spot).u32(subject.cell);
     return out.take();
 }
 
@@ -28,7 +33,7 @@ std::optional<GameSubject> decode_subject(base::ByteView bytes) {
     subject.spec = in.bytes(kSpecBytesMax);
     subject.program_root = in.hash();
     const std::uint8_t stage = in.u8();
-    if (stage < static_cast<std::uint8_t>(GameStage::init) || stage > static_cast<std::uint8_t>(GameStage::merge)) return std::nullopt;
+    if (stage < static_cast<std::uint8_t>(GameStage::init) || stage > static_cast<std::uint8_t>(GameStage::cell)) return std::nullopt;
     subject.stage = static_cast<GameStage>(stage);
     subject.round = in.u32();
     subject.lane = in.u32();
@@ -41,6 +46,15 @@ std::optional<GameSubject> decode_subject(base::ByteView bytes) {
     subject.closes_round = in.boolean();
     const std::uint32_t payloads = in.length(kPayloadsMax);
     for (std::uint32_t i = 0; i < payloads && in.ok(); ++i) subject.payload_roots.push_back(in.hash());
+    if (subject.stage == GameStage::cell) {
+        const std::uint8_t about = in.u8();
+        if (about < static_cast<std::uint8_t>(GameStage::init) || about > static_cast<std::uint8_t>(GameStage::merge)) return std::nullopt;
+        subject.about = static_cast<GameStage>(about);
+        const base::Bytes spot = in.raw(subject.spot.size());
+        if (spot.size() == subject.spot.size()) std::copy(spot.begin(), spot.end(), subject.spot.begin());
+        subject.cell = in.u32();
+        if (subject.cell >= kCellsMax) return std::nullopt;
+    }
     if (!in.finished()) return std::nullopt;
     return subject;
 }

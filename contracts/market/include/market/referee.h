@@ -7,6 +7,7 @@
 
 #include "base/bytes.h"
 #include "base/hash.h"
+#include "base/vrf.h"
 
 /// How the rules reach the game that narrows a disagreement down to one cell. The rules keep whose turn it is, the clocks, the bonds
 /// and the bytes of the game; what a move means is known by the implementation (verify/dispute), which is wired in by the node's main.
@@ -18,6 +19,7 @@ enum class GameStage : std::uint8_t {
     init = 1,     ///< the initial state follows from the program
     segment = 2,  ///< a run of steps of one lane and, at the end of a round, what enters the merge
     merge = 3,    ///< the state after a merge follows from the state that opened the round and the members' payloads
+    cell = 4,     ///< what two replays that end alike computed on the way differs in one cell
 };
 
 /// What a game is about, as the ledger holds it. Both sides agree on everything but `asserted`.
@@ -30,10 +32,14 @@ struct GameSubject {
     base::Hash round_start_root;             ///< state root that opened the round; zeros in init
     base::Hash previous_round_root;          ///< state root that opened the round before; zeros in round 0 and in init
     base::Hash start_root;                   ///< state root at the segment's start; merge: that which opened the round
-    /// segment: the end root; merge: the merged state root; init: the init root.
+    /// segment: the end root; merge: the merged state root; init: the init root; cell: below.
     base::Hash asserted;
     bool closes_round = false;               ///< segment: its end root covers state and payload (round_end_root)
     std::vector<base::Hash> payload_roots;   ///< merge: of the members, in their order
+    /// cell: everything above is as for the stage `about`, but `asserted`: the asserter's hash of the cell (the tile's leaf).
+    GameStage about = GameStage::segment;    ///< init, segment or merge; meaningful when stage == cell
+    base::VrfOutput spot{};                  ///< chooses the cells (program/cells.h)
+    std::uint32_t cell = 0;                  ///< index among the chosen cells, 0..7
     bool operator==(const GameSubject&) const = default;
 };
 /// docs/formats/game.md.
