@@ -66,7 +66,7 @@ void fields(A& a, V& v) {
     a(v.posted_at, v.state_since, v.deadline, v.window_ends, v.paused_ms, v.init_passed, v.round, v.opening_root, v.opening_blob, v.final_rounds,
       v.final_root, v.final_blob, v.final_segments, v.audited_segments, v.unproved_segments, v.active_leases, v.expected,
       v.backlog_flops, v.open_claims, v.open_disputes, v.open_questions, v.history, v.history_count, v.closed_at, v.data_blob,
-      v.init_bytes, v.data_bytes, v.payload_file_bytes, v.transaction);
+      v.init_bytes, v.data_bytes, v.payload_bytes, v.transaction);
 }
 
 template <class A, Same<Reservation> V>

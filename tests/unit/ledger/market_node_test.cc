@@ -135,10 +135,24 @@ TEST_F(MarketNodeTest, RefusesAnOperatorThatTheGenesisDoesNotName) {
 /// Never asked in these tests: what counts is that there is one.
 class NoGame : public market::Referee {
   public:
+    [[nodiscard]] tl::expected<market::JobFacts, market::SpecError> facts(const market::JobSpec&, base::ByteView) const override {
+        return tl::unexpected(market::SpecError{"(bytes)", "never asked"});
+    }
     [[nodiscard]] market::GameStatus open(const market::GameSubject&) const override { return {}; }
     [[nodiscard]] tl::expected<market::GameStatus, market::MoveRefusal> play(base::ByteView, market::Side, base::ByteView) const override {
         return tl::unexpected(market::MoveRefusal::over);
     }
+    [[nodiscard]] market::QuestionStatus open_question(const market::QuestionSubject&) const override { return {}; }
+    [[nodiscard]] tl::expected<market::QuestionStatus, market::MoveRefusal> answer(base::ByteView, base::ByteView) const override {
+        return tl::unexpected(market::MoveRefusal::over);
+    }
+    [[nodiscard]] tl::expected<market::QuestionStatus, market::MoveRefusal> ask(base::ByteView, std::uint32_t) const override {
+        return tl::unexpected(market::MoveRefusal::over);
+    }
+    [[nodiscard]] tl::expected<bool, market::MoveRefusal> leaf_differs(base::ByteView, std::uint64_t, base::ByteView) const override {
+        return tl::unexpected(market::MoveRefusal::over);
+    }
+    [[nodiscard]] std::uint64_t blob_bytes(const market::QuestionSubject&) const override { return 0; }
 };
 
 TEST_F(MarketNodeTest, AGenesisWithARefereeIsNotOpenedWithoutOne) {

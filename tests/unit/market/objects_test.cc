@@ -88,7 +88,7 @@ TEST(Objects, JobsEncodeStrictly) {
     job.init_passed = true;
     job.open_questions = 3;
     job.window_ends = {4};
-    job.payload_file_bytes = 5;
+    job.payload_bytes = 5;
     job.transaction = {all(9)};
     expect_strict(job);
     Lane lane;
