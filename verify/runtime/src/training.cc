@@ -193,7 +193,7 @@ class Run {
 
     /// The lane's round is complete; `segment` is null when it was interrupted right after the last step, before its payload.
     Result<LaneEnd> finish_lane(std::uint32_t lane, const SegmentResult* segment, LaneEnd end) {
-        if (!spec_.has_merge()) return save_point(lane, spec_.round_steps, {}).map([&] { return end; });
+        if (!spec_.has_merge()) return save_point(lane, spec_.round_steps).map([&] { return end; });
         commit::Payload computed;
         const commit::Payload* payload = &computed;
         Hash root;
