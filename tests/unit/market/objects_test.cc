@@ -315,7 +315,7 @@ TEST(Transactions, AJobPostWeighsWhatItsProgramTakes) {
     std::get<GptModel>(spec.model).width = 8;
     spec.rounds = 3;
     spec.round_steps = spec.segment_steps = 1'001;
-    EXPECT_EQ(facts_weight(spec), 1'000U + 376 + 7 * (1'200 + 3));
+    EXPECT_EQ(facts_weight(spec), 1'000U + 376 + 7 * (1'300 + 4));
     EXPECT_EQ(weight(chain.job_post(spec)), least + facts_weight(spec));
     JobPost broken = chain.job_post(spec);
     broken.spec.push_back(0);
