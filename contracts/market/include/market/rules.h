@@ -18,7 +18,7 @@ struct BlockContext {
     base::Height height;
     base::TimeMs time;                       ///< block time, never before the previous block's
     base::Hash previous_app_hash;
-    const Referee* referee = nullptr;        ///< required when the parameters say `referee`; outlives the call
+    const Referee* referee = nullptr;        ///< of every job_post, and of games when the parameters say `referee`; outlives the call
 };
 
 /// One thing that happened; the event log is gap-free, cursor = (height, index). Attributes are ordered name/value pairs; ids in hex,
