@@ -5,6 +5,7 @@
 #include "../program/tiny_program.h"
 #include "base/merkle.h"
 #include "desk.h"
+#include "dispute/bounds.h"
 #include "program/program.h"
 #include "sides.h"
 
@@ -57,12 +58,14 @@ struct ManyStates {
             commit::state_root(fixture.program, fixture.start, fixture.opening);
         truth = std::make_unique<History>(terms, honest, data, HistoryOptions{{}, 8, 10'000});
         terms.asserted = *truth->root_after(1);
+        bounds = move_bytes_max(fixture.program, truth->records().frame);
     }
     testing::Fixture fixture;
     FixtureData data;
     ScalarReplayer honest;
     Terms terms;
     std::unique_ptr<History> truth;
+    MoveBytes bounds{};
 };
 
 const ManyStates& many() {
@@ -91,7 +94,7 @@ Ended play_against(const Terms& terms, Side honest, const Reply& other) {
         }
         if (!move) return {std::nullopt, status.turn};
         const base::Bytes bytes = encode_move(*move);
-        EXPECT_LE(bytes.size(), market::kMoveBytesMax);
+        EXPECT_LE(bytes.size(), many().bounds[move->index()]);
         auto next = referee.play(status.game, status.turn, bytes);
         if (!next) return {std::nullopt, status.turn};
         status = std::move(*next);

@@ -4,6 +4,7 @@
 #include <map>
 #include <set>
 
+#include "dispute/bounds.h"
 #include "program/cells.h"
 #include "sides.h"
 
@@ -33,6 +34,7 @@ struct CellArena {
         terms.cell = cell;
         truth = history_of(arena.honest);
         terms.asserted = *truth->cell_hash();
+        bounds = move_bytes_max(arena.fixture.program, truth->records().frame);
     }
     [[nodiscard]] std::unique_ptr<History> history_of(Replayer& replayer) const {
         return std::make_unique<History>(terms, replayer, arena.data, HistoryOptions{{}, 8, 10'000});
@@ -40,6 +42,7 @@ struct CellArena {
     const Arena& arena;
     Terms terms;
     std::unique_ptr<History> truth;
+    MoveBytes bounds{};
 };
 
 struct Played {
@@ -74,7 +77,7 @@ bool honest_wins(const CellArena& at, const Fault& fault, Played& played) {
         EXPECT_EQ(outcome.failure, "") << label;
         EXPECT_EQ(outcome.winner, honest) << label;
         EXPECT_TRUE(outcome.traced) << label;
-        for (const Move& move : outcome.moves) EXPECT_LE(encode_move(move).size(), market::kMoveBytesMax);
+        for (const Move& move : outcome.moves) EXPECT_LE(encode_move(move).size(), at.bounds[move.index()]) << label;
         ++played.last_moves[outcome.moves.back().index()];
         ++played.games;
     }
