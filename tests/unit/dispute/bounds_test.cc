@@ -70,8 +70,8 @@ TEST(CheckJudgeable, RefusesAStateTensorThatTheUpdateReadsButDoesNotWrite) {
     EXPECT_NE(reason->find("does not write it"), std::string::npos);
 }
 
-/// The lists of the program are no moves' lists: a hundred times the tensors take the same moves but
-/// for longer paths: at most twenty, by the seven levels that a hundred times the leaves need.
+/// No move lists what the program has: a hundred times the tensors take the same moves but for
+/// longer paths, at most twenty, by the seven levels that a hundred times the leaves need.
 TEST(CheckJudgeable, MovesDoNotGrowWithTheModel) {
     const auto moves = [](std::uint32_t layers) {
         const auto program = program::build_program(gpt(layers, 2, 32, 16, 100));
