@@ -33,17 +33,13 @@ market::JobSpec with_merges(market::JobSpec spec) {
 }
 
 TEST(CheckJudgeable, AcceptsModelsOfEverySize) {
-    const market::JobSpec specs[] = {testing::ragged_gpt(),
-                                     testing::deep_gpt(),
-                                     testing::wide_mlp(),
-                                     gpt(12, 12, 768, 1024, 50'257),
-                                     gpt(48, 25, 1600, 1024, 50'257),
-                                     // About eight billion weights: deep, wide, and with merges.
-                                     gpt(32, 32, 4544, 2048, 50'257),
-                                     gpt(128, 16, 2240, 8192, 128'256),
-                                     with_merges(gpt(32, 32, 4544, 2048, 50'257)),
-                                     gpt(3, 3, 33, 19, 128'256),
-                                     gpt(4, 100, 5000, 4096, 200'000)};
+    const market::JobSpec specs[] = {
+        testing::ragged_gpt(), testing::deep_gpt(), testing::wide_mlp(),
+        gpt(12, 12, 768, 1024, 50'257), gpt(48, 25, 1600, 1024, 50'257),
+        // About eight billion weights: deep, wide, and with merges.
+        gpt(32, 32, 4544, 2048, 50'257), gpt(128, 16, 2240, 8192, 128'256),
+        with_merges(gpt(32, 32, 4544, 2048, 50'257)), gpt(3, 3, 33, 19, 128'256),
+        gpt(4, 100, 5000, 4096, 200'000)};
     for (const market::JobSpec& spec : specs) {
         const auto program = program::build_program(spec);
         ASSERT_TRUE(program.has_value()) << program.error().reason;

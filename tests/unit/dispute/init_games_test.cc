@@ -23,8 +23,8 @@ using testing::ScalarReplayer;
 
 constexpr PlayerOptions kUnchecked{false};
 
-/// One bit in each instruction of init, both ways round, by the subject's bytes alone. Checked by the
-/// scalar definition too, where a side is right.
+/// One bit in each instruction of init, both ways round, by the subject's bytes alone. Checked by
+/// the scalar definition too, where a side is right.
 void play_every_instruction(const market::JobSpec& spec) {
     const Arena arena(spec, GameStage::init);
     const program::Program& program = arena.fixture.program;
@@ -41,7 +41,8 @@ void play_every_instruction(const market::JobSpec& spec) {
         ScalarReplayer faulty(arena.fixture, Fault{Stage::init, 0, 0, i, *element});
         const auto lie = arena.history_of(faulty);
         const GameSubject wrong = arena.asserted_by(*lie);
-        ASSERT_NE(wrong.asserted, right.asserted) << "init computes nothing that is not in the state";
+        ASSERT_NE(wrong.asserted, right.asserted)
+            << "init computes nothing that is not in the state";
         for (const Side honest : {Side::asserter, Side::challenger}) {
             const bool asserts = honest == Side::asserter;
             const GameSubject& subject = asserts ? right : wrong;
@@ -89,13 +90,13 @@ TEST(InitGames, FalseRootsOverRightOutputsLose) {
         state_leaves(fixture.program, fixture.start, fixture.opening_leaf(), 1);
     ASSERT_EQ(tree_of(right), arena.asserted_by(*arena.truth).asserted);
     std::vector<std::vector<Hash>> lies(7, right);
-    lies[0][0] = noise(1);                                // another descriptor
-    lies[1][3] = noise(2);                                // a leaf of nothing
-    lies[2].erase(lies[2].begin() + 5);                   // one less
-    lies[3].pop_back();                                   // the last one less
-    std::swap(lies[4][4], lies[4][9]);                    // another order
-    lies[5].insert(lies[5].begin() + 2, lies[5][2]);      // one twice
-    lies[6].push_back(noise(3));                          // one more
+    lies[0][0] = noise(1);                            // another descriptor
+    lies[1][3] = noise(2);                            // a leaf of nothing
+    lies[2].erase(lies[2].begin() + 5);               // one less
+    lies[3].pop_back();                               // the last one less
+    std::swap(lies[4][4], lies[4][9]);                // another order
+    lies[5].insert(lies[5].begin() + 2, lies[5][2]);  // one twice
+    lies[6].push_back(noise(3));                      // one more
     for (std::size_t i = 0; i < lies.size(); ++i) {
         const LeafLiar liar(lies[i]);
         GameSubject subject = arena.subject;
@@ -121,8 +122,9 @@ TEST(InitGames, FalseRootsOverRightOutputsLose) {
                     move = assert_by_trace(desk)->move;
                 }
             }
-            const auto next = move ? LedgerReferee().play(status.game, status.turn, encode_move(*move))
-                                   : tl::unexpected(MoveRefusal::malformed);
+            const auto next =
+                move ? LedgerReferee().play(status.game, status.turn, encode_move(*move))
+                     : tl::unexpected(MoveRefusal::malformed);
             if (!next) {
                 ASSERT_EQ(status.turn, Side::asserter) << i;
                 silent = true;

@@ -29,7 +29,8 @@ constexpr PlayerOptions kUnchecked{false};
 
 /// The first tile, the last, and the one at the right edge.
 std::set<std::uint32_t> edge_tiles(const program::Tensor& out) {
-    return {faults::tile_at(out, faults::Position::first), faults::tile_at(out, faults::Position::edge),
+    return {faults::tile_at(out, faults::Position::first),
+            faults::tile_at(out, faults::Position::edge),
             faults::tile_at(out, faults::Position::last)};
 }
 

@@ -184,8 +184,8 @@ MoveBytes count_moves(const Program& program, const ProgramFrame& frame, std::ui
     // Leaves of states, payloads and accumulators are fewer than the program's records.
     const std::uint64_t path = path_bytes(frame.records());
     const std::uint64_t neighbour = 1 + sizes.tensor + kHash + path;
-    const std::uint64_t source = sizes.tensor + kHash + 1 + sizes.instruction + kHash +
-                                 path_bytes(units) + 8 + path;
+    const std::uint64_t source =
+        sizes.tensor + kHash + 1 + sizes.instruction + kHash + path_bytes(units) + 8 + path;
     std::uint64_t tiles = 0;
     for (const Tensor& tensor : program.tensors)
         tiles = std::max<std::uint64_t>(tiles, tile_count(tensor));

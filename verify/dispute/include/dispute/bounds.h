@@ -22,8 +22,8 @@ using MoveBytes = std::array<std::uint64_t, std::variant_size_v<Move>>;
 MoveBytes move_bytes_max(const program::Program& program, const ProgramFrame& frame);
 
 /// Why some game about the program could not be played to its end by the side that is right, if so:
-/// openings or a frame above kOpeningBytesMax, a move above kMoveBytesMax, a tensor without origin, a
-/// state that no move can show to be unchanged. For programs that check_program accepts.
+/// openings or a frame above kOpeningBytesMax, a move above kMoveBytesMax, a tensor without origin,
+/// a state that no move can show to be unchanged. For programs that check_program accepts.
 std::optional<std::string> check_judgeable(const program::Program& program,
                                            const ProgramFrame& frame);
 
