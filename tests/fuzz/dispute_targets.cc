@@ -1,9 +1,11 @@
 #include <algorithm>
 
 #include "base/check.h"
+#include "../unit/commit/fixtures.h"
 #include "../unit/dispute/samples.h"
 #include "dispute/game.h"
 #include "dispute/openings.h"
+#include "dispute/questions.h"
 #include "dispute/records.h"
 #include "program/record.h"
 #include "target.h"
@@ -109,7 +111,51 @@ void run_game(ByteView input) {
     }
 }
 
+/// About a small MLP, whose whole tree fits into one answer, and a GPT, whose tree does not.
+std::vector<market::QuestionSubject> question_subjects() {
+    market::JobSpec gpt = commit::small_gpt();
+    gpt.model = market::GptModel{1, 1, 64, 16, true, market::Activation::gelu_tanh, 0};
+    std::vector<market::QuestionSubject> subjects(2);
+    subjects[0].spec = market::encode_spec(commit::small_mlp());
+    subjects[1].spec = market::encode_spec(gpt);
+    for (market::QuestionSubject& subject : subjects) subject.program_root = filled(2);
+    return subjects;
+}
+std::vector<Bytes> question_seeds() {
+    std::vector<Bytes> seeds;
+    for (const market::QuestionSubject& subject : question_subjects()) {
+        dispute::Question question = dispute::question_about(subject);
+        seeds.push_back(dispute::encode_question(question));
+        const auto opened = dispute::OpenedQuestion::read(seeds.back());
+        ASSAY_CHECK(opened.has_value());
+        const std::size_t size = opened->answer_bytes();
+        const bool tiles = dispute::shows_bytes(opened->layout, question.node);
+        question.phase = tiles ? dispute::QuestionPhase::shown : dispute::QuestionPhase::listed;
+        if (tiles) question.tiles.resize(size);
+        else question.hashes.resize(size / 32);
+        seeds.push_back(dispute::encode_question(question));
+    }
+    return seeds;
+}
+/// A question that is read is written alike, and takes or refuses everything.
+void run_question(ByteView input) {
+    const auto opened = dispute::OpenedQuestion::read(input);
+    if (!opened) return;
+    const Bytes again = dispute::encode_question(opened->question);
+    ASSAY_CHECK(ByteView(again).size() == input.size() && std::equal(again.begin(), again.end(), input.begin()));
+    const auto read_back = [](const market::QuestionStatus& status) { return dispute::OpenedQuestion::read(status.question).has_value(); };
+    for (const std::uint32_t child : {0U, 1U, 100U, 0xffffffffU}) {
+        dispute::OpenedQuestion copy = *opened;
+        if (!copy.ask(child)) ASSAY_CHECK(read_back(copy.status()));
+    }
+    dispute::OpenedQuestion copy = *opened;
+    if (!copy.answer(Bytes(copy.answer_bytes(), 0))) ASSAY_CHECK(read_back(copy.status()));
+    for (const std::uint64_t leaf : {std::uint64_t{0}, std::uint64_t{1}, copy.layout.blob_bytes() / 1024, UINT64_MAX})
+        (void)opened->leaf_differs(leaf, Bytes(1024, 0));
+}
+
 constexpr Target kTargets[] = {
+    {"dispute_question", question_seeds, run_question, 5'000},
     {"dispute_move", move_seeds, run_move},
     {"dispute_game", game_seeds, run_game},
     {"openings", openings_seeds, run_openings},

@@ -6,6 +6,7 @@
 #include "market/genesis.h"
 #include "market/job_spec.h"
 #include "market/objects.h"
+#include "market/referee.h"
 #include "market/transactions.h"
 #include "part_record.h"
 #include "target.h"
@@ -34,13 +35,12 @@ Genesis example_genesis() {
     genesis.chain_name = "fuzz";
     genesis.time = {1'700'000'000'000};
     genesis.operator_key = base::SecretKey::from_seed(filled(9).view()).public_key();
-    genesis.insurance = base::Amount::of(1'000);
     genesis.parameters = demo_parameters();
     GenesisAccount account;
     account.cold = account.hot = account.vrf = base::SecretKey::from_seed(filled(1).view()).public_key();
     account.balance = base::Amount::of(1'000'000);
     account.validator_stake = base::Amount::of(1'000'000'000);
-    account.validator = GenesisValidator{"f32", 1'000'000, 4};
+    account.validator = GenesisValidator{"f32", 1'000'000};
     genesis.accounts.push_back(account);
     return genesis;
 }
@@ -67,18 +67,40 @@ std::vector<Bytes> transaction_seeds() {
     commit.payload_root = filled(2);
     commit.payload_receipt.emplace();
     PartClose close;
-    close.leaves = {{filled(1), filled(2), filled(3), filled(4)}};
-    close.plants = {{0, filled(5)}};
-    close.openings = {{0, {filled(6)}, {{filled(7), filled(8)}}}};
+    close.leaves = {{filled(1), filled(2), filled(3)}, {filled(4), filled(5), filled(6)}};
     SegmentDeliver deliver;
     deliver.path = {filled(2)};
     JobPost post;
     post.spec = encode_spec(commit::small_gpt());
     const auto pub = key.public_key();
-    const std::vector<Message> messages = {KeysSet{pub, pub, {}}, Transfer{}, StakeBond{Role::worker, base::Amount::of(1)},
-                                           ValidatorDeclare{"f32", 1, 2}, OfferPost{}, post, commit, EpochContribute{}, deliver,
-                                           VerdictReveal{{}, {VerdictKind::invalid, filled(1), {}}, filled(2)}, close, MergePost{},
-                                           EquivocationReport{{1, 2}, {3}}};
+    const StoredTarget target{StoredKind::start, filled(3), 4};
+    const std::vector<Message> messages = {KeysSet{pub, pub, {}},
+                                           Transfer{},
+                                           StakeBond{Role::worker, base::Amount::of(1)},
+                                           ValidatorDeclare{"f32", 1, base::Amount::of(2), true},
+                                           ValidatorReturn{},
+                                           OfferPost{},
+                                           post,
+                                           JobFund{{filled(1)}, base::Amount::of(2)},
+                                           LeaseAccept{{filled(1)}, 2},
+                                           commit,
+                                           EpochContribute{1, filled(2), 3, filled(4), {}},
+                                           deliver,
+                                           VerdictReveal{{}, {VerdictKind::invalid, filled(1), {}}, filled(2), std::nullopt},
+                                           VerdictReveal{{}, {VerdictKind::valid, {}, filled(1)}, filled(2), base::VrfProof{}},
+                                           CellsOpen{{filled(1)}, filled(2), std::vector(kCells, filled(3))},
+                                           close,
+                                           MergePost{},
+                                           EquivocationReport{{1, 2}, {3}},
+                                           ChunkAsk{target, 5},
+                                           ChunkAnswer{filled(1), {1, 2, 3}, {filled(2), {filled(3)}}},
+                                           StateAsk{target},
+                                           StateAnswer{filled(1), {1, 2, 3}},
+                                           StateNext{filled(1), 2},
+                                           StateShow{filled(1), 2, {3}, {filled(5), {filled(4)}}},
+                                           ChallengeSealPost{filled(1)},
+                                           ChallengeOpen{{DisputeTarget::init, {filled(1)}, 0, {filled(2)}, 0}, filled(3), filled(4), Role::worker},
+                                           DisputeMove{{filled(1)}, {2, 3}}};
     std::vector<Bytes> seeds;
     for (const Message& message : messages) seeds.push_back(build_transaction(header, message, key));
     return seeds;
@@ -119,22 +141,54 @@ struct Objects {
         return all;
     }
 };
-using AllObjects = Objects<Account, Stake, Validator, Offer, Job, Lane, Lease, Receipt, Round, MergeRecord, Part, Epoch, EpochCommitment, Audit, Vote,
-                           Chain, JobHistoryEntry>;
+using AllObjects = Objects<Account, Stake, Unbonding, Validator, WorkRecord, Offer, Job, Lane, Lease, Receipt, Round, MergeRecord, Part, Claim, Epoch, EpochMember,
+                           EpochCommitment, Audit, Question, QuestionDuty, Pool, PoolMember, Dispute, GameLoad, ChallengeSeal, Chain, JobHistoryEntry>;
+/// An object with lists and optional fields that are there, under its place among all.
+template <class T>
+Bytes object_seed(std::uint8_t place, const T& object) {
+    Bytes seed = encode(object);
+    seed.insert(seed.begin(), place);
+    return seed;
+}
 std::vector<Bytes> object_seeds() {
     auto seeds = AllObjects::seeds();
-    Epoch epoch;
-    epoch.members = {{{filled(1)}, 5, filled(2)}, {{filled(3)}, 6, std::nullopt}};
-    seeds.push_back(encode(epoch));
-    seeds.back().insert(seeds.back().begin(), 11);
+    Lane lane;
+    lane.asked.resize(2);
+    lane.excluded = {{filled(1)}};
+    seeds.push_back(object_seed(7, lane));
     Round round;
     round.members.push_back({1, {filled(1)}, {filled(2)}, {filled(3)}, filled(4), filled(5), {filled(6)}, {filled(7)}});
-    seeds.push_back(encode(round));
-    seeds.back().insert(seeds.back().begin(), 8);
+    seeds.push_back(object_seed(10, round));
+    Part part;
+    part.delivered.push_back({1, {filled(1), filled(2), filled(3)}, {filled(5)}, 9});
+    seeds.push_back(object_seed(12, part));
+    Audit audit;
+    audit.verdict = Verdict{VerdictKind::valid, {}, filled(4)};
+    audit.cells = std::vector(kCells, filled(5));
+    seeds.push_back(object_seed(17, audit));
+    PartPassed passed;
+    passed.leaves.push_back({filled(1), filled(2), filled(3)});
+    passed.audits.push_back({0, {filled(1)}, {filled(2)}, VerdictKind::invalid, filled(3)});
+    seeds.push_back(object_seed(26, JobHistoryEntry{passed}));
     return seeds;
 }
 void run_object(ByteView input) {
     if (!input.empty()) AllObjects::run(input[0] % AllObjects::kCount, input.subspan(1));
+}
+
+std::vector<Bytes> subject_seeds() {
+    GameSubject subject;
+    subject.spec = {1, 2, 3};
+    subject.payload_roots = {filled(1), filled(2)};
+    std::vector<Bytes> seeds{encode(subject)};
+    subject.stage = GameStage::cell;
+    subject.about = GameStage::merge;
+    subject.cell = 7;
+    seeds.push_back(encode(subject));
+    return seeds;
+}
+void run_subject(ByteView input) {
+    if (const auto subject = decode_subject(input)) ASSAY_CHECK(same(input, encode(*subject)));
 }
 
 std::vector<Bytes> block_seeds() {
@@ -174,7 +228,7 @@ void run_part_record(ByteView input) {
     if (const auto record = worker::decode_part_record(input)) ASSAY_CHECK(same(input, worker::encode_part_record(*record)));
 }
 std::vector<Bytes> verdict_seeds() {
-    return {validator::encode_sealed_verdict({{filled(1)}, {VerdictKind::plant, {}, filled(2)}, filled(3)})};
+    return {validator::encode_sealed_verdict({{filled(1)}, {VerdictKind::valid, {}, filled(2)}, filled(3)})};
 }
 void run_verdict(ByteView input) {
     if (const auto sealed = validator::decode_sealed_verdict(input)) ASSAY_CHECK(same(input, validator::encode_sealed_verdict(*sealed)));
@@ -186,6 +240,7 @@ constexpr Target kTargets[] = {
     {"parameters", parameters_seeds, run_parameters},
     {"transaction", transaction_seeds, run_transaction, 8'000},
     {"market_object", object_seeds, run_object, 50'000},
+    {"game_subject", subject_seeds, run_subject},
     {"block", block_seeds, run_block},
     {"part_record", part_record_seeds, run_part_record},
     {"sealed_verdict", verdict_seeds, run_verdict},

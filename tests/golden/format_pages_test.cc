@@ -6,8 +6,11 @@
 
 #include "../unit/commit/fixtures.h"
 #include "../unit/program/tiny_program.h"
-#include "commit/checkpoint.h"
 #include "market/draw.h"
+#include "base/encoding.h"
+#include "commit/checkpoint.h"
+#include "dispute/answers.h"
+#include "dispute/ledger_referee.h"
 #include "market/genesis.h"
 #include "program/cells.h"
 
@@ -25,7 +28,6 @@ TEST(FormatPages, Genesis) {
     genesis.chain_name = "example";
     genesis.time = {1'700'000'000'000};
     genesis.operator_key = base::SecretKey::from_seed(filled(1).view()).public_key();
-    genesis.insurance = base::Amount::of(1'000);
     genesis.parameters = market::demo_parameters();
     market::GenesisAccount account;
     account.cold = base::SecretKey::from_seed(filled(2).view()).public_key();
@@ -33,7 +35,7 @@ TEST(FormatPages, Genesis) {
     account.vrf = base::SecretKey::from_seed(filled(4).view()).public_key();
     account.balance = base::Amount::of(5);
     account.validator_stake = base::Amount::of(6);
-    account.validator = market::GenesisValidator{"f32", 7, 8};
+    account.validator = market::GenesisValidator{"f32", 7};
     genesis.accounts.push_back(account);
     ASSERT_FALSE(market::check_genesis(genesis).has_value());
 
@@ -112,6 +114,50 @@ TEST(FormatPages, Cells) {
     EXPECT_EQ(golden.at("digest"), market::cells_digest(filled(1), cells).hex());
     std::swap(cells[0], cells[1]);
     EXPECT_NE(golden.at("digest"), market::cells_digest(filled(1), cells).hex());
+}
+
+TEST(FormatPages, Questions) {
+    market::JobSpec spec = commit::small_mlp();
+    spec.model = market::MlpModel{{}, market::Activation::relu, 1, 0};
+    spec.data = market::TableData{{}, 40, 30, 1, 2};
+    const program::Program program = commit::program_of(spec);
+    commit::State state = commit::State::zeros(program);
+    state.tensors.front().f32()[0] = 1.0F;
+    market::QuestionSubject subject;
+    subject.spec = market::encode_spec(spec);
+    subject.program_root = filled(2);
+    subject.lane = 1;
+    subject.step = 3;
+    subject.round_start_root = filled(4);
+    const auto descriptor = commit::lane_descriptor({market::spec_root(subject.spec), subject.program_root, spec.profile}, 0, 1, 3, filled(4));
+    subject.root = commit::state_root(program, state, descriptor);
+
+    const auto golden = commit::golden_of("questions.md");
+    const dispute::LedgerReferee referee;
+    const auto opened = referee.open_question(subject);
+    EXPECT_EQ(golden.at("opened"), base::to_hex(opened.question));
+    const auto answer = dispute::answer_question(opened.question, dispute::elements_of(state.tensors));
+    ASSERT_TRUE(answer.has_value());
+    EXPECT_EQ(golden.at("answer"), base::to_hex(*answer));
+    const auto shown = referee.answer(opened.question, *answer);
+    ASSERT_TRUE(shown.has_value());
+    EXPECT_EQ(golden.at("shown"), base::to_hex(shown->question));
+    EXPECT_EQ(golden.at("front"), base::blake2b("assay.test", dispute::TreeLayout::of(dispute::tree_terms(subject))->front()).hex());
+
+    market::JobSpec large = commit::small_gpt();
+    large.model = market::GptModel{12, 12, 768, 1024, true, market::Activation::gelu_tanh, 0};
+    auto& data = std::get<market::TokenData>(large.data);
+    data.tokeniser = market::Tokeniser::pretokenised;
+    data.characters.clear();
+    data.vocabulary = 50'257;
+    subject.spec = market::encode_spec(large);
+    const auto layout = dispute::TreeLayout::of(dispute::tree_terms(subject));
+    ASSERT_TRUE(layout.has_value());
+    const dispute::Cut cut = dispute::cut_for_hashes(*layout, layout->root());
+    base::Encoder nodes;
+    for (const dispute::TreeNode& node : cut.nodes()) nodes.u32(node.leaf).u32(node.leaves).u64(node.tile).u64(node.tiles);
+    EXPECT_EQ(cut.nodes().size(), 2'048U);
+    EXPECT_EQ(golden.at("cut"), base::blake2b("assay.test", nodes.view()).hex());
 }
 
 }  // namespace

@@ -17,8 +17,24 @@ class GroundTruth final : public market::Referee {
 
     /// Training the segment that begins at `first_step` from `start` ends in this field (or a plant of it).
     void know(const base::Hash& start, std::uint32_t round, std::uint32_t lane, std::uint32_t first_step, const base::Hash& end);
+    /// A world has programs of its own.
+    [[nodiscard]] tl::expected<market::JobFacts, market::SpecError> facts(const market::JobSpec&, base::ByteView) const override {
+        return tl::unexpected(market::SpecError{"(bytes)", "the truth knows no programs"});
+    }
     [[nodiscard]] market::GameStatus open(const market::GameSubject& subject) const override;
     [[nodiscard]] tl::expected<market::GameStatus, market::MoveRefusal> play(base::ByteView game, market::Side side, base::ByteView move) const override;
+    // Nobody asks for a state in these markets.
+    [[nodiscard]] market::QuestionStatus open_question(const market::QuestionSubject&) const override { return {}; }
+    [[nodiscard]] tl::expected<market::QuestionStatus, market::MoveRefusal> answer(base::ByteView, base::ByteView) const override {
+        return tl::unexpected(market::MoveRefusal::over);
+    }
+    [[nodiscard]] tl::expected<market::QuestionStatus, market::MoveRefusal> ask(base::ByteView, std::uint32_t) const override {
+        return tl::unexpected(market::MoveRefusal::over);
+    }
+    [[nodiscard]] tl::expected<bool, market::MoveRefusal> leaf_differs(base::ByteView, std::uint64_t, base::ByteView) const override {
+        return tl::unexpected(market::MoveRefusal::over);
+    }
+    [[nodiscard]] std::uint64_t blob_bytes(const market::QuestionSubject&) const override { return 0; }
     /// The only move there is.
     static base::Bytes move() { return {1}; }
 

@@ -89,7 +89,8 @@ market::JobSpec make_spec(const WorldOptions& options) {
 
 World::World(const WorldOptions& given)
     : options(given), submitter(make_person(given.seed, "submitter", 0)), node(make_person(given.seed, "node", 0)),
-      init_root(numbered(given.seed, "init")), time_{kStartTime} {
+      init_root(numbered(given.seed, "init")),
+      programs_(given.referee != nullptr ? *given.referee : truth_, given.blob_bytes), time_{kStartTime} {
     for (std::uint32_t i = 0; i < options.workers; ++i) workers.push_back(make_person(options.seed, "worker", i));
     for (std::uint32_t i = 0; i < options.validators; ++i) validators.push_back(make_person(options.seed, "validator", i));
     genesis_.chain_name = "sim";
@@ -184,7 +185,7 @@ void World::block() {
     if (due) wait = std::min(wait, due->value > time_.value ? due->value - time_.value : 1);
     time_.value += wait;
     ++height_.value;
-    const market::BlockContext context{height_, time_, app_hash_, options.referee != nullptr ? options.referee : &truth_};
+    const market::BlockContext context{height_, time_, app_hash_, &programs_};
     std::vector<market::Event> events;
     market::begin_block(state_, context, events);
     const std::vector<base::Bytes> transactions = std::move(queue_);
@@ -245,17 +246,15 @@ base::JobId World::send_job(const market::JobSpec& spec, const base::Hash& progr
                             const Person& poster) {
     market::JobPost post;
     post.spec = market::encode_spec(spec);
-    post.program_root = program_root;
     post.init_root = job_init_root;
-    post.costs = {10'000'000'000, 1'000'000'000, 1000, 1000, 1000, 1000};
-    if (!spec.has_merge()) post.costs.merge_flops = post.costs.payload_bytes = 0;
+    programs_.know(post.spec, program_root, data.bytes);
     post.init_receipt = receipt(job_init_root);
     post.data_receipt = data;
     post.hold_limit = Amount::of(1'000'000'000'000);
     const base::Bytes raw = build(poster, post);
     const std::uint64_t nonce = market::decode_transaction(raw)->header.nonce;
     queue_.push_back(raw);
-    return market::job_id(chain_id_, poster.id, nonce, 0, market::spec_root(post.spec), post.program_root, post.init_root);
+    return market::job_id(chain_id_, poster.id, nonce, 0, market::spec_root(post.spec), program_root, post.init_root);
 }
 
 base::JobId World::post_job() {

@@ -14,6 +14,7 @@
 #include "market/transactions.h"
 #include "ground_truth.h"
 #include "memory_state.h"
+#include "pretended_programs.h"
 
 /// A market in memory: the real rules, a pretended clock, pretended training. One seed decides everything.
 namespace assay::sim {
@@ -49,7 +50,7 @@ struct WorldOptions {
     std::uint32_t capacity = 8;              ///< audits that a validator takes at once
     std::map<std::size_t, std::uint64_t> worker_stakes, validator_stakes;  ///< grains of those that differ from the others
     std::function<void(market::Parameters&)> tune;  ///< changes the demo's parameters
-    const market::Referee* referee = nullptr;  ///< of every block, instead of the truth; outlives the world
+    const market::Referee* referee = nullptr;  ///< plays the games of every block, instead of the truth; outlives the world
     /// Long runs: the supply is compared in every n-th block, and events are given out once and not kept.
     std::uint32_t supply_every = 1;
     bool keep_events = true;
@@ -60,6 +61,8 @@ struct WorldOptions {
 class World {
   public:
     explicit World(const WorldOptions& options);
+    World(const World&) = delete;  // its programs name its truth
+    World& operator=(const World&) = delete;
 
     /// Puts a message into the next block.
     void send(const Person& person, const market::Message& message);
@@ -127,6 +130,7 @@ class World {
 
     MemoryState state_;
     GroundTruth truth_;
+    PretendedPrograms programs_;
     market::Genesis genesis_;
     mutable std::map<base::BlobRoot, base::Hash> stored_;  ///< what stands behind a blob
     base::Hash chain_id_, app_hash_;

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "agent/log.h"
 #include "agent/stop.h"
 #include "commit/checkpoint.h"
 #include "games/job_states.h"
@@ -79,7 +80,6 @@ tl::expected<market::Verdict, std::string> Judge::verdict(const market::Audit& a
         case market::AuditKind::vote_segment: return judge_segment(audit);
         case market::AuditKind::merge:
         case market::AuditKind::vote_merge: return judge_merge(audit);
-        case market::AuditKind::vote_roots: return judge_roots(audit);
     }
     return tl::unexpected(std::string("unknown kind of audit"));
 }
@@ -87,7 +87,17 @@ tl::expected<market::Verdict, std::string> Judge::verdict(const market::Audit& a
 tl::expected<std::reference_wrapper<runtime::Job>, std::string> Judge::open(const base::JobId& id) {
     const auto spec = node_.job_spec(id);
     if (!spec) return tl::unexpected(said(spec.error()));
-    return cache_.open(id, *spec);
+    const auto job = node_.job(id);
+    if (!job) return tl::unexpected(said(job.error()));
+    auto opened = cache_.open(id, *spec);
+    if (!opened) return opened;
+    const base::Hash& found = opened->get().program_root();
+    if (found == job->program_root) return opened;
+    // The rules computed it from the same spec: this build is wrong, and no verdict of its is worth a lock.
+    agent::log(agent::LogLevel::error, "build.wrong", "this build makes another program of the spec than the chain's rules: stops",
+               {{"job", id.hex()}, {"here", found.hex()}, {"chain", job->program_root.hex()}});
+    agent::request_stop_as_unfit();
+    return tl::unexpected(std::string("this build makes another program of the spec"));
 }
 
 /// The state of the checkpoint that the worker delivered. One that is there and is something else is trained again from the part's start.
@@ -249,16 +259,6 @@ tl::expected<std::optional<Finding>, std::string> Judge::check_segment(const mar
         return Finding{{market::DisputeTarget::segment, passed.part, at, {}, 0}, found.end_root};
     }
     return std::nullopt;
-}
-
-Judge::Outcome Judge::judge_roots(const market::Audit& audit) {
-    const auto job = node_.job(audit.job);
-    if (!job) return tl::unexpected(said(job.error()));
-    auto opened = open(audit.job);
-    if (!opened) return tl::unexpected(opened.error());
-    const base::Hash found = market::roots_claim(opened->get().program_root(), opened->get().initial_root());
-    if (found == market::roots_claim(job->program_root, job->init_root)) return market::Verdict{};
-    return invalid(found);
 }
 
 }  // namespace assay::validator

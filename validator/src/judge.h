@@ -50,7 +50,6 @@ class Judge {
     using Outcome = tl::expected<market::Verdict, std::string>;
     Outcome judge_segment(const market::Audit& audit);
     Outcome judge_merge(const market::Audit& audit);
-    Outcome judge_roots(const market::Audit& audit);
     Outcome no_start(const base::Hash& start_root, std::string why = "the round's first segment starts with another root");
     tl::expected<std::reference_wrapper<runtime::Job>, std::string> open(const base::JobId& id);
     tl::expected<base::Hash, std::string> merged_root(const base::JobId& id, std::uint32_t round);

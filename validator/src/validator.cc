@@ -5,6 +5,7 @@
 #include "agent/log.h"
 #include "agent/stop.h"
 #include "auditor.h"
+#include "dispute/environment.h"
 #include "duties.h"
 #include "games/desk.h"
 #include "registration.h"
@@ -44,6 +45,10 @@ void follow(const ValidatorSettings& settings, const agent::Identity& identity, 
 
 agent::ExitCode run_validator(ValidatorSettings settings, client::KeySet keys, runtime::SegmentProducer& producer,
                               games::Conduct& conduct) {
+    if (const auto wrong = dispute::check_environment()) {
+        agent::log(agent::LogLevel::error, "build.wrong", *wrong);
+        return agent::ExitCode::check_failed;
+    }
     auto lock = agent::FolderLock::acquire(settings.data_folder);
     if (!lock) {
         agent::log(agent::LogLevel::error, "folder.trouble", lock.error());
@@ -70,7 +75,7 @@ agent::ExitCode run_validator(ValidatorSettings settings, client::KeySet keys, r
     agent::log(agent::LogLevel::info, "validator.ready", "waits for epochs and audits", {{"account", identity.account().hex()}});
     follow(settings, identity, node, party, producer, conduct);
     agent::log(agent::LogLevel::info, "validator.ended", "stopped; every sealed verdict is on disk");
-    return agent::ExitCode::success;
+    return agent::is_unfit() ? agent::ExitCode::check_failed : agent::ExitCode::success;
 }
 
 }  // namespace assay::validator

@@ -158,7 +158,12 @@ LaneRunner::Next LaneRunner::step() {
             suspect({market::ChunkTargetKind::data, seen->job.id.hash, 0}, seen->job.data_blob, seen->job.data_bytes);
             return Next::wait;
         }
-        if (!*opened) return refuse(seen->job);
+        if (context_.job->program_root() != seen->job.program_root) return stop_as_unfit(seen->job);
+        if (context_.job->initial_root() != seen->job.init_root) {
+            context_.job = nullptr;
+            leave("the job's initial state is not that of its spec");
+            return Next::wait;
+        }
     }
     switch (seen->round.state) {
         case market::RoundState::open: return train(*seen);
@@ -170,8 +175,7 @@ LaneRunner::Next LaneRunner::step() {
     return Next::wait;
 }
 
-/// False: the program or the initial state is not what the job says.
-tl::expected<bool, std::string> LaneRunner::open_job(const market::Job& job) {
+tl::expected<void, std::string> LaneRunner::open_job(const market::Job& job) {
     const auto chain = node_.chain();
     if (!chain) return tl::unexpected(chain.error().text());
     plant_ppm_ = chain->parameters.plant_ppm;
@@ -189,16 +193,16 @@ tl::expected<bool, std::string> LaneRunner::open_job(const market::Job& job) {
     }
     context_.lane = lease->lane;
     agent::log(agent::LogLevel::info, "lease.started", "works a lane", lane_fields(job.id, lease->lane, job.round));
-    return context_.job->program_root() == job.program_root && context_.job->initial_root() == job.init_root;
+    return {};
 }
 
-LaneRunner::Next LaneRunner::refuse(const market::Job& job) {
-    const market::LeaseRefuse message{lease_, context_.job->program_root(), context_.job->initial_root()};
-    agent::log(agent::LogLevel::warning, "lease.refused", "the job's roots are not those of its spec: refuses the lease",
-               {{"job", job.id.hex()}});
-    if (const auto sent = party_.send(message); !sent) trouble("lease.trouble", sent.error().text());
+/// The rules computed the program root from the same spec: this build is wrong, and what it would train is worth nothing.
+LaneRunner::Next LaneRunner::stop_as_unfit(const market::Job& job) {
+    agent::log(agent::LogLevel::error, "build.wrong", "this build makes another program of the spec than the chain's rules: stops",
+               {{"job", job.id.hex()}, {"here", context_.job->program_root().hex()}, {"chain", job.program_root.hex()}});
     context_.job = nullptr;
-    return Next::wait;
+    agent::request_stop_as_unfit();
+    return Next::over;
 }
 
 /// The part that comes next, under the first key that this worker has not used up: neither on the ledger nor by a record of its own that

@@ -42,12 +42,12 @@ class LaneRunner {
     void run();
     Next step();
     tl::expected<Look, client::ClientError> look();
-    tl::expected<bool, std::string> open_job(const market::Job& job);
+    tl::expected<void, std::string> open_job(const market::Job& job);
     Next train(const Look& look);
     Next commit(const PartPlan& plan, const base::PartId& id, PartRecord record);
     Next merge(const Look& look);
     Next post_merge(const Look& look, const base::Hash& root);
-    Next refuse(const market::Job& job);
+    Next stop_as_unfit(const market::Job& job);
     void leave(const std::string& why);
     std::optional<PartPlan> plan_part(const Look& look);
     void pause(std::chrono::milliseconds time);

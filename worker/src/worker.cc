@@ -7,6 +7,7 @@
 #include "agent/events.h"
 #include "agent/log.h"
 #include "agent/stop.h"
+#include "dispute/environment.h"
 #include "duties.h"
 #include "games/desk.h"
 #include "lane_runner.h"
@@ -110,6 +111,10 @@ void follow(const WorkerSettings& settings, const agent::Identity& identity, cli
 
 agent::ExitCode run_worker(const WorkerSettings& settings, client::KeySet keys, const runtime::ProducerFactory& producer,
                            games::Conduct& conduct) {
+    if (const auto wrong = dispute::check_environment()) {
+        agent::log(agent::LogLevel::error, "build.wrong", *wrong);
+        return agent::ExitCode::check_failed;
+    }
     auto lock = agent::FolderLock::acquire(settings.data_folder);
     if (!lock) {
         agent::log(agent::LogLevel::error, "folder.trouble", lock.error());
@@ -147,7 +152,7 @@ agent::ExitCode run_worker(const WorkerSettings& settings, client::KeySet keys, 
         withdraw_offers(parting);
     }
     agent::log(agent::LogLevel::info, "worker.ended", "stopped; everything owed is on disk");
-    return agent::ExitCode::success;
+    return agent::is_unfit() ? agent::ExitCode::check_failed : agent::ExitCode::success;
 }
 
 }  // namespace assay::worker

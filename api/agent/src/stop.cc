@@ -12,6 +12,7 @@ namespace assay::agent {
 namespace {
 
 std::atomic<bool> stopping{false};
+std::atomic<bool> unfit{false};
 static_assert(std::atomic<bool>::is_always_lock_free, "set in a signal handler");
 /// Written once when the end is asked for and never read, so that every waiter sees it readable.
 int stop_pipe[2] = {-1, -1};
@@ -47,6 +48,13 @@ void install_stop_signals() {
 bool stop_requested() { return stopping.load(); }
 
 void request_stop() { ask_for_stop(); }
+
+void request_stop_as_unfit() {
+    unfit = true;
+    ask_for_stop();
+}
+
+bool is_unfit() { return unfit.load(); }
 
 bool wait_for_stop(std::chrono::milliseconds time) {
     if (!stopping.load()) {

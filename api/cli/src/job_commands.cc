@@ -155,13 +155,11 @@ Exit submit(const Program& program, const JobOptions& options) {
     if (!init_receipt) return fail(program, init_receipt.error());
 
     market::JobPost post{market::encode_spec(*spec),
-                         prepared->facts.program_root,
                          prepared->facts.init_root,
-                         prepared->facts.costs,
                          *init_receipt,
                          *data_receipt,
                          {}};
-    auto limit = options.hold_limit.empty() ? hold_limit(*spec, post.costs, signer->chain)
+    auto limit = options.hold_limit.empty() ? hold_limit(*spec, prepared->facts.costs, signer->chain)
                                             : base::amount_from_decimal(options.hold_limit);
     if (!limit) return fail(program, {Exit::refused, "the hold does not fit an amount"});
     post.hold_limit = *limit;
@@ -170,13 +168,14 @@ Exit submit(const Program& program, const JobOptions& options) {
     if (!sent) return fail(program, sent.error());
     const base::JobId id =
         market::job_id(signer->chain.chain_id, signer->account, header->nonce, header->nonce_lane,
-                       prepared->facts.spec_root, post.program_root, post.init_root);
+                       prepared->facts.spec_root, prepared->facts.program_root,
+                       post.init_root);
     const auto job = client.job(id);
     Json json{{"job", id.hex()},
               {"transaction", sent->id.hex()},
               {"height", std::to_string(sent->height.value)},
               {"fee", sent->fee.decimal()},
-              {"program_root", post.program_root.hex()},
+              {"program_root", prepared->facts.program_root.hex()},
               {"init_root", post.init_root.hex()}};
     if (job) json["held"] = job->held.decimal();
     const Exit printed =

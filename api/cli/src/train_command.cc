@@ -8,6 +8,7 @@
 #include "cli.h"
 #include "client/json.h"
 #include "commit/checkpoint.h"
+#include "dispute/environment.h"
 #include "runtime/training.h"
 
 namespace assay::cli {
@@ -69,6 +70,7 @@ runtime::Progress progress_of(const Program& program, const market::JobSpec& spe
 }
 
 Exit train(const Program& program, const TrainOptions& options) {
+    if (const auto wrong = dispute::check_environment()) return fail(program, {Exit::refused, *wrong});
     const auto spec = read_spec(options.spec);
     if (!spec) return fail(program, spec.error());
     const auto target = runtime::target_from_name(options.target);

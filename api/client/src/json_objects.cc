@@ -265,7 +265,6 @@ Json json_of(const market::Job& j) {
             {"audited_segments", number(j.audited_segments)},
             {"unaudited_segments", number(j.unaudited_segments)},
             {"active_leases", j.active_leases},
-            {"vote_open", j.vote_open != 0},
             {"history", j.history.hex()},
             {"history_count", number(j.history_count)},
             {"closed_at_ms", number(j.closed_at.value)}};

@@ -12,6 +12,7 @@
 #include "client/key_file.h"
 #include "commands.h"
 #include "data_dir.h"
+#include "dispute/environment.h"
 #include "dispute/ledger_referee.h"
 #include "ledger/node.h"
 #include "server/server.h"
@@ -87,6 +88,8 @@ const ledger::RuleSet& rules() {
 int run(const RunOptions& options) {
     set_up_log();
     if (!client::harden_process()) spdlog::warn("core dumps could not be turned off");
+    // Every thread inherits the float environment that this sets.
+    if (const auto wrong = dispute::check_environment()) return fail(*wrong);
     // Every thread inherits the blocked signals; only the wait below takes them.
     sigset_t signals;
     sigemptyset(&signals);

@@ -2,27 +2,18 @@
 
 #include <string>
 
-#include "dispute/bounds.h"
-#include "program/builder.h"
+#include "dispute/job_facts.h"
 #include "runtime/executor.h"
 
 namespace assay::plan {
 
-std::uint64_t merge_flops(std::uint64_t weights, std::uint32_t lanes) {
-    return weights * (6 * std::uint64_t{lanes} + 12);
-}
-
 tl::expected<PreparedJob, market::SpecError> prepare_job(const market::JobSpec& spec,
                                                          unsigned threads,
                                                          std::uint64_t memory_bytes_max) {
-    auto built = program::build_program(spec);
+    auto built = dispute::build_job(spec);
     if (!built) return tl::unexpected(built.error());
-    PreparedJob job{std::move(*built), {}, {}, {}};
-    // A claim that no referee can judge would be lost by whoever is right.
-    const dispute::ProgramRecords records(job.program);
-    if (const auto why = dispute::check_judgeable(job.program, records.frame))
-        return tl::unexpected(market::SpecError{"model", *why});
-    const program::Cost cost = program::cost_of(job.program);
+    PreparedJob job{std::move(built->program), {}, {}, {}};
+    const program::Cost& cost = built->cost;
     const std::uint64_t needed = cost.peak_bytes(1) + cost.state_bytes;
     if (needed > memory_bytes_max) {
         return tl::unexpected(market::SpecError{
@@ -30,14 +21,8 @@ tl::expected<PreparedJob, market::SpecError> prepare_job(const market::JobSpec& 
                          std::to_string(memory_bytes_max) + " are given to a job here"});
     }
     job.facts.spec_root = market::spec_root(market::encode_spec(spec));
-    job.facts.program_root = program::program_root(job.program);
+    static_cast<market::JobFacts&>(job.facts) = built->facts;
     job.facts.flops_per_step = cost.flops_per_step;
-    job.facts.costs = {cost.flops_per_step * spec.segment_steps,
-                       spec.has_merge() ? merge_flops(cost.weights, spec.lanes) : 0,
-                       cost.state_bytes,
-                       spec.has_merge() ? cost.payload_bytes : 0,
-                       cost.peak_bytes(1),
-                       cost.weights};
     for (std::uint32_t m = 1; m < spec.batch; m *= 2)
         job.facts.memory.push_back({m, cost.peak_bytes(m)});
     job.facts.memory.push_back({spec.batch, cost.peak_bytes(spec.batch)});

@@ -72,7 +72,7 @@ class PlanSlot {
 };
 const Problem kPlansBusy{503, "busy", "too many jobs are being planned"};
 
-/// The edge's own look at a job: whoever posts other roots or costs than the spec implies would
+/// The edge's own look at a job: whoever posts another initial root than the spec implies would
 /// only pay for finding out later.
 std::optional<Problem> check_job_post(Context& context, const market::JobPost& post) {
     const auto spec = market::decode_spec(post.spec);
@@ -81,14 +81,9 @@ std::optional<Problem> check_job_post(Context& context, const market::JobPost& p
     if (!slot.taken()) return kPlansBusy;
     const auto facts = context.checker.facts(*spec);
     if (!facts) return Problem{422, "spec_invalid", client::spec_error_text(facts.error())};
-    if (facts->program_root != post.program_root)
-        return Problem{422, "wrong_program_root",
-                       "the spec compiles to program root " + facts->program_root.hex()};
     if (facts->init_root != post.init_root)
         return Problem{422, "wrong_init_root",
                        "the spec's initial state has root " + facts->init_root.hex()};
-    if (!(facts->costs == post.costs))
-        return Problem{422, "wrong_costs", "the declared costs are not those of the program"};
     return std::nullopt;
 }
 

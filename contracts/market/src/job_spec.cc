@@ -24,7 +24,7 @@ constexpr std::uint64_t kTokensMax = 1ULL << 40U, kTableWordsMax = 1ULL << 40U;
 constexpr Uint128 kWeightsMax = 1ULL << 36U;
 constexpr std::uint32_t kAuditLagMax = 63;
 constexpr std::uint32_t kBatchMax = 65'536, kStepRowsMax = 1U << 28U, kLanesMax = 1'024;
-constexpr std::uint64_t kStepsMax = 1ULL << 24U, kSegmentsMax = 1ULL << 24U;
+constexpr std::uint64_t kSegmentsMax = 1ULL << 24U;
 constexpr std::uint32_t kSegmentStepsMax = 65'536, kPartSegmentsMax = 1'024;
 constexpr std::uint64_t kLearningRateMax = 1'000ULL * kBillion;
 constexpr std::uint64_t kClipMax = 1'000'000ULL * kBillion;
@@ -149,12 +149,12 @@ void check_optimizer(Limits& limits, const Optimizer& optimizer) {
 
 void check_schedule(Limits& limits, const JobSpec& spec) {
     limits.within("lanes", spec.lanes, 1, kLanesMax);
-    limits.within("rounds", spec.rounds, 1, kStepsMax);
-    limits.within("round_steps", spec.round_steps, 1, kStepsMax);
+    limits.within("rounds", spec.rounds, 1, kLaneStepsMax);
+    limits.within("round_steps", spec.round_steps, 1, kLaneStepsMax);
     limits.within("segment_steps", spec.segment_steps, 1, kSegmentStepsMax);
     limits.within("part_segments", spec.part_segments, 1, kPartSegmentsMax);
     if (limits.failed()) return;
-    limits.require("rounds", Uint128{spec.rounds} * spec.round_steps <= kStepsMax, "rounds x round_steps is more than 2^24");
+    limits.require("rounds", Uint128{spec.rounds} * spec.round_steps <= kLaneStepsMax, "rounds x round_steps is more than 2^20");
     limits.require("segment_steps", spec.round_steps % spec.segment_steps == 0, "must divide round_steps");
     if (limits.failed()) return;
     const Uint128 segments = Uint128{spec.lanes} * spec.rounds * spec.segments_per_round();
@@ -246,6 +246,18 @@ void decode_optimizer(Decoder& in, Optimizer& optimizer) {
 
 }  // namespace
 
+std::uint64_t facts_weight(const JobSpec& spec) {
+    constexpr std::uint64_t kBase = 1'000, kStepsPerUnit = 8, kGptLayer = 1'200, kMlpLayer = 200;
+    Uint128 weight = kBase + (Uint128{spec.steps_per_lane()} + kStepsPerUnit - 1) / kStepsPerUnit;
+    if (const auto* gpt = std::get_if<GptModel>(&spec.model)) {
+        weight += Uint128{gpt->layers} * (kGptLayer + (5 * std::uint64_t{gpt->heads} + 3) / 4);
+    } else {
+        weight += Uint128{std::get<MlpModel>(spec.model).hidden.size()} * kMlpLayer;
+    }
+    constexpr std::uint64_t kMost = std::numeric_limits<std::uint64_t>::max();
+    return weight > kMost ? kMost : static_cast<std::uint64_t>(weight);
+}
+
 std::optional<SpecError> check_spec(const JobSpec& spec) {
     Limits limits;
     limits.within("builder_version", spec.builder_version, 1, 0xffff);
@@ -271,6 +283,7 @@ std::optional<SpecError> check_spec(const JobSpec& spec) {
     limits.within("merge.outer_learning_rate_ppb", spec.merge.outer_learning_rate_ppb, 1, kOuterRateMax);
     limits.within("merge.outer_momentum_ppb", spec.merge.outer_momentum_ppb, 0, kBillion - 1);
     check_schedule(limits, spec);
+    limits.require("model", facts_weight(spec) <= kFactsWeightMax, "weighs more than 200000 with its steps: fewer layers, heads or steps");
     limits.within("audit_rate_ppm", spec.audit_rate_ppm, 0, 1'000'000);
     limits.require("audit_lag", spec.audit_lag <= kAuditLagMax, "at most 63");
     limits.require("audit_lag", spec.audit_lag == 0 || spec.has_merge(), "must be 0 in a job without merges");

@@ -121,8 +121,8 @@ std::optional<Job> make_job(const Context& context, const JobPost& message, cons
     job.program_root = facts.program_root;
     job.init_root = message.init_root;
     job.init_blob = message.init_receipt.blob;
-    job.init_bytes = facts.state_bytes;
-    job.payload_file_bytes = facts.payload_bytes;
+    job.init_bytes = facts.init_bytes;
+    job.payload_bytes = facts.payload_bytes;
     job.init_flops = facts.init_flops;
     job.transaction = context.transaction;
     job.data_blob = message.data_receipt.blob;
@@ -195,7 +195,7 @@ Refusal apply_job_post(Context& context, const JobPost& message) {
     const auto facts = context.block.referee->facts(*spec, message.spec);
     if (!facts) return Refusal::spec_unjudgeable;
     if (message.data_receipt.bytes != facts->data_bytes) return Refusal::data_size_wrong;
-    if (message.init_receipt.bytes != facts->state_bytes) return Refusal::init_size_wrong;
+    if (message.init_receipt.bytes != facts->init_bytes) return Refusal::init_size_wrong;
     auto job = make_job(context, message, *spec, *facts);
     if (!job) return Refusal::amount_too_large;
     if (!worth_its_fees(context, *spec)) return Refusal::segment_too_small;

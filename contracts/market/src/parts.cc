@@ -48,7 +48,7 @@ Refusal check_contents(const Context& context, const Job& job, const Lane& lane,
     if (!payload && last && shape.has_merge()) return Refusal::payload_missing;
     const Refusal end = check_receipt(context, message.end_receipt, job.init_bytes);
     if (end != Refusal::none || !payload) return end;
-    return check_receipt(context, *message.payload_receipt, job.payload_file_bytes);
+    return check_receipt(context, *message.payload_receipt, job.payload_bytes);
 }
 
 Part make_part(Context& context, const Lane& lane, const PartKey& key, const Job& job, const PartCommit& message) {

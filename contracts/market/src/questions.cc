@@ -333,12 +333,6 @@ Refusal apply_state_answer(Context& context, const StateAnswer& message) {
     attributes.emplace_back("rounds", std::to_string(question->rounds));
     attributes.emplace_back("deadline", std::to_string(question->deadline.value));
     emit(context, EventKind::question_answered, std::move(attributes));
-    if (!status->convicts) return Refusal::none;
-    auto job = find_job(context.state, question->job);
-    ASSAY_CHECK(job.has_value());
-    end_question(context, *job, *question, question->asker, "upheld");
-    hold_liable(context, *job, *question, SlashReason::wrong_blob);
-    save(context.state, *job);
     return Refusal::none;
 }
 

@@ -70,7 +70,7 @@ std::optional<Timer> timer_from_key(base::ByteView key) {
         return std::nullopt;
     const std::uint8_t kind = key[9];
     if (kind < static_cast<std::uint8_t>(TimerKind::match) ||
-        kind > static_cast<std::uint8_t>(TimerKind::challenge))
+        kind > static_cast<std::uint8_t>(TimerKind::advance))
         return std::nullopt;
     Timer timer;
     timer.due = {read_big_endian(key.subspan(1, 8))};
@@ -145,6 +145,10 @@ base::Bytes lease_of_worker_key(const base::AccountId& worker, const base::Lease
 }
 base::Bytes lease_of_job_key(const base::JobId& job, const base::LeaseId& id) {
     return Key(Table::lease_of_job).id(job).id(id).take();
+}
+
+base::Bytes party_key(const base::JobId& job, const base::AccountId& account) {
+    return Key(Table::party).id(job).id(account).take();
 }
 
 base::Bytes part_key(const base::PartId& id) {

@@ -4,6 +4,7 @@
 
 #include "base/check.h"
 #include "base/hash.h"
+#include "market/job_spec.h"
 
 namespace assay::market {
 
@@ -59,6 +60,12 @@ constexpr std::array<MessageTraits, std::variant_size_v<Message>> kTraits = {{
 constexpr std::uint64_t kJudgementWeight = 10'000;
 constexpr std::size_t kSmallMoveBytes = 2'048;
 
+/// What apply_job_post computes through the referee. A spec that does not decode is refused before that.
+std::uint64_t post_weight(const JobPost& post) {
+    const auto spec = decode_spec(post.spec);
+    return spec ? facts_weight(*spec) : 0;
+}
+
 }  // namespace
 
 std::string_view message_word(const Message& message) {
@@ -67,9 +74,10 @@ std::string_view message_word(const Message& message) {
 
 std::uint64_t message_weight(const Message& message, std::size_t raw_bytes) {
     const MessageTraits& traits = kTraits[message.index()];
+    const auto* post = std::get_if<JobPost>(&message);
     const bool judges = std::holds_alternative<DisputeMove>(message) && raw_bytes > kSmallMoveBytes;
     return traits.weight + traits.per_kib * ((raw_bytes + 1023) / 1024) +
-           (judges ? kJudgementWeight : 0);
+           (judges ? kJudgementWeight : 0) + (post != nullptr ? post_weight(*post) : 0);
 }
 
 base::JobId job_id(const base::Hash& chain_id, const base::AccountId& account, std::uint64_t nonce,

@@ -48,6 +48,28 @@ TEST_F(Checkpoint, LoadsWhatItSaved) {
     EXPECT_EQ(again->blob, saved->blob);
 }
 
+TEST_F(Checkpoint, FrontsAreWhatFilesBeginWith) {
+    std::vector<program::Tensor> state, payload;
+    for (const program::Tensor& tensor : program_.tensors) {
+        if (tensor.cls == program::TensorClass::state) state.push_back(tensor);
+        if (tensor.cls == program::TensorClass::payload) payload.push_back(tensor);
+    }
+    const auto begins = [](const base::Bytes& file, const base::Bytes& front) {
+        return file.size() >= front.size() && std::equal(front.begin(), front.end(), file.begin());
+    };
+    ASSERT_TRUE(save_state(folder_ / "s", program_, state_, descriptor_).has_value());
+    const base::Bytes front = state_front(state, descriptor_);
+    EXPECT_TRUE(begins(read_file(folder_ / "s"), front));
+    std::size_t elements = 0;
+    for (const Buffer& buffer : state_.tensors) elements += buffer.size();
+    EXPECT_EQ(std::filesystem::file_size(folder_ / "s"), front.size() + elements);
+    ASSERT_TRUE(save_payload(folder_ / "p", program_, Payload::zeros(program_)).has_value());
+    EXPECT_TRUE(begins(read_file(folder_ / "p"), payload_front(payload)));
+    StateDescriptor other = descriptor_;
+    other.lane = 1;
+    EXPECT_FALSE(begins(read_file(folder_ / "s"), state_front(state, other)));
+}
+
 TEST_F(Checkpoint, WritesEveryNanAlike) {
     const auto first = save_state(folder_ / "s", program_, state_, descriptor_);
     const std::uint32_t one = 0xffc00001U, other = 0x7f800001U;

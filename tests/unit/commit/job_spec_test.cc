@@ -117,9 +117,11 @@ TEST(JobSpec, RefusesSchedulesOutsideTheLimits) {
     expect_refused("lanes", [](JobSpec& s) { s.lanes = 1'025; });
     expect_refused("rounds", [](JobSpec& s) { s.rounds = 0; });
     expect_refused("rounds", [](JobSpec& s) { s.rounds = 1U << 24U; });
+    expect_refused("rounds", [](JobSpec& s) { s.rounds = (1U << 18U) + 1, s.round_steps = 4; });
+    expect_refused("round_steps", [](JobSpec& s) { s.round_steps = (1U << 20U) + 1; });
     expect_refused("segment_steps", [](JobSpec& s) { s.segment_steps = 3; });
     expect_refused("segment_steps", [](JobSpec& s) { s.segment_steps = 0; });
-    expect_refused("segment_steps", [](JobSpec& s) { s.lanes = 1'024, s.rounds = 1U << 15U, s.round_steps = 512, s.segment_steps = 1; });
+    expect_refused("segment_steps", [](JobSpec& s) { s.lanes = 1'024, s.rounds = 1U << 11U, s.round_steps = 512, s.segment_steps = 1; });
     expect_refused("part_segments", [](JobSpec& s) { s.part_segments = 3; });
     expect_refused("min_lanes", [](JobSpec& s) { s.min_lanes = 3; });
     expect_refused("min_lanes", [](JobSpec& s) { s.min_lanes = 0; });
@@ -131,6 +133,24 @@ TEST(JobSpec, RefusesSchedulesOutsideTheLimits) {
         s.audit_lag = 1;
     });
     expect_refused("round_deadline_s", [](JobSpec& s) { s.round_deadline_s = 0; });
+}
+
+/// Layers and steps are each within their limits; what the rules have to build of them is not.
+TEST(JobSpec, RefusesProgramsThatTakeTooLongToBuild) {
+    JobSpec spec = small_gpt();
+    spec.rounds = 1U << 18U;
+    std::get<GptModel>(spec.model).layers = 56;
+    EXPECT_EQ(facts_weight(spec), 1'000U + (1U << 17U) + 56 * (1'200 + 3));
+    EXPECT_FALSE(check_spec(spec).has_value());
+    std::get<GptModel>(spec.model).layers = 57;
+    EXPECT_GT(facts_weight(spec), kFactsWeightMax);
+    ASSERT_TRUE(check_spec(spec).has_value());
+    EXPECT_EQ(check_spec(spec)->path, "model");
+    expect_refused("model", [](JobSpec& s) {
+        auto& gpt = std::get<GptModel>(s.model);
+        gpt.layers = 128, gpt.heads = gpt.width = 256;
+        s.rounds = 1U << 14U;
+    });
 }
 
 TEST(JobSpec, RefusesOptimizersOutsideTheLimits) {

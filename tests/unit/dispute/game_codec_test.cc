@@ -29,37 +29,6 @@ TEST(GameBytes, AreReadAsTheGameThatWroteThem) {
     }
 }
 
-Terms digest_terms() {
-    Terms terms = testing::sample_terms();
-    terms.stage = market::GameStage::steps;
-    terms.shown = {{2, hash_of(14)}, {7, hash_of(15)}};
-    return terms;
-}
-
-TEST(GameBytes, OfAGameAboutDigestsNameThem) {
-    const base::Bytes bytes = encode_game(Game(digest_terms()));
-    const auto game = decode_game(bytes);
-    ASSERT_TRUE(game.has_value());
-    EXPECT_EQ(game->phase(), Phase::shown);
-    EXPECT_EQ(game->terms(), digest_terms());
-    EXPECT_EQ(encode_game(*game), bytes);
-    for (std::size_t size = 0; size < bytes.size(); ++size)
-        EXPECT_FALSE(decode_game(base::ByteView(bytes).first(size))) << size;
-    const auto refused = [](std::uint32_t a, std::uint32_t b) {
-        base::Bytes other = encode_game(Game(digest_terms()));
-        constexpr std::size_t kStage = 1 + 32 + 32 + 4 + 3 + 32 + 8 + 8 + 4;
-        constexpr std::size_t kFirst = kStage + 1 + 4 * 4 + 4 * 32 + 1 + 4 + 4 + 4;
-        EXPECT_EQ(other[kFirst], 2);
-        other[kFirst] = static_cast<std::uint8_t>(a);
-        other[kFirst + 36] = static_cast<std::uint8_t>(b);
-        return !decode_game(other).has_value();
-    };
-    EXPECT_FALSE(refused(0, 1));
-    EXPECT_TRUE(refused(3, 3)) << "twice the same step";
-    EXPECT_TRUE(refused(5, 4)) << "not ascending";
-    EXPECT_TRUE(refused(2, 8)) << "a step that the segment does not have";
-}
-
 TEST(GameBytes, OfAGameThatEndedTellTheWinner) {
     Game game(testing::sample_terms());
     ASSERT_EQ(game.apply(Side::challenger, Resign{}), std::nullopt);
@@ -94,8 +63,7 @@ TEST(GameBytes, AreRefusedWhereNoGameHasThem) {
     constexpr std::size_t kPhase = kFanOutAt + 4;
     EXPECT_TRUE(refused(0, 2)) << "another format";
     EXPECT_TRUE(refused(kStage, 0)) << "no stage";
-    EXPECT_TRUE(refused(kStage, 4)) << "a game about no step digest";
-    EXPECT_TRUE(refused(kStage, 5)) << "no stage";
+    EXPECT_TRUE(refused(kStage, 4)) << "no stage";
     EXPECT_TRUE(refused(kStage, 1)) << "eight steps of the init stage";
     EXPECT_TRUE(refused(kStage, 3)) << "a merge without members";
     EXPECT_TRUE(refused(kSteps, 0)) << "no steps";
@@ -103,8 +71,7 @@ TEST(GameBytes, AreRefusedWhereNoGameHasThem) {
     EXPECT_TRUE(refused(kFanOutAt, 0)) << "no children";
     EXPECT_TRUE(refused(kFanOutAt, 3)) << "no power of two";
     EXPECT_TRUE(refused(kPhase, 0)) << "no phase";
-    EXPECT_TRUE(refused(kPhase, 25)) << "no phase";
-    EXPECT_TRUE(refused(kPhase, static_cast<std::uint8_t>(Phase::digest))) << "no step digests";
+    EXPECT_TRUE(refused(kPhase, 20)) << "no phase";
     EXPECT_TRUE(refused(kPhase, static_cast<std::uint8_t>(Phase::over))) << "over, and no winner";
     EXPECT_TRUE(refused(kPhase, static_cast<std::uint8_t>(Phase::cell))) << "a cell of no output";
     EXPECT_TRUE(refused(kPhase, static_cast<std::uint8_t>(Phase::pick_root))) << "no roots posted";
@@ -115,14 +82,13 @@ TEST(GameBytes, AreRefusedWhereNoGameHasThem) {
 TEST(Formats, GamePageShowsTheBytesOfAGame) {
     const auto golden = testing::golden_of("game.md");
     EXPECT_EQ(golden.at("game"), base::to_hex(encode_game(Game(testing::sample_terms()))));
-    EXPECT_EQ(golden.at("game_about_digests"), base::to_hex(encode_game(Game(digest_terms()))));
     const testing::Fixture fixture(program::TinyProgram::make(), {5, 6, 7, 8}, 4);
     Terms terms = testing::sample_terms();
     terms.job.program_root = fixture.program_root;
     Game game(terms);
     const ProgramRecords records(fixture.program);
     ASSERT_EQ(
-        game.apply(Side::asserter, PostStatement{open_frame(records), false, terms.asserted, {}}),
+        game.apply(Side::asserter, PostStatement{open_frame(records), terms.asserted, {}}),
         std::nullopt);
     ASSERT_EQ(game.apply(Side::asserter, PostRoots{{hash_of(1), hash_of(2), hash_of(3), hash_of(4),
                                                     hash_of(5), hash_of(6), hash_of(7)}}),
@@ -155,15 +121,6 @@ TEST(Formats, GamePageShowsTheBytesOfASubject) {
     base::Bytes other = bytes;
     other[3 + 4 + 32] = 9;
     EXPECT_FALSE(market::decode_subject(other)) << "no such stage";
-    subject.stage = market::GameStage::steps;
-    subject.closes_round = false;
-    subject.payload_roots.clear();
-    subject.shown = {{0, hash_of(8)}, {3, hash_of(9)}};
-    const base::Bytes digests = market::encode(subject);
-    EXPECT_EQ(testing::golden_of("game.md").at("subject_about_digests"), base::to_hex(digests));
-    EXPECT_EQ(market::decode_subject(digests), subject);
-    for (std::size_t size = 0; size < digests.size(); ++size)
-        EXPECT_FALSE(market::decode_subject(base::ByteView(digests).first(size))) << size;
 }
 
 }  // namespace

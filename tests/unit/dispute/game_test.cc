@@ -26,7 +26,7 @@ Game begun() {
     Game game(terms);
     EXPECT_EQ(
         game.apply(Side::asserter,
-                   PostStatement{open_frame(arena().truth->records()), false, terms.asserted, {}}),
+                   PostStatement{open_frame(arena().truth->records()), terms.asserted, {}}),
         std::nullopt);
     return game;
 }
@@ -55,55 +55,130 @@ Desk desk_of(const Game& game) {
     return {game, **arena().truth->at(place_of(game))};
 }
 
-TEST(Game, ATensorWithAWriterNeedNotBeAsItWas) {
+/// Plays on to a leaf of the honest root, whose source the asserter has posted.
+Game at_reply(std::uint64_t leaf) {
     Game game = at_objection();
-    Desk desk = desk_of(game);
-    const auto all = desk.covered();
-    const auto written =
-        std::ranges::find_if(all, [](const Covered& c) { return c.root != c.before; });
-    ASSERT_NE(written, all.end());
-    EXPECT_EQ(game.apply(Side::challenger, ShowAbsent{desk.source_of(*written, false)}),
-              MoveRefusal::wrong_place);
-    ASSERT_EQ(game.apply(Side::challenger, ShowAbsent{desk.source_of(*written, true)}),
-              std::nullopt);
-    EXPECT_EQ(game.phase(), Phase::writer);
-    EXPECT_EQ(game.unwritten(), written->id);
-    const ProgramRecords& records = arena().truth->records();
-    const auto writer = [&](std::uint32_t instruction) {
-        return PostWriter{open_record(records, records.frame.instruction_leaf(instruction))};
-    };
-    EXPECT_EQ(game.apply(Side::asserter, writer(*written->writer + 1)), MoveRefusal::wrong_record);
-    EXPECT_EQ(honest_move(game), Move{writer(*written->writer)});
-    EXPECT_EQ(game.apply(Side::asserter, writer(*written->writer)), std::nullopt);
-    EXPECT_EQ(game.winner(), Side::asserter);
+    EXPECT_EQ(game.apply(Side::challenger, Contest{true}), std::nullopt);
+    while (game.phase() != Phase::reply && !game.winner()) {
+        const Side side = game.turn();
+        Move move = Pick{0};
+        if (side == Side::asserter) {
+            move = honest_move(game);
+        } else {
+            std::uint64_t end = game.search().first;
+            std::uint32_t index = 0;
+            for (const std::uint64_t count :
+                 child_counts(game.search().count, game.terms().fan_out)) {
+                end += count;
+                if (leaf < end) break;
+                ++index;
+            }
+            move = Pick{index};
+        }
+        EXPECT_EQ(game.apply(side, move), std::nullopt);
+    }
+    return game;
 }
 
-TEST(Game, HonestLeavesCannotBeObjectedTo) {
-    const Game game = at_objection();
-    Desk desk = desk_of(game);
-    const auto all = desk.covered();
-    ASSERT_EQ(all.size() + 1, game.posted().size());
-    const auto source = [&](std::size_t i) { return desk.source_of(all[i], !all[i].writer); };
-    Game copy = game;
-    EXPECT_EQ(copy.apply(Side::challenger, ShowMisplaced{1, 2, source(0), source(1)}),
-              MoveRefusal::wrong_place);
-    EXPECT_EQ(copy.apply(Side::challenger, ShowMisplaced{2, 1, source(1), source(0)}),
-              MoveRefusal::wrong_place);
-    EXPECT_EQ(copy.apply(Side::challenger, ShowMisplaced{1, 2, source(1), source(0)}),
-              MoveRefusal::wrong_hash);
-    EXPECT_EQ(copy.apply(Side::challenger, ShowExtra{0}), MoveRefusal::wrong_place);
-    Source wrong = source(0);
-    wrong.tree = noise(9);
-    EXPECT_EQ(copy.apply(Side::challenger, ShowAbsent{wrong}), MoveRefusal::wrong_hash);
-    wrong = source(0);
-    wrong.tensor = source(1).tensor;
-    EXPECT_EQ(copy.apply(Side::challenger, ShowAbsent{wrong}), MoveRefusal::wrong_record);
-    for (std::uint32_t leaf = 1; leaf < 8; ++leaf) {
-        copy = game;
-        ASSERT_EQ(copy.apply(Side::challenger, ShowExtra{leaf}), std::nullopt);
-        ASSERT_EQ(copy.apply(Side::asserter, honest_move(copy)), std::nullopt);
-        EXPECT_EQ(copy.winner(), Side::asserter);
+TEST(Game, TheDescriptorsLeafDecidesAtOnce) {
+    EXPECT_EQ(at_reply(0).winner(), Side::asserter);
+}
+
+TEST(Game, NothingCanBeShownAgainstAnHonestLeaf) {
+    const ProgramRecords& records = arena().truth->records();
+    const std::vector<Covered> all = [] {
+        const Game game = at_objection();
+        return desk_of(game).covered();
+    }();
+    const auto shown = [&](program::TensorId id) {
+        return ShowSkipped{open_record(records, records.frame.tensor_leaf(id)), std::nullopt};
+    };
+    for (const std::size_t leaf : {std::size_t{1}, std::size_t{2}, std::size_t{7}, all.size()}) {
+        Game game = at_reply(leaf);
+        ASSERT_EQ(game.phase(), Phase::reply);
+        EXPECT_EQ(game.turn(), Side::challenger);
+        const Covered& entry = all[leaf - 1];
+        EXPECT_EQ(game.gap().second, entry.id);
+        for (const Covered& other : all)
+            EXPECT_EQ(game.apply(Side::challenger, shown(other.id)), MoveRefusal::wrong_place);
+        EXPECT_EQ(game.apply(Side::challenger, shown(entry.id + 1'000)), MoveRefusal::wrong_record);
+        ShowSkipped forged = shown(entry.id);
+        forged.tensor.leaf = static_cast<std::uint32_t>(records.frame.tensor_leaf(entry.id + 1));
+        EXPECT_EQ(game.apply(Side::challenger, forged), MoveRefusal::wrong_record);
+        ShowSkipped written = shown(entry.id);
+        written.writer = open_record(records, records.frame.instruction_leaf(*entry.writer));
+        EXPECT_EQ(game.apply(Side::challenger, written), MoveRefusal::wrong_record);
+        EXPECT_EQ(game.apply(Side::challenger, ShowWriter{*written.writer}),
+                  MoveRefusal::wrong_place);
+        EXPECT_EQ(game.apply(Side::challenger, Contest{true}), MoveRefusal::wrong_move);
+        EXPECT_EQ(game.winner(), std::nullopt);
     }
+}
+
+TEST(Game, RefusesSourcesThatDoNotFitTheLeaf) {
+    Game game = at_objection();
+    ASSERT_EQ(game.apply(Side::challenger, Contest{true}), std::nullopt);
+    while (game.phase() != Phase::source) {
+        const Move move = game.turn() == Side::asserter ? honest_move(game) : Move{Pick{1}};
+        ASSERT_EQ(game.apply(game.turn(), move), std::nullopt);
+    }
+    const auto honest = std::get<PostSource>(honest_move(game));
+    ASSERT_TRUE(honest.left.has_value());
+    Desk desk = desk_of(game);
+    const std::vector<Covered> all = desk.covered();
+    const auto refused = [&](const PostSource& move) { return game.apply(Side::asserter, move); };
+    PostSource post = honest;
+    post.left = std::nullopt;
+    EXPECT_EQ(refused(post), MoveRefusal::wrong_count);
+    post = honest;
+    post.left->tree = noise(1);
+    EXPECT_EQ(refused(post), MoveRefusal::wrong_hash);
+    post = honest;
+    post.left->path.push_back(noise(2));
+    EXPECT_EQ(refused(post), MoveRefusal::wrong_hash);
+    post = honest;
+    post.left->tensor.record.push_back(0);
+    EXPECT_EQ(refused(post), MoveRefusal::wrong_record);
+    post = honest;
+    post.source = desk.source_of(all[game.search().first], !all[game.search().first].writer);
+    EXPECT_EQ(refused(post), MoveRefusal::wrong_hash);
+    post = honest;
+    post.source.tree = noise(3);
+    EXPECT_EQ(refused(post), MoveRefusal::wrong_hash);
+    post = honest;
+    post.source.writer = open_record(arena().truth->records(),
+                                     arena().truth->records().frame.instruction_leaf(0));
+    EXPECT_EQ(refused(post), MoveRefusal::wrong_record);
+    EXPECT_EQ(refused(honest), std::nullopt);
+}
+
+TEST(Game, RefusesCountsOfLeavesThatDoNotFit) {
+    Game game = begun();
+    while (game.phase() != Phase::leaves) {
+        const Move move = game.turn() == Side::asserter             ? honest_move(game)
+                          : game.phase() == Phase::pick_root ? Move{Pick{0}}
+                                                             : Move{Contest{false}};
+        ASSERT_EQ(game.apply(game.turn(), move), std::nullopt);
+    }
+    const auto honest = std::get<PostLeaves>(honest_move(game));
+    const auto with = [&](std::uint32_t count) {
+        PostLeaves post = honest;
+        post.count = count;
+        return game.apply(Side::asserter, post);
+    };
+    EXPECT_EQ(with(0), MoveRefusal::wrong_count);
+    EXPECT_EQ(with(1), MoveRefusal::wrong_count) << "a descriptor alone has no last tensor";
+    EXPECT_EQ(with(honest.count / 2), MoveRefusal::wrong_hash);
+    EXPECT_EQ(with(arena().truth->records().frame.tensors + 2), MoveRefusal::wrong_count);
+    PostLeaves post = honest;
+    post.last = std::nullopt;
+    EXPECT_EQ(game.apply(Side::asserter, post), MoveRefusal::wrong_count);
+    post = honest;
+    post.last->tree = noise(1);
+    EXPECT_EQ(game.apply(Side::asserter, post), MoveRefusal::wrong_hash);
+    EXPECT_EQ(game.apply(Side::asserter, honest), std::nullopt);
+    EXPECT_EQ(game.phase(), Phase::objection);
+    EXPECT_EQ(game.apply(Side::challenger, Contest{false}), MoveRefusal::wrong_place);
 }
 
 /// In the other stages too the root that the asserter committed to follows from the trace.
@@ -122,11 +197,15 @@ TEST(Game, KnowsWhatOtherStagesLeadTo) {
         if (stage != Stage::payload) leaves.push_back(commit::descriptor_leaf(after));
         const auto bytes = fixture.expected(stage);
         std::size_t at = 0;
-        for (const program::Tensor& tensor : fixture.program.tensors) {
-            if (tensor.cls == (stage == Stage::payload ? TensorClass::payload : TensorClass::state))
-                leaves.push_back(commit::tensor_root(tensor, bytes[at++].data()));
+        program::TensorId last = 0;
+        for (program::TensorId id = 0; id < fixture.program.tensors.size(); ++id) {
+            const program::Tensor& tensor = fixture.program.tensors[id];
+            if (tensor.cls != (stage == Stage::payload ? TensorClass::payload : TensorClass::state))
+                continue;
+            leaves.push_back(commit::tensor_root(tensor, bytes[at++].data()));
+            last = id;
         }
-        PostStatement statement{open_frame(arena().truth->records()), false, tree_of(leaves), {}};
+        PostStatement statement{open_frame(arena().truth->records()), tree_of(leaves), {}};
         terms.asserted = tree_of(leaves);
         if (stage == Stage::init) terms.stage = market::GameStage::init;
         if (stage == Stage::merge) {
@@ -150,8 +229,20 @@ TEST(Game, KnowsWhatOtherStagesLeadTo) {
         ASSERT_EQ(game.apply(Side::asserter, PostRoot{trace_stage(inputs).root()}), std::nullopt);
         EXPECT_EQ(game.facts().descriptor, inputs.descriptor);
         ASSERT_EQ(game.apply(Side::challenger, Contest{false}), std::nullopt);
-        EXPECT_EQ(game.apply(Side::asserter, PostLeaves{{noise(1)}}), MoveRefusal::wrong_hash);
-        EXPECT_EQ(game.apply(Side::asserter, PostLeaves{leaves}), std::nullopt) << int(stage);
+        const auto count = static_cast<std::uint32_t>(leaves.size());
+        const ProgramRecords& records = arena().truth->records();
+        const program::Tensor& tensor = fixture.program.tensors[last];
+        PostLeaves post{
+            count, Neighbour{open_record(records, records.frame.tensor_leaf(last)),
+                             tree_of(tile_leaves(tensor, bytes.back().data())),
+                             base::merkle_prove(base::MerkleFamily::blake2b, leaves, count - 1)
+                                 .path}};
+        EXPECT_EQ(game.apply(Side::asserter, post), std::nullopt) << int(stage);
+        // The first leaf, which is the descriptor but for a payload, is as the game expects it.
+        ASSERT_EQ(game.apply(Side::challenger, Contest{true}), std::nullopt);
+        if (stage != Stage::payload) {
+            EXPECT_EQ(game.next_descriptor(), leaves.front());
+        }
     }
 }
 

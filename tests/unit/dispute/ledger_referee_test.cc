@@ -30,7 +30,7 @@ struct Job {
     }
     [[nodiscard]] PostStatement statement(const base::Hash& state_root,
                                           const base::Hash& payload_root = {}) const {
-        return {open_frame(records), false, state_root, payload_root};
+        return {open_frame(records), state_root, payload_root};
     }
     Fixture fixture;
     ProgramRecords records;
@@ -99,9 +99,6 @@ TEST(LedgerReferee, AsksWhatTheAssertedFieldStandsFor) {
     EXPECT_EQ(play(status, Side::asserter, job().statement(hash_of(3), hash_of(4))).error(),
               MoveRefusal::wrong_hash);
     PostStatement statement = job().statement(hash_of(3));
-    statement.plant = true;
-    EXPECT_EQ(play(status, Side::asserter, statement).error(), MoveRefusal::wrong_hash);
-    statement = job().statement(hash_of(3));
     statement.frame.back() ^= 1U;
     EXPECT_EQ(play(status, Side::asserter, statement).error(), MoveRefusal::wrong_record);
     EXPECT_EQ(kReferee.play(status.game, Side::asserter, base::Bytes{1, 2}).error(),
@@ -112,16 +109,17 @@ TEST(LedgerReferee, AsksWhatTheAssertedFieldStandsFor) {
     EXPECT_EQ(next->turn, Side::asserter);
 }
 
-TEST(LedgerReferee, TakesAPlantForTheRootThatItHides) {
+/// Nothing hides an end root any more.
+TEST(LedgerReferee, TakesNoPlantForTheRootThatItHid) {
     GameSubject subject = job().subject;
-    subject.asserted = market::plant_field(hash_of(3));
+    subject.asserted = base::Hasher("assay.plant").add(hash_of(3)).finish();
     const GameStatus status = kReferee.open(subject);
-    PostStatement statement = job().statement(hash_of(3));
-    EXPECT_EQ(play(status, Side::asserter, statement).error(), MoveRefusal::wrong_hash);
-    statement.plant = true;
-    const auto next = play(status, Side::asserter, statement);
+    EXPECT_EQ(play(status, Side::asserter, job().statement(hash_of(3))).error(),
+              MoveRefusal::wrong_hash);
+    // Read as a root it is one like any other: no state has it.
+    const auto next = play(status, Side::asserter, job().statement(subject.asserted));
     ASSERT_TRUE(next.has_value());
-    EXPECT_EQ(decode_game(next->game)->disputed_root(), hash_of(3));
+    EXPECT_EQ(decode_game(next->game)->disputed_root(), subject.asserted);
 }
 
 TEST(LedgerReferee, LetsTheChallengerPickAHalfOfARoundsEnd) {
@@ -151,7 +149,7 @@ TEST(LedgerReferee, LetsTheChallengerPickAHalfOfARoundsEnd) {
     EXPECT_EQ(payload->facts().round_start_root, hash_of(1));
 }
 
-/// A statement whose `payload_root` nobody asked for, and plants outside of segments.
+/// A statement whose `payload_root` nobody asked for.
 TEST(LedgerReferee, TakesOneRootInOtherStages) {
     for (const GameStage stage : {GameStage::init, GameStage::merge}) {
         GameSubject subject = job().subject;
@@ -166,11 +164,6 @@ TEST(LedgerReferee, TakesOneRootInOtherStages) {
         const auto game = decode_game(next->game);
         EXPECT_EQ(game->phase(), Phase::stage);
         EXPECT_EQ(game->facts().members, stage == GameStage::merge ? 2U : 0U);
-        subject.asserted = market::plant_field(hash_of(3));
-        PostStatement statement = job().statement(hash_of(3));
-        statement.plant = true;
-        EXPECT_EQ(play(kReferee.open(subject), Side::asserter, statement).error(),
-                  MoveRefusal::wrong_hash);
     }
 }
 

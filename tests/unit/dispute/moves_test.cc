@@ -37,7 +37,7 @@ TEST(Moves, RefuseEveryPartAndEveryAddition) {
 }
 
 TEST(Moves, RefuseNumbersThatNoMoveHas) {
-    for (const int number : {0, 24, 255})
+    for (const int number : {0, 18, 255})
         EXPECT_FALSE(decode_move(base::Bytes{static_cast<std::uint8_t>(number)}));
     EXPECT_FALSE(decode_move(base::Bytes{2, 2}));  // neither false nor true
 }
@@ -48,34 +48,28 @@ TEST(Moves, RefuseMoreThanAMoveMayHave) {
     EXPECT_FALSE(decode_move(encode_move(PostRoots{hashes(kFanOutMax)})));
     EXPECT_TRUE(decode_move(encode_move(PostChildren{hashes(kFanOutMax)})));
     EXPECT_FALSE(decode_move(encode_move(PostChildren{hashes(kFanOutMax + 1)})));
-    EXPECT_TRUE(decode_move(encode_move(PostLeaves{hashes(kLeavesMax)})));
-    EXPECT_FALSE(decode_move(encode_move(PostLeaves{hashes(kLeavesMax + 1)})));
     EXPECT_TRUE(decode_move(encode_move(PostTile{base::Bytes(kTileBytesMax)})));
     EXPECT_FALSE(decode_move(encode_move(PostTile{base::Bytes(kTileBytesMax + 1)})));
     EXPECT_TRUE(decode_move(encode_move(PostOpenings{base::Bytes(kOpeningBytesMax)})));
     EXPECT_FALSE(decode_move(encode_move(PostOpenings{base::Bytes(kOpeningBytesMax + 1)})));
-    PostStatement statement{base::Bytes(kOpeningBytesMax), false, hash_of(1), hash_of(2)};
+    PostStatement statement{base::Bytes(kOpeningBytesMax), hash_of(1), hash_of(2)};
     EXPECT_TRUE(decode_move(encode_move(statement)));
-    const auto weights = [](std::size_t n) { return PostPlace{std::vector<WeightTiles>(n), {}, {}, {}, {}}; };
-    EXPECT_TRUE(decode_move(encode_move(weights(kWeightsMax))));
-    EXPECT_FALSE(decode_move(encode_move(weights(kWeightsMax + 1))));
     statement.frame.push_back(0);
     EXPECT_FALSE(decode_move(encode_move(statement)));
-    EXPECT_FALSE(decode_move(base::Bytes(market::kMoveBytesMax + 1, 19)));
+    EXPECT_FALSE(decode_move(base::Bytes(market::kMoveBytesMax + 1, 17)));
 }
 
 /// The largest of each kind fits into what the rules take.
 TEST(Moves, AreAtMostAsLargeAsTheRulesAllow) {
     const RecordOpening record{0, base::Bytes(1024), Path(kPathMax)};
     const Source source{record, {}, record, {}, Path(kPathMax), {0, 0, Path(kPathMax)}};
+    const Neighbour left{record, {}, Path(kPathMax)};
     for (const Move& move :
-         {Move{PostLeaves{std::vector<base::Hash>(kLeavesMax)}},
+         {Move{PostLeaves{1, left}}, Move{ShowSkipped{record, record}},
           Move{PostOpenings{base::Bytes(kOpeningBytesMax)}},
-          Move{PostStatement{base::Bytes(kOpeningBytesMax), true, {}, {}}},
+          Move{PostStatement{base::Bytes(kOpeningBytesMax), {}, {}}},
           Move{PostChildren{std::vector<base::Hash>(kFanOutMax)}},
-          Move{PostTensor{record, record, {}}}, Move{ShowMisplaced{0, 0, source, source}},
-          Move{PostDigest{base::Bytes(kOpeningBytesMax), {}, {}}},
-          Move{PostPlace{std::vector<WeightTiles>(kWeightsMax), record, {}, source.proof, record.path}}}) {
+          Move{PostTensor{record, record, {}}}, Move{PostSource{source, left}}}) {
         EXPECT_LE(encode_move(move).size(), market::kMoveBytesMax) << move.index();
         EXPECT_TRUE(decode_move(encode_move(move))) << move.index();
     }
@@ -85,9 +79,8 @@ TEST(Formats, GamePageShowsTheBytesOfMoves) {
     const auto golden = testing::golden_of("game.md");
     const char* names[] = {"statement", "half",     "roots",  "pick",     "root",
                            "contest",   "unit",     "tensor", "children", "tile",
-                           "cell",      "openings", "leaves", "absent",   "extra",
-                           "misplaced", "source",   "writer", "resign",   "digest",
-                           "scalar",    "place",    "weight"};
+                           "cell",      "openings", "leaves", "skipped",  "source",
+                           "writer",    "resign"};
     const std::vector<Move> moves = sample_moves();
     for (std::size_t i = 0; i < moves.size(); ++i)
         EXPECT_EQ(golden.at(names[i]), base::to_hex(encode_move(moves[i]))) << names[i];

@@ -257,19 +257,6 @@ TEST(Player, PlaysByTheExecutorOfAJob) {
     std::filesystem::remove(blob);
 }
 
-TEST(Player, StatesAPlant) {
-    const Arena arena(testing::ragged_gpt(), GameStage::segment, 2);
-    GameSubject subject = arena.asserted_by(*arena.truth);
-    PostStatement plant;
-    plant.state_root = subject.asserted;
-    plant.plant = true;
-    subject.asserted = field_of(terms_of(subject), plant);
-    Player asserter(subject, Side::asserter, *arena.truth);
-    const auto decision = asserter.next(LedgerReferee().open(subject).game);
-    ASSERT_TRUE(decision.has_value());
-    EXPECT_TRUE(std::get<PostStatement>(decision->move).plant);
-}
-
 TEST(Player, RefusesGamesThatAreNotItsOwn) {
     const Arena arena(testing::ragged_gpt(), GameStage::segment, 2);
     const GameSubject subject = arena.asserted_by(*arena.truth);

@@ -35,19 +35,6 @@ Fault random_fault(const Arena& arena, Dice& dice) {
     return fault;
 }
 
-/// Two leaves with sources that are theirs, wherever they stand.
-ShowMisplaced misplaced(const Game& game, Desk& desk, Dice& dice) {
-    const std::vector<Covered> all = desk.covered();
-    const std::vector<base::Hash>& posted = game.posted();
-    const auto place_of_root = [&](const base::Hash& root) {
-        const auto found = std::ranges::find(posted, root);
-        return static_cast<std::uint32_t>(found == posted.end() ? 0 : found - posted.begin());
-    };
-    const Covered &a = dice.one_of(all), &b = dice.one_of(all);
-    return {place_of_root(a.root), place_of_root(b.root), desk.source_of(a, !a.writer),
-            desk.source_of(b, !b.writer)};
-}
-
 /// Moves that fit the phase by their form; some by more.
 std::optional<Move> made_up(const Game& game, Desk* desk, Dice& dice) {
     const auto small = [&](std::uint64_t n) { return static_cast<std::uint32_t>(dice.below(n)); };
@@ -61,6 +48,15 @@ std::optional<Move> made_up(const Game& game, Desk* desk, Dice& dice) {
         const Covered& entry = dice.one_of(all);
         const bool as_it_was = !entry.writer || (!entry.before.is_zero() && dice.one_in(2));
         return desk->source_of(entry, as_it_was);
+    };
+    const auto skipped = [&] {
+        const ProgramRecords& records = desk->history().records();
+        const std::vector<Covered> all = desk->covered();
+        const Covered& entry = dice.one_of(all);
+        ShowSkipped show{open_record(records, records.frame.tensor_leaf(entry.id)), std::nullopt};
+        if (entry.writer && (!game.has_descriptor() || dice.one_in(4)))
+            show.writer = open_record(records, records.frame.instruction_leaf(*entry.writer));
+        return show;
     };
     switch (game.phase()) {
         case Phase::half:
@@ -89,25 +85,21 @@ std::optional<Move> made_up(const Game& game, Desk* desk, Dice& dice) {
         case Phase::openings:
             return PostOpenings{base::Bytes(dice.below(64), 1)};
         case Phase::leaves:
-            return PostLeaves{noises(3)};
+            if (desk == nullptr) return PostLeaves{1, std::nullopt};
+            return PostLeaves{small(40), desk->last_under({{}, 0, dice.below(40)})};
         case Phase::objection:
-            if (desk == nullptr || dice.one_in(3))
-                return ShowExtra{small(game.posted().size() + 1)};
-            if (dice.one_in(2)) return ShowAbsent{some_source()};
-            return misplaced(game, *desk, dice);
+            if (desk == nullptr || dice.one_in(2)) return Contest{!dice.one_in(4)};
+            return skipped();
         case Phase::source:
-            if (desk != nullptr) return PostSource{some_source()};
-            return std::nullopt;
-        case Phase::shown:
-            return Pick{small(game.terms().shown.size() + 1)};
-        case Phase::part:
-            return Pick{small(kDigestPartsEnd + 1)};
+            if (desk == nullptr) return std::nullopt;
+            return PostSource{some_source(), desk->last_under(game.conceded())};
+        case Phase::reply:
+            if (desk == nullptr) return std::nullopt;
+            if (dice.one_in(2)) return skipped();
+            return ShowWriter{open_record(desk->history().records(),
+                                          small(desk->history().records().records.size()))};
         case Phase::statement:
         case Phase::tensor:
-        case Phase::writer:
-        case Phase::digest:
-        case Phase::place:
-        case Phase::layout:
         case Phase::over:
             break;
     }
@@ -155,19 +147,6 @@ Quarrel::Quarrel(const market::JobSpec& spec, GameStage stage, std::uint32_t ste
     }
 }
 
-void turn_to_digests(Quarrel& quarrel) {
-    const auto shows = [&](market::GameSubject& subject, History& history) {
-        subject.stage = GameStage::steps;
-        for (std::uint32_t step = 0; step < subject.steps; ++step)
-            subject.shown.push_back({step, commit::digest_of(*history.digest_parts(step))});
-    };
-    shows(quarrel.truth, *quarrel.arena.truth);
-    for (Lie& lie : quarrel.lies) shows(lie.subject, *lie.history);
-    // An error may have changed nothing that a digest covers.
-    std::erase_if(quarrel.lies,
-                  [&](const Lie& lie) { return lie.subject.shown == quarrel.truth.shown; });
-}
-
 Rogue::Rogue(Quarrel& quarrel, const Terms& terms, Side side, std::size_t lie, Dice& dice)
     : quarrel_(quarrel), side_(side), lie_(lie), dice_(dice), terms_(terms) {
     chaos_ = 1 + dice.below(12);
@@ -205,35 +184,9 @@ std::optional<base::Bytes> Rogue::of_player(History& history, const base::Bytes&
     return encode_move(decision->move);
 }
 
-/// Of a game about a digest: moves that hold but for the lie in them.
-std::optional<Move> Rogue::false_digest(const Game& game) {
-    History& truth = *quarrel_.arena.truth;
-    const ProgramRecords& records = truth.records();
-    const std::uint32_t step = terms_.shown[game.shown()].step;
-    if (game.phase() == Phase::digest) {
-        History& history = *quarrel_.lies[lie_].history;
-        const base::Hash root = dice_.one_in(2) ? *truth.root_after(step + 1) : dice_.noise();
-        return PostDigest{open_frame(records), root, *history.digest_parts(step)};
-    }
-    if (game.phase() == Phase::layout)
-        return ShowWeight{open_record(records, dice_.below(records.frame.tensors + 2U))};
-    if (game.phase() != Phase::place) return std::nullopt;
-    const auto decision = Player(terms_, Side::asserter, truth, kUnchecked).next(encode_game(game));
-    if (!decision) return std::nullopt;
-    Move move = decision->move;
-    if (auto* place = std::get_if<PostPlace>(&move)) {
-        WeightTiles& some = place->weights[dice_.below(place->weights.size())];
-        (dice_.one_in(2) ? some.tiles : some.tensor) += dice_.one_in(2) ? 1U : ~0U;
-    }
-    return move;
-}
-
 std::optional<base::Bytes> Rogue::made_up_bytes(const Game& game) {
-    if (terms_.stage == GameStage::steps) {
-        if (const auto move = false_digest(game)) return encode_move(*move);
-    }
     std::optional<Desk> desk;
-    if (game.phase() == Phase::objection || game.phase() == Phase::source) {
+    if (game.phase() >= Phase::leaves && game.phase() <= Phase::reply) {
         History& history = dice_.one_in(2) ? *quarrel_.arena.truth : *quarrel_.lies[lie_].history;
         desk.emplace(game, **history.at(place_of(game)));
     }

@@ -47,9 +47,6 @@ struct Quarrel {
     std::vector<Lie> lies;
 };
 
-/// About the digests of all steps instead of the segment's end. Lies whose digests are right go.
-void turn_to_digests(Quarrel& quarrel);
-
 /// The dishonest side: who it is changes from game to game, what it does from move to move.
 class Rogue {
   public:
@@ -61,7 +58,6 @@ class Rogue {
     std::vector<History*> histories();
     std::optional<base::Bytes> of_player(History& history, const base::Bytes& bytes);
     std::optional<base::Bytes> made_up_bytes(const Game& game);
-    std::optional<Move> false_digest(const Game& game);
 
     Quarrel& quarrel_;
     const Side side_;

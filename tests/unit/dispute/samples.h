@@ -13,20 +13,14 @@ inline base::Hash hash_of(std::uint8_t byte) {
     return hash;
 }
 
-inline commit::DigestParts sample_parts() {
-    commit::DigestParts parts{1, 2, {}};
-    for (std::uint8_t j = 0; j < commit::kDigestTiles; ++j) parts.tiles[j] = hash_of(j);
-    return parts;
-}
-
 /// One of each kind, in the order of their numbers; none of its fields is a default.
 inline std::vector<Move> sample_moves() {
     const RecordOpening record{3, {1, 2, 3}, {hash_of(4), hash_of(5)}};
     const RecordOpening other{6, {7}, {}};
     const base::InclusionProof proof{1, 3, {hash_of(8), hash_of(9)}};
     const Source written{record, hash_of(10), other, hash_of(11), {hash_of(12)}, proof};
-    const Source unwritten{other, hash_of(13), std::nullopt, {}, {}, proof};
-    return {PostStatement{{1, 2}, true, hash_of(1), hash_of(2)},
+    const Neighbour left{other, hash_of(14), {hash_of(15)}};
+    return {PostStatement{{1, 2}, hash_of(1), hash_of(2)},
             PickHalf{true},
             PostRoots{{hash_of(3), hash_of(4)}},
             Pick{5},
@@ -38,17 +32,11 @@ inline std::vector<Move> sample_moves() {
             PostTile{{1, 2, 3, 4}},
             PickCell{11, 12},
             PostOpenings{{5, 6, 7}},
-            PostLeaves{{hash_of(13), hash_of(14), hash_of(15)}},
-            ShowAbsent{written},
-            ShowExtra{16},
-            ShowMisplaced{1, 2, written, unwritten},
-            PostSource{unwritten},
-            PostWriter{record},
-            Resign{},
-            PostDigest{{1, 2}, hash_of(3), sample_parts()},
-            PostScalar{record, other, proof},
-            PostPlace{{{4, 5}, {6, 7}}, record, hash_of(8), proof, {hash_of(9)}},
-            ShowWeight{other}};
+            PostLeaves{13, left},
+            ShowSkipped{other, record},
+            PostSource{written, left},
+            ShowWriter{record},
+            Resign{}};
 }
 
 inline Terms sample_terms() {

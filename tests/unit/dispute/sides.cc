@@ -4,6 +4,7 @@
 #include "base/check.h"
 #include "base/chunk_tree.h"
 #include "base/encoding.h"
+#include "base/merkle.h"
 #include "market/commitment.h"
 
 namespace assay::dispute::testing {
@@ -59,8 +60,6 @@ Arena::Arena(const market::JobSpec& spec, GameStage stage, std::uint32_t steps, 
                                                                    fixture.after_step)
                                               : opening;
             break;
-        case GameStage::steps:
-            break;  // made from a segment's, with digests
         case GameStage::merge:
             subject.round_start_root = subject.start_root = opening;
             for (const commit::Payload& payload : fixture.payloads)
@@ -80,7 +79,7 @@ market::GameSubject Arena::asserted_by(History& history) const {
     PostStatement statement;
     statement.state_root = *history.root_after(terms_of(subject).steps);
     if (subject.closes_round) statement.payload_root = *history.payload_root();
-    asserted.asserted = field_of(terms_of(subject), statement);
+    asserted.asserted = end_of(terms_of(subject), statement);
     return asserted;
 }
 
@@ -110,6 +109,67 @@ Outcome play_out(const market::GameSubject& subject, Player& asserter, Player& c
     outcome.winner = status.winner;
     outcome.traced = status.traced;
     return outcome;
+}
+
+base::Hash LeafLiar::root() const {
+    return tree_of(leaves_);
+}
+
+bool LeafLiar::is_about_leaves(const Game& game) {
+    return game.phase() == Phase::leaves || game.phase() == Phase::source ||
+           (game.phase() == Phase::children && game.list() == Game::List::leaves);
+}
+
+namespace {
+
+struct Known {
+    Covered entry;
+    bool as_it_was = false;
+};
+
+/// Of which tensor a leaf is, as it is or as it was.
+std::optional<Known> known_leaf(const base::Hash& leaf, Desk& desk) {
+    for (const Covered& entry : desk.covered()) {
+        if (entry.root == leaf) return Known{entry, !entry.writer};
+        if (!entry.before.is_zero() && entry.before == leaf) return Known{entry, true};
+    }
+    return std::nullopt;
+}
+
+}  // namespace
+
+std::optional<Neighbour> LeafLiar::last_under(const Search& node, Desk& desk) const {
+    if (node.count == 0) return std::nullopt;
+    const auto known = known_leaf(leaves_[node.first + node.count - 1], desk);
+    if (!known) return std::nullopt;
+    const ProgramRecords& records = desk.history().records();
+    return Neighbour{open_record(records, records.frame.tensor_leaf(known->entry.id)),
+                     desk.tiles_of(known->entry, known->as_it_was),
+                     base::merkle_prove(base::MerkleFamily::blake2b,
+                                        std::span(leaves_).subspan(node.first, node.count),
+                                        node.count - 1)
+                         .path};
+}
+
+std::optional<Move> LeafLiar::move(const Game& game, Desk& desk) const {
+    const Search& search = game.search();
+    if (game.phase() == Phase::leaves)
+        return PostLeaves{static_cast<std::uint32_t>(leaves_.size()),
+                          last_under({{}, 0, leaves_.size()}, desk)};
+    if (game.phase() == Phase::source) {
+        const auto known = known_leaf(leaves_[search.first], desk);
+        if (!known) return std::nullopt;
+        return PostSource{desk.source_of(known->entry, known->as_it_was),
+                          last_under(game.conceded(), desk)};
+    }
+    PostChildren post;
+    std::size_t at = search.first;
+    for (const std::uint64_t count : child_counts(search.count, game.terms().fan_out)) {
+        post.nodes.push_back(base::merkle_root(base::MerkleFamily::blake2b,
+                                               std::span(leaves_).subspan(at, count)));
+        at += count;
+    }
+    return post;
 }
 
 const Arena& arena() {

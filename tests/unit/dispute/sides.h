@@ -4,6 +4,7 @@
 #include <string>
 #include <vector>
 
+#include "desk.h"
 #include "dispute/ledger_referee.h"
 #include "faulty_replayer.h"
 #include "fixture.h"
@@ -64,6 +65,21 @@ struct Outcome {
 };
 /// Plays through the referee's bytes alone.
 Outcome play_out(const market::GameSubject& subject, Player& asserter, Player& challenger);
+
+/// An asserter whose trace is right and whose root of what follows from it is over these leaves. It
+/// answers as long as there is something to say.
+class LeafLiar {
+  public:
+    explicit LeafLiar(std::vector<base::Hash> leaves) : leaves_(std::move(leaves)) {}
+    [[nodiscard]] base::Hash root() const;
+    /// In the phases that are about leaves; nothing where it has no answer.
+    [[nodiscard]] std::optional<Move> move(const Game& game, Desk& desk) const;
+    static bool is_about_leaves(const Game& game);
+
+  private:
+    [[nodiscard]] std::optional<Neighbour> last_under(const Search& node, Desk& desk) const;
+    const std::vector<base::Hash> leaves_;
+};
 
 /// Games about this many steps of the ragged GPT from the round's start; made once.
 inline constexpr std::uint32_t kArenaSteps = 5;

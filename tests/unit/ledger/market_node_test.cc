@@ -34,6 +34,7 @@ class NoReferee : public market::Referee {
     [[nodiscard]] tl::expected<bool, market::MoveRefusal> leaf_differs(base::ByteView, std::uint64_t, base::ByteView) const override {
         return tl::unexpected(market::MoveRefusal::over);
     }
+    [[nodiscard]] std::uint64_t blob_bytes(const market::QuestionSubject&) const override { return 0; }
     [[nodiscard]] market::GameStatus open(const market::GameSubject&) const override { return {}; }
     [[nodiscard]] tl::expected<market::GameStatus, market::MoveRefusal> play(base::ByteView, market::Side, base::ByteView) const override {
         return tl::unexpected(market::MoveRefusal::over);
@@ -191,12 +192,10 @@ TEST_F(MarketNodeTest, AdmissionSweepsNothingThatTheBlockHasNotSwept) {
         ASSERT_EQ(send(market::StakeUnbond{market::Role::worker, Amount::of(1'000'000'000)}, nonce).code, Refusal::none);
     // Live time is credited at most five seconds a block: the last step makes both due at once.
     for (std::uint64_t passed = 0; passed + 5000 < genesis_.parameters.unbonding_ms; passed += 5000) step(5000);
-    const base::Height height = node_->snapshot().head().height;
     clock_.advance(5000);
     const Outcome outcome = send(market::Transfer{friend_, Amount::of(1'500'000'000)}, 2);
     EXPECT_EQ(outcome.status, Outcome::Status::refused) << market::to_word(outcome.code);
     EXPECT_EQ(outcome.code, Refusal::insufficient_balance);
-    (void)height;
 }
 
 }  // namespace

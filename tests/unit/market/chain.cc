@@ -47,6 +47,34 @@ Party make_party(std::uint8_t number) {
             {}};
 }
 
+OneProgram::OneProgram() {
+    given.program_root = filled(0x51);
+    given.costs = {10'000'000'000, 1'000'000'000, 1000, 1000, 1000, 1000};
+    given.init_bytes = given.payload_bytes = given.data_bytes = kFileBytes;
+    given.init_flops = 1'000'000;
+}
+
+tl::expected<JobFacts, SpecError> OneProgram::facts(const JobSpec& spec,
+                                                    base::ByteView encoded) const {
+    ++asked;
+    EXPECT_EQ(encode_spec(spec), base::Bytes(encoded.begin(), encoded.end()));
+    if (!judgeable) return tl::unexpected(SpecError{"model", "cannot be judged"});
+    JobFacts facts = given;
+    if (!spec.has_merge())
+        facts.costs.merge_flops = facts.costs.payload_bytes = facts.payload_bytes = 0;
+    return facts;
+}
+
+GameStatus OneProgram::open(const GameSubject&) const {
+    ADD_FAILURE() << "nobody plays here";
+    return {};
+}
+
+tl::expected<GameStatus, MoveRefusal> OneProgram::play(base::ByteView, Side, base::ByteView) const {
+    ADD_FAILURE() << "nobody plays here";
+    return tl::unexpected(MoveRefusal::over);
+}
+
 TestChain::TestChain(const std::function<void(Genesis&)>& change)
     : submitter(make_party(1)),
       stranger(make_party(2)),
@@ -83,6 +111,10 @@ TestChain::TestChain(const std::function<void(Genesis&)>& change)
     check_supply();
 }
 
+BlockContext TestChain::block() const {
+    return {height, time, base::Hasher("test").add_u64(height.value).finish(), &program};
+}
+
 void TestChain::check_supply() const {
     ASSERT_EQ(total_supply(state), genesis_supply(genesis));
 }
@@ -112,7 +144,7 @@ Refusal TestChain::send_raw(base::ByteView raw, std::uint64_t ms) {
     time.value += ms;
     ++height.value;
     events.clear();
-    const BlockContext block{height, time, base::Hasher("test").add_u64(height.value).finish()};
+    const BlockContext block = this->block();
     const sim::MemoryState before_block = state;
     const Admission admission = admit(*begun(state, block), block, raw);
     EXPECT_EQ(before_block.entries(), state.entries()) << "admission must not write";
@@ -142,7 +174,7 @@ void TestChain::pass(std::uint64_t ms) {
     time.value += ms;
     ++height.value;
     events.clear();
-    const BlockContext block{height, time, base::Hasher("test").add_u64(height.value).finish()};
+    const BlockContext block = this->block();
     begin_block(state, block, events);
     end_block(state, block, events);
     check_supply();
@@ -159,10 +191,10 @@ void TestChain::wait(std::uint64_t ms) {
     events = std::move(all);
 }
 
-Receipt TestChain::receipt(const base::BlobRoot& blob) const {
+Receipt TestChain::receipt(const base::BlobRoot& blob, std::uint64_t bytes) const {
     Receipt out;
     out.blob = blob;
-    out.bytes = 4096;
+    out.bytes = bytes;
     out.kept_until_block_time = {time.value + 30 * 86'400'000ULL};
     out.signature = node.key.sign(kReceiptDomain, id,
                                   receipt_message(out.blob, out.bytes, out.kept_until_block_time));
@@ -196,10 +228,7 @@ JobSpec TestChain::spec() const {
 JobPost TestChain::job_post(const JobSpec& wanted) const {
     JobPost out;
     out.spec = encode_spec(wanted);
-    out.program_root = filled(0x51);
     out.init_root = filled(0x52);
-    out.costs = {10'000'000'000, 1'000'000'000, 1000, 1000, 1000, 1000};
-    if (!wanted.has_merge()) out.costs.merge_flops = out.costs.payload_bytes = 0;
     out.init_receipt = receipt({filled(0x53)});
     out.data_receipt = receipt({filled(0x77)});
     out.hold_limit = Amount::of(kRich);

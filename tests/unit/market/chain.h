@@ -20,6 +20,23 @@ struct Party {
     base::AccountId id;
 };
 
+/// Every spec is a program of one size, unless a test spoils the facts. Nobody plays games.
+class OneProgram final : public Referee {
+  public:
+    static constexpr std::uint64_t kFileBytes = 4096;
+
+    OneProgram();
+    [[nodiscard]] tl::expected<JobFacts, SpecError> facts(const JobSpec& spec,
+                                                          base::ByteView encoded) const override;
+    [[nodiscard]] GameStatus open(const GameSubject& subject) const override;
+    [[nodiscard]] tl::expected<GameStatus, MoveRefusal> play(base::ByteView game, Side side,
+                                                             base::ByteView move) const override;
+
+    JobFacts given;          ///< of a spec with merges
+    bool judgeable = true;
+    mutable int asked = 0;  ///< how often somebody wanted facts
+};
+
 class TestChain {
   public:
     /// `change` may edit the genesis before the chain begins.
@@ -38,7 +55,8 @@ class TestChain {
     void wait(std::uint64_t ms);
 
     [[nodiscard]] TransactionHeader header(const Party& from) const;
-    [[nodiscard]] Receipt receipt(const base::BlobRoot& blob) const;
+    [[nodiscard]] Receipt receipt(const base::BlobRoot& blob,
+                                  std::uint64_t bytes = OneProgram::kFileBytes) const;
     [[nodiscard]] JobSpec spec() const;
     [[nodiscard]] JobPost job_post(const JobSpec& spec) const;
     [[nodiscard]] JobPost job_post() const { return job_post(spec()); }
@@ -65,8 +83,10 @@ class TestChain {
     base::TimeMs time;
     std::vector<Event> events;  ///< of the last block
     TransactionResult last;
+    OneProgram program;
 
   private:
+    [[nodiscard]] BlockContext block() const;
     void check_supply() const;
 };
 

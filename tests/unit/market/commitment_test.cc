@@ -2,8 +2,6 @@
 
 #include <gtest/gtest.h>
 
-#include <cmath>
-
 #include "base/hash.h"
 
 namespace assay::market {
@@ -36,46 +34,14 @@ TEST(PartId, CoversEveryFieldOfItsKey) {
 }
 
 TEST(SegmentLeaf, CoversEveryField) {
-    const SegmentLeaf leaf{numbered("salt", 1), numbered("start", 1), numbered("end", 1), numbered("steps", 1)};
+    const SegmentLeaf leaf{numbered("salt", 1), numbered("start", 1), numbered("end", 1)};
     const base::Hash hash = segment_leaf_hash(leaf);
     for (base::Hash SegmentLeaf::*field :
-         {&SegmentLeaf::salt, &SegmentLeaf::start_root, &SegmentLeaf::end_field, &SegmentLeaf::steps_root}) {
+         {&SegmentLeaf::salt, &SegmentLeaf::start_root, &SegmentLeaf::end_field}) {
         SegmentLeaf other = leaf;
         (other.*field).bytes[31] ^= 1U;
         EXPECT_NE(segment_leaf_hash(other), hash);
     }
-}
-
-TEST(PlantForced, NeverTheLastOfAPart) {
-    base::VrfOutput beta{};
-    for (std::uint32_t segments = 1; segments < 40; ++segments) {
-        EXPECT_FALSE(plant_forced(beta, segments - 1, segments, 1'000'000));
-        for (std::uint32_t i = 0; i + 1 < segments; ++i) {
-            EXPECT_TRUE(plant_forced(beta, i, segments, 1'000'000));
-            EXPECT_FALSE(plant_forced(beta, i, segments, 0));
-        }
-    }
-}
-
-TEST(PlantForced, FollowsTheRate) {
-    base::VrfOutput beta{};
-    constexpr std::uint32_t kSegments = 20'000;
-    double forced = 0.0;
-    for (std::uint32_t i = 0; i < kSegments; ++i) {
-        if (plant_forced(beta, i, kSegments, 100'000)) forced += 1.0;
-    }
-    EXPECT_NEAR(forced / kSegments, 0.1, 4 * std::sqrt(0.09 / kSegments));
-}
-
-TEST(PlantAlpha, DiffersWithEveryInput) {
-    const base::JobId job{numbered("job", 1)};
-    const base::Bytes alpha = plant_alpha(numbered("chain", 1), job, 1, 2, 3, numbered("seed", 1));
-    EXPECT_NE(plant_alpha(numbered("chain", 2), job, 1, 2, 3, numbered("seed", 1)), alpha);
-    EXPECT_NE(plant_alpha(numbered("chain", 1), base::JobId{numbered("job", 2)}, 1, 2, 3, numbered("seed", 1)), alpha);
-    EXPECT_NE(plant_alpha(numbered("chain", 1), job, 2, 2, 3, numbered("seed", 1)), alpha);
-    EXPECT_NE(plant_alpha(numbered("chain", 1), job, 1, 3, 3, numbered("seed", 1)), alpha);
-    EXPECT_NE(plant_alpha(numbered("chain", 1), job, 1, 2, 4, numbered("seed", 1)), alpha);
-    EXPECT_NE(plant_alpha(numbered("chain", 1), job, 1, 2, 3, numbered("seed", 2)), alpha);
 }
 
 TEST(SegmentSalt, IsTheSameForAResendAndDiffersForAnotherAttempt) {

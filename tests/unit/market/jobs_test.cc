@@ -78,11 +78,6 @@ TEST(ApplyJobPost, Refuses) {
     };
     EXPECT_EQ(refused([](auto& p) { p.spec.push_back(0); }), Refusal::spec_invalid);
     EXPECT_EQ(refused([](auto& p) { p.spec.clear(); }), Refusal::spec_invalid);
-    EXPECT_EQ(refused([](auto& p) { p.costs.segment_flops = 0; }), Refusal::costs_out_of_range);
-    EXPECT_EQ(refused([](auto& p) { p.costs.segment_flops = ~std::uint64_t{0}; }),
-              Refusal::costs_out_of_range);
-    EXPECT_EQ(refused([](auto& p) { p.costs.merge_flops = 0; }), Refusal::costs_out_of_range);
-    EXPECT_EQ(refused([](auto& p) { p.costs.memory_bytes = 0; }), Refusal::costs_out_of_range);
     EXPECT_EQ(refused([](auto& p) { p.init_receipt.signature.bytes[0] ^= 1; }),
               Refusal::receipt_invalid);
     EXPECT_EQ(refused([](auto& p) { p.init_receipt.bytes += 1; }), Refusal::receipt_invalid);
@@ -107,6 +102,70 @@ TEST(ApplyJobPost, Refuses) {
     dear.price_ceiling = Amount::of(Amount::kMax / 6);  // the pay alone just fits
     EXPECT_EQ(chain.send(chain.submitter, chain.job_post(dear)), Refusal::amount_too_large);
     EXPECT_TRUE(jobs(chain.state, std::nullopt, 10).empty());
+}
+
+TEST(ApplyJobPost, TakesCostsAndSizesFromTheSpecAlone) {
+    TestChain chain;
+    chain.program.given.costs.segment_flops = 7'000'000'001;
+    chain.program.given.payload_bytes = 512;
+    const Job job = chain.post();
+    EXPECT_EQ(job.program_root, filled(0x51));
+    EXPECT_EQ(job.costs, chain.program.given.costs);
+    EXPECT_EQ(job.audit_price, *protocol_cost(chain.genesis.parameters.protocol_price, 7'000'000'001));
+    EXPECT_EQ(job.init_bytes, OneProgram::kFileBytes);
+    EXPECT_EQ(job.data_bytes, OneProgram::kFileBytes);
+    EXPECT_EQ(job.payload_bytes, 512U);
+}
+
+TEST(ApplyJobPost, RefusesFilesOfAnotherSizeThanTheSpecs) {
+    TestChain chain;
+    for (const std::uint64_t bytes : {OneProgram::kFileBytes - 1, OneProgram::kFileBytes + 1}) {
+        JobPost post = chain.job_post();
+        post.data_receipt = chain.receipt(post.data_receipt.blob, bytes);
+        EXPECT_EQ(chain.send(chain.submitter, post), Refusal::data_size_wrong);
+        post = chain.job_post();
+        post.init_receipt = chain.receipt(post.init_receipt.blob, bytes);
+        EXPECT_EQ(chain.send(chain.submitter, post), Refusal::init_size_wrong);
+    }
+    chain.program.given.data_bytes += 4;
+    EXPECT_EQ(chain.send(chain.submitter, chain.job_post()), Refusal::data_size_wrong);
+    EXPECT_TRUE(jobs(chain.state, std::nullopt, 10).empty());
+}
+
+TEST(ApplyJobPost, PaysForARefusalThatTheProgramHadToBeBuiltFor) {
+    TestChain chain;
+    chain.program.judgeable = false;
+    const Amount before = chain.balance(chain.submitter);
+    EXPECT_EQ(chain.send(chain.submitter, chain.job_post()), Refusal::spec_unjudgeable);
+    EXPECT_FALSE(chain.last.fee.is_zero());
+    EXPECT_EQ(chain.balance(chain.submitter), before - chain.last.fee);
+    EXPECT_GT(chain.program.asked, 0);
+}
+
+TEST(ApplyJobPost, RefusesWhatIsCheapToRefuseBeforeItBuildsAProgram) {
+    TestChain chain;
+    const auto unasked = [&](const JobPost& post) {
+        const Refusal refusal = chain.send(chain.submitter, post);
+        EXPECT_EQ(chain.program.asked, 0) << to_word(refusal);
+        return refusal;
+    };
+    JobPost post = chain.job_post();
+    post.data_receipt.blob = {filled(3)};
+    EXPECT_EQ(unasked(post), Refusal::receipt_invalid);
+    JobSpec cheap = chain.spec();
+    cheap.price_ceiling = Amount::of(10);
+    EXPECT_EQ(unasked(chain.job_post(cheap)), Refusal::segment_too_small);
+    TransactionHeader header = chain.header(chain.submitter);
+    header.nonce += 1;
+    EXPECT_EQ(chain.send_raw(build_transaction(header, chain.job_post(), chain.submitter.key)),
+              Refusal::wrong_nonce);
+    header.nonce -= 1;
+    header.fee_limit = Amount::of(1);
+    EXPECT_EQ(chain.send_raw(build_transaction(header, chain.job_post(), chain.submitter.key)),
+              Refusal::fee_limit_too_low);
+    EXPECT_EQ(chain.program.asked, 0);
+    EXPECT_EQ(chain.send(chain.submitter, chain.job_post()), Refusal::none);
+    EXPECT_GT(chain.program.asked, 0);
 }
 
 TEST(ApplyJobPost, RefusesWhenItCannotBeHeldOrAudited) {
@@ -294,75 +353,6 @@ TEST(ApplyLeaseLeave, GivesTheLaneBackWithoutLoss) {
     EXPECT_EQ(find_lease(chain.state, lease.id)->state, LeaseState::settled);
     EXPECT_EQ(chain.stake(chain.workers[0], Role::worker).locked, chain.lease(1).lock);
     EXPECT_EQ(chain.job().active_leases, 1U);
-}
-
-TEST(ApplyLeaseRefuse, OpensAVoteOfThreeOnce) {
-    Running chain;
-    const Lease lease = chain.lease(0);
-    const auto refuse = [&](const Party& who, const base::LeaseId& id, std::uint8_t root) {
-        return chain.send(who, LeaseRefuse{id, filled(root), filled(0x52)});
-    };
-    EXPECT_EQ(refuse(chain.workers[1], lease.id, 1), Refusal::lease_not_yours);
-    EXPECT_EQ(refuse(chain.workers[0], {filled(1)}, 1), Refusal::lease_unknown);
-    EXPECT_EQ(refuse(chain.workers[0], lease.id, 0x51), Refusal::roots_agree);
-    EXPECT_EQ(refuse(chain.workers[0], lease.id, 1), Refusal::none);
-    EXPECT_EQ(refuse(chain.workers[0], chain.lease(1).id, 1), Refusal::vote_open);
-    const auto vote = find_vote(chain.state, lease.id.hash);
-    ASSERT_TRUE(vote.has_value());
-    EXPECT_EQ(vote->audits.size(), 3U);
-    for (const Party& validator : chain.validators)
-        EXPECT_EQ(audits_of_validator(chain.state, validator.id, std::nullopt, 9).size(), 1U);
-}
-
-/// Every juror seals and reveals the same verdict.
-void let_all_vote(Running& chain, const base::LeaseId& lease, const Verdict& verdict) {
-    const auto vote = find_vote(chain.state, lease.hash);
-    const base::Hash nonce = filled(0x42);
-    const auto party = [&](const Audit& audit) -> const Party& {
-        for (const Party& validator : chain.validators) {
-            if (validator.id == audit.auditor) return validator;
-        }
-        return chain.stranger;
-    };
-    for (const base::AuditId& id : vote->audits) {
-        const Audit audit = find_audit(chain.state, id).value();
-        EXPECT_EQ(chain.send(party(audit),
-                             VerdictSeal{id, verdict_seal(id, audit.auditor, verdict, nonce)}),
-                  Refusal::none);
-    }
-    for (const base::AuditId& id : vote->audits) {
-        EXPECT_EQ(chain.send(party(find_audit(chain.state, id).value()),
-                             VerdictReveal{id, verdict, nonce}),
-                  Refusal::none)
-            << to_word(chain.last.code);
-    }
-}
-
-TEST(RootsVote, ThreeWhoAgreeWithTheRefuserCloseTheJob) {
-    Running chain;
-    const Lease lease = chain.lease(0);
-    ASSERT_EQ(chain.send(chain.workers[0], LeaseRefuse{lease.id, filled(0x61), filled(0x62)}),
-              Refusal::none);
-    let_all_vote(chain, lease.id,
-                 {VerdictKind::invalid, roots_claim(filled(0x61), filled(0x62)), {}});
-    EXPECT_EQ(chain.job().state, JobState::failed);
-    EXPECT_EQ(chain.job().reason, CloseReason::wrong_program);
-    EXPECT_TRUE(chain.job().hold.total().is_zero());
-    EXPECT_TRUE(chain.stake(chain.workers[0], Role::worker).locked.is_zero());
-    EXPECT_EQ(find_validator(chain.state, chain.validators[0].id)->open_audits, 0U);
-}
-
-TEST(RootsVote, ARefuserWhoIsWrongLosesBondAndLane) {
-    Running chain;
-    const Lease lease = chain.lease(0);
-    const Amount burned = balance_of(chain.state, system_account(SystemAccount::burned));
-    ASSERT_EQ(chain.send(chain.workers[0], LeaseRefuse{lease.id, filled(0x61), filled(0x62)}),
-              Refusal::none);
-    let_all_vote(chain, lease.id, {VerdictKind::valid, {}, {}});
-    EXPECT_EQ(chain.job().state, JobState::running);
-    EXPECT_EQ(find_lease(chain.state, lease.id)->end, LeaseEnd::refused);
-    EXPECT_GE(balance_of(chain.state, system_account(SystemAccount::burned)), burned + lease.bond);
-    EXPECT_EQ(find_validator(chain.state, chain.validators[0].id)->open_audits, 0U);
 }
 
 TEST(ApplyJobCancel, RefundsAndPaysOneSegmentPerActiveLane) {

@@ -119,7 +119,6 @@ Message some_message(Choices& choose, const TestChain& chain, const Party& other
         case 11:
             return JobResume{some_job(choose, chain)};
         case 12:
-            return LeaseRefuse{some_lease(choose, chain), filled(0x61), filled(0x62)};
         case 13:
             return LeaseLeave{some_lease(choose, chain)};
         case 14:
@@ -179,14 +178,11 @@ TEST(AnyOrderOfOperations, ConservesSupplyWithLeasesUnderWay) {
         chain.pass(1);
         const Amount supply = genesis_supply(chain.genesis);
         while (!choose.over()) {
-            const Lease lease = leases_of_job(chain.state, job, std::nullopt, 1).front();
             for (const Party& worker : chain.workers) {
                 if (choose.below(3) == 0) chain.send(worker, commit_for(choose, chain));
                 if (choose.below(12) == 0) chain.send(worker, Confess{some_part(choose, chain)});
                 if (choose.below(12) == 0)
                     chain.send(worker, LeaseLeave{some_lease(choose, chain)});
-                if (worker.id == lease.worker && choose.below(20) == 0)
-                    chain.send(worker, LeaseRefuse{lease.id, filled(1), filled(2)});
             }
             if (choose.below(30) == 0) chain.send(chain.submitter, JobPause{job});
             if (choose.below(20) == 0) chain.send(chain.submitter, JobResume{job});

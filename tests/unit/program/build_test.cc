@@ -8,6 +8,7 @@
 
 #include "expression.h"
 #include "program/builder.h"
+#include "program/record.h"
 #include "specs.h"
 
 namespace assay::program {
@@ -52,6 +53,9 @@ void expect_refusals(const market::JobSpec& spec, const std::vector<Refusal>& re
         ASSERT_FALSE(program.has_value()) << refusal.path;
         EXPECT_EQ(program.error().path, refusal.path) << program.error().reason;
         EXPECT_FALSE(program.error().reason.empty());
+        const auto tensors = build_tensors(changed);
+        ASSERT_FALSE(tensors.has_value()) << refusal.path;
+        EXPECT_EQ(tensors.error().path, refusal.path);
     }
 }
 
@@ -121,6 +125,40 @@ TEST(BuildProgram, HasNoMergeWithOneLaneAndOneRound) {
     for (const Part part : {Part::payload, Part::merge_lane, Part::merge})
         EXPECT_LT(merged.range(part).first, merged.range(part).second);
     EXPECT_TRUE(merged.find("outer.wte.weight").has_value());
+}
+
+std::vector<base::Bytes> records_of(const std::vector<Tensor>& tensors) {
+    std::vector<base::Bytes> records;
+    for (const Tensor& tensor : tensors) records.push_back(tensor_record(tensor));
+    return records;
+}
+
+TEST(BuildTensors, AreThoseOfTheProgram) {
+    market::JobSpec reset = with_merge(tiny_gpt());
+    reset.merge.moments = market::MomentRule::reset;
+    market::JobSpec dropping = with_merge(tiny_gpt());
+    std::get<market::GptModel>(dropping.model).bias = false;
+    std::get<market::GptModel>(dropping.model).dropout_ppb = 100'000'000;
+    market::JobSpec rounds = tiny_mlp();
+    rounds.rounds = 5;
+    market::JobSpec shallow = with_merge(tiny_mlp());
+    std::get<market::MlpModel>(shallow.model).hidden.clear();
+    for (const market::JobSpec& spec :
+         {tiny_gpt(), tiny_mlp(), with_merge(tiny_gpt()), with_merge(tiny_mlp()), reset, dropping,
+          rounds, shallow}) {
+        std::vector<Tensor> state, payload;
+        const Program program = *build_program(spec);
+        for (Tensor tensor : program.tensors) {
+            tensor.start_of = kNoTensor;
+            if (tensor.cls == TensorClass::state) state.push_back(tensor);
+            if (tensor.cls == TensorClass::payload) payload.push_back(tensor);
+        }
+        const auto tensors = build_tensors(spec);
+        ASSERT_TRUE(tensors.has_value());
+        EXPECT_EQ(records_of(tensors->state), records_of(state));
+        EXPECT_EQ(records_of(tensors->payload), records_of(payload));
+        EXPECT_EQ(tensors->payload.empty(), !spec.has_merge());
+    }
 }
 
 TEST(BuildProgram, DrawsMasksOnlyWithDropout) {

@@ -45,13 +45,21 @@ std::vector<TensorId> tensors_of(const Program& program, Kind kind) {
     return ids;
 }
 
+void encode_entry(Encoder& out, const Tensor& tensor) {
+    out.text(tensor.name).u8(static_cast<std::uint8_t>(tensor.dtype)).u32(tensor.rows).u32(tensor.cols);
+}
+
 Bytes encode_table(const Program& program, std::span<const TensorId> ids) {
     Encoder out;
     out.u32(static_cast<std::uint32_t>(ids.size()));
-    for (const TensorId id : ids) {
-        const Tensor& tensor = program.tensors[id];
-        out.text(tensor.name).u8(static_cast<std::uint8_t>(tensor.dtype)).u32(tensor.rows).u32(tensor.cols);
-    }
+    for (const TensorId id : ids) encode_entry(out, program.tensors[id]);
+    return out.take();
+}
+
+Bytes encode_table(std::span<const Tensor> tensors) {
+    Encoder out;
+    out.u32(static_cast<std::uint32_t>(tensors.size()));
+    for (const Tensor& tensor : tensors) encode_entry(out, tensor);
     return out.take();
 }
 
@@ -83,6 +91,13 @@ Bytes encode_front(Kind kind, ByteView fields, ByteView table) {
     const Hash checksum = hasher.finish();
     out.hash(checksum);
     return out.take();
+}
+
+std::uint64_t file_bytes(const Program& program, Kind kind, ByteView fields) {
+    const std::vector<TensorId> ids = tensors_of(program, kind);
+    std::uint64_t bytes = kPreambleBytes + fields.size() + encode_table(program, ids).size() + sizeof(Hash);
+    for (const TensorId id : ids) bytes += byte_size(program.tensors[id]);
+    return bytes;
 }
 
 Result<void> write_tensors(AtomicFile& file, const Program& program, std::span<const TensorId> ids, std::span<const Buffer> buffers) {
@@ -173,6 +188,16 @@ std::string_view message_of(FileError error) {
     return "unknown";
 }
 
+std::uint64_t state_file_bytes(const Program& program) {
+    StateDescriptor descriptor;
+    descriptor.profile = program.profile;
+    Encoder fields;
+    encode_descriptor(fields, descriptor);
+    return file_bytes(program, Kind::state, fields.view());
+}
+
+std::uint64_t payload_file_bytes(const Program& program) { return file_bytes(program, Kind::payload, {}); }
+
 Result<SavedFile> save_state(const std::filesystem::path& file, const Program& program, const State& state, const StateDescriptor& descriptor,
                              Durability durability) {
     Encoder fields;
@@ -198,6 +223,14 @@ Result<State> load_state(const std::filesystem::path& file, const Program& progr
     if (state_root(program, state, descriptor, threads) != expected_root) return tl::unexpected(FileError::wrong_root);
     return state;
 }
+
+Bytes state_front(std::span<const Tensor> tensors, const StateDescriptor& descriptor) {
+    Encoder fields;
+    encode_descriptor(fields, descriptor);
+    return encode_front(Kind::state, fields.view(), encode_table(tensors));
+}
+
+Bytes payload_front(std::span<const Tensor> tensors) { return encode_front(Kind::payload, {}, encode_table(tensors)); }
 
 Result<SavedFile> save_payload(const std::filesystem::path& file, const Program& program, const Payload& payload, Durability durability) {
     return save(file, Kind::payload, {}, program, payload.tensors, durability);

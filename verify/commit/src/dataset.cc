@@ -1,10 +1,5 @@
 #include "commit/dataset.h"
 
-#include <fcntl.h>
-#include <sys/mman.h>
-#include <sys/stat.h>
-#include <unistd.h>
-
 #include <algorithm>
 #include <bit>
 #include <utility>
@@ -30,46 +25,23 @@ DataExtent extent_of(const market::Data& spec) {
 
 tl::expected<Dataset, std::string> Dataset::open(const std::filesystem::path& blob, const market::Data& spec) {
     const auto refuse = [&](const std::string& reason) { return tl::unexpected("dataset " + blob.string() + ": " + reason); };
-    const int descriptor = ::open(blob.c_str(), O_RDONLY | O_CLOEXEC);
-    if (descriptor < 0) return refuse("cannot be opened");
-    struct stat status {};
-    const bool regular = ::fstat(descriptor, &status) == 0 && S_ISREG(status.st_mode);
+    auto file = MappedFile::open(blob);
+    if (!file) return refuse(file.error() == FileError::missing ? "cannot be opened" : "cannot be read");
+    const base::ByteView bytes = file->bytes();
     const DataExtent extent = extent_of(spec);
     const std::uint64_t expected = extent.words * sizeof(std::uint32_t);
-    if (!regular || static_cast<std::uint64_t>(status.st_size) != expected || expected == 0) {
-        ::close(descriptor);
-        if (!regular) return refuse("is not a regular file");
-        return refuse("has " + std::to_string(status.st_size) + " bytes where the spec says " + std::to_string(expected));
+    if (bytes.size() != expected || expected == 0) {
+        return refuse("has " + std::to_string(bytes.size()) + " bytes where the spec says " + std::to_string(expected));
     }
-    void* mapping = ::mmap(nullptr, expected, PROT_READ, MAP_PRIVATE, descriptor, 0);
-    ::close(descriptor);
-    if (mapping == MAP_FAILED) return refuse("cannot be mapped into memory");
-    Dataset dataset;
-    dataset.mapping_ = mapping;
-    dataset.mapping_size_ = expected;
-    dataset.words_ = {static_cast<const std::uint32_t*>(mapping), extent.words};
-    const base::BlobRoot root = base::blob_root({static_cast<const std::uint8_t*>(mapping), expected});
+    const base::BlobRoot root = base::blob_root(bytes);
     if (root != extent.blob) return refuse("has root " + root.hex() + " where the spec says " + extent.blob.hex());
+    Dataset dataset(std::move(*file));
     if (const auto* tokens = std::get_if<market::TokenData>(&spec)) {
-        const std::uint32_t largest = *std::max_element(dataset.words_.begin(), dataset.words_.end());
+        const auto words = dataset.words();
+        const std::uint32_t largest = *std::max_element(words.begin(), words.end());
         if (largest >= tokens->vocabulary) return refuse("has token " + std::to_string(largest) + " outside the vocabulary");
     }
     return dataset;
-}
-
-Dataset::Dataset(Dataset&& other) noexcept
-    : words_(std::exchange(other.words_, {})), mapping_(std::exchange(other.mapping_, nullptr)),
-      mapping_size_(std::exchange(other.mapping_size_, 0)) {}
-
-Dataset& Dataset::operator=(Dataset&& other) noexcept {
-    std::swap(words_, other.words_);
-    std::swap(mapping_, other.mapping_);
-    std::swap(mapping_size_, other.mapping_size_);
-    return *this;
-}
-
-Dataset::~Dataset() {
-    if (mapping_ != nullptr) ::munmap(mapping_, mapping_size_);
 }
 
 tl::expected<std::vector<std::uint32_t>, std::string> tokenise(const market::TokenData& spec, std::string_view text) {

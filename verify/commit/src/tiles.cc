@@ -201,6 +201,16 @@ Hash tile_leaf(const TensorElements& elements, std::uint64_t tile) {
     return leaf;
 }
 
+Hash tile_node(const TensorElements& elements, std::uint64_t first, std::uint64_t count) {
+    ASSAY_CHECK(count > 0 && first < tile_count(*elements.tensor) && count <= tile_count(*elements.tensor) - first);
+    std::vector<Hash> groups;
+    for (std::uint64_t done = 0; done < count; done += kTilesPerGroup) {
+        const TileGroup group{0, first + done, std::min(kTilesPerGroup, count - done)};
+        hash_groups({&elements, 1}, {&group, 1}, {&groups.emplace_back(), 1});
+    }
+    return base::merkle_root(base::MerkleFamily::blake2b, groups);
+}
+
 Hash tensor_root(const Tensor& tensor, const std::byte* data) {
     return tensor_root_of_tree(tensor, base::merkle_root(base::MerkleFamily::blake2b, tensor_leaves({&tensor, data})));
 }

@@ -2,10 +2,9 @@
 
 #include <algorithm>
 #include <bit>
-#include <set>
+#include <vector>
 
 #include "base/check.h"
-#include "dispute/moves.h"
 #include "dispute/partial.h"
 #include "local.h"
 #include "opened.h"
@@ -49,49 +48,69 @@ std::uint64_t tiles_under(const Rect& rect) {
     return along(rect.row, rect.rows) * along(rect.col, rect.cols);
 }
 
+/// Sizes of a program's records: of each tensor its own, and those that write it in update and in
+/// merge (0: none does).
+struct RecordSizes {
+    std::vector<std::size_t> tensor, update, merge;
+    [[nodiscard]] bool writes(Part part, TensorId id) const {
+        return (part == Part::merge ? merge : update)[id] != 0;
+    }
+};
+
+RecordSizes sizes_of(const Program& program) {
+    RecordSizes sizes;
+    for (const Tensor& tensor : program.tensors)
+        sizes.tensor.push_back(program::tensor_record(tensor).size());
+    sizes.update.resize(program.tensors.size());
+    sizes.merge.resize(program.tensors.size());
+    for (const Instruction& instruction : program.instructions) {
+        if (instruction.part != Part::update && instruction.part != Part::merge) continue;
+        auto& writers = instruction.part == Part::merge ? sizes.merge : sizes.update;
+        std::size_t& size = writers[instruction.out.tensor];
+        if (size == 0) size = program::instruction_record(instruction).size();
+    }
+    return sizes;
+}
+
 /// Parts that write states: a state tensor is opened with its writer's record.
 bool by_writer(const Instruction& instruction) {
     return instruction.part == Part::update || instruction.part == Part::merge;
 }
 
-/// The record of the instruction that writes a tensor in a part, or the longest there can be.
-std::size_t writer_bytes(const Program& program, Part part, TensorId id) {
-    const auto [first, last] = program.range(part);
-    for (std::uint32_t i = first; i < last; ++i) {
-        if (program.instructions[i].out.tensor == id)
-            return program::instruction_record(program.instructions[i]).size();
-    }
-    return program::kRecordBytesMax;
+/// The record of the instruction that writes a state tensor in update or merge, or the longest
+/// there can be.
+std::size_t writer_bytes(const RecordSizes& sizes, Part part, TensorId id) {
+    const auto& known = part == Part::merge ? sizes.merge : sizes.update;
+    return known[id] == 0 ? program::kRecordBytesMax : known[id];
 }
 
 /// Record, extra record, origin and proof of one tensor.
 std::uint64_t tensor_bytes(const Program& program, const ProgramFrame& frame,
-                           const Instruction& instruction, TensorId id) {
+                           const RecordSizes& sizes, const Instruction& instruction, TensorId id) {
     const Tensor& tensor = program.tensors[id];
     // Every tree that a tensor root stands in has at most as many leaves as the program has
     // records.
-    std::uint64_t bytes = record_bytes(program::tensor_record(tensor).size(), frame) + 2 + kHash +
+    std::uint64_t bytes = record_bytes(sizes.tensor[id], frame) + 2 + kHash +
                           8 + path_bytes(frame.records());
     if (tensor.cls == TensorClass::state && by_writer(instruction))
-        bytes += record_bytes(writer_bytes(program, instruction.part, id), frame);
+        bytes += record_bytes(writer_bytes(sizes, instruction.part, id), frame);
     if (tensor.cls == TensorClass::round_start)
-        bytes +=
-            record_bytes(program::tensor_record(program.tensors[tensor.start_of]).size(), frame);
+        bytes += record_bytes(sizes.tensor[tensor.start_of], frame);
     return bytes;
 }
 
 /// Tiles of the first two cells along each dimension of each item: later ones lie like the second.
-std::set<std::uint32_t> telling_tiles(const Instruction& instruction, const Tensor& out,
+std::vector<std::uint32_t> telling_tiles(const Instruction& instruction, const Tensor& out,
                                       std::uint32_t item) {
     const std::uint32_t across = (out.cols - 1) / kTileSide + 1;
     const std::uint64_t row = std::uint64_t{item} * instruction.out.item_row_stride;
     const std::uint64_t col = std::uint64_t{item} * instruction.out.item_col_stride;
-    std::set<std::uint32_t> tiles;
+    std::vector<std::uint32_t> tiles;
     for (const std::uint64_t r : {row / kTileSide, row / kTileSide + 1}) {
         for (const std::uint64_t c : {col / kTileSide, col / kTileSide + 1}) {
             const std::uint64_t tile = r * across + c;
             if (c < across && tile < tile_count(out))
-                tiles.insert(static_cast<std::uint32_t>(tile));
+                tiles.push_back(static_cast<std::uint32_t>(tile));
         }
     }
     return tiles;
@@ -108,10 +127,8 @@ std::uint64_t operand_bytes(const Local& local, const exact::Cell& cell, std::ui
     return bytes;
 }
 
-}  // namespace
-
-std::uint64_t opening_bytes_max(const Program& program, const ProgramFrame& frame,
-                                std::uint32_t number) {
+std::uint64_t opening_bytes_of(const Program& program, const ProgramFrame& frame,
+                               const RecordSizes& sizes, std::uint32_t number) {
     const Instruction& instruction = program.instructions[number];
     const Tensor& out = program.tensors[instruction.out.tensor];
     std::vector<Tensor> tensors = {out};
@@ -142,18 +159,21 @@ std::uint64_t opening_bytes_max(const Program& program, const ProgramFrame& fram
     std::uint64_t bytes =
         most + record_bytes(program::instruction_record(instruction).size(), frame);
     for (const TensorId id : tensors_of(instruction))
-        bytes += tensor_bytes(program, frame, instruction, id);
+        bytes += tensor_bytes(program, frame, sizes, instruction, id);
     if (instruction.kind == Kind::load) bytes += kDataBytes;
     const std::uint64_t units = std::uint64_t{std::max(frame.batch, frame.lanes)} + 2;
     return bytes + kHash + 2 + 5 + kHash + path_bytes(units);
 }
 
+}  // namespace
+
+std::uint64_t opening_bytes_max(const Program& program, const ProgramFrame& frame,
+                                std::uint32_t instruction) {
+    return opening_bytes_of(program, frame, sizes_of(program), instruction);
+}
+
 std::optional<std::string> check_judgeable(const Program& program, const ProgramFrame& frame) {
-    if (program.weight_tensors().size() > kWeightsMax)
-        return std::string("more weights than one move can list");
-    std::set<std::pair<TensorId, Part>> written;
-    for (const Instruction& instruction : program.instructions)
-        written.insert({instruction.out.tensor, instruction.part});
+    const RecordSizes sizes = sizes_of(program);
     for (std::uint32_t i = 0; i < program.instructions.size(); ++i) {
         const Instruction& instruction = program.instructions[i];
         const std::string where = "instruction " + std::to_string(i) + ": ";
@@ -162,11 +182,11 @@ std::optional<std::string> check_judgeable(const Program& program, const Program
             if (tensor.cls == TensorClass::frozen || tensor.cls == TensorClass::data)
                 return where + tensor.name + " has no root to be opened under";
             if (tensor.cls == TensorClass::state && by_writer(instruction) &&
-                !written.contains({view.tensor, instruction.part})) {
+                !sizes.writes(instruction.part, view.tensor)) {
                 return where + tensor.name + " is read in a part that does not write it";
             }
         }
-        if (opening_bytes_max(program, frame, i) > kOpeningBytesMax)
+        if (opening_bytes_of(program, frame, sizes, i) > kOpeningBytesMax)
             return where + "openings may be longer than 64 KiB";
     }
     return std::nullopt;

@@ -16,10 +16,5 @@ base::InclusionProof get_proof(base::Decoder& decoder);
 /// A count and so many hashes.
 void put_hashes(base::Encoder& encoder, const std::vector<base::Hash>& hashes);
 std::vector<base::Hash> get_hashes(base::Decoder& decoder, std::size_t count_max);
-void put_parts(base::Encoder& encoder, const commit::DigestParts& parts);
-commit::DigestParts get_parts(base::Decoder& decoder);
-/// A count and so many weights with their tiles.
-void put_weights(base::Encoder& encoder, const std::vector<WeightTiles>& weights);
-std::vector<WeightTiles> get_weights(base::Decoder& decoder);
 
 }  // namespace assay::dispute

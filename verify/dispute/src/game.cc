@@ -38,14 +38,13 @@ Terms terms_of(const market::GameSubject& subject) {
     terms.round = subject.round;
     terms.lane = subject.lane;
     terms.first_step = subject.first_step;
-    terms.steps = runs_steps(subject.stage) ? subject.steps : 1;
+    terms.steps = subject.stage == market::GameStage::segment ? subject.steps : 1;
     terms.round_start_root = subject.round_start_root;
     terms.previous_round_root = subject.previous_round_root;
     terms.start_root = subject.start_root;
     terms.asserted = subject.asserted;
     terms.closes_round = subject.closes_round;
     terms.payload_roots = subject.payload_roots;
-    terms.shown = subject.shown;
     return terms;
 }
 
@@ -57,34 +56,22 @@ commit::StateDescriptor descriptor_after(const Terms& terms, std::uint32_t steps
                                    terms.round_start_root);
 }
 
-Hash field_of(const Terms& terms, const PostStatement& statement) {
-    Hash field = statement.state_root;
-    if (terms.closes_round) field = market::round_end_root(field, statement.payload_root);
-    return statement.plant ? market::plant_field(field) : field;
-}
-
-bool runs_steps(market::GameStage stage) {
-    return stage == market::GameStage::segment || stage == market::GameStage::steps;
+Hash end_of(const Terms& terms, const PostStatement& statement) {
+    if (!terms.closes_round) return statement.state_root;
+    return market::round_end_root(statement.state_root, statement.payload_root);
 }
 
 bool are_sound(const Terms& terms) {
     const bool segment = terms.stage == market::GameStage::segment;
-    std::uint64_t next = 0;  // the least step that may be shown next
-    for (const market::ShownDigest& shown : terms.shown) {
-        if (shown.step < next || shown.step >= terms.steps) return false;
-        next = std::uint64_t{shown.step} + 1;
-    }
     return std::has_single_bit(terms.fan_out) && terms.fan_out >= 2 &&
-           terms.fan_out <= kFanOutMax && terms.steps > 0 &&
-           (runs_steps(terms.stage) || terms.steps == 1) && (segment || !terms.closes_round) &&
+           terms.fan_out <= kFanOutMax && terms.steps > 0 && (segment || terms.steps == 1) &&
+           (segment || !terms.closes_round) &&
            terms.payload_roots.empty() == (terms.stage != market::GameStage::merge) &&
-           terms.shown.empty() == (terms.stage != market::GameStage::steps) &&
            std::uint64_t{terms.first_step} + terms.steps <= UINT32_MAX;
 }
 
 Game::Game(const Terms& terms) : terms_(terms), high_(terms.steps), low_root_(terms.start_root) {
     ASSAY_CHECK(are_sound(terms));
-    if (terms.stage == market::GameStage::steps) phase_ = Phase::shown;
 }
 
 Side Game::turn() const {
@@ -100,9 +87,6 @@ Side Game::turn() const {
         case Phase::openings:
         case Phase::leaves:
         case Phase::source:
-        case Phase::writer:
-        case Phase::digest:
-        case Phase::place:
         case Phase::over:
             return Side::asserter;
         case Phase::half:
@@ -111,9 +95,7 @@ Side Game::turn() const {
         case Phase::pick_child:
         case Phase::cell:
         case Phase::objection:
-        case Phase::shown:
-        case Phase::part:
-        case Phase::layout:
+        case Phase::reply:
             return Side::challenger;
     }
     return Side::asserter;
@@ -124,7 +106,6 @@ void Game::end(Side winner) {
     phase_ = Phase::over;
     posted_.clear();
     tile_.clear();
-    weights_.clear();
 }
 
 std::optional<MoveRefusal> Game::apply(Side side, const Move& move) {
@@ -154,8 +135,7 @@ Game::Error Game::play(const PostStatement& move) {
     const auto frame = check_posted_frame(move.frame);
     if (!frame) return MoveRefusal::wrong_record;
     if (!terms_.closes_round && !move.payload_root.is_zero()) return MoveRefusal::wrong_hash;
-    if (move.plant && terms_.stage != market::GameStage::segment) return MoveRefusal::wrong_hash;
-    if (field_of(terms_, move) != terms_.asserted) return MoveRefusal::wrong_hash;
+    if (end_of(terms_, move) != terms_.asserted) return MoveRefusal::wrong_hash;
     facts_.frame = *frame;
     high_root_ = move.state_root;
     payload_root_ = move.payload_root;
@@ -213,7 +193,6 @@ void Game::settle_facts() {
             facts_.stage = Stage::init;
             return;
         case market::GameStage::segment:
-        case market::GameStage::steps:
             if (payload_) {
                 facts_.stage = Stage::payload;
                 facts_.round_start_root = terms_.round_start_root;
@@ -265,6 +244,7 @@ Game::Error Game::pick_root(std::uint32_t index) {
 void Game::begin_search(List list, const Hash& root, std::uint64_t count) {
     list_ = list;
     search_ = {root, 0, count};
+    left_ = {};
     go_on_searching();
 }
 
@@ -298,6 +278,13 @@ void Game::reach_leaf() {
             claim_.step = static_cast<std::uint32_t>(search_.first);
             phase_ = Phase::openings;
             return;
+        case List::leaves:
+            if (has_descriptor() && search_.first == 0) {
+                end(leaf_ == next_descriptor() ? Side::asserter : Side::challenger);
+                return;
+            }
+            phase_ = Phase::source;
+            return;
     }
 }
 
@@ -315,7 +302,10 @@ Game::Error Game::play(const PostChildren& move) {
 Game::Error Game::pick_child(std::uint32_t index) {
     if (index >= posted_.size()) return MoveRefusal::wrong_place;
     const std::vector<std::uint64_t> counts = child_counts(search_.count, terms_.fan_out);
-    for (std::uint32_t i = 0; i < index; ++i) search_.first += counts[i];
+    for (std::uint32_t i = 0; i < index; ++i) {
+        left_ = {posted_[i], search_.first, counts[i]};
+        search_.first += counts[i];
+    }
     search_.count = counts[index];
     search_.node = posted_[index];
     go_on_searching();
@@ -325,8 +315,6 @@ Game::Error Game::pick_child(std::uint32_t index) {
 Game::Error Game::play(const Pick& move) {
     if (phase_ == Phase::pick_root) return pick_root(move.index);
     if (phase_ == Phase::pick_child) return pick_child(move.index);
-    if (phase_ == Phase::shown) return pick_shown(move.index);
-    if (phase_ == Phase::part) return pick_part(move.index);
     return MoveRefusal::wrong_move;
 }
 
@@ -355,6 +343,11 @@ Game::Error Game::play(const PostRoot& move) {
 /// What follows from a list: from a stage, or a loop's unit, a root over what it wrote; from a
 /// cell's states, the cell.
 Game::Error Game::play(const Contest& move) {
+    if (phase_ == Phase::objection) {
+        if (!move.list) return MoveRefusal::wrong_place;  // of leaves nothing follows
+        begin_search(List::leaves, search_.node, search_.count);
+        return std::nullopt;
+    }
     if (phase_ != Phase::contest) return MoveRefusal::wrong_move;
     if (list_ == List::states) {
         if (move.list) {

@@ -13,8 +13,6 @@ constexpr std::uint8_t kFormat = 1;
 constexpr std::size_t kProfileBytesMax = 32;
 /// More members than a job can have lanes.
 constexpr std::uint32_t kMembersMax = 1024;
-/// More step digests than an auditor has opened.
-constexpr std::uint32_t kShownMax = 64;
 
 template <class Enum>
 Enum get_enum(Decoder& decoder, Enum first, Enum last) {
@@ -35,10 +33,6 @@ void put_terms(Encoder& encoder, const Terms& terms) {
     encoder.hash(terms.start_root).hash(terms.asserted).boolean(terms.closes_round);
     put_hashes(encoder, terms.payload_roots);
     encoder.u32(terms.fan_out);
-    if (terms.stage != market::GameStage::steps) return;
-    encoder.u32(static_cast<std::uint32_t>(terms.shown.size()));
-    for (const market::ShownDigest& shown : terms.shown)
-        encoder.u32(shown.step).hash(shown.digest);
 }
 
 Terms get_terms(Decoder& decoder) {
@@ -50,7 +44,7 @@ Terms get_terms(Decoder& decoder) {
     terms.data_bytes = decoder.u64();
     terms.train_count = decoder.u64();
     terms.row_words = decoder.u32();
-    terms.stage = get_enum(decoder, market::GameStage::init, market::GameStage::steps);
+    terms.stage = get_enum(decoder, market::GameStage::init, market::GameStage::merge);
     for (std::uint32_t* field : {&terms.round, &terms.lane, &terms.first_step, &terms.steps})
         *field = decoder.u32();
     for (base::Hash* field : {&terms.round_start_root, &terms.previous_round_root,
@@ -60,12 +54,6 @@ Terms get_terms(Decoder& decoder) {
     terms.closes_round = decoder.boolean();
     terms.payload_roots = get_hashes(decoder, kMembersMax);
     terms.fan_out = decoder.u32();
-    if (terms.stage != market::GameStage::steps) return terms;
-    terms.shown.resize(decoder.length(kShownMax));
-    for (market::ShownDigest& shown : terms.shown) {
-        shown.step = decoder.u32();
-        shown.digest = decoder.hash();
-    }
     return terms;
 }
 
@@ -96,6 +84,18 @@ ProgramFrame get_frame(Decoder& decoder) {
     return frame;
 }
 
+void put_search(Encoder& encoder, const Search& search) {
+    encoder.hash(search.node).u64(search.first).u64(search.count);
+}
+
+Search get_search(Decoder& decoder) {
+    Search search;
+    search.node = decoder.hash();
+    search.first = decoder.u64();
+    search.count = decoder.u64();
+    return search;
+}
+
 }  // namespace
 
 class GameCodec {
@@ -109,9 +109,10 @@ class GameCodec {
         put_frame(encoder, game.facts_.frame);
         encoder.u32(game.low_).u32(game.high_).hash(game.low_root_).hash(game.high_root_);
         put_hashes(encoder, game.posted_);
-        encoder.bytes(game.tile_).u32(game.extra_).u32(game.unwritten_);
-        encoder.u8(static_cast<std::uint8_t>(game.list_)).hash(game.search_.node);
-        encoder.u64(game.search_.first).u64(game.search_.count).hash(game.leaf_);
+        encoder.bytes(game.tile_).u8(static_cast<std::uint8_t>(game.list_));
+        put_search(encoder, game.search_);
+        put_search(encoder, game.left_);
+        encoder.hash(game.leaf_).u32(game.gap_first_).u32(game.gap_end_).boolean(game.as_it_was_);
         encoder.hash(game.outputs_).hash(game.accumulators_).boolean(game.in_unit_);
         encoder.u32(game.facts_.unit).hash(game.facts_.stage_root).hash(game.facts_.unit_root);
         const Claim& claim = game.claim_;
@@ -121,10 +122,6 @@ class GameCodec {
             encoder.bytes(program::instruction_record(game.output_->instruction));
             encoder.bytes(program::tensor_record(game.output_->tensor));
         }
-        if (game.terms_.stage != market::GameStage::steps) return;
-        encoder.u32(game.shown_).u32(game.part_);
-        put_parts(encoder, game.parts_);
-        put_weights(encoder, game.weights_);
     }
 
     static std::optional<Game> get(Decoder& decoder) {
@@ -132,7 +129,7 @@ class GameCodec {
         const Terms terms = get_terms(decoder);
         if (!decoder.ok() || !are_sound(terms)) return std::nullopt;
         Game game(terms);
-        game.phase_ = get_enum(decoder, Phase::statement, Phase::layout);
+        game.phase_ = get_enum(decoder, Phase::statement, Phase::over);
         const std::uint8_t winner = decoder.u8();
         if (winner > 2 || (winner != 0) != (game.phase_ == Phase::over)) return std::nullopt;
         if (winner != 0) game.winner_ = static_cast<Side>(winner);
@@ -141,7 +138,6 @@ class GameCodec {
         game.payload_root_ = decoder.hash();
         game.facts_.frame = get_frame(decoder);
         get_place(decoder, game);
-        if (terms.stage == market::GameStage::steps) get_digest(decoder, game);
         if (!decoder.finished()) return std::nullopt;
         const std::uint32_t end = game.payload_ ? 1 : game.terms_.steps;
         if (game.low_ >= game.high_ || game.high_ > end) return std::nullopt;
@@ -157,15 +153,15 @@ class GameCodec {
         game.high_ = decoder.u32();
         game.low_root_ = decoder.hash();
         game.high_root_ = decoder.hash();
-        game.posted_ = get_hashes(decoder, kLeavesMax);
+        game.posted_ = get_hashes(decoder, kFanOutMax);
         game.tile_ = decoder.bytes(kTileBytesMax);
-        game.extra_ = decoder.u32();
-        game.unwritten_ = decoder.u32();
-        game.list_ = get_enum(decoder, Game::List::units, Game::List::states);
-        game.search_.node = decoder.hash();
-        game.search_.first = decoder.u64();
-        game.search_.count = decoder.u64();
+        game.list_ = get_enum(decoder, Game::List::units, Game::List::leaves);
+        game.search_ = get_search(decoder);
+        game.left_ = get_search(decoder);
         game.leaf_ = decoder.hash();
+        game.gap_first_ = decoder.u32();
+        game.gap_end_ = decoder.u32();
+        game.as_it_was_ = decoder.boolean();
         game.outputs_ = decoder.hash();
         game.accumulators_ = decoder.hash();
         game.in_unit_ = decoder.boolean();
@@ -186,19 +182,6 @@ class GameCodec {
         game.output_ = Game::Output{*instruction, *tensor};
     }
 
-    static void get_digest(Decoder& decoder, Game& game) {
-        game.shown_ = decoder.u32();
-        game.part_ = decoder.u32();
-        game.parts_ = get_parts(decoder);
-        game.weights_ = get_weights(decoder);
-    }
-
-    /// Of a game about step digests, before it is about a state.
-    static bool stands_about_digest(const Game& game) {
-        return game.terms_.stage == market::GameStage::steps &&
-               game.shown_ < game.terms_.shown.size() && game.part_ < kDigestPartsEnd;
-    }
-
     /// Whether the next move finds what it is about.
     static bool stands(const Game& game) {
         const bool one_stage = game.high_ - game.low_ == 1;
@@ -211,7 +194,7 @@ class GameCodec {
                                search.first <= places - search.count;
         switch (game.phase_) {
             case Phase::statement:
-                return !game.payload_ && game.terms_.stage != market::GameStage::steps;
+                return !game.payload_;
             case Phase::half:
                 return game.terms_.closes_round && !game.payload_;
             case Phase::over:
@@ -230,24 +213,18 @@ class GameCodec {
                 return one_stage && game.output_.has_value();
             case Phase::contest:
                 return one_stage && (game.output_.has_value() || game.list_ != Game::List::states);
+            case Phase::objection:
+                return one_stage && search.count > 0 && search.count <= places && search.first == 0;
             case Phase::source:
-                return one_stage && game.extra_ < game.posted_.size();
-            case Phase::shown:
-            case Phase::digest:
-            case Phase::part:
-                return stands_about_digest(game);
-            case Phase::place:
-                return stands_about_digest(game) && game.part_ != kStatePart;
-            case Phase::layout:
-                return stands_about_digest(game) && game.part_ >= kTilePart;
+                return one_stage && game.left_.first <= places &&
+                       game.left_.count == search.first - game.left_.first;
             case Phase::stage:
             case Phase::unit:
             case Phase::tensor:
             case Phase::tile:
             case Phase::openings:
             case Phase::leaves:
-            case Phase::objection:
-            case Phase::writer:
+            case Phase::reply:
                 return one_stage;
         }
         return false;

@@ -9,33 +9,6 @@ namespace assay::dispute {
 using base::Decoder;
 using base::Encoder;
 
-void put_parts(Encoder& encoder, const commit::DigestParts& parts) {
-    encoder.u32(parts.loss_bits).u32(parts.norm_bits);
-    for (const base::Hash& tile : parts.tiles) encoder.hash(tile);
-}
-
-commit::DigestParts get_parts(Decoder& decoder) {
-    commit::DigestParts parts;
-    parts.loss_bits = decoder.u32();
-    parts.norm_bits = decoder.u32();
-    for (base::Hash& tile : parts.tiles) tile = decoder.hash();
-    return parts;
-}
-
-void put_weights(Encoder& encoder, const std::vector<WeightTiles>& weights) {
-    encoder.u32(static_cast<std::uint32_t>(weights.size()));
-    for (const auto& [tensor, tiles] : weights) encoder.u32(tensor).u32(tiles);
-}
-
-std::vector<WeightTiles> get_weights(Decoder& decoder) {
-    std::vector<WeightTiles> weights(decoder.length(kWeightsMax));
-    for (auto& [tensor, tiles] : weights) {
-        tensor = decoder.u32();
-        tiles = decoder.u32();
-    }
-    return weights;
-}
-
 namespace {
 
 void put_source(Encoder& encoder, const Source& source) {
@@ -62,12 +35,28 @@ Source get_source(Decoder& decoder) {
     return source;
 }
 
+void put_neighbour(Encoder& encoder, const std::optional<Neighbour>& neighbour) {
+    encoder.boolean(neighbour.has_value());
+    if (!neighbour) return;
+    put_record(encoder, neighbour->tensor);
+    encoder.hash(neighbour->tree);
+    put_path(encoder, neighbour->path);
+}
+
+std::optional<Neighbour> get_neighbour(Decoder& decoder) {
+    if (!decoder.boolean()) return std::nullopt;
+    Neighbour neighbour;
+    neighbour.tensor = get_record(decoder);
+    neighbour.tree = decoder.hash();
+    neighbour.path = get_path(decoder);
+    return neighbour;
+}
+
 void put(Encoder& encoder, const PostStatement& move) {
-    encoder.bytes(move.frame).boolean(move.plant).hash(move.state_root).hash(move.payload_root);
+    encoder.bytes(move.frame).hash(move.state_root).hash(move.payload_root);
 }
 void get(Decoder& decoder, PostStatement& move) {
     move.frame = decoder.bytes(kOpeningBytesMax);
-    move.plant = decoder.boolean();
     move.state_root = decoder.hash();
     move.payload_root = decoder.hash();
 }
@@ -156,97 +145,42 @@ void get(Decoder& decoder, PostOpenings& move) {
 }
 
 void put(Encoder& encoder, const PostLeaves& move) {
-    put_hashes(encoder, move.leaves);
+    encoder.u32(move.count);
+    put_neighbour(encoder, move.last);
 }
 void get(Decoder& decoder, PostLeaves& move) {
-    move.leaves = get_hashes(decoder, kLeavesMax);
+    move.count = decoder.u32();
+    move.last = get_neighbour(decoder);
 }
 
-void put(Encoder& encoder, const ShowAbsent& move) {
-    put_source(encoder, move.source);
+void put(Encoder& encoder, const ShowSkipped& move) {
+    put_record(encoder, move.tensor);
+    encoder.boolean(move.writer.has_value());
+    if (move.writer) put_record(encoder, *move.writer);
 }
-void get(Decoder& decoder, ShowAbsent& move) {
-    move.source = get_source(decoder);
-}
-
-void put(Encoder& encoder, const ShowExtra& move) {
-    encoder.u32(move.leaf);
-}
-void get(Decoder& decoder, ShowExtra& move) {
-    move.leaf = decoder.u32();
-}
-
-void put(Encoder& encoder, const ShowMisplaced& move) {
-    encoder.u32(move.first).u32(move.second);
-    put_source(encoder, move.first_source);
-    put_source(encoder, move.second_source);
-}
-void get(Decoder& decoder, ShowMisplaced& move) {
-    move.first = decoder.u32();
-    move.second = decoder.u32();
-    move.first_source = get_source(decoder);
-    move.second_source = get_source(decoder);
+void get(Decoder& decoder, ShowSkipped& move) {
+    move.tensor = get_record(decoder);
+    if (decoder.boolean()) move.writer = get_record(decoder);
 }
 
 void put(Encoder& encoder, const PostSource& move) {
     put_source(encoder, move.source);
+    put_neighbour(encoder, move.left);
 }
 void get(Decoder& decoder, PostSource& move) {
     move.source = get_source(decoder);
+    move.left = get_neighbour(decoder);
 }
 
-void put(Encoder& encoder, const PostWriter& move) {
+void put(Encoder& encoder, const ShowWriter& move) {
     put_record(encoder, move.instruction);
 }
-void get(Decoder& decoder, PostWriter& move) {
+void get(Decoder& decoder, ShowWriter& move) {
     move.instruction = get_record(decoder);
 }
 
 void put(Encoder&, const Resign&) {}
 void get(Decoder&, Resign&) {}
-
-void put(Encoder& encoder, const PostDigest& move) {
-    encoder.bytes(move.frame).hash(move.state_root);
-    put_parts(encoder, move.parts);
-}
-void get(Decoder& decoder, PostDigest& move) {
-    move.frame = decoder.bytes(kOpeningBytesMax);
-    move.state_root = decoder.hash();
-    move.parts = get_parts(decoder);
-}
-
-void put(Encoder& encoder, const PostScalar& move) {
-    put_record(encoder, move.header);
-    put_record(encoder, move.tensor);
-    put_proof(encoder, move.proof);
-}
-void get(Decoder& decoder, PostScalar& move) {
-    move.header = get_record(decoder);
-    move.tensor = get_record(decoder);
-    move.proof = get_proof(decoder);
-}
-
-void put(Encoder& encoder, const PostPlace& move) {
-    put_weights(encoder, move.weights);
-    put_record(encoder, move.tensor);
-    encoder.hash(move.tree);
-    put_proof(encoder, move.proof);
-    put_path(encoder, move.path);
-}
-void get(Decoder& decoder, PostPlace& move) {
-    move.weights = get_weights(decoder);
-    move.tensor = get_record(decoder);
-    move.tree = decoder.hash();
-    move.proof = get_proof(decoder);
-    move.path = get_path(decoder);
-}
-
-void put(Encoder& encoder, const ShowWeight& move) {
-    put_record(encoder, move.tensor);
-}
-void get(Decoder& decoder, ShowWeight& move) {
-    move.tensor = get_record(decoder);
-}
 
 /// The alternative whose number is in the first byte.
 template <std::size_t... Index>

@@ -116,7 +116,6 @@ struct Header {
     std::uint32_t builder_version = 0;
     std::string profile;
     ProgramFrame frame;
-    Scalars scalars;
 };
 
 std::optional<Header> decode_header(base::ByteView record) {
@@ -130,9 +129,7 @@ std::optional<Header> decode_header(base::ByteView record) {
          {&frame.lanes, &frame.rounds, &frame.round_steps, &frame.batch, &frame.sequence_rows}) {
         *field = decoder.u32();
     }
-    header.scalars.loss = decoder.u32();
-    header.scalars.norm = decoder.u32();
-    for (int i = 0; i < 3; ++i) decoder.u32();  // fault, loss accumulator, forward end
+    for (int i = 0; i < 5; ++i) decoder.u32();  // loss, norm, fault, loss accumulator, forward end
     for (std::uint32_t* field :
          {&frame.tensors, &frame.instructions, &frame.tables, &frame.constants}) {
         *field = decoder.u32();
@@ -190,11 +187,6 @@ std::optional<OpeningError> add_ranges(ProgramFrame& frame,
 }
 
 }  // namespace
-
-std::optional<Scalars> decode_scalars(base::ByteView header_record) {
-    const auto header = decode_header(header_record);
-    return header ? std::optional(header->scalars) : std::nullopt;
-}
 
 std::optional<program::Tensor> decode_tensor_record(base::ByteView record) {
     Decoder decoder(record);
@@ -302,7 +294,7 @@ tl::expected<ProgramFrame, OpeningError> check_frame(const Hash& program_root,
         return tl::unexpected(OpeningError::bad_record);
     ProgramFrame frame = decoded->frame;
     frame.records_root = records_root;
-    if (base::Hasher("assay.program").add(records_root).finish() != program_root ||
+    if (program::root_over_records(records_root) != program_root ||
         header.leaf != 0 || frame.records() > UINT32_MAX || !stands(frame, header)) {
         return tl::unexpected(OpeningError::wrong_record);
     }

@@ -42,9 +42,13 @@ bool float_environment_is_exact() {
     return (read() & kDeciding) == 0;
 }
 
-FloatEnvironment::FloatEnvironment() : before_(read()) {
+void make_float_environment_exact() {
     write(kDefault);
     ASSAY_CHECK(float_environment_is_exact());
+}
+
+FloatEnvironment::FloatEnvironment() : before_(read()) {
+    make_float_environment_exact();
 }
 
 FloatEnvironment::~FloatEnvironment() {

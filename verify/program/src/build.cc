@@ -9,8 +9,6 @@ namespace {
 
 using market::SpecError;
 
-/// The schedule has a row per step; its length also keeps step numbers exact in binary32.
-constexpr std::uint64_t kStepsMax = std::uint64_t{1} << 20U;
 constexpr std::uint64_t kElementsMax = std::uint64_t{1} << 31U;
 
 std::optional<SpecError> check_gpt(const market::GptModel& model, const market::JobSpec& spec) {
@@ -71,7 +69,7 @@ std::optional<SpecError> check_training(const market::JobSpec& spec) {
     if (spec.lanes == 0) return SpecError{"lanes", "must be at least 1"};
     if (spec.rounds == 0 || spec.round_steps == 0)
         return SpecError{"round_steps", "rounds and steps must be at least 1"};
-    if (spec.steps_per_lane() > kStepsMax)
+    if (spec.steps_per_lane() > market::kLaneStepsMax)
         return SpecError{"rounds", "rounds x round_steps must be at most 2^20"};
     const market::Optimizer& optimizer = spec.optimizer;
     if (optimizer.beta1_ppb >= 1'000'000'000U)
@@ -84,15 +82,50 @@ std::optional<SpecError> check_training(const market::JobSpec& spec) {
     return std::nullopt;
 }
 
+std::optional<SpecError> check_buildable(const market::JobSpec& spec) {
+    if (auto error = check_training(spec)) return error;
+    const auto* gpt = std::get_if<market::GptModel>(&spec.model);
+    return gpt != nullptr ? check_gpt(*gpt, spec)
+                          : check_mlp(std::get<market::MlpModel>(spec.model), spec);
+}
+
 }  // namespace
 
+tl::expected<JobTensors, SpecError> build_tensors(const market::JobSpec& spec) {
+    if (auto error = check_buildable(spec)) return tl::unexpected(std::move(*error));
+    // Tensors depend on whether there is a merge, not on how many steps the tables have rows for.
+    market::JobSpec shortest = spec;
+    shortest.rounds = spec.has_merge() ? 2 : 1;
+    shortest.round_steps = 1;
+    Emitter emitter(0, 1, shortest.rounds, 1, 1, 1);
+    Parameters parameters(emitter);
+    if (const auto* gpt = std::get_if<market::GptModel>(&spec.model)) {
+        declare_gpt(parameters, *gpt, std::get<market::TokenData>(spec.data).vocabulary);
+    } else {
+        declare_mlp(parameters, std::get<market::MlpModel>(spec.model),
+                    std::get<market::TableData>(spec.data));
+    }
+    const Training training = emit_training_state(emitter, parameters, shortest);
+    if (spec.has_merge()) emit_payloads(emitter, parameters, training);
+    emitter.program().tables.clear();  // nothing here reads the schedule
+
+    Program program = emitter.finish();
+    JobTensors tensors;
+    for (Tensor& tensor : program.tensors) {
+        tensor.start_of = kNoTensor;
+        if (tensor.cls == TensorClass::state) {
+            tensors.state.push_back(std::move(tensor));
+        } else if (tensor.cls == TensorClass::payload) {
+            tensors.payload.push_back(std::move(tensor));
+        }
+    }
+    return tensors;
+}
+
 tl::expected<Program, SpecError> build_program(const market::JobSpec& spec) {
-    if (auto error = check_training(spec)) return tl::unexpected(std::move(*error));
+    if (auto error = check_buildable(spec)) return tl::unexpected(std::move(*error));
     const auto* gpt = std::get_if<market::GptModel>(&spec.model);
     const auto* mlp = std::get_if<market::MlpModel>(&spec.model);
-    auto model_error = gpt != nullptr ? check_gpt(*gpt, spec) : check_mlp(*mlp, spec);
-    if (model_error) return tl::unexpected(std::move(*model_error));
-
     const std::uint32_t rows = gpt != nullptr ? gpt->context : mlp->rows_per_sequence;
     Emitter emitter(spec.seed, spec.lanes, spec.rounds, spec.round_steps, spec.batch, rows);
     Parameters parameters(emitter);

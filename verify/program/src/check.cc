@@ -1,5 +1,6 @@
 #include <set>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "program/rules.h"
@@ -10,6 +11,18 @@ namespace assay::program {
 namespace {
 
 using Reason = std::optional<std::string>;
+
+/// A set of parts.
+class Parts {
+  public:
+    [[nodiscard]] bool contains(Part part) const { return (bits_ & bit(part)) != 0; }
+    [[nodiscard]] bool empty() const { return bits_ == 0; }
+    void insert(Part part) { bits_ |= bit(part); }
+
+  private:
+    static std::uint32_t bit(Part part) { return 1U << static_cast<std::uint32_t>(part); }
+    std::uint32_t bits_ = 0;
+};
 
 /// The rules about who may write and read which tensor when. Walks the program once, in order.
 class LifeRules {
@@ -76,7 +89,7 @@ class LifeRules {
                                   bool own) const {
         const Tensor& tensor = program_.tensors[view.tensor];
         if (own) return std::nullopt;  // judged with the write
-        const std::set<Part>& writers = writers_[view.tensor];
+        const Parts& writers = writers_[view.tensor];
         const bool after_loop =
             (writers.contains(Part::sequence) && instruction.part == Part::update) ||
             (writers.contains(Part::merge_lane) && instruction.part == Part::merge);
@@ -88,7 +101,7 @@ class LifeRules {
         const TensorId id = instruction.out.tensor;
         const Tensor& tensor = program_.tensors[id];
         const Part part = instruction.part;
-        std::set<Part>& writers = writers_[id];
+        Parts& writers = writers_[id];
         if (writers.contains(part)) return tensor.name + " has two writers in one part";
         switch (tensor.cls) {
             case TensorClass::state:
@@ -139,7 +152,7 @@ class LifeRules {
     }
 
     const Program& program_;
-    std::vector<std::set<Part>> writers_;
+    std::vector<Parts> writers_;
 };
 
 Reason check_scalar(const Program& program, TensorId id, TensorClass cls, DType dtype,
@@ -153,7 +166,7 @@ Reason check_scalar(const Program& program, TensorId id, TensorClass cls, DType 
 }
 
 Reason check_tensors(const Program& program) {
-    std::set<std::string> names;
+    std::set<std::string_view> names;
     for (const Tensor& tensor : program.tensors) {
         if (tensor.name.empty() || !names.insert(tensor.name).second)
             return "tensor name '" + tensor.name + "' is empty or used twice";

@@ -1,11 +1,20 @@
 #include <algorithm>
+#include <limits>
 #include <vector>
 
+#include "base/wide.h"
 #include "program/operations.h"
 #include "program/program.h"
 
 namespace assay::program {
 namespace {
+
+using base::Uint128;
+
+std::uint64_t saturated(Uint128 value) {
+    constexpr std::uint64_t kMost = std::numeric_limits<std::uint64_t>::max();
+    return value > kMost ? kMost : static_cast<std::uint64_t>(value);
+}
 
 std::uint64_t bytes_of(const Tensor& tensor) {
     return std::uint64_t{tensor.rows} * tensor.cols * size_of(tensor.dtype);
@@ -44,6 +53,8 @@ std::uint64_t flops_of(const Instruction& instruction) {
         case Kind::matmul:
             break;
     }
+    if (instruction.out_band.open() && instruction.k_band.open())
+        return 2 * elements * instruction.in[0].seen_cols();
     std::uint64_t products = 0;
     const std::int64_t depth = instruction.in[0].seen_cols();
     for (std::int64_t row = 0; row < instruction.out.rows; ++row) {
@@ -81,15 +92,20 @@ std::uint64_t Cost::peak_bytes(std::uint32_t micro_batch) const {
     return fixed_bytes + sequence_bytes * micro_batch;
 }
 
+std::uint64_t merge_flops(std::uint64_t weights, std::uint32_t lanes) {
+    return saturated(Uint128{weights} * (6 * std::uint64_t{lanes} + 12));
+}
+
 Cost cost_of(const Program& program) {
     Cost cost;
     std::uint64_t once = 0;
     for (const Instruction& instruction : program.instructions) {
+        if (instruction.part == Part::init) cost.init_flops += flops_of(instruction);
         if (instruction.part == Part::sequence) cost.flops_per_sequence += flops_of(instruction);
         if (instruction.part == Part::prologue || instruction.part == Part::update)
             once += flops_of(instruction);
     }
-    cost.flops_per_step = once + cost.flops_per_sequence * program.batch;
+    cost.flops_per_step = saturated(Uint128{cost.flops_per_sequence} * program.batch + once);
 
     std::vector<bool> of_merge(program.tensors.size());
     const auto [merge_first, merge_last] = program.range(Part::merge_lane);

@@ -131,6 +131,10 @@ TensorId embed_backward(LayerContext& context, const Gpt& gpt, const Embedded& e
 
 }  // namespace
 
+void declare_gpt(Parameters& parameters, const market::GptModel& model, std::uint32_t vocabulary) {
+    make_gpt(parameters, model, vocabulary);
+}
+
 void emit_gpt(Emitter& e, Parameters& parameters, const market::GptModel& model,
               std::uint32_t vocabulary, std::uint32_t batch) {
     const Gpt gpt = make_gpt(parameters, model, vocabulary);

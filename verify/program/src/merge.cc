@@ -7,11 +7,6 @@
 namespace assay::program {
 namespace {
 
-/// Tensors of the payload of one parameter: the quantised difference and, when moments are
-/// averaged, both moments.
-struct PayloadTensors {
-    TensorId difference = kNoTensor, first = kNoTensor, second = kNoTensor;
-};
 using LaneSums = PayloadTensors;  ///< accumulators over members, in the same places
 
 TensorId payload_tensor(Emitter& e, TensorId of, DType dtype) {
@@ -79,12 +74,18 @@ void emit_outer_step(Emitter& e, const Training& training, TensorId weight, std:
 
 }  // namespace
 
-void emit_merge(Emitter& e, const Parameters& parameters, const Training& training) {
+std::vector<PayloadTensors> emit_payloads(Emitter& e, const Parameters& parameters,
+                                          const Training& training) {
     std::vector<PayloadTensors> payloads;
     e.part(Part::payload);
     for (std::size_t i = 0; i < parameters.list().size(); ++i) {
         payloads.push_back(emit_payload(e, training, parameters.list()[i].weight, i));
     }
+    return payloads;
+}
+
+void emit_merge(Emitter& e, const Parameters& parameters, const Training& training) {
+    const std::vector<PayloadTensors> payloads = emit_payloads(e, parameters, training);
     std::vector<LaneSums> sums;
     e.part(Part::merge_lane);
     for (const PayloadTensors& payload : payloads) {

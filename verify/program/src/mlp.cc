@@ -18,20 +18,36 @@ float deviation_of(std::uint32_t fan_in, bool rectified) {
     return static_cast<float>(std::sqrt((rectified ? 2.0 : 1.0) / static_cast<double>(fan_in)));
 }
 
+struct Mlp {
+    std::vector<Affine> layers;
+    Affine head;
+};
+
+Mlp make_mlp(Parameters& parameters, const market::MlpModel& model,
+             const market::TableData& data) {
+    const bool rectified = model.activation != market::Activation::tanh;
+    Mlp mlp;
+    std::uint32_t width = data.features;
+    for (std::size_t i = 0; i < model.hidden.size(); ++i) {
+        mlp.layers.push_back(make_linear(parameters, "l." + std::to_string(i), width,
+                                         model.hidden[i], true, deviation_of(width, rectified)));
+        width = model.hidden[i];
+    }
+    mlp.head =
+        make_linear(parameters, "head", width, data.classes, true, deviation_of(width, false));
+    return mlp;
+}
+
 }  // namespace
+
+void declare_mlp(Parameters& parameters, const market::MlpModel& model,
+                 const market::TableData& data) {
+    make_mlp(parameters, model, data);
+}
 
 void emit_mlp(Emitter& e, Parameters& parameters, const market::MlpModel& model,
               const market::TableData& data, std::uint32_t batch) {
-    const bool rectified = model.activation != market::Activation::tanh;
-    std::vector<Affine> layers;
-    std::uint32_t width = data.features;
-    for (std::size_t i = 0; i < model.hidden.size(); ++i) {
-        layers.push_back(make_linear(parameters, "l." + std::to_string(i), width, model.hidden[i],
-                                     true, deviation_of(width, rectified)));
-        width = model.hidden[i];
-    }
-    const Affine head =
-        make_linear(parameters, "head", width, data.classes, true, deviation_of(width, false));
+    const auto [layers, head] = make_mlp(parameters, model, data);
 
     e.part(Part::sequence);
     LayerContext context = make_context(e, model.rows_per_sequence, model.dropout_ppb);

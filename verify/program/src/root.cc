@@ -2,6 +2,7 @@
 #include <bit>
 #include <vector>
 
+#include "base/check.h"
 #include "base/encoding.h"
 #include "base/merkle.h"
 #include "program/operations.h"
@@ -15,6 +16,7 @@ using base::Encoder;
 using base::Hash;
 
 constexpr std::uint32_t kTileEdge = 32;
+constexpr std::size_t kWordBytes = 4;
 
 void add_view(Encoder& encoder, const View& view) {
     encoder.u32(view.tensor).u32(view.row).u32(view.col).u32(view.rows).u32(view.cols);
@@ -38,26 +40,48 @@ void add_node(Encoder& encoder, const Node& node) {
 }
 
 /// Root over 32x32 tiles in row-major order of tiles; a leaf is its own words, row-major,
-/// little-endian, unpadded.
-Hash tile_tree(std::uint32_t rows, std::uint32_t cols, const std::vector<std::uint32_t>& words) {
-    std::vector<Hash> leaves;
-    for (std::uint32_t row = 0; row < rows; row += kTileEdge) {
-        for (std::uint32_t col = 0; col < cols; col += kTileEdge) {
-            Encoder tile;
-            for (std::uint32_t r = row; r < std::min(row + kTileEdge, rows); ++r) {
-                for (std::uint32_t c = col; c < std::min(col + kTileEdge, cols); ++c)
-                    tile.u32(words[std::size_t{r} * cols + c]);
+/// little-endian, unpadded. Tiles of one shape are hashed together where they lie.
+Hash tile_tree(std::uint32_t rows, std::uint32_t cols, const std::uint8_t* words) {
+    static_assert(std::endian::native == std::endian::little);
+    const std::size_t across = (cols + kTileEdge - 1) / kTileEdge;
+    const std::size_t down = (rows + kTileEdge - 1) / kTileEdge;
+    const std::size_t pitch = std::size_t{cols} * kWordBytes;
+    std::vector<Hash> leaves(across * down), found;
+    std::vector<const std::uint8_t*> starts;
+    std::vector<std::size_t> places;
+    const auto hash_block = [&](std::size_t first_row, std::size_t end_row, std::size_t first_col,
+                                std::size_t end_col) {
+        starts.clear();
+        places.clear();
+        for (std::size_t r = first_row; r < end_row; ++r) {
+            for (std::size_t c = first_col; c < end_col; ++c) {
+                starts.push_back(words + r * kTileEdge * pitch + c * kTileEdge * kWordBytes);
+                places.push_back(r * across + c);
             }
-            leaves.push_back(base::merkle_leaf(base::MerkleFamily::blake2b, tile.view()));
         }
-    }
+        if (starts.empty()) return;
+        base::MessageShape shape;
+        shape.rows = std::min<std::size_t>(kTileEdge, rows - first_row * kTileEdge);
+        shape.row_bytes =
+            std::min<std::size_t>(kTileEdge, cols - first_col * kTileEdge) * kWordBytes;
+        shape.pitch = pitch;
+        found.resize(starts.size());
+        base::merkle_leaves(shape, starts, found);
+        for (std::size_t i = 0; i < places.size(); ++i) leaves[places[i]] = found[i];
+    };
+    const std::size_t whole_rows = rows / kTileEdge, whole_cols = cols / kTileEdge;
+    hash_block(0, whole_rows, 0, whole_cols);
+    hash_block(0, whole_rows, whole_cols, across);
+    hash_block(whole_rows, down, 0, whole_cols);
+    hash_block(whole_rows, down, whole_cols, across);
     return base::merkle_root(base::MerkleFamily::blake2b, leaves);
 }
 
-base::Bytes contents_record(const Tensor& tensor, TensorId id,
-                            const std::vector<std::uint32_t>& words) {
+/// `words`: rows x cols of 32 bits.
+base::Bytes contents_record(const Tensor& tensor, TensorId id, const void* words) {
     Encoder encoder;
-    encoder.u32(id).hash(tile_tree(tensor.rows, tensor.cols, words));
+    encoder.u32(id).hash(
+        tile_tree(tensor.rows, tensor.cols, static_cast<const std::uint8_t*>(words)));
     return encoder.take();
 }
 
@@ -134,14 +158,16 @@ base::Bytes instruction_record(const Instruction& instruction) {
 }
 
 base::Bytes table_record(const Program& program, const Table& table) {
-    std::vector<std::uint32_t> words;
-    words.reserve(table.values.size());
-    for (const float value : table.values) words.push_back(std::bit_cast<std::uint32_t>(value));
-    return contents_record(program.tensors[table.tensor], table.tensor, words);
+    static_assert(sizeof(float) == kWordBytes);
+    const Tensor& tensor = program.tensors[table.tensor];
+    ASSAY_CHECK(table.values.size() == std::size_t{tensor.rows} * tensor.cols);
+    return contents_record(tensor, table.tensor, table.values.data());
 }
 
 base::Bytes constant_record(const Program& program, const Constant& constant) {
-    return contents_record(program.tensors[constant.tensor], constant.tensor, constant.bits);
+    const Tensor& tensor = program.tensors[constant.tensor];
+    ASSAY_CHECK(constant.bits.size() == std::size_t{tensor.rows} * tensor.cols);
+    return contents_record(tensor, constant.tensor, constant.bits.data());
 }
 
 base::Hash program_root(const Program& program) {
@@ -155,9 +181,11 @@ base::Hash program_root(const Program& program) {
         add(instruction_record(instruction));
     for (const Table& table : program.tables) add(table_record(program, table));
     for (const Constant& constant : program.constants) add(constant_record(program, constant));
-    return base::Hasher("assay.program")
-        .add(base::merkle_root(base::MerkleFamily::blake2b, leaves))
-        .finish();
+    return root_over_records(base::merkle_root(base::MerkleFamily::blake2b, leaves));
+}
+
+base::Hash root_over_records(const base::Hash& records_root) {
+    return base::Hasher("assay.program").add(records_root).finish();
 }
 
 }  // namespace assay::program

@@ -1,6 +1,7 @@
 #include "schedule.h"
 
-#include <cmath>
+#include <algorithm>
+#include <bit>
 #include <cstddef>
 
 namespace assay::program {
@@ -9,12 +10,20 @@ namespace {
 constexpr double kPi = 0x1.921fb54442d18p+1;
 constexpr int kTerms = 12;
 
-/// 2^exponent for -126 <= exponent <= 127, by repeated exact multiplication.
+/// 2^exponent for -126 <= exponent <= 127.
 float power_of_two(int exponent) {
-    float value = 1.0F;
-    for (int i = 0; i < exponent; ++i) value = value * 2.0F;
-    for (int i = 0; i > exponent; --i) value = value * 0.5F;
-    return value;
+    return std::bit_cast<float>(static_cast<std::uint32_t>(exponent + 127) << 23U);
+}
+
+/// The least exponent within [-126, 126] with 2^exponent >= bound, read off the bits of a bound
+/// that is no NaN.
+int exponent_above(double bound) {
+    constexpr int kLowest = -126, kHighest = 126, kBias = 1023;
+    if (!(bound > static_cast<double>(power_of_two(kLowest)))) return kLowest;
+    const auto bits = std::bit_cast<std::uint64_t>(bound);
+    const bool power = (bits & ((std::uint64_t{1} << 52U) - 1)) == 0;
+    const int exponent = static_cast<int>(bits >> 52U) - kBias + (power ? 0 : 1);
+    return std::min(exponent, kHighest);
 }
 
 }  // namespace
@@ -90,8 +99,7 @@ std::vector<float> grid_table(const std::vector<float>& schedule, std::uint32_t 
                             schedule[(round * round_steps + h) * kScheduleColumns + kLearningRate]);
         }
         const double bound = sum / 127.0;
-        int exponent = -126;
-        while (exponent < 126 && static_cast<double>(power_of_two(exponent)) < bound) ++exponent;
+        const int exponent = exponent_above(bound);
         table[round * kGridColumns + kGridInverse] = power_of_two(-exponent);
         table[round * kGridColumns + kGrid] = power_of_two(exponent);
     }

@@ -10,6 +10,9 @@ void install_stop_signals();
 [[nodiscard]] bool stop_requested();
 /// Asks for the end from inside (a thread that cannot go on).
 void request_stop();
+/// The same, because this process computes other results than everybody else: the program ends with ExitCode::check_failed.
+void request_stop_as_unfit();
+[[nodiscard]] bool is_unfit();
 /// Waits at most `time`, less when the end is asked for. True when it is.
 bool wait_for_stop(std::chrono::milliseconds time);
 

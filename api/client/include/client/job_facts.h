@@ -4,15 +4,14 @@
 #include <vector>
 
 #include "base/hash.h"
-#include "market/objects.h"
+#include "market/job_facts.h"
 
 namespace assay::client {
 
-/// What a job's spec implies, recomputed from it: what `job_post` declares and what `assay plan`
-/// shows.
-struct JobFacts {
-    base::Hash spec_root, program_root, init_root;
-    market::JobCosts costs;
+/// What a job's spec implies: what the rules compute of it, the initial root that `job_post`
+/// declares, and what else `assay plan` shows.
+struct JobFacts : market::JobFacts {
+    base::Hash spec_root, init_root;
     std::uint64_t flops_per_step = 0;
     struct Memory {
         std::uint32_t micro_batch = 0;

@@ -4,6 +4,8 @@
 #include <cstddef>
 #include <cstdint>
 
+#include "market/transactions.h"
+
 namespace assay::server {
 
 /// Every bound of the server in one place; docs/security.md explains them. Tests shorten the times.
@@ -30,8 +32,7 @@ struct Limits {
     unsigned io_threads = 2;
     // Sizes.
     std::size_t json_bytes_max = 64 * 1024;
-    std::size_t transaction_bytes_max =
-        600 * 1024;  ///< a job_post carries a spec of at most 512 KiB
+    std::size_t transaction_bytes_max = market::kTransactionBytesMax;
     std::uint64_t blob_bytes_max = std::uint64_t{16} << 30U;
     std::uint64_t store_bytes_max = std::uint64_t{256} << 30U;
     std::uint64_t disk_reserve_bytes = std::uint64_t{1} << 30U;

@@ -10,6 +10,7 @@
 #include "base/ids.h"
 #include "base/signature.h"
 #include "market/commitment.h"
+#include "market/job_facts.h"
 
 /// A job's life: the job, its lanes, leases and rounds. Times are live time in ms since genesis.
 namespace assay::market {
@@ -26,17 +27,6 @@ enum class JobState : std::uint8_t {
 enum class CloseReason : std::uint8_t {
     none = 0, finished = 1, submitter = 2, no_offer = 3, no_workers = 4, wrong_init = 5, merge_unresolved = 6,
     no_merge = 7, hold_used_up = 8, numeric_fault = 9, data_missing = 10,
-};
-
-/// Integer costs of a job, computed by the rules from its spec (Referee::facts).
-struct JobCosts {
-    std::uint64_t segment_flops = 0;
-    std::uint64_t merge_flops = 0;
-    std::uint64_t state_bytes = 0;           ///< of a checkpoint
-    std::uint64_t payload_bytes = 0;
-    std::uint64_t memory_bytes = 0;          ///< a worker needs at least
-    std::uint64_t weights = 0;
-    bool operator==(const JobCosts&) const = default;
 };
 
 /// What the rules read of a spec, copied when the job is posted.
@@ -114,7 +104,7 @@ struct Job {
     base::TimeMs closed_at;                  ///< terminal since; removed one retention period later
     base::BlobRoot data_blob;
     std::uint64_t init_bytes = 0, data_bytes = 0;  ///< sizes of the blobs; init_bytes is that of every state of the job
-    std::uint64_t payload_file_bytes = 0;    ///< canonical size of a payload; 0 without merges
+    std::uint64_t payload_bytes = 0;    ///< canonical size of a payload; 0 without merges
     base::TransactionId transaction;         ///< that posted it
     bool operator==(const Job&) const = default;
 };

@@ -9,10 +9,11 @@
 #include "base/hash.h"
 #include "base/vrf.h"
 #include "market/job_spec.h"
-#include "market/jobs.h"
+#include "market/job_facts.h"
 
-/// How the rules reach the game that narrows a disagreement down to one cell. The rules keep whose turn it is, the clocks, the bonds
-/// and the bytes of the game; what a move means is known by the implementation (verify/dispute), which is wired in by the node's main.
+/// How the rules reach programs: what follows from a spec, and the game that narrows a disagreement down to one cell. The rules keep whose
+/// turn it is, the clocks, the bonds and the bytes of the game; what a spec and a move mean is known by the implementation (verify/dispute),
+/// which is wired in by the node's main.
 namespace assay::market {
 
 enum class Side : std::uint8_t { asserter = 1, challenger = 2 };
@@ -74,17 +75,7 @@ struct GameStatus {
 inline constexpr std::size_t kMoveBytesMax = 96 * 1024;
 inline constexpr std::size_t kGameBytesMax = 192 * 1024;
 
-/// What follows from a spec alone.
-struct JobFacts {
-    base::Hash program_root;
-    JobCosts costs;
-    std::uint64_t init_flops = 0;            ///< of recomputing the initial state
-    std::uint64_t state_bytes = 0;           ///< canonical size of a checkpoint file
-    std::uint64_t payload_bytes = 0;         ///< canonical size of a payload file; 0 without merges
-    std::uint64_t data_bytes = 0;            ///< size that the data blob must have
-    bool operator==(const JobFacts&) const = default;
-};
-
+/// Which tree a question is about: that of a checkpoint's state or that of a payload (docs/formats/state.md).
 enum class QuestionTree : std::uint8_t { state = 1, payload = 2 };
 
 /// What somebody committed to.
@@ -92,23 +83,24 @@ struct QuestionSubject {
     base::Bytes spec;                        ///< market::encode_spec
     base::Hash program_root;
     QuestionTree tree = QuestionTree::state;
-    // Of the state's descriptor (docs/formats/state.md); zeros for a payload.
+    /// Of the state's descriptor (docs/formats/state.md): lane 2^32 - 1 and step 0 for a state that opens a round, whose round_start_root is
+    /// the root that opened the round before. All zeros for a payload.
     std::uint32_t round = 0, lane = 0, step = 0;
     base::Hash round_start_root;
-    base::Hash root;                         ///< state root or payload root
+    base::Hash root;                         ///< state root or payload root, never the end root over both
     bool operator==(const QuestionSubject&) const = default;
 };
 
-/// Where a question stands.
+/// Where a question stands. The committer, or anybody for it, owes an answer when there are neither children nor contents.
 struct QuestionStatus {
-    base::Bytes question;                    ///< opaque, at most kQuestionBytesMax
-    std::uint32_t children = 0;              ///< how many descendants may be named next
-    bool tile = false;                       ///< the tile's bytes are known: the asker shows a leaf of the blob
-    bool convicts = false;                   ///< what was answered contradicts the rules by itself
+    base::Bytes question;                    ///< opaque, at most kQuestionBytesMax; includes all that later calls need
+    std::uint32_t children = 0;              ///< how many descendants the asker may name next
+    bool tile = false;                       ///< the bytes of some tiles are known: the asker shows a leaf of the blob
     bool operator==(const QuestionStatus&) const = default;
 };
-inline constexpr std::size_t kAnswerBytesMax = 64 * 1024;
+
 inline constexpr std::size_t kQuestionBytesMax = 96 * 1024;
+inline constexpr std::size_t kAnswerBytesMax = 64 * 1024;
 
 /// Pure functions of their arguments, the same on every node.
 class Referee {
@@ -116,18 +108,25 @@ class Referee {
     virtual ~Referee() = default;
     /// Program root, costs and sizes; an error names the field and its bound when no game could judge the job.
     [[nodiscard]] virtual tl::expected<JobFacts, SpecError> facts(const JobSpec& spec, base::ByteView encoded) const = 0;
-    /// A question at the root: what is asked first is the root itself.
-    [[nodiscard]] virtual QuestionStatus open_question(const QuestionSubject& subject) const = 0;
-    /// The answer to what is asked: hashes, at last the tile's bytes, that hash up to what was known.
-    [[nodiscard]] virtual tl::expected<QuestionStatus, MoveRefusal> answer(base::ByteView question, base::ByteView bytes) const = 0;
-    /// The asker names one descendant of the last answer.
-    [[nodiscard]] virtual tl::expected<QuestionStatus, MoveRefusal> ask(base::ByteView question, std::uint32_t child) const = 0;
-    /// Whether the 1 KiB leaf `leaf` of the blob differs from the tile, or from the header, at their common canonical place.
-    [[nodiscard]] virtual tl::expected<bool, MoveRefusal> leaf_differs(base::ByteView question, std::uint64_t leaf, base::ByteView bytes) const = 0;
     /// A game before its first move.
     [[nodiscard]] virtual GameStatus open(const GameSubject& subject) const = 0;
     /// Applies one encoded move. `game` comes from open or an earlier move.
     [[nodiscard]] virtual tl::expected<GameStatus, MoveRefusal> play(base::ByteView game, Side side, base::ByteView move) const = 0;
+
+    /// The question at the root: the first thing asked is the root itself. docs/formats/questions.md.
+    [[nodiscard]] virtual QuestionStatus open_question(const QuestionSubject& subject) const = 0;
+    /// The answer to what is asked: hashes, or the bytes of tiles, that hash up to what was known. By anybody. `wrong_move` when nothing is
+    /// asked, `wrong_count` for another size than the one it must have, `wrong_hash` when it does not hash up, or has a NaN that is not canonical.
+    [[nodiscard]] virtual tl::expected<QuestionStatus, MoveRefusal> answer(base::ByteView question, base::ByteView bytes) const = 0;
+    /// The asker names one descendant of the last answer. `wrong_move` when there are none, `wrong_place` for one that does not exist.
+    [[nodiscard]] virtual tl::expected<QuestionStatus, MoveRefusal> ask(base::ByteView question, std::uint32_t child) const = 0;
+    /// Whether the 1 KiB leaf `leaf` of the blob (with these bytes, whose place in the blob the rules have checked) differs from what is known at
+    /// their common canonical place: the blob's front, which follows from the subject alone, at any time; and the tiles, once they are shown.
+    /// `wrong_place` when they have none in common, `wrong_count` when no such leaf has so many bytes.
+    [[nodiscard]] virtual tl::expected<bool, MoveRefusal> leaf_differs(
+        base::ByteView question, std::uint64_t leaf, base::ByteView bytes) const = 0;
+    /// Canonical size of the blob of such a state or payload.
+    [[nodiscard]] virtual std::uint64_t blob_bytes(const QuestionSubject& subject) const = 0;
 };
 
 }  // namespace assay::market

@@ -184,7 +184,7 @@ base::Bytes build_transaction(const TransactionHeader& header, const Message& me
 tl::expected<Transaction, Refusal> decode_transaction(base::ByteView raw);
 /// The word of a message: "part_commit".
 std::string_view message_word(const Message& message);
-/// Static weight: one unit is about a microsecond. Fee = base fee x weight.
+/// Static weight: one unit is about a microsecond. Of a job_post it grows with the spec (facts_weight). Fee = base fee x weight.
 std::uint64_t message_weight(const Message& message, std::size_t raw_bytes);
 
 /// Raw bytes of the largest answer, about: what an asker's bond is computed from.

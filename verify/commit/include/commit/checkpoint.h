@@ -3,6 +3,7 @@
 #include <cstdint>
 #include <filesystem>
 #include <optional>
+#include <span>
 #include <string_view>
 #include <tl/expected.hpp>
 #include <vector>
@@ -28,6 +29,10 @@ enum class FileError : std::uint8_t {
 };
 std::string_view message_of(FileError error);
 
+/// Sizes of the files that save_state and save_payload write: the same for every state, and every payload, of one job.
+std::uint64_t state_file_bytes(const program::Program& program);
+std::uint64_t payload_file_bytes(const program::Program& program);
+
 struct SavedFile {
     base::BlobRoot blob;                     ///< content address of the whole file
     std::uint64_t bytes = 0;
@@ -49,6 +54,11 @@ tl::expected<SavedFile, FileError> save_payload(const std::filesystem::path& fil
                                                 Durability durability = Durability::synced);
 tl::expected<Payload, FileError> load_payload(const std::filesystem::path& file, const program::Program& program,
                                               const base::Hash& expected_root, unsigned threads = 1);
+
+/// Everything that such a file has before its elements, from what is expected alone: for those who must not trust a file's own header. The
+/// elements follow, tensor by tensor, and nothing after them.
+base::Bytes state_front(std::span<const program::Tensor> tensors, const StateDescriptor& descriptor);
+base::Bytes payload_front(std::span<const program::Tensor> tensors);
 
 /// The local record from which a killed process goes on in the middle of a segment. It names its own root, so it protects against damage,
 /// not against its owner: what is published is recomputed from it and judged by auditors.

@@ -4,7 +4,9 @@
 #include <span>
 #include <string>
 #include <tl/expected.hpp>
+#include <utility>
 
+#include "commit/mapped_file.h"
 #include "market/job_spec.h"
 
 namespace assay::commit {
@@ -23,17 +25,14 @@ class Dataset {
   public:
     /// Verifies size and root against the spec; the error says what differs.
     static tl::expected<Dataset, std::string> open(const std::filesystem::path& blob, const market::Data& spec);
-    [[nodiscard]] std::span<const std::uint32_t> words() const { return words_; }  ///< tokens, or f32 bits row-major
-
-    Dataset(Dataset&&) noexcept;
-    Dataset& operator=(Dataset&&) noexcept;
-    ~Dataset();
+    /// Tokens, or f32 bits row-major.
+    [[nodiscard]] std::span<const std::uint32_t> words() const {
+        return {reinterpret_cast<const std::uint32_t*>(file_.bytes().data()), file_.bytes().size() / sizeof(std::uint32_t)};
+    }
 
   private:
-    Dataset() = default;
-    std::span<const std::uint32_t> words_;
-    void* mapping_ = nullptr;
-    std::size_t mapping_size_ = 0;
+    explicit Dataset(MappedFile file) : file_(std::move(file)) {}
+    MappedFile file_;
 };
 
 /// Raw text or bytes, nanoGPT .bin (u16/u32), .npy or safetensors tables -> dataset blob file plus its spec entry.

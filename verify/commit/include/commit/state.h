@@ -84,6 +84,9 @@ std::vector<base::Hash> tensor_leaves(const TensorElements& elements);
 /// One of them: what the cells of a verdict are, and where a dispute about an output ends. `tile` is row-major among the 32 x 32 tiles and
 /// must exist.
 base::Hash tile_leaf(const TensorElements& elements, std::uint64_t tile);
+/// The node of a tensor's tile tree over tiles [first, first + count). Requires a range that is a node: it begins at a multiple of the power of
+/// two that is `count` or the next above, and ends there or with the tensor. At least one tile, in bounds.
+base::Hash tile_node(const TensorElements& elements, std::uint64_t first, std::uint64_t count);
 /// Roots of several tensors; tiles are spread over threads, which cannot change bits.
 std::vector<base::Hash> tensor_roots(std::span<const TensorElements> tensors, unsigned threads);
 /// The same from the root of the tree over the tiles.

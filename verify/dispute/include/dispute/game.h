@@ -12,9 +12,9 @@
 #include "dispute/moves.h"
 #include "market/referee.h"
 
-/// The game between an asserter and a challenger about one segment, one merge, the initial state or
-/// step digests of a segment: from what was asserted to one step of one cell, or one part of a digest. Pure: moves are arguments, and the rules keep
-/// the clocks. A move that does not fit is refused and changes nothing; a side loses by a
+/// The game between an asserter and a challenger about one segment, one merge or the initial state:
+/// from what was asserted to one step of one cell. Pure: moves are arguments, and the rules keep the
+/// clocks. A move that does not fit is refused and changes nothing; a side loses by a
 /// judgement, by resigning, or when the rules say that its time is up.
 namespace assay::dispute {
 
@@ -37,21 +37,12 @@ enum class Phase : std::uint8_t {
     cell,           ///< challenger: which item of the disputed tile, and which row
     partial,        ///< asserter: the root of the cell's partial states
     openings,       ///< asserter: openings for the referee
-    leaves,         ///< asserter: all leaves of the root that should follow from the outputs
-    objection,      ///< challenger: what is wrong with them
-    source,         ///< asserter: where a leaf comes from
-    writer,         ///< asserter: the instruction that writes a tensor
+    leaves,         ///< asserter: how many leaves the root has that should follow from the outputs
+    objection,      ///< challenger: disputes a leaf, or shows a tensor after the last one
+    source,         ///< asserter: where the disputed leaf comes from
+    reply,          ///< challenger: a writer of it, or a tensor that it skips
     over,
-    shown,   ///< challenger: the first step digest that it disputes
-    digest,  ///< asserter: what that digest is the hash of, and of which state
-    part,    ///< challenger: disputes the state, or a part of the digest
-    place,   ///< asserter: that the state has the part, where the digest's rule wants it
-    layout,  ///< challenger: a weight that the asserter's list has wrong
 };
-
-/// How a challenger names the parts of a digest: the root of the state, loss, norm, tiles.
-inline constexpr std::uint32_t kStatePart = 0, kLossPart = 1, kNormPart = 2, kTilePart = 3;
-inline constexpr std::uint32_t kDigestPartsEnd = kTilePart + commit::kDigestTiles;
 
 inline constexpr std::uint32_t kFanOut = 16;
 
@@ -69,20 +60,17 @@ struct Terms {
     base::Hash round_start_root, previous_round_root, start_root, asserted;
     bool closes_round = false;
     std::vector<base::Hash> payload_roots;
-    std::vector<market::ShownDigest> shown;  ///< steps only
     std::uint32_t fan_out = kFanOut;  ///< a power of two: children per move
     bool operator==(const Terms&) const = default;
 };
-/// Whether a game is about states that a lane goes through.
-bool runs_steps(market::GameStage stage);
 /// What every game's terms are.
 bool are_sound(const Terms& terms);
 /// Requires a spec that decode_spec accepts and a subject as the rules make them.
 Terms terms_of(const market::GameSubject& subject);
 /// The descriptor of the segment's state after so many of its steps.
 commit::StateDescriptor descriptor_after(const Terms& terms, std::uint32_t steps);
-/// The field that a statement stands for: to be compared with the asserted one.
-base::Hash field_of(const Terms& terms, const PostStatement& statement);
+/// The end root that a statement stands for: to be compared with the asserted one.
+base::Hash end_of(const Terms& terms, const PostStatement& statement);
 
 /// Nodes of a tree in which the disputed leaf lies.
 struct Search {
@@ -110,28 +98,33 @@ class Game {
     [[nodiscard]] const Facts& facts() const { return facts_; }
     [[nodiscard]] const Claim& claim() const { return claim_; }
     [[nodiscard]] const Search& search() const { return search_; }
-    /// What the asserter posted last as a list: roots, children, leaves; the elements of a tile.
+    /// What the asserter posted last as a list: roots, children; the elements of a tile.
     [[nodiscard]] const std::vector<base::Hash>& posted() const { return posted_; }
     [[nodiscard]] const base::Bytes& tile() const { return tile_; }
     /// What the asserter's statement says the round's end consists of; zeros where it is no end.
     [[nodiscard]] const base::Hash& stated_payload_root() const { return payload_root_; }
-    /// The leaf whose source is asked for; the tensor whose writer is.
-    [[nodiscard]] std::uint32_t extra() const { return extra_; }
-    [[nodiscard]] program::TensorId unwritten() const { return unwritten_; }
-    /// Of the digests shown: the disputed one, what it is said to be the hash of, which of that is
-    /// disputed; and the list of weights that goes with a tile.
-    [[nodiscard]] std::uint32_t shown() const { return shown_; }
-    [[nodiscard]] const commit::DigestParts& parts() const { return parts_; }
-    [[nodiscard]] std::uint32_t part() const { return part_; }
-    [[nodiscard]] const std::vector<WeightTiles>& weights() const { return weights_; }
+    /// The node conceded last: its leaves end where the disputed ones begin. None at the left edge.
+    [[nodiscard]] const Search& conceded() const { return left_; }
+    /// Tensors [first, second) that the root should cover would have been skipped.
+    [[nodiscard]] std::pair<program::TensorId, program::TensorId> gap() const {
+        return {gap_first_, gap_end_};
+    }
+    /// Whether the source in question says that nothing writes its tensor, which is number gap's end.
+    [[nodiscard]] bool as_it_was() const { return as_it_was_; }
+    /// Whether leaves, objection, source and reply are about a loop's unit, not the stage.
+    [[nodiscard]] bool in_unit() const { return in_unit_; }
+    /// Whether the first of the leaves is a descriptor.
+    [[nodiscard]] bool has_descriptor() const {
+        return !in_unit_ && facts_.stage != Stage::payload;
+    }
     /// Steps done at the agreed start and at the disputed end of the run of steps, and the roots
     /// there. Of a stage without steps: 0 and 1.
     [[nodiscard]] std::pair<std::uint32_t, std::uint32_t> steps() const { return {low_, high_}; }
     [[nodiscard]] const base::Hash& agreed_root() const { return low_root_; }
     [[nodiscard]] const base::Hash& disputed_root() const { return high_root_; }
     /// What is searched: the units of the stage, outputs of a unit, tiles of an output, states of a
-    /// cell.
-    enum class List : std::uint8_t { units = 1, outputs, tiles, states };
+    /// cell, leaves of a root that follows from outputs.
+    enum class List : std::uint8_t { units = 1, outputs, tiles, states, leaves };
     [[nodiscard]] List list() const { return list_; }
     /// Points inside the run of steps whose roots are asked for.
     [[nodiscard]] std::vector<std::uint32_t> points() const;
@@ -158,22 +151,23 @@ class Game {
     Error play(const Pick& move);
     Error play(const Contest& move);
     Error play(const PickCell& move);
-    Error play(const ShowAbsent& move);
-    Error play(const ShowExtra& move);
-    Error play(const ShowMisplaced& move);
+    Error play(const ShowSkipped& move);
     Error play(const PostSource& move);
-    Error play(const PostWriter& move);
+    Error play(const ShowWriter& move);
     Error play(const Resign& move);
-    Error play(const PostDigest& move);
-    Error play(const PostScalar& move);
-    Error play(const PostPlace& move);
-    Error play(const ShowWeight& move);
     Error check_source(const Source& source, program::TensorId& id, base::Hash& root) const;
+    Error check_writer(const RecordOpening& writer, program::TensorId id) const;
+    Error read_tensor(const RecordOpening& record, program::TensorId& id,
+                      program::Tensor& tensor) const;
+    Error read_covered(const RecordOpening& record, program::TensorId& id,
+                       program::Tensor& tensor) const;
+    [[nodiscard]] std::uint64_t first_tensor_leaf() const;
+    /// The number after that of the last tensor under a node; 0 where no tensor is there.
+    Error next_tensor(const std::optional<Neighbour>& last, const Search& in,
+                      program::TensorId& next) const;
     [[nodiscard]] std::optional<ProgramFrame> check_posted_frame(base::ByteView frame) const;
     Error pick_root(std::uint32_t index);
     Error pick_child(std::uint32_t index);
-    Error pick_shown(std::uint32_t index);
-    Error pick_part(std::uint32_t index);
     void begin_run();
     void begin_search(List list, const base::Hash& root, std::uint64_t count);
     void go_on_searching();
@@ -195,11 +189,12 @@ class Game {
     base::Hash low_root_, high_root_;
     std::vector<base::Hash> posted_;
     base::Bytes tile_;
-    std::uint32_t extra_ = 0;          // the leaf whose source is asked for
-    program::TensorId unwritten_ = 0;  // the tensor whose writer is asked for
     List list_ = List::units;
     Search search_;
+    Search left_;                        // conceded left of the disputed node, side by side with it
     base::Hash leaf_;                    // the disputed leaf of the search that ended
+    program::TensorId gap_first_ = 0, gap_end_ = 0;
+    bool as_it_was_ = false;
     base::Hash outputs_, accumulators_;  // of the disputed unit
     bool in_unit_ = false;               // contest and absent: about a loop's unit, not the stage
     Claim claim_;
@@ -208,10 +203,6 @@ class Game {
         program::Tensor tensor;
     };
     std::optional<Output> output_;  // the disputed one
-    // Of a game about step digests.
-    std::uint32_t shown_ = 0, part_ = 0;
-    commit::DigestParts parts_;
-    std::vector<WeightTiles> weights_;
     std::optional<OpeningError> refusal_;
 };
 

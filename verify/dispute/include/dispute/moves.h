@@ -7,7 +7,6 @@
 
 #include "base/hash.h"
 #include "base/merkle.h"
-#include "commit/digest.h"
 #include "dispute/openings.h"
 #include "market/referee.h"
 
@@ -17,15 +16,10 @@ namespace assay::dispute {
 
 /// Most children of a node, and most points of a run of steps plus one.
 inline constexpr std::size_t kFanOutMax = 256;
-/// As many hashes as fit into one move.
-inline constexpr std::size_t kLeavesMax = kOpeningBytesMax / 32;
-/// Most weights of a program whose step digests can be disputed.
-inline constexpr std::size_t kWeightsMax = 4096;
 
-/// What the asserted field stands for, and the frame of the program.
+/// What the asserted root stands for, and the frame of the program.
 struct PostStatement {
     base::Bytes frame;        ///< open_frame
-    bool plant = false;       ///< the asserted field is plant_field of the end root
     base::Hash state_root;    ///< in other stages what is asserted
     base::Hash payload_root;  ///< zeros unless the segment closes a round
     bool operator==(const PostStatement&) const = default;
@@ -66,8 +60,17 @@ struct PostTile {
     base::Bytes elements;
     bool operator==(const PostTile&) const = default;
 };
+/// A leaf left of the one in question: by the tensor it is of.
+struct Neighbour {
+    RecordOpening tensor;
+    base::Hash tree;  ///< over the tensor's tiles
+    Path path;        ///< of the tensor root, under a node whose last leaf it is
+    bool operator==(const Neighbour&) const = default;
+};
+/// How many leaves are under the root that should follow from the outputs, and the last of them.
 struct PostLeaves {
-    std::vector<base::Hash> leaves;
+    std::uint32_t count = 0;  ///< with the descriptor of a state
+    std::optional<Neighbour> last;  ///< under the root; none where the descriptor is the only leaf
     bool operator==(const PostLeaves&) const = default;
 };
 /// The first root, or the first child, that the challenger disputes.
@@ -95,71 +98,30 @@ struct Source {
     base::InclusionProof proof;  ///< of the tensor root under `outputs`, or the state before
     bool operator==(const Source&) const = default;
 };
-/// A source that is not among the leaves.
-struct ShowAbsent {
-    Source source;
-    bool operator==(const ShowAbsent&) const = default;
+/// A tensor that the root should cover, between two that it has side by side or after its last.
+struct ShowSkipped {
+    RecordOpening tensor;
+    std::optional<RecordOpening> writer;  ///< that it is of this loop, or of the payload; no state
+    bool operator==(const ShowSkipped&) const = default;
 };
-/// A leaf without source.
-struct ShowExtra {
-    std::uint32_t leaf = 0;
-    bool operator==(const ShowExtra&) const = default;
-};
-/// Two leaves, `first` before `second`, whose tensors do not ascend.
-struct ShowMisplaced {
-    std::uint32_t first = 0, second = 0;
-    Source first_source, second_source;
-    bool operator==(const ShowMisplaced&) const = default;
-};
+/// Where the disputed leaf comes from, and the leaf left of it.
 struct PostSource {
     Source source;
+    std::optional<Neighbour> left;  ///< under the node conceded last; none of a first tensor
     bool operator==(const PostSource&) const = default;
 };
-struct PostWriter {
+/// The instruction that writes a tensor of which it was said that it is as it was.
+struct ShowWriter {
     RecordOpening instruction;
-    bool operator==(const PostWriter&) const = default;
+    bool operator==(const ShowWriter&) const = default;
 };
 struct Resign {
     bool operator==(const Resign&) const = default;
 };
-/// What a step digest that was shown is the hash of, and the root of the state that its parts are of.
-struct PostDigest {
-    base::Bytes frame;  ///< open_frame
-    base::Hash state_root;
-    commit::DigestParts parts;
-    bool operator==(const PostDigest&) const = default;
-};
-/// Where the disputed part is the loss or the norm: that the state has it.
-struct PostScalar {
-    RecordOpening header, tensor;
-    base::InclusionProof proof;  ///< of the tensor root under the state root
-    bool operator==(const PostScalar&) const = default;
-};
-/// A weight and how many tiles it has.
-struct WeightTiles {
-    program::TensorId tensor = 0;
-    std::uint32_t tiles = 0;
-    bool operator==(const WeightTiles&) const = default;
-};
-/// Where it is a tile: which one the weights put at that place, and that the state has it.
-struct PostPlace {
-    std::vector<WeightTiles> weights;  ///< all of them, in program order
-    RecordOpening tensor;
-    base::Hash tree;             ///< over the tensor's tiles
-    base::InclusionProof proof;  ///< of the tensor root under the state root
-    Path path;                   ///< of the tile under the tree
-    bool operator==(const PostPlace&) const = default;
-};
-/// A tensor that the list of weights has wrong.
-struct ShowWeight {
-    RecordOpening tensor;
-    bool operator==(const ShowWeight&) const = default;
-};
 /// In the order of their numbers in the encoding, from 1.
 using Move = std::variant<PostStatement, PickHalf, PostRoots, Pick, PostRoot, Contest, PostUnit,
                           PostTensor, PostChildren, PostTile, PickCell, PostOpenings, PostLeaves,
-                          ShowAbsent, ShowExtra, ShowMisplaced, PostSource, PostWriter, Resign, PostDigest,
-                          PostScalar, PostPlace, ShowWeight>;
+                          ShowSkipped, PostSource, ShowWriter, Resign>;
 
 /// At most market::kMoveBytesMax for every move that a game takes.
 base::Bytes encode_move(const Move& move);

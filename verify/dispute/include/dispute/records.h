@@ -55,11 +55,6 @@ RecordOpening open_record(const ProgramRecords& records, std::uint64_t leaf);
 bool stands(const ProgramFrame& frame, const RecordOpening& record);
 
 /// Strict: nothing for bytes that are no record, or that another spelling would also say.
-/// The tensors that the header record names as loss and norm.
-struct Scalars {
-    program::TensorId loss = program::kNoTensor, norm = program::kNoTensor;
-};
-std::optional<Scalars> decode_scalars(base::ByteView header_record);
 std::optional<program::Tensor> decode_tensor_record(base::ByteView record);
 std::optional<program::Instruction> decode_instruction_record(base::ByteView record);
 /// Of a table or constant.

@@ -35,23 +35,24 @@ PostOpenings openings_of(Desk& desk) {
                                        game.facts(), game.claim(), states))};
 }
 
-/// Where a leaf that the challenger calls extra comes from.
-MoveResult source_move(Desk& desk) {
-    const Hash& leaf = desk.game().posted()[desk.game().extra()];
-    for (const Covered& entry : desk.covered()) {
-        if (entry.root == leaf) return plays(PostSource{desk.source_of(entry, !entry.writer)});
-    }
-    return no_move("the leaf has no source");
+PostLeaves leaves_of(Desk& desk) {
+    const auto count = static_cast<std::uint32_t>(desk.leaves().size());
+    return {count, desk.last_under({{}, 0, count})};
 }
 
-MoveResult writer_move(Desk& desk) {
-    const ProgramRecords& records = desk.history().records();
-    for (const Covered& entry : desk.covered()) {
-        if (entry.id == desk.game().unwritten() && entry.writer)
-            return plays(
-                PostWriter{open_record(records, records.frame.instruction_leaf(*entry.writer))});
-    }
-    return no_move("nothing writes the tensor");
+MoveResult source_move(Desk& desk) {
+    const Game& game = desk.game();
+    const std::vector<Covered> all = desk.covered();
+    const std::size_t at = game.search().first - (game.has_descriptor() ? 1 : 0);
+    if (at >= all.size()) return no_move("the leaf has no source");
+    return plays(PostSource{desk.source_of(all[at], !all[at].writer),
+                            desk.last_under(game.conceded())});
+}
+
+PostChildren children_of(Desk& desk) {
+    PostChildren post;
+    for (const auto& node : desk.children()) post.nodes.push_back(node.value_or(Hash{}));
+    return post;
 }
 
 }  // namespace
@@ -66,7 +67,7 @@ MoveResult assert_by_trace(Desk& desk) {
         case Phase::tensor:
             return plays(tensor_of(desk));
         case Phase::children:
-            return plays(PostChildren{desk.children()});
+            return plays(children_of(desk));
         case Phase::tile:
             return plays(PostTile{
                 tile_bytes(desk.output(), desk.evidence().output.data(), game.claim().tile)});
@@ -75,11 +76,9 @@ MoveResult assert_by_trace(Desk& desk) {
         case Phase::openings:
             return plays(openings_of(desk));
         case Phase::leaves:
-            return plays(PostLeaves{desk.leaves()});
+            return plays(leaves_of(desk));
         case Phase::source:
             return source_move(desk);
-        case Phase::writer:
-            return writer_move(desk);
         case Phase::statement:
         case Phase::half:
         case Phase::roots:
@@ -88,11 +87,7 @@ MoveResult assert_by_trace(Desk& desk) {
         case Phase::pick_child:
         case Phase::cell:
         case Phase::objection:
-        case Phase::shown:
-        case Phase::digest:
-        case Phase::part:
-        case Phase::place:
-        case Phase::layout:
+        case Phase::reply:
         case Phase::over:
             break;
     }

@@ -1,5 +1,6 @@
 #include <algorithm>
 
+#include "base/merkle.h"
 #include "desk.h"
 
 namespace assay::dispute {
@@ -24,13 +25,14 @@ bool list_is_right(Desk& desk) {
         case Game::List::states:
             return game.claim().partial_root == partial_root(desk.states());
         case Game::List::tiles:
-            break;  // nothing follows from tiles
+        case Game::List::leaves:
+            break;  // nothing follows from these
     }
     return true;
 }
 
 Pick first_difference(Desk& desk) {
-    const std::vector<Hash> own = desk.children();
+    const std::vector<std::optional<Hash>> own = desk.children();
     const std::vector<Hash>& posted = desk.game().posted();
     std::uint32_t i = 0;
     while (i + 1 < own.size() && posted[i] == own[i]) ++i;
@@ -65,41 +67,36 @@ PickCell first_cell(Desk& desk) {
     return {kPaddingItem, 0};  // also of a tile with more elements than there are
 }
 
-/// A source that is missing; else a leaf without one; else two that do not ascend.
+ShowSkipped skipped(Desk& desk, const Covered& entry) {
+    const ProgramRecords& records = desk.history().records();
+    ShowSkipped show{open_record(records, records.frame.tensor_leaf(entry.id)), std::nullopt};
+    const bool state = desk.history().program().tensors[entry.id].cls == program::TensorClass::state;
+    if (!state) show.writer = open_record(records, records.frame.instruction_leaf(*entry.writer));
+    return show;
+}
+
+/// A tensor after the last one, where there are too few leaves and those there are are right.
 MoveResult objection(Desk& desk) {
-    const std::vector<Covered> all = desk.covered();
-    const std::vector<Hash>& posted = desk.game().posted();
-    const bool descriptor = !desk.in_unit() && desk.game().facts().stage != Stage::payload;
-    const std::uint32_t first = descriptor ? 1 : 0;
-    for (const Covered& entry : all) {
-        if (std::ranges::find(posted, entry.root) == posted.end())
-            return plays(ShowAbsent{desk.source_of(entry, !entry.writer)});
+    const Search& posted = desk.game().search();
+    const std::vector<Hash> own = desk.leaves();
+    if (posted.count >= own.size() ||
+        base::merkle_root(base::MerkleFamily::blake2b, std::span(own).first(posted.count)) !=
+            posted.node) {
+        return plays(Contest{true});
     }
-    struct Known {
-        const Covered* entry = nullptr;
-        bool as_it_was = false;
-    };
-    std::vector<Known> known;
-    for (std::uint32_t leaf = first; leaf < posted.size(); ++leaf) {
-        Known found;
-        for (const Covered& entry : all) {
-            if (entry.root == posted[leaf]) {
-                found = {&entry, !entry.writer};
-            } else if (!entry.before.is_zero() && entry.before == posted[leaf]) {
-                found = {&entry, true};
-            }
-        }
-        if (found.entry == nullptr) return plays(ShowExtra{leaf});
-        known.push_back(found);
+    return plays(skipped(desk, desk.covered()[posted.count - (own.size() - desk.covered().size())]));
+}
+
+MoveResult reply(Desk& desk) {
+    const ProgramRecords& records = desk.history().records();
+    const auto [first, end] = desk.game().gap();
+    for (const Covered& entry : desk.covered()) {
+        if (entry.id >= first && entry.id < end) return plays(skipped(desk, entry));
+        if (entry.id == end && entry.writer && desk.game().as_it_was())
+            return plays(
+                ShowWriter{open_record(records, records.frame.instruction_leaf(*entry.writer))});
     }
-    for (std::uint32_t b = 1; b < known.size(); ++b) {
-        const Known &left = known[b - 1], &right = known[b];
-        if (left.entry->id < right.entry->id) continue;
-        return plays(ShowMisplaced{first + b - 1, first + b,
-                                   desk.source_of(*left.entry, left.as_it_was),
-                                   desk.source_of(*right.entry, right.as_it_was)});
-    }
-    return no_move("the leaves are right");
+    return no_move("the leaf is right");
 }
 
 }  // namespace
@@ -114,6 +111,8 @@ MoveResult challenge_by_trace(Desk& desk) {
             return plays(first_cell(desk));
         case Phase::objection:
             return objection(desk);
+        case Phase::reply:
+            return reply(desk);
         case Phase::statement:
         case Phase::half:
         case Phase::roots:
@@ -127,12 +126,6 @@ MoveResult challenge_by_trace(Desk& desk) {
         case Phase::openings:
         case Phase::leaves:
         case Phase::source:
-        case Phase::writer:
-        case Phase::shown:
-        case Phase::digest:
-        case Phase::part:
-        case Phase::place:
-        case Phase::layout:
         case Phase::over:
             break;
     }

@@ -1,6 +1,7 @@
 #include "desk.h"
 
 #include <algorithm>
+#include <map>
 
 namespace assay::dispute {
 
@@ -34,36 +35,42 @@ std::vector<Hash> Desk::list() {
                 leaves.push_back(base::merkle_leaf(MerkleFamily::blake2b, encode_partial(state)));
             return leaves;
         }
+        case Game::List::leaves:
+            return leaves();
     }
     return {};
 }
 
-std::vector<Hash> Desk::children() {
+std::vector<std::optional<Hash>> Desk::children() {
     const std::vector<Hash> all = list();
     const Search& search = game_.search();
-    std::vector<Hash> nodes;
+    std::vector<std::optional<Hash>> nodes;
     std::size_t at = search.first;
     for (const std::uint64_t count : child_counts(search.count, game_.terms().fan_out)) {
-        nodes.push_back(
-            base::merkle_root(MerkleFamily::blake2b, std::span(all).subspan(at, count)));
+        std::optional<Hash>& node = nodes.emplace_back();
+        if (at + count <= all.size())
+            node = base::merkle_root(MerkleFamily::blake2b, std::span(all).subspan(at, count));
         at += count;
     }
     return nodes;
 }
 
 std::uint32_t Desk::last_position() {
-    return in_unit() ? game_.facts().unit
-                     : static_cast<std::uint32_t>(history_.stage().units.size() - 1);
+    return game_.in_unit() ? game_.facts().unit
+                           : static_cast<std::uint32_t>(history_.stage().units.size() - 1);
 }
 
 std::vector<Covered> Desk::covered() {
     const program::Program& program = history_.program();
     const UnitTrace& unit = history_.unit(last_position());
     const auto [first, last] = program.range(unit.unit.part);
-    const bool state = !in_unit() && game_.facts().stage != Stage::payload;
-    const TensorClass cls = in_unit() ? TensorClass::accumulator
-                            : state   ? TensorClass::state
-                                      : TensorClass::payload;
+    const bool state = game_.has_descriptor();
+    const TensorClass cls = game_.in_unit() ? TensorClass::accumulator
+                            : state         ? TensorClass::state
+                                            : TensorClass::payload;
+    std::map<TensorId, std::uint32_t> writers;
+    for (std::uint32_t i = first; i < last; ++i)
+        writers.emplace(program.instructions[i].out.tensor, i);
     const std::vector<Hash>& before = history_.leaves_before();
     std::vector<Covered> all;
     std::size_t rank = 0;
@@ -72,9 +79,8 @@ std::vector<Covered> Desk::covered() {
         ++rank;  // the descriptor is leaf 0
         Covered entry;
         entry.id = id;
-        for (std::uint32_t i = first; i < last; ++i) {
-            if (program.instructions[i].out.tensor == id) entry.writer = i;
-        }
+        if (const auto found = writers.find(id); found != writers.end())
+            entry.writer = found->second;
         if (state && !before.empty()) entry.before = before[rank];
         if (!entry.writer && !state) continue;  // of the other loop
         entry.root = entry.writer ? unit.outputs[*entry.writer - first] : entry.before;
@@ -85,21 +91,25 @@ std::vector<Covered> Desk::covered() {
 
 std::vector<Hash> Desk::leaves() {
     std::vector<Hash> leaves;
-    if (!in_unit() && game_.facts().stage != Stage::payload)
-        leaves.push_back(game_.next_descriptor());
+    if (game_.has_descriptor()) leaves.push_back(game_.next_descriptor());
     for (const Covered& entry : covered()) leaves.push_back(entry.root);
     return leaves;
 }
 
+Hash Desk::tiles_of(const Covered& entry, bool as_it_was) {
+    const program::Tensor& tensor = history_.program().tensors[entry.id];
+    if (as_it_was) return tree_of(tile_leaves(tensor, history_.before(entry.id)));
+    const Evidence& evidence = history_.evidence(last_position(), *entry.writer);
+    return tree_of(tile_leaves(tensor, evidence.output.data()));
+}
+
 Source Desk::source_of(const Covered& entry, bool as_it_was) {
-    const program::Program& program = history_.program();
     const ProgramRecords& records = history_.records();
-    const program::Tensor& tensor = program.tensors[entry.id];
     Source source;
     source.tensor = open_record(records, records.frame.tensor_leaf(entry.id));
     if (as_it_was) {
         const std::vector<Hash>& leaves = history_.leaves_before();
-        source.tree = tree_of(tile_leaves(tensor, history_.before(entry.id)));
+        source.tree = tiles_of(entry, true);
         const auto place = std::ranges::find(leaves, entry.before);
         source.proof = base::merkle_prove(MerkleFamily::blake2b, leaves,
                                           static_cast<std::uint64_t>(place - leaves.begin()));
@@ -107,16 +117,31 @@ Source Desk::source_of(const Covered& entry, bool as_it_was) {
     }
     const std::uint32_t position = last_position();
     const UnitTrace& unit = history_.unit(position);
-    const std::uint32_t first = program.range(unit.unit.part).first;
+    const std::uint32_t first = history_.program().range(unit.unit.part).first;
     source.writer = open_record(records, records.frame.instruction_leaf(*entry.writer));
     source.outputs = tree_of(unit.outputs);
     source.proof = base::merkle_prove(MerkleFamily::blake2b, unit.outputs, *entry.writer - first);
-    source.tree =
-        tree_of(tile_leaves(tensor, history_.evidence(position, *entry.writer).output.data()));
-    if (!in_unit())
+    source.tree = tiles_of(entry, false);
+    if (!game_.in_unit())
         source.unit_path =
             base::merkle_prove(MerkleFamily::blake2b, history_.stage().leaves, position).path;
     return source;
+}
+
+std::optional<Neighbour> Desk::last_under(const Search& node) {
+    const std::vector<Hash> all = leaves();
+    const std::size_t descriptor = game_.has_descriptor() ? 1 : 0;
+    const std::size_t end = node.first + node.count;
+    if (end <= descriptor || end > all.size()) return std::nullopt;
+    const Covered entry = covered()[end - 1 - descriptor];
+    const ProgramRecords& records = history_.records();
+    Neighbour last;
+    last.tensor = open_record(records, records.frame.tensor_leaf(entry.id));
+    last.tree = tiles_of(entry, !entry.writer);
+    last.path = base::merkle_prove(MerkleFamily::blake2b,
+                                   std::span(all).subspan(node.first, node.count), node.count - 1)
+                    .path;
+    return last;
 }
 
 }  // namespace assay::dispute

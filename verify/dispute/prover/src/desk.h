@@ -45,16 +45,19 @@ class Desk {
     }
     /// Own partial states of the claimed cell.
     std::vector<PartialState> states();
-    /// Own nodes below the disputed one.
-    std::vector<base::Hash> children();
-    /// Whether leaves, objection, source and writer are about a loop's unit.
-    [[nodiscard]] bool in_unit() const { return game_.list() == Game::List::outputs; }
+    /// Own nodes below the disputed one; none in place of one that would have more leaves than there
+    /// are.
+    std::vector<std::optional<base::Hash>> children();
     /// In the order of the leaves, without the descriptor.
     std::vector<Covered> covered();
-    /// What the asserter posts as leaves.
+    /// Own leaves of the root that follows from the outputs.
     std::vector<base::Hash> leaves();
     /// `as_it_was`: that the stage found it so, and nobody writes it.
     Source source_of(const Covered& entry, bool as_it_was);
+    /// The tree over its tiles, as it is now or as the stage found it.
+    base::Hash tiles_of(const Covered& entry, bool as_it_was);
+    /// The last tensor under a node over own leaves. None where it covers no tensor.
+    std::optional<Neighbour> last_under(const Search& node);
 
   private:
     std::vector<base::Hash> list();
@@ -62,10 +65,6 @@ class Desk {
     const Game& game_;
     StageHistory& history_;
 };
-
-/// Moves of either side in the phases that are about a step digest.
-MoveResult assert_digest(const Game& game, History& history);
-MoveResult challenge_digest(const Game& game, History& history);
 
 /// Moves of either side in the phases that rest on a trace.
 MoveResult assert_by_trace(Desk& desk);

@@ -155,7 +155,7 @@ History::Result<void> History::seek(std::uint32_t steps) {
 
 History::Result<Hash> History::root_after(std::uint32_t steps) {
     ASSAY_CHECK(steps <= terms_.steps);
-    const bool segment = runs_steps(terms_.stage);
+    const bool segment = terms_.stage == GameStage::segment;
     if (segment && steps == 0) return terms_.start_root;
     const auto found = roots_.find(segment ? steps : 0);
     if (found != roots_.end()) return found->second;
@@ -173,22 +173,9 @@ History::Result<Hash> History::root_after(std::uint32_t steps) {
 }
 
 History::Result<const commit::State*> History::state_after(std::uint32_t steps) {
-    ASSAY_CHECK(steps <= terms_.steps && runs_steps(terms_.stage));
+    ASSAY_CHECK(steps <= terms_.steps && terms_.stage == GameStage::segment);
     if (const auto there = seek(steps); !there) return tl::unexpected(there.error());
     return &*state_;
-}
-
-History::Result<commit::DigestParts> History::digest_parts(std::uint32_t step) {
-    const auto found = digests_.find(step);
-    if (found != digests_.end()) return found->second;
-    const auto state = state_after(step + 1);
-    if (!state) return tl::unexpected(state.error());
-    const commit::DigestParts parts =
-        commit::digest_parts(replayer_.program(), **state, terms_.job.spec_root, terms_.round,
-                             terms_.lane, terms_.first_step + step);
-    // The root of the same state is asked for next, and may not be at hand by then.
-    if (const auto root = root_after(step + 1); !root) return tl::unexpected(root.error());
-    return digests_[step] = parts;
 }
 
 History::Result<Hash> History::payload_root() {

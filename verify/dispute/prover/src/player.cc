@@ -52,16 +52,8 @@ class Turn {
             case Phase::leaves:
             case Phase::objection:
             case Phase::source:
-            case Phase::writer:
+            case Phase::reply:
                 return by_trace(false);
-            case Phase::digest:
-            case Phase::place:
-                return assert_digest(game_, history_);
-            case Phase::part:
-                return part();
-            case Phase::shown:
-            case Phase::layout:
-                return challenge_digest(game_, history_);
             case Phase::over:
                 break;
         }
@@ -84,11 +76,7 @@ class Turn {
             if (!payload) return tl::unexpected(payload.error());
             post.payload_root = *payload;
         }
-        if (terms.stage == market::GameStage::segment) {
-            post.plant = true;
-            post.plant = field_of(terms, post) == terms.asserted;
-        }
-        if (field_of(terms, post) != terms.asserted) return resigns(Ground::own_root);
+        if (end_of(terms, post) != terms.asserted) return resigns(Ground::own_root);
         post.frame = open_frame(history_.records());
         return plays(std::move(post));
     }
@@ -105,16 +93,6 @@ class Turn {
         if (!payload) return tl::unexpected(payload.error());
         if (*payload == game_.stated_payload_root()) return resigns(Ground::own_root);
         return checked({Stage::payload, terms.steps}, PickHalf{true});
-    }
-
-    /// The state is disputed first: only of the right one it matters what the digest covers.
-    MoveResult part() {
-        const std::uint32_t steps = game_.steps().second;
-        const auto root = history_.root_after(steps);
-        if (!root) return tl::unexpected(root.error());
-        if (*root == game_.disputed_root()) return challenge_digest(game_, history_);
-        if (steps > 1) return plays(Pick{kStatePart});
-        return checked({Stage::step, 0}, Pick{kStatePart});
     }
 
     MoveResult roots() {

@@ -8,6 +8,9 @@ namespace assay::exact {
 /// environment in which profile `f32` holds.
 bool float_environment_is_exact();
 
+/// Sets that environment on this thread; threads that it starts later inherit it.
+void make_float_environment_exact();
+
 /// Sets that environment on this thread for its lifetime and puts back what was there before. Every
 /// thread that computes holds one.
 class FloatEnvironment {

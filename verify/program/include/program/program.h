@@ -156,15 +156,19 @@ std::string describe(const Program& program);
 
 /// Cost of a program (protocol cost counts multiply-adds as 2 FLOPs).
 struct Cost {
-    std::uint64_t flops_per_step = 0;        ///< one lane, whole batch, update included
+    std::uint64_t flops_per_step = 0;        ///< one lane, whole batch, update included; 2^64 - 1 where it would be more
     std::uint64_t flops_per_sequence = 0;
-    std::uint64_t state_bytes = 0;           ///< checkpoint size
-    std::uint64_t payload_bytes = 0;
+    std::uint64_t init_flops = 0;            ///< of the initial state
+    std::uint64_t state_bytes = 0;           ///< elements of a state
+    std::uint64_t payload_bytes = 0;         ///< elements of a payload
     std::uint64_t weights = 0;               ///< trained parameters
     /// Planned peak memory in bytes for a micro-batch of m sequences.
     [[nodiscard]] std::uint64_t peak_bytes(std::uint32_t micro_batch) const;
     std::uint64_t fixed_bytes = 0, sequence_bytes = 0;
 };
 Cost cost_of(const Program& program);
+/// FLOPs of one merge: per lane each weight's difference and two moments are scaled and added (2 each), then the outer step takes 12 per
+/// weight. 2^64 - 1 where it would be more.
+std::uint64_t merge_flops(std::uint64_t weights, std::uint32_t lanes);
 
 }  // namespace assay::program

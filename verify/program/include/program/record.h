@@ -14,5 +14,7 @@ base::Bytes instruction_record(const Instruction& instruction);
 base::Bytes table_record(const Program& program, const Table& table);
 base::Bytes constant_record(const Program& program, const Constant& constant);
 inline constexpr std::size_t kRecordBytesMax = 1024;
+/// The program root, from the root of the tree over all records.
+base::Hash root_over_records(const base::Hash& records_root);
 
 }  // namespace assay::program

@@ -114,8 +114,6 @@ class History {
     Result<base::Hash> root_after(std::uint32_t steps);
     /// Of the lane at the segment's end.
     Result<base::Hash> payload_root();
-    /// Parts of the digest after one of the segment's steps, counted from 0.
-    Result<commit::DigestParts> digest_parts(std::uint32_t step);
     /// After so many steps of the segment. Valid until the next call.
     Result<const commit::State*> state_after(std::uint32_t steps);
     [[nodiscard]] const program::Program& program() const { return replayer_.program(); }
@@ -135,7 +133,6 @@ class History {
     const HistoryOptions options_;
     const ProgramRecords records_;
     std::map<std::uint32_t, base::Hash> roots_;
-    std::map<std::uint32_t, commit::DigestParts> digests_;
     std::optional<base::Hash> payload_root_;
     std::optional<commit::State> state_;  // after steps_ steps
     std::uint32_t steps_ = 0;
