@@ -208,18 +208,15 @@ void fail_audit(Context& context, Job& job, Claim& claim, Audit& audit, Amount f
 
 Amount end_claims(Context& context, Job& job, const base::PartId& subject) {
     Amount paid;
-    for (Audit& audit : audits_of_claim(context.state, subject, std::nullopt, kTouchedMax)) {
-        // A control's end has changed the audit that it controls.
-        audit = find_audit(context.state, audit.id).value();
-        if (has_ended(audit)) continue;
-        auto claim = find_claim(context.state, audit.subject, audit.segment);
-        ASSAY_CHECK(claim.has_value());
-        const bool worked = audit.state == AuditState::sealed || audit.state == AuditState::revealed || audit.state == AuditState::disputed;
-        if (worked) paid += audit.price + audit.fund;
-        settle_audit(context, job, *claim, audit, worked ? AuditPay::full : AuditPay::none);
-        save(context.state, *claim);
-    }
     for (Claim& claim : claims_of(context.state, subject, kTouchedMax)) {
+        for (const Audit& listed : audits_of_claim(context.state, subject, claim.segment, kTouchedMax)) {
+            // A control's end has changed the audit that it controls.
+            Audit audit = find_audit(context.state, listed.id).value();
+            if (has_ended(audit)) continue;
+            const bool worked = audit.state == AuditState::sealed || audit.state == AuditState::revealed || audit.state == AuditState::disputed;
+            if (worked) paid += audit.price + audit.fund;
+            settle_audit(context, job, claim, audit, worked ? AuditPay::full : AuditPay::none);
+        }
         burn(context, claim.fund, "missed", claim.subject.hash);
         claim.fund = {};
         claim.draws = 0;
@@ -240,8 +237,10 @@ AuditFact fact_of(const Audit& audit) {
 
 std::vector<AuditFact> facts_of(const Context& context, const base::PartId& subject) {
     std::vector<AuditFact> facts;
-    for (const Audit& audit : audits_of_claim(context.state, subject, std::nullopt, kTouchedMax)) {
-        if (audit.kind == AuditKind::audit && audit.paid && audit.verdict) facts.push_back(fact_of(audit));
+    for (const Claim& claim : claims_of(context.state, subject, kTouchedMax)) {
+        for (const Audit& audit : audits_of_claim(context.state, subject, claim.segment, kTouchedMax)) {
+            if (audit.kind == AuditKind::audit && audit.paid && audit.verdict) facts.push_back(fact_of(audit));
+        }
     }
     return facts;
 }

@@ -273,10 +273,11 @@ void take_fee(Context& context, Job& job, const base::LeaseId& id, SlashReason r
               std::uint32_t segments, const Undone& undone, const Rewards& rewards) {
     auto lease = find_lease(context.state, id);
     ASSAY_CHECK(lease.has_value());
-    auto due = base::add(fee, undone.audit_fees);
-    for (const LostWork& lost : undone.lost) due = due ? base::add(*due, lost.price) : std::nullopt;
-    // Half of what is taken pays for it.
-    if (due) due = base::multiply(*due, kHalf);
+    std::optional<Amount> harm = undone.audit_fees;
+    for (const LostWork& lost : undone.lost) harm = harm ? base::add(*harm, lost.price) : std::nullopt;
+    // Half of what is taken pays for the harm.
+    const auto twice = harm ? base::multiply(*harm, kHalf) : std::nullopt;
+    const auto due = twice ? base::add(fee, *twice) : std::nullopt;
     if (lease->state == LeaseState::ended) {
         // What is left of the lock waits as long as after a confession in time.
         lease->end = LeaseEnd::confessed;

@@ -29,6 +29,42 @@ TEST(GameBytes, AreReadAsTheGameThatWroteThem) {
     }
 }
 
+Terms cell_terms() {
+    Terms terms = testing::sample_terms();
+    terms.stage = market::GameStage::cell;
+    terms.about = market::GameStage::segment;
+    terms.cell = {{program::Part::sequence, 2}, 5, 17, 4};
+    return terms;
+}
+
+TEST(GameBytes, OfAGameAboutACellNameIt) {
+    const base::Bytes bytes = encode_game(Game(cell_terms()));
+    const auto game = decode_game(bytes);
+    ASSERT_TRUE(game.has_value());
+    EXPECT_EQ(game->terms(), cell_terms());
+    EXPECT_EQ(encode_game(*game), bytes);
+    for (std::size_t size = 0; size < bytes.size(); ++size)
+        EXPECT_FALSE(decode_game(base::ByteView(bytes).first(size))) << size;
+    constexpr std::size_t kAbout = 1 + 32 + 32 + 4 + 3 + 32 + 8 + 8 + 4 + 1 + 4 * 4 + 4 * 32 + 1 + 4 + 4;
+    const auto refused = [&](std::size_t at, std::uint8_t value) {
+        base::Bytes other = bytes;
+        EXPECT_NE(other.at(at), value);
+        other[at] = value;
+        return !decode_game(other).has_value();
+    };
+    EXPECT_TRUE(refused(kAbout, 0)) << "no stage";
+    EXPECT_TRUE(refused(kAbout, 1)) << "a sequence of the init stage";
+    EXPECT_TRUE(refused(kAbout, 3)) << "a merge without members";
+    EXPECT_TRUE(refused(kAbout, 4)) << "a cell of a cell";
+    EXPECT_TRUE(refused(kAbout + 1, 0)) << "no part";
+    EXPECT_TRUE(refused(kAbout + 1, 1)) << "init in a segment";
+    EXPECT_TRUE(refused(kAbout + 1, 5)) << "the payload of a segment that closes no round";
+    EXPECT_TRUE(refused(kAbout + 1, 8)) << "no part";
+    EXPECT_TRUE(refused(kAbout + 6, 8)) << "after the segment";
+    constexpr std::size_t kPhase = kAbout + 1 + 1 + 4 * 4;
+    EXPECT_TRUE(refused(kPhase, static_cast<std::uint8_t>(Phase::spot))) << "no unit yet";
+}
+
 TEST(GameBytes, OfAGameThatEndedTellTheWinner) {
     Game game(testing::sample_terms());
     ASSERT_EQ(game.apply(Side::challenger, Resign{}), std::nullopt);
@@ -63,7 +99,8 @@ TEST(GameBytes, AreRefusedWhereNoGameHasThem) {
     constexpr std::size_t kPhase = kFanOutAt + 4;
     EXPECT_TRUE(refused(0, 2)) << "another format";
     EXPECT_TRUE(refused(kStage, 0)) << "no stage";
-    EXPECT_TRUE(refused(kStage, 4)) << "no stage";
+    EXPECT_TRUE(refused(kStage, 4)) << "no cell";
+    EXPECT_TRUE(refused(kStage, 5)) << "no stage";
     EXPECT_TRUE(refused(kStage, 1)) << "eight steps of the init stage";
     EXPECT_TRUE(refused(kStage, 3)) << "a merge without members";
     EXPECT_TRUE(refused(kSteps, 0)) << "no steps";
@@ -71,7 +108,8 @@ TEST(GameBytes, AreRefusedWhereNoGameHasThem) {
     EXPECT_TRUE(refused(kFanOutAt, 0)) << "no children";
     EXPECT_TRUE(refused(kFanOutAt, 3)) << "no power of two";
     EXPECT_TRUE(refused(kPhase, 0)) << "no phase";
-    EXPECT_TRUE(refused(kPhase, 20)) << "no phase";
+    EXPECT_TRUE(refused(kPhase, 21)) << "no phase";
+    EXPECT_TRUE(refused(kPhase, static_cast<std::uint8_t>(Phase::spot))) << "no cell";
     EXPECT_TRUE(refused(kPhase, static_cast<std::uint8_t>(Phase::over))) << "over, and no winner";
     EXPECT_TRUE(refused(kPhase, static_cast<std::uint8_t>(Phase::cell))) << "a cell of no output";
     EXPECT_TRUE(refused(kPhase, static_cast<std::uint8_t>(Phase::pick_root))) << "no roots posted";
@@ -82,6 +120,7 @@ TEST(GameBytes, AreRefusedWhereNoGameHasThem) {
 TEST(Formats, GamePageShowsTheBytesOfAGame) {
     const auto golden = testing::golden_of("game.md");
     EXPECT_EQ(golden.at("game"), base::to_hex(encode_game(Game(testing::sample_terms()))));
+    EXPECT_EQ(golden.at("game_about_a_cell"), base::to_hex(encode_game(Game(cell_terms()))));
     const testing::Fixture fixture(program::TinyProgram::make(), {5, 6, 7, 8}, 4);
     Terms terms = testing::sample_terms();
     terms.job.program_root = fixture.program_root;
@@ -121,6 +160,24 @@ TEST(Formats, GamePageShowsTheBytesOfASubject) {
     base::Bytes other = bytes;
     other[3 + 4 + 32] = 9;
     EXPECT_FALSE(market::decode_subject(other)) << "no such stage";
+    subject.stage = market::GameStage::cell;
+    subject.about = market::GameStage::merge;
+    for (std::size_t i = 0; i < subject.spot.size(); ++i)
+        subject.spot[i] = static_cast<std::uint8_t>(i);
+    subject.cell = 7;
+    const base::Bytes cell = market::encode(subject);
+    EXPECT_EQ(testing::golden_of("game.md").at("subject_about_a_cell"), base::to_hex(cell));
+    EXPECT_EQ(market::decode_subject(cell), subject);
+    for (std::size_t size = 0; size < cell.size(); ++size)
+        EXPECT_FALSE(market::decode_subject(base::ByteView(cell).first(size))) << size;
+    other = cell;
+    other[cell.size() - 4] = 8;
+    EXPECT_FALSE(market::decode_subject(other)) << "no such cell";
+    for (const int about : {0, 4}) {
+        other = cell;
+        other[cell.size() - 4 - 64 - 1] = static_cast<std::uint8_t>(about);
+        EXPECT_FALSE(market::decode_subject(other)) << "about no stage";
+    }
 }
 
 }  // namespace

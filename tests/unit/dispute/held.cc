@@ -90,8 +90,8 @@ Held::Held(const market::JobSpec& spec, market::QuestionTree tree, std::uint64_t
         commit::Payload payload = commit::Payload::zeros(program);
         fill_all(payload.tensors, tensors.payload, seed);
         subject.root = commit::payload_root(program, payload, 2);
-        ASSAY_CHECK(commit::save_payload(folder / "blob", program, payload,
-                                         commit::Durability::scratch));
+        ASSAY_CHECK(
+            commit::save_payload(folder / "blob", program, payload, commit::Durability::scratch));
     }
     blob = commit::read_file(folder / "blob");
 }
@@ -115,8 +115,8 @@ Outcome play_question(const market::QuestionSubject& subject, base::ByteView tru
         }
         outcome.last = *step;
         if (step->move == AskerMove::show) {
-            const auto differs =
-                referee.leaf_differs(status.question, step->number, leaf_of(committed, step->number));
+            const auto differs = referee.leaf_differs(status.question, step->number,
+                                                      leaf_of(committed, step->number));
             EXPECT_TRUE(differs.has_value());
             outcome.convicted = differs.value_or(false);
             return outcome;

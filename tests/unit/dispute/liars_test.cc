@@ -5,6 +5,8 @@
 #include "base/check.h"
 #include "base/merkle.h"
 #include "desk.h"
+#include "opened.h"
+#include "program/cells.h"
 #include "sides.h"
 
 /// Asserters whose lie is no computation: false roots over right results, and right results under
@@ -91,8 +93,18 @@ class TwistedReplayer final : public Replayer {
 /// Posts what it claims to believe, as consistently as its lie allows.
 class Liar {
   public:
-    explicit Liar(const Lie& lie)
-        : lie_(lie), replayer_(arena(), lie), history_(arena().history_of(replayer_)) {}
+    Liar(const Lie& lie, const Terms& terms)
+        : lie_(lie),
+          terms_(terms),
+          replayer_(arena(), lie),
+          history_(std::make_unique<History>(terms, replayer_, arena().data,
+                                             HistoryOptions{{}, 8, 10'000})) {}
+
+    /// What it asserts: about a cell it makes up what its computation does not give it.
+    Hash asserted() {
+        if (!terms_.is_about_cell()) return root(kSteps);
+        return lie_.kind == Lie::Kind::states ? *history_->cell_hash() : noise(4);
+    }
 
     Hash root(std::uint32_t steps) {
         if (steps <= lie_.step) return *arena().truth->root_after(steps);
@@ -102,7 +114,10 @@ class Liar {
     }
     std::optional<Move> move(const Game& game) {
         if (game.phase() == Phase::statement)
-            return PostStatement{open_frame(history_->records()), root(kSteps), {}};
+            return PostStatement{
+                open_frame(history_->records()),
+                root(terms_.is_about_cell() ? terms_.cell.steps : kSteps),
+                {}};
         if (game.phase() == Phase::roots) {
             PostRoots post;
             for (const std::uint32_t point : game.points()) post.roots.push_back(root(point));
@@ -184,6 +199,7 @@ class Liar {
     }
 
     const Lie lie_;
+    const Terms terms_;
     TwistedReplayer replayer_;
     std::unique_ptr<History> history_;
 };
@@ -206,12 +222,11 @@ Lie random_lie(std::mt19937& dice) {
 
 /// Whether the challenger showed that the asserter was wrong; false: the asserter fell silent.
 /// Nothing when the lie changes no root.
-std::optional<bool> shown(Liar& liar, std::uint32_t fan_out, const std::string& label) {
-    Terms terms = terms_of(arena().subject);
-    terms.asserted = liar.root(kSteps);
-    terms.fan_out = fan_out;
-    if (terms.asserted == *arena().truth->root_after(kSteps)) return std::nullopt;
-    Player challenger(terms, Side::challenger, *arena().truth, {false});
+std::optional<bool> shown(Liar& liar, Terms terms, History& truth, const std::string& label) {
+    terms.asserted = liar.asserted();
+    const Hash right = terms.is_about_cell() ? *truth.cell_hash() : *truth.root_after(kSteps);
+    if (terms.asserted == right) return std::nullopt;
+    Player challenger(terms, Side::challenger, truth, {false});
     const LedgerReferee referee;
     market::GameStatus status;
     status.game = encode_game(Game(terms));
@@ -244,17 +259,69 @@ TEST(Liars, LoseToTheHonestChallenger) {
     for (std::uint32_t seed = 0; seed < 130; ++seed) {
         std::mt19937 dice(seed);
         const Lie lie = random_lie(dice);
-        Liar liar(lie);
+        Terms terms = terms_of(arena().subject);
+        terms.fan_out = 2U << (dice() % 5);
+        Liar liar(lie, terms);
         const std::string label = "seed " + std::to_string(seed) + " lie " +
                                   std::to_string(int(lie.kind)) + " step " +
                                   std::to_string(lie.step) + " unit " + std::to_string(lie.unit) +
                                   " instruction " + std::to_string(lie.instruction);
-        const auto result = shown(liar, 2U << (dice() % 5), label);
+        const auto result = shown(liar, terms, *arena().truth, label);
         if (!result) continue;
         ++games;
         ++kinds[lie.kind];
         by_showing += *result ? 1 : 0;
         // What can be shown to be wrong is shown; only hashes of nothing lose by silence.
+        if (lie.kind == Lie::Kind::states) {
+            EXPECT_TRUE(*result) << label;
+        }
+    }
+    EXPECT_EQ(kinds.size(), 5U);
+    EXPECT_GT(games, 70);
+    EXPECT_GT(by_showing, 40);
+}
+
+/// A cell in the step of the lie or after it, where an error may reach it.
+DisputedCell random_cell(const Lie& lie, std::mt19937& dice) {
+    const program::Program& program = arena().fixture.program;
+    DisputedCell cell;
+    if (dice() % 2 == 0) {
+        cell.unit = {program::Part::sequence, static_cast<std::uint32_t>(dice() % program.batch)};
+    } else {
+        cell.unit = {program::Part::update, 0};
+    }
+    cell.steps = lie.step + static_cast<std::uint32_t>(dice() % (kSteps - lie.step));
+    const auto drawable = program::cell_instructions(program, cell.unit.part);
+    cell.instruction = drawable[dice() % drawable.size()];
+    const program::Tensor& out = program.tensors[program.instructions[cell.instruction].out.tensor];
+    cell.tile = static_cast<std::uint32_t>(dice() % tile_count(out));
+    return cell;
+}
+
+TEST(Liars, LoseAboutCellsToTheHonestChallenger) {
+    int games = 0, by_showing = 0;
+    std::map<Lie::Kind, int> kinds;
+    for (std::uint32_t seed = 0; seed < 100; ++seed) {
+        std::mt19937 dice(seed);
+        const Lie lie = random_lie(dice);
+        Terms terms = terms_of(arena().subject);
+        terms.stage = market::GameStage::cell;
+        terms.about = market::GameStage::segment;
+        terms.cell = random_cell(lie, dice);
+        terms.fan_out = 2U << (dice() % 5);
+        ScalarReplayer honest(arena().fixture);
+        History truth(terms, honest, arena().data, HistoryOptions{{}, 8, 10'000});
+        Liar liar(lie, terms);
+        const std::string label = "seed " + std::to_string(seed) + " lie " +
+                                  std::to_string(int(lie.kind)) + " step " +
+                                  std::to_string(lie.step) + " cell after " +
+                                  std::to_string(terms.cell.steps) + " instruction " +
+                                  std::to_string(terms.cell.instruction);
+        const auto result = shown(liar, terms, truth, label);
+        if (!result) continue;
+        ++games;
+        ++kinds[lie.kind];
+        by_showing += *result ? 1 : 0;
         if (lie.kind == Lie::Kind::states) {
             EXPECT_TRUE(*result) << label;
         }

@@ -37,7 +37,7 @@ TEST(Moves, RefuseEveryPartAndEveryAddition) {
 }
 
 TEST(Moves, RefuseNumbersThatNoMoveHas) {
-    for (const int number : {0, 18, 255})
+    for (const int number : {0, 19, 255})
         EXPECT_FALSE(decode_move(base::Bytes{static_cast<std::uint8_t>(number)}));
     EXPECT_FALSE(decode_move(base::Bytes{2, 2}));  // neither false nor true
 }
@@ -69,7 +69,8 @@ TEST(Moves, AreAtMostAsLargeAsTheRulesAllow) {
           Move{PostOpenings{base::Bytes(kOpeningBytesMax)}},
           Move{PostStatement{base::Bytes(kOpeningBytesMax), {}, {}}},
           Move{PostChildren{std::vector<base::Hash>(kFanOutMax)}},
-          Move{PostTensor{record, record, {}}}, Move{PostSource{source, left}}}) {
+          Move{PostTensor{record, record, {}}}, Move{PostSource{source, left}},
+          Move{PostSpot{record, record, {}, Path(kPathMax), {}, Path(kPathMax)}}}) {
         EXPECT_LE(encode_move(move).size(), market::kMoveBytesMax) << move.index();
         EXPECT_TRUE(decode_move(encode_move(move))) << move.index();
     }
@@ -80,7 +81,7 @@ TEST(Formats, GamePageShowsTheBytesOfMoves) {
     const char* names[] = {"statement", "half",     "roots",  "pick",     "root",
                            "contest",   "unit",     "tensor", "children", "tile",
                            "cell",      "openings", "leaves", "skipped",  "source",
-                           "writer",    "resign"};
+                           "writer",    "resign", "spot"};
     const std::vector<Move> moves = sample_moves();
     for (std::size_t i = 0; i < moves.size(); ++i)
         EXPECT_EQ(golden.at(names[i]), base::to_hex(encode_move(moves[i]))) << names[i];

@@ -3,7 +3,6 @@
 #include "../commit/fixtures.h"
 #include "base/chunk_tree.h"
 #include "base/merkle.h"
-#include "commit/checkpoint.h"
 #include "held.h"
 
 /// What a challenge of single tiles, drawn too roughly, would have let through: garbage behind the
@@ -95,8 +94,8 @@ TEST(Attack, B8_AnInventedRoot) {
     EXPECT_TRUE(play_question(held.subject, held.blob, held.blob).silent);
 }
 
-/// A root over a NaN as it lies in the blob: readers, who hash the canonical one, never find it. Its
-/// committer must not be able to answer with the very bytes of its blob.
+/// A root over a NaN as it lies in the blob: readers, who hash the canonical one, never find it.
+/// Its committer must not be able to answer with the very bytes of its blob.
 TEST(Attack, B8_ANanThatIsNotCanonical) {
     Held held(commit::small_mlp(), QuestionTree::state);
     const std::uint64_t at = held.layout.offset_of(0);

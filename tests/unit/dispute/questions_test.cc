@@ -62,8 +62,8 @@ TEST(TreeLayout, HasTheRootAndBlobOfCommit) {
         SCOPED_TRACE(named.name);
         const Held held(named.spec, named.tree);
         EXPECT_EQ(kReferee.blob_bytes(held.subject), held.blob.size());
-        EXPECT_TRUE(std::equal(held.layout.front().begin(), held.layout.front().end(),
-                               held.blob.begin()));
+        EXPECT_TRUE(
+            std::equal(held.layout.front().begin(), held.layout.front().end(), held.blob.begin()));
         for (const unsigned threads : {1U, 3U})
             EXPECT_EQ(node_hash(held.layout, held.elements(), held.layout.root(), threads),
                       held.subject.root);
@@ -108,7 +108,8 @@ TEST(Cut, PartitionsTheBlob) {
     }
     const auto front = static_cast<std::ptrdiff_t>(held.layout.front().size());
     EXPECT_TRUE(std::all_of(covered.begin() + front, covered.end(), [](int n) { return n == 1; }));
-    EXPECT_TRUE(std::all_of(covered.begin(), covered.begin() + front, [](int n) { return n == 0; }));
+    EXPECT_TRUE(
+        std::all_of(covered.begin(), covered.begin() + front, [](int n) { return n == 0; }));
 }
 
 TEST(Questions, AnHonestCommitterIsNeverConvicted) {
@@ -250,11 +251,13 @@ TEST(Questions, AnHonestStateWithNans) {
     const std::uint64_t at = held.layout.offset_of(0), later = held.layout.offset_of(40);
     const Bytes canonical = {0x00, 0x00, 0xc0, 0x7f}, other = {0x01, 0x00, 0x80, 0xff};
     for (const std::uint64_t offset : {at, later})
-        std::copy(canonical.begin(), canonical.end(), held.blob.begin() + static_cast<std::ptrdiff_t>(offset));
+        std::copy(canonical.begin(), canonical.end(),
+                  held.blob.begin() + static_cast<std::ptrdiff_t>(offset));
     Bytes memory = held.blob;
     for (const std::uint64_t offset : {at, later})
         std::copy(other.begin(), other.end(), memory.begin() + static_cast<std::ptrdiff_t>(offset));
-    held.subject.root = node_hash(held.layout, *elements_in(held.layout, memory), held.layout.root());
+    held.subject.root =
+        node_hash(held.layout, *elements_in(held.layout, memory), held.layout.root());
     EXPECT_EQ(play_question(held.subject, memory, held.blob).last.move, AskerMove::sound);
     Bytes garbage = held.blob;
     garbage[at + 5] ^= 1U;  // in the tile of the first
@@ -272,8 +275,10 @@ TEST(Questions, AreAnsweredFromAFile) {
     const auto file = commit::MappedFile::open(folder / "blob");
     ASSERT_TRUE(file.has_value());
     const QuestionStatus opened = kReferee.open_question(held.subject);
-    EXPECT_EQ(*answer_from_blob(opened.question, file->bytes()), *answer_from_blob(opened.question, held.blob));
-    EXPECT_EQ(answer_from_blob(opened.question, file->bytes().first(100)).error(), MoveRefusal::wrong_count);
+    EXPECT_EQ(*answer_from_blob(opened.question, file->bytes()),
+              *answer_from_blob(opened.question, held.blob));
+    EXPECT_EQ(answer_from_blob(opened.question, file->bytes().first(100)).error(),
+              MoveRefusal::wrong_count);
     EXPECT_EQ(answer_question(opened.question, {}).error(), MoveRefusal::wrong_count);
     commit::write_file(folder / "empty", {});
     EXPECT_TRUE(commit::MappedFile::open(folder / "empty")->bytes().empty());
@@ -292,7 +297,8 @@ TEST(Questions, RefuseWrongAnswers) {
             Bytes wrong = right;
             for (std::size_t i = 0; i < right.size(); i += 1 + right.size() / 50) {
                 wrong[i] ^= 0x10U;
-                EXPECT_EQ(refused(kReferee.answer(status.question, wrong)), MoveRefusal::wrong_hash);
+                EXPECT_EQ(refused(kReferee.answer(status.question, wrong)),
+                          MoveRefusal::wrong_hash);
                 wrong[i] ^= 0x10U;
             }
             wrong.push_back(0);
@@ -303,7 +309,8 @@ TEST(Questions, RefuseWrongAnswers) {
             EXPECT_EQ(refused(kReferee.ask(status.question, 0)), MoveRefusal::wrong_move);
             status = *kReferee.answer(status.question, right);
             EXPECT_EQ(refused(kReferee.answer(status.question, right)), MoveRefusal::wrong_move);
-            EXPECT_EQ(answer_from_blob(status.question, held.blob).error(), MoveRefusal::wrong_move);
+            EXPECT_EQ(answer_from_blob(status.question, held.blob).error(),
+                      MoveRefusal::wrong_move);
             EXPECT_EQ(refused(kReferee.ask(status.question, status.children)),
                       status.tile ? MoveRefusal::wrong_move : MoveRefusal::wrong_place);
         }
@@ -314,9 +321,9 @@ TEST(Questions, RefuseTheAnswerOfAnotherState) {
     const Held held(testing::question_gpt(35), QuestionTree::state);
     const Held other(testing::question_gpt(35), QuestionTree::state, 2);
     const QuestionStatus opened = kReferee.open_question(held.subject);
-    EXPECT_EQ(refused(kReferee.answer(opened.question,
-                                      *answer_from_blob(opened.question, other.blob))),
-              MoveRefusal::wrong_hash);
+    EXPECT_EQ(
+        refused(kReferee.answer(opened.question, *answer_from_blob(opened.question, other.blob))),
+        MoveRefusal::wrong_hash);
 }
 
 /// Whoever hashed another descriptor has no answer, whatever its tensors are.
@@ -325,13 +332,13 @@ TEST(Questions, NobodyCanAnswerForAnotherDescriptor) {
     const auto answers = [&](const market::QuestionSubject& subject) {
         const QuestionStatus opened = kReferee.open_question(subject);
         const auto layout = TreeLayout::of(tree_terms(subject));
-        return kReferee
-            .answer(opened.question, *answer_question(opened.question, held.elements()))
+        return kReferee.answer(opened.question, *answer_question(opened.question, held.elements()))
             .has_value();
     };
     EXPECT_TRUE(answers(held.subject));
     for (const auto& change : std::vector<void (*)(market::QuestionSubject&)>{
-             [](market::QuestionSubject& s) { ++s.round; }, [](market::QuestionSubject& s) { ++s.lane; },
+             [](market::QuestionSubject& s) { ++s.round; },
+             [](market::QuestionSubject& s) { ++s.lane; },
              [](market::QuestionSubject& s) { ++s.step; },
              [](market::QuestionSubject& s) { s.round_start_root.bytes[3] ^= 1U; },
              [](market::QuestionSubject& s) { s.program_root.bytes[3] ^= 1U; }}) {
@@ -358,7 +365,8 @@ TEST(Questions, RefuseLeavesThatAreNone) {
     }
     // The last leaf is as long as the blob has it.
     EXPECT_FALSE(kReferee.leaf_differs(shown.question, leaves - 1, whole).has_value());
-    EXPECT_TRUE(kReferee.leaf_differs(shown.question, leaves - 1, leaf_of(held.blob, leaves - 1)).has_value());
+    EXPECT_TRUE(kReferee.leaf_differs(shown.question, leaves - 1, leaf_of(held.blob, leaves - 1))
+                    .has_value());
 }
 
 TEST(Questions, RefuseBytesThatAreNoQuestion) {
@@ -400,7 +408,8 @@ TEST(Questions, AboutAnEmptyPayload) {
     EXPECT_TRUE(kReferee.answer(opened.question, {})->tile);
     market::QuestionSubject other = held.subject;
     other.root.bytes[0] ^= 1U;
-    EXPECT_EQ(refused(kReferee.answer(kReferee.open_question(other).question, {})), MoveRefusal::wrong_hash);
+    EXPECT_EQ(refused(kReferee.answer(kReferee.open_question(other).question, {})),
+              MoveRefusal::wrong_hash);
     Bytes garbage = held.blob;
     garbage.back() ^= 1U;
     EXPECT_TRUE(play_question(held.subject, held.blob, garbage).convicted);
@@ -419,9 +428,8 @@ MadeUp make_up(const TreeLayout& layout, std::uint64_t seed) {
     MadeUp made;
     while (!shows_bytes(layout, nodes.back())) {
         const Cut cut = cut_for_hashes(layout, nodes.back());
-        const auto heaviest = std::ranges::max_element(cut.nodes(), {}, [&](const TreeNode& node) {
-            return layout.bytes_under(node);
-        });
+        const auto heaviest = std::ranges::max_element(
+            cut.nodes(), {}, [&](const TreeNode& node) { return layout.bytes_under(node); });
         made.path.push_back(static_cast<std::uint32_t>(heaviest - cut.nodes().begin()));
         nodes.push_back(*heaviest);
     }
@@ -430,8 +438,8 @@ MadeUp make_up(const TreeLayout& layout, std::uint64_t seed) {
     std::vector<Hash> leaves;
     std::size_t done = 0;
     for (const TreeNode& tile : tiles.nodes()) {
-        leaves.push_back(base::merkle_leaf(base::MerkleFamily::blake2b,
-                                           ByteView(answer).subspan(done, layout.bytes_under(tile))));
+        leaves.push_back(base::merkle_leaf(
+            base::MerkleFamily::blake2b, ByteView(answer).subspan(done, layout.bytes_under(tile))));
         done += layout.bytes_under(tile);
     }
     Hash known = tiles.join(leaves);
@@ -472,11 +480,10 @@ TEST(Questions, TakeThreeAnswersAboutEightBillionParameters) {
         std::uint64_t bytes_min;
         std::size_t answers;
     };
-    for (const Large& large :
-         {Large{large_gpt(12, 768, 50'257), 1'900'000'000, 3},
-          Large{large_gpt(32, 4096, 128'256), 100'000'000'000, 3},
-          Large{large_gpt(128, 1024, 50'257), 20'000'000'000, 3},
-          Large{large_gpt(128, 6400, 200'000), 1'000'000'000'000, 4}}) {
+    for (const Large& large : {Large{large_gpt(12, 768, 50'257), 1'900'000'000, 3},
+                               Large{large_gpt(32, 4096, 128'256), 100'000'000'000, 3},
+                               Large{large_gpt(128, 1024, 50'257), 20'000'000'000, 3},
+                               Large{large_gpt(128, 6400, 200'000), 1'000'000'000'000, 4}}) {
         for (const QuestionTree tree : {QuestionTree::state, QuestionTree::payload}) {
             market::QuestionSubject subject;
             subject.spec = market::encode_spec(large.spec);

@@ -92,6 +92,14 @@ TEST(RandomGames, TheHonestSideNeverLoses) {
     quarrels.push_back(std::make_unique<Quarrel>(tiny_gpt(), GameStage::segment, 2, false, 16));
     quarrels.push_back(std::make_unique<Quarrel>(tiny_mlp(), GameStage::merge, 1, false, 12));
     quarrels.push_back(std::make_unique<Quarrel>(tiny_mlp(), GameStage::init, 1, false, 4));
+    for (std::uint64_t seed = 0; seed < 8; ++seed) {
+        quarrels.push_back(std::make_unique<Quarrel>(tiny_mlp(), GameStage::segment, 3, true, 4, true, seed));
+        quarrels.push_back(std::make_unique<Quarrel>(tiny_gpt(), GameStage::segment, 2, false, 4, true, seed));
+    }
+    for (std::uint64_t seed = 0; seed < 4; ++seed) {
+        quarrels.push_back(std::make_unique<Quarrel>(tiny_mlp(), GameStage::merge, 1, false, 3, true, seed));
+        quarrels.push_back(std::make_unique<Quarrel>(tiny_mlp(), GameStage::init, 1, false, 1, true, seed));
+    }
     std::map<End, int> ends;
     for (int seed = 0; seed < games; ++seed) {
         Dice dice(static_cast<std::uint64_t>(seed) + 1);

@@ -18,8 +18,9 @@ Fault random_fault(const Arena& arena, Dice& dice) {
     const program::Program& program = arena.fixture.program;
     std::vector<Stage> stages = {Stage::step};
     if (arena.subject.closes_round) stages.push_back(Stage::payload);
-    if (arena.subject.stage == GameStage::init) stages = {Stage::init};
-    if (arena.subject.stage == GameStage::merge) stages = {Stage::merge};
+    const GameStage replayed = terms_of(arena.subject).replayed();
+    if (replayed == GameStage::init) stages = {Stage::init};
+    if (replayed == GameStage::merge) stages = {Stage::merge};
     Fault fault;
     fault.stage = dice.one_of(stages);
     fault.step = arena.subject.first_step +
@@ -61,6 +62,8 @@ std::optional<Move> made_up(const Game& game, Desk* desk, Dice& dice) {
     switch (game.phase()) {
         case Phase::half:
             return PickHalf{dice.one_in(2)};
+        case Phase::spot:
+            return std::nullopt;
         case Phase::roots:
             return PostRoots{noises(game.points().size())};
         case Phase::pick_root:
@@ -134,9 +137,16 @@ market::JobSpec tiny_gpt() {
 }
 
 Quarrel::Quarrel(const market::JobSpec& spec, GameStage stage, std::uint32_t steps,
-                 bool closes_round, std::size_t lies_count, bool from_stepped)
+                 bool closes_round, std::size_t lies_count, bool from_stepped,
+                 const std::optional<std::uint64_t>& cell_seed)
     : arena(spec, stage, steps, closes_round, from_stepped) {
     Dice dice(7);
+    if (cell_seed) {
+        base::VrfOutput spot{};
+        for (std::size_t i = 0; i < 8; ++i)
+            spot[i] = static_cast<std::uint8_t>(*cell_seed >> (8 * i));
+        arena.turn_to_cell(spot, static_cast<std::uint32_t>(*cell_seed % 8));
+    }
     truth = arena.asserted_by(*arena.truth);
     while (lies.size() < lies_count) {
         Lie lie;

@@ -41,7 +41,8 @@ struct Lie {
 /// One stage, the truth about it, and lies.
 struct Quarrel {
     Quarrel(const market::JobSpec& spec, market::GameStage stage, std::uint32_t steps,
-            bool closes_round, std::size_t lies_count, bool from_stepped = true);
+            bool closes_round, std::size_t lies_count, bool from_stepped = true,
+            const std::optional<std::uint64_t>& cell_seed = std::nullopt);
     Arena arena;
     market::GameSubject truth;
     std::vector<Lie> lies;

@@ -36,7 +36,8 @@ inline std::vector<Move> sample_moves() {
             ShowSkipped{other, record},
             PostSource{written, left},
             ShowWriter{record},
-            Resign{}};
+            Resign{},
+            PostSpot{record, other, hash_of(16), {hash_of(17)}, hash_of(18), {hash_of(19)}}};
 }
 
 inline Terms sample_terms() {

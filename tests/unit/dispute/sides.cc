@@ -60,12 +60,22 @@ Arena::Arena(const market::JobSpec& spec, GameStage stage, std::uint32_t steps, 
                                                                    fixture.after_step)
                                               : opening;
             break;
+        case GameStage::cell:
+            break;  // turned to from another
         case GameStage::merge:
             subject.round_start_root = subject.start_root = opening;
             for (const commit::Payload& payload : fixture.payloads)
                 subject.payload_roots.push_back(commit::payload_root(fixture.program, payload));
             break;
     }
+    truth = history_of(honest);
+}
+
+void Arena::turn_to_cell(const base::VrfOutput& spot, std::uint32_t cell) {
+    subject.about = subject.stage;
+    subject.stage = GameStage::cell;
+    subject.spot = spot;
+    subject.cell = cell;
     truth = history_of(honest);
 }
 
@@ -76,6 +86,10 @@ std::unique_ptr<History> Arena::history_of(Replayer& replayer) const {
 
 market::GameSubject Arena::asserted_by(History& history) const {
     market::GameSubject asserted = subject;
+    if (subject.stage == GameStage::cell) {
+        asserted.asserted = *history.cell_hash();
+        return asserted;
+    }
     PostStatement statement;
     statement.state_root = *history.root_after(terms_of(subject).steps);
     if (subject.closes_round) statement.payload_root = *history.payload_root();
@@ -83,9 +97,10 @@ market::GameSubject Arena::asserted_by(History& history) const {
     return asserted;
 }
 
-Outcome play_out(const market::GameSubject& subject, Player& asserter, Player& challenger) {
+namespace {
+
+Outcome play_out(market::GameStatus status, Player& asserter, Player& challenger) {
     const LedgerReferee referee;
-    market::GameStatus status = referee.open(subject);
     Outcome outcome;
     while (!status.winner && outcome.moves.size() < 100) {
         const bool posts = status.turn == Side::asserter;
@@ -110,6 +125,19 @@ Outcome play_out(const market::GameSubject& subject, Player& asserter, Player& c
     outcome.traced = status.traced;
     return outcome;
 }
+
+}  // namespace
+
+Outcome play_out(const market::GameSubject& subject, Player& asserter, Player& challenger) {
+    return play_out(LedgerReferee().open(subject), asserter, challenger);
+}
+
+Outcome play_out(const Terms& terms, Player& asserter, Player& challenger) {
+    const Game game(terms);
+    return play_out(market::GameStatus{encode_game(game), game.turn(), std::nullopt, false},
+                    asserter, challenger);
+}
+
 
 base::Hash LeafLiar::root() const {
     return tree_of(leaves_);

@@ -45,6 +45,8 @@ market::JobSpec with_data(market::JobSpec spec);
 struct Arena {
     Arena(const market::JobSpec& spec, market::GameStage stage, std::uint32_t steps = 1,
           bool closes_round = false, bool from_stepped = true);
+    /// The same stage, but about one cell of it.
+    void turn_to_cell(const base::VrfOutput& spot, std::uint32_t cell);
     /// The subject with what a side that computes so asserts.
     market::GameSubject asserted_by(History& history) const;
     [[nodiscard]] std::unique_ptr<History> history_of(Replayer& replayer) const;
@@ -65,6 +67,7 @@ struct Outcome {
 };
 /// Plays through the referee's bytes alone.
 Outcome play_out(const market::GameSubject& subject, Player& asserter, Player& challenger);
+Outcome play_out(const Terms& terms, Player& asserter, Player& challenger);
 
 /// An asserter whose trace is right and whose root of what follows from it is over these leaves. It
 /// answers as long as there is something to say.

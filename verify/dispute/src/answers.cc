@@ -41,7 +41,8 @@ std::vector<Hash> hashes_of(const TreeLayout& layout, Elements elements,
              i = next.fetch_add(1, std::memory_order_relaxed))
             hashes[i] = hash_alone(layout, elements, nodes[i]);
     };
-    const std::size_t most = std::min<std::size_t>(std::clamp(threads, 1U, kThreadsMax), nodes.size());
+    const std::size_t most =
+        std::min<std::size_t>(std::clamp(threads, 1U, kThreadsMax), nodes.size());
     std::vector<std::jthread> others;
     for (std::size_t i = 1; i < most; ++i) others.emplace_back(work);
     work();
@@ -71,16 +72,23 @@ class FetchedBlob {
   public:
     FetchedBlob(const OpenedQuestion& opened, ByteView blob, std::span<const BlobGap> gaps,
                 unsigned threads)
-        : layout_(opened.layout), question_(opened.question), blob_(blob), gaps_(gaps),
-          threads_(threads), elements_(*elements_in(layout_, blob)) {}
+        : layout_(opened.layout),
+          question_(opened.question),
+          blob_(blob),
+          gaps_(gaps),
+          threads_(threads),
+          elements_(*elements_in(layout_, blob)) {}
 
     AskerStep next_step() {
         compare(0, layout_.front());
         if (found_) return {AskerMove::show, *found_};
         switch (question_.phase) {
-            case QuestionPhase::asked: return before_an_answer();
-            case QuestionPhase::listed: return among_descendants();
-            case QuestionPhase::shown: return among_tiles();
+            case QuestionPhase::asked:
+                return before_an_answer();
+            case QuestionPhase::listed:
+                return among_descendants();
+            case QuestionPhase::shown:
+                return among_tiles();
         }
         ASSAY_CHECK(false);
         return {};
@@ -131,8 +139,8 @@ class FetchedBlob {
     AskerStep before_an_answer() {
         if (question_.node != layout_.root()) return {AskerMove::wait, 0};
         if (missing_ || !fetched(question_.node)) return {AskerMove::wait, 0};
-        const Hash own = layout_.in_parent(
-            question_.node, node_hash(layout_, elements_, question_.node, threads_));
+        const Hash own = layout_.in_parent(question_.node,
+                                           node_hash(layout_, elements_, question_.node, threads_));
         return {own == question_.known ? AskerMove::sound : AskerMove::wait, 0};
     }
 

@@ -10,6 +10,7 @@
 #include "dispute/trace.h"
 #include "market/commitment.h"
 #include "market/job_spec.h"
+#include "game_cell.h"
 #include "opened.h"
 
 namespace assay::dispute {
@@ -38,13 +39,15 @@ Terms terms_of(const market::GameSubject& subject) {
     terms.round = subject.round;
     terms.lane = subject.lane;
     terms.first_step = subject.first_step;
-    terms.steps = subject.stage == market::GameStage::segment ? subject.steps : 1;
+    terms.about = subject.about;
+    terms.steps = terms.replayed() == market::GameStage::segment ? subject.steps : 1;
     terms.round_start_root = subject.round_start_root;
     terms.previous_round_root = subject.previous_round_root;
     terms.start_root = subject.start_root;
     terms.asserted = subject.asserted;
     terms.closes_round = subject.closes_round;
     terms.payload_roots = subject.payload_roots;
+    if (terms.is_about_cell()) terms.cell = cell_of(*spec, subject);
     return terms;
 }
 
@@ -62,11 +65,12 @@ Hash end_of(const Terms& terms, const PostStatement& statement) {
 }
 
 bool are_sound(const Terms& terms) {
-    const bool segment = terms.stage == market::GameStage::segment;
-    return std::has_single_bit(terms.fan_out) && terms.fan_out >= 2 &&
+    const bool segment = terms.replayed() == market::GameStage::segment;
+    return terms.replayed() != market::GameStage::cell && has_sound_cell(terms) &&
+           std::has_single_bit(terms.fan_out) && terms.fan_out >= 2 &&
            terms.fan_out <= kFanOutMax && terms.steps > 0 && (segment || terms.steps == 1) &&
            (segment || !terms.closes_round) &&
-           terms.payload_roots.empty() == (terms.stage != market::GameStage::merge) &&
+           terms.payload_roots.empty() == (terms.replayed() != market::GameStage::merge) &&
            std::uint64_t{terms.first_step} + terms.steps <= UINT32_MAX;
 }
 
@@ -87,6 +91,7 @@ Side Game::turn() const {
         case Phase::openings:
         case Phase::leaves:
         case Phase::source:
+        case Phase::spot:
         case Phase::over:
             return Side::asserter;
         case Phase::half:
@@ -134,9 +139,11 @@ Game::Error Game::play(const PostStatement& move) {
     if (phase_ != Phase::statement) return MoveRefusal::wrong_move;
     const auto frame = check_posted_frame(move.frame);
     if (!frame) return MoveRefusal::wrong_record;
-    if (!terms_.closes_round && !move.payload_root.is_zero()) return MoveRefusal::wrong_hash;
-    if (end_of(terms_, move) != terms_.asserted) return MoveRefusal::wrong_hash;
     facts_.frame = *frame;
+    const bool pair = terms_.closes_round && !terms_.is_about_cell();
+    if (!pair && !move.payload_root.is_zero()) return MoveRefusal::wrong_hash;
+    if (terms_.is_about_cell()) return state_cell(move);
+    if (end_of(terms_, move) != terms_.asserted) return MoveRefusal::wrong_hash;
     high_root_ = move.state_root;
     payload_root_ = move.payload_root;
     if (terms_.closes_round) {
@@ -149,7 +156,12 @@ Game::Error Game::play(const PostStatement& move) {
 
 Game::Error Game::play(const PickHalf& move) {
     if (phase_ != Phase::half) return MoveRefusal::wrong_move;
-    if (move.payload) {
+    if (move.second && terms_.is_about_cell()) {
+        low_root_ = high_root_;
+        begin_cell_stage();
+        return std::nullopt;
+    }
+    if (move.second) {
         payload_ = true;
         low_ = 0;
         high_ = 1;
@@ -188,7 +200,9 @@ void Game::settle_facts() {
     facts_.data_bytes = terms_.data_bytes;
     facts_.train_count = terms_.train_count;
     facts_.row_words = terms_.row_words;
-    switch (terms_.stage) {
+    switch (terms_.replayed()) {
+        case market::GameStage::cell:
+            return;
         case market::GameStage::init:
             facts_.stage = Stage::init;
             return;
@@ -301,6 +315,7 @@ Game::Error Game::play(const PostChildren& move) {
 
 Game::Error Game::pick_child(std::uint32_t index) {
     if (index >= posted_.size()) return MoveRefusal::wrong_place;
+    const std::uint64_t end = search_end();
     const std::vector<std::uint64_t> counts = child_counts(search_.count, terms_.fan_out);
     for (std::uint32_t i = 0; i < index; ++i) {
         left_ = {posted_[i], search_.first, counts[i]};
@@ -308,7 +323,11 @@ Game::Error Game::pick_child(std::uint32_t index) {
     }
     search_.count = counts[index];
     search_.node = posted_[index];
-    go_on_searching();
+    if (search_.first >= end) {
+        concede_to_cell();
+    } else {
+        go_on_searching();
+    }
     return std::nullopt;
 }
 
@@ -358,6 +377,10 @@ Game::Error Game::play(const Contest& move) {
         }
         return std::nullopt;
     }
+    if (!move.list && in_cell_stage() && (in_cell_unit() || !in_unit_)) {
+        concede_to_cell();
+        return std::nullopt;
+    }
     if (!move.list) {
         phase_ = Phase::leaves;
         return std::nullopt;
@@ -374,16 +397,19 @@ Game::Error Game::play(const Contest& move) {
 Game::Error Game::play(const PostUnit& move) {
     if (phase_ != Phase::unit) return MoveRefusal::wrong_move;
     const Unit here = unit();
-    const bool loop = is_loop(here.part);
+    const bool cell = in_cell_unit();  // then no leaf is disputed
+    const bool loop = is_loop(here.part) && !cell;
     const Hash root = unit_root(facts_.descriptor, here, move.outputs);
     const Hash leaf = loop ? loop_leaf(facts_.descriptor, here, move.accumulators) : root;
-    if (leaf != leaf_ || (!loop && !move.accumulators.is_zero())) return MoveRefusal::wrong_hash;
+    if ((leaf != leaf_ && !cell) || (!loop && !move.accumulators.is_zero()))
+        return MoveRefusal::wrong_hash;
     facts_.unit_root = root;
     outputs_ = move.outputs;
     accumulators_ = move.accumulators;
     list_ = List::outputs;
     in_unit_ = true;
-    if (loop) {
+    traced_ = true;
+    if (loop || cell) {
         phase_ = Phase::contest;
         return std::nullopt;
     }
@@ -392,21 +418,31 @@ Game::Error Game::play(const PostUnit& move) {
     return std::nullopt;
 }
 
+/// The claimed instruction and what it defines.
+Game::Error Game::read_output(const RecordOpening& opened, const RecordOpening& opened_tensor,
+                              Output& output) const {
+    if (opened.leaf != facts_.frame.instruction_leaf(claim_.instruction) ||
+        !stands(facts_.frame, opened) || !stands(facts_.frame, opened_tensor)) {
+        return MoveRefusal::wrong_record;
+    }
+    const auto instruction = decode_instruction_record(opened.record);
+    const auto tensor = decode_tensor_record(opened_tensor.record);
+    if (!instruction || !tensor || instruction->out.tensor >= facts_.frame.tensors ||
+        opened_tensor.leaf != facts_.frame.tensor_leaf(instruction->out.tensor)) {
+        return MoveRefusal::wrong_record;
+    }
+    output = {*instruction, *tensor};
+    return std::nullopt;
+}
+
 Game::Error Game::play(const PostTensor& move) {
     if (phase_ != Phase::tensor) return MoveRefusal::wrong_move;
-    if (move.instruction.leaf != facts_.frame.instruction_leaf(claim_.instruction) ||
-        !stands(facts_.frame, move.instruction) || !stands(facts_.frame, move.tensor)) {
-        return MoveRefusal::wrong_record;
-    }
-    const auto instruction = decode_instruction_record(move.instruction.record);
-    const auto tensor = decode_tensor_record(move.tensor.record);
-    if (!instruction || !tensor || instruction->out.tensor >= facts_.frame.tensors ||
-        move.tensor.leaf != facts_.frame.tensor_leaf(instruction->out.tensor)) {
-        return MoveRefusal::wrong_record;
-    }
-    if (commit::tensor_root_of_tree(*tensor, move.tree) != leaf_) return MoveRefusal::wrong_hash;
-    output_ = Output{*instruction, *tensor};
-    begin_search(List::tiles, move.tree, tile_count(*tensor));
+    Output output;
+    if (const Error error = read_output(move.instruction, move.tensor, output)) return error;
+    if (commit::tensor_root_of_tree(output.tensor, move.tree) != leaf_)
+        return MoveRefusal::wrong_hash;
+    output_ = std::move(output);
+    begin_search(List::tiles, move.tree, tile_count(output_->tensor));
     return std::nullopt;
 }
 

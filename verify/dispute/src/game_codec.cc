@@ -33,6 +33,11 @@ void put_terms(Encoder& encoder, const Terms& terms) {
     encoder.hash(terms.start_root).hash(terms.asserted).boolean(terms.closes_round);
     put_hashes(encoder, terms.payload_roots);
     encoder.u32(terms.fan_out);
+    if (!terms.is_about_cell()) return;
+    const DisputedCell& cell = terms.cell;
+    encoder.u8(static_cast<std::uint8_t>(terms.about));
+    encoder.u8(static_cast<std::uint8_t>(cell.unit.part)).u32(cell.unit.index);
+    encoder.u32(cell.steps).u32(cell.instruction).u32(cell.tile);
 }
 
 Terms get_terms(Decoder& decoder) {
@@ -44,7 +49,7 @@ Terms get_terms(Decoder& decoder) {
     terms.data_bytes = decoder.u64();
     terms.train_count = decoder.u64();
     terms.row_words = decoder.u32();
-    terms.stage = get_enum(decoder, market::GameStage::init, market::GameStage::merge);
+    terms.stage = get_enum(decoder, market::GameStage::init, market::GameStage::cell);
     for (std::uint32_t* field : {&terms.round, &terms.lane, &terms.first_step, &terms.steps})
         *field = decoder.u32();
     for (base::Hash* field : {&terms.round_start_root, &terms.previous_round_root,
@@ -54,6 +59,12 @@ Terms get_terms(Decoder& decoder) {
     terms.closes_round = decoder.boolean();
     terms.payload_roots = get_hashes(decoder, kMembersMax);
     terms.fan_out = decoder.u32();
+    if (!terms.is_about_cell()) return terms;
+    DisputedCell& cell = terms.cell;
+    terms.about = get_enum(decoder, market::GameStage::init, market::GameStage::merge);
+    cell.unit.part = get_enum(decoder, program::Part::init, program::Part::merge);
+    for (std::uint32_t* field : {&cell.unit.index, &cell.steps, &cell.instruction, &cell.tile})
+        *field = decoder.u32();
     return terms;
 }
 
@@ -196,7 +207,9 @@ class GameCodec {
             case Phase::statement:
                 return !game.payload_;
             case Phase::half:
-                return game.terms_.closes_round && !game.payload_;
+                return !game.payload_ && (game.terms_.is_about_cell()
+                                              ? game.terms_.cell_follows_steps()
+                                              : game.terms_.closes_round);
             case Phase::over:
                 return true;
             case Phase::roots:
@@ -226,6 +239,8 @@ class GameCodec {
             case Phase::leaves:
             case Phase::reply:
                 return one_stage;
+            case Phase::spot:
+                return one_stage && game.in_cell_unit();
         }
         return false;
     }

@@ -62,10 +62,10 @@ void get(Decoder& decoder, PostStatement& move) {
 }
 
 void put(Encoder& encoder, const PickHalf& move) {
-    encoder.boolean(move.payload);
+    encoder.boolean(move.second);
 }
 void get(Decoder& decoder, PickHalf& move) {
-    move.payload = decoder.boolean();
+    move.second = decoder.boolean();
 }
 
 void put(Encoder& encoder, const PostRoots& move) {
@@ -181,6 +181,23 @@ void get(Decoder& decoder, ShowWriter& move) {
 
 void put(Encoder&, const Resign&) {}
 void get(Decoder&, Resign&) {}
+
+void put(Encoder& encoder, const PostSpot& move) {
+    put_record(encoder, move.instruction);
+    put_record(encoder, move.tensor);
+    encoder.hash(move.tree);
+    put_path(encoder, move.output);
+    encoder.hash(move.leaf);
+    put_path(encoder, move.tile);
+}
+void get(Decoder& decoder, PostSpot& move) {
+    move.instruction = get_record(decoder);
+    move.tensor = get_record(decoder);
+    move.tree = decoder.hash();
+    move.output = get_path(decoder);
+    move.leaf = decoder.hash();
+    move.tile = get_path(decoder);
+}
 
 /// The alternative whose number is in the first byte.
 template <std::size_t... Index>

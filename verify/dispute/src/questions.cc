@@ -100,12 +100,15 @@ base::Bytes encode_question(const Question& question) {
     encoder.u32(node.leaf).u32(node.leaves).u64(node.tile).u64(node.tiles).hash(question.known);
     encoder.u8(static_cast<std::uint8_t>(question.phase));
     switch (question.phase) {
-        case QuestionPhase::asked: break;
+        case QuestionPhase::asked:
+            break;
         case QuestionPhase::listed:
             encoder.u32(static_cast<std::uint32_t>(question.hashes.size()));
             for (const Hash& hash : question.hashes) encoder.hash(hash);
             break;
-        case QuestionPhase::shown: encoder.bytes(question.tiles); break;
+        case QuestionPhase::shown:
+            encoder.bytes(question.tiles);
+            break;
     }
     ASSAY_CHECK(encoder.view().size() <= market::kQuestionBytesMax);
     return encoder.take();
@@ -140,7 +143,8 @@ std::optional<OpenedQuestion> OpenedQuestion::read(ByteView bytes) {
                       (question.phase == QuestionPhase::shown) == bytes_shown;
     if (!fits) return std::nullopt;
     OpenedQuestion opened{std::move(question), std::move(*layout)};
-    const std::size_t had = opened.question.hashes.size() * sizeof(Hash) + opened.question.tiles.size();
+    const std::size_t had =
+        opened.question.hashes.size() * sizeof(Hash) + opened.question.tiles.size();
     if (opened.question.phase != QuestionPhase::asked && had != opened.answer_bytes())
         return std::nullopt;
     return opened;

@@ -29,7 +29,8 @@ std::uint64_t tiles_across(const Tensor& tensor) {
 
 /// Elements of the tiles before number `tile`.
 std::uint64_t elements_before(const Tensor& tensor, std::uint64_t tile) {
-    const std::uint64_t row = std::min<std::uint64_t>(tile / tiles_across(tensor) * kTileSide, tensor.rows);
+    const std::uint64_t row =
+        std::min<std::uint64_t>(tile / tiles_across(tensor) * kTileSide, tensor.rows);
     const std::uint64_t col = tile % tiles_across(tensor) * kTileSide;
     return row * tensor.cols + std::min<std::uint64_t>(kTileSide, tensor.rows - row) * col;
 }
@@ -117,7 +118,9 @@ bool TreeLayout::is_descriptor(const TreeNode& node) const {
     return has_descriptor_ && node.leaf == 0 && node.leaves == 1;
 }
 
-std::size_t TreeLayout::tensor_of(const TreeNode& node) const { return node.leaf - first_tensor(); }
+std::size_t TreeLayout::tensor_of(const TreeNode& node) const {
+    return node.leaf - first_tensor();
+}
 
 std::uint64_t TreeLayout::bytes_under(const TreeNode& node) const {
     if (node.leaves == 0 || is_descriptor(node)) return 0;

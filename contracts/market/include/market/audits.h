@@ -191,6 +191,7 @@ struct Audit {
     std::vector<base::Hash> cells;           ///< once opened: kCells hashes
     std::uint32_t controls_open = 0;         ///< epochs that will draw its controls, and controls that have not ended
     std::uint32_t redraws = 0;               ///< of its controls
+    std::uint32_t extensions = 0;            ///< of its time, because its auditor had asked a question
     bool paid = false;
     base::TransactionId revealed;            ///< the transaction that revealed it
     bool operator==(const Audit&) const = default;

@@ -52,7 +52,7 @@ struct Parameters {
     std::uint32_t collusion_max_ppm = 100'000;               ///< share of the weight that may audit a job which a cheat is assumed to hold
     std::uint32_t draws_per_block_max = 2'000;               ///< (segment, member) pairs
     std::uint32_t audit_time_factor = 4;                     ///< an audit is due after max(grace, FLOPs open and ahead / speed x this)
-    std::uint64_t reference_flops = 1'000'000'000;           ///< FLOPs per second of the class: nobody counts as slower
+    std::uint64_t reference_flops = 10'000'000'000;          ///< FLOPs per second of the class: nobody counts as slower
     std::uint64_t backlog_ms_max = 600'000;                  ///< audits that all validators together may have ahead, at reference speed
     std::uint32_t miss_prices = 5;                           ///< audit prices that a missed audit costs
     base::Amount absence_fine = base::Amount::of(1'000);     ///< of a member that does not contribute

@@ -22,7 +22,7 @@ enum class GameStage : std::uint8_t {
     init = 1,     ///< the initial state follows from the program
     segment = 2,  ///< a run of steps of one lane and, at the end of a round, what enters the merge
     merge = 3,    ///< the state after a merge follows from the state that opened the round and the members' payloads
-    cell = 4,     ///< one cell that an auditor captured while it recomputed one of the others
+    cell = 4,     ///< what two replays that end alike computed on the way differs in one cell
 };
 
 /// What a game is about, as the ledger holds it. Both sides agree on everything but `asserted`.

@@ -27,8 +27,9 @@ base::Hash node_hash(const TreeLayout& layout, std::span<const std::byte* const>
 /// What is owed to a question by whoever has a state or payload with its root; with any other the
 /// answer is refused. `wrong_move` when nothing is asked, `wrong_count` for another number of
 /// tensors, `malformed` for bytes that are no question.
-tl::expected<base::Bytes, MoveRefusal> answer_question(
-    base::ByteView question, std::span<const std::byte* const> elements, unsigned threads = 1);
+tl::expected<base::Bytes, MoveRefusal> answer_question(base::ByteView question,
+                                                       std::span<const std::byte* const> elements,
+                                                       unsigned threads = 1);
 /// The same from a blob.
 tl::expected<base::Bytes, MoveRefusal> answer_from_blob(base::ByteView question,
                                                         base::ByteView blob, unsigned threads = 1);
@@ -49,8 +50,9 @@ struct AskerStep {
     std::uint64_t number = 0;
     bool operator==(const AskerStep&) const = default;
 };
-/// The asker's next step from the committed blob as it was fetched. Requires gaps that ascend and do
-/// not overlap; the blob's bytes inside them are not read. `malformed` for bytes that are no
+/// The asker's next step from the committed blob as it was fetched. Before the first answer and at
+/// it the whole blob is hashed, later only what lies under the node. Requires gaps that ascend and
+/// do not overlap; the blob's bytes inside them are not read. `malformed` for bytes that are no
 /// question, `wrong_count` for a blob of another size than the canonical one, which no receipt has.
 tl::expected<AskerStep, MoveRefusal> next_step(base::ByteView question, base::ByteView blob,
                                                std::span<const BlobGap> gaps = {},

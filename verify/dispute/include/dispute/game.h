@@ -12,9 +12,9 @@
 #include "dispute/moves.h"
 #include "market/referee.h"
 
-/// The game between an asserter and a challenger about one segment, one merge or the initial state:
-/// from what was asserted to one step of one cell. Pure: moves are arguments, and the rules keep the
-/// clocks. A move that does not fit is refused and changes nothing; a side loses by a
+/// The game between an asserter and a challenger about one segment, one merge, the initial state, or
+/// a cell of what one of these computes: from what was asserted to one step of one cell. Pure: moves
+/// are arguments, and the rules keep the clocks. A move that does not fit is refused and changes nothing; a side loses by a
 /// judgement, by resigning, or when the rules say that its time is up.
 namespace assay::dispute {
 
@@ -24,7 +24,7 @@ using market::Side;
 /// Which move comes next, and whose it is. Numbers are those of the encoding.
 enum class Phase : std::uint8_t {
     statement = 1,  ///< asserter: what the asserted field stands for, and the frame of the program
-    half,           ///< challenger: which half of a round's end it disputes
+    half,           ///< challenger: the stated state, or what is said to follow from it
     roots,          ///< asserter: state roots inside the disputed run of steps
     pick_root,      ///< challenger: the first root that it disputes
     stage,          ///< asserter: the root of the stage's trace
@@ -41,10 +41,21 @@ enum class Phase : std::uint8_t {
     objection,      ///< challenger: disputes a leaf, or shows a tensor after the last one
     source,         ///< asserter: where the disputed leaf comes from
     reply,          ///< challenger: a writer of it, or a tensor that it skips
+    spot,           ///< asserter: the disputed cell under a conceded output
     over,
 };
 
 inline constexpr std::uint32_t kFanOut = 16;
+
+/// A cell that two replays differ in.
+struct DisputedCell {
+    Unit unit;
+    std::uint32_t steps = 0;        ///< done of the segment before the cell's stage
+    std::uint32_t instruction = 0;  ///< number in the program
+    std::uint32_t tile = 0;
+    [[nodiscard]] Stage stage() const;
+    bool operator==(const DisputedCell&) const = default;
+};
 
 /// What a game is about: its subject, and instead of the spec what moves need of it.
 struct Terms {
@@ -56,16 +67,26 @@ struct Terms {
     market::GameStage stage = market::GameStage::segment;
     std::uint32_t round = 0, lane = 0;
     std::uint32_t first_step = 0;  ///< within the round
-    std::uint32_t steps = 1;       ///< 1 unless the stage runs steps
+    std::uint32_t steps = 1;       ///< 1 unless the game is about a segment
     base::Hash round_start_root, previous_round_root, start_root, asserted;
     bool closes_round = false;
     std::vector<base::Hash> payload_roots;
+    market::GameStage about = market::GameStage::segment;  ///< of a cell's game: the stage it is in
+    DisputedCell cell;                                     ///< stage cell only
     std::uint32_t fan_out = kFanOut;  ///< a power of two: children per move
+    [[nodiscard]] bool is_about_cell() const { return stage == market::GameStage::cell; }
+    /// What is replayed: the stage, or that in which the cell is.
+    [[nodiscard]] market::GameStage replayed() const { return is_about_cell() ? about : stage; }
+    /// Whether the state that the cell's stage reads has to be agreed on first.
+    [[nodiscard]] bool cell_follows_steps() const {
+        return is_about_cell() && about == market::GameStage::segment && cell.steps > 0;
+    }
     bool operator==(const Terms&) const = default;
 };
 /// What every game's terms are.
 bool are_sound(const Terms& terms);
-/// Requires a spec that decode_spec accepts and a subject as the rules make them.
+/// Requires a spec that decode_spec accepts and a subject as the rules make them. About a cell, the
+/// program is built to find it: as long as that takes.
 Terms terms_of(const market::GameSubject& subject);
 /// The descriptor of the segment's state after so many of its steps.
 commit::StateDescriptor descriptor_after(const Terms& terms, std::uint32_t steps);
@@ -111,6 +132,11 @@ class Game {
     }
     /// Whether the source in question says that nothing writes its tensor, which is number gap's end.
     [[nodiscard]] bool as_it_was() const { return as_it_was_; }
+    /// Of a game about a cell: whether the state that its stage reads is agreed on, and whether all
+    /// units before its own are; where its unit stands among those of its stage.
+    [[nodiscard]] bool in_cell_stage() const;
+    [[nodiscard]] bool in_cell_unit() const;
+    [[nodiscard]] std::uint64_t cell_position() const;
     /// Whether leaves, objection, source and reply are about a loop's unit, not the stage.
     [[nodiscard]] bool in_unit() const { return in_unit_; }
     /// Whether the first of the leaves is a descriptor.
@@ -155,6 +181,7 @@ class Game {
     Error play(const PostSource& move);
     Error play(const ShowWriter& move);
     Error play(const Resign& move);
+    Error play(const PostSpot& move);
     Error check_source(const Source& source, program::TensorId& id, base::Hash& root) const;
     Error check_writer(const RecordOpening& writer, program::TensorId id) const;
     Error read_tensor(const RecordOpening& record, program::TensorId& id,
@@ -172,6 +199,16 @@ class Game {
     void begin_search(List list, const base::Hash& root, std::uint64_t count);
     void go_on_searching();
     void reach_leaf();
+    [[nodiscard]] std::uint64_t search_end() const;
+    void concede_to_cell();
+    struct Output {
+        program::Instruction instruction;
+        program::Tensor tensor;
+    };
+    Error read_output(const RecordOpening& instruction, const RecordOpening& tensor,
+                      Output& output) const;
+    Error state_cell(const PostStatement& move);
+    void begin_cell_stage();
     void settle_facts();
     [[nodiscard]] Unit unit() const;
     [[nodiscard]] Unit last_unit() const;
@@ -198,10 +235,6 @@ class Game {
     base::Hash outputs_, accumulators_;  // of the disputed unit
     bool in_unit_ = false;               // contest and absent: about a loop's unit, not the stage
     Claim claim_;
-    struct Output {
-        program::Instruction instruction;
-        program::Tensor tensor;
-    };
     std::optional<Output> output_;  // the disputed one
     std::optional<OpeningError> refusal_;
 };

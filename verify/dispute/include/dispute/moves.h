@@ -20,13 +20,14 @@ inline constexpr std::size_t kFanOutMax = 256;
 /// What the asserted root stands for, and the frame of the program.
 struct PostStatement {
     base::Bytes frame;        ///< open_frame
-    base::Hash state_root;    ///< in other stages what is asserted
+    base::Hash state_root;    ///< what is asserted; about a cell, the state that its stage reads
     base::Hash payload_root;  ///< zeros unless the segment closes a round
     bool operator==(const PostStatement&) const = default;
 };
-/// Which half of a round's end is disputed: the payload only when the state root is conceded.
+/// What is disputed of a state root and what is stated to follow from it: the payload of a round's
+/// end, or a cell. The second only by conceding the first.
 struct PickHalf {
-    bool payload = false;
+    bool second = false;
     bool operator==(const PickHalf&) const = default;
 };
 struct PostRoots {
@@ -118,10 +119,19 @@ struct ShowWriter {
 struct Resign {
     bool operator==(const Resign&) const = default;
 };
+/// The disputed cell, under the output of its instruction.
+struct PostSpot {
+    RecordOpening instruction, tensor;
+    base::Hash tree;   ///< over the output's tiles
+    Path output;       ///< of the tensor root under the tree over the unit's outputs
+    base::Hash leaf;   ///< of the tile: what the cell's hash is
+    Path tile;         ///< of the leaf under `tree`
+    bool operator==(const PostSpot&) const = default;
+};
 /// In the order of their numbers in the encoding, from 1.
 using Move = std::variant<PostStatement, PickHalf, PostRoots, Pick, PostRoot, Contest, PostUnit,
                           PostTensor, PostChildren, PostTile, PickCell, PostOpenings, PostLeaves,
-                          ShowSkipped, PostSource, ShowWriter, Resign>;
+                          ShowSkipped, PostSource, ShowWriter, Resign, PostSpot>;
 
 /// At most market::kMoveBytesMax for every move that a game takes.
 base::Bytes encode_move(const Move& move);

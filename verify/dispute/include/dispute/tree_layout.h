@@ -18,8 +18,8 @@ namespace assay::dispute {
 
 /// A node: several leaves of the root's tree, or several tiles of one of them.
 struct TreeNode {
-    std::uint32_t leaf = 0, leaves = 0;   ///< the descriptor is leaf 0 of a state; then the tensors
-    std::uint64_t tile = 0, tiles = 0;    ///< of the tensor when `leaves` is 1, else 0
+    std::uint32_t leaf = 0, leaves = 0;  ///< the descriptor is leaf 0 of a state; then the tensors
+    std::uint64_t tile = 0, tiles = 0;   ///< of the tensor when `leaves` is 1, else 0
     bool operator==(const TreeNode&) const = default;
 };
 
@@ -109,8 +109,7 @@ class Cut {
         std::uint32_t left = 0, right = 0;  ///< parts; 0: not split
     };
     void collect(std::uint32_t part);
-    [[nodiscard]] base::Hash join_part(std::uint32_t part,
-                                       std::span<const base::Hash>& rest) const;
+    [[nodiscard]] base::Hash join_part(std::uint32_t part, std::span<const base::Hash>& rest) const;
     const TreeLayout& layout_;
     std::vector<Part> parts_;
     std::vector<TreeNode> nodes_;

@@ -1,3 +1,4 @@
+#include "base/merkle.h"
 #include "desk.h"
 
 namespace assay::dispute {
@@ -14,7 +15,8 @@ PostUnit unit_of(Desk& desk) {
     StageHistory& history = desk.history();
     const std::uint32_t position = desk.game().facts().unit;
     const std::vector<Hash>& accumulators = history.stage().accumulators[position];
-    const bool loop = is_loop(history.stage().units[position].part);
+    const bool loop =
+        is_loop(history.stage().units[position].part) && !desk.game().in_cell_unit();
     return {tree_of(history.unit(position).outputs), loop ? tree_of(accumulators) : Hash{}};
 }
 
@@ -24,6 +26,20 @@ PostTensor tensor_of(Desk& desk) {
     return {at(records.frame.instruction_leaf(desk.game().claim().instruction)),
             at(records.frame.tensor_leaf(desk.instruction().out.tensor)),
             tree_of(tile_leaves(desk.output(), desk.evidence().output.data()))};
+}
+
+PostSpot spot_of(Desk& desk) {
+    const Game& game = desk.game();
+    const PostTensor tensor = tensor_of(desk);
+    const std::vector<Hash> tiles = tile_leaves(desk.output(), desk.evidence().output.data());
+    const UnitTrace& unit = desk.history().unit(game.facts().unit);
+    const std::uint32_t first = desk.history().program().range(unit.unit.part).first;
+    const auto path = [](const std::vector<Hash>& leaves, std::uint64_t at) {
+        return base::merkle_prove(base::MerkleFamily::blake2b, leaves, at).path;
+    };
+    const std::uint32_t tile = game.terms().cell.tile;
+    return {tensor.instruction, tensor.tensor, tensor.tree,
+            path(unit.outputs, game.claim().instruction - first), tiles[tile], path(tiles, tile)};
 }
 
 PostOpenings openings_of(Desk& desk) {
@@ -75,6 +91,8 @@ MoveResult assert_by_trace(Desk& desk) {
             return plays(PostRoot{partial_root(desk.states())});
         case Phase::openings:
             return plays(openings_of(desk));
+        case Phase::spot:
+            return plays(spot_of(desk));
         case Phase::leaves:
             return plays(leaves_of(desk));
         case Phase::source:

@@ -126,6 +126,7 @@ MoveResult challenge_by_trace(Desk& desk) {
         case Phase::openings:
         case Phase::leaves:
         case Phase::source:
+        case Phase::spot:
         case Phase::over:
             break;
     }

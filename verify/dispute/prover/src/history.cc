@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "base/check.h"
+#include "base/merkle.h"
 
 namespace assay::dispute {
 
@@ -66,6 +67,13 @@ const Evidence& StageHistory::evidence(std::uint32_t position, std::uint32_t ins
     return evidence_.emplace(key, std::move(evidence)).first->second;
 }
 
+Hash StageHistory::cell_hash(std::uint32_t position, std::uint32_t instruction,
+                             std::uint32_t tile) {
+    const program::Tensor& out = program().tensors[program().instructions[instruction].out.tensor];
+    const base::Bytes bytes = tile_bytes(out, evidence(position, instruction).output.data(), tile);
+    return base::merkle_leaf(base::MerkleFamily::blake2b, bytes);
+}
+
 const std::vector<Hash>& StageHistory::leaves_before() {
     if (leaves_before_.empty() && inputs_.start != nullptr)
         leaves_before_ =
@@ -108,7 +116,7 @@ History::Result<std::vector<commit::Payload>> History::member_payloads() {
 
 History::Result<Hash> History::init_or_merge_root() {
     const unsigned threads = replayer_.threads();
-    if (terms_.stage == GameStage::init) {
+    if (terms_.replayed() == GameStage::init) {
         commit::State state = commit::State::zeros(replayer_.program());
         replayer_.run_init(state);
         return commit::state_root(replayer_.program(), state,
@@ -155,7 +163,7 @@ History::Result<void> History::seek(std::uint32_t steps) {
 
 History::Result<Hash> History::root_after(std::uint32_t steps) {
     ASSAY_CHECK(steps <= terms_.steps);
-    const bool segment = terms_.stage == GameStage::segment;
+    const bool segment = terms_.replayed() == GameStage::segment;
     if (segment && steps == 0) return terms_.start_root;
     const auto found = roots_.find(segment ? steps : 0);
     if (found != roots_.end()) return found->second;
@@ -173,7 +181,7 @@ History::Result<Hash> History::root_after(std::uint32_t steps) {
 }
 
 History::Result<const commit::State*> History::state_after(std::uint32_t steps) {
-    ASSAY_CHECK(steps <= terms_.steps && terms_.stage == GameStage::segment);
+    ASSAY_CHECK(steps <= terms_.steps && terms_.replayed() == GameStage::segment);
     if (const auto there = seek(steps); !there) return tl::unexpected(there.error());
     return &*state_;
 }
@@ -243,6 +251,27 @@ History::Result<StageHistory*> History::at(const Place& place) {
     if (const auto filled = fill(*stage, place); !filled) return tl::unexpected(filled.error());
     while (stages_.size() >= options_.stages_max) stages_.erase(stages_.begin());
     return stages_.emplace(place, std::move(stage)).first->second.get();
+}
+
+Place History::cell_place() const {
+    return {terms_.cell.stage(), terms_.cell.steps};
+}
+
+History::Result<Hash> History::root_before_cell() {
+    if (terms_.replayed() == GameStage::segment) return root_after(terms_.cell.steps);
+    return terms_.start_root;
+}
+
+History::Result<Hash> History::cell_hash() {
+    ASSAY_CHECK(terms_.is_about_cell());
+    const auto stage = at(cell_place());
+    if (!stage) return tl::unexpected(stage.error());
+    const DisputedCell& cell = terms_.cell;
+    const std::vector<Unit> units =
+        units_of(replayer_.program(), cell.stage(),
+                 static_cast<std::uint32_t>(terms_.payload_roots.size()));
+    const auto position = std::ranges::find(units, cell.unit) - units.begin();
+    return (*stage)->cell_hash(static_cast<std::uint32_t>(position), cell.instruction, cell.tile);
 }
 
 }  // namespace assay::dispute

@@ -40,8 +40,10 @@ class Turn {
                 return by_trace(true);
             case Phase::contest:
                 // Where no earlier move of the challenger led to the stage, its first one is here.
-                return by_trace(game_.list() == Game::List::units && began_with_a_stage());
+                return by_trace(began_with_a_stage() && is_first_contest());
             case Phase::unit:
+                return by_trace(is_first_of_cell());
+            case Phase::spot:
             case Phase::tensor:
             case Phase::children:
             case Phase::pick_child:
@@ -62,12 +64,26 @@ class Turn {
 
   private:
     [[nodiscard]] bool began_with_a_stage() const {
-        return !game_.terms().closes_round && game_.terms().steps == 1;
+        const Terms& terms = game_.terms();
+        if (terms.is_about_cell()) return game_.in_cell_stage() && !terms.cell_follows_steps();
+        return !terms.closes_round && terms.steps == 1;
+    }
+    [[nodiscard]] bool is_first_of_cell() const {
+        return game_.in_cell_unit() && game_.cell_position() == 0;
+    }
+    [[nodiscard]] bool is_first_contest() const {
+        return game_.list() == Game::List::units ||
+               (game_.list() == Game::List::outputs && is_first_of_cell());
     }
 
     MoveResult statement() {
         const Terms& terms = game_.terms();
         PostStatement post;
+        if (terms.is_about_cell()) {
+            const auto before = history_.root_before_cell();
+            if (!before) return tl::unexpected(before.error());
+            return plays(PostStatement{open_frame(history_.records()), *before, {}});
+        }
         const auto state = history_.root_after(terms.steps);
         if (!state) return tl::unexpected(state.error());
         post.state_root = *state;
@@ -81,8 +97,23 @@ class Turn {
         return plays(std::move(post));
     }
 
+    /// Of the cell only with the right state before it.
+    MoveResult half_of_cell() {
+        const auto before = history_.root_before_cell();
+        if (!before) return tl::unexpected(before.error());
+        if (*before != game_.disputed_root()) {
+            if (game_.terms().cell.steps > 1) return plays(PickHalf{false});
+            return checked({Stage::step, 0}, PickHalf{false});
+        }
+        const auto cell = history_.cell_hash();
+        if (!cell) return tl::unexpected(cell.error());
+        if (*cell == game_.terms().asserted) return resigns(Ground::own_root);
+        return checked(history_.cell_place(), PickHalf{true});
+    }
+
     MoveResult half() {
         const Terms& terms = game_.terms();
+        if (terms.is_about_cell()) return half_of_cell();
         const auto state = history_.root_after(terms.steps);
         if (!state) return tl::unexpected(state.error());
         if (*state != game_.disputed_root()) {
@@ -135,14 +166,25 @@ class Turn {
         return plays(std::move(move));
     }
 
+    /// Whether what the side computed itself is the other's.
+    History::Result<bool> is_wrong() {
+        if (game_.in_cell_stage()) {
+            const auto cell = history_.cell_hash();
+            if (!cell) return tl::unexpected(cell.error());
+            return (*cell == game_.terms().asserted) != (side_ == Side::asserter);
+        }
+        const bool payload = game_.facts().stage == Stage::payload;
+        const auto end =
+            payload ? history_.payload_root() : history_.root_after(game_.steps().second);
+        if (!end) return tl::unexpected(end.error());
+        return (*end == game_.disputed_root()) != (side_ == Side::asserter);
+    }
+
     MoveResult by_trace(bool first) {
         if (first) {
-            const bool payload = game_.facts().stage == Stage::payload;
-            const auto end =
-                payload ? history_.payload_root() : history_.root_after(game_.steps().second);
-            if (!end) return tl::unexpected(end.error());
-            if ((*end == game_.disputed_root()) != (side_ == Side::asserter))
-                return resigns(Ground::own_root);
+            const auto wrong = is_wrong();
+            if (!wrong) return tl::unexpected(wrong.error());
+            if (*wrong) return resigns(Ground::own_root);
         }
         const auto stage = history_.at(place_of(game_));
         if (!stage) return tl::unexpected(stage.error());

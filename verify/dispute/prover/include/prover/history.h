@@ -69,6 +69,8 @@ class StageHistory {
     const UnitTrace& unit(std::uint32_t position);
     /// The reference stays valid until the next call.
     const Evidence& evidence(std::uint32_t position, std::uint32_t instruction);
+    /// Of one tile of what an instruction defines.
+    base::Hash cell_hash(std::uint32_t position, std::uint32_t instruction, std::uint32_t tile);
     /// Leaves under the root of the state that the stage reads; empty in init.
     const std::vector<base::Hash>& leaves_before();
     /// Elements of a state tensor as the stage found it.
@@ -120,6 +122,11 @@ class History {
     [[nodiscard]] unsigned threads() const { return replayer_.threads(); }
     /// Valid until the next call.
     Result<StageHistory*> at(const Place& place);
+    /// Of a game about a cell: where its stage is, the root of the state that it reads (zeros in
+    /// init), and its hash.
+    [[nodiscard]] Place cell_place() const;
+    Result<base::Hash> root_before_cell();
+    Result<base::Hash> cell_hash();
 
   private:
     Result<base::Hash> init_or_merge_root();
