@@ -147,6 +147,10 @@ base::Bytes lease_of_job_key(const base::JobId& job, const base::LeaseId& id) {
     return Key(Table::lease_of_job).id(job).id(id).take();
 }
 
+base::Bytes party_key(const base::JobId& job, const base::AccountId& account) {
+    return Key(Table::party).id(job).id(account).take();
+}
+
 base::Bytes part_key(const base::PartId& id) {
     return Key(Table::part).id(id).take();
 }
