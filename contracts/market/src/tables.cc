@@ -70,7 +70,7 @@ std::optional<Timer> timer_from_key(base::ByteView key) {
         return std::nullopt;
     const std::uint8_t kind = key[9];
     if (kind < static_cast<std::uint8_t>(TimerKind::match) ||
-        kind > static_cast<std::uint8_t>(TimerKind::challenge))
+        kind > static_cast<std::uint8_t>(TimerKind::advance))
         return std::nullopt;
     Timer timer;
     timer.due = {read_big_endian(key.subspan(1, 8))};
