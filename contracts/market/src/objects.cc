@@ -63,10 +63,10 @@ void fields(A& a, V& v) {
     a.choice(v.state, JobState::open, JobState::settling);
     a.choice(v.reason, CloseReason::none, CloseReason::data_missing);
     a.choice(v.end_state, JobState::open, JobState::settling);
-    a(v.posted_at, v.state_since, v.deadline, v.paused_ms, v.init_passed, v.round, v.opening_root, v.opening_blob, v.final_rounds,
+    a(v.posted_at, v.state_since, v.deadline, v.window_ends, v.paused_ms, v.init_passed, v.round, v.opening_root, v.opening_blob, v.final_rounds,
       v.final_root, v.final_blob, v.final_segments, v.audited_segments, v.unproved_segments, v.active_leases, v.expected,
       v.backlog_flops, v.open_claims, v.open_disputes, v.open_questions, v.history, v.history_count, v.closed_at, v.data_blob,
-      v.init_bytes, v.data_bytes, v.transaction);
+      v.init_bytes, v.data_bytes, v.payload_file_bytes, v.transaction);
 }
 
 template <class A, Same<Reservation> V>
@@ -131,7 +131,8 @@ template <class A, Same<Claim> V>
 void fields(A& a, V& v) {
     a(v.subject, v.segment);
     a.choice(v.kind, ClaimKind::segment, ClaimKind::init);
-    a(v.job, v.round, v.lane, v.worker, v.lease, v.rate_ppm, v.draws, v.open, v.redraws, v.valid);
+    a(v.job, v.round, v.lane, v.worker, v.lease, v.rate_ppm, v.draws, v.open, v.redraws, v.valid, v.fund,
+      v.over);
 }
 
 template <class A, Same<EpochMember> V>
@@ -164,7 +165,8 @@ void fields(A& a, V& v) {
     a(v.id);
     a.choice(v.kind, AuditKind::audit, AuditKind::control);
     a.choice(v.claim, ClaimKind::segment, ClaimKind::init);
-    a(v.job, v.round, v.lane, v.subject, v.segment, v.worker, v.lease, v.auditor, v.epoch, v.controls, v.price, v.lock, v.flops);
+    a(v.job, v.round, v.lane, v.subject, v.segment, v.worker, v.lease, v.auditor, v.epoch, v.controls, v.price, v.fund,
+      v.lock, v.flops);
     a.choice(v.state, AuditState::drawn, AuditState::settled);
     a(v.drawn_at, v.deadline, v.seal, v.verdict, v.spot, v.salt, v.cells, v.controls_open, v.redraws, v.paid, v.revealed);
 }
