@@ -18,6 +18,8 @@ constexpr std::uint32_t kAskerNonceLane = 2;
 constexpr std::size_t kQueueMax = 1024;
 /// Between looks for work that was accepted.
 constexpr auto kIdleLook = 1000ms;
+constexpr std::chrono::milliseconds kRetrySoon = 1000ms;
+constexpr std::chrono::milliseconds kRetryLater = 10'000ms;
 constexpr auto kQuestionsLook = 2000ms;
 
 agent::LogFields audit_fields(const market::Audit& audit) {
@@ -52,6 +54,8 @@ void Auditor::offer(const market::Audit& audit) {
     {
         const std::lock_guard lock(mutex_);
         if (known_.contains(audit.id) || queue_.size() >= kQueueMax) return;
+        const auto retry = retries_.find(audit.id);
+        if (retry != retries_.end() && std::chrono::steady_clock::now() < retry->second.after) return;
         known_.insert(audit.id);
         const auto later = std::find_if(queue_.begin(), queue_.end(), [&](const market::Audit& a) { return a.deadline > audit.deadline; });
         queue_.insert(later, audit);
@@ -72,9 +76,13 @@ void Auditor::run() {
             look_around();
             continue;
         }
-        serve(*audit);
+        const bool served = serve(*audit);
         const std::lock_guard lock(mutex_);
         known_.erase(audit->id);
+        if (served)
+            retries_.erase(audit->id);
+        else
+            postpone(audit->id);
     }
 }
 
@@ -136,19 +144,28 @@ std::optional<SealedVerdict> Auditor::find(const market::Audit& audit) {
     return sealed;
 }
 
-void Auditor::serve(const market::Audit& offered) {
+/// Soon at first, since a blob may be on its way and a question takes some misses; then seldom, since each try reads it again. Requires the lock.
+void Auditor::postpone(const base::AuditId& id) {
+    if (retries_.size() >= kQueueMax) retries_.clear();
+    Retry& retry = retries_[id];
+    ++retry.tries;
+    retry.after = std::chrono::steady_clock::now() + (retry.tries <= agent::kMissesBeforeQuestion ? kRetrySoon : kRetryLater);
+}
+
+/// False when it has to be tried again.
+bool Auditor::serve(const market::Audit& offered) {
     // It may have been sealed, or its deadline passed, since it was queued.
     const auto audit = node_.audit(offered.id);
-    if (!audit) return;
+    if (!audit) return audit.error().not_found();
     const bool lost = audit->state == market::AuditState::sealed || audit->state == market::AuditState::revealed;
-    if (audit->state != market::AuditState::open && !lost) return;
+    if (audit->state != market::AuditState::open && !lost) return true;
     const auto sealed = find(*audit);
-    if (!sealed) {
-        if (const auto& need = judge_.need()) suspicion_.missed(party_, *need);
-        agent::wait_for_stop(500ms);
-        return;
+    if (sealed) {
+        if (!lost) seal(*audit, *sealed);
+        return true;
     }
-    if (!lost) seal(*audit, *sealed);
+    if (const auto& need = judge_.need()) suspicion_.missed(party_, *need);
+    return false;
 }
 
 void Auditor::seal(const market::Audit& audit, const SealedVerdict& sealed) {

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <chrono>
 #include <condition_variable>
 #include <deque>
 #include <map>
@@ -32,7 +33,8 @@ class Auditor {
     void run();
     std::optional<market::Audit> take();
     void look_around();
-    void serve(const market::Audit& audit);
+    bool serve(const market::Audit& audit);
+    void postpone(const base::AuditId& id);
     std::optional<SpotOf> spot_of(const market::Audit& audit);
     std::optional<SealedVerdict> find(const market::Audit& audit);
     void seal(const market::Audit& audit, const SealedVerdict& sealed);
@@ -52,6 +54,12 @@ class Auditor {
     std::condition_variable changed_;
     std::deque<market::Audit> queue_;        ///< the earliest deadline first
     std::set<base::AuditId> known_;          ///< queued or being replayed
+    /// Of audits that could not be judged: how often, and when they are tried again.
+    struct Retry {
+        std::uint32_t tries = 0;
+        std::chrono::steady_clock::time_point after;
+    };
+    std::map<base::AuditId, Retry> retries_;
     bool ending_ = false;
     bool look_again_ = false;                ///< a spot check found work: the next look need not wait
     std::thread thread_;

@@ -25,6 +25,18 @@ std::string text_of(runtime::ReplayError error) {
 
 }  // namespace
 
+tl::expected<Recomputed, std::string> compare(const base::Hash& root, const base::Hash& asserted, const CellPlaces& places, const ReplayOnce& replay) {
+    auto once = replay(places);
+    if (!once) return tl::unexpected(once.error());
+    if (once->found == asserted) return Recomputed{root, asserted, once->found, std::move(once->cells)};
+    const auto again = replay({});
+    if (!again) return tl::unexpected(again.error());
+    if (again->found != once->found) {
+        return tl::unexpected("two replays on this machine lead to " + once->found.hex() + " and to " + again->found.hex() + ": look at the machine");
+    }
+    return Recomputed{root, asserted, again->found, {}};
+}
+
 Judge::Judge(client::Client& node, std::filesystem::path folder, runtime::ExecutorOptions options, Recomputer& recomputer)
     : node_(node), cache_(std::move(folder), options, games::fetch_from(node), kJobsOpenMax), recomputer_(recomputer) {}
 
@@ -46,19 +58,6 @@ Judge::Result<Recomputed> Judge::recompute(const market::Audit& audit, const Spo
         case market::ClaimKind::init: return recompute_init(audit, spot);
     }
     return tl::unexpected(std::string("unknown kind of claim"));
-}
-
-/// One replay with the cells; a second one, plain, before anything is contradicted.
-Judge::Result<Recomputed> Judge::compare(const base::Hash& root, const base::Hash& asserted, const Places& places, const Replay& replay) {
-    auto once = replay(places);
-    if (!once) return tl::unexpected(once.error());
-    if (once->found == asserted) return Recomputed{root, asserted, once->found, std::move(once->cells)};
-    const auto again = replay({});
-    if (!again) return tl::unexpected(again.error());
-    if (again->found != once->found) {
-        return tl::unexpected("two replays on this machine lead to " + once->found.hex() + " and to " + again->found.hex() + ": look at the machine");
-    }
-    return Recomputed{root, asserted, again->found, {}};
 }
 
 // ---- Segments -----------------------------------------------------------------------------------------------------------------------
@@ -120,8 +119,8 @@ Judge::Result<Recomputed> Judge::recompute_segment(const market::Audit& audit, c
     const auto segment = locate(audit, states, job);
     if (!segment) return tl::unexpected(segment.error());
     const program::CellScope scope = runtime::segment_scope(job.spec(), segment->place.segment);
-    const Places places = program::choose_cells(job.program(), scope, spot(segment->part.tree_root));
-    const auto replay = [&](const Places& looked_at) -> Result<Once> {
+    const CellPlaces places = program::choose_cells(job.program(), scope, spot(segment->part.tree_root));
+    const auto replay = [&](const CellPlaces& looked_at) -> Result<ReplayOutcome> {
         const bool first = segment->place.segment == 0;
         std::optional<commit::State> round_start;
         if (first || scope.closes_round) {
@@ -133,14 +132,14 @@ Judge::Result<Recomputed> Judge::recompute_segment(const market::Audit& audit, c
         if (!state) return tl::unexpected(state.error());
         auto outcome = recomputer_.segment(job, *state, round_start ? &*round_start : nullptr, segment->place, looked_at, until_stop);
         if (!outcome) return tl::unexpected(text_of(outcome.error()));
-        return Once{outcome->end_root, std::move(outcome->cells)};
+        return ReplayOutcome{outcome->end_root, std::move(outcome->cells)};
     };
     return compare(segment->part.tree_root, segment->delivered.leaf.end_field, places, replay);
 }
 
 // ---- Merges and initial states --------------------------------------------------------------------------------------------------------
 
-Judge::Result<Judge::Once> Judge::merge_once(const base::JobId& id, std::uint32_t round, runtime::Job& job, const Places& places) {
+Judge::Result<ReplayOutcome> Judge::merge_once(const base::JobId& id, std::uint32_t round, runtime::Job& job, const CellPlaces& places) {
     games::JobStates states(node_, cache_, id, job);
     const auto opening = states.opening(round);
     if (!opening) return tl::unexpected(opening.error());
@@ -163,7 +162,7 @@ Judge::Result<Judge::Once> Judge::merge_once(const base::JobId& id, std::uint32_
     for (const commit::Payload& payload : payloads) members.push_back(&payload);
     auto outcome = recomputer_.merge(job, *state, members, round, opening->round.opening_root, places);
     if (!outcome) return tl::unexpected(text_of(outcome.error()));
-    return Once{outcome->root, std::move(outcome->cells)};
+    return ReplayOutcome{outcome->root, std::move(outcome->cells)};
 }
 
 Judge::Result<Recomputed> Judge::recompute_merge(const market::Audit& audit, const SpotOf& spot) {
@@ -173,8 +172,8 @@ Judge::Result<Recomputed> Judge::recompute_merge(const market::Audit& audit, con
     auto opened = open(audit.job);
     if (!opened) return tl::unexpected(opened.error());
     runtime::Job& job = opened->get();
-    const Places places = program::choose_cells(job.program(), runtime::merge_scope(), spot(merge->root));
-    return compare(merge->root, merge->root, places, [&](const Places& looked_at) { return merge_once(audit.job, audit.round, job, looked_at); });
+    const CellPlaces places = program::choose_cells(job.program(), runtime::merge_scope(), spot(merge->root));
+    return compare(merge->root, merge->root, places, [&](const CellPlaces& looked_at) { return merge_once(audit.job, audit.round, job, looked_at); });
 }
 
 Judge::Result<Recomputed> Judge::recompute_init(const market::Audit& audit, const SpotOf& spot) {
@@ -183,11 +182,11 @@ Judge::Result<Recomputed> Judge::recompute_init(const market::Audit& audit, cons
     auto opened = open(audit.job);
     if (!opened) return tl::unexpected(opened.error());
     runtime::Job& job = opened->get();
-    const Places places = program::choose_cells(job.program(), runtime::init_scope(), spot(posted->init_root));
-    return compare(posted->init_root, posted->init_root, places, [&](const Places& looked_at) -> Result<Once> {
+    const CellPlaces places = program::choose_cells(job.program(), runtime::init_scope(), spot(posted->init_root));
+    return compare(posted->init_root, posted->init_root, places, [&](const CellPlaces& looked_at) -> Result<ReplayOutcome> {
         auto outcome = recomputer_.init(job, looked_at);
         if (!outcome) return tl::unexpected(text_of(outcome.error()));
-        return Once{outcome->root, std::move(outcome->cells)};
+        return ReplayOutcome{outcome->root, std::move(outcome->cells)};
     });
 }
 
@@ -200,7 +199,7 @@ Judge::Result<std::optional<Finding>> Judge::check_merge(const base::JobId& id, 
     auto opened = open(id);
     if (!opened) return tl::unexpected(opened.error());
     runtime::Job& job = opened->get();
-    const auto done = compare(merge->root, merge->root, {}, [&](const Places& places) { return merge_once(id, round, job, places); });
+    const auto done = compare(merge->root, merge->root, {}, [&](const CellPlaces& places) { return merge_once(id, round, job, places); });
     if (!done) return tl::unexpected(done.error());
     if (done->found == done->asserted) return std::nullopt;
     return Finding{{market::DisputeTarget::merge, merge->commitment, 0, id, round}, done->found};

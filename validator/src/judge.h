@@ -31,6 +31,17 @@ struct Recomputed {
 /// Chooses an audit's cells: from the root that was committed.
 using SpotOf = std::function<base::VrfOutput(const base::Hash& root)>;
 
+using CellPlaces = std::vector<program::CellPlace>;
+struct ReplayOutcome {
+    base::Hash found;
+    std::vector<base::Hash> cells;
+};
+/// One whole replay with these cells; without any it is the plain one.
+using ReplayOnce = std::function<tl::expected<ReplayOutcome, std::string>(const CellPlaces& places)>;
+/// Replays with the cells, and when that contradicts what was asserted, once more without: only what both find is found. An error when the two
+/// differ: a machine that is not sure accuses nobody.
+tl::expected<Recomputed, std::string> compare(const base::Hash& root, const base::Hash& asserted, const CellPlaces& places, const ReplayOnce& replay);
+
 /// Finds verdicts, and wrong work that nobody was drawn for, by recomputing. Reads public state and blobs only; the same work gives the same
 /// answer whoever judges. What contradicts a commitment is recomputed once more without looking at cells, and stands only when that gives the same.
 /// One thread.
@@ -57,18 +68,11 @@ class Judge {
     static constexpr std::string_view kInterrupted = "interrupted";
 
   private:
-    using Places = std::vector<program::CellPlace>;
-    struct Once {
-        base::Hash found;
-        std::vector<base::Hash> cells;
-    };
-    using Replay = std::function<Result<Once>(const Places& places)>;
-    Result<Recomputed> compare(const base::Hash& root, const base::Hash& asserted, const Places& places, const Replay& replay);
     Result<Recomputed> recompute_segment(const market::Audit& audit, const SpotOf& spot);
     Result<Recomputed> recompute_merge(const market::Audit& audit, const SpotOf& spot);
     Result<Recomputed> recompute_init(const market::Audit& audit, const SpotOf& spot);
     Result<std::reference_wrapper<runtime::Job>> open(const base::JobId& id);
-    Result<Once> merge_once(const base::JobId& id, std::uint32_t round, runtime::Job& job, const Places& places);
+    Result<ReplayOutcome> merge_once(const base::JobId& id, std::uint32_t round, runtime::Job& job, const CellPlaces& places);
     Result<std::optional<Finding>> walk(const market::PartPassed& passed, std::uint32_t segment, const runtime::Progress& go_on);
 
     struct Segment {                         ///< where an audited segment is, and what its worker says about it

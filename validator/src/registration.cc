@@ -71,7 +71,12 @@ void declare_away(const std::string& node_url, const agent::Identity& identity) 
     client::Client node(node_url, options);
     agent::Party party(identity, node, kExitNonceLane);
     const auto declared = node.validator(identity.account());
-    if (!declared || declared->away) return;
+    if (!declared) return;
+    if (declared->open_audits > 0) {
+        agent::log(agent::LogLevel::warning, "validator.owes", "ends while it owes audits: start it again before their deadlines, or pay for missing them",
+                   {{"audits", std::to_string(declared->open_audits)}});
+    }
+    if (declared->away) return;
     const auto sent = party.send(market::ValidatorDeclare{declared->profile, declared->flops_per_second, declared->weight_max, true});
     if (sent) return agent::log(agent::LogLevel::info, "validator.away", "declared to be away: nothing new is drawn for this account");
     agent::log(agent::LogLevel::warning, "validator.trouble", "cannot declare to be away: " + sent.error().text());
