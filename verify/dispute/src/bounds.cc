@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <bit>
+#include <map>
 #include <set>
 
 #include "base/check.h"
@@ -53,26 +54,35 @@ bool by_writer(const Instruction& instruction) {
     return instruction.part == Part::update || instruction.part == Part::merge;
 }
 
-/// The record of the instruction that writes a tensor in a part, or the longest there can be.
-std::size_t writer_bytes(const Program& program, Part part, TensorId id) {
-    const auto [first, last] = program.range(part);
-    for (std::uint32_t i = first; i < last; ++i) {
-        if (program.instructions[i].out.tensor == id)
-            return program::instruction_record(program.instructions[i]).size();
+/// The instruction that writes a tensor in a part.
+using Writers = std::map<std::pair<Part, TensorId>, std::uint32_t>;
+
+Writers writers_of(const Program& program) {
+    Writers writers;
+    for (std::uint32_t i = 0; i < program.instructions.size(); ++i) {
+        const Instruction& instruction = program.instructions[i];
+        writers.emplace(std::pair(instruction.part, instruction.out.tensor), i);
     }
-    return program::kRecordBytesMax;
+    return writers;
+}
+
+/// The record of the instruction that writes a tensor in a part, or the longest there can be.
+std::size_t writer_bytes(const Program& program, const Writers& writers, Part part, TensorId id) {
+    const auto found = writers.find({part, id});
+    if (found == writers.end()) return program::kRecordBytesMax;
+    return program::instruction_record(program.instructions[found->second]).size();
 }
 
 /// Record, extra record, origin and proof of one tensor.
 std::uint64_t tensor_bytes(const Program& program, const ProgramFrame& frame,
-                           const Instruction& instruction, TensorId id) {
+                           const Writers& writers, const Instruction& instruction, TensorId id) {
     const Tensor& tensor = program.tensors[id];
     // Every tree that a tensor root stands in has at most as many leaves as the program has
     // records.
     std::uint64_t bytes = record_bytes(program::tensor_record(tensor).size(), frame) + 2 + kHash +
                           8 + path_bytes(frame.records());
     if (tensor.cls == TensorClass::state && by_writer(instruction))
-        bytes += record_bytes(writer_bytes(program, instruction.part, id), frame);
+        bytes += record_bytes(writer_bytes(program, writers, instruction.part, id), frame);
     if (tensor.cls == TensorClass::round_start)
         bytes +=
             record_bytes(program::tensor_record(program.tensors[tensor.start_of]).size(), frame);
@@ -107,10 +117,8 @@ std::uint64_t operand_bytes(const Local& local, const exact::Cell& cell, std::ui
     return bytes;
 }
 
-}  // namespace
-
-std::uint64_t opening_bytes_max(const Program& program, const ProgramFrame& frame,
-                                std::uint32_t number) {
+std::uint64_t count_openings(const Program& program, const ProgramFrame& frame,
+                             const Writers& writers, std::uint32_t number) {
     const Instruction& instruction = program.instructions[number];
     const Tensor& out = program.tensors[instruction.out.tensor];
     std::vector<Tensor> tensors = {out};
@@ -141,13 +149,11 @@ std::uint64_t opening_bytes_max(const Program& program, const ProgramFrame& fram
     std::uint64_t bytes =
         most + record_bytes(program::instruction_record(instruction).size(), frame);
     for (const TensorId id : tensors_of(instruction))
-        bytes += tensor_bytes(program, frame, instruction, id);
+        bytes += tensor_bytes(program, frame, writers, instruction, id);
     if (instruction.kind == Kind::load) bytes += kDataBytes;
     const std::uint64_t units = std::uint64_t{std::max(frame.batch, frame.lanes)} + 2;
     return bytes + kHash + 2 + 5 + kHash + path_bytes(units);
 }
-
-namespace {
 
 /// Of the records that moves open.
 struct RecordSizes {
@@ -217,18 +223,22 @@ MoveBytes count_moves(const Program& program, const ProgramFrame& frame, std::ui
 
 }  // namespace
 
+std::uint64_t opening_bytes_max(const Program& program, const ProgramFrame& frame,
+                                std::uint32_t number) {
+    return count_openings(program, frame, writers_of(program), number);
+}
+
 MoveBytes move_bytes_max(const Program& program, const ProgramFrame& frame) {
+    const Writers writers = writers_of(program);
     std::uint64_t openings = 0;
     for (std::uint32_t i = 0; i < program.instructions.size(); ++i)
-        openings = std::max(openings, opening_bytes_max(program, frame, i));
+        openings = std::max(openings, count_openings(program, frame, writers, i));
     return count_moves(program, frame, openings);
 }
 
 std::optional<std::string> check_judgeable(const Program& program, const ProgramFrame& frame) {
     std::uint64_t openings = 0;
-    std::set<std::pair<TensorId, Part>> written;
-    for (const Instruction& instruction : program.instructions)
-        written.insert({instruction.out.tensor, instruction.part});
+    const Writers writers = writers_of(program);
     for (std::uint32_t i = 0; i < program.instructions.size(); ++i) {
         const Instruction& instruction = program.instructions[i];
         const std::string where = "instruction " + std::to_string(i) + ": ";
@@ -237,11 +247,11 @@ std::optional<std::string> check_judgeable(const Program& program, const Program
             if (tensor.cls == TensorClass::frozen || tensor.cls == TensorClass::data)
                 return where + tensor.name + " has no root to be opened under";
             if (tensor.cls == TensorClass::state && by_writer(instruction) &&
-                !written.contains({view.tensor, instruction.part})) {
+                !writers.contains({instruction.part, view.tensor})) {
                 return where + tensor.name + " is read in a part that does not write it";
             }
         }
-        openings = std::max(openings, opening_bytes_max(program, frame, i));
+        openings = std::max(openings, count_openings(program, frame, writers, i));
         if (openings > kOpeningBytesMax) return where + "openings may be longer than 64 KiB";
     }
     if (frame_bytes(record_sizes(program, frame)) > kOpeningBytesMax)
