@@ -129,7 +129,7 @@ std::optional<std::string> Chain::contradiction(const StoreView& view) const {
 
 Chain::Working& Chain::start(base::TimeMs time) {
     working_.reset();
-    const market::BlockContext context{{head_.height.value + 1}, time, head_.app_hash, rules_.referee};
+    const market::BlockContext context{{head_.height.value + 1}, time, head_.log_size, head_.log_root, rules_.referee};
     working_ = std::make_unique<Working>(store_, rules_, context);
     return *working_;
 }

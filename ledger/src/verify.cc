@@ -58,7 +58,7 @@ class Replay {
         const auto stored = stored_block(view_, height);
         if (!stored) return at(height, "the block is missing or malformed");
         if (stored->head.height != height || stored->head.time <= head_.time) return at(height, "height or time does not follow the previous block");
-        Execution execution(rules_, state_, {height, stored->head.time, head_.app_hash, rules_.referee});
+        Execution execution(rules_, state_, {height, stored->head.time, head_.log_size, head_.log_root, rules_.referee});
         const std::uint64_t weight_max = rules_.block_weight_max(state_);
         std::uint64_t weight = 0;
         for (const BlockTransaction& transaction : stored->transactions) {

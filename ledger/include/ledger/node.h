@@ -30,7 +30,7 @@ enum class OpenProblem : std::uint8_t {
     wrong_format = 5,    ///< written by another version of this program
     corrupt = 6,         ///< the store contradicts itself; `detail` says where
     storage = 7,         ///< the disk or RocksDB said no
-    no_referee = 8,      ///< the genesis wants disputes decided by a referee, and the rules bring none
+    no_referee = 8,      ///< disputes are decided by a referee, and the rules bring none
 };
 struct OpenError {
     OpenProblem problem;

@@ -46,7 +46,7 @@ struct RuleSet {
     const market::Referee* referee = nullptr;
 };
 
-/// The market without a referee: for chains whose disputes are decided by vote.
+/// The market without a referee: reads a genesis and what is stored, opens no chain.
 const RuleSet& market_rules();
 /// The market with a referee, which outlives what is returned.
 RuleSet market_rules(const market::Referee& referee);
