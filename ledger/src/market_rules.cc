@@ -15,7 +15,7 @@ using base::ByteView;
 tl::expected<GenesisFacts, std::string> read_genesis(ByteView bytes) {
     const auto genesis = market::decode_genesis(bytes);
     if (!genesis) return tl::unexpected(genesis.error());
-    return GenesisFacts{market::chain_id(*genesis), genesis->time, market::genesis_supply(*genesis), genesis->operator_key, true};
+    return GenesisFacts{market::chain_id(*genesis), genesis->time, market::genesis_supply(*genesis), genesis->operator_key};
 }
 
 void apply_genesis(market::StateWriter& state, ByteView bytes) {
@@ -31,7 +31,7 @@ T object_of(ByteView value) {
     return std::move(*object);
 }
 
-/// Which objects hold money: balances, stakes (locked parts included), unbonding entries, bonds, holds, pots and funds.
+/// Which objects hold money: balances, stakes (locked parts included), unbonding entries, bonds, holds, pots and the funds of claims.
 Amount money_in(ByteView key, ByteView value) {
     ASSAY_CHECK(!key.empty());
     const auto is = [&](market::Table table) { return key[0] == static_cast<std::uint8_t>(table); };
@@ -64,8 +64,8 @@ std::uint64_t block_weight_max(const market::StateReader& state) { return market
 
 }  // namespace
 
-const RuleSet& market_rules() {
-    static const RuleSet rules{
+RuleSet market_rules(const market::Referee& referee) {
+    return {
         .read_genesis = read_genesis,
         .apply_genesis = apply_genesis,
         .begin_block = market::begin_block,
@@ -80,14 +80,8 @@ const RuleSet& market_rules() {
         .app_version = app_version,
         .weight = weight,
         .block_weight_max = block_weight_max,
+        .referee = &referee,
     };
-    return rules;
-}
-
-RuleSet market_rules(const market::Referee& referee) {
-    RuleSet rules = market_rules();
-    rules.referee = &referee;
-    return rules;
 }
 
 }  // namespace assay::ledger

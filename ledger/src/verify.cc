@@ -48,7 +48,6 @@ class Replay {
         const auto facts = bytes ? rules_.read_genesis(*bytes) : tl::unexpected(std::string("the genesis is missing"));
         if (!facts) return facts.error();
         facts_ = *facts;
-        if (facts_.needs_referee && rules_.referee == nullptr) return std::string(kNoReferee);
         GenesisBlock first = genesis_block(rules_, facts_, *bytes);
         keep(first.state, first.sealed);
         return compare(first.sealed);

@@ -64,15 +64,19 @@ base::Amount lock_of(const Context& context, const Wanted& wanted) {
 }
 
 /// W: of those who contributed and may audit this. A void epoch draws with all weight.
-std::uint64_t weight_of_draw(Context& context, const Epoch& epoch, const Wanted& wanted) {
-    if (epoch.void_) return epoch.all_weight();
+std::uint64_t weight_of_draw(Context& context, const Epoch& epoch, const base::PartId& commitment, const Wanted& wanted) {
     const base::Amount lock = lock_of(context, wanted);
     std::uint64_t weight = 0;
     for (const EpochMember& member : members_of_epoch(context.state, epoch.number, std::nullopt, epoch.members)) {
         ++context.pairs_drawn;
-        if (eligible(context, wanted, member, lock)) weight += member.weight;
+        if (eligible(context, wanted, member, lock)) {
+            weight += member.weight;
+        } else if (member.y) {
+            emit(context, EventKind::member_barred,
+                 {{"epoch", std::to_string(epoch.number)}, {"commitment", commitment.hex()}, {"validator", member.validator.hex()}});
+        }
     }
-    return weight;
+    return epoch.void_ ? epoch.all_weight() : weight;
 }
 
 /// The claim of one segment, made when it is drawn for the first time, or drawn once more by the epoch after a void one.
@@ -182,7 +186,7 @@ bool draw_commitment(Context& context, Epoch& epoch, const EpochCommitment& comm
     const std::uint32_t most = context.parameters.draws_per_block_max;
     auto wanted = wanted_by(context, commitment);
     if (!wanted) return true;
-    if (epoch.draw_weight == 0) epoch.draw_weight = weight_of_draw(context, epoch, *wanted);
+    if (epoch.draw_weight == 0) epoch.draw_weight = weight_of_draw(context, epoch, commitment.id, *wanted);
     const base::Amount lock = lock_of(context, *wanted);
     const bool nobody = epoch.draw_weight == 0;
     while (!nobody && epoch.draw_segment < wanted->segments) {
