@@ -7,8 +7,8 @@
 #include <set>
 #include <thread>
 
-#include "agent/chunks.h"
 #include "agent/party.h"
+#include "agent/questions.h"
 #include "challenges.h"
 #include "judge.h"
 #include "spot_checks.h"
@@ -17,12 +17,11 @@
 
 namespace assay::validator {
 
-/// Replays open audits one after another on a thread of its own and seals what it found. The queue holds at most the declared capacity. While
-/// it is empty, spot checks run, if there are any; an audit that comes interrupts them.
+/// Replays open audits one after another on a thread of its own and seals what it found. While none waits, spot checks run, if there are any; an
+/// audit that comes interrupts them.
 class Auditor {
   public:
-    Auditor(const ValidatorSettings& settings, const agent::Identity& identity, const VerdictStore& verdicts,
-            runtime::SegmentProducer& producer);
+    Auditor(const ValidatorSettings& settings, const agent::Identity& identity, const VerdictStore& verdicts, Recomputer& recomputer);
     ~Auditor();                              ///< waits for the thread; a replay under way ends at its next step once a stop is requested
     Auditor(const Auditor&) = delete;
     Auditor& operator=(const Auditor&) = delete;
@@ -34,7 +33,9 @@ class Auditor {
     std::optional<market::Audit> take();
     void look_around();
     void serve(const market::Audit& audit);
+    std::optional<SpotOf> spot_of(const market::Audit& audit);
     std::optional<SealedVerdict> find(const market::Audit& audit);
+    void seal(const market::Audit& audit, const SealedVerdict& sealed);
 
     const ValidatorSettings& settings_;
     const agent::Identity& identity_;
@@ -53,6 +54,28 @@ class Auditor {
     std::set<base::AuditId> known_;          ///< queued or being replayed
     bool ending_ = false;
     bool look_again_ = false;                ///< a spot check found work: the next look need not wait
+    std::thread thread_;
+};
+
+/// Follows the questions that the auditor asked, on a thread of its own: whose turn it is has seconds, while a replay may take minutes.
+class Asker {
+  public:
+    Asker(const ValidatorSettings& settings, const agent::Identity& identity);
+    ~Asker();
+    Asker(const Asker&) = delete;
+    Asker& operator=(const Asker&) = delete;
+    /// Something happened: looks at once instead of at the next interval.
+    void wake();
+
+  private:
+    void run();
+    const ValidatorSettings& settings_;
+    client::Client node_;
+    agent::Party party_;
+    std::mutex mutex_;
+    std::condition_variable changed_;
+    bool woken_ = false;
+    bool ending_ = false;
     std::thread thread_;
 };
 

@@ -105,7 +105,7 @@ tl::expected<bool, std::string> answer_question(Party& party, const market::Ques
 std::size_t answer_questions(Party& party, const BlobKeeper& keeper, const std::vector<base::JobId>& jobs, const std::filesystem::path& scratch,
                              unsigned threads) {
     std::vector<market::Question> open;
-    const auto add = [&open, known = std::set<base::Hash>()](const client::Result<std::vector<market::Question>>& found) mutable {
+    auto add = [&open, known = std::set<base::Hash>()](const client::Result<std::vector<market::Question>>& found) mutable {
         if (!found) return;
         for (const market::Question& question : *found) {
             if (!question.answered && known.insert(question.id).second) open.push_back(question);
