@@ -44,7 +44,7 @@ TEST(HonestMarket, ManySegmentsInOnePartComplete) {
     options.segment_steps = 10;
     options.part_segments = 3;
     options.rate_ppm = 1'000'000;
-    options.tune = [](market::Parameters& p) { p.control_ppm = 1'000'000; };
+    options.tune = [](market::Parameters& p) { p.control_ppm = 500'000; };
     Market market(options);
     ASSERT_TRUE(market.finish());
     market.expect_completed();
@@ -130,7 +130,7 @@ TEST(CheatingWorker, NotClosingIsFraud) {
 
 TEST(CheatingWorker, WrongMergeIsRefutedAndItsPosterSlashed) {
     WorldOptions options = options_with(9);
-    options.workers = 4;
+    options.workers = 6;
     options.lanes = 3;
     Market market(options, {WorkerKind::wrong_merge, WorkerKind::wrong_merge});
     ASSERT_TRUE(market.finish());
@@ -172,7 +172,7 @@ TEST(CheatingWorker, HonestOnesNeverLoseStakeInAnyMixture) {
         options.round_steps = 40;
         options.rate_ppm = 600'000;
         options.part_segments = 1 + static_cast<std::uint32_t>(seed % 2);
-        options.tune = [seed](market::Parameters& p) { p.control_ppm = seed % 3 == 0 ? 1'000'000 : 250'000; };
+        options.tune = [seed](market::Parameters& p) { p.control_ppm = seed % 3 == 0 ? 500'000 : 250'000; };
         std::vector<WorkerKind> kinds(options.workers, WorkerKind::honest);
         for (std::size_t i = 0; i < 3; ++i) {
             kinds[i] = static_cast<WorkerKind>(base::scale_u64(base::first_u64(numbered(seed, "kind", i)), kKinds));
@@ -239,7 +239,7 @@ TEST(BadValidator, AlwaysValidLosesItsLockWhenItIsControlled) {
 TEST(BadValidator, NeverOpeningCellsLosesTheLock) {
     WorldOptions options = options_with(17);
     options.rate_ppm = 1'000'000;
-    options.tune = [](market::Parameters& p) { p.control_ppm = 1'000'000; };
+    options.tune = [](market::Parameters& p) { p.control_ppm = 500'000; };
     Market market(options, {}, {ValidatorKind::never_opens_cells});
     ASSERT_TRUE(market.finish());
     market.expect_completed();

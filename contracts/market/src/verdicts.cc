@@ -172,10 +172,6 @@ void lose_lock(Context& context, Audit& audit) {
     fail_audit(context, *job, *claim, audit, {});
     save(context.state, *claim);
     save(context.state, *job);
-    // Whoever sealed a control of it has worked.
-    for (const Audit& control : audits_of_claim(context.state, audit.subject, audit.segment, kTouchedMax)) {
-        if (control.controls == audit.id && control.state == AuditState::sealed) settle_audit(context, control.id, AuditPay::full);
-    }
 }
 
 }  // namespace
