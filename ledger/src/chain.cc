@@ -77,7 +77,6 @@ std::optional<OpenError> Chain::begin(ByteView genesis) {
     auto facts = rules_.read_genesis(genesis);
     if (!facts) return error(OpenProblem::wrong_genesis, facts.error());
     facts_ = *facts;
-    if (facts_.needs_referee && rules_.referee == nullptr) return error(OpenProblem::no_referee, std::string(kNoReferee));
     if (facts_.operator_key && *facts_.operator_key != key_.public_key()) return wrong_operator();
     GenesisBlock first = genesis_block(rules_, facts_, genesis);
     base::Encoder format;
@@ -98,7 +97,6 @@ std::optional<OpenError> Chain::resume(std::optional<ByteView> genesis) {
     const auto facts = stored ? rules_.read_genesis(*stored) : tl::unexpected(std::string("the genesis is missing"));
     if (!facts) return error(OpenProblem::corrupt, facts.error());
     facts_ = *facts;
-    if (facts_.needs_referee && rules_.referee == nullptr) return error(OpenProblem::no_referee, std::string(kNoReferee));
     if (genesis && !std::equal(genesis->begin(), genesis->end(), stored->begin(), stored->end())) {
         return error(OpenProblem::wrong_genesis, "the store holds chain " + facts_.chain_id.hex() + ", which began with another genesis");
     }
@@ -129,7 +127,7 @@ std::optional<std::string> Chain::contradiction(const StoreView& view) const {
 
 Chain::Working& Chain::start(base::TimeMs time) {
     working_.reset();
-    const market::BlockContext context{{head_.height.value + 1}, time, head_.app_hash, rules_.referee};
+    const market::BlockContext context{{head_.height.value + 1}, time, head_.log_size, head_.log_root, rules_.referee};
     working_ = std::make_unique<Working>(store_, rules_, context);
     return *working_;
 }

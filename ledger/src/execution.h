@@ -57,10 +57,6 @@ struct GenesisBlock {
 };
 GenesisBlock genesis_block(const RuleSet& rules, const GenesisFacts& facts, base::ByteView genesis);
 
-/// Why a chain is not opened or replayed with these rules.
-inline constexpr std::string_view kNoReferee =
-    "the genesis says judgement = referee, and these rules bring no referee";
-
 /// SHA-256 of the raw bytes, as market/rules.h defines it.
 base::TransactionId transaction_id_of(base::ByteView raw);
 /// Paths and value hashes of state changes.

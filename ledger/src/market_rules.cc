@@ -15,8 +15,7 @@ using base::ByteView;
 tl::expected<GenesisFacts, std::string> read_genesis(ByteView bytes) {
     const auto genesis = market::decode_genesis(bytes);
     if (!genesis) return tl::unexpected(genesis.error());
-    return GenesisFacts{market::chain_id(*genesis), genesis->time, market::genesis_supply(*genesis), genesis->operator_key,
-                        genesis->parameters.judgement == market::Judgement::referee};
+    return GenesisFacts{market::chain_id(*genesis), genesis->time, market::genesis_supply(*genesis), genesis->operator_key};
 }
 
 void apply_genesis(market::StateWriter& state, ByteView bytes) {
@@ -32,7 +31,7 @@ T object_of(ByteView value) {
     return std::move(*object);
 }
 
-/// Which objects hold money: balances, stakes (locked parts included), unbonding entries, bonds, holds and pots.
+/// Which objects hold money: balances, stakes (locked parts included), unbonding entries, bonds, holds, pots and the funds of claims.
 Amount money_in(ByteView key, ByteView value) {
     ASSAY_CHECK(!key.empty());
     const auto is = [&](market::Table table) { return key[0] == static_cast<std::uint8_t>(table); };
@@ -42,14 +41,12 @@ Amount money_in(ByteView key, ByteView value) {
     if (is(market::Table::offer)) return object_of<market::Offer>(value).bond;
     if (is(market::Table::job)) return object_of<market::Job>(value).hold.total();
     if (is(market::Table::lease)) return object_of<market::Lease>(value).bond;
-    if (is(market::Table::dispute)) {
-        Amount bonds;
-        const auto dispute = object_of<market::Dispute>(value);
-        for (const market::Challenger& challenger : dispute.pool) bonds += challenger.bond;
-        return bonds;
-    }
+    if (is(market::Table::dispute)) return object_of<market::Dispute>(value).bond;
+    if (is(market::Table::pool_member)) return object_of<market::PoolMember>(value).bond;
     if (is(market::Table::lane)) return object_of<market::Lane>(value).relet_pot;
-    if (is(market::Table::chunk)) return object_of<market::ChunkChallenge>(value).bond;
+    if (is(market::Table::question)) return object_of<market::Question>(value).bond;
+    if (is(market::Table::claim)) return object_of<market::Claim>(value).fund;
+    if (is(market::Table::audit)) return object_of<market::Audit>(value).fund;
     return {};
 }
 
@@ -67,8 +64,8 @@ std::uint64_t block_weight_max(const market::StateReader& state) { return market
 
 }  // namespace
 
-const RuleSet& market_rules() {
-    static const RuleSet rules{
+RuleSet market_rules(const market::Referee& referee) {
+    return {
         .read_genesis = read_genesis,
         .apply_genesis = apply_genesis,
         .begin_block = market::begin_block,
@@ -83,14 +80,8 @@ const RuleSet& market_rules() {
         .app_version = app_version,
         .weight = weight,
         .block_weight_max = block_weight_max,
+        .referee = &referee,
     };
-    return rules;
-}
-
-RuleSet market_rules(const market::Referee& referee) {
-    RuleSet rules = market_rules();
-    rules.referee = &referee;
-    return rules;
 }
 
 }  // namespace assay::ledger

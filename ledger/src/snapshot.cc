@@ -15,7 +15,7 @@ const market::StateReader& Snapshot::state() const { return impl_->state; }
 
 market::BlockContext Snapshot::next_block(base::TimeMs now) const {
     const Head& head = impl_->head;
-    return {{head.height.value + 1}, {std::max(now.value, head.time.value + 1)}, head.app_hash, impl_->referee};
+    return {{head.height.value + 1}, {std::max(now.value, head.time.value + 1)}, head.log_size, head.log_root, impl_->referee};
 }
 
 base::StateProof Snapshot::state_proof(base::ByteView key) const {

@@ -48,7 +48,6 @@ class Replay {
         const auto facts = bytes ? rules_.read_genesis(*bytes) : tl::unexpected(std::string("the genesis is missing"));
         if (!facts) return facts.error();
         facts_ = *facts;
-        if (facts_.needs_referee && rules_.referee == nullptr) return std::string(kNoReferee);
         GenesisBlock first = genesis_block(rules_, facts_, *bytes);
         keep(first.state, first.sealed);
         return compare(first.sealed);
@@ -58,7 +57,7 @@ class Replay {
         const auto stored = stored_block(view_, height);
         if (!stored) return at(height, "the block is missing or malformed");
         if (stored->head.height != height || stored->head.time <= head_.time) return at(height, "height or time does not follow the previous block");
-        Execution execution(rules_, state_, {height, stored->head.time, head_.app_hash, rules_.referee});
+        Execution execution(rules_, state_, {height, stored->head.time, head_.log_size, head_.log_root, rules_.referee});
         const std::uint64_t weight_max = rules_.block_weight_max(state_);
         std::uint64_t weight = 0;
         for (const BlockTransaction& transaction : stored->transactions) {

@@ -186,8 +186,9 @@ void post_transaction(Context& context, Request request, const PathValues&, Deli
             std::holds_alternative<market::JobPost>(transaction->message)) {
             // The cheap rules first: nobody makes this node build programs without a funded, signed
             // transaction.
-            const market::Admission admission = market::admit(
-                snapshot.state(), snapshot.next_block(context.clock.now()), request.body);
+            const market::BlockContext next = snapshot.next_block(context.clock.now());
+            const auto state = market::begun(snapshot.state(), next);
+            const market::Admission admission = market::admit(*state, next, request.body);
             if (admission.code != market::Refusal::none)
                 return deliver(
                     {refusal_response(admission.code, request.id, id, std::nullopt), nullptr});

@@ -325,11 +325,17 @@ TransactionResult apply(StateWriter& state, const BlockContext& block, base::Byt
     return apply_checked(state, block, raw, events).result;
 }
 
-Admission admit(const StateReader& state, const BlockContext& next_block, base::ByteView raw) {
-    DryRun scratch(state);
+std::unique_ptr<const StateReader> begun(const StateReader& state, const BlockContext& block) {
+    auto scratch = std::make_unique<DryRun>(state);
     std::vector<Event> events;
-    begin_block(scratch, next_block, events);
-    const Applied applied = apply_checked(scratch, next_block, raw, events);
+    begin_block(*scratch, block, events);
+    return scratch;
+}
+
+Admission admit(const StateReader& begun, const BlockContext& block, base::ByteView raw) {
+    DryRun scratch(begun);
+    std::vector<Event> events;
+    const Applied applied = apply_checked(scratch, block, raw, events);
     return {applied.result.code, applied.kept_out};
 }
 

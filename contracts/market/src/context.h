@@ -47,7 +47,7 @@ Parameters parameters_of(const Context& context, const Job& job);
     X(round_closed) X(round_reopened) X(round_final) X(merge_due) X(merge_posted) X(merge_audited) \
     X(part_committed) X(part_retracted) X(part_due_delivery) X(part_due_close) X(part_passed) \
     X(part_void) X(part_unproved) X(segment_delivered) X(epoch_opened) X(epoch_closed) \
-    X(epoch_contributed) X(epoch_drawn) X(epoch_carried) X(epoch_void) X(audit_drawn) \
+    X(epoch_contributed) X(epoch_member) X(commitment_joined) X(member_barred) X(epoch_drawn) X(epoch_carried) X(epoch_void) X(audit_drawn) \
     X(audit_open) X(audit_sealed) X(audit_reveal_due) X(audit_revealed) X(audit_cells_due) \
     X(audit_cells_opened) X(audit_missed) X(audit_settled) X(claim_redrawn) X(claim_judged) \
     X(paid) X(burned) X(slashed) X(fined) X(jailed) X(question_opened) X(question_answered) \

@@ -57,8 +57,17 @@ base::Bytes contribution_alpha(const base::Hash& chain_id, std::uint64_t epoch, 
 
 base::Hash contribution_output(const base::VrfOutput& beta) { return base::blake2b("assay.y", beta); }
 
-base::Hash commitment_leaf(const base::PartId& id, const base::Hash& root) {
-    return base::Hasher("assay.commitment").add(id.hash).add(root).finish();
+base::Hash commitment_leaf(const base::PartId& id, const base::JobId& job, const base::Hash& root) {
+    return base::Hasher("assay.commitment").add(id.hash).add(job.hash).add(root).finish();
+}
+
+base::Hash extend_members(const base::Hash& before, const base::AccountId& validator, std::uint64_t weight) {
+    return base::Hasher("assay.member").add(before).add(validator.hash).add_u64(weight).finish();
+}
+
+base::Hash epoch_root(const base::Hash& members, std::uint64_t jailed_weight, std::span<const base::Hash> leaves) {
+    const base::Hash root = base::merkle_root(base::MerkleFamily::blake2b, leaves);
+    return base::Hasher("assay.epochroot").add(members).add_u64(jailed_weight).add(root).finish();
 }
 
 base::PartId merge_commitment_id(const base::Hash& chain_id, const base::JobId& job, std::uint32_t round, std::uint32_t attempt) {

@@ -34,7 +34,7 @@ void emit_epoch(Context& context, EventKind kind, const Epoch& epoch) {
     emit(context, kind, {{"epoch", std::to_string(epoch.number)}, {"commitments_root", epoch.commitments_root.hex()},
                          {"commitments", std::to_string(epoch.commitments)}, {"members", std::to_string(epoch.members)},
                          {"contributed", std::to_string(epoch.contributed)}, {"log_size", std::to_string(epoch.log_size)},
-                         {"log_root", epoch.log_root.hex()}, {"void", epoch.void_ ? "1" : "0"}});
+                         {"log_root", epoch.log_root.hex()}, {"jailed_weight", std::to_string(epoch.jailed_weight)}, {"void", epoch.void_ ? "1" : "0"}});
 }
 
 /// An epoch is at least so long that the contributions to it take a small share of what blocks may hold.
@@ -50,8 +50,8 @@ std::uint64_t length_ms(const Context& context, std::uint64_t number) {
 base::Hash commitments_root(const Context& context, const Epoch& epoch) {
     std::vector<base::Hash> leaves;
     for (const EpochCommitment& commitment : commitments_of_epoch(context.state, epoch.number, std::nullopt, epoch.commitments))
-        leaves.push_back(commitment_leaf(commitment.id, commitment.root));
-    return base::merkle_root(base::MerkleFamily::blake2b, leaves);
+        leaves.push_back(commitment_leaf(commitment.id, commitment.job, commitment.root));
+    return epoch_root(epoch.members_hash, epoch.jailed_weight, leaves);
 }
 
 /// Missing weight is more than half of all: whoever is there alone would decide.
@@ -79,6 +79,9 @@ bool list_members(Context& context, Epoch& epoch) {
         save(context.state, member);
         ++epoch.members;
         epoch.weight += member.weight;
+        epoch.members_hash = extend_members(epoch.members_hash, id, member.weight);
+        emit(context, EventKind::epoch_member,
+             {{"epoch", std::to_string(epoch.number)}, {"validator", id.hex()}, {"weight", std::to_string(member.weight)}});
     }
     return ids.size() < kSwept;
 }
@@ -91,6 +94,7 @@ void carry(Context& context, Epoch& epoch) {
     epoch.state = EpochState::open;
     epoch.members = 0;
     epoch.weight = epoch.jailed_weight = 0;
+    epoch.members_hash = {};
     epoch.member_after = {};
     set_epoch_deadline(context, epoch, std::max(context.parameters.epoch_ms, context.parameters.grace_ms));
     save(context.state, epoch);
@@ -176,6 +180,8 @@ std::uint64_t join_epoch(Context& context, EpochCommitment commitment) {
     save(context.state, epoch);
     commitment.epoch = epoch.number;
     save(context.state, commitment);
+    emit(context, EventKind::commitment_joined,
+         {{"epoch", std::to_string(epoch.number)}, {"commitment", commitment.id.hex()}, {"job", commitment.job.hex()}, {"root", commitment.root.hex()}});
     return epoch.number;
 }
 

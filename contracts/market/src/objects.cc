@@ -143,7 +143,7 @@ void fields(A& a, V& v) {
     a.choice(v.state, EpochState::open, EpochState::done);
     a(v.opened_at, v.deadline, v.commitments_root, v.commitments, v.log_size, v.log_root, v.members, v.contributed, v.weight,
       v.jailed_weight, v.contributed_weight, v.void_, v.member_after, v.draw_after, v.draw_segment, v.draw_member, v.draw_weight,
-      v.drawn);
+      v.drawn, v.members_hash);
 }
 
 template <class A, Same<EpochCommitment> V>

@@ -64,15 +64,19 @@ base::Amount lock_of(const Context& context, const Wanted& wanted) {
 }
 
 /// W: of those who contributed and may audit this. A void epoch draws with all weight.
-std::uint64_t weight_of_draw(Context& context, const Epoch& epoch, const Wanted& wanted) {
-    if (epoch.void_) return epoch.all_weight();
+std::uint64_t weight_of_draw(Context& context, const Epoch& epoch, const base::PartId& commitment, const Wanted& wanted) {
     const base::Amount lock = lock_of(context, wanted);
     std::uint64_t weight = 0;
     for (const EpochMember& member : members_of_epoch(context.state, epoch.number, std::nullopt, epoch.members)) {
         ++context.pairs_drawn;
-        if (eligible(context, wanted, member, lock)) weight += member.weight;
+        if (eligible(context, wanted, member, lock)) {
+            weight += member.weight;
+        } else if (member.y) {
+            emit(context, EventKind::member_barred,
+                 {{"epoch", std::to_string(epoch.number)}, {"commitment", commitment.hex()}, {"validator", member.validator.hex()}});
+        }
     }
-    return weight;
+    return epoch.void_ ? epoch.all_weight() : weight;
 }
 
 /// The claim of one segment, made when it is drawn for the first time, or drawn once more by the epoch after a void one.
@@ -100,7 +104,9 @@ bool is_delivered(const Part& part, std::uint32_t segment) {
 }
 
 void draw_member(Context& context, Epoch& epoch, const EpochCommitment& commitment, Wanted& wanted, const EpochMember& member) {
-    const std::uint64_t exponent = member_exponent(rate_exponent(wanted.rate_ppm), member.weight, epoch.draw_weight);
+    // Who may audit may change between the blocks of a sweep.
+    const std::uint64_t weight = std::min(member.weight, epoch.draw_weight);
+    const std::uint64_t exponent = member_exponent(rate_exponent(wanted.rate_ppm), weight, epoch.draw_weight);
     const std::uint32_t segment = commitment.kind == CommitmentKind::part ? epoch.draw_segment : commitment.segment;
     DrawSubject subject;
     subject.kind = wanted.kind;
@@ -177,12 +183,25 @@ void claim_drawn(Context& context, const EpochCommitment& commitment, bool again
     advance_later(context, commitment.subject, commitment.segment);
 }
 
+/// What was to be drawn is void, or over: whoever waits for it goes on.
+void nothing_drawn(Context& context, const EpochCommitment& commitment) {
+    if (commitment.kind != CommitmentKind::control) return;
+    auto audit = find_audit(context.state, commitment.audit);
+    if (!audit || audit->controls_open == 0) return;
+    --audit->controls_open;
+    save(context.state, *audit);
+    advance_later(context, commitment.subject, commitment.segment);
+}
+
 /// Draws one commitment from the cursor on. False when the block's bound is reached.
 bool draw_commitment(Context& context, Epoch& epoch, const EpochCommitment& commitment) {
     const std::uint32_t most = context.parameters.draws_per_block_max;
     auto wanted = wanted_by(context, commitment);
-    if (!wanted) return true;
-    if (epoch.draw_weight == 0) epoch.draw_weight = weight_of_draw(context, epoch, *wanted);
+    if (!wanted) {
+        nothing_drawn(context, commitment);
+        return true;
+    }
+    if (epoch.draw_weight == 0) epoch.draw_weight = weight_of_draw(context, epoch, commitment.id, *wanted);
     const base::Amount lock = lock_of(context, *wanted);
     const bool nobody = epoch.draw_weight == 0;
     while (!nobody && epoch.draw_segment < wanted->segments) {

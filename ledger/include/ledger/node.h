@@ -30,7 +30,6 @@ enum class OpenProblem : std::uint8_t {
     wrong_format = 5,    ///< written by another version of this program
     corrupt = 6,         ///< the store contradicts itself; `detail` says where
     storage = 7,         ///< the disk or RocksDB said no
-    no_referee = 8,      ///< the genesis wants disputes decided by a referee, and the rules bring none
 };
 struct OpenError {
     OpenProblem problem;
@@ -39,7 +38,7 @@ struct OpenError {
 
 struct Options {
     const Clock* clock = &system_clock();    ///< outlives the node
-    const RuleSet* rules = &market_rules();  ///< outlives the node
+    const RuleSet* rules = nullptr;          ///< required; outlives the node
     std::size_t queue_transactions_max = 4096;
     std::size_t queue_bytes_max = std::size_t{64} << 20U;
     std::size_t block_transactions_max = 1024;
@@ -163,6 +162,6 @@ struct VerifyReport {
 /// Replays the whole chain in `dir` from genesis in memory and compares every result, event, root and record with what is stored; recomputes
 /// the state tree from scratch at the end and checks supply after every block. The error says what differs first. Opens read-only.
 tl::expected<VerifyReport, std::string> verify_chain(const std::filesystem::path& dir, const std::function<void(const VerifyProgress&)>& progress,
-                                                     const RuleSet& rules = market_rules());
+                                                     const RuleSet& rules);
 
 }  // namespace assay::ledger

@@ -17,10 +17,9 @@ struct GenesisFacts {
     base::TimeMs time;
     base::Amount supply;
     std::optional<base::PublicKey> operator_key;  ///< who must sign heads; nothing: whoever opens the chain
-    bool needs_referee = false;                   ///< disputes are decided by a referee: the rules must bring one
 };
 
-/// The rules as the ledger calls them. `market_rules()` is the market; tests bring smaller ones. All functions are pure (market/rules.h).
+/// The rules as the ledger calls them. `market_rules` is the market; tests bring smaller ones. All functions are pure (market/rules.h).
 struct RuleSet {
     /// Reads canonical genesis bytes; the error is one sentence for people.
     tl::expected<GenesisFacts, std::string> (*read_genesis)(base::ByteView genesis);
@@ -29,7 +28,8 @@ struct RuleSet {
     void (*begin_block)(market::StateWriter& state, const market::BlockContext& block, std::vector<market::Event>& events);
     market::Refusal (*check_bytes)(base::ByteView raw, const base::Hash& chain_id);
     market::TransactionResult (*apply)(market::StateWriter& state, const market::BlockContext& block, base::ByteView raw, std::vector<market::Event>& events);
-    market::Admission (*admit)(const market::StateReader& state, const market::BlockContext& next_block, base::ByteView raw);
+    /// What `apply` would say, on a state on which begin_block has run.
+    market::Admission (*admit)(const market::StateReader& begun, const market::BlockContext& next_block, base::ByteView raw);
     void (*end_block)(market::StateWriter& state, const market::BlockContext& block, std::vector<market::Event>& events);
     std::optional<base::TimeMs> (*next_due)(const market::StateReader& state, base::TimeMs now);
     /// Reads the whole state: at opening and in `verify_chain`.
@@ -42,13 +42,11 @@ struct RuleSet {
     /// Static weight of a transaction that check_bytes accepted, and what the transactions of one block may weigh together.
     std::uint64_t (*weight)(base::ByteView raw);
     std::uint64_t (*block_weight_max)(const market::StateReader& state);
-    /// Set into every block's context; outlives the rules. Nothing: a chain whose genesis needs a referee is not opened.
+    /// Set into every block's context; outlives the rules. The market needs one.
     const market::Referee* referee = nullptr;
 };
 
-/// The market without a referee: for chains whose disputes are decided by vote.
-const RuleSet& market_rules();
-/// The market with a referee, which outlives what is returned.
+/// The market; its games are judged by the referee, which outlives what is returned.
 RuleSet market_rules(const market::Referee& referee);
 
 }  // namespace assay::ledger

@@ -146,7 +146,7 @@ Refusal TestChain::send_raw(base::ByteView raw, std::uint64_t ms) {
     events.clear();
     const BlockContext block = this->block();
     const sim::MemoryState before_block = state;
-    const Admission admission = admit(state, block, raw);
+    const Admission admission = admit(*begun(state, block), block, raw);
     EXPECT_EQ(before_block.entries(), state.entries()) << "admission must not write";
     begin_block(state, block, events);
     const sim::MemoryState before = state;

@@ -78,7 +78,9 @@ TEST(Formats, DrawPageShowsWhatTheCodeComputes) {
     expect_row(text, drawn);
     const Verdict verdict{VerdictKind::valid, {}, filled(0x05)};
     expect_row(text, verdict_seal(audit, base::AccountId{filled(0x04)}, verdict, filled(0x06)).hex());
-    expect_row(text, commitment_leaf(part, filled(0x07)).hex());
+    expect_row(text, commitment_leaf(part, job, filled(0x07)).hex());
+    expect_row(text, extend_members(filled(0x15), base::AccountId{filled(0x04)}, 1000).hex());
+    expect_row(text, epoch_root(filled(0x15), 7, std::vector<base::Hash>{filled(0x16), filled(0x17)}).hex());
     expect_row(text, merge_commitment_id(filled(0x08), job, 1, 2).hex());
     expect_row(text, init_commitment_id(job).hex());
     expect_row(text, redraw_commitment_id(part, 1, 2).hex());

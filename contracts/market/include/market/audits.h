@@ -119,6 +119,7 @@ struct Epoch {
     std::uint64_t weight = 0;                ///< of its members
     std::uint64_t jailed_weight = 0;         ///< of those that were jailed within one unbonding time: missing, and part of all weight
     std::uint64_t contributed_weight = 0;
+    base::Hash members_hash;                 ///< extend_members over all members
     bool void_ = false;                      ///< more than half of all weight was missing: it draws with all weight, and everything is drawn again
     // Cursors of the sweeps.
     base::AccountId member_after;            ///< closing, and ending contributions

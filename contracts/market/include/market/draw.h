@@ -17,8 +17,13 @@ base::Bytes contribution_alpha(const base::Hash& chain_id, std::uint64_t epoch, 
 /// y_v: the VRF output as a digest, H("assay.y", beta).
 base::Hash contribution_output(const base::VrfOutput& beta);
 
-/// Leaf of c_e for one commitment; c_e is the BLAKE2b Merkle root over these in ascending order of id.
-base::Hash commitment_leaf(const base::PartId& id, const base::Hash& root);
+/// One commitment of an epoch. The job stands in it so that whoever sees the leaves of an epoch knows all that a job committed there.
+base::Hash commitment_leaf(const base::PartId& id, const base::JobId& job, const base::Hash& root);
+/// The members of an epoch as they are listed, one after the other, from zeros: H("assay.member", before, validator, weight).
+base::Hash extend_members(const base::Hash& before, const base::AccountId& validator, std::uint64_t weight);
+/// c_e = H("assay.epochroot", members, jailed weight, BLAKE2b Merkle root of the commitment leaves in ascending order of id). The weights stand in
+/// it, so that nobody chooses them after the contributions are known.
+base::Hash epoch_root(const base::Hash& members, std::uint64_t jailed_weight, std::span<const base::Hash> leaves);
 /// Under these ids merges, initial states, segments that are drawn again, verdicts that may be controlled, and closed jobs join an epoch.
 base::PartId merge_commitment_id(const base::Hash& chain_id, const base::JobId& job, std::uint32_t round, std::uint32_t attempt);
 base::PartId init_commitment_id(const base::JobId& job);

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <memory>
 #include <string>
 #include <vector>
 
@@ -45,10 +46,13 @@ void begin_block(StateWriter& state, const BlockContext& block, std::vector<Even
 [[nodiscard]] Refusal check_transaction_bytes(base::ByteView raw, const base::Hash& chain_id);
 /// Runs one transaction. A refused one whose signature and nonce are right pays its fee and uses its nonce; `Refusal` says why.
 TransactionResult apply(StateWriter& state, const BlockContext& block, base::ByteView raw, std::vector<Event>& events);
-/// The API's dry run: would `raw` be accepted against this state (on top of which `overlay` may already hold admitted ones)?
-/// True second part: the refusal is one that must keep it out of a block (wrong signature, nonce, bytes, fee not coverable).
+/// What the transactions of `block` will find: `state`, which outlives it, with the sweep of begin_block done in memory. Made once per head;
+/// any number of candidates is tried on it.
+std::unique_ptr<const StateReader> begun(const StateReader& state, const BlockContext& block);
+/// Would `raw` be accepted on a state on which begin_block has run, and perhaps other transactions after it? Changes nothing and sweeps
+/// nothing. True second part: the refusal is one that must keep it out of a block (wrong signature, nonce, bytes, fee not coverable).
 struct Admission { Refusal code = Refusal::none; bool keep_out = false; };
-Admission admit(const StateReader& state, const BlockContext& next_block, base::ByteView raw);
+Admission admit(const StateReader& begun, const BlockContext& block, base::ByteView raw);
 void end_block(StateWriter& state, const BlockContext& block, std::vector<Event>& events);
 
 /// The block time at which the earliest pending timer is due, if any timer is pending: the sequencer makes a block then.
