@@ -20,14 +20,10 @@ PartRecord example() {
     record.start_root = hash_of(4);
     record.end_root = hash_of(5);
     record.start_blob = base::BlobRoot{hash_of(6)};
-    record.plant_seed = hash_of(7);
-    record.proof.bytes.fill(9);
     for (int i = 0; i < 3; ++i) {
         SegmentRecord segment;
-        segment.leaf = {hash_of(10 + i), hash_of(20 + i), hash_of(30 + i), hash_of(40 + i)};
-        segment.end_root = hash_of(30 + i);
+        segment.leaf = {hash_of(10 + i), hash_of(20 + i), hash_of(30 + i)};
         segment.state_root = hash_of(50 + i);
-        segment.step_digests = {hash_of(60 + i), hash_of(70 + i)};
         record.segments.push_back(segment);
     }
     record.end_receipt.blob = base::BlobRoot{hash_of(8)};

@@ -111,12 +111,11 @@ TEST_F(TrainPart, SegmentsFollowOneAnother) {
     ASSERT_EQ(record.segments.size(), kSegments);
     EXPECT_EQ(record.segments[0].leaf.start_root, record.start_root);
     for (std::uint32_t i = 0; i + 1 < kSegments; ++i) {
-        EXPECT_EQ(record.segments[i].end_root, record.segments[i].state_root);
+        EXPECT_EQ(record.segments[i].leaf.end_field, record.segments[i].state_root);
         EXPECT_EQ(record.segments[i + 1].leaf.start_root, record.segments[i].state_root);
-        EXPECT_EQ(record.segments[i].step_digests.size(), kSegmentSteps);
     }
     EXPECT_EQ(record.segments.back().state_root, record.end_root);
-    EXPECT_EQ(record.segments.back().end_root, market::round_end_root(record.end_root, record.payload_root));
+    EXPECT_EQ(record.segments.back().leaf.end_field, market::round_end_root(record.end_root, record.payload_root));
 }
 
 TEST_F(TrainPart, StoppedAnywhereItReachesTheSameRecord) {
@@ -171,16 +170,36 @@ TEST_F(TrainPart, AResumePointOfAnotherLaneIsNotUsed) {
     EXPECT_EQ((*trained)->record.segments.size(), kSegments);
 }
 
-TEST_F(TrainPart, PlantsAreForcedByTheSeedAndNeverTheLast) {
-    PartRecord record = uninterrupted().record;
-    Bench bench(folder_ / "plants");
-    seal_record(bench.lane, base::blake2b("assay.test", base::view_of("seed")), 1'000'000, record);
-    for (std::uint32_t i = 0; i + 1 < kSegments; ++i) {
-        EXPECT_EQ(record.segments[i].leaf.end_field, market::plant_field(record.segments[i].end_root));
+TEST_F(TrainPart, AnAttemptHasSaltsOfItsOwnAndTheSameRoots) {
+    const PartRecord first = uninterrupted().record;
+    Bench bench(folder_ / "again");
+    bench.plan.key.attempt = 1;
+    const auto trained = train_part(bench.lane, bench.states, bench.plan);
+    ASSERT_TRUE(trained && *trained);
+    const PartRecord& second = (*trained)->record;
+    EXPECT_EQ(second.end_root, first.end_root);
+    for (std::uint32_t i = 0; i < kSegments; ++i) {
+        EXPECT_NE(second.segments[i].leaf.salt, first.segments[i].leaf.salt);
+        EXPECT_EQ(second.segments[i].leaf.end_field, first.segments[i].leaf.end_field);
     }
-    EXPECT_EQ(record.segments.back().leaf.end_field, record.segments.back().end_root);
-    seal_record(bench.lane, base::blake2b("assay.test", base::view_of("seed")), 0, record);
-    for (const SegmentRecord& segment : record.segments) EXPECT_EQ(segment.leaf.end_field, segment.end_root);
+    EXPECT_NE(second.tree_root(), first.tree_root());
+}
+
+TEST_F(TrainPart, SegmentsOfAnotherAttemptAreNotTakenOver) {
+    {
+        Bench bench(folder_ / "attempts");
+        bench.steps_left = static_cast<int>(kSegmentSteps) + 1;  // the first segment is done
+        ASSERT_TRUE(train_part(bench.lane, bench.states, bench.plan));
+    }
+    Bench bench(folder_ / "attempts");
+    bench.plan.key.attempt = 1;
+    const auto trained = train_part(bench.lane, bench.states, bench.plan);
+    ASSERT_TRUE(trained && *trained);
+    Bench fresh(folder_ / "fresh");
+    fresh.plan.key.attempt = 1;
+    const auto expected = train_part(fresh.lane, fresh.states, fresh.plan);
+    ASSERT_TRUE(expected && *expected);
+    EXPECT_EQ((*trained)->record, (*expected)->record);
 }
 
 }  // namespace
