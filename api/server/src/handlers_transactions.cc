@@ -5,6 +5,7 @@
 #include "market/pricing.h"
 #include "market/queries.h"
 #include "market/transactions.h"
+#include "plan/job_price.h"
 #include "refusal_status.h"
 
 namespace assay::server {
@@ -118,19 +119,23 @@ Json memory_json(const client::JobFacts& facts) {
     return memory;
 }
 
-/// What the whole job costs at its ceiling: what one poisoned step may be worth to somebody.
-std::string job_worth(const market::JobSpec& spec, base::Amount protocol_cost) {
-    const std::uint64_t segments = std::uint64_t{spec.rounds} * spec.segments_per_round() * spec.lanes;
-    const auto worth = base::multiply(base::maximum(spec.price_ceiling, protocol_cost), segments);
-    return worth.value_or(base::Amount::of(base::Amount::kMax)).decimal();
+Json cheats_json(const plan::JobPrice& price) {
+    Json list = Json::array();
+    for (const market::CheatNumbers& numbers : price.cheats) {
+        list.push_back({{"share_ppm", numbers.share_ppm},
+                        {"caught_per_segment_ppm", numbers.caught_ppm},
+                        {"lock_at_ceiling", numbers.lock.decimal()},
+                        {"saved_per_segment", numbers.saved_per_segment.decimal()},
+                        {"expected_loss_per_segment", numbers.expected_loss_per_segment.decimal()},
+                        {"survives_whole_lane_ppb", std::to_string(numbers.survive_job_ppb)},
+                        {"deterred", numbers.deterred}});
+    }
+    return list;
 }
 
 Json plan_json(const market::StateReader& state, const market::JobSpec& spec,
                const client::JobFacts& facts) {
-    const market::Parameters parameters = market::current_parameters(state);
     const std::uint64_t lane_segments = std::uint64_t{spec.rounds} * spec.segments_per_round();
-    const std::uint32_t rate =
-        std::max({spec.audit_rate_ppm, parameters.rate_floor_ppm, parameters.rate_new_ppm});
     Json json{{"object", "plan"},
               {"spec_root", facts.spec_root.hex()},
               {"program_root", facts.program_root.hex()},
@@ -144,32 +149,19 @@ Json plan_json(const market::StateReader& state, const market::JobSpec& spec,
               {"memory", memory_json(facts)},
               {"steps_per_lane", std::to_string(spec.steps_per_lane())},
               {"segments", std::to_string(lane_segments * spec.lanes)},
-              {"audit_rate", client::Json(static_cast<double>(rate) / 1e6)},
               {"offers", matching_offers(state, spec, facts)}};
-    const auto cost = market::protocol_cost(parameters.protocol_price, facts.costs.segment_flops);
-    if (!cost) return json;
-    json["protocol_cost_of_segment"] = cost->decimal();
-    const market::LockTerms terms{spec.price_ceiling,
-                                  *cost,
-                                  rate,
-                                  parameters.collusion_max_ppm,
-                                  parameters.unfinal_rounds_max,
-                                  spec.lanes,
-                                  spec.segments_per_round(),
-                                  spec.part_segments};
-    if (const auto numbers = market::cheat_numbers(terms, lane_segments, parameters.collusion_max_ppm)) {
-        json["cheating"] = {
-            {"lock_at_ceiling", numbers->lock.decimal()},
-            {"saved_per_segment", numbers->saved_per_segment.decimal()},
-            {"expected_loss_per_segment", numbers->expected_loss_per_segment.decimal()},
-            {"survives_whole_lane_ppb", std::to_string(numbers->survive_job_ppb)},
-            {"detected_per_segment_ppm", numbers->caught_ppm},
-            {"collusion_max_ppm", parameters.collusion_max_ppm},
-            {"bond", market::lease_bond(terms).value_or(base::Amount{}).decimal()},
-            {"job_worth", job_worth(spec, *cost)},
-            {"step_passes_ppm", 1'000'000 - numbers->caught_ppm},
-            {"deterred", numbers->deterred}};
-    }
+    const auto price = plan::price_job(state, spec, facts);
+    if (!price) return json;
+    json["audit_rate"] = static_cast<double>(price->rate_ppm) / 1e6;
+    json["protocol_cost_of_segment"] = price->segment_cost.decimal();
+    json["hold"] = {{"segment_pay", price->hold.segment_pay.decimal()},
+                    {"audits", price->hold.audits.decimal()},
+                    {"fees", price->hold.fees.decimal()},
+                    {"total", price->hold.total.decimal()}};
+    json["expected_audits"] = static_cast<double>(price->hold.expected) / 4294967296.0;
+    json["bond"] = price->bond.decimal();
+    json["job_worth"] = price->worth.decimal();
+    json["cheating"] = cheats_json(*price);
     return json;
 }
 
