@@ -99,9 +99,9 @@ Result<client::Submitted> send(client::Client& client, const Signer& signer,
                                const market::Message& message, bool with_cold_key = false,
                                std::optional<market::TransactionHeader>* used = nullptr);
 
-/// Answers those of the challenges that are about this file, and stores it again. Says how many.
-Result<std::size_t> answer_challenges_with(client::Client& client, Signer& signer,
-                                           const std::vector<market::ChunkChallenge>& challenges,
-                                           const std::filesystem::path& file);
+/// Answers those of the questions that are about this file, and stores it again. Says how many.
+Result<std::size_t> answer_questions_with(client::Client& client, Signer& signer,
+                                          const std::vector<market::Question>& questions,
+                                          const std::filesystem::path& file);
 
 }  // namespace assay::cli

@@ -25,10 +25,17 @@ std::uint64_t time_left(const Dispute& dispute, Side side, base::TimeMs now) {
 }
 
 std::string subject_of(const Dispute& dispute) {
-    const std::string place = "round " + std::to_string(dispute.round) + " of job " + dispute.job.hex();
-    if (dispute.target == market::DisputeTarget::merge) return "the merge of " + place;
-    const bool steps = dispute.target == market::DisputeTarget::steps;
-    return (steps ? "step digests of segment " : "segment ") + std::to_string(dispute.segment) + " of part " + dispute.part.hex() + ", lane " + std::to_string(dispute.lane) + ", " + place;
+    const std::string job = "job " + dispute.job.hex();
+    const std::string place = "round " + std::to_string(dispute.round) + " of " + job;
+    const std::string segment = "segment " + std::to_string(dispute.segment) + " of part " + dispute.part.hex() + ", lane " + std::to_string(dispute.lane) + ", " + place;
+    switch (dispute.target) {
+        case market::DisputeTarget::segment: return segment;
+        case market::DisputeTarget::merge: return "the merge of " + place;
+        case market::DisputeTarget::init: return "the initial state of " + job + ", between auditors";
+        case market::DisputeTarget::cell:
+            return "cell " + std::to_string(dispute.cell) + " of audit " + dispute.defended.hex() + ", between its auditor and who controls it, " + place;
+    }
+    return place;
 }
 
 /// What the side to move owes, as the end of "has to ...".
@@ -52,12 +59,8 @@ std::string_view owed_in(dispute::Phase phase) {
         case Phase::leaves: return "post all parts of the root that should follow";
         case Phase::objection: return "say what is wrong with them";
         case Phase::source: return "say where the disputed part comes from";
-        case Phase::writer: return "show the instruction that writes the tensor";
-        case Phase::shown: return "name the first of the shown step digests that it disputes";
-        case Phase::digest: return "say what that step digest is the hash of";
-        case Phase::part: return "say whether it disputes the state or a part of the digest";
-        case Phase::place: return "show the part of the digest in the state";
-        case Phase::layout: return "name a weight that the asserter's list has wrong";
+        case Phase::reply: return "show an instruction that writes the disputed part, or a tensor that was left out";
+        case Phase::spot: return "post the disputed cell as the tile of an output";
         case Phase::over: return "do nothing more";
     }
     return "move";
@@ -66,10 +69,9 @@ std::string_view owed_in(dispute::Phase phase) {
 std::string ended(DisputeState state) {
     switch (state) {
         case DisputeState::open: break;
-        case DisputeState::upheld: return "Over: the work is wrong. Its maker was convicted, the challengers have their bonds and a bounty, and the work is done again.";
-        case DisputeState::rejected: return "Over: the work stands. Everybody who challenged it with this root lost the bond, half of it to the maker.";
+        case DisputeState::upheld: return "Over: the challenger was right. Who asserted the root was convicted or lost its lock, and the work is done or judged again.";
+        case DisputeState::rejected: return "Over: what was asserted stands. The challenger lost its bond or lock, and where others challenge with this root, the next ones play.";
         case DisputeState::conceded: return "Over: the maker gave the work up for a fee, before the game came to a trace. The work is done again.";
-        case DisputeState::withdrawn: return "Over: the auditor took its verdict back for a fee, before the game came to a trace. Another one is drawn.";
         case DisputeState::dropped: return "Over without a winner: what it was about is void, or the job has ended. Bonds went back.";
     }
     return "Open.";
@@ -169,9 +171,7 @@ Exit show(const Program& program, const DisputeOptions& options) {
     std::string text = "dispute     " + dispute.id.hex() + "\nabout       " + subject_of(dispute) + "\nasserter    " +
                        side_line(dispute, Side::asserter, now) + "\nchallenger  " + side_line(dispute, Side::challenger, now) +
                        (dispute.audit.is_zero() ? "" : "  as auditor");
-    for (const market::Challenger& one : dispute.pool)
-        text += "\nbond        " + one.account.hex() + "  " + grains(one.bond) + " of its stake as " + std::string(market::to_word(one.role)) +
-                (one.lost ? "  lost" : "");
+    if (!dispute.pool.is_zero()) text += "\nbond        " + grains(dispute.bond) + " of its stake as " + std::string(market::to_word(dispute.role)) + ", pool " + dispute.pool.hex();
     text += "\nstate       " + std::string(market::to_word(dispute.state)) + ", " + std::to_string(dispute.moves) + " moves" +
             (dispute.traced ? ", a step is traced: giving up costs everything" : "") + "\nnext        " + next;
     return print(program, json, text);

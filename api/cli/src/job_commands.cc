@@ -1,11 +1,12 @@
 #include <unistd.h>
 
+#include <array>
+#include <cstdio>
 #include <thread>
 
 #include "cli.h"
 #include "client/json.h"
 #include "commit/checkpoint.h"
-#include "market/pricing.h"
 #include "plan/prepared_job.h"
 #include "watch.h"
 
@@ -14,7 +15,7 @@ namespace {
 
 struct JobOptions {
     std::filesystem::path spec, data;
-    std::string job, state, hold_limit;
+    std::string job, state, hold_limit, amount;
     bool watch = false;
     unsigned threads = std::max(1U, std::thread::hardware_concurrency());
 };
@@ -42,26 +43,27 @@ std::string plan_text(const Json& plan) {
     if (!offers.empty())
         text += ", from " + offers.front().value("segment_price", std::string("-")) +
                 " grains a segment";
-    if (plan.contains("cheating")) {
-        const Json& c = plan["cheating"];
-        text += "\na cheat       locks " + c.value("lock_at_ceiling", std::string("-")) +
-                " grains, saves at most " + c.value("saved_per_segment", std::string("-")) +
-                " a segment and loses " + c.value("expected_loss_per_segment", std::string("-")) +
-                " on average" +
-                (c.value("deterred", false) ? "" : "  (NOT deterred at this audit rate)");
-        text += "\ndetection     " + percent(c.value("detected_per_segment_ppm", 0U)) +
-                " for each faked segment with " + percent(c.value("collusion_max_ppm", 0U)) +
-                " of the auditors' stake colluding; who fakes a whole lane passes unseen with " +
-                c.value("survives_whole_lane_ppb", std::string("-")) + " in 10^9" +
-                "\na worker      needs " + c.value("lock_at_ceiling", std::string("-")) +
-                " grains of free stake and a bond of " + c.value("bond", std::string("-")) +
-                " for each lane, at the ceiling's price";
-        if (!c.value("single_step_deterred", false))
-            text += "\nnote          one poisoned step passes unseen with " +
-                    percent(c.value("step_passes_ppm", 0U)) +
-                    "; if it is worth the whole job (" + c.value("job_worth", std::string("-")) +
-                    " grains) to somebody, the job needs audit_rate 1";
+    if (const Json hold = plan.value("hold", Json::object()); !hold.empty()) {
+        const auto held = [&](const char* name) { return hold.value(name, std::string("-")); };
+        text += "\nhold          " + held("total") + " grains: " + held("segment_pay") + " for workers at the ceiling, " + held("audits") +
+                " for audits, " + held("fees") + " protocol fee";
+        std::array<char, 32> number{};
+        std::snprintf(number.data(), number.size(), "%.1f", plan.value("expected_audits", 0.0));
+        text += "\naudits        " + std::string(number.data()) + " expected in all; what they do not use returns (add more: assay fund)";
+        text += "\na worker      needs a bond of " + get("bond") + " grains for each lane, at the ceiling's price, and the lock below as free stake";
     }
+    bool all_deterred = true;
+    for (const Json& c : plan.value("cheating", Json::array())) {
+        text += "\na cheat       with " + percent(c.value("share_ppm", 0U)) + " of the auditors' weight is caught with " +
+                percent(c.value("caught_per_segment_ppm", 0U)) + " a segment, saves at most " + c.value("saved_per_segment", std::string("-")) +
+                " and loses " + c.value("expected_loss_per_segment", std::string("-")) + " of a lock of " +
+                c.value("lock_at_ceiling", std::string("-")) + " on average; passes a whole lane unseen with " +
+                c.value("survives_whole_lane_ppb", std::string("-")) + " in 10^9" +
+                (c.value("deterred", false) ? "" : "  (NOT deterred at this audit rate)");
+        all_deterred = all_deterred && c.value("deterred", false);
+    }
+    if (!all_deterred || plan.contains("job_worth"))
+        text += "\nnote          one poisoned segment may be worth the whole job (" + get("job_worth") + " grains) to somebody: then take audit_rate 1";
     return text;
 }
 
@@ -74,26 +76,14 @@ Exit plan(const Program& program, const JobOptions& options) {
     return print(program, *json, plan_text(*json));
 }
 
-/// The most that the hold may be: what the rules will ask for at today's parameters, and a tenth
-/// more.
-std::optional<base::Amount> hold_limit(const market::JobSpec& spec, const market::JobCosts& costs,
-                                       const client::ChainInfo& chain) {
-    const market::Parameters& p = chain.parameters;
-    const auto audit_price = market::protocol_cost(p.protocol_price, costs.segment_flops);
-    const auto merge_price = market::protocol_cost(p.protocol_price, costs.merge_flops);
-    const std::uint64_t segments =
-        std::uint64_t{spec.rounds} * spec.segments_per_round() * spec.lanes;
-    const auto fee = base::multiply_divide(spec.price_ceiling, p.protocol_fee_ppm,
-                                           market::kPartsPerMillion, base::Rounding::up);
-    const auto fees = fee ? base::multiply(*fee, segments) : std::nullopt;
-    if (!audit_price || !merge_price) return std::nullopt;
-    const std::uint32_t rate = std::max({spec.audit_rate_ppm, p.rate_floor_ppm, p.rate_new_ppm});
-    if (!fees) return std::nullopt;
-    const auto hold =
-        market::job_hold({segments, spec.price_ceiling, *audit_price, *merge_price, *fees, rate,
-                          spec.lanes, spec.has_merge() ? spec.rounds : 0});
-    if (!hold) return std::nullopt;
-    return base::multiply_divide(hold->total, 11, 10, base::Rounding::up);
+/// The most that the hold may be: what the rules would ask for now, and a tenth more.
+Result<base::Amount> hold_limit(client::Client& client, const market::JobSpec& spec) {
+    const auto plan = client.post_json("/v1/plan", client::spec_to_json(spec));
+    if (!plan) return tl::unexpected(failure_of(plan.error()));
+    const auto total = base::amount_from_decimal(plan->value("hold", Json::object()).value("total", std::string()));
+    const auto limit = total ? base::multiply_divide(*total, 11, 10, base::Rounding::up) : std::nullopt;
+    if (!limit) return tl::unexpected(Failure{Exit::refused, "the hold does not fit an amount"});
+    return *limit;
 }
 
 /// Saves the initial state in a temporary folder for as long as `use` runs.
@@ -121,18 +111,18 @@ Result<market::Receipt> store_initial_state(client::Client& client, const plan::
 /// Shows what is asked of the job's data and initial state. What fails is tried again at the next look.
 void answer_for_job(client::Client& client, Signer& signer, const plan::PreparedJob& job, const std::filesystem::path& data,
                     const base::JobId& id) {
-    const auto open = client.job_challenges(id);
+    const auto open = client.job_questions(id);
     if (!open) return;
-    for (const market::ChunkChallenge& challenge : *open) {
+    for (const market::Question& question : *open) {
         Result<std::size_t> answered = 0U;
-        if (challenge.target.kind == market::ChunkTargetKind::data) {
-            answered = answer_challenges_with(client, signer, {challenge}, data);
-        } else if (challenge.target.kind == market::ChunkTargetKind::init) {
+        if (question.target.kind == market::StoredKind::data) {
+            answered = answer_questions_with(client, signer, {question}, data);
+        } else if (question.target.kind == market::StoredKind::init) {
             answered = with_initial_state(job, [&](const std::filesystem::path& file) {
-                return answer_challenges_with(client, signer, {challenge}, file);
+                return answer_questions_with(client, signer, {question}, file);
             });
         }
-        if (!answered) std::fprintf(stderr, "assay: a challenge of the job's data is not answered yet: %s\n", answered.error().text.c_str());
+        if (!answered) std::fprintf(stderr, "assay: a question about the job's data is not answered yet: %s\n", answered.error().text.c_str());
     }
 }
 
@@ -159,9 +149,8 @@ Exit submit(const Program& program, const JobOptions& options) {
                          *init_receipt,
                          *data_receipt,
                          {}};
-    auto limit = options.hold_limit.empty() ? hold_limit(*spec, prepared->facts.costs, signer->chain)
-                                            : base::amount_from_decimal(options.hold_limit);
-    if (!limit) return fail(program, {Exit::refused, "the hold does not fit an amount"});
+    const auto limit = options.hold_limit.empty() ? hold_limit(client, *spec) : parse_amount(options.hold_limit);
+    if (!limit) return fail(program, limit.error());
     post.hold_limit = *limit;
     std::optional<market::TransactionHeader> header;
     const auto sent = send(client, *signer, post, false, &header);
@@ -215,6 +204,21 @@ Exit act(const Program& program, const JobOptions& options, const char* done) {
         "job " + options.job + " " + done);
 }
 
+Exit fund(const Program& program, const JobOptions& options) {
+    const auto id = parse_id(options.job, "the job");
+    if (!id) return fail(program, id.error());
+    const auto amount = parse_amount(options.amount);
+    if (!amount) return fail(program, amount.error());
+    client::Client client = connect(program);
+    const auto signer = open_signer(program, client);
+    if (!signer) return fail(program, signer.error());
+    const auto sent = send(client, *signer, market::JobFund{base::JobId{*id}, *amount});
+    if (!sent) return fail(program, sent.error());
+    return print(program,
+                 {{"job", options.job}, {"added", amount->decimal()}, {"transaction", sent->id.hex()}, {"fee", sent->fee.decimal()}},
+                 "added " + grains(*amount) + " to the audits of job " + options.job + "; what they do not use returns to the submitter");
+}
+
 }  // namespace
 
 void add_job_commands(CLI::App& app, Program& program) {
@@ -238,7 +242,7 @@ void add_job_commands(CLI::App& app, Program& program) {
         "Refuse when more grains than this would be held (default: the plan's figure and a tenth)");
     submit_command->add_option("--threads", options->threads, "Threads for the initial state")
         ->check(CLI::Range(1U, 1024U));
-    submit_command->add_flag("--watch", options->watch, "Follow the job until it ends, and answer challenges of its data");
+    submit_command->add_flag("--watch", options->watch, "Follow the job until it ends, and answer questions about its data");
     program.on(submit_command, [&program, options] { return submit(program, *options); });
 
     auto* list_command = app.add_subcommand("jobs", "List jobs");
@@ -253,7 +257,11 @@ void add_job_commands(CLI::App& app, Program& program) {
         program.on(command,
                    [&program, options, body, done] { return body(program, *options, done); });
     };
-    add_act("cancel", "End a job; finished segments are paid", act<market::JobCancel>,
+    auto* fund_command = app.add_subcommand("fund", "Add money to a job's audit pool: lanes that wait in audit_funds go on");
+    fund_command->add_option("job", options->job, "Job id")->required();
+    fund_command->add_option("--amount", options->amount, "Grains")->required();
+    program.on(fund_command, [&program, options] { return fund(program, *options); });
+    add_act("cancel", "End a job: nothing new is trained, what is committed is judged, and what passes is paid", act<market::JobCancel>,
             "is being cancelled");
     add_act("pause", "Pause a job", act<market::JobPause>, "is paused");
     add_act("resume", "Resume a paused job", act<market::JobResume>, "goes on");

@@ -33,7 +33,17 @@ std::string bar(std::uint32_t done, std::uint32_t all) {
     return "[" + std::string(filled, '#') + std::string(kBarWidth - filled, '.') + "]";
 }
 
-std::string line_of(const market::Job& job, const std::optional<double>& loss, std::size_t disputes) {
+/// "  lane 0 waits for audit_funds" of the lanes that stand still.
+std::string waits_of(const std::vector<market::Lane>& lanes) {
+    std::string text;
+    for (const market::Lane& lane : lanes) {
+        if (lane.wait != market::LaneWait::none)
+            text += "  lane " + std::to_string(lane.lane) + " waits: " + std::string(market::to_word(lane.wait));
+    }
+    return text;
+}
+
+std::string line_of(const market::Job& job, const std::optional<double>& loss, const std::string& waits) {
     std::string text = bar(job.round, job.shape.rounds) + " " +
                        std::string(market::to_word(job.state)) + "  round " +
                        std::to_string(job.round) + "/" + std::to_string(job.shape.rounds) +
@@ -44,7 +54,10 @@ std::string line_of(const market::Job& job, const std::optional<double>& loss, s
         std::snprintf(number.data(), number.size(), "  loss %.4f", *loss);
         text += number.data();
     }
-    if (disputes > 0) text += "  disputes " + std::to_string(disputes);
+    if (job.state == market::JobState::open && !job.init_passed) text += "  initial state is being audited";
+    if (job.open_disputes > 0) text += "  disputes " + std::to_string(job.open_disputes);
+    if (job.open_questions > 0) text += "  questions " + std::to_string(job.open_questions);
+    text += waits;
     return text + "  paid " + grains(job.spent.workers);
 }
 
@@ -54,7 +67,7 @@ std::string closing_text(const market::Job& job) {
            std::string(market::to_word(job.reason)) + ")\n" + "final root " + job.final_root.hex() +
            " after " + std::to_string(job.final_rounds) + " rounds\n" + "workers " +
            grains(spent.workers) + ", auditors " + grains(spent.auditors) + ", protocol fee " +
-           grains(spent.protocol_fees) + ", refunded " + grains(spent.refunded);
+           grains(spent.protocol_fees) + (spent.unproved.is_zero() ? "" : ", unproved and burned " + grains(spent.unproved)) + ", refunded " + grains(spent.refunded);
 }
 
 bool concerns(const client::EventRecord& record, const std::string& job) {
@@ -73,8 +86,8 @@ Exit watch_job(const Program& program, client::Client& client, const base::JobId
         if (!job) return fail(program, failure_of(job.error()));
         if (!program.globals.json) {
             const auto parts = client.parts(id);
-            const auto disputes = client.disputes_of_job(id, true);
-            const std::string line = line_of(*job, parts ? newest_loss(*parts) : std::nullopt, disputes ? disputes->size() : 0);
+            const auto lanes = client.lanes(id);
+            const std::string line = line_of(*job, parts ? newest_loss(*parts) : std::nullopt, lanes ? waits_of(*lanes) : std::string());
             if (line != shown) std::printf(terminal ? "\r\033[K%s" : "%s\n", line.c_str());
             std::fflush(stdout);
             shown = line;
