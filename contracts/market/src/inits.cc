@@ -56,6 +56,7 @@ void advance_init(Context& context, Job& job, Claim& claim) {
             if (audit.kind == AuditKind::audit && says(audit, VerdictKind::valid) && audit.controls_open == 0)
                 settle_audit(context, job, claim, audit, AuditPay::full);
         }
+        claim.sought = 0;
         pass_init(context, job, claim);
         return;
     }
@@ -68,7 +69,8 @@ void advance_init(Context& context, Job& job, Claim& claim) {
         return;
     }
     if (claim.open > against || claim.draws > 0) return;
-    if (claim.redraws < kInitRedrawsMax) {
+    if (claim.sought < kInitRedrawsMax) {
+        ++claim.sought;
         redraw_claim(context, job, claim);
     } else {
         save(context.state, claim);
