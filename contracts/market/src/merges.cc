@@ -124,7 +124,10 @@ void on_merge_due(Context& context, const Timer& timer) {
     if (!merge || !is_due(*merge) || merge->deadline != timer.due) return;
     const auto round = find_round(context.state, job->id, round_number);
     ASSAY_CHECK(round.has_value());
-    if (job->state == JobState::paused || waits_for_answer(context, job->id, round_number)) {
+    const bool asks = merge->turn < round->members.size() && merge->extensions < kExtensionsMax &&
+                      has_asked(context, round->members[merge->turn].worker, job->id);
+    if (asks || job->state == JobState::paused || waits_for_answer(context, job->id, round_number)) {
+        if (asks) ++merge->extensions;
         set_turn(context, *merge, *round, merge->turn);
     } else if (const auto next = next_turn(*merge, *round, merge->turn + 1)) {
         set_turn(context, *merge, *round, *next);

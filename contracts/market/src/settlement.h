@@ -137,8 +137,10 @@ bool waits_for_answer(const Context& context, const base::JobId& job, std::uint3
 bool waits_for_data(const Context& context, const base::JobId& job);
 /// A game or a question is open that this lease's lock answers for.
 bool answers_for_open(const Context& context, const Lease& lease);
-/// The auditor itself has asked about what this claim starts from.
-bool has_asked(const Context& context, const Audit& audit);
+/// The account has an open question about something in the job: nobody misses a deadline because others do not show what it needs.
+bool has_asked(const Context& context, const base::AccountId& account, const base::JobId& job);
+/// A question ends within so many extensions of a deadline; one after the other must not hold up a job for ever.
+inline constexpr std::uint32_t kExtensionsMax = 8;
 /// Ends questions about what is void or final; bonds return. The caller saves the job.
 void drop_questions(Context& context, Job& job, const base::Hash& subject);
 

@@ -11,9 +11,6 @@ using base::Amount;
 
 namespace {
 
-/// A question ends within so many times the time of an audit; one after the other must not hold up what is judged for ever.
-constexpr std::uint32_t kExtensionsMax = 8;
-
 /// What a verdict must look like, whatever it says.
 bool well_formed(const Verdict& verdict) {
     switch (verdict.kind) {
@@ -181,7 +178,7 @@ void on_audit_due(Context& context, const Timer& timer) {
     if (!audit || audit->deadline != timer.due) return;
     const bool works = audit->state == AuditState::open;
     // Who has asked for what it needs misses nothing while the question is open; nor does anybody while what the claim starts from is asked for.
-    const bool asks = audit->extensions < kExtensionsMax && has_asked(context, *audit);
+    const bool asks = audit->extensions < kExtensionsMax && has_asked(context, audit->auditor, audit->job);
     if (works && (asks || waits_for_answer(context, audit->job, audit->round))) {
         if (asks) ++audit->extensions;
         audit->deadline = context.in(std::max(context.parameters.grace_ms, audit_time_ms(context, audit->auditor)));
