@@ -74,7 +74,7 @@ TEST(FormatPages, Checkpoint) {
     commit::write_file(folder / "page", *bytes);
     EXPECT_TRUE(commit::load_state(folder / "page", program, descriptor, commit::state_root(program, state, descriptor)).has_value());
 
-    const commit::ResumePoint point{descriptor, filled(5), {filled(6), filled(7), filled(8)}, state.clone()};
+    const commit::ResumePoint point{descriptor, filled(5), state.clone()};
     ASSERT_TRUE(commit::save_resume_point(folder / "resume", program, point).has_value());
     EXPECT_EQ(golden.at("resume"), base::to_hex(commit::read_file(folder / "resume")));
 }

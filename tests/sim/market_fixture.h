@@ -52,7 +52,7 @@ struct Market {
         const market::Job now = record();
         const market::Spent& spent = now.spent;
         EXPECT_EQ(now.hold.total(), base::Amount{});
-        EXPECT_EQ(now.held, spent.workers + spent.auditors + spent.protocol_fees + spent.refunded + spent.pauses);
+        EXPECT_EQ(now.held, spent.workers + spent.auditors + spent.protocol_fees + spent.refunded + spent.pauses + spent.unproved);
         for (const Person& worker : world.workers) {
             const auto stake = market::find_stake(world.state(), worker.id, market::Role::worker);
             EXPECT_EQ(stake->locked, base::Amount{}) << worker.name;

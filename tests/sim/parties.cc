@@ -16,14 +16,16 @@ constexpr std::size_t kMany = 100'000;
 constexpr std::size_t kRemembered = 4096;
 constexpr std::uint64_t kEpochsBack = 50;
 
-Hash nonce_for(const base::AuditId& audit) { return base::Hasher("sim.nonce").add(audit.hash).finish(); }
+Hash nonce_for(const base::AuditId& audit, const base::AccountId& validator) {
+    return base::Hasher("sim.nonce").add(audit.hash).add(validator.hash).finish();
+}
 
 Hash fake_root(const Hash& start) { return base::Hasher("sim.fake").add(start).finish(); }
 
 Amount share_of(Amount price, std::uint32_t ppm) { return *base::multiply_divide(price, ppm, kWhole, base::Rounding::up); }
 
 class FakesEverything final : public WorkerConduct {
-    SegmentWork train(const World&, const SegmentPlace& place, const Hash&) override { return {fake_root(place.start), false, 0, {}}; }
+    SegmentWork train(const World&, const SegmentPlace& place, const Hash&) override { return {fake_root(place.start), 0}; }
 };
 
 class SilentAfterDraw final : public WorkerConduct {
@@ -40,8 +42,8 @@ class WrongMerge final : public WorkerConduct {
     }
 };
 
-class FalseSteps final : public WorkerConduct {
-    SegmentWork train(const World&, const SegmentPlace&, const Hash& honest_end) override { return {honest_end, false, kWhole, {}}; }
+class NeverAccepts final : public WorkerConduct {
+    bool accepts(const World&, const market::Job&, const market::Reservation&) override { return false; }
 };
 
 class NeverContributes final : public ValidatorConduct {
@@ -49,19 +51,13 @@ class NeverContributes final : public ValidatorConduct {
 };
 
 class AlwaysInvalid final : public ValidatorConduct {
-    Opinion judge(const World& world, const market::Audit&, const std::function<market::Verdict()>&) override {
-        return {{market::VerdictKind::invalid, numbered(world.options.seed, "lie"), {}}, 0, {}};
+    Opinion judge(const World& world, const market::Audit&, const std::function<Finding()>&) override {
+        return {numbered(world.options.seed, "lie"), {}, 0};
     }
 };
 
 class AlwaysValid final : public ValidatorConduct {
-    Opinion judge(const World& world, const market::Audit& audit, const std::function<market::Verdict()>& recompute) override {
-        if (audit.kind == market::AuditKind::merge || audit.kind == market::AuditKind::vote_merge) return {recompute(), kWhole, {}};
-        const auto job = market::find_job(world.state(), audit.job);
-        const auto steps = market::opened_steps(audit.y, audit.id, job->shape.segment_steps);
-        const std::vector<Hash> guesses(steps.size(), numbered(world.options.seed, "guess"));
-        return {{market::VerdictKind::valid, {}, market::opened_steps_digest(steps, guesses)}, 0, {}};
-    }
+    Opinion judge(const World& world, const market::Audit& audit, const std::function<Finding()>&) override { return guess(world, audit); }
 };
 
 class NeverSeals final : public ValidatorConduct {
@@ -72,8 +68,12 @@ class NeverReveals final : public ValidatorConduct {
     bool reveals(const World&, const market::Audit&) override { return false; }
 };
 
+class NeverOpensCells final : public ValidatorConduct {
+    bool opens_cells(const World&, const market::Audit&) override { return false; }
+};
+
 void play_disputes(World& world, const Person& person, market::Side side, const std::function<Play(const market::Dispute&)>& plays) {
-    if (!world.options.by_referee) return;
+    if (world.options.referee != nullptr) return;
     for (const market::Dispute& dispute : market::disputes_of_account(world.state(), person.id, side, std::nullopt, kMany)) {
         const bool own = (side == market::Side::asserter ? dispute.asserter : dispute.challenger) == person.id;
         if (!own || dispute.turn != side || dispute.deadline.value == 0) continue;
@@ -85,7 +85,25 @@ void play_disputes(World& world, const Person& person, market::Side side, const 
     }
 }
 
+std::vector<Hash> leaf_hashes(const PartWork& work) {
+    std::vector<Hash> hashes;
+    for (const market::SegmentLeaf& leaf : work.leaves) hashes.push_back(market::segment_leaf_hash(leaf));
+    return hashes;
+}
+
 }  // namespace
+
+Opinion opinion_of(const Finding& finding) {
+    if (finding.agrees) return {std::nullopt, finding.cells};
+    return {finding.end, {}};
+}
+
+Opinion guess(const World& world, const market::Audit& audit) {
+    Opinion opinion;
+    for (std::uint32_t i = 0; i < market::kCells; ++i) opinion.cells.push_back(numbered(world.options.seed, audit.id.hex(), i));
+    opinion.computed_ppm = 0;
+    return opinion;
+}
 
 std::unique_ptr<WorkerConduct> conduct_of(WorkerKind kind) {
     switch (kind) {
@@ -94,7 +112,7 @@ std::unique_ptr<WorkerConduct> conduct_of(WorkerKind kind) {
         case WorkerKind::silent_after_draw: return std::make_unique<SilentAfterDraw>();
         case WorkerKind::never_closes: return std::make_unique<NeverCloses>();
         case WorkerKind::wrong_merge: return std::make_unique<WrongMerge>();
-        case WorkerKind::false_steps: return std::make_unique<FalseSteps>();
+        case WorkerKind::never_accepts: return std::make_unique<NeverAccepts>();
     }
     return nullptr;
 }
@@ -107,6 +125,7 @@ std::unique_ptr<ValidatorConduct> conduct_of(ValidatorKind kind) {
         case ValidatorKind::always_valid: return std::make_unique<AlwaysValid>();
         case ValidatorKind::never_seals: return std::make_unique<NeverSeals>();
         case ValidatorKind::never_reveals: return std::make_unique<NeverReveals>();
+        case ValidatorKind::never_opens_cells: return std::make_unique<NeverOpensCells>();
     }
     return nullptr;
 }
@@ -116,7 +135,8 @@ Snapshot snapshot(const World& world) {
     for (market::Job& job : market::jobs(world.state(), std::nullopt, kMany)) {
         if (market::is_terminal(job.state)) continue;
         Snapshot::OpenJob open;
-        for (const market::Lane& lane : market::lanes_of(world.state(), job.id)) {
+        open.lanes = market::lanes_of(world.state(), job.id);
+        for (const market::Lane& lane : open.lanes) {
             if (auto lease = market::find_lease(world.state(), lane.lease); lease && lease->state == market::LeaseState::active) {
                 open.leases.push_back(std::move(*lease));
             }
@@ -151,13 +171,20 @@ void Worker::offer(std::uint64_t price_per_gflop, std::uint32_t slots, std::uint
     world_.send(person_, post);
 }
 
+void Worker::accept(const Snapshot::OpenJob& open) {
+    for (const market::Lane& lane : open.lanes) {
+        for (const market::Reservation& asked : lane.asked) {
+            if (asked.worker != person_.id || asked.accepted || !conduct_->accepts(world_, open.job, asked)) continue;
+            const auto stake = market::find_stake(world_.state(), person_.id, market::Role::worker);
+            const auto offer = market::find_offer(world_.state(), asked.offer);
+            if (stake->free() >= asked.lock && offer->bond >= asked.bond) world_.send(person_, market::LeaseAccept{lane.job, lane.lane});
+        }
+    }
+}
+
 PartWork Worker::train(const market::Job& job, const market::PartKey& key, const market::Lane& lane) {
     PartWork work;
     const market::PartSpan span = market::part_span(key.part, job.shape.segments_per_round(), job.shape.part_segments);
-    const base::Bytes alpha = market::plant_alpha(world_.chain_id(), job.id, key.lane, key.round, key.part, lane.plant_seed);
-    work.proof = base::vrf_prove(person_.vrf, alpha);
-    // The last segment of a part is never a plant: with a single one the output is not needed.
-    const auto beta = span.segments > 1 ? base::vrf_verify(person_.vrf.public_key(), alpha, work.proof) : base::VrfOutput{};
     Hash start = lane.next_start_root;
     for (std::uint32_t i = 0; i < span.segments; ++i) {
         const std::uint32_t segment = span.first_segment + i;
@@ -166,47 +193,32 @@ PartWork Worker::train(const market::Job& job, const market::PartKey& key, const
         world_.truth().know(start, key.round, key.lane, segment * job.shape.segment_steps, closes ? market::round_end_root(honest, trained_payload(honest)) : honest);
         const SegmentWork made = conduct_->train(world_, {job.id, key.round, key.lane, segment, i, span.segments, start}, honest);
         computed_ += share_of(job.audit_price, made.computed_ppm);
-        std::vector<Hash> digests;
-        for (std::uint32_t step = 0; step < job.shape.segment_steps; ++step) {
-            digests.push_back(trained_digest(made.true_steps ? start : fake_root(start), step));
-        }
         Hash field = made.end;
         if (closes) {
             work.payload = made.payload.value_or(trained_payload(made.end));
             field = market::round_end_root(made.end, work.payload);
         }
-        if (market::plant_forced(*beta, i, span.segments, world_.options.plant_ppm)) {
-            field = market::plant_field(made.end);
-            work.plants.push_back({i, made.end});
-        }
-        if (made.plant) {
-            if (!work.plants.empty() && work.plants.back().segment == i) work.plants.pop_back();
-            field = *made.plant ? market::plant_field(made.end) : made.end;
-            if (*made.plant) work.plants.push_back({i, made.end});
-        }
         const Hash salt = market::segment_salt(person_.key, job.id, key.round, key.lane, segment, key.attempt);
-        work.leaves.push_back({salt, start, field, market::steps_root(digests)});
-        work.digests.push_back(std::move(digests));
+        work.leaves.push_back({salt, start, field});
         start = made.end;
     }
     work.end = start;
     return work;
 }
 
-void Worker::commit(const market::Job& job, const market::Lease& lease) {
-    const auto lane = market::find_lane(world_.state(), job.id, lease.lane);
+void Worker::commit(const market::Job& job, const market::Lease& lease, const market::Lane& lane) {
     const auto round = market::find_round(world_.state(), job.id, job.round);
-    if (!lane || !round || round->state != market::RoundState::open || lane->committed_parts >= job.shape.parts_per_round()) return;
-    if (lane->plant_seed.is_zero() || !conduct_->commits(world_, job, lease)) return;
-    market::PartKey key{job.id, job.round, lease.lane, 0, lane->committed_parts, person_.id, 0};
+    if (!round || round->state != market::RoundState::open || lane.committed_parts >= job.shape.parts_per_round()) return;
+    if (lane.expected == 0 || !conduct_->commits(world_, job, lease)) return;
+    market::PartKey key{job.id, job.round, lease.lane, 0, lane.committed_parts, person_.id, 0};
     while (market::find_part(world_.state(), market::part_id(world_.chain_id(), key))) ++key.attempt;
     const base::PartId id = market::part_id(world_.chain_id(), key);
     // What has been trained is not trained again when its commitment did not get through.
     const auto known = work_.find(id);
-    const bool again = known != work_.end() && known->second.leaves.front().start_root == lane->next_start_root;
-    const PartWork work = again ? known->second : train(job, key, *lane);
-    std::vector<Hash> leaves;
-    for (const market::SegmentLeaf& leaf : work.leaves) leaves.push_back(market::segment_leaf_hash(leaf));
+    const bool again = known != work_.end() && known->second.leaves.front().start_root == lane.next_start_root;
+    PartWork work = again ? known->second : train(job, key, lane);
+    conduct_->finish(world_, id, work);
+    const std::vector<Hash> leaves = leaf_hashes(work);
     market::PartCommit commit;
     commit.lease = lease.id;
     commit.round = key.round;
@@ -214,7 +226,7 @@ void Worker::commit(const market::Job& job, const market::Lease& lease) {
     commit.attempt = key.attempt;
     commit.tree_root = market::part_root(leaves);
     commit.segments = static_cast<std::uint32_t>(leaves.size());
-    commit.start_root = lane->next_start_root;
+    commit.start_root = lane.next_start_root;
     commit.end_root = work.end;
     commit.end_receipt = world_.receipt(commit.end_root);
     if (key.part + 1 == job.shape.parts_per_round() && job.shape.has_merge()) {
@@ -237,49 +249,29 @@ void Worker::answer_draw(const market::Part& part) {
 
 void Worker::deliver(const market::Part& part) {
     const PartWork& work = work_.at(part.id);
-    std::vector<Hash> leaves;
-    for (const market::SegmentLeaf& leaf : work.leaves) leaves.push_back(market::segment_leaf_hash(leaf));
-    for (const base::AuditId& id : part.audits) {
-        const auto audit = market::find_audit(world_.state(), id);
-        if (audit->state != market::AuditState::drawn) continue;
+    const std::vector<Hash> leaves = leaf_hashes(work);
+    for (const market::Claim& claim : market::claims_of(world_.state(), part.id, kMany)) {
+        const bool delivered = std::any_of(part.delivered.begin(), part.delivered.end(),
+                                           [&](const market::DeliveredSegment& d) { return d.segment == claim.segment; });
+        if (claim.open == 0 || delivered) continue;
         market::SegmentDeliver message;
         message.part = part.id;
-        message.segment = audit->segment;
-        message.leaf = work.leaves[audit->segment];
-        message.path = base::merkle_prove(base::MerkleFamily::blake2b, leaves, audit->segment).path;
+        message.segment = claim.segment;
+        message.leaf = work.leaves[claim.segment];
+        message.path = base::merkle_prove(base::MerkleFamily::blake2b, leaves, claim.segment).path;
         message.start_receipt = world_.receipt(message.leaf.start_root);
-        if (audit->segment == 0 && message.start_receipt.blob != part.start_blob) ADD_FAILURE() << "start blob is another one";
+        if (claim.segment == 0 && message.start_receipt.blob != part.start_blob) ADD_FAILURE() << "start blob is another one";
         world_.send(person_, message);
     }
 }
 
-void Worker::close(const market::Job& job, const market::Part& part) {
-    if (!conduct_->closes(world_, part)) return;
-    const PartWork& work = work_.at(part.id);
-    market::PartClose message;
-    message.part = part.id;
-    message.leaves = work.leaves;
-    message.proof = work.proof;
-    message.plants = work.plants;
-    for (const base::AuditId& id : part.audits) {
-        const auto audit = market::find_audit(world_.state(), id);
-        if (audit->state != market::AuditState::revealed) continue;
-        market::StepOpening opening;
-        opening.segment = audit->segment;
-        for (const std::uint32_t step : market::opened_steps(audit->y, audit->id, job.shape.segment_steps)) {
-            opening.digests.push_back(work.digests[audit->segment][step]);
-            opening.paths.push_back(base::merkle_prove(base::MerkleFamily::blake2b, work.digests[audit->segment], step).path);
-        }
-        message.openings.push_back(std::move(opening));
-    }
-    world_.send(person_, message);
+void Worker::close(const market::Part& part) {
+    if (conduct_->closes(world_, part)) world_.send(person_, market::PartClose{part.id, work_.at(part.id).leaves});
 }
 
 void Worker::merge(const market::Job& job) {
     const auto record = market::find_merge(world_.state(), job.id, job.round);
-    if (!record) return;
-    const bool again = record->state == market::MergeState::replaced && record->blob.is_zero();
-    if (record->state != market::MergeState::waiting && !again) return;
+    if (!record || record->state != market::MergeState::waiting) return;
     const auto round = market::find_round(world_.state(), job.id, job.round);
     if (round->members.at(record->turn).worker != person_.id) return;
     std::vector<Hash> payloads;
@@ -287,16 +279,22 @@ void Worker::merge(const market::Job& job) {
     market::MergePost message;
     message.job = job.id;
     message.round = job.round;
-    message.merge_root = merged_root(round->opening_root, payloads);
     computed_ += job.merge_audit_price;
-    if (!again) message.merge_root = conduct_->merge(world_, job, message.merge_root);
+    message.merge_root = conduct_->merge(world_, job, merged_root(round->opening_root, payloads));
     message.receipt = world_.receipt(message.merge_root);
     world_.send(person_, message);
 }
 
+void Worker::answer_questions() {
+    for (const market::Question& question : market::questions_owed(world_.state(), person_.id, std::nullopt, kMany)) {
+        if (question.obliged != person_.id || question.answered || !conduct_->answers(world_, question)) continue;
+        if (const auto answer = world_.answer_to(question)) world_.send(person_, *answer);
+    }
+}
+
 void Worker::ask_for_data(const base::JobId& job) {
-    const market::ChunkTarget target{market::ChunkTargetKind::data, job.hash, 0};
-    if (!market::find_chunk(world_.state(), market::chunk_challenge_id(target, 0))) world_.send(person_, market::ChunkChallengePost{target, 0});
+    const market::StoredTarget target{market::StoredKind::data, job.hash, 0};
+    if (!market::find_question(world_.state(), market::chunk_question_id(target, 0))) world_.send(person_, market::ChunkAsk{target, 0});
 }
 
 void Worker::forget() {
@@ -305,10 +303,11 @@ void Worker::forget() {
 
 void Worker::act(const Snapshot& seen) {
     for (const Snapshot::OpenJob& open : seen.jobs) {
+        accept(open);
         for (const market::Part& part : open.parts) {
             if (part.key.worker != person_.id) continue;
-            if (part.state == market::PartState::drawn) answer_draw(part);
-            if (part.state == market::PartState::revealed) close(open.job, part);
+            if (part.state == market::PartState::auditing && part.deadline.value != 0) answer_draw(part);
+            if (part.state == market::PartState::closing) close(part);
         }
         if (open.job.state != market::JobState::running) continue;
         for (const market::Lease& lease : open.leases) {
@@ -316,11 +315,12 @@ void Worker::act(const Snapshot& seen) {
             if (world_.missing.count(open.job.id) != 0) {
                 ask_for_data(open.job.id);
             } else {
-                commit(open.job, lease);
+                commit(open.job, lease, open.lanes.at(lease.lane));
             }
         }
         merge(open.job);
     }
+    answer_questions();
     play_disputes(world_, person_, market::Side::asserter, [&](const market::Dispute& dispute) { return conduct_->plays(world_, dispute); });
     for (const market::Message& message : conduct_->extra(world_)) world_.send(person_, message);
     if (work_.size() > kRemembered) forget();
@@ -331,59 +331,99 @@ Validator::Validator(World& world, std::size_t index, std::unique_ptr<ValidatorC
 
 void Validator::contribute(const Snapshot& seen) {
     for (const market::Epoch& epoch : seen.contributing) {
-        const bool mine = std::any_of(epoch.members.begin(), epoch.members.end(),
-                                      [&](const market::EpochMember& m) { return m.validator == person_.id && !m.y; });
-        if (!mine || !conduct_->contributes(world_, epoch)) continue;
+        const auto member = market::find_member(world_.state(), epoch.number, person_.id);
+        if (!member || member->y || !epoch.member_after.is_zero() || !conduct_->contributes(world_, epoch)) continue;
         const base::Bytes alpha = market::contribution_alpha(world_.chain_id(), epoch.number, epoch.commitments_root);
-        world_.send(person_, market::EpochContribute{epoch.number, base::vrf_prove(person_.vrf, alpha)});
+        world_.send(person_, market::EpochContribute{epoch.number, epoch.commitments_root, epoch.log_size, epoch.log_root,
+                                                     base::vrf_prove(person_.vrf, alpha)});
     }
 }
 
-market::Verdict Validator::recompute_merge(const market::Audit& audit) const {
-    const auto round = market::find_round(world_.state(), audit.job, audit.round);
-    const auto record = market::find_merge(world_.state(), audit.job, audit.round);
-    std::vector<Hash> payloads;
-    for (const market::RoundMember& member : round->members) payloads.push_back(member.payload_root);
-    const Hash found = merged_root(round->opening_root, payloads);
-    if (found == record->root) return {market::VerdictKind::valid, {}, {}};
-    return {market::VerdictKind::invalid, found, {}};
+void Validator::come_back() {
+    const auto stake = market::find_stake(world_.state(), person_.id, market::Role::validator);
+    if (!stake || stake->jailed_at.value == 0 || stake->tombstoned || !conduct_->returns(world_)) return;
+    const std::uint64_t jail_ms = market::current_parameters(world_.state()).jail_ms;
+    if (world_.live().value >= stake->jailed_at.value + jail_ms) world_.send(person_, market::ValidatorReturn{});
 }
 
-market::Verdict Validator::recompute(const market::Audit& audit) const {
-    if (audit.kind == market::AuditKind::merge || audit.kind == market::AuditKind::vote_merge) return recompute_merge(audit);
-    const auto part = market::find_part(world_.state(), audit.part);
-    const auto job = market::find_job(world_.state(), audit.job);
-    const auto delivered = std::find_if(part->delivered.begin(), part->delivered.end(),
-                                        [&](const market::DeliveredSegment& d) { return d.segment == audit.segment; });
-    const market::SegmentLeaf& leaf = delivered->leaf;
+Finding find_truth(const World& world, const market::Audit& audit, const base::VrfOutput& spot) {
+    const auto job = market::find_job(world.state(), audit.job);
+    const auto root = market::committed_root(world.state(), audit.job, audit.round, audit.claim, audit.subject).value();
+    switch (audit.claim) {
+        case market::ClaimKind::init: {
+            const CellPlace place{market::GameStage::init, 0, 0, 0, {}};
+            return {world.init_root, root == world.init_root, true_cells(place, spot)};
+        }
+        case market::ClaimKind::merge: {
+            const auto round = market::find_round(world.state(), audit.job, audit.round);
+            std::vector<Hash> payloads;
+            for (const market::RoundMember& member : round->members) payloads.push_back(member.payload_root);
+            const Hash found = merged_root(round->opening_root, payloads);
+            const CellPlace place{market::GameStage::merge, audit.round, 0, 0, round->opening_root};
+            return {found, found == root, true_cells(place, spot)};
+        }
+        case market::ClaimKind::segment: break;
+    }
+    const auto part = market::find_part(world.state(), audit.subject);
+    const market::SegmentLeaf leaf = market::opened_leaf(world.state(), *part, audit.segment).value();
     const std::uint32_t segment = part->first_segment + audit.segment;
     Hash end = trained_root(leaf.start_root, job->id, audit.round, audit.lane, segment);
     if (segment + 1 == job->shape.segments_per_round() && job->shape.has_merge()) end = market::round_end_root(end, trained_payload(end));
-    const auto steps = market::opened_steps(audit.y, audit.id, job->shape.segment_steps);
-    std::vector<Hash> digests;
-    for (const std::uint32_t step : steps) digests.push_back(trained_digest(leaf.start_root, step));
-    const Hash digest = market::opened_steps_digest(steps, digests);
-    if (leaf.end_field == end) return {market::VerdictKind::valid, {}, digest};
-    if (leaf.end_field == market::plant_field(end)) return {market::VerdictKind::plant, {}, digest};
-    return {market::VerdictKind::invalid, end, {}};
+    const CellPlace place{market::GameStage::segment, audit.round, audit.lane, segment * job->shape.segment_steps, leaf.start_root};
+    return {end, leaf.end_field == end, true_cells(place, spot)};
 }
 
-void Validator::seal(const market::Audit& audit) {
-    const auto known = verdicts_.find(audit.id);
-    if (known != verdicts_.end()) {
-        world_.send(person_, market::VerdictSeal{audit.id, market::verdict_seal(audit.id, person_.id, known->second, nonce_for(audit.id))});
-        return;
+const Validator::Sealed& Validator::judged(const market::Audit& audit) {
+    if (const auto known = sealed_.find(audit.id); known != sealed_.end()) return known->second;
+    const bool control = audit.kind == market::AuditKind::control;
+    const auto root = market::committed_root(world_.state(), audit.job, audit.round, audit.claim, audit.subject).value();
+    Sealed made;
+    base::VrfOutput spot{};
+    if (control) {
+        spot = market::find_audit(world_.state(), audit.controls)->spot;
+    } else {
+        made.proof = base::vrf_prove(person_.vrf, market::spot_alpha(audit.id, root));
+        spot = base::vrf_verify(person_.vrf.public_key(), market::spot_alpha(audit.id, root), *made.proof).value();
     }
-    const Opinion opinion = conduct_->judge(world_, audit, [&] { return recompute(audit); });
-    computed_ += share_of(audit.price, opinion.computed_ppm);
-    verdicts_[audit.id] = opinion.verdict;
-    const Hash own = market::verdict_seal(audit.id, person_.id, opinion.verdict, nonce_for(audit.id));
-    world_.send(person_, market::VerdictSeal{audit.id, opinion.seal.value_or(own)});
+    const Opinion opinion = conduct_->judge(world_, audit, [&] { return find_truth(world_, audit, spot); });
+    computed_ += share_of(audit.price + audit.fund, opinion.computed_ppm);
+    made.nonce = nonce_for(audit.id, person_.id);
+    made.cells = opinion.cells;
+    if (opinion.invalid) {
+        made.verdict = {market::VerdictKind::invalid, *opinion.invalid, {}};
+        made.proof.reset();
+    } else {
+        made.verdict = {market::VerdictKind::valid, {}, market::cells_digest(made.nonce, opinion.cells)};
+    }
+    made.seal = opinion.seal.value_or(market::verdict_seal(audit.id, person_.id, made.verdict, made.nonce));
+    return sealed_[audit.id] = made;
+}
+
+bool Validator::answer(const market::Audit& audit) {
+    const bool control = audit.kind == market::AuditKind::control;
+    if (audit.state == market::AuditState::open) {
+        if (conduct_->seals(world_, audit)) world_.send(person_, market::VerdictSeal{audit.id, judged(audit).seal});
+        return false;
+    }
+    if (audit.deadline.value == 0) return true;
+    const bool sealed = audit.state == market::AuditState::sealed;
+    if (!sealed && (control || audit.state != market::AuditState::revealed)) return true;
+    const Sealed& own = judged(audit);
+    const bool invalid = own.verdict.kind == market::VerdictKind::invalid;
+    if (sealed && (!control || invalid)) {
+        if (conduct_->reveals(world_, audit)) world_.send(person_, market::VerdictReveal{audit.id, own.verdict, own.nonce, own.proof});
+    } else if (conduct_->opens_cells(world_, audit)) {
+        world_.send(person_, market::CellsOpen{audit.id, own.nonce, own.cells});
+    }
+    return false;
 }
 
 void Validator::act(const Snapshot& seen) {
     contribute(seen);
-    play_disputes(world_, person_, market::Side::challenger, [&](const market::Dispute& dispute) { return conduct_->plays(world_, dispute); });
+    come_back();
+    // Between auditors it may have to defend what it found.
+    for (const market::Side side : {market::Side::challenger, market::Side::asserter})
+        play_disputes(world_, person_, side, [&](const market::Dispute& dispute) { return conduct_->plays(world_, dispute); });
     for (const market::Message& message : conduct_->extra(world_, person_)) world_.send(person_, message);
     computed_ += conduct_->extra_cost();
     answer_audits();
@@ -396,12 +436,7 @@ void Validator::answer_audits() {
     }
     for (auto it = due_.begin(); it != due_.end();) {
         const auto audit = market::find_audit(world_.state(), *it);
-        const bool open = audit && audit->state == market::AuditState::open;
-        const bool sealed = audit && audit->state == market::AuditState::sealed && audit->deadline.value != 0;
-        it = open || sealed ? std::next(it) : due_.erase(it);
-        if (open && conduct_->seals(world_, *audit)) seal(*audit);
-        if (sealed && conduct_->reveals(world_, *audit))
-            world_.send(person_, market::VerdictReveal{audit->id, verdicts_.at(audit->id), nonce_for(audit->id)});
+        it = !audit || answer(*audit) ? due_.erase(it) : std::next(it);
     }
 }
 

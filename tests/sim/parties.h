@@ -11,9 +11,9 @@
 namespace assay::sim {
 
 /// How a worker departs from honesty.
-enum class WorkerKind : std::uint8_t { honest, fakes_everything, silent_after_draw, never_closes, wrong_merge, false_steps };
+enum class WorkerKind : std::uint8_t { honest, fakes_everything, silent_after_draw, never_closes, wrong_merge, never_accepts };
 /// How a validator does.
-enum class ValidatorKind : std::uint8_t { honest, never_contributes, always_invalid, always_valid, never_seals, never_reveals };
+enum class ValidatorKind : std::uint8_t { honest, never_contributes, always_invalid, always_valid, never_seals, never_reveals, never_opens_cells };
 
 std::unique_ptr<WorkerConduct> conduct_of(WorkerKind kind);
 std::unique_ptr<ValidatorConduct> conduct_of(ValidatorKind kind);
@@ -22,6 +22,7 @@ std::unique_ptr<ValidatorConduct> conduct_of(ValidatorKind kind);
 struct Snapshot {
     struct OpenJob {
         market::Job job;
+        std::vector<market::Lane> lanes;
         std::vector<market::Lease> leases;   ///< active ones
         std::vector<market::Part> parts;     ///< of unfinal rounds
     };
@@ -44,13 +45,15 @@ class Worker {
     [[nodiscard]] base::Amount computed() const { return computed_; }
 
   private:
-    void commit(const market::Job& job, const market::Lease& lease);
+    void accept(const Snapshot::OpenJob& open);
+    void commit(const market::Job& job, const market::Lease& lease, const market::Lane& lane);
     PartWork train(const market::Job& job, const market::PartKey& key, const market::Lane& lane);
     void answer_draw(const market::Part& part);
     void deliver(const market::Part& part);
-    void close(const market::Job& job, const market::Part& part);
+    void close(const market::Part& part);
     void merge(const market::Job& job);
-    /// Challenges the submitter to show the data that it can't find.
+    void answer_questions();
+    /// Asks the submitter to show the data that it can't find.
     void ask_for_data(const base::JobId& job);
     void forget();
 
@@ -72,20 +75,33 @@ class Validator {
     [[nodiscard]] base::Amount computed() const { return computed_; }
 
   private:
+    /// What it has on its disk about one audit.
+    struct Sealed {
+        market::Verdict verdict;
+        base::Hash nonce;
+        std::vector<base::Hash> cells;
+        std::optional<base::VrfProof> proof;
+        base::Hash seal;                     ///< what it sends
+    };
+
     void contribute(const Snapshot& seen);
+    void come_back();
     void answer_audits();
-    void seal(const market::Audit& audit);
-    market::Verdict recompute(const market::Audit& audit) const;
-    market::Verdict recompute_merge(const market::Audit& audit) const;
+    /// True when the audit waits for something else.
+    bool answer(const market::Audit& audit);
+    const Sealed& judged(const market::Audit& audit);
 
     World& world_;
     const Person& person_;
     std::unique_ptr<ValidatorConduct> conduct_;
-    std::map<base::AuditId, market::Verdict> verdicts_;
-    std::set<base::AuditId> due_;            ///< that wait for a seal or a verdict of this validator
+    std::map<base::AuditId, Sealed> sealed_;
+    std::set<base::AuditId> due_;            ///< that wait for something of this validator
     std::size_t calls_seen_ = 0;
     base::Amount computed_;
 };
+
+/// What recomputing an audit gives, at this spot.
+Finding find_truth(const World& world, const market::Audit& audit, const base::VrfOutput& spot);
 
 /// Runs blocks until the job is in a terminal state or `blocks_max` have passed. True when terminal.
 bool run(World& world, std::vector<Worker>& workers, std::vector<Validator>& validators, const base::JobId& job, std::uint64_t blocks_max);

@@ -4,6 +4,8 @@
 
 #include <algorithm>
 
+#include "invariants.h"
+
 namespace assay::sim {
 
 using base::Amount;
@@ -14,10 +16,6 @@ base::Hash numbered(std::uint64_t seed, std::string_view what, std::uint64_t n) 
 
 base::Hash trained_root(const base::Hash& start, const base::JobId& job, std::uint32_t round, std::uint32_t lane, std::uint32_t segment) {
     return base::Hasher("sim.segment").add(start).add(job.hash).add_u32(round).add_u32(lane).add_u32(segment).finish();
-}
-
-base::Hash trained_digest(const base::Hash& start, std::uint32_t step) {
-    return base::Hasher("sim.step").add(start).add_u32(step).finish();
 }
 
 base::Hash trained_payload(const base::Hash& end) { return base::Hasher("sim.payload").add(end).finish(); }
@@ -89,18 +87,16 @@ market::JobSpec make_spec(const WorldOptions& options) {
 
 World::World(const WorldOptions& given)
     : options(given), submitter(make_person(given.seed, "submitter", 0)), node(make_person(given.seed, "node", 0)),
-      init_root(numbered(given.seed, "init")),
-      programs_(given.referee != nullptr ? *given.referee : truth_, given.blob_bytes), time_{kStartTime} {
+      init_root(numbered(given.seed, "init")), time_{kStartTime} {
     for (std::uint32_t i = 0; i < options.workers; ++i) workers.push_back(make_person(options.seed, "worker", i));
     for (std::uint32_t i = 0; i < options.validators; ++i) validators.push_back(make_person(options.seed, "validator", i));
     genesis_.chain_name = "sim";
     genesis_.time = time_;
     genesis_.operator_key = node.key.public_key();
-    genesis_.insurance = Amount::of(1'000'000'000'000);
     genesis_.parameters = market::demo_parameters();
-    genesis_.parameters.plant_ppm = options.plant_ppm;
     genesis_.parameters.rate_new_ppm = 0;
-    genesis_.parameters.judgement = options.by_referee ? market::Judgement::referee : market::Judgement::vote;
+    truth_.set_blob_bytes(options.blob_bytes);
+    truth_.set_init_root(init_root);
     if (options.tune) options.tune(genesis_.parameters);
     genesis_.accounts.push_back(genesis_account(submitter));
     for (std::size_t i = 0; i < workers.size(); ++i) {
@@ -111,7 +107,7 @@ World::World(const WorldOptions& given)
     for (std::size_t i = 0; i < validators.size(); ++i) {
         market::GenesisAccount account = genesis_account(validators[i]);
         account.validator_stake = stake_for(options.validator_stakes, i);
-        account.validator = market::GenesisValidator{"f32", 1'000'000'000'000, options.capacity};
+        account.validator = market::GenesisValidator{"f32", 1'000'000'000'000};
         genesis_.accounts.push_back(account);
     }
     std::sort(genesis_.accounts.begin(), genesis_.accounts.end(), [](const auto& a, const auto& b) { return a.cold < b.cold; });
@@ -158,7 +154,7 @@ std::vector<std::pair<const Person*, market::Message>> World::take_queue() {
 
 void World::note_calls(const std::vector<market::Event>& events) {
     for (const market::Event& event : events) {
-        if (event.kind != "audit_open" && event.kind != "audit_reveal_due") continue;
+        if (event.kind != "audit_open" && event.kind != "audit_reveal_due" && event.kind != "audit_cells_due") continue;
         std::optional<base::Hash> audit, validator;
         for (const auto& [name, value] : event.attributes) {
             if (name == "audit") audit = base::hash_from_hex(value);
@@ -170,7 +166,8 @@ void World::note_calls(const std::vector<market::Event>& events) {
 
 void World::go_back(const Moment& moment) {
     state_ = moment.state;
-    app_hash_ = moment.app_hash;
+    log_root_ = moment.log_root;
+    log_size_ = moment.log_size;
     height_ = moment.height;
     time_ = moment.time;
     queue_.clear();
@@ -185,7 +182,7 @@ void World::block() {
     if (due) wait = std::min(wait, due->value > time_.value ? due->value - time_.value : 1);
     time_.value += wait;
     ++height_.value;
-    const market::BlockContext context{height_, time_, app_hash_, &programs_};
+    const market::BlockContext context{height_, time_, log_size_, log_root_, options.referee != nullptr ? options.referee : &truth_};
     std::vector<market::Event> events;
     market::begin_block(state_, context, events);
     const std::vector<base::Bytes> transactions = std::move(queue_);
@@ -200,8 +197,13 @@ void World::block() {
     note_calls(events);
     if (options.keep_events) events_.insert(events_.end(), events.begin(), events.end());
     last_events_ = std::move(events);
-    app_hash_ = base::Hasher("sim.app").add(app_hash_).add_u64(height_.value).finish();
+    log_size_ += transactions.size();
+    log_root_ = base::Hasher("sim.log").add(log_root_).add_u64(log_size_).finish();
     ++blocks;
+    if (options.books_every != 0 && blocks % options.books_every == 0) {
+        const std::vector<std::string> wrong = wrong_books(state_);
+        ASSERT_TRUE(wrong.empty()) << "seed " << options.seed << " block " << blocks << ": " << wrong.front();
+    }
     if (blocks % options.supply_every != 0) return;
     ASSERT_EQ(market::total_supply(state_), market::genesis_supply(genesis_)) << "seed " << options.seed << " block " << blocks;
 }
@@ -217,15 +219,27 @@ base::Bytes blob_of(const base::Hash& what, std::size_t size) {
 
 market::Receipt World::receipt(const base::Hash& what) const {
     const market::Receipt given = receipt(blob_of(what, options.blob_bytes));
-    if (options.shows_chunks) stored_[given.blob] = what;
+    bytes_.erase(given.blob);
+    stored_[given.blob] = what;
     return given;
 }
 
-std::optional<market::ChunkAnswer> World::chunk_of(const market::ChunkChallenge& challenge) const {
-    const auto found = stored_.find(challenge.blob);
-    if (found == stored_.end()) return std::nullopt;
-    const base::ProvedChunk proved = base::prove_chunk(blob_of(found->second, options.blob_bytes), challenge.chunk);
-    return market::ChunkAnswer{challenge.id, proved.bytes, proved.proof};
+std::optional<base::Bytes> World::stored(const base::BlobRoot& blob) const {
+    if (lost.count(blob) != 0) return std::nullopt;
+    if (const auto state = stored_.find(blob); state != stored_.end()) return blob_of(state->second, options.blob_bytes);
+    if (const auto other = bytes_.find(blob); other != bytes_.end()) return other->second;
+    return std::nullopt;
+}
+
+std::optional<market::Message> World::answer_to(const market::Question& question) const {
+    const auto bytes = stored(question.blob);
+    if (!bytes) return std::nullopt;
+    if (question.kind == market::QuestionKind::chunk) {
+        const base::ProvedChunk proved = base::prove_chunk(*bytes, question.chunk);
+        return market::ChunkAnswer{question.id, proved.bytes, proved.proof};
+    }
+    if (question.answered) return std::nullopt;
+    return market::StateAnswer{question.id, truth_.right_answer(market::find_question_bytes(state_, question.id).value())};
 }
 
 market::Receipt World::receipt(const base::Bytes& bytes) const {
@@ -235,26 +249,30 @@ market::Receipt World::receipt(const base::Bytes& bytes) const {
     receipt.kept_until_block_time = base::TimeMs{time_.value + 86'400'000'000};
     const base::Bytes message = market::receipt_message(receipt.blob, receipt.bytes, receipt.kept_until_block_time);
     receipt.signature = node.key.sign(market::kReceiptDomain, chain_id_, message);
+    if (stored_.count(receipt.blob) == 0) bytes_[receipt.blob] = bytes;
     return receipt;
 }
 
+market::JobSpec World::spec_of(const WorldOptions& shape) const { return make_spec(shape); }
+
 base::JobId World::send_job(const WorldOptions& shape, const Person& poster) {
-    return send_job(make_spec(shape), numbered(options.seed, "program"), init_root, receipt(numbered(options.seed, "data")), poster);
+    return send_job(make_spec(shape), init_root, receipt(init_root), receipt(numbered(options.seed, "data")), poster);
 }
 
-base::JobId World::send_job(const market::JobSpec& spec, const base::Hash& program_root, const base::Hash& job_init_root, const market::Receipt& data,
+base::JobId World::send_job(const market::JobSpec& spec, const base::Hash& job_init_root, const market::Receipt& init, const market::Receipt& data,
                             const Person& poster) {
     market::JobPost post;
     post.spec = market::encode_spec(spec);
     post.init_root = job_init_root;
-    programs_.know(post.spec, program_root, data.bytes);
-    post.init_receipt = receipt(job_init_root);
+    post.init_receipt = init;
     post.data_receipt = data;
     post.hold_limit = Amount::of(1'000'000'000'000);
     const base::Bytes raw = build(poster, post);
     const std::uint64_t nonce = market::decode_transaction(raw)->header.nonce;
     queue_.push_back(raw);
-    return market::job_id(chain_id_, poster.id, nonce, 0, market::spec_root(post.spec), program_root, post.init_root);
+    const market::Referee& referee = options.referee != nullptr ? *options.referee : truth_;
+    const auto facts = referee.facts(spec, post.spec);
+    return market::job_id(chain_id_, poster.id, nonce, 0, market::spec_root(post.spec), facts ? facts->program_root : base::Hash{}, post.init_root);
 }
 
 base::JobId World::post_job() {

@@ -23,7 +23,6 @@ base::Hash numbered(std::uint64_t seed, std::string_view what, std::uint64_t n =
 
 /// Training as a hash: honest parties agree on it, and nobody gets it without "doing" it.
 base::Hash trained_root(const base::Hash& start, const base::JobId& job, std::uint32_t round, std::uint32_t lane, std::uint32_t segment);
-base::Hash trained_digest(const base::Hash& start, std::uint32_t step);
 base::Hash trained_payload(const base::Hash& end);
 base::Hash merged_root(const base::Hash& opening, const std::vector<base::Hash>& payloads);
 
@@ -42,12 +41,9 @@ struct WorldOptions {
     std::uint32_t workers = 3, validators = 3;
     std::uint32_t lanes = 2, rounds = 3, round_steps = 20, segment_steps = 20, part_segments = 1;
     std::uint32_t rate_ppm = 450'000;
-    std::uint32_t plant_ppm = 100'000;
     std::uint32_t round_deadline_s = 3600;
     bool public_job = true;
     std::uint32_t audit_lag = 0;
-    bool by_referee = false;                 ///< judgement by referee instead of by vote
-    std::uint32_t capacity = 8;              ///< audits that a validator takes at once
     std::map<std::size_t, std::uint64_t> worker_stakes, validator_stakes;  ///< grains of those that differ from the others
     std::function<void(market::Parameters&)> tune;  ///< changes the demo's parameters
     const market::Referee* referee = nullptr;  ///< plays the games of every block, instead of the truth; outlives the world
@@ -55,7 +51,8 @@ struct WorldOptions {
     std::uint32_t supply_every = 1;
     bool keep_events = true;
     std::size_t blob_bytes = kBlobBytes;     ///< of every blob
-    bool shows_chunks = false;               ///< remembers what is stored, for answers to chunk challenges
+    /// What honest books say is compared with the objects in every n-th block (invariants.h); 0: never.
+    std::uint32_t books_every = 1;
 };
 
 class World {
@@ -77,26 +74,30 @@ class World {
     /// Puts a job of this shape into the next block; its id.
     base::JobId send_job(const WorldOptions& shape) { return send_job(shape, submitter); }
     base::JobId send_job(const WorldOptions& shape, const Person& poster);
-    /// A job whose spec, program and initial state are of this world or real; `data` is its data's receipt.
-    base::JobId send_job(const market::JobSpec& spec, const base::Hash& program_root, const base::Hash& job_init_root, const market::Receipt& data,
+    /// A job with a spec and initial state of this world or real; the receipts are of its data and its initial state.
+    base::JobId send_job(const market::JobSpec& spec, const base::Hash& job_init_root, const market::Receipt& init, const market::Receipt& data,
                          const Person& poster);
+    [[nodiscard]] market::JobSpec spec_of(const WorldOptions& shape) const;
     /// Time that passes while no block is made.
     void outage(std::uint64_t ms) { time_.value += ms; }
     /// A moment to which a test goes back: what the chain knows. What waits for the next block is not of it.
     struct Moment {
         MemoryState state;
-        base::Hash app_hash;
+        base::Hash log_root;
+        std::uint64_t log_size = 0;
         base::Height height;
         base::TimeMs time;
     };
-    [[nodiscard]] Moment moment() const { return {state_, app_hash_, height_, time_}; }
+    [[nodiscard]] Moment moment() const { return {state_, log_root_, log_size_, height_, time_}; }
     void go_back(const Moment& moment);
     /// Everything that is the person's: balance, stake, what is unbonding, bonds, and what its open jobs hold.
     [[nodiscard]] base::Amount wealth_of(const Person& person) const;
     [[nodiscard]] market::Receipt receipt(const base::Hash& what) const;
     [[nodiscard]] market::Receipt receipt(const base::Bytes& bytes) const;
-    /// The chunk that somebody asks for, out of what has got a receipt. Needs `shows_chunks`.
-    [[nodiscard]] std::optional<market::ChunkAnswer> chunk_of(const market::ChunkChallenge& challenge) const;
+    /// The answer to what a question asks now, out of what has got a receipt: nothing when it is not the answerer's turn, or nobody has the blob.
+    [[nodiscard]] std::optional<market::Message> answer_to(const market::Question& question) const;
+    /// The bytes behind a blob that has got a receipt.
+    [[nodiscard]] std::optional<base::Bytes> stored(const base::BlobRoot& blob) const;
     /// Nobody has sent anything for the next block.
     [[nodiscard]] bool quiet() const { return queue_.empty(); }
 
@@ -113,7 +114,7 @@ class World {
     [[nodiscard]] const std::vector<market::Event>& last_events() const { return last_events_; }
     [[nodiscard]] const std::vector<market::Refusal>& last_refusals() const { return refusals_; }
     [[nodiscard]] std::string refusals_text() const;
-    /// Every time an auditor was asked to compute or to reveal, in order: whose turn it is, without reading all audits in every block.
+    /// Every time an auditor was asked to compute, to reveal or to open its cells, in order: whose turn it is, without reading all audits in every block.
     [[nodiscard]] const std::vector<std::pair<base::AccountId, base::AuditId>>& calls() const { return calls_; }
     [[nodiscard]] base::Amount stake_of(const Person& person, market::Role role) const;
 
@@ -124,6 +125,8 @@ class World {
     Person submitter, node;
     base::Hash init_root;
     std::uint64_t blocks = 0;
+    /// Blobs that are lost: nobody shows them.
+    std::set<base::BlobRoot> lost;
 
   private:
     void note_calls(const std::vector<market::Event>& events);
@@ -133,7 +136,9 @@ class World {
     PretendedPrograms programs_;
     market::Genesis genesis_;
     mutable std::map<base::BlobRoot, base::Hash> stored_;  ///< what stands behind a blob
-    base::Hash chain_id_, app_hash_;
+    mutable std::map<base::BlobRoot, base::Bytes> bytes_;  ///< of blobs that are no pretended states
+    base::Hash chain_id_, log_root_;
+    std::uint64_t log_size_ = 0;
     base::Height height_;
     base::TimeMs time_;
     std::vector<base::Bytes> queue_;

@@ -4,6 +4,7 @@
 
 #include "agent/log.h"
 #include "agent/stop.h"
+#include "base/check.h"
 
 namespace assay::validator {
 
@@ -12,24 +13,30 @@ namespace {
 using namespace std::chrono_literals;
 
 constexpr std::uint32_t kAuditNonceLane = 1;
+constexpr std::uint32_t kAskerNonceLane = 2;
+/// Audits that wait; more come at the next look.
+constexpr std::size_t kQueueMax = 1024;
 /// Between looks for work that was accepted.
 constexpr auto kIdleLook = 1000ms;
+constexpr std::chrono::milliseconds kRetrySoon = 1000ms;
+constexpr std::chrono::milliseconds kRetryLater = 10'000ms;
+constexpr auto kQuestionsLook = 2000ms;
 
 agent::LogFields audit_fields(const market::Audit& audit) {
     return {{"audit", agent::shortened(audit.id.hex())}, {"kind", std::string(market::to_word(audit.kind))},
-            {"job", agent::shortened(audit.job.hex())}, {"round", std::to_string(audit.round)}, {"lane", std::to_string(audit.lane)}};
+            {"claim", std::string(market::to_word(audit.claim))}, {"job", agent::shortened(audit.job.hex())}, {"round", std::to_string(audit.round)}, {"lane", std::to_string(audit.lane)}};
 }
 
 }  // namespace
 
-Auditor::Auditor(const ValidatorSettings& settings, const agent::Identity& identity, const VerdictStore& verdicts,
-                 runtime::SegmentProducer& producer)
+Auditor::Auditor(const ValidatorSettings& settings, const agent::Identity& identity, const VerdictStore& verdicts, Recomputer& recomputer)
     : settings_(settings),
       identity_(identity),
       verdicts_(verdicts),
       node_(settings.node_url, agent::patient_options()),
       party_(identity, node_, kAuditNonceLane),
-      judge_(node_, settings.data_folder / "jobs", settings.executor, producer),
+      judge_(node_, settings.data_folder / "jobs", settings.executor, recomputer),
+      suspicion_(settings.data_folder / "suspected"),
       challenge_store_(settings.data_folder / "challenges"),
       challenges_(party_, challenge_store_),
       thread_([this] { run(); }) {}
@@ -46,7 +53,9 @@ Auditor::~Auditor() {
 void Auditor::offer(const market::Audit& audit) {
     {
         const std::lock_guard lock(mutex_);
-        if (known_.contains(audit.id) || queue_.size() >= settings_.capacity) return;
+        if (known_.contains(audit.id) || queue_.size() >= kQueueMax) return;
+        const auto retry = retries_.find(audit.id);
+        if (retry != retries_.end() && std::chrono::steady_clock::now() < retry->second.after) return;
         known_.insert(audit.id);
         const auto later = std::find_if(queue_.begin(), queue_.end(), [&](const market::Audit& a) { return a.deadline > audit.deadline; });
         queue_.insert(later, audit);
@@ -67,9 +76,13 @@ void Auditor::run() {
             look_around();
             continue;
         }
-        serve(*audit);
+        const bool served = serve(*audit);
         const std::lock_guard lock(mutex_);
         known_.erase(audit->id);
+        if (served)
+            retries_.erase(audit->id);
+        else
+            postpone(audit->id);
     }
 }
 
@@ -97,15 +110,33 @@ void Auditor::look_around() {
     look_again_ = more;
 }
 
+/// What chooses the audit's cells: the own secret, and in a control what chose those that it controls. Nothing when that cannot be read now.
+std::optional<SpotOf> Auditor::spot_of(const market::Audit& audit) {
+    if (audit.kind == market::AuditKind::control) {
+        const auto controlled = node_.audit(audit.controls);
+        if (!controlled || !controlled->verdict) return std::nullopt;
+        return [spot = controlled->spot](const base::Hash&) { return spot; };
+    }
+    return [this, id = audit.id](const base::Hash& root) {
+        const base::Bytes alpha = market::spot_alpha(id, root);
+        const auto output = base::vrf_verify(identity_.vrf().public_key(), alpha, base::vrf_prove(identity_.vrf(), alpha));
+        ASSAY_CHECK(output.has_value());
+        return *output;
+    };
+}
+
 /// The verdict on disk, else a new one that is put there.
 std::optional<SealedVerdict> Auditor::find(const market::Audit& audit) {
     if (auto kept = verdicts_.load(audit.id)) return kept;
-    const auto verdict = judge_.verdict(audit);
-    if (!verdict) {
-        if (verdict.error() != Judge::kInterrupted) agent::log(agent::LogLevel::warning, "audit.trouble", verdict.error(), audit_fields(audit));
+    const auto spot = spot_of(audit);
+    if (!spot) return std::nullopt;
+    auto done = judge_.recompute(audit, *spot);
+    if (!done) {
+        if (done.error() != Judge::kInterrupted) agent::log(agent::LogLevel::warning, "audit.trouble", done.error(), audit_fields(audit));
         return std::nullopt;
     }
-    const SealedVerdict sealed{audit.id, *verdict, verdict_nonce(identity_.hot(), audit.id)};
+    const bool control = audit.kind == market::AuditKind::control;
+    SealedVerdict sealed = make_verdict(identity_.hot(), audit.id, control, done->root, done->asserted, done->found, std::move(done->cells));
     if (auto saved = verdicts_.save(sealed); !saved) {
         agent::log(agent::LogLevel::error, "audit.trouble", saved.error(), audit_fields(audit));
         return std::nullopt;
@@ -113,29 +144,75 @@ std::optional<SealedVerdict> Auditor::find(const market::Audit& audit) {
     return sealed;
 }
 
-void Auditor::serve(const market::Audit& offered) {
+/// Soon at first, since a blob may be on its way and a question takes some misses; then seldom, since each try reads it again. Requires the lock.
+void Auditor::postpone(const base::AuditId& id) {
+    if (retries_.size() >= kQueueMax) retries_.clear();
+    Retry& retry = retries_[id];
+    ++retry.tries;
+    retry.after = std::chrono::steady_clock::now() + (retry.tries <= agent::kMissesBeforeQuestion ? kRetrySoon : kRetryLater);
+}
+
+/// False when it has to be tried again.
+bool Auditor::serve(const market::Audit& offered) {
     // It may have been sealed, or its deadline passed, since it was queued.
     const auto audit = node_.audit(offered.id);
-    if (!audit || audit->state != market::AuditState::open) return;
+    if (!audit) return audit.error().not_found();
+    const bool lost = audit->state == market::AuditState::sealed || audit->state == market::AuditState::revealed;
+    if (audit->state != market::AuditState::open && !lost) return true;
     const auto sealed = find(*audit);
-    if (!sealed) {
-        if (const auto& missing = judge_.missing()) suspicion_.missed(party_, missing->target, missing->blob, missing->bytes);
-        agent::wait_for_stop(500ms);
-        return;
+    if (sealed) {
+        if (!lost) seal(*audit, *sealed);
+        return true;
     }
-    const base::Hash seal = market::verdict_seal(audit->id, identity_.account(), sealed->verdict, sealed->nonce);
-    const auto sent = party_.send(market::VerdictSeal{audit->id, seal});
-    agent::LogFields fields = audit_fields(*audit);
+    if (const auto& need = judge_.need()) suspicion_.missed(party_, *need);
+    return false;
+}
+
+void Auditor::seal(const market::Audit& audit, const SealedVerdict& sealed) {
+    const base::Hash seal = market::verdict_seal(audit.id, identity_.account(), sealed.verdict, sealed.nonce);
+    const auto sent = party_.send(market::VerdictSeal{audit.id, seal});
+    agent::LogFields fields = audit_fields(audit);
     if (!sent) {
         if (!agent::is_refusal(sent.error(), market::Refusal::audit_state)) {
             agent::log(agent::LogLevel::warning, "audit.trouble", sent.error().text(), fields);
         }
         return;
     }
-    const bool bad = sealed->verdict.kind == market::VerdictKind::invalid;
-    fields.emplace_back("verdict", std::string(market::to_word(sealed->verdict.kind)));
+    const bool bad = sealed.verdict.kind == market::VerdictKind::invalid;
+    fields.emplace_back("verdict", std::string(market::to_word(sealed.verdict.kind)));
     agent::log(bad ? agent::LogLevel::warning : agent::LogLevel::info, "audit.sealed",
-               bad ? "recomputed another root: sealed an invalid verdict" : "recomputed and sealed a verdict", fields);
+               bad ? "recomputed another root, twice: sealed an invalid verdict" : "recomputed and sealed a verdict", fields);
+}
+
+Asker::Asker(const ValidatorSettings& settings, const agent::Identity& identity)
+    : settings_(settings), node_(settings.node_url, agent::patient_options()), party_(identity, node_, kAskerNonceLane), thread_([this] { run(); }) {}
+
+Asker::~Asker() {
+    {
+        const std::lock_guard lock(mutex_);
+        ending_ = true;
+    }
+    changed_.notify_one();
+    thread_.join();
+}
+
+void Asker::wake() {
+    {
+        const std::lock_guard lock(mutex_);
+        woken_ = true;
+    }
+    changed_.notify_one();
+}
+
+void Asker::run() {
+    while (true) {
+        if (agent::stop_requested()) return;
+        agent::follow_questions(party_, settings_.data_folder / "questions", settings_.executor.threads);
+        std::unique_lock lock(mutex_);
+        changed_.wait_for(lock, kQuestionsLook, [this] { return woken_ || ending_; });
+        woken_ = false;
+        if (ending_) return;
+    }
 }
 
 }  // namespace assay::validator

@@ -21,7 +21,7 @@ agent::LogFields fields_of(const KeptChallenge& kept) {
 
 /// Refusals after which the challenge can never be opened, or is open already.
 constexpr Refusal kOver[] = {Refusal::already_challenged, Refusal::dispute_target_unknown, Refusal::dispute_target_closed,
-                             Refusal::wrong_claim,        Refusal::own_work,               Refusal::no_referee};
+                             Refusal::wrong_claim,        Refusal::own_work};
 
 }  // namespace
 
@@ -104,14 +104,20 @@ void Challenges::after_refusal(KeptChallenge& kept, const client::ClientError& e
 /// Whether the account challenges, or has challenged, the target; nothing when the node does not say.
 std::optional<bool> Challenges::on_ledger(const KeptChallenge& kept) {
     const base::AccountId& account = party_.identity().account();
+    const auto pools = party_.node().pools_of(kept.target.part, kept.target.segment);
+    if (!pools) return std::nullopt;
+    for (const market::Pool& pool : *pools) {
+        const auto members = party_.node().pool_members(pool.id);
+        if (!members) return std::nullopt;
+        if (std::any_of(members->begin(), members->end(), [&](const market::PoolMember& m) { return m.account == account; })) return true;
+    }
     for (const bool open : {true, false}) {
         const auto found = party_.node().disputes_of_job(kept.job, open);
         if (!found) return std::nullopt;
-        for (const market::Dispute& dispute : *found) {
-            const bool ours = dispute.challenger == account || std::any_of(dispute.pool.begin(), dispute.pool.end(),
-                                                                           [&](const market::Challenger& c) { return c.account == account; });
-            if (ours && dispute.part == kept.target.part && dispute.segment == kept.target.segment) return true;
-        }
+        const bool ours = std::any_of(found->begin(), found->end(), [&](const market::Dispute& dispute) {
+            return dispute.challenger == account && dispute.part == kept.target.part && dispute.segment == kept.target.segment;
+        });
+        if (ours) return true;
     }
     return false;
 }

@@ -31,9 +31,10 @@ struct Options {
     agent::MachineOptions machine;
     agent::AccountOptions account;
     std::string stake;
-    std::uint32_t capacity = 4;
+    std::string weight_max;
     double gflops = 0;
     double spot_check = 0;
+    bool away_on_exit = false;
 };
 
 int fail(ExitCode code, const std::string& text) {
@@ -45,12 +46,14 @@ void add_run_options(CLI::App& command, Options& options) {
     agent::add_service_options(command, options.service, "More lines");
     agent::add_machine_options(command, options.machine, "Folder for sealed verdicts; keep it across restarts");
     command.add_option("--stake", options.stake, "Grains to have staked (default: half the balance when there is no stake)");
-    command.add_option("--capacity", options.capacity, "Audits owed at the same time")->check(CLI::Range(1U, 1024U))->capture_default_str();
+    command.add_option("--weight-max", options.weight_max, "Grains of stake to draw with at most (default: all of it)");
     command.add_option("--gflops", options.gflops, "Speed to declare (default: measured)");
+    command.add_flag("--away-on-exit", options.away_on_exit,
+                     "Declare to be away when stopped by SIGTERM, so that being stopped is not being absent; the next start declares to be back");
     command.add_option("--spot-check", options.spot_check, kSpotCheckHelp)->check(CLI::Range(0.0, 1.0))->capture_default_str();
 }
 
-int run(const Options& options, runtime::SegmentProducer& producer, games::Conduct& conduct) {
+int run(const Options& options, Recomputer& recomputer, games::Conduct& conduct) {
     ValidatorSettings settings;
     settings.node_url = options.service.node;
     settings.data_folder = options.machine.data_folder;
@@ -60,12 +63,15 @@ int run(const Options& options, runtime::SegmentProducer& producer, games::Condu
     const auto stake = agent::amount_option("stake", options.stake);
     if (!stake) return fail(ExitCode::usage, stake.error());
     settings.stake = *stake;
-    settings.capacity = options.capacity;
+    const auto weight_max = agent::amount_option("weight-max", options.weight_max);
+    if (!weight_max) return fail(ExitCode::usage, weight_max.error());
+    settings.weight_max = weight_max->value_or(base::Amount{});
+    settings.away_on_exit = options.away_on_exit;
     if (options.gflops > 0) settings.gflops = options.gflops;
     settings.spot_check = options.spot_check;
     auto keys = agent::begin_service(options.service);
     if (!keys) return fail(ExitCode::key, keys.error());
-    return static_cast<int>(run_validator(settings, std::move(*keys), producer, conduct));
+    return static_cast<int>(run_validator(settings, std::move(*keys), recomputer, conduct));
 }
 
 /// As accuser or challenger: in the jobs that it audited, and whatever is open. A spot check won in a job without own audits is not found.
@@ -102,7 +108,7 @@ int earnings(const agent::AccountOptions& options) {
             ++paid_audits;
         } else if (audit.state == market::AuditState::missed) {
             ++missed;
-        } else if (audit.state != market::AuditState::settled && audit.state != market::AuditState::withdrawn) {
+        } else if (audit.state != market::AuditState::settled) {
             ++open;
         }
     }
@@ -124,7 +130,7 @@ int earnings(const agent::AccountOptions& options) {
 
 }  // namespace
 
-int validator_main(int argc, char** argv, runtime::SegmentProducer& producer, games::Conduct& conduct) {
+int validator_main(int argc, char** argv, Recomputer& recomputer, games::Conduct& conduct) {
     if (const auto failed = base::crypto_self_test()) return fail(ExitCode::check_failed, "cryptography self test failed: " + *failed);
     Options options;
     CLI::App app{"Recomputes drawn segments and merges, and is paid for auditing."};
@@ -139,7 +145,7 @@ int validator_main(int argc, char** argv, runtime::SegmentProducer& producer, ga
     } catch (const CLI::ParseError& error) {
         return app.exit(error) == 0 ? 0 : static_cast<int>(ExitCode::usage);
     }
-    return run_command->parsed() ? run(options, producer, conduct) : earnings(options.account);
+    return run_command->parsed() ? run(options, recomputer, conduct) : earnings(options.account);
 }
 
 }  // namespace assay::validator

@@ -1,30 +1,33 @@
 #pragma once
 
-#include <cstdint>
-#include <filesystem>
 #include <vector>
 
-#include "agent/party.h"
+#include "contributions.h"
 #include "verdict_store.h"
 
 namespace assay::validator {
 
-/// What a validator owes at once: a contribution to each epoch it is a member of, and the reveal of what it sealed. Reads the ledger each
-/// time, so that repeating is harmless. One thread.
+/// What a validator owes at once besides contributions: the reveal of what it sealed, the cells behind it, its return from jail. Reads the ledger
+/// each time, so that repeating is harmless. One thread.
 class Duties {
   public:
-    Duties(agent::Party& party, const VerdictStore& verdicts) : party_(party), verdicts_(verdicts) {}
-    /// Proves for every contributing epoch that lacks this member's proof.
-    void contribute();
-    /// Reveals sealed verdicts that are asked for; gives the audits that wait to be replayed; forgets verdicts that are of no more use.
+    Duties(agent::Party& party, const VerdictStore& verdicts, Contributions& contributions)
+        : party_(party), verdicts_(verdicts), contributions_(contributions) {}
+    /// Shows of sealed verdicts what is asked for; gives the audits that wait to be replayed; forgets verdicts that are of no more use.
     std::vector<market::Audit> look_at_audits();
+    /// Ends the jail when its time is over.
+    void come_back();
 
   private:
-    void contribute_to(const market::Epoch& epoch);
-    void reveal(const market::Audit& audit);
+    void reveal(const market::Audit& audit, const SealedVerdict& sealed);
+    void open_cells(const market::Audit& audit, const SealedVerdict& sealed);
+    void answer(const market::Audit& audit, const SealedVerdict& sealed);
     agent::Party& party_;
     const VerdictStore& verdicts_;
-    std::uint64_t epoch_from_ = 0;           ///< epochs before this one are over
+    Contributions& contributions_;
 };
+
+/// Whether a jail is over in the next block that could be made. Live time goes on by at most `live_step_ms_max` a block.
+[[nodiscard]] bool jail_is_over(const market::Stake& stake, const client::ChainInfo& chain, base::TimeMs now);
 
 }  // namespace assay::validator

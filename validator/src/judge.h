@@ -1,15 +1,17 @@
 #pragma once
 
 #include <chrono>
+#include <functional>
 #include <map>
 #include <optional>
 #include <string>
 #include <tl/expected.hpp>
 
+#include "agent/questions.h"
 #include "client/client.h"
 #include "games/job_states.h"
 #include "runtime/job_cache.h"
-#include "runtime/segment_producer.h"
+#include "validator/recomputer.h"
 
 namespace assay::validator {
 
@@ -17,62 +19,89 @@ namespace assay::validator {
 struct Finding {
     market::ChallengeTarget target;
     base::Hash claimed;
+    bool operator==(const Finding&) const = default;
 };
 
+/// What a replay gave, beside what was committed to.
+struct Recomputed {
+    base::Hash root;                         ///< that was committed: a part's tree root, a merge's or an initial root
+    base::Hash asserted, found;              ///< end field of the leaf, merged or initial root
+    std::vector<base::Hash> cells;           ///< empty unless the two agree
+};
+/// Chooses an audit's cells: from the root that was committed.
+using SpotOf = std::function<base::VrfOutput(const base::Hash& root)>;
+
+using CellPlaces = std::vector<program::CellPlace>;
+struct ReplayOutcome {
+    base::Hash found;
+    std::vector<base::Hash> cells;
+};
+/// One whole replay with these cells; without any it is the plain one.
+using ReplayOnce = std::function<tl::expected<ReplayOutcome, std::string>(const CellPlaces& places)>;
+/// Replays with the cells, and when that contradicts what was asserted, once more without: only what both find is found. An error when the two
+/// differ: a machine that is not sure accuses nobody.
+tl::expected<Recomputed, std::string> compare(const base::Hash& root, const base::Hash& asserted, const CellPlaces& places, const ReplayOnce& replay);
+
 /// Finds verdicts, and wrong work that nobody was drawn for, by recomputing. Reads public state and blobs only; the same work gives the same
-/// answer whoever judges. One thread.
+/// answer whoever judges. What contradicts a commitment is recomputed once more without looking at cells, and stands only when that gives the same.
+/// One thread.
 class Judge {
   public:
-    /// `producer` outlives it.
-    Judge(client::Client& node, std::filesystem::path folder, runtime::ExecutorOptions options, runtime::SegmentProducer& producer);
-    /// An error means "not now" (a blob or the node cannot be reached), never "invalid". So does a start checkpoint that is there and is
-    /// something else, where a game judges: nobody could win it without the state that belongs to the start root.
-    tl::expected<market::Verdict, std::string> verdict(const market::Audit& audit);
-    /// What the last verdict failed for: a blob that the store did not give, and who has to show it.
-    struct Missing {
-        market::ChunkTarget target;
-        base::BlobRoot blob;
-        std::uint64_t bytes = 0;
-    };
-    [[nodiscard]] const std::optional<Missing>& missing() const { return missing_; }
+    /// `recomputer` outlives it.
+    Judge(client::Client& node, std::filesystem::path folder, runtime::ExecutorOptions options, Recomputer& recomputer);
+    template <class T>
+    using Result = tl::expected<T, std::string>;
+
+    /// Of an audit or control. An error means "not now" (something cannot be had, or two replays differ), never "invalid".
+    Result<Recomputed> recompute(const market::Audit& audit, const SpotOf& spot);
+    /// What the last call failed for: something stored that cannot be had or is not what was committed to, and who has to answer for it. Good until
+    /// the next call.
+    [[nodiscard]] const std::optional<agent::Need>& need() const { return need_; }
 
     /// Recomputes a segment of a passed part. Where its start checkpoint was not delivered the part is trained from its start, and what
     /// differs first on the way is the finding. Nothing when all is right; an error means "not now".
-    tl::expected<std::optional<Finding>, std::string> check_segment(const market::PartPassed& passed, std::uint32_t segment,
-                                                                    const runtime::Progress& go_on);
+    Result<std::optional<Finding>> check_segment(const market::PartPassed& passed, std::uint32_t segment, const runtime::Progress& go_on);
     /// Recomputes the merge that stands for a round.
-    tl::expected<std::optional<Finding>, std::string> check_merge(const base::JobId& job, std::uint32_t round);
+    Result<std::optional<Finding>> check_merge(const base::JobId& job, std::uint32_t round);
 
     /// The end was asked for, or `go_on` said so: a replay under way stops at the next step and the answer is this error.
     static constexpr std::string_view kInterrupted = "interrupted";
 
   private:
-    using Outcome = tl::expected<market::Verdict, std::string>;
-    Outcome judge_segment(const market::Audit& audit);
-    Outcome judge_merge(const market::Audit& audit);
-    Outcome no_start(const base::Hash& start_root, std::string why = "the round's first segment starts with another root");
-    tl::expected<std::reference_wrapper<runtime::Job>, std::string> open(const base::JobId& id);
-    tl::expected<base::Hash, std::string> merged_root(const base::JobId& id, std::uint32_t round);
-    tl::expected<commit::State, std::string> delivered_start(const market::Audit& audit, const market::Part& part,
-                                                             const market::DeliveredSegment& delivered, runtime::Job& job,
-                                                             const games::JobStates::Opening& opening);
-    tl::expected<commit::State, std::string> trained_start(const market::Audit& audit, const market::Part& part, const base::Hash& root,
-                                                           runtime::Job& job);
+    Result<Recomputed> recompute_segment(const market::Audit& audit, const SpotOf& spot);
+    Result<Recomputed> recompute_merge(const market::Audit& audit, const SpotOf& spot);
+    Result<Recomputed> recompute_init(const market::Audit& audit, const SpotOf& spot);
+    Result<std::reference_wrapper<runtime::Job>> open(const base::JobId& id);
+    Result<ReplayOutcome> merge_once(const base::JobId& id, std::uint32_t round, runtime::Job& job, const CellPlaces& places);
+    Result<std::optional<Finding>> walk(const market::PartPassed& passed, std::uint32_t segment, const runtime::Progress& go_on);
 
-    void miss_start(const market::Part& part, const market::DeliveredSegment& delivered);
-    void miss_opening(const base::JobId& job, std::uint32_t round);
-    void miss_payload(const market::RoundMember& member);
+    struct Segment {                         ///< where an audited segment is, and what its worker says about it
+        market::Part part;
+        market::DeliveredSegment delivered;
+        games::JobStates::Opening opening;
+        runtime::SegmentPlace place;
+    };
+    Result<Segment> locate(const market::Audit& audit, games::JobStates& states, runtime::Job& job);
+    Result<commit::State> opening_state(const base::JobId& id, const Segment& segment, games::JobStates& states, runtime::Job& job);
+    Result<commit::State> delivered_start(const market::Audit& audit, const Segment& segment, games::JobStates& states, runtime::Job& job);
+    Result<commit::State> trained_start(const market::Audit& audit, const Segment& segment, games::JobStates& states);
+
+    agent::Need need_state(const market::StoredTarget& target, const base::BlobRoot& blob, std::uint64_t bytes, const base::Hash& root,
+                           const commit::StateDescriptor& descriptor, runtime::Job& job);
+    void need_start(const Segment& segment, runtime::Job& job);
+    void need_opening(const base::JobId& id, std::uint32_t round, const games::JobStates::Opening& opening, runtime::Job& job);
+    void need_payload(const market::RoundMember& member, runtime::Job& job);
 
     client::Client& node_;
     runtime::JobCache cache_;
-    runtime::SegmentProducer& producer_;
-    std::optional<Missing> missing_;
-    /// Audits whose start checkpoint is something else and could not be trained either: when that is tried again.
-    std::map<base::AuditId, std::chrono::steady_clock::time_point> train_again_;
+    Recomputer& recomputer_;
+    std::optional<agent::Need> need_;
+    /// Audits without a start, how often that was so, and when their start was last trained from the part's.
+    struct Waiting {
+        std::uint32_t tries = 0;
+        std::chrono::steady_clock::time_point trained;
+    };
+    std::map<base::AuditId, Waiting> waiting_;
 };
-
-/// What an auditor says by vote when the checkpoint that the worker delivered does not have the start root it committed to: there is no end
-/// root to find, and everybody who looks finds the same.
-base::Hash no_start_root(const base::Hash& start_root);
 
 }  // namespace assay::validator

@@ -1,7 +1,7 @@
 #include "validator/validator.h"
 
 int main(int argc, char** argv) {
-    assay::runtime::Trainer trainer;
+    assay::validator::Replays replays;
     assay::games::Honest honest;
-    return assay::validator::validator_main(argc, argv, trainer, honest);
+    return assay::validator::validator_main(argc, argv, replays, honest);
 }

@@ -8,6 +8,7 @@ namespace assay::validator {
 namespace {
 
 constexpr std::string_view kProfile = "f32";
+constexpr std::uint32_t kExitNonceLane = 0;
 
 RegistrationError problem(const client::ClientError& error, const std::string& what) {
     return {error.status == 0 ? agent::ExitCode::unreachable : agent::ExitCode::refused, what + ": " + error.text()};
@@ -32,19 +33,26 @@ tl::expected<void, RegistrationError> ensure_stake(agent::Party& party, const Va
 tl::expected<void, RegistrationError> ensure_declared(agent::Party& party, const ValidatorSettings& settings) {
     const auto declared = party.node().validator(party.identity().account());
     if (!declared && !declared.error().not_found()) return tl::unexpected(problem(declared.error(), "validator"));
-    if (declared && declared->profile == kProfile && declared->capacity == settings.capacity && !settings.gflops) return {};
-    const auto measured = settings.gflops ? std::optional(*settings.gflops * 1e9)
-                                          : runtime::measure_flops(settings.data_folder, settings.executor, 1.0);
-    if (!measured) return tl::unexpected(RegistrationError{agent::ExitCode::data, "the speed of this machine could not be measured in the data folder"});
+    const bool fits = declared && declared->profile == kProfile && declared->weight_max == settings.weight_max && !declared->away;
+    if (fits && !settings.gflops) return {};
     market::ValidatorDeclare message;
     message.profile = kProfile;
-    message.flops_per_second = static_cast<std::uint64_t>(*measured);
-    message.capacity = settings.capacity;
-    if (declared && declared->capacity == message.capacity && declared->flops_per_second == message.flops_per_second) return {};
+    message.weight_max = settings.weight_max;
+    if (declared && !settings.gflops) {
+        message.flops_per_second = declared->flops_per_second;
+    } else {
+        const auto measured = settings.gflops ? std::optional(*settings.gflops * 1e9)
+                                              : runtime::measure_flops(settings.data_folder, settings.executor, 1.0);
+        if (!measured) {
+            return tl::unexpected(RegistrationError{agent::ExitCode::data, "the speed of this machine could not be measured in the data folder"});
+        }
+        message.flops_per_second = static_cast<std::uint64_t>(*measured);
+    }
+    if (fits && declared->flops_per_second == message.flops_per_second) return {};
     const auto sent = party.send(message);
     if (!sent) return tl::unexpected(problem(sent.error(), "validator_declare"));
     agent::log(agent::LogLevel::info, "validator.declared", "declared",
-               {{"capacity", std::to_string(message.capacity)}, {"gflops", std::to_string(message.flops_per_second / 1'000'000'000)}});
+               {{"gflops", std::to_string(message.flops_per_second / 1'000'000'000)}, {"weight_max", message.weight_max.decimal()}});
     return {};
 }
 
@@ -54,6 +62,24 @@ tl::expected<void, RegistrationError> ensure_registered(agent::Party& party, con
     if (const auto keys = agent::ensure_keys(party); !keys) return tl::unexpected(problem(keys.error(), "keys_set"));
     if (auto stake = ensure_stake(party, settings); !stake) return stake;
     return ensure_declared(party, settings);
+}
+
+void declare_away(const std::string& node_url, const agent::Identity& identity) {
+    // The end is asked for already: a connection that does not look at that, and does not wait for long.
+    client::ClientOptions options;
+    options.retry_for = std::chrono::milliseconds{3000};
+    client::Client node(node_url, options);
+    agent::Party party(identity, node, kExitNonceLane);
+    const auto declared = node.validator(identity.account());
+    if (!declared) return;
+    if (declared->open_audits > 0) {
+        agent::log(agent::LogLevel::warning, "validator.owes", "ends while it owes audits: start it again before their deadlines, or pay for missing them",
+                   {{"audits", std::to_string(declared->open_audits)}});
+    }
+    if (declared->away) return;
+    const auto sent = party.send(market::ValidatorDeclare{declared->profile, declared->flops_per_second, declared->weight_max, true});
+    if (sent) return agent::log(agent::LogLevel::info, "validator.away", "declared to be away: nothing new is drawn for this account");
+    agent::log(agent::LogLevel::warning, "validator.trouble", "cannot declare to be away: " + sent.error().text());
 }
 
 }  // namespace assay::validator

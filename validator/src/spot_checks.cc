@@ -49,7 +49,8 @@ bool SpotChecks::look(const runtime::Progress& go_on) {
 /// False when the node does not answer.
 bool SpotChecks::learn() {
     std::map<base::JobId, std::uint32_t> live;
-    for (const auto state : {market::JobState::running, market::JobState::paused, market::JobState::verifying}) {
+    for (const auto state : {market::JobState::running, market::JobState::paused, market::JobState::verifying,
+                             market::JobState::settling}) {
         const auto jobs = party_.node().jobs(market::to_word(state));
         if (!jobs) return false;
         for (const market::Job& job : *jobs) {

@@ -19,15 +19,18 @@ using namespace std::chrono_literals;
 constexpr auto kEventWait = 2000ms;
 constexpr std::uint32_t kDutyNonceLane = 0;
 
-void follow(const ValidatorSettings& settings, const agent::Identity& identity, client::Client& node, agent::Party& party,
-            runtime::SegmentProducer& producer, games::Conduct& conduct) {
+void follow(const ValidatorSettings& settings, const agent::Identity& identity, const client::ChainInfo& chain, client::Client& node,
+            agent::Party& party, Recomputer& recomputer, games::Conduct& conduct) {
     const VerdictStore verdicts(settings.data_folder / "verdicts");
     agent::EventFollower follower(node, settings.data_folder / "cursor");
-    Duties duties(party, verdicts);
-    Auditor auditor(settings, identity, verdicts, producer);
+    Contributions contributions(party, settings.data_folder, {chain.chain_id, chain.operator_key});
+    Duties duties(party, verdicts, contributions);
+    Auditor auditor(settings, identity, verdicts, recomputer);
+    Asker asker(settings, identity);
     games::Desk desk({settings.node_url, settings.data_folder / "disputes", settings.executor}, identity, conduct);
     while (!agent::stop_requested()) {
-        duties.contribute();
+        duties.come_back();
+        contributions.contribute();
         for (const market::Audit& audit : duties.look_at_audits()) auditor.offer(audit);
         const auto events = follower.next(kEventWait);
         if (!events) {
@@ -37,14 +40,15 @@ void follow(const ValidatorSettings& settings, const agent::Identity& identity, 
             continue;
         }
         agent::log_events_about(*events, identity.account());
-        if (!events->empty()) desk.wake();
+        if (events->empty()) continue;
+        desk.wake();
+        asker.wake();
     }
 }
 
 }  // namespace
 
-agent::ExitCode run_validator(ValidatorSettings settings, client::KeySet keys, runtime::SegmentProducer& producer,
-                              games::Conduct& conduct) {
+agent::ExitCode run_validator(ValidatorSettings settings, client::KeySet keys, Recomputer& recomputer, games::Conduct& conduct) {
     if (const auto wrong = dispute::check_environment()) {
         agent::log(agent::LogLevel::error, "build.wrong", *wrong);
         return agent::ExitCode::check_failed;
@@ -68,12 +72,9 @@ agent::ExitCode run_validator(ValidatorSettings settings, client::KeySet keys, r
         agent::log(agent::LogLevel::error, "registration.trouble", registered.error().text);
         return registered.error().code;
     }
-    if (settings.spot_check > 0 && chain->parameters.judgement != market::Judgement::referee) {
-        agent::log(agent::LogLevel::warning, "spot_check.idle", "this chain decides by vote and takes no challenges: nothing is recomputed unasked");
-        settings.spot_check = 0;
-    }
     agent::log(agent::LogLevel::info, "validator.ready", "waits for epochs and audits", {{"account", identity.account().hex()}});
-    follow(settings, identity, node, party, producer, conduct);
+    follow(settings, identity, *chain, node, party, recomputer, conduct);
+    if (settings.away_on_exit) declare_away(settings.node_url, identity);
     agent::log(agent::LogLevel::info, "validator.ended", "stopped; every sealed verdict is on disk");
     return agent::is_unfit() ? agent::ExitCode::check_failed : agent::ExitCode::success;
 }

@@ -9,14 +9,17 @@ namespace assay::validator {
 
 namespace {
 
-constexpr std::uint8_t kVersion = 1;
+constexpr std::uint8_t kVersion = 2;
+constexpr std::size_t kFileBytesMax = 1024;
 
 }  // namespace
 
 base::Bytes encode_sealed_verdict(const SealedVerdict& sealed) {
     base::Encoder out;
     out.u8(kVersion).id(sealed.audit).u8(static_cast<std::uint8_t>(sealed.verdict.kind));
-    out.hash(sealed.verdict.end_root).hash(sealed.verdict.steps_digest).hash(sealed.nonce);
+    out.hash(sealed.verdict.end_root).hash(sealed.verdict.cells_digest).hash(sealed.nonce).hash(sealed.root).hash(sealed.salt);
+    out.u32(static_cast<std::uint32_t>(sealed.cells.size()));
+    for (const base::Hash& cell : sealed.cells) out.hash(cell);
     const base::Hash digest = base::blake2b("assay.verdict", out.view());
     return out.hash(digest).take();
 }
@@ -30,23 +33,46 @@ std::optional<SealedVerdict> decode_sealed_verdict(base::ByteView bytes) {
     SealedVerdict sealed;
     sealed.audit = in.id_of<base::AuditId>();
     const std::uint8_t kind = in.u8();
-    if (kind < 1 || kind > 3) return std::nullopt;
+    if (kind < 1 || kind > 2) return std::nullopt;
     sealed.verdict.kind = static_cast<market::VerdictKind>(kind);
     sealed.verdict.end_root = in.hash();
-    sealed.verdict.steps_digest = in.hash();
+    sealed.verdict.cells_digest = in.hash();
     sealed.nonce = in.hash();
-    if (!in.finished()) return std::nullopt;
+    sealed.root = in.hash();
+    sealed.salt = in.hash();
+    const std::uint32_t cells = in.length(market::kCells);
+    for (std::uint32_t i = 0; i < cells && in.ok(); ++i) sealed.cells.push_back(in.hash());
+    if (!in.finished() || (cells != 0 && cells != market::kCells)) return std::nullopt;
     return sealed;
 }
 
 base::Hash verdict_nonce(const base::SecretKey& key, const base::AuditId& audit) { return key.derive("verdict", audit.view()); }
+base::Hash cells_salt(const base::SecretKey& key, const base::AuditId& audit) { return key.derive("cells", audit.view()); }
+
+SealedVerdict make_verdict(const base::SecretKey& key, const base::AuditId& audit, bool control, const base::Hash& root, const base::Hash& asserted,
+                           const base::Hash& found, std::vector<base::Hash> cells) {
+    SealedVerdict sealed;
+    sealed.audit = audit;
+    sealed.root = root;
+    sealed.nonce = verdict_nonce(key, audit);
+    if (found != asserted) {
+        sealed.verdict = {market::VerdictKind::invalid, found, {}};
+        return sealed;
+    }
+    sealed.salt = cells_salt(key, audit);
+    // A control opens its cells and nothing else, so what hides them hides its verdict too.
+    if (control) sealed.nonce = sealed.salt;
+    sealed.verdict = {market::VerdictKind::valid, {}, market::cells_digest(sealed.salt, cells)};
+    sealed.cells = std::move(cells);
+    return sealed;
+}
 
 tl::expected<void, std::string> VerdictStore::save(const SealedVerdict& sealed) const {
     return agent::save_durable(folder_ / sealed.audit.hex(), encode_sealed_verdict(sealed));
 }
 
 std::optional<SealedVerdict> VerdictStore::load(const base::AuditId& id) const {
-    const auto bytes = agent::load_file(folder_ / id.hex(), 1024);
+    const auto bytes = agent::load_file(folder_ / id.hex(), kFileBytesMax);
     auto sealed = bytes ? decode_sealed_verdict(*bytes) : std::nullopt;
     if (!sealed || sealed->audit != id) return std::nullopt;
     return sealed;

@@ -14,8 +14,6 @@ agent::LogFields part_fields(const market::Part& part) {
     return {{"part", agent::shortened(part.id.hex())}, {"round", std::to_string(part.key.round)}, {"lane", std::to_string(part.key.lane)}};
 }
 
-bool is_segment_audit(market::AuditKind kind) { return kind == market::AuditKind::segment; }
-
 }  // namespace
 
 void Duties::trouble(std::string_view event, const market::Part& part, const std::string& what) {
@@ -51,29 +49,29 @@ bool Duties::serve(const base::PartId& id, const PartRecord& record) {
     const auto part = party_.node().part(id);
     if (!part) return part.error().not_found() && lease_is_over(record.lease);
     switch (part->state) {
-        case market::PartState::committed:
-        case market::PartState::judged: return false;
-        case market::PartState::drawn: deliver(*part, record); return false;
-        case market::PartState::revealed: close(*part, record); return false;
+        case market::PartState::committed: return false;
+        case market::PartState::auditing:
+            if (part->deadline.value != 0) deliver(*part, record);
+            return false;
+        case market::PartState::closing: close(*part, record); return false;
         case market::PartState::passed:
         case market::PartState::settled:
         case market::PartState::retracted:
-        case market::PartState::void_: return true;
+        case market::PartState::void_:
+        case market::PartState::unproved: return true;
     }
     return false;
 }
 
+/// A segment that was delivered once is not delivered again: later draws of it start at once.
 void Duties::deliver(const market::Part& part, const PartRecord& record) {
-    std::vector<std::uint32_t> wanted;
-    for (const base::AuditId& id : part.audits) {
-        const auto audit = party_.node().audit(id);
-        if (!audit || !is_segment_audit(audit->kind) || audit->state != market::AuditState::drawn) continue;
+    const auto claims = party_.node().claims_of(part.id);
+    if (!claims) return trouble("delivery.trouble", part, claims.error().text());
+    for (const market::Claim& claim : *claims) {
         const bool delivered = std::any_of(part.delivered.begin(), part.delivered.end(),
-                                           [&](const market::DeliveredSegment& d) { return d.segment == audit->segment; });
-        const bool listed = std::find(wanted.begin(), wanted.end(), audit->segment) != wanted.end();
-        if (!delivered && !listed) wanted.push_back(audit->segment);
+                                           [&](const market::DeliveredSegment& d) { return d.segment == claim.segment; });
+        if (claim.open > 0 && !delivered) deliver_segment(part, record, claim.segment);
     }
-    for (const std::uint32_t segment : wanted) deliver_segment(part, record, segment);
 }
 
 void Duties::keep_start(const market::Part& part, std::uint32_t segment, const base::BlobRoot& blob) {
@@ -109,26 +107,7 @@ void Duties::deliver_segment(const market::Part& part, const PartRecord& record,
 void Duties::close(const market::Part& part, const PartRecord& record) {
     market::PartClose message;
     message.part = part.id;
-    message.proof = record.proof;
-    for (std::uint32_t i = 0; i < record.segments.size(); ++i) {
-        const SegmentRecord& segment = record.segments[i];
-        message.leaves.push_back(segment.leaf);
-        if (segment.leaf.end_field != segment.end_root) message.plants.push_back({i, segment.end_root});
-    }
-    for (const base::AuditId& id : part.audits) {
-        const auto audit = party_.node().audit(id);
-        if (!audit) return trouble("close.trouble", part, audit.error().text());
-        const bool has_digest = audit->verdict && !audit->verdict->steps_digest.is_zero();
-        if (audit->state != market::AuditState::revealed || !has_digest || audit->segment >= record.segments.size()) continue;
-        const std::vector<base::Hash>& digests = record.segments[audit->segment].step_digests;
-        market::StepOpening opening;
-        opening.segment = audit->segment;
-        for (const std::uint32_t step : market::opened_steps(audit->y, id, static_cast<std::uint32_t>(digests.size()))) {
-            opening.digests.push_back(digests[step]);
-            opening.paths.push_back(base::merkle_prove(base::MerkleFamily::blake2b, digests, step).path);
-        }
-        message.openings.push_back(std::move(opening));
-    }
+    for (const SegmentRecord& segment : record.segments) message.leaves.push_back(segment.leaf);
     const auto sent = party_.send(message);
     if (!sent) return trouble("close.trouble", part, sent.error().text());
     agent::log(agent::LogLevel::info, "part.closed", "closed a part", part_fields(part));

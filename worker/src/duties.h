@@ -3,13 +3,13 @@
 #include <map>
 #include <string>
 
-#include "agent/chunks.h"
+#include "agent/blob_keeper.h"
 #include "agent/party.h"
 #include "part_record.h"
 
 namespace assay::worker {
 
-/// What the worker owes for parts it has committed: a delivery for each drawn segment, the close when all verdicts are in. Reads the part
+/// What the worker owes for parts it has committed: a delivery for each drawn segment, the close when all of them are judged. Reads the part
 /// from the ledger each time, so that a crash or a resend changes nothing. One thread.
 class Duties {
   public:

@@ -2,7 +2,7 @@
 
 #include <functional>
 
-#include "agent/chunks.h"
+#include "agent/questions.h"
 #include "agent/party.h"
 #include "client/client.h"
 #include "part_record.h"
@@ -50,7 +50,6 @@ struct PartPlan {
     base::Hash previous_opening;             ///< of the round before; zeros for round 0
     base::Hash start_root;
     base::BlobRoot start_blob;
-    base::Hash plant_seed;
 };
 
 }  // namespace assay::worker

@@ -8,15 +8,21 @@ namespace {
 
 using Upload = tl::expected<market::Receipt, std::string>;
 
-Upload send_file(LaneContext& lane, std::uint32_t round, const std::filesystem::path& file) {
+Upload send_file(LaneContext& lane, std::uint32_t last_round, const std::filesystem::path& file) {
     auto receipt = lane.node().put_blob_file(file);
     if (!receipt) {
         std::error_code error;
         std::filesystem::remove(file, error);
         return tl::unexpected("upload: " + receipt.error().text());
     }
-    if (auto kept = lane.keeper.keep(lane.job_id, round, receipt->blob, file); !kept) return tl::unexpected(kept.error());
+    if (auto kept = lane.keeper.keep(lane.job_id, last_round, receipt->blob, file); !kept) return tl::unexpected(kept.error());
     return std::move(*receipt);
+}
+
+std::function<bool(const std::filesystem::path&)> is_state(const LaneContext& lane, const commit::StateDescriptor& descriptor, const base::Hash& root) {
+    return [job = lane.job, descriptor, root](const std::filesystem::path& file) {
+        return commit::load_state(file, job->program(), descriptor, root, job->threads()).has_value();
+    };
 }
 
 Upload not_written(const std::filesystem::path& file, commit::FileError error) {
@@ -63,18 +69,50 @@ tl::expected<void, std::string> need_start(LaneContext& lane, LaneStates& states
     return {};
 }
 
-Upload upload_state(LaneContext& lane, std::uint32_t round, const commit::State& state, const commit::StateDescriptor& descriptor) {
+std::optional<agent::Need> opening_need(LaneContext& lane, std::uint32_t round, const base::Hash& root, const base::Hash& previous_opening) {
+    if (round == 0) return std::nullopt;
+    const auto merge = lane.node().merge(lane.job_id, round - 1);
+    if (!merge || merge->root != root) return std::nullopt;
+    const commit::StateDescriptor descriptor = runtime::opening_descriptor(*lane.job, round, previous_opening);
+    return agent::Need{{market::StoredKind::merge, lane.job_id.hash, round - 1}, merge->blob, merge->bytes, is_state(lane, descriptor, root)};
+}
+
+std::optional<agent::Need> start_need(LaneContext& lane, const PartPlan& plan) {
+    if (plan.span.first_segment == 0) return std::nullopt;
+    const auto parts = lane.node().parts(plan.key.job);
+    if (!parts) return std::nullopt;
+    const runtime::SegmentPlace place{plan.key.round, plan.key.lane, plan.span.first_segment, plan.opening_root};
+    for (const market::Part& part : *parts) {
+        if (part.key.round != plan.key.round || part.key.lane != plan.key.lane || part.key.part + 1 != plan.key.part) continue;
+        if (part.state == market::PartState::void_ || part.state == market::PartState::retracted || part.end_blob != plan.start_blob) continue;
+        const commit::StateDescriptor descriptor = runtime::segment_start_descriptor(*lane.job, place, plan.previous_opening);
+        return agent::Need{{market::StoredKind::checkpoint, part.id.hash, 0}, part.end_blob, part.end_bytes,
+                           is_state(lane, descriptor, plan.start_root)};
+    }
+    return std::nullopt;
+}
+
+std::optional<agent::Need> payload_need(LaneContext& lane, const market::RoundMember& member) {
+    const auto part = lane.node().part(member.part);
+    if (!part) return std::nullopt;
+    const auto is_right = [job = lane.job, root = member.payload_root](const std::filesystem::path& file) {
+        return commit::load_payload(file, job->program(), root, job->threads()).has_value();
+    };
+    return agent::Need{{market::StoredKind::payload, part->id.hash, 0}, part->payload_blob, part->payload_bytes, is_right};
+}
+
+Upload upload_state(LaneContext& lane, std::uint32_t last_round, const commit::State& state, const commit::StateDescriptor& descriptor) {
     const std::filesystem::path file = lane.folder / "state.upload";
     const auto saved = commit::save_state(file, lane.job->program(), state, descriptor, commit::Durability::scratch);
     if (!saved) return not_written(file, saved.error());
-    return send_file(lane, round, file);
+    return send_file(lane, last_round, file);
 }
 
-Upload upload_payload(LaneContext& lane, std::uint32_t round, const commit::Payload& payload) {
+Upload upload_payload(LaneContext& lane, std::uint32_t last_round, const commit::Payload& payload) {
     const std::filesystem::path file = lane.folder / "payload.upload";
     const auto saved = commit::save_payload(file, lane.job->program(), payload, commit::Durability::scratch);
     if (!saved) return not_written(file, saved.error());
-    return send_file(lane, round, file);
+    return send_file(lane, last_round, file);
 }
 
 }  // namespace assay::worker

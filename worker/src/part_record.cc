@@ -9,9 +9,8 @@ namespace assay::worker {
 
 namespace {
 
-constexpr std::uint8_t kVersion = 1;
+constexpr std::uint8_t kVersion = 2;
 constexpr std::uint32_t kSegmentsMax = 65'536;
-constexpr std::uint32_t kStepsMax = 1U << 24U;
 constexpr std::size_t kRecordBytesMax = std::size_t{1} << 30U;
 
 void put_receipt(base::Encoder& out, const market::Receipt& receipt) { out.bytes(market::encode(receipt)); }
@@ -24,11 +23,8 @@ market::Receipt take_receipt(base::Decoder& in) {
 
 SegmentRecord take_segment(base::Decoder& in) {
     SegmentRecord segment;
-    segment.leaf = {in.hash(), in.hash(), in.hash(), in.hash()};
-    segment.end_root = in.hash();
+    segment.leaf = {in.hash(), in.hash(), in.hash()};
     segment.state_root = in.hash();
-    const std::uint32_t steps = in.length(kStepsMax);
-    for (std::uint32_t i = 0; i < steps && in.ok(); ++i) segment.step_digests.push_back(in.hash());
     return segment;
 }
 
@@ -65,14 +61,11 @@ base::Bytes encode_part_record(const PartRecord& record) {
     out.id(record.key.job).u32(record.key.round).u32(record.key.lane).u32(record.key.stage).u32(record.key.part);
     out.id(record.key.worker).u32(record.key.attempt);
     out.id(record.lease).u32(record.first_segment);
-    out.hash(record.start_root).hash(record.end_root).id(record.start_blob).hash(record.plant_seed);
-    out.raw(record.proof.view());
+    out.hash(record.start_root).hash(record.end_root).id(record.start_blob);
     out.u32(static_cast<std::uint32_t>(record.segments.size()));
     for (const SegmentRecord& segment : record.segments) {
         out.hash(segment.leaf.salt).hash(segment.leaf.start_root).hash(segment.leaf.end_field);
-        out.hash(segment.leaf.steps_root).hash(segment.end_root).hash(segment.state_root);
-        out.u32(static_cast<std::uint32_t>(segment.step_digests.size()));
-        for (const base::Hash& digest : segment.step_digests) out.hash(digest);
+        out.hash(segment.state_root);
     }
     put_receipt(out, record.end_receipt);
     out.hash(record.payload_root).boolean(record.payload_receipt.has_value());
@@ -102,10 +95,6 @@ std::optional<PartRecord> decode_part_record(base::ByteView bytes) {
     record.start_root = in.hash();
     record.end_root = in.hash();
     record.start_blob = in.id_of<base::BlobRoot>();
-    record.plant_seed = in.hash();
-    const auto proof = base::vrf_proof_from_bytes(in.raw(80));
-    if (!proof) return std::nullopt;
-    record.proof = *proof;
     const std::uint32_t segments = in.length(kSegmentsMax);
     for (std::uint32_t i = 0; i < segments && in.ok(); ++i) record.segments.push_back(take_segment(in));
     record.end_receipt = take_receipt(in);

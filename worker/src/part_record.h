@@ -14,9 +14,7 @@ namespace assay::worker {
 /// What one segment of a part needs for its leaf, its delivery and the close.
 struct SegmentRecord {
     market::SegmentLeaf leaf;
-    base::Hash end_root;                     ///< behind the end field, also where that is a plant
-    base::Hash state_root;                   ///< after the segment
-    std::vector<base::Hash> step_digests;
+    base::Hash state_root;                   ///< after the segment: the end field, unless a payload ends the round
     bool operator==(const SegmentRecord&) const = default;
 };
 
@@ -28,8 +26,6 @@ struct PartRecord {
     std::uint32_t first_segment = 0;         ///< within the round
     base::Hash start_root, end_root;         ///< state roots
     base::BlobRoot start_blob;
-    base::Hash plant_seed;
-    base::VrfProof proof;
     std::vector<SegmentRecord> segments;
     market::Receipt end_receipt;
     base::Hash payload_root;                 ///< zeros: none

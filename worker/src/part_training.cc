@@ -42,8 +42,7 @@ class PartRun {
     void resume();
     tl::expected<bool, std::string> run_segment(std::uint32_t index);
     tl::expected<void, std::string> keep_start(std::uint32_t index);
-    tl::expected<void, std::string> save_point(std::uint32_t steps_done, std::vector<base::Hash> digests,
-                                               std::optional<base::Hash> state_root = std::nullopt);
+    tl::expected<void, std::string> save_point(std::uint32_t steps_done, std::optional<base::Hash> state_root = std::nullopt);
     tl::expected<void, std::string> save_partial();
     [[nodiscard]] base::Hash root_before(std::uint32_t index) const {
         return index == 0 ? plan_.start_root : record_.segments[index - 1].state_root;
@@ -60,7 +59,6 @@ class PartRun {
     commit::State state_;
     PartRecord record_;
     std::uint32_t first_step_ = 0;           ///< within the segment that comes next
-    std::vector<base::Hash> digests_;        ///< of its steps that are done
     std::optional<commit::Payload> payload_;
     std::optional<std::string> problem_;     ///< a checkpoint that could not be written in mid-segment
 };
@@ -80,10 +78,8 @@ void PartRun::resume() {
     const std::uint32_t length = job.spec().segment_steps;
     const std::uint32_t begin = plan_.span.first_segment * length;
     const std::uint32_t step = point->descriptor.step;
-    if (step <= begin || step > begin + plan_.span.segments * length) return;
-    const auto in_segment = static_cast<std::uint32_t>(point->step_digests.size());
-    if (in_segment > step - begin || (step - begin - in_segment) % length != 0) return;
-    const std::uint32_t done = (step - begin - in_segment) / length;
+    if (step <= begin || step >= begin + plan_.span.segments * length) return;
+    const std::uint32_t done = (step - begin) / length;
     if (done > 0) {
         if (!partial || partial->key != plan_.key || partial->start_root != plan_.start_root ||
             partial->segments.size() < done) {
@@ -97,20 +93,17 @@ void PartRun::resume() {
         return;
     }
     state_ = std::move(point->state);
-    digests_ = std::move(point->step_digests);
-    first_step_ = in_segment;
+    first_step_ = (step - begin) % length;
     agent::log(agent::LogLevel::info, "training.resumed", "goes on from the local checkpoint",
                {{"round", std::to_string(plan_.key.round)}, {"lane", std::to_string(plan_.key.lane)},
                 {"step", std::to_string(step)}});
 }
 
-tl::expected<void, std::string> PartRun::save_point(std::uint32_t steps_done, std::vector<base::Hash> digests,
-                                                    std::optional<base::Hash> state_root) {
+tl::expected<void, std::string> PartRun::save_point(std::uint32_t steps_done, std::optional<base::Hash> state_root) {
     const auto index = static_cast<std::uint32_t>(record_.segments.size());
     commit::ResumePoint point;
     point.descriptor = runtime::state_descriptor(*lane_.job, place_of(index), steps_done);
     point.segment_start_root = root_before(index);
-    point.step_digests = std::move(digests);
     point.state = std::move(state_);
     point.state_root = state_root;
     const auto saved = commit::save_resume_point(resume_file(), lane_.job->program(), point,
@@ -149,15 +142,15 @@ tl::expected<bool, std::string> PartRun::run_segment(std::uint32_t index) {
         agent::log(agent::LogLevel::debug, "training.step", "step done",
                    {{"round", std::to_string(report.round)}, {"lane", std::to_string(report.lane)},
                     {"step", std::to_string(report.step + 1)}, {"loss", loss_text(report.result.loss)}});
-        if ((stop && !last) || Clock::now() - saved_at >= lane_.settings.checkpoint_every) {
-            const auto saved = save_point(report.step + 1, {report.step_digests.begin(), report.step_digests.end()});
+        // Where a segment ends its root is known a moment later, and a point is saved with it.
+        if (!last && (stop || Clock::now() - saved_at >= lane_.settings.checkpoint_every)) {
+            const auto saved = save_point(report.step + 1);
             if (!saved) problem_ = saved.error();
             saved_at = Clock::now();
         }
         return !problem_ && (!stop || last);  // a finished segment is worth more than a prompt end
     };
-    runtime::SegmentResult result = lane_.producer.produce(*lane_.job, state_, &states_.opening->state, place, progress,
-                                                           first_step_, std::move(digests_));
+    runtime::SegmentResult result = lane_.producer.produce(*lane_.job, state_, &states_.opening->state, place, progress, first_step_);
     if (problem_) return tl::unexpected(*problem_);
     if (result.stopped) return false;
 
@@ -165,10 +158,8 @@ tl::expected<bool, std::string> PartRun::run_segment(std::uint32_t index) {
     const market::PartKey& key = plan_.key;
     segment.leaf.salt = market::segment_salt(lane_.party.identity().hot(), key.job, key.round, key.lane, place.segment, key.attempt);
     segment.leaf.start_root = root_before(index);
-    segment.leaf.steps_root = result.steps_root;
-    segment.end_root = result.end_root;
+    segment.leaf.end_field = result.end_root;
     segment.state_root = result.state_root;
-    segment.step_digests = std::move(result.step_digests);
     record_.segments.push_back(std::move(segment));
     record_.end_root = result.state_root;
     if (!result.steps.empty()) record_.last_loss_bits = std::bit_cast<std::uint32_t>(result.steps.back().loss);
@@ -177,7 +168,6 @@ tl::expected<bool, std::string> PartRun::run_segment(std::uint32_t index) {
         payload_ = std::move(result.payload);
     }
     first_step_ = 0;
-    digests_.clear();
     return true;
 }
 
@@ -194,7 +184,7 @@ tl::expected<std::optional<TrainedPart>, std::string> PartRun::run() {
         if (index + 1 == plan_.span.segments) break;
         if (auto saved = save_partial(); !saved) return tl::unexpected(saved.error());
         const std::uint32_t steps = (plan_.span.first_segment + index + 1) * lane_.job->spec().segment_steps;
-        if (auto saved = save_point(steps, {}, record_.end_root); !saved) return tl::unexpected(saved.error());
+        if (auto saved = save_point(steps, record_.end_root); !saved) return tl::unexpected(saved.error());
         if (lane_.interrupted()) return std::optional<TrainedPart>{};
     }
     states_.current = LaneStates::Known{record_.end_root, std::move(state_)};
@@ -222,22 +212,6 @@ tl::expected<void, std::string> upload_part(LaneContext& lane, const LaneStates&
     if (!payload) return tl::unexpected(payload.error());
     part.record.payload_receipt = *payload;
     return {};
-}
-
-void seal_record(const LaneContext& lane, const base::Hash& plant_seed, std::uint32_t plant_ppm, PartRecord& record) {
-    const agent::Identity& identity = lane.party.identity();
-    const market::PartKey& key = record.key;
-    const base::Bytes alpha = market::plant_alpha(identity.chain_id(), key.job, key.lane, key.round, key.part, plant_seed);
-    record.plant_seed = plant_seed;
-    record.proof = base::vrf_prove(identity.vrf(), alpha);
-    const auto beta = base::vrf_verify(identity.vrf().public_key(), alpha, record.proof);
-    ASSAY_CHECK(beta.has_value());
-    const auto count = static_cast<std::uint32_t>(record.segments.size());
-    for (std::uint32_t i = 0; i < count; ++i) {
-        SegmentRecord& segment = record.segments[i];
-        const bool plant = market::plant_forced(*beta, i, count, plant_ppm);
-        segment.leaf.end_field = plant ? market::plant_field(segment.end_root) : segment.end_root;
-    }
 }
 
 }  // namespace assay::worker

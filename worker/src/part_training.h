@@ -10,7 +10,7 @@ namespace assay::worker {
 
 /// A part whose segments are done.
 struct TrainedPart {
-    PartRecord record;                       ///< lacks receipts (`upload_part`) and what the plant seed decides (`seal_record`)
+    PartRecord record;                       ///< lacks receipts (`upload_part`)
     std::optional<commit::Payload> payload;  ///< of a round's last part in a job with merges
 };
 
@@ -20,8 +20,5 @@ tl::expected<std::optional<TrainedPart>, std::string> train_part(LaneContext& la
 
 /// Uploads end checkpoint (states.current) and payload and enters their receipts.
 tl::expected<void, std::string> upload_part(LaneContext& lane, const LaneStates& states, const PartPlan& plan, TrainedPart& part);
-
-/// Fills in VRF proof and end fields for the plant seed.
-void seal_record(const LaneContext& lane, const base::Hash& plant_seed, std::uint32_t plant_ppm, PartRecord& record);
 
 }  // namespace assay::worker

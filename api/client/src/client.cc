@@ -478,11 +478,19 @@ Result<std::vector<market::Part>> Client::parts(const base::JobId& id) {
 Result<std::vector<market::Audit>> Client::job_audits(const base::JobId& id) {
     return impl_->list<market::Audit>("/v1/jobs/" + id.hex() + "/audits");
 }
-Result<std::vector<market::ChunkChallenge>> Client::job_challenges(const base::JobId& id) {
-    return impl_->list<market::ChunkChallenge>("/v1/jobs/" + id.hex() + "/challenges");
+Result<std::vector<market::Question>> Client::job_questions(const base::JobId& id) {
+    return impl_->list<market::Question>("/v1/jobs/" + id.hex() + "/questions");
 }
-Result<std::vector<market::ChunkChallenge>> Client::challenges_of(const base::AccountId& obliged) {
-    return impl_->list<market::ChunkChallenge>("/v1/challenges?obliged=" + obliged.hex());
+Result<std::vector<market::Question>> Client::questions_owed(const base::AccountId& obliged) {
+    return impl_->list<market::Question>("/v1/questions?obliged=" + obliged.hex());
+}
+Result<std::vector<market::Question>> Client::questions_asked(const base::AccountId& asker) {
+    return impl_->list<market::Question>("/v1/questions?asker=" + asker.hex());
+}
+Result<market::Question> Client::question(const base::Hash& id) { return impl_->object<market::Question>(market::question_key(id)); }
+Result<base::Bytes> Client::question_state(const base::Hash& id) { return state_value(market::question_bytes_key(id)); }
+Result<market::QuestionDuty> Client::question_duty(const base::AccountId& account) {
+    return impl_->object<market::QuestionDuty>(market::question_duty_key(account));
 }
 Result<market::Part> Client::part(const base::PartId& id) {
     return impl_->object<market::Part>(market::part_key(id));
@@ -499,6 +507,16 @@ Result<market::Audit> Client::audit(const base::AuditId& id) {
 Result<std::vector<market::Audit>> Client::audits_of(const base::AccountId& validator) {
     return impl_->list<market::Audit>("/v1/audits?validator=" + validator.hex());
 }
+Result<std::vector<market::Claim>> Client::claims_of(const base::PartId& subject) {
+    return impl_->list<market::Claim>("/v1/claims/" + subject.hex(), [](const market::Claim& claim) { return std::to_string(claim.segment); });
+}
+Result<market::Claim> Client::claim(const base::PartId& subject, std::uint32_t segment) {
+    return impl_->object<market::Claim>(market::claim_key(subject, segment));
+}
+Result<std::vector<market::Audit>> Client::audits_of_claim(const base::PartId& subject, std::optional<std::uint32_t> segment) {
+    const std::string of = segment ? "&segment=" + std::to_string(*segment) : "";
+    return impl_->page<market::Audit>("/v1/claims/" + subject.hex() + "/audits?limit=" + std::to_string(kPage) + of);
+}
 Result<std::vector<market::Offer>> Client::offers() {
     return impl_->page<market::Offer>("/v1/offers?limit=" + std::to_string(kPage));
 }
@@ -513,11 +531,15 @@ Result<std::vector<market::EpochCommitment>> Client::epoch_commitments(std::uint
     return impl_->list<market::EpochCommitment>("/v1/epochs/" + std::to_string(number) +
                                                 "/commitments");
 }
+Result<std::vector<market::EpochMember>> Client::epoch_members(std::uint64_t number) {
+    return impl_->list<market::EpochMember>("/v1/epochs/" + std::to_string(number) + "/members",
+                                            [](const market::EpochMember& member) { return member.validator.hex(); });
+}
+Result<market::EpochMember> Client::epoch_member(std::uint64_t number, const base::AccountId& validator) {
+    return impl_->object<market::EpochMember>(market::epoch_member_key(number, validator));
+}
 Result<market::MergeRecord> Client::merge(const base::JobId& id, std::uint32_t round) {
     return impl_->object<market::MergeRecord>(market::merge_key(id, round));
-}
-Result<market::Vote> Client::vote(const base::Hash& id) {
-    return impl_->object<market::Vote>(market::vote_key(id));
 }
 Result<market::Dispute> Client::dispute(const base::DisputeId& id) {
     return impl_->object<market::Dispute>(market::dispute_key(id));
@@ -536,6 +558,21 @@ Result<GameView> Client::game(const base::DisputeId& id) {
     GameView view{subject.value_or(market::GameSubject{}), in.bytes(market::kGameBytesMax)};
     if (!subject || !in.finished()) return tl::unexpected(bad_answer("the game does not decode"));
     return view;
+}
+Result<std::vector<market::Pool>> Client::pools_of(const base::PartId& part, std::optional<std::uint32_t> segment) {
+    const std::string of = segment ? "&segment=" + std::to_string(*segment) : "";
+    return impl_->page<market::Pool>("/v1/pools?part=" + part.hex() + "&limit=" + std::to_string(kPage) + of);
+}
+Result<market::Pool> Client::pool(const base::Hash& id) { return impl_->object<market::Pool>(market::pool_key(id)); }
+Result<std::vector<market::PoolMember>> Client::pool_members(const base::Hash& id) {
+    return impl_->list<market::PoolMember>("/v1/pools/" + id.hex() + "/members",
+                                           [](const market::PoolMember& member) { return std::to_string(member.number); });
+}
+Result<market::GameLoad> Client::game_load(const base::AccountId& account) {
+    return impl_->object<market::GameLoad>(market::game_load_key(account));
+}
+Result<market::WorkRecord> Client::work_record(const base::AccountId& worker) {
+    return impl_->object<market::WorkRecord>(market::record_key(worker));
 }
 Result<market::Stake> Client::stake(const base::AccountId& id, market::Role role) {
     return impl_->object<market::Stake>(market::stake_key(id, role));

@@ -34,28 +34,31 @@ void each_parameter(P& p, const Visit& visit) {
     visit("pause_ms_max", p.pause_ms_max);
     visit("pause_leave_ms", p.pause_leave_ms);
     visit("jail_ms", p.jail_ms);
+    visit("accept_ms", p.accept_ms);
+    visit("settle_ms_max", p.settle_ms_max);
     visit("live_step_ms_max", p.live_step_ms_max);
     visit("valid_blocks_max", p.valid_blocks_max);
-    visit("plant_ppm", p.plant_ppm);
     visit("rate_floor_ppm", p.rate_floor_ppm);
     visit("rate_new_ppm", p.rate_new_ppm);
+    visit("rate_sure_ppm", p.rate_sure_ppm);
+    visit("control_ppm", p.control_ppm);
     visit("collusion_max_ppm", p.collusion_max_ppm);
-    visit("committee_max", p.committee_max);
     visit("draws_per_block_max", p.draws_per_block_max);
-    visit("redraws_max", p.redraws_max);
-    visit("misses_jail", p.misses_jail);
-    visit("unaudited_windows", p.unaudited_windows);
     visit("audit_time_factor", p.audit_time_factor);
-    visit("auditors_min", p.auditors_min);
+    visit("reference_flops", p.reference_flops);
+    visit("backlog_ms_max", p.backlog_ms_max);
+    visit("miss_prices", p.miss_prices);
+    visit("absence_fine", p.absence_fine);
+    visit("contribution_share_ppm", p.contribution_share_ppm);
     visit("record_half_life_ms", p.record_half_life_ms);
     visit("record_max", p.record_max);
     visit("record_fee_factor", p.record_fee_factor);
     visit("record_value_factor", p.record_value_factor);
-    visit("jurors", p.jurors);
     visit("worker_stake_min", p.worker_stake_min);
     visit("validator_stake_min", p.validator_stake_min);
     visit("unbondings_max", p.unbondings_max);
     visit("unfinal_rounds_max", p.unfinal_rounds_max);
+    visit("open_parts_max", p.open_parts_max);
     visit("candidates_max", p.candidates_max);
     visit("lane_time_factor", p.lane_time_factor);
     visit("round_time_factor", p.round_time_factor);
@@ -68,13 +71,11 @@ void each_parameter(P& p, const Visit& visit) {
     visit("challenge_bond_factor", p.challenge_bond_factor);
     visit("dispute_game_weight", p.dispute_game_weight);
     visit("concede_fee", p.concede_fee);
-    visit("disputes_per_target_max", p.disputes_per_target_max);
     visit("disputes_per_account_max", p.disputes_per_account_max);
-    visit("challenge_pool_max", p.challenge_pool_max);
-    visit("chunk_bond_min", p.chunk_bond_min);
-    visit("chunk_bond_factor", p.chunk_bond_factor);
-    visit("chunk_answer_ms", p.chunk_answer_ms);
-    visit("chunks_raised_max", p.chunks_raised_max);
+    visit("question_bond_min", p.question_bond_min);
+    visit("question_bond_factor", p.question_bond_factor);
+    visit("question_answer_ms", p.question_answer_ms);
+    visit("questions_raised_max", p.questions_raised_max);
 }
 
 void read_value(ObjectReader& reader, const char* name, base::Amount& value) {
@@ -109,7 +110,6 @@ market::GenesisAccount read_account(ObjectReader reader) {
         market::GenesisValidator validator;
         validator.profile = inner.text("profile", validator.profile, 32);
         validator.flops_per_second = inner.u64("flops_per_second");
-        validator.capacity = inner.u32("capacity");
         inner.refuse_unknown();
         account.validator = validator;
     }
@@ -127,8 +127,7 @@ Json account_json(const market::GenesisAccount& account) {
     if (account.validator) {
         json["validator"] = {
             {"profile", account.validator->profile},
-            {"flops_per_second", std::to_string(account.validator->flops_per_second)},
-            {"capacity", account.validator->capacity}};
+            {"flops_per_second", std::to_string(account.validator->flops_per_second)}};
     }
     return json;
 }
@@ -139,7 +138,6 @@ Json parameters_to_json(const Parameters& parameters) {
     Json json = Json::object();
     each_parameter(parameters,
                    [&](const char* name, const auto& value) { json[name] = value_json(value); });
-    json["judgement"] = parameters.judgement == market::Judgement::vote ? "vote" : "referee";
     return json;
 }
 
@@ -150,11 +148,6 @@ tl::expected<Parameters, SpecError> parameters_from_json(const Json& json,
     Parameters parameters = defaults;
     each_parameter(parameters,
                    [&](const char* name, auto& value) { read_value(reader, name, value); });
-    const std::string judgement = reader.text("judgement", std::string(market::to_word(parameters.judgement)), 16);
-    if (judgement != "vote" && judgement != "referee")
-        reader.fail("judgement", "must be one of: vote, referee");
-    parameters.judgement =
-        judgement == "vote" ? market::Judgement::vote : market::Judgement::referee;
     reader.refuse_unknown();
     if (error) return tl::unexpected(*error);
     return parameters;
@@ -169,7 +162,6 @@ tl::expected<market::Genesis, SpecError> genesis_from_json(const Json& json) {
     genesis.time.value = reader.u64("time_ms");
     genesis.app_version = reader.u32("app_version", genesis.app_version);
     genesis.operator_key = reader.key("operator_key");
-    genesis.insurance = reader.amount("insurance", base::Amount());
     const Json& accounts = reader.member("accounts");
     if (!accounts.is_array()) reader.fail("accounts", "must be a list");
     if (accounts.is_array()) {
@@ -199,7 +191,6 @@ Json genesis_to_json(const market::Genesis& genesis) {
             {"time_ms", std::to_string(genesis.time.value)},
             {"app_version", genesis.app_version},
             {"operator_key", genesis.operator_key.hex()},
-            {"insurance", genesis.insurance.decimal()},
             {"accounts", accounts},
             {"parameters", parameters_to_json(genesis.parameters)}};
 }

@@ -1,49 +1,9 @@
-#include <bit>
-
 #include "client/json.h"
+#include "json_parts.h"
 #include "json_reader.h"
 
 namespace assay::client {
 namespace {
-
-std::string word(std::string_view text) {
-    return std::string(text);
-}
-std::string number(std::uint64_t value) {
-    return std::to_string(value);
-}
-/// Ids that may be absent are zeros in the state and null in JSON.
-template <class Kind>
-Json id_or_null(const base::Id<Kind>& id) {
-    return id.is_zero() ? Json() : Json(id.hex());
-}
-Json hash_or_null(const base::Hash& hash) {
-    return hash.is_zero() ? Json() : Json(hash.hex());
-}
-/// The loss of a worker's last step, as it said: shown, never relied on.
-Json loss_json(std::uint32_t bits) {
-    const float loss = std::bit_cast<float>(bits);
-    return bits == 0 || !(loss >= 0.0F && loss < 1e30F) ? Json() : Json(loss);
-}
-
-Json json_of(const market::RoundMember& member);
-Json json_of(const market::EpochMember& member);
-Json json_of(const market::DeliveredSegment& delivered);
-Json json_of(const market::AuditFact& fact);
-Json json_of(const market::Challenger& challenger);
-
-template <class T>
-Json list_json(const std::vector<T>& list) {
-    Json json = Json::array();
-    for (const T& entry : list) json.push_back(json_of(entry));
-    return json;
-}
-template <class Kind>
-Json ids_json(const std::vector<base::Id<Kind>>& ids) {
-    Json json = Json::array();
-    for (const auto& id : ids) json.push_back(id.hex());
-    return json;
-}
 
 Json costs_json(const market::JobCosts& c) {
     return {{"segment_flops", number(c.segment_flops)}, {"merge_flops", number(c.merge_flops)},
@@ -64,116 +24,6 @@ Json shape_json(const market::JobShape& s) {
             {"round_deadline_s", s.round_deadline_s},
             {"public_job", s.public_job}};
 }
-Json spent_json(const market::Spent& s) {
-    return {{"workers", s.workers.decimal()},
-            {"auditors", s.auditors.decimal()},
-            {"protocol_fees", s.protocol_fees.decimal()},
-            {"refunded", s.refunded.decimal()},
-            {"pauses", s.pauses.decimal()}};
-}
-Json part_key_json(const market::PartKey& k) {
-    return {{"job", k.job.hex()},  {"round", k.round}, {"lane", k.lane},
-            {"stage", k.stage},    {"part", k.part},   {"worker", k.worker.hex()},
-            {"attempt", k.attempt}};
-}
-Json leaf_json(const market::SegmentLeaf& l) {
-    return {{"salt", l.salt.hex()},
-            {"start_root", l.start_root.hex()},
-            {"end_field", l.end_field.hex()},
-            {"steps_root", l.steps_root.hex()}};
-}
-
-Json json_of(const market::RoundMember& m) {
-    return {{"lane", m.lane},
-            {"worker", m.worker.hex()},
-            {"lease", m.lease.hex()},
-            {"part", m.part.hex()},
-            {"end_root", m.end_root.hex()},
-            {"payload_root", hash_or_null(m.payload_root)},
-            {"payload_blob", id_or_null(m.payload_blob)},
-            {"end_blob", m.end_blob.hex()}};
-}
-Json json_of(const market::EpochMember& m) {
-    return {{"validator", m.validator.hex()},
-            {"weight", number(m.weight)},
-            {"y", m.y ? Json(m.y->hex()) : Json()}};
-}
-Json json_of(const market::DeliveredSegment& d) {
-    return {
-        {"segment", d.segment}, {"leaf", leaf_json(d.leaf)}, {"start_blob", d.start_blob.hex()}};
-}
-Json json_of(const market::AuditFact& f) {
-    return {{"segment", f.segment},
-            {"audit", f.audit.hex()},
-            {"auditor", f.auditor.hex()},
-            {"verdict", word(to_word(f.verdict))},
-            {"end_root", hash_or_null(f.end_root)}};
-}
-
-Json json_of(const market::Challenger& c) {
-    return {{"account", c.account.hex()},
-            {"role", word(to_word(c.role))},
-            {"bond", c.bond.decimal()},
-            {"lost", c.lost},
-            {"late", c.late}};
-}
-
-struct EntryJson {
-    Json operator()(const market::PartPassed& e) const {
-        Json leaves = Json::array();
-        for (const auto& leaf : e.leaves) leaves.push_back(leaf_json(leaf));
-        return {{"kind", "part_passed"},
-                {"key", part_key_json(e.key)},
-                {"part", e.part.hex()},
-                {"first_segment", e.first_segment},
-                {"tree_root", e.tree_root.hex()},
-                {"start_root", e.start_root.hex()},
-                {"end_root", e.end_root.hex()},
-                {"payload_root", hash_or_null(e.payload_root)},
-                {"leaves", leaves},
-                {"audits", list_json(e.audits)},
-                {"unaudited", e.unaudited}};
-    }
-    Json operator()(const market::PartVoided& e) const {
-        return {{"kind", "part_voided"}, {"key", part_key_json(e.key)}, {"part", e.part.hex()}};
-    }
-    Json operator()(const market::RoundClosed& e) const {
-        return {{"kind", "round_closed"},
-                {"round", e.round},
-                {"opening_root", e.opening_root.hex()},
-                {"members", list_json(e.members)}};
-    }
-    Json operator()(const market::RoundMerged& e) const {
-        return {{"kind", "round_merged"},   {"round", e.round},     {"attempt", e.attempt},
-                {"poster", e.poster.hex()}, {"root", e.root.hex()}, {"blob", e.blob.hex()}};
-    }
-    Json operator()(const market::MergeAudited& e) const {
-        return {{"kind", "merge_audited"},      {"round", e.round},
-                {"attempt", e.attempt},         {"outcome", word(to_word(e.outcome))},
-                {"root", hash_or_null(e.root)}, {"audits", list_json(e.audits)}};
-    }
-    Json operator()(const market::RoundFinal& e) const {
-        return {{"kind", "round_final"},        {"round", e.round},
-                {"root", e.root.hex()},         {"segments", number(e.segments)},
-                {"audited", number(e.audited)}, {"unaudited", number(e.unaudited)}};
-    }
-    Json operator()(const market::Slashed& e) const {
-        return {{"kind", "slashed"},
-                {"worker", e.worker.hex()},
-                {"lease", e.lease.hex()},
-                {"reason", word(to_word(e.reason))},
-                {"evidence", e.evidence.hex()},
-                {"amount", e.amount.decimal()}};
-    }
-    Json operator()(const market::JobClosed& e) const {
-        return {{"kind", "job_closed"},
-                {"state", word(to_word(e.state))},
-                {"reason", word(to_word(e.reason))},
-                {"final_root", e.final_root.hex()},
-                {"final_rounds", e.final_rounds},
-                {"spent", spent_json(e.spent)}};
-    }
-};
 
 }  // namespace
 
@@ -192,9 +42,9 @@ Json json_of(const market::Account& a) {
 Json json_of(const market::Stake& s) {
     return {{"account", s.account.hex()},   {"role", word(to_word(s.role))},
             {"active", s.active.decimal()}, {"locked", s.locked.decimal()},
-            {"free", s.free().decimal()},   {"jailed_until_ms", number(s.jailed_until.value)},
-            {"tombstoned", s.tombstoned},   {"misses", s.misses},
-            {"unbondings", s.unbondings}};
+            {"free", s.free().decimal()},   {"jailed_at_ms", s.jailed_at.value == 0 ? Json() : Json(number(s.jailed_at.value))},
+            {"convicted_at_ms", s.convicted_at.value == 0 ? Json() : Json(number(s.convicted_at.value))},
+            {"tombstoned", s.tombstoned},   {"unbondings", s.unbondings}};
 }
 
 Json json_of(const market::Unbonding& u) {
@@ -208,10 +58,25 @@ Json json_of(const market::Validator& v) {
     return {{"account", v.account.hex()},
             {"profile", v.profile},
             {"flops_per_second", number(v.flops_per_second)},
-            {"capacity", v.capacity},
+            {"weight_max", v.weight_max.is_zero() ? Json() : Json(v.weight_max.decimal())},
+            {"away", v.away},
             {"open_audits", v.open_audits},
+            {"open_flops", number(v.open_flops)},
             {"declared_at_ms", number(v.declared_at.value)}};
 }
+
+Json json_of(const market::WorkRecord& r) {
+    return {{"worker", r.worker.hex()},
+            {"amount", r.amount.decimal()},
+            {"in_use", r.in_use.decimal()},
+            {"halved_at_ms", number(r.halved_at.value)}};
+}
+
+Json json_of(const market::QuestionDuty& d) {
+    return {{"raised", d.raised}, {"owed", d.owed}, {"last_deadline_ms", number(d.last_deadline.value)}};
+}
+
+Json json_of(const market::GameLoad& l) { return {{"games", l.games}, {"planned_ms", number(l.planned_ms)}}; }
 
 Json json_of(const market::Offer& o) {
     return {{"id", o.id.hex()},
@@ -226,7 +91,18 @@ Json json_of(const market::Offer& o) {
             {"slots_used", o.slots_used},
             {"bond", o.bond.decimal()},
             {"arrival", number(o.arrival)},
-            {"withdrawn", o.withdrawn}};
+            {"withdrawn", o.withdrawn},
+            {"ignored", o.ignored},
+            {"asleep_until_ms", number(o.asleep_until.value)}};
+}
+
+Json json_of(const market::Spent& s) {
+    return {{"workers", s.workers.decimal()},
+            {"auditors", s.auditors.decimal()},
+            {"protocol_fees", s.protocol_fees.decimal()},
+            {"refunded", s.refunded.decimal()},
+            {"pauses", s.pauses.decimal()},
+            {"unproved", s.unproved.decimal()}};
 }
 
 Json json_of(const market::Job& j) {
@@ -235,6 +111,7 @@ Json json_of(const market::Job& j) {
             {"submitter", j.submitter.hex()},
             {"state", word(to_word(j.state))},
             {"reason", word(to_word(j.reason))},
+            {"end_state", j.state == market::JobState::settling ? Json(word(to_word(j.end_state))) : Json()},
             {"spec_root", j.spec_root.hex()},
             {"program_root", j.program_root.hex()},
             {"init_root", j.init_root.hex()},
@@ -244,17 +121,22 @@ Json json_of(const market::Job& j) {
             {"shape", shape_json(j.shape)},
             {"audit_price", j.audit_price.decimal()},
             {"merge_audit_price", j.merge_audit_price.decimal()},
+            {"init_audit_price", j.init_audit_price.decimal()},
+            {"init_flops", number(j.init_flops)},
             {"held", j.held.decimal()},
             {"hold",
              {{"segment_pay", j.hold.segment_pay.decimal()},
               {"audits", j.hold.audits.decimal()},
+              {"drawn", j.hold.drawn.decimal()},
               {"fees", j.hold.fees.decimal()},
               {"total", j.hold.total().decimal()}}},
-            {"spent", spent_json(j.spent)},
+            {"spent", json_of(j.spent)},
             {"posted_at_ms", number(j.posted_at.value)},
             {"state_since_ms", number(j.state_since.value)},
             {"deadline_ms", number(j.deadline.value)},
+            {"window_ends_ms", number(j.window_ends.value)},
             {"paused_ms", number(j.paused_ms.value)},
+            {"init_passed", j.init_passed},
             {"round", j.round},
             {"opening_root", j.opening_root.hex()},
             {"opening_blob", j.opening_blob.hex()},
@@ -263,11 +145,32 @@ Json json_of(const market::Job& j) {
             {"final_blob", j.final_blob.hex()},
             {"final_segments", number(j.final_segments)},
             {"audited_segments", number(j.audited_segments)},
-            {"unaudited_segments", number(j.unaudited_segments)},
+            {"unproved_segments", number(j.unproved_segments)},
             {"active_leases", j.active_leases},
+            {"expected_audits", fixed_json(j.expected)},
+            {"backlog_flops", number(j.backlog_flops)},
+            {"open_claims", j.open_claims},
+            {"open_disputes", j.open_disputes},
+            {"open_questions", j.open_questions},
             {"history", j.history.hex()},
             {"history_count", number(j.history_count)},
-            {"closed_at_ms", number(j.closed_at.value)}};
+            {"closed_at_ms", number(j.closed_at.value)},
+            {"data_blob", id_or_null(j.data_blob)},
+            {"init_bytes", number(j.init_bytes)},
+            {"data_bytes", number(j.data_bytes)},
+            {"transaction", j.transaction.hex()}};
+}
+
+Json json_of(const market::Reservation& r) {
+    return {{"offer", r.offer.hex()},
+            {"worker", r.worker.hex()},
+            {"price", r.price.decimal()},
+            {"lock", r.lock.decimal()},
+            {"bond", r.bond.decimal()},
+            {"record_used", r.record_used.decimal()},
+            {"rate", format_decimal(r.rate_ppm, 6)},
+            {"segment_ms", number(r.segment_ms)},
+            {"accepted", r.accepted}};
 }
 
 Json json_of(const market::Lane& l) {
@@ -279,8 +182,10 @@ Json json_of(const market::Lane& l) {
             {"committed_parts", l.committed_parts},
             {"next_start_root", l.next_start_root.hex()},
             {"next_start_blob", l.next_start_blob.hex()},
-            {"plant_seed", l.plant_seed.hex()},
             {"vacant_since_ms", number(l.vacant_since.value)},
+            {"wait", l.wait == market::LaneWait::none ? Json() : Json(word(to_word(l.wait)))},
+            {"asked", list_json(l.asked)},
+            {"ask_ends_ms", number(l.ask_ends.value)},
             {"excluded", ids_json(l.excluded)}};
 }
 
@@ -311,6 +216,17 @@ Json json_of(const market::Lease& l) {
             {"record_used", l.record_used.decimal()}};
 }
 
+Json json_of(const market::RoundMember& m) {
+    return {{"lane", m.lane},
+            {"worker", m.worker.hex()},
+            {"lease", m.lease.hex()},
+            {"part", m.part.hex()},
+            {"end_root", m.end_root.hex()},
+            {"payload_root", hash_or_null(m.payload_root)},
+            {"payload_blob", id_or_null(m.payload_blob)},
+            {"end_blob", m.end_blob.hex()}};
+}
+
 Json json_of(const market::Round& r) {
     return {{"job", r.job.hex()},
             {"round", r.round},
@@ -327,8 +243,9 @@ Json json_of(const market::Round& r) {
             {"merged_at_ms", number(r.merged_at.value)},
             {"window_ends_ms", number(r.window_ends.value)},
             {"open_parts", r.open_parts},
-            {"open_votes", r.open_votes},
-            {"merge_audited", r.merge_audited}};
+            {"merge_audited", r.merge_audited},
+            {"open_disputes", r.open_disputes},
+            {"open_questions", r.open_questions}};
 }
 
 Json json_of(const market::MergeRecord& m) {
@@ -343,148 +260,9 @@ Json json_of(const market::MergeRecord& m) {
             {"root", hash_or_null(m.root)},
             {"blob", id_or_null(m.blob)},
             {"commitment", id_or_null(m.commitment)},
-            {"epoch", number(m.epoch)},
-            {"audit", id_or_null(m.audit)}};
-}
-
-Json json_of(const market::Part& p) {
-    return {{"id", p.id.hex()},
-            {"object", "part"},
-            {"key", part_key_json(p.key)},
-            {"lease", p.lease.hex()},
-            {"state", word(to_word(p.state))},
-            {"tree_root", p.tree_root.hex()},
-            {"first_segment", p.first_segment},
-            {"segments", p.segments},
-            {"start_root", p.start_root.hex()},
-            {"end_root", p.end_root.hex()},
-            {"start_blob", p.start_blob.hex()},
-            {"end_blob", p.end_blob.hex()},
-            {"payload_root", hash_or_null(p.payload_root)},
-            {"payload_blob", id_or_null(p.payload_blob)},
-            {"loss", loss_json(p.last_loss_bits)},
-            {"transaction", p.transaction.hex()},
-            {"epoch", number(p.epoch)},
-            {"plant_seed", p.plant_seed.hex()},
-            {"committed_at_ms", number(p.committed_at.value)},
-            {"deadline_ms", number(p.deadline.value)},
-            {"delivered", list_json(p.delivered)},
-            {"audits", ids_json(p.audits)},
-            {"unaudited", p.unaudited},
-            {"passed_at_ms", number(p.passed_at.value)}};
-}
-
-Json json_of(const market::Epoch& e) {
-    return {{"number", number(e.number)},
-            {"object", "epoch"},
-            {"state", word(to_word(e.state))},
-            {"opened_at_ms", number(e.opened_at.value)},
-            {"deadline_ms", number(e.deadline.value)},
-            {"commitments_root", hash_or_null(e.commitments_root)},
-            {"commitments", e.commitments},
-            {"members", list_json(e.members)}};
-}
-
-Json json_of(const market::EpochCommitment& c) {
-    return {{"epoch", number(c.epoch)}, {"id", c.id.hex()}, {"merge", c.merge},
-            {"job", id_or_null(c.job)}, {"round", c.round}, {"root", c.root.hex()}};
-}
-
-Json json_of(const market::Audit& a) {
-    Json verdict;
-    if (a.verdict)
-        verdict = {{"kind", word(to_word(a.verdict->kind))},
-                   {"end_root", hash_or_null(a.verdict->end_root)},
-                   {"steps_digest", hash_or_null(a.verdict->steps_digest)}};
-    return {{"id", a.id.hex()},
-            {"object", "audit"},
-            {"kind", word(to_word(a.kind))},
-            {"job", a.job.hex()},
-            {"round", a.round},
-            {"lane", a.lane},
-            {"part", id_or_null(a.part)},
-            {"segment", a.segment},
-            {"worker", id_or_null(a.worker)},
-            {"lease", id_or_null(a.lease)},
-            {"auditor", a.auditor.hex()},
-            {"y", a.y.hex()},
-            {"epoch", number(a.epoch)},
-            {"place", a.place},
-            {"redraws", a.redraws},
-            {"price", a.price.decimal()},
-            {"lock", a.lock.decimal()},
-            {"state", word(to_word(a.state))},
-            {"drawn_at_ms", number(a.drawn_at.value)},
-            {"deadline_ms", number(a.deadline.value)},
-            {"seal", hash_or_null(a.seal)},
-            {"verdict", verdict},
-            {"paid", a.paid}};
-}
-
-Json json_of(const market::Vote& v) {
-    return {{"id", v.id.hex()},
-            {"object", "vote"},
-            {"kind", word(to_word(v.kind))},
-            {"state", word(to_word(v.state))},
-            {"job", v.job.hex()},
-            {"round", v.round},
-            {"lane", v.lane},
-            {"part", id_or_null(v.part)},
-            {"segment", v.segment},
-            {"lease", id_or_null(v.lease)},
-            {"claim", v.claim.hex()},
-            {"audits", ids_json(v.audits)},
-            {"opened_at_ms", number(v.opened_at.value)}};
-}
-
-Json json_of(const market::ChunkChallenge& c) {
-    return {{"id", c.id.hex()},
-            {"object", "challenge"},
-            {"target", word(to_word(c.target.kind))},
-            {"subject", c.target.subject.hex()},
-            {"number", c.target.number},
-            {"chunk", number(c.chunk)},
-            {"blob", c.blob.hex()},
-            {"bytes", number(c.bytes)},
-            {"job", c.job.hex()},
-            {"round", c.round == market::kNoRound ? Json() : Json(c.round)},
-            {"obliged", c.obliged.hex()},
-            {"lease", id_or_null(c.lease)},
-            {"challenger", c.challenger.hex()},
-            {"bond", c.bond.decimal()},
-            {"opened_at_ms", number(c.opened_at.value)},
-            {"deadline_ms", number(c.deadline.value)}};
-}
-
-Json json_of(const market::Dispute& d) {
-    return {{"id", d.id.hex()},
-            {"object", "dispute"},
-            {"target", word(to_word(d.target))},
-            {"state", word(to_word(d.state))},
-            {"job", d.job.hex()},
-            {"round", d.round},
-            {"lane", d.lane},
-            {"part", d.part.hex()},
-            {"segment", d.segment},
-            {"lease", d.lease.hex()},
-            {"asserter", d.asserter.hex()},
-            {"challenger", d.challenger.hex()},
-            {"audit", id_or_null(d.audit)},
-            {"asserted", d.asserted.hex()},
-            {"claimed", d.claimed.hex()},
-            {"pool", list_json(d.pool)},
-            {"player", d.player},
-            {"turn", word(to_word(d.turn))},
-            {"traced", d.traced},
-            {"opened_at_ms", number(d.opened_at.value)},
-            {"deadline_ms", number(d.deadline.value)},
-            {"asserter_clock_ms", number(d.asserter_ms)},
-            {"challenger_clock_ms", number(d.challenger_ms)},
-            {"moves", d.moves}};
-}
-
-Json json_of(const market::JobHistoryEntry& entry) {
-    return std::visit(EntryJson{}, entry);
+            {"bytes", number(m.bytes)},
+            {"barred", ids_json(m.barred)},
+            {"transaction", id_or_null(m.transaction)}};
 }
 
 Json json_of(const market::Receipt& r) {

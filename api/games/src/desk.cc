@@ -31,21 +31,31 @@ agent::LogFields fields_of(const market::Dispute& dispute, Side side) {
 /// Of the scalar definition (docs/performance.md, "Disputes": a step of GPT-2 124M over 64 tokens takes the reference two minutes).
 constexpr std::uint64_t kDefinitionFlopsPerMs = 300'000;
 
-/// What a side needs to run the disputed step, or the merge, by the scalar definition.
-std::uint64_t definition_ms(const market::Job& job, const market::Dispute& dispute) {
-    const bool merge = dispute.target == market::DisputeTarget::merge;
-    const std::uint64_t flops = merge ? job.costs.merge_flops : job.costs.segment_flops / std::max(1U, job.shape.segment_steps);
-    return flops / kDefinitionFlopsPerMs;
+/// What is replayed: the stage, or that in which the disputed cell is.
+market::GameStage replayed(const market::GameSubject& subject) {
+    return subject.stage == market::GameStage::cell ? subject.about : subject.stage;
+}
+
+/// What a side needs to run the disputed step, merge or initial state by the scalar definition.
+std::uint64_t definition_ms(const market::Job& job, market::GameStage stage) {
+    switch (stage) {
+        case market::GameStage::init: return job.init_flops / kDefinitionFlopsPerMs;
+        case market::GameStage::merge: return job.costs.merge_flops / kDefinitionFlopsPerMs;
+        case market::GameStage::segment:
+        case market::GameStage::cell: break;
+    }
+    return job.costs.segment_flops / std::max(1U, job.shape.segment_steps) / kDefinitionFlopsPerMs;
 }
 
 /// What a game is about, from the node.
 class RemoteData final : public dispute::PublicData {
   public:
     RemoteData(const market::Dispute& dispute, const market::GameSubject& subject, client::Client& node, JobStates states)
-        : dispute_(dispute), start_root_(subject.start_root), node_(node), states_(std::move(states)) {}
+        : dispute_(dispute), stage_(replayed(subject)), start_root_(subject.start_root), node_(node), states_(std::move(states)) {}
 
     tl::expected<commit::State, std::string> start_state() override {
-        if (dispute_.target == market::DisputeTarget::merge) return round_start_state();
+        if (stage_ == market::GameStage::init) return tl::unexpected(std::string("an initial state starts from nothing"));
+        if (stage_ == market::GameStage::merge) return round_start_state();
         const auto part = node_.part(dispute_.part);
         if (!part) return tl::unexpected(part.error().text());
         const auto go_on = [](const runtime::StepReport&) { return !agent::stop_requested(); };
@@ -65,6 +75,7 @@ class RemoteData final : public dispute::PublicData {
 
   private:
     const market::Dispute dispute_;
+    const market::GameStage stage_;
     const base::Hash start_root_;
     client::Client& node_;
     JobStates states_;
@@ -178,7 +189,7 @@ Desk::Seat* Desk::seat_for(const Turn& turn, const market::GameSubject& subject)
         options.progress = [](const dispute::ReplayReport&) { return !agent::stop_requested(); };
         seat->history = std::make_unique<dispute::History>(dispute::terms_of(subject), *seat->replayer, *seat->data, options);
         dispute::PlayerOptions player;
-        player.scalar_check = conduct_.checks_definition() && has_time_for_definition(turn);
+        player.scalar_check = conduct_.checks_definition() && has_time_for_definition(turn, replayed(subject));
         seat->player = std::make_unique<dispute::Player>(subject, turn.side, *seat->history, player);
         if (seats_.size() >= kSeatsMax) {
             seats_.erase(std::min_element(seats_.begin(), seats_.end(),
@@ -192,11 +203,11 @@ Desk::Seat* Desk::seat_for(const Turn& turn, const market::GameSubject& subject)
 
 /// Whether the check by the scalar definition leaves three quarters of the clock for the game. A step of a large model takes hours that way:
 /// a side that insisted would lose by its clock what it was right about.
-bool Desk::has_time_for_definition(const Turn& turn) {
+bool Desk::has_time_for_definition(const Turn& turn, market::GameStage stage) {
     const market::Dispute& dispute = turn.dispute;
     const auto job = node_.job(dispute.job);
     if (!job) return false;
-    const std::uint64_t needed = definition_ms(*job, dispute);
+    const std::uint64_t needed = definition_ms(*job, stage);
     const std::uint64_t left = turn.side == Side::asserter ? dispute.asserter_ms : dispute.challenger_ms;
     const bool time = needed <= left / 4;
     agent::LogFields fields = fields_of(dispute, turn.side);
@@ -245,9 +256,7 @@ void Desk::answer(const Turn& turn) {
 void Desk::concede(const Turn& turn, std::string_view why) {
     agent::LogFields fields = fields_of(turn.dispute, turn.side);
     fields.emplace_back("reason", std::string(why));
-    const bool own_verdict = turn.side == Side::challenger && !turn.dispute.audit.is_zero() && !turn.dispute.traced;
-    const auto sent = own_verdict ? party_.send(market::VerdictWithdraw{turn.dispute.audit})
-                                  : party_.send(market::DisputeConcede{turn.dispute.id});
+    const auto sent = party_.send(market::DisputeConcede{turn.dispute.id});
     if (sent) {
         agent::log(agent::LogLevel::warning, "dispute.conceded",
                    "gave a dispute up: an own replay does not give what was asserted; look at this machine", fields);

@@ -1,7 +1,5 @@
 #include "games/record.h"
 
-#include <algorithm>
-
 namespace assay::games {
 
 namespace {
@@ -10,22 +8,16 @@ using market::Dispute;
 using market::DisputeState;
 
 bool is_side(const Dispute& dispute, const base::AccountId& account, market::Side side) {
-    if (side == market::Side::asserter) return dispute.asserter == account;
-    return dispute.challenger == account || std::any_of(dispute.pool.begin(), dispute.pool.end(),
-                                                        [&](const market::Challenger& c) { return c.account == account; });
+    return side == market::Side::asserter ? dispute.asserter == account : dispute.challenger == account;
 }
 
-void count(DisputeRecord& record, const Dispute& dispute, const base::AccountId& account, market::Side side) {
+void count(DisputeRecord& record, const Dispute& dispute, market::Side side) {
     const bool asserter = side == market::Side::asserter;
-    // Who played badly behind a root that won has lost its bond all the same.
-    const bool bond_lost = std::any_of(dispute.pool.begin(), dispute.pool.end(),
-                                       [&](const market::Challenger& c) { return c.account == account && c.lost; });
     switch (dispute.state) {
         case DisputeState::open: ++record.open; return;
         case DisputeState::upheld:
-        case DisputeState::conceded: ++(asserter || bond_lost ? record.lost : record.won); return;
-        case DisputeState::rejected:
-        case DisputeState::withdrawn: ++(asserter ? record.won : record.lost); return;
+        case DisputeState::conceded: ++(asserter ? record.lost : record.won); return;
+        case DisputeState::rejected: ++(asserter ? record.won : record.lost); return;
         case DisputeState::dropped: return;
     }
 }
@@ -41,7 +33,7 @@ client::Result<DisputeRecord> dispute_record(client::Client& node, const base::A
             if (!disputes && disputes.error().not_found()) continue;
             if (!disputes) return tl::unexpected(disputes.error());
             for (const Dispute& dispute : *disputes) {
-                if (is_side(dispute, account, side)) count(record, dispute, account, side);
+                if (is_side(dispute, account, side)) count(record, dispute, side);
             }
         }
     }

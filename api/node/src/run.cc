@@ -145,6 +145,10 @@ int run(const RunOptions& options) {
 }
 
 int verify(const std::filesystem::path& dir) {
+    if (const auto wrong = dispute::check_environment()) {
+        std::fprintf(stderr, "assayd: %s\n", wrong->c_str());
+        return 1;
+    }
     const bool terminal = ::isatty(STDERR_FILENO) != 0;
     const auto show = [&](const ledger::VerifyProgress& progress) {
         if (terminal)

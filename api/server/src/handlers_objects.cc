@@ -1,118 +1,18 @@
-#include <algorithm>
-#include <charconv>
+// Chain, accounts, jobs and who works for them.
 
-#include "base/encoding.h"
-#include "client/json.h"
-#include "handlers.h"
-#include "market/queries.h"
 #include "market/tables.h"
+#include "object_answers.h"
 
 namespace assay::server {
 namespace {
 
-using client::json_of;
-
-constexpr std::uint64_t kLimitDefault = 50, kLimitMax = 200;
-
-Response bad_id(const Request& request) {
-    return problem(request, 400, "bad_id", "an id is 64 lower-case hexadecimal digits");
-}
-Response absent(const Request& request, std::string_view what) {
-    return problem(request, 404, "not_found", "there is no such " + std::string(what));
-}
-
-/// An object as JSON, or as its canonical bytes.
-template <class T>
-Response object_response(const Request& request, const std::optional<T>& value,
-                         std::string_view what) {
-    if (!value) return absent(request, what);
-    if (wants_bytes(request)) return bytes_response(market::encode(*value));
-    return json_response(json_of(*value));
-}
-
-/// A page of a list. As bytes: u32 count, then each object's canonical bytes with their length.
-template <class T>
-Response list_response(const Request& request, const std::vector<T>& values, std::size_t limit) {
-    if (wants_bytes(request)) {
-        base::Encoder out;
-        out.u32(static_cast<std::uint32_t>(values.size()));
-        for (const T& value : values) out.bytes(market::encode(value));
-        return bytes_response(out.view());
-    }
-    Json data = Json::array();
-    for (const T& value : values) data.push_back(json_of(value));
-    return json_response(
-        {{"object", "list"}, {"has_more", values.size() == limit}, {"data", std::move(data)}});
-}
-
-/// `limit` and `after` of a list whose entries have hash ids.
-template <class IdType>
-struct Paging {
-    std::size_t limit = 0;
-    std::optional<IdType> after;
-};
-template <class IdType>
-tl::expected<Paging<IdType>, Problem> read_paging(const Request& request) {
-    const auto limit = number_query(request, "limit", kLimitDefault, kLimitMax);
-    if (!limit) return tl::unexpected(limit.error());
-    Paging<IdType> paging{static_cast<std::size_t>(std::max<std::uint64_t>(1, *limit)),
-                          std::nullopt};
-    if (const auto after = request.query.find("after"); after != request.query.end()) {
-        const auto hash = hash_value(after->second);
-        if (!hash)
-            return tl::unexpected(
-                Problem{400, "bad_query", "after is an id: 64 lower-case hexadecimal digits"});
-        paging.after = IdType{*hash};
-    }
-    return paging;
-}
-
-std::optional<std::uint64_t> path_number(std::string_view text, std::uint64_t max) {
-    std::uint64_t value = 0;
-    const auto end = std::from_chars(text.data(), text.data() + text.size(), value);
-    if (text.empty() || end.ec != std::errc() || end.ptr != text.data() + text.size() ||
-        value > max)
-        return std::nullopt;
-    return value;
-}
-
-template <class IdType>
-std::optional<IdType> id_query(const Request& request, std::string_view name) {
-    const auto found = request.query.find(name);
-    const auto hash = found == request.query.end() ? std::nullopt : hash_value(found->second);
-    if (!hash) return std::nullopt;
-    return IdType{*hash};
-}
-
 std::optional<market::JobState> job_state_from_word(std::string_view word) {
     for (std::uint8_t value = static_cast<std::uint8_t>(market::JobState::open);
-         value <= static_cast<std::uint8_t>(market::JobState::diverged); ++value) {
+         value <= static_cast<std::uint8_t>(market::JobState::settling); ++value) {
         const auto state = static_cast<market::JobState>(value);
         if (market::to_word(state) == word) return state;
     }
     return std::nullopt;
-}
-
-std::optional<market::Side> side_from_word(std::string_view word) {
-    for (const market::Side side : {market::Side::asserter, market::Side::challenger}) {
-        if (market::to_word(side) == word) return side;
-    }
-    return std::nullopt;
-}
-
-/// What the lists under a job have in common: the job must exist, and pages have an id to go on
-/// after.
-template <class IdType, class Load>
-Response job_list(Context& context, const Request& request, const PathValues& values,
-                  const Load& load) {
-    const auto id = hash_value(values[0]);
-    if (!id) return bad_id(request);
-    const auto paging = read_paging<IdType>(request);
-    if (!paging) return problem_response(paging.error(), request.id);
-    const ledger::Snapshot snapshot = context.node.snapshot();
-    const base::JobId job{*id};
-    if (!market::find_job(snapshot.state(), job)) return absent(request, "job");
-    return list_response(request, load(snapshot.state(), job, *paging), paging->limit);
 }
 
 }  // namespace
@@ -142,7 +42,6 @@ Response get_chain(Context& context, const Request&, const PathValues&) {
          {"total", market::total_supply(snapshot.state()).decimal()},
          {"system_accounts",
           {{"burned", market::system_account(market::SystemAccount::burned).hex()},
-           {"insurance", market::system_account(market::SystemAccount::insurance).hex()},
            {"fees", market::system_account(market::SystemAccount::fees).hex()},
            {"dust", market::system_account(market::SystemAccount::dust).hex()}}},
          {"parameters", client::parameters_to_json(parameters)}});
@@ -171,6 +70,12 @@ Response get_account(Context& context, const Request& request, const PathValues&
     }
     const auto validator = market::find_validator(snapshot.state(), id);
     json["validator"] = validator ? json_of(*validator) : Json();
+    const auto record = market::find_record(snapshot.state(), id);
+    json["record"] = record ? json_of(*record) : Json();
+    const auto duty = market::find_question_duty(snapshot.state(), id);
+    json["questions"] = duty ? json_of(*duty) : Json();
+    const auto load = market::find_game_load(snapshot.state(), id);
+    json["games"] = load ? json_of(*load) : Json();
     return json_response(json);
 }
 
@@ -249,33 +154,6 @@ Response get_job_parts(Context& context, const Request& request, const PathValue
                                   });
 }
 
-Response get_job_audits(Context& context, const Request& request, const PathValues& values) {
-    return job_list<base::AuditId>(context, request, values,
-                                   [](const market::StateReader& state, const base::JobId& job,
-                                      const Paging<base::AuditId>& paging) {
-                                       return market::audits_of_job(state, job, paging.after,
-                                                                    paging.limit);
-                                   });
-}
-
-Response get_job_challenges(Context& context, const Request& request, const PathValues& values) {
-    return job_list<base::PartId>(context, request, values,
-                                  [](const market::StateReader& state, const base::JobId& job, const Paging<base::PartId>& paging) {
-                                      const auto after = paging.after ? std::optional(paging.after->hash) : std::nullopt;
-                                      return market::chunks_of_job(state, job, std::nullopt, after, paging.limit);
-                                  });
-}
-
-Response get_challenges(Context& context, const Request& request, const PathValues&) {
-    const auto obliged = id_query<base::AccountId>(request, "obliged");
-    if (!obliged) return problem(request, 400, "bad_query", "obliged is required: an account id");
-    const auto paging = read_paging<base::PartId>(request);
-    if (!paging) return problem_response(paging.error(), request.id);
-    const ledger::Snapshot snapshot = context.node.snapshot();
-    const auto after = paging->after ? std::optional(paging->after->hash) : std::nullopt;
-    return list_response(request, market::chunks_of_account(snapshot.state(), *obliged, after, paging->limit), paging->limit);
-}
-
 Response get_job_leases(Context& context, const Request& request, const PathValues& values) {
     return job_list<base::LeaseId>(context, request, values,
                                    [](const market::StateReader& state, const base::JobId& job,
@@ -335,103 +213,6 @@ Response get_part(Context& context, const Request& request, const PathValues& va
     if (!id) return bad_id(request);
     const ledger::Snapshot snapshot = context.node.snapshot();
     return object_response(request, market::find_part(snapshot.state(), base::PartId{*id}), "part");
-}
-
-Response get_audits(Context& context, const Request& request, const PathValues&) {
-    const auto validator = id_query<base::AccountId>(request, "validator");
-    if (!validator)
-        return problem(request, 400, "bad_query", "validator is required: an account id");
-    const auto paging = read_paging<base::AuditId>(request);
-    if (!paging) return problem_response(paging.error(), request.id);
-    const ledger::Snapshot snapshot = context.node.snapshot();
-    return list_response(
-        request,
-        market::audits_of_validator(snapshot.state(), *validator, paging->after, paging->limit),
-        paging->limit);
-}
-
-Response get_audit(Context& context, const Request& request, const PathValues& values) {
-    const auto id = hash_value(values[0]);
-    if (!id) return bad_id(request);
-    const ledger::Snapshot snapshot = context.node.snapshot();
-    return object_response(request, market::find_audit(snapshot.state(), base::AuditId{*id}),
-                           "audit");
-}
-
-Response get_vote(Context& context, const Request& request, const PathValues& values) {
-    const auto id = hash_value(values[0]);
-    if (!id) return bad_id(request);
-    const ledger::Snapshot snapshot = context.node.snapshot();
-    return object_response(request, market::find_vote(snapshot.state(), *id), "vote");
-}
-
-Response get_disputes(Context& context, const Request& request, const PathValues&) {
-    const auto account = id_query<base::AccountId>(request, "account");
-    if (!account) return problem(request, 400, "bad_query", "account is required: an account id");
-    const auto word = request.query.find("side");
-    const auto side = word == request.query.end() ? std::nullopt : side_from_word(word->second);
-    if (!side) return problem(request, 400, "bad_query", "side is asserter or challenger");
-    const auto paging = read_paging<base::DisputeId>(request);
-    if (!paging) return problem_response(paging.error(), request.id);
-    const ledger::Snapshot snapshot = context.node.snapshot();
-    return list_response(request,
-                         market::disputes_of_account(snapshot.state(), *account, *side,
-                                                     paging->after, paging->limit),
-                         paging->limit);
-}
-
-Response get_job_disputes(Context& context, const Request& request, const PathValues& values) {
-    const auto state = request.query.find("state");
-    const bool over = state != request.query.end() && state->second == "over";
-    if (state != request.query.end() && !over && state->second != "open")
-        return problem(request, 400, "bad_query", "state is open or over");
-    return job_list<base::DisputeId>(
-        context, request, values,
-        [&](const market::StateReader& reader, const base::JobId& job, const auto& paging) {
-            return market::disputes_of_job(reader, job, !over, paging.after, paging.limit);
-        });
-}
-
-Response get_dispute(Context& context, const Request& request, const PathValues& values) {
-    const auto id = hash_value(values[0]);
-    if (!id) return bad_id(request);
-    const ledger::Snapshot snapshot = context.node.snapshot();
-    return object_response(request, market::find_dispute(snapshot.state(), base::DisputeId{*id}),
-                           "dispute");
-}
-
-/// What a side needs to move: the subject and the game, each with its length.
-Response get_game(Context& context, const Request& request, const PathValues& values) {
-    const auto id = hash_value(values[0]);
-    if (!id) return bad_id(request);
-    const ledger::Snapshot snapshot = context.node.snapshot();
-    const auto dispute = market::find_dispute(snapshot.state(), base::DisputeId{*id});
-    const auto game = market::find_game(snapshot.state(), base::DisputeId{*id});
-    const auto subject = dispute ? market::game_subject(snapshot.state(), *dispute) : std::nullopt;
-    if (!game || !subject) return absent(request, "open dispute");
-    base::Encoder out;
-    out.bytes(market::encode(*subject)).bytes(*game);
-    return bytes_response(out.view());
-}
-
-Response get_epoch(Context& context, const Request& request, const PathValues& values) {
-    const auto number = path_number(values[0], UINT64_MAX);
-    if (!number) return problem(request, 400, "bad_id", "an epoch is a number");
-    const ledger::Snapshot snapshot = context.node.snapshot();
-    return object_response(request, market::find_epoch(snapshot.state(), *number), "epoch");
-}
-
-Response get_epoch_commitments(Context& context, const Request& request, const PathValues& values) {
-    const auto number = path_number(values[0], UINT64_MAX);
-    if (!number) return problem(request, 400, "bad_id", "an epoch is a number");
-    const auto paging = read_paging<base::PartId>(request);
-    if (!paging) return problem_response(paging.error(), request.id);
-    const ledger::Snapshot snapshot = context.node.snapshot();
-    if (!market::find_epoch(snapshot.state(), *number)) return absent(request, "epoch");
-    return list_response(
-        request,
-        market::commitments_of_epoch(snapshot.state(), *number, paging->after, paging->limit),
-        paging->limit);
 }
 
 Response get_offers(Context& context, const Request& request, const PathValues&) {

@@ -72,8 +72,7 @@ class PlanSlot {
 };
 const Problem kPlansBusy{503, "busy", "too many jobs are being planned"};
 
-/// The edge's own look at a job: whoever posts another initial root than the spec implies would
-/// only pay for finding out later.
+/// The edge's own look at a job: whoever posts another initial state than the spec implies would only pay for finding out later.
 std::optional<Problem> check_job_post(Context& context, const market::JobPost& post) {
     const auto spec = market::decode_spec(post.spec);
     if (!spec) return Problem{422, "spec_invalid", client::spec_error_text(spec.error())};
@@ -158,19 +157,18 @@ Json plan_json(const market::StateReader& state, const market::JobSpec& spec,
                                   spec.lanes,
                                   spec.segments_per_round(),
                                   spec.part_segments};
-    if (const auto numbers = market::cheat_numbers(terms, lane_segments)) {
+    if (const auto numbers = market::cheat_numbers(terms, lane_segments, parameters.collusion_max_ppm)) {
         json["cheating"] = {
             {"lock_at_ceiling", numbers->lock.decimal()},
             {"saved_per_segment", numbers->saved_per_segment.decimal()},
             {"expected_loss_per_segment", numbers->expected_loss_per_segment.decimal()},
             {"survives_whole_lane_ppb", std::to_string(numbers->survive_job_ppb)},
-            {"detected_per_segment_ppm", numbers->effective_rate_ppm},
+            {"detected_per_segment_ppm", numbers->caught_ppm},
             {"collusion_max_ppm", parameters.collusion_max_ppm},
             {"bond", market::lease_bond(terms).value_or(base::Amount{}).decimal()},
             {"job_worth", job_worth(spec, *cost)},
-            {"step_passes_ppm", 1'000'000 - numbers->effective_rate_ppm},
-            {"deterred", numbers->deterred},
-            {"single_step_deterred", numbers->one_step_deterred}};
+            {"step_passes_ppm", 1'000'000 - numbers->caught_ppm},
+            {"deterred", numbers->deterred}};
     }
     return json;
 }

@@ -10,8 +10,12 @@ namespace {
 
 template <class Integer>
 void append(Bytes& out, Integer value) {
+    constexpr std::size_t kFirst = 128;  // most records fit: one allocation
+    if (out.capacity() == 0) out.reserve(kFirst);
+    const std::size_t at = out.size();
+    out.resize(at + sizeof(Integer));
     for (std::size_t i = 0; i < sizeof(Integer); ++i) {
-        out.push_back(static_cast<std::uint8_t>(std::uint64_t{value} >> (8 * i)));
+        out[at + i] = static_cast<std::uint8_t>(std::uint64_t{value} >> (8 * i));
     }
 }
 

@@ -4,6 +4,7 @@
 #include <set>
 
 #include "base/check.h"
+#include "disputes.h"
 #include "market/pricing.h"
 #include "settlement.h"
 
@@ -175,6 +176,20 @@ void redraw_claim(Context& context, const Job& job, Claim& claim) {
                                              {"redraws", std::to_string(claim.redraws)}, {"epoch", std::to_string(epoch)}});
 }
 
+namespace {
+
+/// Nobody asks any more whether the audit was right: whoever worked at a control of it is paid. Changes job and claim.
+void end_controls(Context& context, Job& job, Claim& claim, const Audit& audit) {
+    drop_cell_disputes(context, job, audit);
+    for (Audit& control : audits_of_claim(context.state, audit.subject, audit.segment, kTouchedMax)) {
+        if (control.controls != audit.id || has_ended(control)) continue;
+        const bool worked = control.state != AuditState::drawn && control.state != AuditState::open;
+        settle_audit(context, job, claim, control, worked ? AuditPay::full : AuditPay::none);
+    }
+}
+
+}  // namespace
+
 void fail_audit(Context& context, Job& job, Claim& claim, Audit& audit, Amount fine) {
     ASSAY_CHECK(!has_ended(audit));
     const Amount taken = take_any_stake(context, audit.auditor, Role::validator, fine);
@@ -185,6 +200,7 @@ void fail_audit(Context& context, Job& job, Claim& claim, Audit& audit, Amount f
     end_audit(context, job, claim, audit, AuditState::missed);
     emit(context, EventKind::audit_missed, {{"audit", audit.id.hex()}, {"validator", audit.auditor.hex()}, {"job", audit.job.hex()}});
     if (audit.kind == AuditKind::audit) {
+        end_controls(context, job, claim, audit);
         redraw_claim(context, job, claim);
         return;
     }

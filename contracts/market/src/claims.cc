@@ -34,12 +34,15 @@ void ask_reveals(Context& context, std::vector<Audit>& audits) {
 /// All controls of one audit seal before it opens its cells, and it opens them before they do: nobody can copy.
 void ask_cells(Context& context, std::vector<Audit>& audits, Audit& audit) {
     bool busy = false, sealed = false;
+    std::uint32_t open = 0;
     for (const Audit& control : audits) {
-        if (control.controls != audit.id) continue;
+        if (control.controls != audit.id || control.state == AuditState::missed || control.state == AuditState::settled) continue;
+        ++open;
         busy = busy || works(control);
         sealed = sealed || control.state == AuditState::sealed;
     }
-    if (busy || !sealed) return;
+    // Another one may be drawn yet: nothing may be public before it has sealed.
+    if (busy || !sealed || audit.controls_open > open) return;
     if (audit.cells.empty()) {
         ask(context, audit, EventKind::audit_cells_due);
         return;

@@ -459,6 +459,12 @@ void drop_disputes(Context& context, Job& job, const base::PartId& target) {
     }
 }
 
+void drop_cell_disputes(Context& context, Job& job, const Audit& defended) {
+    for (Dispute& dispute : disputes_of_target(context.state, defended.subject, defended.segment, kTouchedMax)) {
+        if (dispute.target == DisputeTarget::cell && dispute.defended == defended.id) close_dispute(context, job, dispute, DisputeState::dropped);
+    }
+}
+
 Refusal apply_dispute_move(Context& context, const DisputeMove& message) {
     auto dispute = find_dispute(context.state, message.dispute);
     const Seat seat = seat_of(dispute, context.sender);

@@ -20,6 +20,9 @@ void start_players(Context& context, Pool& pool);
 /// What open disputes are about is void, or the job is over: all of a part's segments, or of a merge. Bonds return, pools dissolve. Changes the job.
 void drop_disputes(Context& context, Job& job, const base::PartId& target);
 
+/// The audit that cells are compared with counts for nothing: other games about them are over. Changes the job.
+void drop_cell_disputes(Context& context, Job& job, const Audit& defended);
+
 Refusal refusal_of(MoveRefusal refusal);
 
 // challenges.cc

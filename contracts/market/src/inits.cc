@@ -32,6 +32,8 @@ void pass_init(Context& context, Job& job, const Claim& claim) {
 
 /// Nobody stands for the posted root: the submitter pays the audits and gets the rest back.
 void refute_init(Context& context, Job& job) {
+    drop_disputes(context, job, init_commitment_id(job.id));
+    drop_questions(context, job, job.id.hash);
     end_claims(context, job, init_commitment_id(job.id));
     finish_job(context, job, JobState::failed, CloseReason::wrong_init);
 }

@@ -247,10 +247,10 @@ void decode_optimizer(Decoder& in, Optimizer& optimizer) {
 }  // namespace
 
 std::uint64_t facts_weight(const JobSpec& spec) {
-    constexpr std::uint64_t kBase = 1'000, kStepsPerUnit = 8, kGptLayer = 1'200, kMlpLayer = 200;
+    constexpr std::uint64_t kBase = 1'000, kStepsPerUnit = 8, kGptLayer = 1'300, kGptHead = 2, kMlpLayer = 200;
     Uint128 weight = kBase + (Uint128{spec.steps_per_lane()} + kStepsPerUnit - 1) / kStepsPerUnit;
     if (const auto* gpt = std::get_if<GptModel>(&spec.model)) {
-        weight += Uint128{gpt->layers} * (kGptLayer + (5 * std::uint64_t{gpt->heads} + 3) / 4);
+        weight += Uint128{gpt->layers} * (kGptLayer + kGptHead * gpt->heads);
     } else {
         weight += Uint128{std::get<MlpModel>(spec.model).hidden.size()} * kMlpLayer;
     }

@@ -136,6 +136,7 @@ void begin_settling(Context& context, Job& job, JobState state, CloseReason reas
     ASSAY_CHECK(is_terminal(state));
     if (is_terminal(job.state) || job.state == JobState::settling) return;
     if (job.state == JobState::open) {
+        drop_disputes(context, job, init_commitment_id(job.id));
         end_claims(context, job, init_commitment_id(job.id));
         drop_questions(context, job, job.id.hash);
         for (Lane& lane : lanes_of(context.state, job.id)) {

@@ -104,7 +104,9 @@ bool is_delivered(const Part& part, std::uint32_t segment) {
 }
 
 void draw_member(Context& context, Epoch& epoch, const EpochCommitment& commitment, Wanted& wanted, const EpochMember& member) {
-    const std::uint64_t exponent = member_exponent(rate_exponent(wanted.rate_ppm), member.weight, epoch.draw_weight);
+    // Who may audit may change between the blocks of a sweep.
+    const std::uint64_t weight = std::min(member.weight, epoch.draw_weight);
+    const std::uint64_t exponent = member_exponent(rate_exponent(wanted.rate_ppm), weight, epoch.draw_weight);
     const std::uint32_t segment = commitment.kind == CommitmentKind::part ? epoch.draw_segment : commitment.segment;
     DrawSubject subject;
     subject.kind = wanted.kind;
@@ -181,11 +183,24 @@ void claim_drawn(Context& context, const EpochCommitment& commitment, bool again
     advance_later(context, commitment.subject, commitment.segment);
 }
 
+/// What was to be drawn is void, or over: whoever waits for it goes on.
+void nothing_drawn(Context& context, const EpochCommitment& commitment) {
+    if (commitment.kind != CommitmentKind::control) return;
+    auto audit = find_audit(context.state, commitment.audit);
+    if (!audit || audit->controls_open == 0) return;
+    --audit->controls_open;
+    save(context.state, *audit);
+    advance_later(context, commitment.subject, commitment.segment);
+}
+
 /// Draws one commitment from the cursor on. False when the block's bound is reached.
 bool draw_commitment(Context& context, Epoch& epoch, const EpochCommitment& commitment) {
     const std::uint32_t most = context.parameters.draws_per_block_max;
     auto wanted = wanted_by(context, commitment);
-    if (!wanted) return true;
+    if (!wanted) {
+        nothing_drawn(context, commitment);
+        return true;
+    }
     if (epoch.draw_weight == 0) epoch.draw_weight = weight_of_draw(context, epoch, commitment.id, *wanted);
     const base::Amount lock = lock_of(context, *wanted);
     const bool nobody = epoch.draw_weight == 0;

@@ -100,9 +100,7 @@ struct ToWire {
         out.set_slots(in.slots);
         out.set_bond(in.bond.grains());
     }
-    void operator()(const OfferWithdraw& in) const {
-        body.mutable_offer_withdraw()->set_offer(text(in.offer));
-    }
+    void operator()(const OfferWithdraw& in) const { body.mutable_offer_withdraw()->set_offer(text(in.offer)); }
     void operator()(const JobPost& in) const {
         auto& out = *body.mutable_job_post();
         out.set_spec(blob(in.spec));
@@ -124,9 +122,7 @@ struct ToWire {
         out.set_job(text(in.job));
         out.set_lane(in.lane);
     }
-    void operator()(const LeaseLeave& in) const {
-        body.mutable_lease_leave()->set_lease(text(in.lease));
-    }
+    void operator()(const LeaseLeave& in) const { body.mutable_lease_leave()->set_lease(text(in.lease)); }
     void operator()(const PartCommit& in) const {
         auto& out = *body.mutable_part_commit();
         out.set_lease(text(in.lease));
@@ -142,9 +138,7 @@ struct ToWire {
         if (in.payload_receipt) put(*out.mutable_payload_receipt(), *in.payload_receipt);
         out.set_last_loss_bits(in.last_loss_bits);
     }
-    void operator()(const PartRetract& in) const {
-        body.mutable_part_retract()->set_part(text(in.part));
-    }
+    void operator()(const PartRetract& in) const { body.mutable_part_retract()->set_part(text(in.part)); }
     void operator()(const EpochContribute& in) const {
         auto& out = *body.mutable_epoch_contribute();
         out.set_epoch(in.epoch);
@@ -230,9 +224,7 @@ struct ToWire {
         out.set_tree(text(in.proof.tree));
         for (const base::Hash& hash : in.proof.path) out.add_path(text(hash));
     }
-    void operator()(const ChallengeSealPost& in) const {
-        body.mutable_challenge_seal()->set_digest(text(in.digest));
-    }
+    void operator()(const ChallengeSealPost& in) const { body.mutable_challenge_seal()->set_digest(text(in.digest)); }
     void operator()(const ChallengeOpen& in) const {
         auto& out = *body.mutable_challenge_open();
         out.set_kind(static_cast<wire::DisputeTarget>(in.target.kind));
@@ -249,9 +241,7 @@ struct ToWire {
         out.set_dispute(text(in.dispute));
         out.set_move(blob(in.move));
     }
-    void operator()(const DisputeConcede& in) const {
-        body.mutable_dispute_concede()->set_dispute(text(in.dispute));
-    }
+    void operator()(const DisputeConcede& in) const { body.mutable_dispute_concede()->set_dispute(text(in.dispute)); }
 };
 
 /// Fields in ascending order, no map, nothing unknown: with these messages that is one encoding.
@@ -492,90 +482,53 @@ DisputeMove dispute_move(FromWire& from, const wire::DisputeMove& in) {
 /// Nothing when no message is set.
 std::optional<Message> message_of(FromWire& from, const wire::Body& body) {
     switch (body.message_case()) {
-        case wire::Body::kKeysSet:
-            return keys_set(from, body.keys_set());
-        case wire::Body::kTransfer:
-            return Transfer{from.id<base::AccountId>(body.transfer().to()),
-                            from.amount(body.transfer().amount())};
-        case wire::Body::kStakeBond:
-            return StakeBond{from.role(body.stake_bond().role()),
-                             from.amount(body.stake_bond().amount())};
-        case wire::Body::kStakeUnbond:
-            return StakeUnbond{from.role(body.stake_unbond().role()),
-                               from.amount(body.stake_unbond().amount())};
+        case wire::Body::kKeysSet: return keys_set(from, body.keys_set());
+        case wire::Body::kTransfer: return Transfer{from.id<base::AccountId>(body.transfer().to()), from.amount(body.transfer().amount())};
+        case wire::Body::kStakeBond: return StakeBond{from.role(body.stake_bond().role()), from.amount(body.stake_bond().amount())};
+        case wire::Body::kStakeUnbond: return StakeUnbond{from.role(body.stake_unbond().role()), from.amount(body.stake_unbond().amount())};
         case wire::Body::kValidatorDeclare: {
             const auto& in = body.validator_declare();
             return ValidatorDeclare{from.profile(in.profile()), in.flops_per_second(), from.amount(in.weight_max()), in.away()};
         }
-        case wire::Body::kValidatorReturn:
-            return ValidatorReturn{};
-        case wire::Body::kOfferPost:
-            return offer_post(from, body.offer_post());
-        case wire::Body::kOfferWithdraw:
-            return OfferWithdraw{from.id<base::OfferId>(body.offer_withdraw().offer())};
-        case wire::Body::kJobPost:
-            return job_post(from, body.job_post());
-        case wire::Body::kJobFund:
-            return JobFund{from.id<base::JobId>(body.job_fund().job()), from.amount(body.job_fund().amount())};
-        case wire::Body::kJobCancel:
-            return JobCancel{from.id<base::JobId>(body.job_cancel().job())};
-        case wire::Body::kJobPause:
-            return JobPause{from.id<base::JobId>(body.job_pause().job())};
-        case wire::Body::kJobResume:
-            return JobResume{from.id<base::JobId>(body.job_resume().job())};
-        case wire::Body::kLeaseAccept:
-            return LeaseAccept{from.id<base::JobId>(body.lease_accept().job()), body.lease_accept().lane()};
-        case wire::Body::kLeaseLeave:
-            return LeaseLeave{from.id<base::LeaseId>(body.lease_leave().lease())};
-        case wire::Body::kPartCommit:
-            return part_commit(from, body.part_commit());
-        case wire::Body::kPartRetract:
-            return PartRetract{from.id<base::PartId>(body.part_retract().part())};
-        case wire::Body::kEpochContribute:
-            return epoch_contribute(from, body.epoch_contribute());
-        case wire::Body::kSegmentDeliver:
-            return segment_deliver(from, body.segment_deliver());
+        case wire::Body::kValidatorReturn: return ValidatorReturn{};
+        case wire::Body::kOfferPost: return offer_post(from, body.offer_post());
+        case wire::Body::kOfferWithdraw: return OfferWithdraw{from.id<base::OfferId>(body.offer_withdraw().offer())};
+        case wire::Body::kJobPost: return job_post(from, body.job_post());
+        case wire::Body::kJobFund: return JobFund{from.id<base::JobId>(body.job_fund().job()), from.amount(body.job_fund().amount())};
+        case wire::Body::kJobCancel: return JobCancel{from.id<base::JobId>(body.job_cancel().job())};
+        case wire::Body::kJobPause: return JobPause{from.id<base::JobId>(body.job_pause().job())};
+        case wire::Body::kJobResume: return JobResume{from.id<base::JobId>(body.job_resume().job())};
+        case wire::Body::kLeaseAccept: return LeaseAccept{from.id<base::JobId>(body.lease_accept().job()), body.lease_accept().lane()};
+        case wire::Body::kLeaseLeave: return LeaseLeave{from.id<base::LeaseId>(body.lease_leave().lease())};
+        case wire::Body::kPartCommit: return part_commit(from, body.part_commit());
+        case wire::Body::kPartRetract: return PartRetract{from.id<base::PartId>(body.part_retract().part())};
+        case wire::Body::kEpochContribute: return epoch_contribute(from, body.epoch_contribute());
+        case wire::Body::kSegmentDeliver: return segment_deliver(from, body.segment_deliver());
         case wire::Body::kVerdictSeal:
-            return VerdictSeal{from.id<base::AuditId>(body.verdict_seal().audit()),
-                               from.hash(body.verdict_seal().seal())};
-        case wire::Body::kVerdictReveal:
-            return verdict_reveal(from, body.verdict_reveal());
-        case wire::Body::kCellsOpen:
-            return cells_open(from, body.cells_open());
-        case wire::Body::kPartClose:
-            return part_close(from, body.part_close());
+            return VerdictSeal{from.id<base::AuditId>(body.verdict_seal().audit()), from.hash(body.verdict_seal().seal())};
+        case wire::Body::kVerdictReveal: return verdict_reveal(from, body.verdict_reveal());
+        case wire::Body::kCellsOpen: return cells_open(from, body.cells_open());
+        case wire::Body::kPartClose: return part_close(from, body.part_close());
         case wire::Body::kMergePost: {
             const auto& in = body.merge_post();
-            return MergePost{from.id<base::JobId>(in.job()), in.round(), from.hash(in.merge_root()),
-                             from.receipt(in.has_receipt(), in.receipt())};
+            return MergePost{from.id<base::JobId>(in.job()), in.round(), from.hash(in.merge_root()), from.receipt(in.has_receipt(), in.receipt())};
         }
         case wire::Body::kEquivocationReport:
-            return EquivocationReport{from.bytes(body.equivocation_report().first()),
-                                      from.bytes(body.equivocation_report().second())};
-        case wire::Body::kConfess:
-            return Confess{from.id<base::PartId>(body.confess().part())};
+            return EquivocationReport{from.bytes(body.equivocation_report().first()), from.bytes(body.equivocation_report().second())};
+        case wire::Body::kConfess: return Confess{from.id<base::PartId>(body.confess().part())};
         case wire::Body::kChunkAsk:
             return ChunkAsk{from.target(body.chunk_ask().has_target(), body.chunk_ask().target()), body.chunk_ask().chunk()};
-        case wire::Body::kChunkAnswer:
-            return chunk_answer(from, body.chunk_answer());
-        case wire::Body::kStateAsk:
-            return StateAsk{from.target(body.state_ask().has_target(), body.state_ask().target())};
+        case wire::Body::kChunkAnswer: return chunk_answer(from, body.chunk_answer());
+        case wire::Body::kStateAsk: return StateAsk{from.target(body.state_ask().has_target(), body.state_ask().target())};
         case wire::Body::kStateAnswer:
             return StateAnswer{from.hash(body.state_answer().question()), from.bytes(body.state_answer().bytes(), kAnswerBytesMax)};
-        case wire::Body::kStateNext:
-            return StateNext{from.hash(body.state_next().question()), body.state_next().child()};
-        case wire::Body::kStateShow:
-            return state_show(from, body.state_show());
-        case wire::Body::kChallengeSeal:
-            return ChallengeSealPost{from.hash(body.challenge_seal().digest())};
-        case wire::Body::kChallengeOpen:
-            return challenge_open(from, body.challenge_open());
-        case wire::Body::kDisputeMove:
-            return dispute_move(from, body.dispute_move());
-        case wire::Body::kDisputeConcede:
-            return DisputeConcede{from.id<base::DisputeId>(body.dispute_concede().dispute())};
-        case wire::Body::MESSAGE_NOT_SET:
-            return std::nullopt;
+        case wire::Body::kStateNext: return StateNext{from.hash(body.state_next().question()), body.state_next().child()};
+        case wire::Body::kStateShow: return state_show(from, body.state_show());
+        case wire::Body::kChallengeSeal: return ChallengeSealPost{from.hash(body.challenge_seal().digest())};
+        case wire::Body::kChallengeOpen: return challenge_open(from, body.challenge_open());
+        case wire::Body::kDisputeMove: return dispute_move(from, body.dispute_move());
+        case wire::Body::kDisputeConcede: return DisputeConcede{from.id<base::DisputeId>(body.dispute_concede().dispute())};
+        case wire::Body::MESSAGE_NOT_SET: return std::nullopt;
     }
     return std::nullopt;
 }

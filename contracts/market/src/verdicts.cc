@@ -45,6 +45,12 @@ tl::expected<Audit, Refusal> own_audit(const Context& context, const base::Audit
     return std::move(*audit);
 }
 
+/// A key that is younger than what drew the audit could have been tried until it chose cells that are cheap to compute.
+bool chooses_cells(const Context& context, const KeyRecord& keys, const Audit& audit) {
+    const auto epoch = find_epoch(context.state, audit.epoch);
+    return epoch && vrf_key_counts(context, keys, epoch->opened_at);
+}
+
 /// A revealed `valid` is a leaf of the open epoch, and may be drawn there to be controlled.
 void offer_to_control(Context& context, Audit& audit) {
     EpochCommitment commitment;
@@ -108,7 +114,7 @@ Refusal apply_verdict_reveal(Context& context, const VerdictReveal& message) {
         const auto account = find_account(context.state, context.sender);
         const auto root = committed_root(context.state, audit->job, audit->round, audit->claim, audit->subject);
         ASSAY_CHECK(account && root);
-        if (!account->keys || account->keys->vrf.is_zero()) return Refusal::vrf_key_missing;
+        if (!account->keys || !chooses_cells(context, *account->keys, *audit)) return Refusal::vrf_key_missing;
         const auto beta = base::vrf_verify(account->keys->vrf, spot_alpha(audit->id, *root), *message.proof);
         if (!beta) return Refusal::proof_invalid;
         audit->spot = *beta;
@@ -166,10 +172,6 @@ void lose_lock(Context& context, Audit& audit) {
     fail_audit(context, *job, *claim, audit, {});
     save(context.state, *claim);
     save(context.state, *job);
-    // Whoever sealed a control of it has worked.
-    for (const Audit& control : audits_of_claim(context.state, audit.subject, audit.segment, kTouchedMax)) {
-        if (control.controls == audit.id && control.state == AuditState::sealed) settle_audit(context, control.id, AuditPay::full);
-    }
 }
 
 }  // namespace

@@ -139,17 +139,16 @@ TEST(JobSpec, RefusesSchedulesOutsideTheLimits) {
 TEST(JobSpec, RefusesProgramsThatTakeTooLongToBuild) {
     JobSpec spec = small_gpt();
     spec.rounds = 1U << 18U;
-    std::get<GptModel>(spec.model).layers = 56;
-    EXPECT_EQ(facts_weight(spec), 1'000U + (1U << 17U) + 56 * (1'200 + 3));
+    std::get<GptModel>(spec.model).layers = 52;
+    EXPECT_EQ(facts_weight(spec), 1'000U + (1U << 17U) + 52 * (1'300 + 4));
     EXPECT_FALSE(check_spec(spec).has_value());
-    std::get<GptModel>(spec.model).layers = 57;
+    std::get<GptModel>(spec.model).layers = 53;
     EXPECT_GT(facts_weight(spec), kFactsWeightMax);
     ASSERT_TRUE(check_spec(spec).has_value());
     EXPECT_EQ(check_spec(spec)->path, "model");
     expect_refused("model", [](JobSpec& s) {
         auto& gpt = std::get<GptModel>(s.model);
-        gpt.layers = 128, gpt.heads = gpt.width = 256;
-        s.rounds = 1U << 14U;
+        gpt.layers = 128, gpt.heads = gpt.width = 128;
     });
 }
 

@@ -5,6 +5,7 @@
 #include "../program/tiny_program.h"
 #include "base/merkle.h"
 #include "desk.h"
+#include "dispute/bounds.h"
 #include "program/program.h"
 #include "sides.h"
 
@@ -40,8 +41,9 @@ program::Program many_states() {
     p.groups.clear();
     for (const TensorId id : more) {
         if (id % 2 != 0) continue;
-        TinyProgram::map(p, Part::update, id, {TinyProgram::all(p, id)},
-                         {TinyProgram::operand(0), TinyProgram::real(1.0F), {program::Op::add, 0, 1, 0, 0}});
+        TinyProgram::map(
+            p, Part::update, id, {TinyProgram::all(p, id)},
+            {TinyProgram::operand(0), TinyProgram::real(1.0F), {program::Op::add, 0, 1, 0, 0}});
     }
     return p;
 }
@@ -57,12 +59,14 @@ struct ManyStates {
             commit::state_root(fixture.program, fixture.start, fixture.opening);
         truth = std::make_unique<History>(terms, honest, data, HistoryOptions{{}, 8, 10'000});
         terms.asserted = *truth->root_after(1);
+        bounds = move_bytes_max(fixture.program, truth->records().frame);
     }
     testing::Fixture fixture;
     FixtureData data;
     ScalarReplayer honest;
     Terms terms;
     std::unique_ptr<History> truth;
+    MoveBytes bounds{};
 };
 
 const ManyStates& many() {
@@ -91,7 +95,7 @@ Ended play_against(const Terms& terms, Side honest, const Reply& other) {
         }
         if (!move) return {std::nullopt, status.turn};
         const base::Bytes bytes = encode_move(*move);
-        EXPECT_LE(bytes.size(), market::kMoveBytesMax);
+        EXPECT_LE(bytes.size(), many().bounds[move->index()]);
         auto next = referee.play(status.game, status.turn, bytes);
         if (!next) return {std::nullopt, status.turn};
         status = std::move(*next);
@@ -117,18 +121,31 @@ TEST(Attack, A7_StateOfManyLeaves) {
     ASSERT_EQ(program::check_program(many().fixture.program), std::nullopt);
     ASSERT_GT(many().fixture.program.state_tensors().size(), 2'048U);
     for (const std::uint32_t wanted : {0U, 1U, 900U, kManyStates + 4}) {
-        const Ended ended = play_against(many().terms, Side::asserter, [&](const Game& game) -> std::optional<Move> {
-            if (game.phase() == Phase::contest) return Contest{false};
-            if (game.phase() == Phase::objection) return Contest{true};
-            if (game.phase() != Phase::pick_child) return std::nullopt;
-            return Pick{child_towards(game, wanted)};
-        });
+        const Ended ended = play_against(many().terms, Side::asserter,
+                                         [&](const Game& game) -> std::optional<Move> {
+                                             if (game.phase() == Phase::contest)
+                                                 return Contest{false};
+                                             if (game.phase() == Phase::objection)
+                                                 return Contest{true};
+                                             if (game.phase() != Phase::pick_child)
+                                                 return std::nullopt;
+                                             return Pick{child_towards(game, wanted)};
+                                         });
         EXPECT_NE(ended.winner, Side::challenger);
         EXPECT_NE(ended.silent, Side::asserter) << "leaf " << wanted;
     }
 }
 
-enum class Twist : std::uint8_t { noise, as_it_was, again, swapped, without, cut, more, descriptor };
+enum class Twist : std::uint8_t {
+    noise,
+    as_it_was,
+    again,
+    swapped,
+    without,
+    cut,
+    more,
+    descriptor
+};
 
 /// The leaves of the right root but for one lie at `at`.
 std::vector<Hash> twisted(Twist twist, std::size_t at) {
@@ -136,7 +153,8 @@ std::vector<Hash> twisted(Twist twist, std::size_t at) {
     const std::vector<Hash> before = (*stage)->leaves_before();
     std::vector<Hash> leaves = before;
     const auto roots = many().truth->state_after(1);
-    commit::StateDescriptor after = commit::lane_descriptor(many().terms.job, 0, 0, 1, many().terms.round_start_root);
+    commit::StateDescriptor after =
+        commit::lane_descriptor(many().terms.job, 0, 0, 1, many().terms.round_start_root);
     leaves = state_leaves(many().fixture.program, **roots, commit::descriptor_leaf(after), 1);
     const auto here = leaves.begin() + static_cast<std::ptrdiff_t>(at);
     switch (twist) {
@@ -172,23 +190,25 @@ std::vector<Hash> twisted(Twist twist, std::size_t at) {
 /// is shown to be false.
 TEST(Attack, A7_FalseStatesOfManyLeavesLose) {
     const std::size_t all = many().fixture.program.state_tensors().size() + 1;
-    for (const Twist twist : {Twist::noise, Twist::as_it_was, Twist::again, Twist::swapped, Twist::without, Twist::cut,
-                              Twist::more, Twist::descriptor}) {
+    for (const Twist twist : {Twist::noise, Twist::as_it_was, Twist::again, Twist::swapped,
+                              Twist::without, Twist::cut, Twist::more, Twist::descriptor}) {
         for (const std::size_t at : {std::size_t{2}, std::size_t{901}, std::size_t{902}, all - 1}) {
             const testing::LeafLiar liar(twisted(twist, at));
             Terms terms = many().terms;
             terms.asserted = liar.root();
             if (terms.asserted == many().terms.asserted) continue;  // was not written
-            const std::string label = "twist " + std::to_string(int(twist)) + " at " + std::to_string(at);
-            const Ended ended = play_against(terms, Side::challenger, [&](const Game& game) -> std::optional<Move> {
-                if (game.phase() == Phase::statement)
-                    return PostStatement{open_frame(many().truth->records()), liar.root(), {}};
-                Desk desk(game, **many().truth->at(place_of(game)));
-                if (testing::LeafLiar::is_about_leaves(game)) return liar.move(game, desk);
-                auto decision = assert_by_trace(desk);
-                if (!decision) return std::nullopt;
-                return std::move(decision->move);
-            });
+            const std::string label =
+                "twist " + std::to_string(int(twist)) + " at " + std::to_string(at);
+            const Ended ended =
+                play_against(terms, Side::challenger, [&](const Game& game) -> std::optional<Move> {
+                    if (game.phase() == Phase::statement)
+                        return PostStatement{open_frame(many().truth->records()), liar.root(), {}};
+                    Desk desk(game, **many().truth->at(place_of(game)));
+                    if (testing::LeafLiar::is_about_leaves(game)) return liar.move(game, desk);
+                    auto decision = assert_by_trace(desk);
+                    if (!decision) return std::nullopt;
+                    return std::move(decision->move);
+                });
             EXPECT_NE(ended.silent, Side::challenger) << label;
             // Of noise there is no source, and a tensor does not stand after itself.
             if (twist == Twist::noise || twist == Twist::more || twist == Twist::again) {

@@ -25,19 +25,29 @@ market::JobSpec gpt(std::uint32_t layers, std::uint32_t heads, std::uint32_t wid
     return spec;
 }
 
+/// As many lanes as there may be, and a job's last round, payload and merge.
+market::JobSpec with_merges(market::JobSpec spec) {
+    spec.lanes = 1'024;
+    spec.rounds = 50;
+    return spec;
+}
+
 TEST(CheckJudgeable, AcceptsModelsOfEverySize) {
-    const market::JobSpec specs[] = {testing::ragged_gpt(),
-                                     testing::deep_gpt(),
-                                     testing::wide_mlp(),
-                                     gpt(12, 12, 768, 1024, 50'257),
-                                     gpt(48, 25, 1600, 1024, 50'257),
-                                     gpt(3, 3, 33, 19, 128'256),
-                                     gpt(4, 100, 5000, 4096, 200'000)};
+    const market::JobSpec specs[] = {
+        testing::ragged_gpt(), testing::deep_gpt(), testing::wide_mlp(),
+        gpt(12, 12, 768, 1024, 50'257), gpt(48, 25, 1600, 1024, 50'257),
+        // About eight billion weights: deep, wide, and with merges.
+        gpt(32, 32, 4544, 2048, 50'257), gpt(128, 16, 2240, 8192, 128'256),
+        with_merges(gpt(32, 32, 4544, 2048, 50'257)), gpt(3, 3, 33, 19, 128'256),
+        gpt(4, 100, 5000, 4096, 200'000)};
     for (const market::JobSpec& spec : specs) {
         const auto program = program::build_program(spec);
         ASSERT_TRUE(program.has_value()) << program.error().reason;
         const ProgramRecords records(*program);
         EXPECT_EQ(check_judgeable(*program, records.frame), std::nullopt);
+        EXPECT_LE(open_frame(records).size(), kOpeningBytesMax);
+        for (const std::uint64_t bytes : move_bytes_max(*program, records.frame))
+            EXPECT_LE(bytes, market::kMoveBytesMax);
     }
     const program::Program odd = testing::odd_program();
     EXPECT_EQ(check_judgeable(odd, ProgramRecords(odd).frame), std::nullopt);
@@ -54,6 +64,20 @@ TEST(CheckJudgeable, RefusesAStateTensorThatTheUpdateReadsButDoesNotWrite) {
     const auto reason = check_judgeable(program, ProgramRecords(program).frame);
     ASSERT_TRUE(reason.has_value());
     EXPECT_NE(reason->find("does not write it"), std::string::npos);
+}
+
+/// No move lists what the program has: a hundred times the tensors take the same moves but for
+/// longer paths, at most twenty, by the seven levels that a hundred times the leaves need.
+TEST(CheckJudgeable, MovesDoNotGrowWithTheModel) {
+    const auto moves = [](std::uint32_t layers) {
+        const auto program = program::build_program(gpt(layers, 2, 32, 16, 100));
+        return move_bytes_max(*program, ProgramRecords(*program).frame);
+    };
+    const MoveBytes few = moves(1), many = moves(128);
+    for (std::size_t i = 0; i < few.size(); ++i) {
+        EXPECT_GT(few[i], 0U) << i;
+        EXPECT_LE(many[i], few[i] + 20 * 7 * 32) << "move " << i + 1;
+    }
 }
 
 /// An update that adds six state tensors with names of `name_bytes`, five of them at unaligned

@@ -45,7 +45,8 @@ TEST(GameBytes, OfAGameAboutACellNameIt) {
     EXPECT_EQ(encode_game(*game), bytes);
     for (std::size_t size = 0; size < bytes.size(); ++size)
         EXPECT_FALSE(decode_game(base::ByteView(bytes).first(size))) << size;
-    constexpr std::size_t kAbout = 1 + 32 + 32 + 4 + 3 + 32 + 8 + 8 + 4 + 1 + 4 * 4 + 4 * 32 + 1 + 4 + 4;
+    constexpr std::size_t kAbout =
+        1 + 32 + 32 + 4 + 3 + 32 + 8 + 8 + 4 + 1 + 4 * 4 + 4 * 32 + 1 + 4 + 4;
     const auto refused = [&](std::size_t at, std::uint8_t value) {
         base::Bytes other = bytes;
         EXPECT_NE(other.at(at), value);
@@ -126,9 +127,8 @@ TEST(Formats, GamePageShowsTheBytesOfAGame) {
     terms.job.program_root = fixture.program_root;
     Game game(terms);
     const ProgramRecords records(fixture.program);
-    ASSERT_EQ(
-        game.apply(Side::asserter, PostStatement{open_frame(records), terms.asserted, {}}),
-        std::nullopt);
+    ASSERT_EQ(game.apply(Side::asserter, PostStatement{open_frame(records), terms.asserted, {}}),
+              std::nullopt);
     ASSERT_EQ(game.apply(Side::asserter, PostRoots{{hash_of(1), hash_of(2), hash_of(3), hash_of(4),
                                                     hash_of(5), hash_of(6), hash_of(7)}}),
               std::nullopt);

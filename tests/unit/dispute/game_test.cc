@@ -24,10 +24,9 @@ Game begun() {
     Terms terms = terms_of(arena().asserted_by(*arena().truth));
     terms.fan_out = 4;
     Game game(terms);
-    EXPECT_EQ(
-        game.apply(Side::asserter,
-                   PostStatement{open_frame(arena().truth->records()), terms.asserted, {}}),
-        std::nullopt);
+    EXPECT_EQ(game.apply(Side::asserter,
+                         PostStatement{open_frame(arena().truth->records()), terms.asserted, {}}),
+              std::nullopt);
     return game;
 }
 
@@ -146,8 +145,8 @@ TEST(Game, RefusesSourcesThatDoNotFitTheLeaf) {
     post.source.tree = noise(3);
     EXPECT_EQ(refused(post), MoveRefusal::wrong_hash);
     post = honest;
-    post.source.writer = open_record(arena().truth->records(),
-                                     arena().truth->records().frame.instruction_leaf(0));
+    post.source.writer =
+        open_record(arena().truth->records(), arena().truth->records().frame.instruction_leaf(0));
     EXPECT_EQ(refused(post), MoveRefusal::wrong_record);
     EXPECT_EQ(refused(honest), std::nullopt);
 }
@@ -155,7 +154,7 @@ TEST(Game, RefusesSourcesThatDoNotFitTheLeaf) {
 TEST(Game, RefusesCountsOfLeavesThatDoNotFit) {
     Game game = begun();
     while (game.phase() != Phase::leaves) {
-        const Move move = game.turn() == Side::asserter             ? honest_move(game)
+        const Move move = game.turn() == Side::asserter      ? honest_move(game)
                           : game.phase() == Phase::pick_root ? Move{Pick{0}}
                                                              : Move{Contest{false}};
         ASSERT_EQ(game.apply(game.turn(), move), std::nullopt);
@@ -233,10 +232,10 @@ TEST(Game, KnowsWhatOtherStagesLeadTo) {
         const ProgramRecords& records = arena().truth->records();
         const program::Tensor& tensor = fixture.program.tensors[last];
         PostLeaves post{
-            count, Neighbour{open_record(records, records.frame.tensor_leaf(last)),
-                             tree_of(tile_leaves(tensor, bytes.back().data())),
-                             base::merkle_prove(base::MerkleFamily::blake2b, leaves, count - 1)
-                                 .path}};
+            count,
+            Neighbour{open_record(records, records.frame.tensor_leaf(last)),
+                      tree_of(tile_leaves(tensor, bytes.back().data())),
+                      base::merkle_prove(base::MerkleFamily::blake2b, leaves, count - 1).path}};
         EXPECT_EQ(game.apply(Side::asserter, post), std::nullopt) << int(stage);
         // The first leaf, which is the descriptor but for a payload, is as the game expects it.
         ASSERT_EQ(game.apply(Side::challenger, Contest{true}), std::nullopt);

@@ -186,9 +186,9 @@ TEST(JobFacts, TheLargestSpecsAreBuilt) {
     table.rounds = 1U << 20U;
     table.round_steps = table.segment_steps = 1;
     const Corner corners[] = {
-        {"layers and heads", deep(128, 256, 256, 2)},
-        {"layers and steps", deep(128, 32, 32, 1U << 18U)},
-        {"steps and layers", deep(54, 8, 8, 1U << 20U)},
+        {"layers and heads", deep(128, 126, 126, 2)},
+        {"layers and steps", deep(128, 32, 32, 1U << 17U)},
+        {"steps and layers", deep(50, 16, 16, 1U << 20U)},
         {"rounds of a table", table},
     };
     for (const Corner& corner : corners) {

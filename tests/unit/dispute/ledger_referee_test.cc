@@ -109,6 +109,15 @@ TEST(LedgerReferee, AsksWhatTheAssertedFieldStandsFor) {
     EXPECT_EQ(next->turn, Side::asserter);
 }
 
+TEST(LedgerReferee, ReadsNothingAboutACellInOtherStages) {
+    GameSubject subject = job().subject;
+    subject.about = GameStage::merge;
+    subject.cell = 3;
+    subject.spot.fill(1);
+    EXPECT_EQ(terms_of(subject), terms_of(job().subject));
+    EXPECT_EQ(kReferee.open(subject).game, kReferee.open(job().subject).game);
+}
+
 /// Nothing hides an end root any more.
 TEST(LedgerReferee, TakesNoPlantForTheRootThatItHid) {
     GameSubject subject = job().subject;

@@ -17,8 +17,8 @@ namespace {
 using base::Hash;
 using testing::arena;
 using testing::Arena;
-using testing::noise;
 using testing::Fault;
+using testing::noise;
 using testing::ScalarReplayer;
 
 constexpr std::uint32_t kSteps = testing::kArenaSteps;
@@ -114,10 +114,9 @@ class Liar {
     }
     std::optional<Move> move(const Game& game) {
         if (game.phase() == Phase::statement)
-            return PostStatement{
-                open_frame(history_->records()),
-                root(terms_.is_about_cell() ? terms_.cell.steps : kSteps),
-                {}};
+            return PostStatement{open_frame(history_->records()),
+                                 root(terms_.is_about_cell() ? terms_.cell.steps : kSteps),
+                                 {}};
         if (game.phase() == Phase::roots) {
             PostRoots post;
             for (const std::uint32_t point : game.points()) post.roots.push_back(root(point));
@@ -312,11 +311,10 @@ TEST(Liars, LoseAboutCellsToTheHonestChallenger) {
         ScalarReplayer honest(arena().fixture);
         History truth(terms, honest, arena().data, HistoryOptions{{}, 8, 10'000});
         Liar liar(lie, terms);
-        const std::string label = "seed " + std::to_string(seed) + " lie " +
-                                  std::to_string(int(lie.kind)) + " step " +
-                                  std::to_string(lie.step) + " cell after " +
-                                  std::to_string(terms.cell.steps) + " instruction " +
-                                  std::to_string(terms.cell.instruction);
+        const std::string label =
+            "seed " + std::to_string(seed) + " lie " + std::to_string(int(lie.kind)) + " step " +
+            std::to_string(lie.step) + " cell after " + std::to_string(terms.cell.steps) +
+            " instruction " + std::to_string(terms.cell.instruction);
         const auto result = shown(liar, terms, truth, label);
         if (!result) continue;
         ++games;

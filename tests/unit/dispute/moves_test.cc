@@ -78,10 +78,9 @@ TEST(Moves, AreAtMostAsLargeAsTheRulesAllow) {
 
 TEST(Formats, GamePageShowsTheBytesOfMoves) {
     const auto golden = testing::golden_of("game.md");
-    const char* names[] = {"statement", "half",     "roots",  "pick",     "root",
-                           "contest",   "unit",     "tensor", "children", "tile",
-                           "cell",      "openings", "leaves", "skipped",  "source",
-                           "writer",    "resign", "spot"};
+    const char* names[] = {"statement", "half",    "roots",    "pick",   "root",   "contest",
+                           "unit",      "tensor",  "children", "tile",   "cell",   "openings",
+                           "leaves",    "skipped", "source",   "writer", "resign", "spot"};
     const std::vector<Move> moves = sample_moves();
     for (std::size_t i = 0; i < moves.size(); ++i)
         EXPECT_EQ(golden.at(names[i]), base::to_hex(encode_move(moves[i]))) << names[i];

@@ -10,6 +10,7 @@
 
 #include "base/check.h"
 #include "base/encoding.h"
+#include "dispute/bounds.h"
 #include "sides.h"
 
 namespace assay::dispute {
@@ -28,7 +29,8 @@ constexpr PlayerOptions kUnchecked{false};
 
 /// The first tile, the last, and the one at the right edge.
 std::set<std::uint32_t> edge_tiles(const program::Tensor& out) {
-    return {faults::tile_at(out, faults::Position::first), faults::tile_at(out, faults::Position::edge),
+    return {faults::tile_at(out, faults::Position::first),
+            faults::tile_at(out, faults::Position::edge),
             faults::tile_at(out, faults::Position::last)};
 }
 
@@ -36,6 +38,7 @@ struct Played {
     std::set<Kind> kinds;
     int games = 0;
     std::size_t moves_max = 0;
+    MoveBytes bounds{};
 };
 
 /// Both games about a fault: asserted by the faulty side, and disputed by it. False where the fault
@@ -63,6 +66,8 @@ bool honest_wins_about(const Arena& arena, const Fault& fault, Played& played) {
         EXPECT_EQ(outcome.winner, honest) << label();
         EXPECT_TRUE(outcome.traced) << label();
         EXPECT_TRUE(std::holds_alternative<PostOpenings>(outcome.moves.back())) << label();
+        for (const Move& move : outcome.moves)
+            EXPECT_LE(encode_move(move).size(), played.bounds.at(move.index())) << label();
         played.moves_max = std::max(played.moves_max, outcome.moves.size());
         ++played.games;
     }
@@ -76,6 +81,7 @@ void play_every_kind(const Arena& arena, Stage stage, std::uint32_t step, Played
     const std::vector<Unit> units =
         units_of(program, stage, static_cast<std::uint32_t>(arena.subject.payload_roots.size()));
     std::map<std::pair<program::Part, Kind>, int> done;
+    played.bounds = move_bytes_max(program, arena.truth->records().frame);
     for (std::uint32_t unit = 0; unit < units.size(); ++unit) {
         const auto [first, last] = program.range(units[unit].part);
         for (std::uint32_t i = first; i < last; ++i) {

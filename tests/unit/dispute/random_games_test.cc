@@ -50,8 +50,7 @@ End play(Quarrel& quarrel, Dice& dice, std::string& failure) {
         std::optional<base::Bytes> move;
         if (ours) {
             const auto decision = player.next(status.game);
-            if (decision && decision->ground == Ground::plays)
-                move = encode_move(decision->move);
+            if (decision && decision->ground == Ground::plays) move = encode_move(decision->move);
             const auto phase = static_cast<int>(decode_game(status.game)->phase());
             failure = "in phase " + std::to_string(phase) + ": " +
                       (decision ? std::string(name_of(decision->ground)) : decision.error().detail);
@@ -93,12 +92,16 @@ TEST(RandomGames, TheHonestSideNeverLoses) {
     quarrels.push_back(std::make_unique<Quarrel>(tiny_mlp(), GameStage::merge, 1, false, 12));
     quarrels.push_back(std::make_unique<Quarrel>(tiny_mlp(), GameStage::init, 1, false, 4));
     for (std::uint64_t seed = 0; seed < 8; ++seed) {
-        quarrels.push_back(std::make_unique<Quarrel>(tiny_mlp(), GameStage::segment, 3, true, 4, true, seed));
-        quarrels.push_back(std::make_unique<Quarrel>(tiny_gpt(), GameStage::segment, 2, false, 4, true, seed));
+        quarrels.push_back(
+            std::make_unique<Quarrel>(tiny_mlp(), GameStage::segment, 3, true, 4, true, seed));
+        quarrels.push_back(
+            std::make_unique<Quarrel>(tiny_gpt(), GameStage::segment, 2, false, 4, true, seed));
     }
     for (std::uint64_t seed = 0; seed < 4; ++seed) {
-        quarrels.push_back(std::make_unique<Quarrel>(tiny_mlp(), GameStage::merge, 1, false, 3, true, seed));
-        quarrels.push_back(std::make_unique<Quarrel>(tiny_mlp(), GameStage::init, 1, false, 1, true, seed));
+        quarrels.push_back(
+            std::make_unique<Quarrel>(tiny_mlp(), GameStage::merge, 1, false, 3, true, seed));
+        quarrels.push_back(
+            std::make_unique<Quarrel>(tiny_mlp(), GameStage::init, 1, false, 1, true, seed));
     }
     std::map<End, int> ends;
     for (int seed = 0; seed < games; ++seed) {

@@ -138,7 +138,6 @@ Outcome play_out(const Terms& terms, Player& asserter, Player& challenger) {
                     asserter, challenger);
 }
 
-
 base::Hash LeafLiar::root() const {
     return tree_of(leaves_);
 }
@@ -171,12 +170,12 @@ std::optional<Neighbour> LeafLiar::last_under(const Search& node, Desk& desk) co
     const auto known = known_leaf(leaves_[node.first + node.count - 1], desk);
     if (!known) return std::nullopt;
     const ProgramRecords& records = desk.history().records();
-    return Neighbour{open_record(records, records.frame.tensor_leaf(known->entry.id)),
-                     desk.tiles_of(known->entry, known->as_it_was),
-                     base::merkle_prove(base::MerkleFamily::blake2b,
-                                        std::span(leaves_).subspan(node.first, node.count),
-                                        node.count - 1)
-                         .path};
+    return Neighbour{
+        open_record(records, records.frame.tensor_leaf(known->entry.id)),
+        desk.tiles_of(known->entry, known->as_it_was),
+        base::merkle_prove(base::MerkleFamily::blake2b,
+                           std::span(leaves_).subspan(node.first, node.count), node.count - 1)
+            .path};
 }
 
 std::optional<Move> LeafLiar::move(const Game& game, Desk& desk) const {
@@ -193,8 +192,8 @@ std::optional<Move> LeafLiar::move(const Game& game, Desk& desk) const {
     PostChildren post;
     std::size_t at = search.first;
     for (const std::uint64_t count : child_counts(search.count, game.terms().fan_out)) {
-        post.nodes.push_back(base::merkle_root(base::MerkleFamily::blake2b,
-                                               std::span(leaves_).subspan(at, count)));
+        post.nodes.push_back(
+            base::merkle_root(base::MerkleFamily::blake2b, std::span(leaves_).subspan(at, count)));
         at += count;
     }
     return post;

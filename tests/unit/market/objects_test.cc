@@ -313,6 +313,20 @@ TEST(Refusals, EveryWordIsExplainedInThePage) {
     EXPECT_GT(words, 100U);
 }
 
+TEST(Events, EveryKindIsExplained) {
+    const std::string source = whole_file("contracts/market/src/context.h");
+    const std::string page = whole_file("docs/formats/events.md");
+    std::size_t at = source.find("ASSAY_MARKET_EVENTS(X)");
+    ASSERT_NE(at, std::string::npos);
+    const std::size_t end = source.find("#define ASSAY_MARKET_EVENT_NAME");
+    std::size_t words = 0;
+    for (at = source.find(" X(", at); at < end; at = source.find(" X(", at + 1), ++words) {
+        const std::string word = source.substr(at + 3, source.find(')', at) - at - 3);
+        EXPECT_NE(page.find("`" + word + "`"), std::string::npos) << word;
+    }
+    EXPECT_GT(words, 40U);
+}
+
 TEST(Refusals, WordsAndNumbersAreOneToOne) {
     for (std::uint32_t i = 0; i < 256; ++i) {
         const auto refusal = refusal_from_number(static_cast<std::uint8_t>(i));

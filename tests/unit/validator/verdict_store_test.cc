@@ -3,15 +3,16 @@
 #include <gtest/gtest.h>
 #include <unistd.h>
 
-#include <fstream>
+#include "folder.h"
 
 namespace assay::validator {
 namespace {
 
-base::Hash hash_of(const char* text) { return base::blake2b("assay.test", base::view_of(text)); }
+using testing::hash_of;
 
 SealedVerdict example() {
-    return {base::AuditId{hash_of("audit")}, {market::VerdictKind::plant, {}, hash_of("digest")}, hash_of("nonce")};
+    const std::vector<base::Hash> cells(market::kCells, hash_of("cell"));
+    return {base::AuditId{hash_of("audit")}, {market::VerdictKind::valid, {}, hash_of("digest")}, hash_of("nonce"), hash_of("root"), hash_of("salt"), cells};
 }
 
 TEST(SealedVerdict, ComesBackAsItWas) {
@@ -31,22 +32,68 @@ TEST(SealedVerdict, RefusesEveryChangedByteAndLength) {
 }
 
 TEST(SealedVerdict, HasTheBytesOfTheDocument) {
-    std::ifstream in(std::string(ASSAY_SOURCE_DIR) + "/docs/formats/worker_folder.md");
-    std::string expected;
-    for (std::string line; std::getline(in, line);) {
-        if (line.starts_with("verdict_example ")) expected = line.substr(16);
-    }
-    EXPECT_EQ(base::to_hex(encode_sealed_verdict(SealedVerdict{})), expected);
+    EXPECT_EQ(base::to_hex(encode_sealed_verdict(SealedVerdict{})), testing::documented("verdict_example"));
 }
 
-TEST(VerdictNonce, IsOnePerKeyAndAudit) {
+TEST(SealedVerdict, RefusesOtherNumbersOfCells) {
+    for (const std::size_t count : {1U, 7U, 9U}) {
+        SealedVerdict bad = example();
+        bad.cells.assign(count, hash_of("cell"));
+        EXPECT_FALSE(decode_sealed_verdict(encode_sealed_verdict(bad))) << count;
+    }
+    SealedVerdict invalid = example();
+    invalid.verdict = {market::VerdictKind::invalid, hash_of("end"), {}};
+    invalid.cells.clear();
+    EXPECT_EQ(decode_sealed_verdict(encode_sealed_verdict(invalid)), invalid);
+}
+
+TEST(VerdictSecrets, AreTwoForEachKeyAndAudit) {
     const auto key = base::SecretKey::from_seed(base::Bytes(32, 1));
     const auto other = base::SecretKey::from_seed(base::Bytes(32, 2));
     const base::AuditId a{hash_of("a")};
     const base::AuditId b{hash_of("b")};
-    EXPECT_EQ(verdict_nonce(key, a), verdict_nonce(key, a));
-    EXPECT_NE(verdict_nonce(key, a), verdict_nonce(key, b));
-    EXPECT_NE(verdict_nonce(key, a), verdict_nonce(other, a));
+    for (const auto secret : {verdict_nonce, cells_salt}) {
+        EXPECT_EQ(secret(key, a), secret(key, a));
+        EXPECT_NE(secret(key, a), secret(key, b));
+        EXPECT_NE(secret(key, a), secret(other, a));
+    }
+    EXPECT_NE(verdict_nonce(key, a), cells_salt(key, a)) << "the nonce is public while the salt is not";
+}
+
+class MadeVerdict : public ::testing::Test {
+  protected:
+    SealedVerdict make(bool control, const char* found) {
+        return make_verdict(key, audit, control, hash_of("root"), hash_of("end"), hash_of(found), cells);
+    }
+    const base::SecretKey key = base::SecretKey::from_seed(base::Bytes(32, 1));
+    const base::AuditId audit{hash_of("audit")};
+    const std::vector<base::Hash> cells = std::vector<base::Hash>(market::kCells, hash_of("cell"));
+};
+
+TEST_F(MadeVerdict, AValidHidesItsCells) {
+    const SealedVerdict made = make(false, "end");
+    EXPECT_EQ(made.verdict, (market::Verdict{market::VerdictKind::valid, {}, market::cells_digest(cells_salt(key, audit), cells)}));
+    EXPECT_EQ(made.nonce, verdict_nonce(key, audit));
+    EXPECT_EQ(made.salt, cells_salt(key, audit));
+    EXPECT_EQ(made.root, hash_of("root"));
+    EXPECT_EQ(made.cells, cells);
+    EXPECT_EQ(decode_sealed_verdict(encode_sealed_verdict(made)), made);
+}
+
+TEST_F(MadeVerdict, AControlIsOpenedByItsSalt) {
+    const SealedVerdict made = make(true, "end");
+    EXPECT_EQ(made.nonce, made.salt);
+    EXPECT_EQ(make(true, "another end").nonce, verdict_nonce(key, audit)) << "it reveals, and opens nothing";
+}
+
+TEST_F(MadeVerdict, AnInvalidHasNoCells) {
+    for (const bool control : {false, true}) {
+        const SealedVerdict made = make(control, "another end");
+        EXPECT_EQ(made.verdict, (market::Verdict{market::VerdictKind::invalid, hash_of("another end"), {}}));
+        EXPECT_TRUE(made.cells.empty());
+        EXPECT_TRUE(made.salt.is_zero());
+        EXPECT_EQ(decode_sealed_verdict(encode_sealed_verdict(made)), made);
+    }
 }
 
 TEST(VerdictStore, AnswersOnlyForTheAuditItKept) {

@@ -32,7 +32,6 @@ constexpr std::string_view kMagic = "ASSAYCKP";
 constexpr std::uint32_t kVersion = 1;
 constexpr std::size_t kPreambleBytes = 8 + 4 + 1 + 4;
 constexpr std::uint32_t kHeaderBytesMax = 64U << 20U;
-constexpr std::uint32_t kDigestsMax = 65'536;
 constexpr std::uint32_t kProfileBytesMax = 32;
 constexpr std::size_t kBufferBytes = std::size_t{1} << 20U;
 
@@ -249,13 +248,10 @@ Result<Payload> load_payload(const std::filesystem::path& file, const Program& p
 }
 
 Result<void> save_resume_point(const std::filesystem::path& file, const Program& program, const ResumePoint& point, unsigned threads) {
-    ASSAY_CHECK(point.step_digests.size() <= kDigestsMax);
     Encoder fields;
     encode_descriptor(fields, point.descriptor);
     fields.hash(point.state_root ? *point.state_root : state_root(program, point.state, point.descriptor, threads));
     fields.hash(point.segment_start_root);
-    fields.u32(static_cast<std::uint32_t>(point.step_digests.size()));
-    for (const Hash& digest : point.step_digests) fields.hash(digest);
     const auto saved = save(file, Kind::resume, fields.view(), program, point.state.tensors, Durability::synced);
     if (!saved) return tl::unexpected(saved.error());
     return {};
@@ -270,12 +266,9 @@ Result<ResumePoint> load_resume_point(const std::filesystem::path& file, const P
     point.descriptor = decode_descriptor(in);
     const Hash root = in.hash();
     point.segment_start_root = in.hash();
-    const std::uint32_t count = in.length(kDigestsMax);
-    for (std::uint32_t i = 0; i < count && in.ok(); ++i) point.step_digests.push_back(in.hash());
     if (!in.ok()) return tl::unexpected(FileError::not_a_checkpoint);
     const StateDescriptor& descriptor = point.descriptor;
-    if (descriptor.spec_root != spec_root || descriptor.program_root != program_root || descriptor.profile != program.profile ||
-        descriptor.step < count) {
+    if (descriptor.spec_root != spec_root || descriptor.program_root != program_root || descriptor.profile != program.profile) {
         return tl::unexpected(FileError::wrong_descriptor);
     }
     const std::vector<TensorId> ids = tensors_of(program, Kind::resume);

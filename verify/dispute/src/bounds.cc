@@ -172,8 +172,87 @@ std::uint64_t opening_bytes_max(const Program& program, const ProgramFrame& fram
     return opening_bytes_of(program, frame, sizes_of(program), instruction);
 }
 
+namespace {
+
+/// Of the records that moves open.
+struct MoveSizes {
+    std::uint64_t header = 0, tensor = 0, instruction = 0;
+};
+
+MoveSizes move_sizes(const Program& program, const ProgramFrame& frame) {
+    MoveSizes sizes;
+    sizes.header = record_bytes(program::header_record(program).size(), frame);
+    for (const Tensor& tensor : program.tensors)
+        sizes.tensor =
+            std::max(sizes.tensor, record_bytes(program::tensor_record(tensor).size(), frame));
+    for (const Instruction& instruction : program.instructions)
+        sizes.instruction =
+            std::max(sizes.instruction,
+                     record_bytes(program::instruction_record(instruction).size(), frame));
+    return sizes;
+}
+
+std::uint64_t frame_bytes(const MoveSizes& sizes) {
+    return kHash + sizes.header + 1 + 2 * program::kParts * sizes.instruction;
+}
+
+/// The moves that list nothing of the program's have their size by their form.
+template <class M>
+std::uint64_t bytes_of(const M& move) {
+    return encode_move(move).size();
+}
+
+/// `openings`: of the claim that has most.
+MoveBytes count_moves(const Program& program, const ProgramFrame& frame, std::uint64_t openings) {
+    const MoveSizes sizes = move_sizes(program, frame);
+    const std::uint64_t units = std::uint64_t{std::max(frame.batch, frame.lanes)} + 2;
+    // Leaves of states, payloads and accumulators are fewer than the program's records.
+    const std::uint64_t path = path_bytes(frame.records());
+    const std::uint64_t neighbour = 1 + sizes.tensor + kHash + path;
+    const std::uint64_t source =
+        sizes.tensor + kHash + 1 + sizes.instruction + kHash + path_bytes(units) + 8 + path;
+    std::uint64_t tiles = 0;
+    for (const Tensor& tensor : program.tensors)
+        tiles = std::max<std::uint64_t>(tiles, tile_count(tensor));
+    MoveBytes most{};
+    const auto set = [&most]<class M>(const M&, std::uint64_t bytes) {
+        most[Move(M{}).index()] = bytes;
+    };
+    const std::vector<base::Hash> children(kFanOutMax);
+    set(PostStatement{}, 1 + 4 + frame_bytes(sizes) + 2 * kHash);
+    set(PickHalf{}, bytes_of(PickHalf{}));
+    set(PostRoots{}, bytes_of(PostRoots{{children.begin() + 1, children.end()}}));
+    set(Pick{}, bytes_of(Pick{}));
+    set(PostRoot{}, bytes_of(PostRoot{}));
+    set(Contest{}, bytes_of(Contest{}));
+    set(PostUnit{}, bytes_of(PostUnit{}));
+    set(PostTensor{}, 1 + sizes.instruction + sizes.tensor + kHash);
+    set(PostChildren{}, bytes_of(PostChildren{children}));
+    set(PostTile{}, bytes_of(PostTile{base::Bytes(kTileBytesMax)}));
+    set(PickCell{}, bytes_of(PickCell{}));
+    set(PostOpenings{}, 1 + 4 + openings);
+    set(PostLeaves{}, 1 + 4 + neighbour);
+    set(ShowSkipped{}, 1 + sizes.tensor + 1 + sizes.instruction);
+    set(PostSource{}, 1 + source + neighbour);
+    set(ShowWriter{}, 1 + sizes.instruction);
+    set(Resign{}, bytes_of(Resign{}));
+    set(PostSpot{}, 1 + sizes.instruction + sizes.tensor + 2 * kHash + path + path_bytes(tiles));
+    return most;
+}
+
+}  // namespace
+
+MoveBytes move_bytes_max(const Program& program, const ProgramFrame& frame) {
+    const RecordSizes sizes = sizes_of(program);
+    std::uint64_t openings = 0;
+    for (std::uint32_t i = 0; i < program.instructions.size(); ++i)
+        openings = std::max(openings, opening_bytes_of(program, frame, sizes, i));
+    return count_moves(program, frame, openings);
+}
+
 std::optional<std::string> check_judgeable(const Program& program, const ProgramFrame& frame) {
     const RecordSizes sizes = sizes_of(program);
+    std::uint64_t openings = 0;
     for (std::uint32_t i = 0; i < program.instructions.size(); ++i) {
         const Instruction& instruction = program.instructions[i];
         const std::string where = "instruction " + std::to_string(i) + ": ";
@@ -186,8 +265,15 @@ std::optional<std::string> check_judgeable(const Program& program, const Program
                 return where + tensor.name + " is read in a part that does not write it";
             }
         }
-        if (opening_bytes_of(program, frame, sizes, i) > kOpeningBytesMax)
-            return where + "openings may be longer than 64 KiB";
+        openings = std::max(openings, opening_bytes_of(program, frame, sizes, i));
+        if (openings > kOpeningBytesMax) return where + "openings may be longer than 64 KiB";
+    }
+    if (frame_bytes(move_sizes(program, frame)) > kOpeningBytesMax)
+        return std::string("the frame may be longer than 64 KiB");
+    const MoveBytes moves = count_moves(program, frame, openings);
+    for (std::size_t i = 0; i < moves.size(); ++i) {
+        if (moves[i] > market::kMoveBytesMax)
+            return "move " + std::to_string(i + 1) + " may be longer than the rules take";
     }
     return std::nullopt;
 }

@@ -8,9 +8,9 @@
 #include "commit/dataset.h"
 #include "dispute/referee.h"
 #include "dispute/trace.h"
+#include "game_cell.h"
 #include "market/commitment.h"
 #include "market/job_spec.h"
-#include "game_cell.h"
 #include "opened.h"
 
 namespace assay::dispute {
@@ -39,7 +39,7 @@ Terms terms_of(const market::GameSubject& subject) {
     terms.round = subject.round;
     terms.lane = subject.lane;
     terms.first_step = subject.first_step;
-    terms.about = subject.about;
+    if (terms.is_about_cell()) terms.about = subject.about;
     terms.steps = terms.replayed() == market::GameStage::segment ? subject.steps : 1;
     terms.round_start_root = subject.round_start_root;
     terms.previous_round_root = subject.previous_round_root;

@@ -102,8 +102,7 @@ bool Game::in_cell_stage() const {
 std::uint64_t Game::cell_position() const {
     const Unit& unit = terms_.cell.unit;
     if (!is_loop(unit.part)) return facts_.unit_count() - 1;
-    const std::uint64_t runs =
-        facts_.stage == Stage::merge ? facts_.members : facts_.frame.batch;
+    const std::uint64_t runs = facts_.stage == Stage::merge ? facts_.members : facts_.frame.batch;
     return facts_.unit_count() - 1 - runs + unit.index;
 }
 

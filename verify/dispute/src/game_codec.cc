@@ -207,9 +207,9 @@ class GameCodec {
             case Phase::statement:
                 return !game.payload_;
             case Phase::half:
-                return !game.payload_ && (game.terms_.is_about_cell()
-                                              ? game.terms_.cell_follows_steps()
-                                              : game.terms_.closes_round);
+                return !game.payload_ &&
+                       (game.terms_.is_about_cell() ? game.terms_.cell_follows_steps()
+                                                    : game.terms_.closes_round);
             case Phase::over:
                 return true;
             case Phase::roots:

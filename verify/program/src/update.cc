@@ -1,4 +1,5 @@
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "models.h"
@@ -73,7 +74,7 @@ Training emit_training_state(Emitter& e, const Parameters& parameters,
     e.program().norm = zero_state(e, "norm", 1, 1);
     e.program().fault = zero_state(e, "fault", 1, 1, DType::i32);
 
-    const std::vector<float> schedule = schedule_table(spec);
+    std::vector<float> schedule = schedule_table(spec);
     if (spec.has_merge()) {
         training.grid = e.tensor("grid", TensorClass::table, DType::f32, spec.rounds, kGridColumns);
         e.add_table(training.grid, grid_table(schedule, spec.rounds, spec.round_steps));
@@ -81,7 +82,7 @@ Training emit_training_state(Emitter& e, const Parameters& parameters,
     training.schedule =
         e.tensor("schedule", TensorClass::table, DType::f32,
                  static_cast<std::uint32_t>(spec.steps_per_lane()), kScheduleColumns);
-    e.add_table(training.schedule, schedule);
+    e.add_table(training.schedule, std::move(schedule));
     return training;
 }
 

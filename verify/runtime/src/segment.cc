@@ -4,7 +4,6 @@
 #include <limits>
 
 #include "base/check.h"
-#include "base/merkle.h"
 #include "runtime/job_cache.h"
 
 namespace assay::runtime {
@@ -22,7 +21,6 @@ base::Hash start_root_of(const Job& job, const commit::State& state, const Segme
 void finish(Job& job, const commit::State& state, const commit::State* round_start, const SegmentPlace& place, SegmentResult& result) {
     const market::JobSpec& spec = job.spec();
     const std::uint32_t done = (place.segment + 1) * spec.segment_steps;
-    result.steps_root = base::merkle_root(base::MerkleFamily::blake2b, result.step_digests);
     result.state_root = commit::state_root(job.program(), state, state_descriptor(job, place, done), job.threads());
     result.end_root = result.state_root;
     if (done < spec.round_steps || !spec.has_merge()) return;
@@ -36,20 +34,18 @@ void finish(Job& job, const commit::State& state, const commit::State* round_sta
 }  // namespace
 
 SegmentResult run_segment(Job& job, commit::State& state, const commit::State* round_start, const SegmentPlace& place,
-                          const Progress& progress, std::uint32_t first_step, std::vector<base::Hash> digests_so_far) {
+                          const Progress& progress, std::uint32_t first_step) {
     const market::JobSpec& spec = job.spec();
     ASSAY_CHECK(place.round < spec.rounds && place.lane < spec.lanes && place.segment < spec.segments_per_round());
-    ASSAY_CHECK(first_step <= spec.segment_steps && digests_so_far.size() == first_step);
+    ASSAY_CHECK(first_step <= spec.segment_steps);
     SegmentResult result;
     result.start_root = start_root_of(job, state, place, first_step);
-    result.step_digests = std::move(digests_so_far);
     const DataView data = job.data();
     for (std::uint32_t i = first_step; i < spec.segment_steps; ++i) {
         const std::uint32_t h = place.segment * spec.segment_steps + i;
         const StepResult step = job.executor().run_step(state, data, place.round, place.lane, h);
         result.steps.push_back(step);
-        result.step_digests.push_back(commit::step_digest(job.program(), state, job.spec_root(), place.round, place.lane, h));
-        if (progress && !progress({place.round, place.lane, h, step, result.step_digests})) {
+        if (progress && !progress({place.round, place.lane, h, step})) {
             result.stopped = true;
             return result;
         }

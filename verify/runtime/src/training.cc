@@ -145,25 +145,22 @@ class Run {
         lane_descriptor_ = point->descriptor;
         const std::uint32_t limit = round_limit();
         std::uint32_t done = point->descriptor.step;
-        std::vector<Hash> digests = std::move(point->step_digests);
         std::optional<Hash> known_root = point->state_root;  // of lane_state_ where a segment starts
         LaneEnd end = LaneEnd::round_done;
         while (done < spec_.round_steps) {
-            if (done >= limit) return save_point(lane, done, digests).map([] { return LaneEnd::limit; });
-            const auto segment = static_cast<std::uint32_t>((done - digests.size()) / spec_.segment_steps);
-            const auto first = static_cast<std::uint32_t>(digests.size());
+            if (done >= limit) return save_point(lane, done).map([] { return LaneEnd::limit; });
+            const std::uint32_t segment = done / spec_.segment_steps;
+            const std::uint32_t first = done % spec_.segment_steps;
             std::string problem;
             const auto watch = [&](const StepReport& report) { return after_step(report, limit, end, problem); };
             SegmentPlace place = place_of(lane, segment);
             if (first == 0) place.start_root = known_root;
-            SegmentResult segment_result = run_segment(job_, lane_state_, &opening_, place, watch, first, std::move(digests));
+            SegmentResult segment_result = run_segment(job_, lane_state_, &opening_, place, watch, first);
             if (!problem.empty()) return tl::unexpected(problem);
-            done = segment * spec_.segment_steps + static_cast<std::uint32_t>(segment_result.step_digests.size());
+            done += static_cast<std::uint32_t>(segment_result.steps.size());
             lane_descriptor_.step = done;
-            digests = segment_result.stopped && segment_result.step_digests.size() < spec_.segment_steps
-                          ? std::move(segment_result.step_digests) : std::vector<Hash>();
             if (end == LaneEnd::diverged) return end;
-            if (segment_result.stopped && done < spec_.round_steps) return save_point(lane, done, digests).map([&] { return end; });
+            if (segment_result.stopped && done < spec_.round_steps) return save_point(lane, done).map([&] { return end; });
             if (segment_result.stopped) return finish_lane(lane, nullptr, end);
             if (done == spec_.round_steps) return finish_lane(lane, &segment_result, LaneEnd::round_done);
             known_root = segment_result.state_root;
@@ -196,7 +193,7 @@ class Run {
 
     /// The lane's round is complete; `segment` is null when it was interrupted right after the last step, before its payload.
     Result<LaneEnd> finish_lane(std::uint32_t lane, const SegmentResult* segment, LaneEnd end) {
-        if (!spec_.has_merge()) return save_point(lane, spec_.round_steps, {}).map([&] { return end; });
+        if (!spec_.has_merge()) return save_point(lane, spec_.round_steps).map([&] { return end; });
         commit::Payload computed;
         const commit::Payload* payload = &computed;
         Hash root;
@@ -236,9 +233,7 @@ class Run {
         } else if (done >= limit && done < spec_.round_steps) {
             end = LaneEnd::limit;
         } else if (options_.save_every != 0 && since_start % options_.save_every == 0 && done < spec_.round_steps) {
-            auto digests = std::vector<Hash>(report.step_digests.begin(), report.step_digests.end());
-            if (digests.size() == spec_.segment_steps) digests.clear();
-            if (auto saved = save_point(report.lane, done, digests); !saved) problem = saved.error();
+            if (auto saved = save_point(report.lane, done); !saved) problem = saved.error();
         }
         return end == LaneEnd::round_done && problem.empty();
     }
@@ -287,9 +282,9 @@ class Run {
         return out;
     }
 
-    Result<void> save_point(std::uint32_t lane, std::uint32_t done, const std::vector<Hash>& digests) {
+    Result<void> save_point(std::uint32_t lane, std::uint32_t done) {
         // save_resume_point reads the state only; it lives in the point for the time of the call.
-        commit::ResumePoint point{state_descriptor(job_, place_of(lane, 0), done), {}, digests, std::move(lane_state_)};
+        commit::ResumePoint point{state_descriptor(job_, place_of(lane, 0), done), {}, std::move(lane_state_)};
         const auto saved = commit::save_resume_point(resume_file(lane), job_.program(), point, job_.threads());
         lane_state_ = std::move(point.state);
         if (!saved) return tl::unexpected(sentence(resume_file(lane), saved.error()));
@@ -301,9 +296,7 @@ class Run {
         auto point = commit::load_resume_point(resume_file(lane), job_.program(), job_.spec_root(), job_.program_root(), job_.threads());
         if (!point) return std::nullopt;
         const commit::StateDescriptor expected = state_descriptor(job_, place_of(lane, 0), point->descriptor.step);
-        const std::size_t digests = point->step_digests.size();
-        const bool fits = point->descriptor == expected && expected.step <= spec_.round_steps && digests < spec_.segment_steps &&
-                          (expected.step - digests) % spec_.segment_steps == 0;
+        const bool fits = point->descriptor == expected && expected.step <= spec_.round_steps;
         if (!fits) return std::nullopt;
         return std::move(*point);
     }

@@ -82,7 +82,7 @@ struct ChainInfo {
     base::TimeMs block_time;
     base::TimeMs live_time;
     base::Amount base_fee;
-    std::uint32_t app_version = 1;
+    std::uint32_t app_version = market::kAppVersion;
     market::Parameters parameters;
 };
 
@@ -149,28 +149,49 @@ class Client {
     Result<market::Round> round(const base::JobId& id, std::uint32_t round);
     Result<std::vector<market::Part>> parts(const base::JobId& id);
     Result<std::vector<market::Audit>> job_audits(const base::JobId& id);
-    /// Open chunk challenges: of a job, and those that an account owes an answer to.
-    Result<std::vector<market::ChunkChallenge>> job_challenges(const base::JobId& id);
-    Result<std::vector<market::ChunkChallenge>> challenges_of(const base::AccountId& obliged);
+    /// Open questions: of a job, those that an account owes an answer to, those that it asked.
+    Result<std::vector<market::Question>> job_questions(const base::JobId& id);
+    Result<std::vector<market::Question>> questions_owed(const base::AccountId& obliged);
+    Result<std::vector<market::Question>> questions_asked(const base::AccountId& asker);
+    Result<market::Question> question(const base::Hash& id);
+    /// QuestionStatus::question of an open state question: all that its next move needs.
+    Result<base::Bytes> question_state(const base::Hash& id);
+    /// 404 when the account has no open question.
+    Result<market::QuestionDuty> question_duty(const base::AccountId& account);
     Result<market::Part> part(const base::PartId& id);
     Result<market::Lease> lease(const base::LeaseId& id);
     Result<std::vector<market::Lease>> leases_of(const base::AccountId& worker);
     Result<market::Audit> audit(const base::AuditId& id);
     Result<std::vector<market::Audit>> audits_of(const base::AccountId& validator);
+    /// What is judged of a part, merge or initial state (by its commitment id), ascending by segment.
+    Result<std::vector<market::Claim>> claims_of(const base::PartId& subject);
+    Result<market::Claim> claim(const base::PartId& subject, std::uint32_t segment);
+    /// Audits and controls of one claim, at most 200; of all claims of the subject when no segment is given.
+    Result<std::vector<market::Audit>> audits_of_claim(const base::PartId& subject, std::optional<std::uint32_t> segment);
     Result<std::vector<market::Offer>> offers();  ///< the 200 cheapest
     Result<std::vector<market::Offer>> offers_of(const base::AccountId& worker);
     Result<market::Epoch> epoch(std::uint64_t number);
     Result<std::vector<market::EpochCommitment>> epoch_commitments(std::uint64_t number);
+    /// With what each has contributed.
+    Result<std::vector<market::EpochMember>> epoch_members(std::uint64_t number);
+    Result<market::EpochMember> epoch_member(std::uint64_t number, const base::AccountId& validator);
     Result<market::MergeRecord> merge(const base::JobId& id, std::uint32_t round);
-    Result<market::Vote> vote(const base::Hash& id);
     Result<market::Dispute> dispute(const base::DisputeId& id);
-    /// Open ones in which the account is on that side, as player or in the pool behind it.
+    /// Open ones that the account plays on that side.
     Result<std::vector<market::Dispute>> disputes_of(const base::AccountId& account, market::Side side);
     Result<std::vector<market::Dispute>> disputes_of_job(const base::JobId& id, bool open);
     /// What an open dispute's game is about and where it stands.
     Result<GameView> game(const base::DisputeId& id);
+    /// Who challenges a part's segment, a merge or an initial state (segment 0): one pool for each claimed root, at most 200.
+    Result<std::vector<market::Pool>> pools_of(const base::PartId& part, std::optional<std::uint32_t> segment);
+    Result<market::Pool> pool(const base::Hash& id);
+    Result<std::vector<market::PoolMember>> pool_members(const base::Hash& id);
+    /// 404 when the account plays no game.
+    Result<market::GameLoad> game_load(const base::AccountId& account);
     Result<market::Stake> stake(const base::AccountId& id, market::Role role);
     Result<market::Validator> validator(const base::AccountId& id);
+    /// 404 when the worker has shown nothing.
+    Result<market::WorkRecord> work_record(const base::AccountId& worker);
     /// Encoded entries of a job's history from `first` on, all of them.
     Result<std::vector<base::Bytes>> history(const base::JobId& id, std::uint64_t first = 0);
     /// The encoded value of one key of the state (market/tables.h), as of the head.

@@ -49,7 +49,7 @@ class Desk {
     Due look();
     void answer(const Turn& turn);
     Seat* seat_for(const Turn& turn, const market::GameSubject& subject);
-    bool has_time_for_definition(const Turn& turn);
+    bool has_time_for_definition(const Turn& turn, market::GameStage stage);
     void concede(const Turn& turn, std::string_view why);
     void keep_seats_of(const std::vector<base::DisputeId>& open);
 

@@ -115,8 +115,8 @@ inline constexpr std::size_t kSpecBytesMax = 512 * 1024;
 /// Steps of one lane: the schedule has a row per step, and step numbers stay exact in binary32.
 inline constexpr std::uint64_t kLaneStepsMax = std::uint64_t{1} << 20U;
 /// What building the spec's program and checking every claim about it weighs, one unit about a microsecond (message_weight):
-/// 1,000 + steps / 8 + layers x (1,200 + 5 heads / 4), the last two rounded up; for an mlp 200 for each hidden layer in place of the
-/// layers. Saturates.
+/// 1,000 + steps / 8, rounded up, + layers x (1,300 + 2 heads); for an mlp 200 for each hidden layer in place of the layers.
+/// Saturates.
 [[nodiscard]] std::uint64_t facts_weight(const JobSpec& spec);
 /// The most that a spec may weigh.
 inline constexpr std::uint64_t kFactsWeightMax = 200'000;

@@ -65,7 +65,6 @@ base::Bytes payload_front(std::span<const program::Tensor> tensors);
 struct ResumePoint {
     StateDescriptor descriptor;              ///< step: steps done within the round
     base::Hash segment_start_root;           ///< root at the start of the segment that is being run
-    std::vector<base::Hash> step_digests;    ///< of the steps of this segment done so far
     State state;
     /// Root of `state` under `descriptor`. Saving computes it where the caller does not have it; loading always checks and gives it.
     std::optional<base::Hash> state_root = std::nullopt;

@@ -98,8 +98,4 @@ base::Hash payload_root(const program::Program& program, const Payload& payload,
 /// End root of a round's last segment: H("assay.end", state root, payload root); of any other segment: the state root itself.
 base::Hash end_root(const base::Hash& state_root, const base::Hash& payload_root);
 
-/// H("assay.digest", loss bits, norm bits, 16 tiles of the weights after the step), tile choice per PROTOCOL section 1.
-base::Hash step_digest(const program::Program& program, const State& state, const base::Hash& spec_root,
-                       std::uint32_t round, std::uint32_t lane, std::uint32_t step);
-
 }  // namespace assay::commit

@@ -1,9 +1,11 @@
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <optional>
 #include <string>
 
+#include "dispute/moves.h"
 #include "dispute/records.h"
 
 /// Whether every claim about a program can be judged: a property of the program, to be known before
@@ -14,8 +16,14 @@ namespace assay::dispute {
 std::uint64_t opening_bytes_max(const program::Program& program, const ProgramFrame& frame,
                                 std::uint32_t instruction);
 
-/// Why some claim could not be judged, if so: openings above kOpeningBytesMax, a tensor without
-/// origin. For programs that check_program accepts.
+/// At least as many bytes as a move of each kind has, in the order of Move, whatever stage the game
+/// is about: each is counted over the whole program.
+using MoveBytes = std::array<std::uint64_t, std::variant_size_v<Move>>;
+MoveBytes move_bytes_max(const program::Program& program, const ProgramFrame& frame);
+
+/// Why some game about the program could not be played to its end by the side that is right, if so:
+/// openings or a frame above kOpeningBytesMax, a move above kMoveBytesMax, a tensor without origin,
+/// a state that no move can show to be unchanged. For programs that check_program accepts.
 std::optional<std::string> check_judgeable(const program::Program& program,
                                            const ProgramFrame& frame);
 

@@ -12,10 +12,11 @@
 #include "dispute/moves.h"
 #include "market/referee.h"
 
-/// The game between an asserter and a challenger about one segment, one merge, the initial state, or
-/// a cell of what one of these computes: from what was asserted to one step of one cell. Pure: moves
-/// are arguments, and the rules keep the clocks. A move that does not fit is refused and changes nothing; a side loses by a
-/// judgement, by resigning, or when the rules say that its time is up.
+/// The game between an asserter and a challenger about one segment, one merge, the initial state,
+/// or a cell of what one of these computes: from what was asserted to one step of one cell. Pure:
+/// moves are arguments, and the rules keep the clocks. A move that does not fit is refused and
+/// changes nothing; a side loses by a judgement, by resigning, or when the rules say that its time
+/// is up.
 namespace assay::dispute {
 
 using market::MoveRefusal;
@@ -73,7 +74,7 @@ struct Terms {
     std::vector<base::Hash> payload_roots;
     market::GameStage about = market::GameStage::segment;  ///< of a cell's game: the stage it is in
     DisputedCell cell;                                     ///< stage cell only
-    std::uint32_t fan_out = kFanOut;  ///< a power of two: children per move
+    std::uint32_t fan_out = kFanOut;                       ///< a power of two: children per move
     [[nodiscard]] bool is_about_cell() const { return stage == market::GameStage::cell; }
     /// What is replayed: the stage, or that in which the cell is.
     [[nodiscard]] market::GameStage replayed() const { return is_about_cell() ? about : stage; }
@@ -130,7 +131,8 @@ class Game {
     [[nodiscard]] std::pair<program::TensorId, program::TensorId> gap() const {
         return {gap_first_, gap_end_};
     }
-    /// Whether the source in question says that nothing writes its tensor, which is number gap's end.
+    /// Whether the source in question says that nothing writes its tensor, which is number gap's
+    /// end.
     [[nodiscard]] bool as_it_was() const { return as_it_was_; }
     /// Of a game about a cell: whether the state that its stage reads is agreed on, and whether all
     /// units before its own are; where its unit stands among those of its stage.
@@ -228,8 +230,8 @@ class Game {
     base::Bytes tile_;
     List list_ = List::units;
     Search search_;
-    Search left_;                        // conceded left of the disputed node, side by side with it
-    base::Hash leaf_;                    // the disputed leaf of the search that ended
+    Search left_;      // conceded left of the disputed node, side by side with it
+    base::Hash leaf_;  // the disputed leaf of the search that ended
     program::TensorId gap_first_ = 0, gap_end_ = 0;
     bool as_it_was_ = false;
     base::Hash outputs_, accumulators_;  // of the disputed unit

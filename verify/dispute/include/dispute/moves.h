@@ -70,7 +70,7 @@ struct Neighbour {
 };
 /// How many leaves are under the root that should follow from the outputs, and the last of them.
 struct PostLeaves {
-    std::uint32_t count = 0;  ///< with the descriptor of a state
+    std::uint32_t count = 0;        ///< with the descriptor of a state
     std::optional<Neighbour> last;  ///< under the root; none where the descriptor is the only leaf
     bool operator==(const PostLeaves&) const = default;
 };
@@ -122,10 +122,10 @@ struct Resign {
 /// The disputed cell, under the output of its instruction.
 struct PostSpot {
     RecordOpening instruction, tensor;
-    base::Hash tree;   ///< over the output's tiles
-    Path output;       ///< of the tensor root under the tree over the unit's outputs
-    base::Hash leaf;   ///< of the tile: what the cell's hash is
-    Path tile;         ///< of the leaf under `tree`
+    base::Hash tree;  ///< over the output's tiles
+    Path output;      ///< of the tensor root under the tree over the unit's outputs
+    base::Hash leaf;  ///< of the tile: what the cell's hash is
+    Path tile;        ///< of the leaf under `tree`
     bool operator==(const PostSpot&) const = default;
 };
 /// In the order of their numbers in the encoding, from 1.

@@ -15,8 +15,7 @@ PostUnit unit_of(Desk& desk) {
     StageHistory& history = desk.history();
     const std::uint32_t position = desk.game().facts().unit;
     const std::vector<Hash>& accumulators = history.stage().accumulators[position];
-    const bool loop =
-        is_loop(history.stage().units[position].part) && !desk.game().in_cell_unit();
+    const bool loop = is_loop(history.stage().units[position].part) && !desk.game().in_cell_unit();
     return {tree_of(history.unit(position).outputs), loop ? tree_of(accumulators) : Hash{}};
 }
 
@@ -38,8 +37,9 @@ PostSpot spot_of(Desk& desk) {
         return base::merkle_prove(base::MerkleFamily::blake2b, leaves, at).path;
     };
     const std::uint32_t tile = game.terms().cell.tile;
-    return {tensor.instruction, tensor.tensor, tensor.tree,
-            path(unit.outputs, game.claim().instruction - first), tiles[tile], path(tiles, tile)};
+    return {tensor.instruction, tensor.tensor,
+            tensor.tree,        path(unit.outputs, game.claim().instruction - first),
+            tiles[tile],        path(tiles, tile)};
 }
 
 PostOpenings openings_of(Desk& desk) {
@@ -61,8 +61,8 @@ MoveResult source_move(Desk& desk) {
     const std::vector<Covered> all = desk.covered();
     const std::size_t at = game.search().first - (game.has_descriptor() ? 1 : 0);
     if (at >= all.size()) return no_move("the leaf has no source");
-    return plays(PostSource{desk.source_of(all[at], !all[at].writer),
-                            desk.last_under(game.conceded())});
+    return plays(
+        PostSource{desk.source_of(all[at], !all[at].writer), desk.last_under(game.conceded())});
 }
 
 PostChildren children_of(Desk& desk) {

@@ -70,7 +70,8 @@ PickCell first_cell(Desk& desk) {
 ShowSkipped skipped(Desk& desk, const Covered& entry) {
     const ProgramRecords& records = desk.history().records();
     ShowSkipped show{open_record(records, records.frame.tensor_leaf(entry.id)), std::nullopt};
-    const bool state = desk.history().program().tensors[entry.id].cls == program::TensorClass::state;
+    const bool state =
+        desk.history().program().tensors[entry.id].cls == program::TensorClass::state;
     if (!state) show.writer = open_record(records, records.frame.instruction_leaf(*entry.writer));
     return show;
 }
@@ -84,7 +85,8 @@ MoveResult objection(Desk& desk) {
             posted.node) {
         return plays(Contest{true});
     }
-    return plays(skipped(desk, desk.covered()[posted.count - (own.size() - desk.covered().size())]));
+    return plays(
+        skipped(desk, desk.covered()[posted.count - (own.size() - desk.covered().size())]));
 }
 
 MoveResult reply(Desk& desk) {

@@ -45,8 +45,8 @@ class Desk {
     }
     /// Own partial states of the claimed cell.
     std::vector<PartialState> states();
-    /// Own nodes below the disputed one; none in place of one that would have more leaves than there
-    /// are.
+    /// Own nodes below the disputed one; none in place of one that would have more leaves than
+    /// there are.
     std::vector<std::optional<base::Hash>> children();
     /// In the order of the leaves, without the descriptor.
     std::vector<Covered> covered();

@@ -267,9 +267,8 @@ History::Result<Hash> History::cell_hash() {
     const auto stage = at(cell_place());
     if (!stage) return tl::unexpected(stage.error());
     const DisputedCell& cell = terms_.cell;
-    const std::vector<Unit> units =
-        units_of(replayer_.program(), cell.stage(),
-                 static_cast<std::uint32_t>(terms_.payload_roots.size()));
+    const std::vector<Unit> units = units_of(
+        replayer_.program(), cell.stage(), static_cast<std::uint32_t>(terms_.payload_roots.size()));
     const auto position = std::ranges::find(units, cell.unit) - units.begin();
     return (*stage)->cell_hash(static_cast<std::uint32_t>(position), cell.instruction, cell.tile);
 }

@@ -49,20 +49,17 @@ class Job {
 struct StepReport {
     std::uint32_t round, lane, step;         ///< step: 0-based within the round
     StepResult result;
-    std::span<const base::Hash> step_digests = {};  ///< of this segment so far, this step's last: what a resume point needs
 };
 using Progress = std::function<bool(const StepReport&)>;  ///< return false to stop early
 
-/// What one segment produced: everything its leaf and its audit need.
+/// What one segment produced: everything its leaf needs.
 struct SegmentResult {
     base::Hash start_root;                   ///< zeros when the place lacks it and first_step > 0 in a segment other than the round's first
     base::Hash state_root, end_root;
     std::optional<base::Hash> payload_root;  ///< last segment of a round of a job with merges
-    std::vector<base::Hash> step_digests;
-    base::Hash steps_root;                   ///< tree over step_digests
     std::vector<StepResult> steps;
     std::optional<commit::Payload> payload;
-    bool stopped = false;                    ///< Progress said stop: of the above only start_root, step_digests and steps are valid
+    bool stopped = false;                    ///< Progress said stop: of the above only start_root and steps are valid
 };
 
 struct SegmentPlace {
@@ -74,9 +71,9 @@ struct SegmentPlace {
 };
 
 /// Runs segment `place` from `state` (in place). `round_start` is needed for the last segment of a round (payload); may be null otherwise.
-/// `first_step` > 0 continues inside the segment (resume): `digests_so_far` are those of the steps already done.
+/// `first_step` > 0 continues inside the segment (resume).
 SegmentResult run_segment(Job& job, commit::State& state, const commit::State* round_start, const SegmentPlace& place,
-                          const Progress& progress, std::uint32_t first_step = 0, std::vector<base::Hash> digests_so_far = {});
+                          const Progress& progress, std::uint32_t first_step = 0);
 
 /// Merges into the next opening state and gives its root. `members` ascending by lane.
 base::Hash run_merge(Job& job, commit::State& round_start, std::span<const commit::Payload* const> members, std::uint32_t round,

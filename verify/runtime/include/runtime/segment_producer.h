@@ -2,7 +2,6 @@
 
 #include <functional>
 #include <memory>
-#include <vector>
 
 #include "runtime/segment.h"
 
@@ -15,7 +14,7 @@ class SegmentProducer {
     virtual ~SegmentProducer() = default;
     /// Advances `state` by the segment at `place`; see run_segment for the parameters. Called by one thread per job.
     virtual SegmentResult produce(Job& job, commit::State& state, const commit::State* round_start, const SegmentPlace& place,
-                                  const Progress& progress, std::uint32_t first_step, std::vector<base::Hash> digests_so_far) = 0;
+                                  const Progress& progress, std::uint32_t first_step) = 0;
 };
 using ProducerFactory = std::function<std::unique_ptr<SegmentProducer>()>;
 
@@ -23,7 +22,7 @@ using ProducerFactory = std::function<std::unique_ptr<SegmentProducer>()>;
 class Trainer final : public SegmentProducer {
   public:
     SegmentResult produce(Job& job, commit::State& state, const commit::State* round_start, const SegmentPlace& place,
-                          const Progress& progress, std::uint32_t first_step, std::vector<base::Hash> digests_so_far) override;
+                          const Progress& progress, std::uint32_t first_step) override;
 };
 
 }  // namespace assay::runtime

@@ -1,4 +1,4 @@
-#include "agent/chunks.h"
+#include "agent/blob_keeper.h"
 
 #include <gtest/gtest.h>
 #include <unistd.h>
