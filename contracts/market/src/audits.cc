@@ -251,7 +251,11 @@ Amount end_claims(Context& context, Job& job, const base::PartId& subject) {
             ASSAY_CHECK(job.open_claims > 0);
             --job.open_claims;
         }
-        save(context.state, claim);
+        // Nothing was drawn: nothing will ask for it again, and nothing would remove it with the job.
+        if (audits_of_claim(context.state, subject, claim.segment, 1).empty())
+            erase(context.state, claim);
+        else
+            save(context.state, claim);
     }
     return paid;
 }
