@@ -131,7 +131,8 @@ template <class A, Same<Claim> V>
 void fields(A& a, V& v) {
     a(v.subject, v.segment);
     a.choice(v.kind, ClaimKind::segment, ClaimKind::init);
-    a(v.job, v.round, v.lane, v.worker, v.lease, v.rate_ppm, v.draws, v.open, v.redraws, v.valid, v.fund, v.over);
+    a(v.job, v.round, v.lane, v.worker, v.lease, v.rate_ppm, v.draws, v.open, v.redraws, v.valid, v.sought,
+      v.missed, v.fund, v.over);
 }
 
 template <class A, Same<EpochMember> V>

@@ -166,7 +166,7 @@ void lose_lock(Context& context, Audit& audit) {
     const Amount taken = take_any_stake(context, audit.auditor, Role::validator, audit.lock);
     burn(context, taken, "no_cells", audit.id.hash);
     emit(context, EventKind::fined, {{"validator", audit.auditor.hex()}, {"amount", taken.decimal()}, {"reason", "no_cells"}});
-    fail_audit(context, *job, *claim, audit, {});
+    fail_audit(context, *job, *claim, audit);
     save(context.state, *claim);
     save(context.state, *job);
 }
@@ -191,9 +191,7 @@ void on_audit_due(Context& context, const Timer& timer) {
     auto job = find_job(context.state, audit->job);
     auto claim = find_claim(context.state, audit->subject, audit->segment);
     ASSAY_CHECK(job && claim);
-    const Amount price = duty_of(*job, claim->kind).price;
-    const Amount fine = base::multiply(price, parameters_of(context, *job).miss_prices).value_or(Amount::of(Amount::kMax));
-    fail_audit(context, *job, *claim, *audit, fine);
+    fail_audit(context, *job, *claim, *audit);
     save(context.state, *claim);
     save(context.state, *job);
 }
