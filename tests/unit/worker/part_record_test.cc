@@ -41,6 +41,15 @@ TEST(PartRecord, ComesBackAsItWas) {
     EXPECT_EQ(decode_part_record(encode_part_record(bare)), bare);
 }
 
+TEST(PartRecord, IsTheOneOfTheFormatsPage) {
+    std::ifstream page(std::string(ASSAY_SOURCE_DIR) + "/docs/formats/worker_folder.md");
+    std::string line, found;
+    while (std::getline(page, line)) {
+        if (line.starts_with("part_record_example ")) found = line.substr(20);
+    }
+    EXPECT_EQ(found, base::to_hex(encode_part_record(PartRecord{})));
+}
+
 TEST(PartRecord, RefusesEveryChangedByte) {
     const base::Bytes bytes = encode_part_record(example());
     for (std::size_t i = 0; i < bytes.size(); ++i) {
