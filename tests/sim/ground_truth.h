@@ -25,14 +25,13 @@ class GroundTruth final : public market::Referee {
     void set_init_root(const base::Hash& root) { init_root_ = root; }
     /// Training the segment that begins at `first_step` from `start` ends in this field.
     void know(const base::Hash& start, std::uint32_t round, std::uint32_t lane, std::uint32_t first_step, const base::Hash& end);
-    /// What any answer about the state with this root shows contradicts the rules by itself.
-    void contradict(const base::Hash& root) { contradictions_.insert(root); }
 
     [[nodiscard]] tl::expected<market::JobFacts, market::SpecError> facts(const market::JobSpec& spec, base::ByteView encoded) const override;
     [[nodiscard]] market::QuestionStatus open_question(const market::QuestionSubject& subject) const override;
     [[nodiscard]] tl::expected<market::QuestionStatus, market::MoveRefusal> answer(base::ByteView question, base::ByteView bytes) const override;
     [[nodiscard]] tl::expected<market::QuestionStatus, market::MoveRefusal> ask(base::ByteView question, std::uint32_t child) const override;
     [[nodiscard]] tl::expected<bool, market::MoveRefusal> leaf_differs(base::ByteView question, std::uint64_t leaf, base::ByteView bytes) const override;
+    [[nodiscard]] std::uint64_t blob_bytes(const market::QuestionSubject&) const override { return blob_bytes_; }
     [[nodiscard]] market::GameStatus open(const market::GameSubject& subject) const override;
     [[nodiscard]] tl::expected<market::GameStatus, market::MoveRefusal> play(base::ByteView game, market::Side side, base::ByteView move) const override;
     /// The only move there is.
@@ -42,7 +41,7 @@ class GroundTruth final : public market::Referee {
 
   private:
     [[nodiscard]] bool true_claim(const market::GameSubject& subject) const;
-    std::set<base::Hash> truths_, contradictions_;
+    std::set<base::Hash> truths_;
     base::Hash init_root_;
     std::uint64_t blob_bytes_ = 0;
 };

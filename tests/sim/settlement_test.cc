@@ -514,5 +514,42 @@ TEST(LeaseLeave, TheNextWorkerEndsWithTheSameRoot) {
     EXPECT_EQ(market.world.count_events("slashed"), 0U);
 }
 
+/// Takes its lane and trains nothing.
+class Stuck : public WorkerConduct {
+  public:
+    bool commits(const World&, const market::Job&, const market::Lease&) override { return false; }
+};
+
+TEST(LaneDeadline, WaitsForTheQuestionsOfItsWorkerAndNotForEver) {
+    WorldOptions options = options_with(61);
+    options.lanes = 1;
+    options.workers = 1;
+    Market market(options);
+    market.workers.clear();
+    market.workers.emplace_back(market.world, 0, std::make_unique<Stuck>());
+    const Person& worker = market.workers.front().person();
+    const market::StoredTarget init{market::StoredKind::init, market.job.hash, 0};
+    std::uint32_t extensions = 0;
+    std::optional<market::Lease> lease;
+    for (std::uint64_t i = 0; i < kBlocksMax; ++i) {
+        const auto leases = market::leases_of_worker(market.world.state(), worker.id, std::nullopt, 1);
+        if (!leases.empty()) lease = leases.front();
+        if (lease) extensions = std::max(extensions, lease->extensions);
+        if (lease && lease->state != market::LeaseState::active) break;
+        const Snapshot seen = snapshot(market.world);
+        market.workers.front().act(seen);
+        for (Validator& validator : market.validators) validator.act(seen);
+        const auto question = market::find_question(market.world.state(), market::state_question_id(init, worker.id));
+        if (lease && !question) market.world.send(worker, market::StateAsk{init});
+        if (question) {
+            if (const auto answer = market.world.answer_to(*question)) market.world.send(market.world.submitter, *answer);
+        }
+        market.world.block();
+    }
+    ASSERT_TRUE(lease.has_value());
+    EXPECT_EQ(lease->end, market::LeaseEnd::deadline) << market::to_word(lease->end);
+    EXPECT_EQ(extensions, 8U) << "each of its questions ends, and so do all of them together";
+}
+
 }  // namespace
 }  // namespace assay::sim

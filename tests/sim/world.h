@@ -14,7 +14,6 @@
 #include "market/transactions.h"
 #include "ground_truth.h"
 #include "memory_state.h"
-#include "pretended_programs.h"
 
 /// A market in memory: the real rules, a pretended clock, pretended training. One seed decides everything.
 namespace assay::sim {
@@ -58,7 +57,7 @@ struct WorldOptions {
 class World {
   public:
     explicit World(const WorldOptions& options);
-    World(const World&) = delete;  // its programs name its truth
+    World(const World&) = delete;
     World& operator=(const World&) = delete;
 
     /// Puts a message into the next block.
@@ -133,7 +132,6 @@ class World {
 
     MemoryState state_;
     GroundTruth truth_;
-    PretendedPrograms programs_;
     market::Genesis genesis_;
     mutable std::map<base::BlobRoot, base::Hash> stored_;  ///< what stands behind a blob
     mutable std::map<base::BlobRoot, base::Bytes> bytes_;  ///< of blobs that are no pretended states
