@@ -5,8 +5,6 @@
 #include "base/check.h"
 #include "base/chunk_tree.h"
 #include "commit/checkpoint.h"
-#include "market/tables.h"
-#include "state_tree.h"
 
 namespace assay::certificate {
 namespace {
@@ -30,35 +28,9 @@ void write_table(market::JobSpec& spec, const std::filesystem::path& blob) {
     table.blob = base::blob_root(bytes);
 }
 
-class MemoryTree : public ledger::TreeReader {
-  public:
-    explicit MemoryTree(const ledger::TreeChanges& entries) {
-        for (const auto& [key, record] : ledger::update_tree(*this, entries).records) records_[key] = *record;
-    }
-    [[nodiscard]] std::optional<Bytes> node(base::ByteView key) const override {
-        const auto found = records_.find(key);
-        if (found == records_.end()) return std::nullopt;
-        return found->second;
-    }
-
-  private:
-    std::map<Bytes, Bytes, ledger::KeyOrder> records_;
-};
-
-template <class IdType>
-IdType some_id(std::uint8_t byte) {
-    IdType id;
-    id.hash.bytes.fill(byte);
-    return id;
-}
-
 }  // namespace
 
-Hash TrainedJob::chain_id() { return base::sha256(base::view_of("a chain of the tests")); }
-
-base::SecretKey TrainedJob::operator_key() { return base::SecretKey::from_seed(Bytes(32, 9)); }
-
-TrainedJob::TrainedJob(std::uint32_t lanes, std::uint32_t rounds) : spec_(commit::small_mlp()) {
+TrainedJob::TrainedJob(std::uint32_t lanes, std::uint32_t rounds, std::uint8_t chain_tag) : spec_(commit::small_mlp()), chain_(chain_tag) {
     spec_.model = market::MlpModel{{4}, market::Activation::relu, 4, 0};
     spec_.lanes = lanes;
     spec_.rounds = rounds;
@@ -70,12 +42,7 @@ TrainedJob::TrainedJob(std::uint32_t lanes, std::uint32_t rounds) : spec_(commit
     ASSAY_CHECK(job.has_value());
     job_ = std::move(*job);
 
-    record_.id = some_id<base::JobId>(0x21);
-    record_.submitter = some_id<base::AccountId>(0x22);
-    record_.spec_root = job_->spec_root();
-    record_.program_root = job_->program_root();
-    record_.init_root = job_->initial_root();
-    record_.shape.profile = spec_.profile;
+    id_ = chain_.job_of(market::encode_spec(spec_), job_->program_root(), job_->initial_root());
     train();
 }
 
@@ -89,16 +56,15 @@ std::optional<commit::Payload> TrainedJob::train_lane(std::uint32_t round, std::
     for (std::uint32_t number = 0; number < parts; ++number) {
         const market::PartSpan span = market::part_span(number, spec_.segments_per_round(), spec_.part_segments);
         market::PartPassed part;
-        part.key = {record_.id, round, lane, 0, number, some_id<base::AccountId>(static_cast<std::uint8_t>(0x30 + lane)), 0};
-        part.part = market::part_id(chain_id(), part.key);
+        part.key = {id_, round, lane, 0, number, chain_.worker(lane), 0};
+        part.part = market::part_id(chain_.chain_id(), part.key);
         part.first_segment = span.first_segment;
         part.start_root = root;
         std::vector<Hash> leaves;
         for (std::uint32_t i = 0; i < span.segments; ++i) {
             auto result = runtime::run_segment(*job_, last_, &opening, {round, lane, span.first_segment + i, opening_root}, {});
-            const bool planted = i + 1 < span.segments && lane == 0;
             const Hash salt = base::blake2b("assay.test", part.part.view());
-            part.leaves.push_back({salt, root, planted ? market::plant_field(result.end_root) : result.end_root, result.steps_root});
+            part.leaves.push_back({salt, root, result.end_root});
             leaves.push_back(market::segment_leaf_hash(part.leaves.back()));
             root = result.state_root;
             if (result.payload_root) part.payload_root = *result.payload_root;
@@ -106,8 +72,6 @@ std::optional<commit::Payload> TrainedJob::train_lane(std::uint32_t round, std::
         }
         part.tree_root = market::part_root(leaves);
         part.end_root = root;
-        if (number == 0) part.audits.push_back({0, some_id<base::AuditId>(0x41), some_id<base::AccountId>(0x42), market::VerdictKind::valid, {}});
-        if (number == 1 && lane == 0) part.unaudited.push_back(0);
         member.worker = part.key.worker;
         member.part = part.part;
         member.end_root = root;
@@ -146,53 +110,19 @@ void TrainedJob::train() {
         } else {
             descriptor.step = spec_.round_steps;
         }
-        entries_.emplace_back(market::RoundFinal{round, next, spec_.lanes * spec_.segments_per_round(), 0, 0});
+        entries_.emplace_back(market::RoundFinal{round, next, spec_.lanes * spec_.segments_per_round(), 0});
         opening_root = next;
     }
     const commit::State& final_state = spec_.has_merge() ? opening : last_;
     ASSAY_CHECK(commit::save_state(checkpoint(), job_->program(), final_state, descriptor).has_value());
-    close(opening_root);
+    final_root_ = opening_root;
+    entries_.emplace_back(market::JobClosed{market::JobState::completed, market::CloseReason::finished, final_root_, spec_.rounds, {}});
 }
 
-void TrainedJob::close(const Hash& final_root) {
-    record_.state = market::JobState::completed;
-    record_.reason = market::CloseReason::finished;
-    record_.final_root = final_root;
-    record_.final_rounds = spec_.rounds;
-    entries_.emplace_back(market::JobClosed{record_.state, record_.reason, final_root, spec_.rounds, {}});
-}
-
-Source TrainedJob::source(const std::function<void(Entries&, market::Job&)>& change) const {
+evidence::Evidence TrainedJob::evidence(const std::function<void(Entries&)>& change, const evidence::SignedChain::Options& options) const {
     Entries entries = entries_;
-    market::Job record = record_;
-    if (change) change(entries, record);
-    Source out;
-    out.chain_id = chain_id();
-    const base::SecretKey key = operator_key();
-    out.operator_key = key.public_key();
-    out.spec = market::encode_spec(spec_);
-    record.history = {};
-    for (const market::JobHistoryEntry& entry : entries) {
-        out.history.push_back(market::encode(entry));
-        record.history = market::extend_history(record.history, out.history.back());
-    }
-    record.history_count = entries.size();
-    out.job = market::encode(record);
-
-    ledger::TreeChanges state;
-    state[base::state_path(market::job_key(record.id))] = base::state_value_hash(out.job);
-    for (std::uint8_t i = 0; i < 20; ++i) state[base::state_path(Bytes{i})] = base::state_value_hash(Bytes{i});
-    const MemoryTree tree(state);
-    out.proof = ledger::prove_path(tree, base::state_path(market::job_key(record.id)));
-    ledger::Head& head = out.head;
-    head.height = {77};
-    head.time = {1'700'000'000'000};
-    head.state_root = ledger::tree_root(tree);
-    head.log_root = base::sha256({});
-    head.params_id = base::sha256(base::view_of("parameters"));
-    head.app_hash = ledger::app_hash_of(head.state_root, head.log_root, head.log_size, head.params_id);
-    head.signature = key.sign(ledger::kHeadDomain, out.chain_id, ledger::head_message(head.height, head.time, head.app_hash));
-    return out;
+    if (change) change(entries);
+    return chain_.run(spec_, job_->program_root(), job_->initial_root(), entries, options);
 }
 
 }  // namespace assay::certificate

@@ -1,10 +1,10 @@
 #include "history.h"
 
-#include <algorithm>
-#include <map>
-#include <set>
+#include <optional>
 
-namespace assay::certificate {
+#include "market/objects.h"
+
+namespace assay::evidence {
 namespace {
 
 using base::Hash;
@@ -12,7 +12,8 @@ using Check = std::optional<std::string>;
 
 class Walk {
   public:
-    Walk(const Hash& chain_id, const market::JobSpec& spec, const market::Job& job) : chain_id_(chain_id), spec_(spec), job_(job) {}
+    Walk(const Hash& chain_id, const market::JobSpec& spec, const base::JobId& job, const Hash& init_root)
+        : chain_id_(chain_id), spec_(spec), job_(job), init_root_(init_root) {}
 
     Check entry(const market::JobHistoryEntry& entry) {
         if (closed_) return "there are entries after the job's end";
@@ -22,8 +23,8 @@ class Walk {
     Check end() const {
         if (!closed_) return "the job's end is missing";
         if (facts.final_roots.empty()) return "no round of the job is final, so there is no model";
-        if (facts.final_roots.size() != job_.final_rounds) return "the record counts another number of final rounds";
-        if (facts.final_roots.back() != job_.final_root) return "the record has another final root";
+        if (facts.final_roots.size() != facts.closed.final_rounds) return "the job's end counts another number of final rounds";
+        if (facts.final_roots.back() != facts.closed.final_root) return "the job's end names another root";
         return std::nullopt;
     }
 
@@ -35,11 +36,11 @@ class Walk {
         auto operator<=>(const Place&) const = default;
     };
 
-    [[nodiscard]] Hash opening(std::size_t round) const { return round == 0 ? job_.init_root : facts.final_roots[round - 1]; }
+    [[nodiscard]] Hash opening(std::size_t round) const { return round == 0 ? init_root_ : facts.final_roots[round - 1]; }
 
     Check take(const market::PartPassed& part) {
         const market::PartKey& key = part.key;
-        if (key.job != job_.id || part.part != market::part_id(chain_id_, key)) return "a part does not have the id of its key";
+        if (key.job != job_ || part.part != market::part_id(chain_id_, key)) return "a part does not have the id of its key";
         if (key.round >= spec_.rounds || key.lane >= spec_.lanes || key.stage != 0) return "a part is outside the job";
         if (key.part >= market::parts_per_round(spec_.segments_per_round(), spec_.part_segments)) return "a part is outside its round";
         const market::PartSpan span = market::part_span(key.part, spec_.segments_per_round(), spec_.part_segments);
@@ -58,13 +59,11 @@ class Walk {
         return std::nullopt;
     }
 
-    /// Each segment ends where the next one starts; a planted end field covers the same root.
+    /// Each segment ends where the next one starts.
     [[nodiscard]] Check continuity(const market::PartPassed& part, const market::PartSpan& span) const {
         if (part.leaves.front().start_root != part.start_root) return "the first segment of a part starts elsewhere";
         for (std::size_t i = 0; i + 1 < part.leaves.size(); ++i) {
-            const Hash& next = part.leaves[i + 1].start_root;
-            const Hash& field = part.leaves[i].end_field;
-            if (field != next && field != market::plant_field(next)) return "the segments of a part do not follow each other";
+            if (part.leaves[i].end_field != part.leaves[i + 1].start_root) return "the segments of a part do not follow each other";
         }
         const bool closes_round = span.first_segment + span.segments == spec_.segments_per_round() && spec_.has_merge();
         const Hash expected = closes_round ? market::round_end_root(part.end_root, part.payload_root) : part.end_root;
@@ -88,19 +87,24 @@ class Walk {
 
     Check take(const market::RoundMerged& merge) {
         if (!closings_.contains(merge.round)) return "a merge comes before its round closed";
-        merges_[merge.round] = merge.root;
+        merges_.insert_or_assign(merge.round, merge);
+        facts.merges.push_back(merge);
         return std::nullopt;
     }
 
     Check take(const market::MergeAudited& audit) {
         const auto merged = merges_.find(audit.round);
         if (merged == merges_.end()) return "an audit comes before its merge";
-        if (audit.outcome == market::MergeState::replaced) merged->second = audit.root;
-        if (audit.outcome == market::MergeState::failed) {
+        if (audit.outcome == market::MergeState::refuted) {
             merges_.erase(merged);
             return std::nullopt;
         }
-        if (merged->second != audit.root) return "an audited merge has another root than was posted";
+        if (merged->second.root != audit.root || merged->second.attempt != audit.attempt) return "an audited merge has another root than was posted";
+        return std::nullopt;
+    }
+
+    Check take(const market::InitAudited& init) {
+        if (init.root != init_root_) return "another initial state was audited";
         return std::nullopt;
     }
 
@@ -111,16 +115,18 @@ class Walk {
         if (closing->second.opening_root != opening(round.round)) return "a round did not open on the root before it";
         std::optional<std::uint32_t> previous_lane;
         for (const market::RoundMember& member : closing->second.members) {
-            if (previous_lane && member.lane <= *previous_lane) return "the members of a round are out of order";
+            if (member.lane >= spec_.lanes || (previous_lane && member.lane <= *previous_lane)) return "the members of a round are out of order";
             previous_lane = member.lane;
             if (auto what = member_leads(round.round, member)) return what;
         }
         if (spec_.has_merge()) {
             const auto merged = merges_.find(round.round);
-            if (merged == merges_.end() || merged->second != round.root) return "a final round has another root than its merge";
+            if (merged == merges_.end() || merged->second.root != round.root) return "a final round has another root than its merge";
+            facts.final_merges.emplace(round.round, merged->second);
         } else if (closing->second.members.size() != 1 || closing->second.members[0].end_root != round.root) {
             return "the final root is not the end of the only lane";
         }
+        facts.left_out += spec_.lanes - static_cast<std::uint32_t>(closing->second.members.size());
         facts.final_roots.push_back(round.root);
         return std::nullopt;
     }
@@ -134,20 +140,12 @@ class Walk {
         for (const auto& [number, part] : found->second) {
             if (part.start_root != root) return "a member's parts do not follow each other";
             root = part.end_root;
-            count(part);
+            facts.final_parts.push_back(part);
         }
         const market::PartPassed& last = found->second.rbegin()->second;
         if (member.end_root != root || member.part != last.part) return "a member ends elsewhere than its last part";
         if (spec_.has_merge() && member.payload_root != last.payload_root) return "a member's payload is not that of its last part";
         return std::nullopt;
-    }
-
-    void count(const market::PartPassed& part) {
-        std::set<std::uint32_t> audited;
-        for (const market::AuditFact& audit : part.audits) audited.insert(audit.segment);
-        facts.segments += part.leaves.size();
-        facts.audited += audited.size();
-        facts.unaudited += part.unaudited.size();
     }
 
     Check take(const market::Slashed&) {
@@ -157,30 +155,27 @@ class Walk {
 
     Check take(const market::JobClosed& closed) {
         closed_ = true;
-        if (closed.state != job_.state || closed.reason != job_.reason) return "the record ends the job in another way";
-        if (closed.final_root != job_.final_root || closed.final_rounds != job_.final_rounds) return "the record ends the job on another root";
+        facts.closed = closed;
         return std::nullopt;
     }
 
     const Hash& chain_id_;
     const market::JobSpec& spec_;
-    const market::Job& job_;
+    const base::JobId& job_;
+    const Hash& init_root_;
     std::map<Place, std::map<std::uint32_t, market::PartPassed>> standing_;  ///< passed and not void, by part number
     std::map<std::uint32_t, market::RoundClosed> closings_;
-    std::map<std::uint32_t, Hash> merges_;
+    std::map<std::uint32_t, market::RoundMerged> merges_;
     bool closed_ = false;
 };
 
 }  // namespace
 
-tl::expected<HistoryFacts, std::string> check_history(const Hash& chain_id, const market::JobSpec& spec, const market::Job& job,
-                                                      const std::vector<base::Bytes>& entries) {
-    if (entries.size() != job.history_count) return tl::unexpected(std::string("the number of history entries is not that of the record"));
-    Hash history;
-    for (const base::Bytes& bytes : entries) history = market::extend_history(history, bytes);
-    if (history != job.history) return tl::unexpected(std::string("the history is not the one that the record commits to"));
-    Walk walk(chain_id, spec, job);
+tl::expected<HistoryFacts, std::string> check_history(const Hash& chain_id, const market::JobSpec& spec, const base::JobId& job,
+                                                      const Hash& init_root, const std::vector<base::Bytes>& entries) {
+    Walk walk(chain_id, spec, job, init_root);
     for (std::size_t i = 0; i < entries.size(); ++i) {
+        walk.facts.hash = market::extend_history(walk.facts.hash, entries[i]);
         const auto entry = market::decode<market::JobHistoryEntry>(entries[i]);
         if (!entry) return tl::unexpected("history entry " + std::to_string(i) + " is malformed");
         if (auto what = walk.entry(*entry)) return tl::unexpected("history entry " + std::to_string(i) + ": " + *what);
@@ -189,4 +184,4 @@ tl::expected<HistoryFacts, std::string> check_history(const Hash& chain_id, cons
     return std::move(walk.facts);
 }
 
-}  // namespace assay::certificate
+}  // namespace assay::evidence

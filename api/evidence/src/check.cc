@@ -1,0 +1,169 @@
+#include "draws.h"
+
+namespace assay::evidence {
+namespace {
+
+using base::Hash;
+
+/// Leases that one lane may have had, as far as they are looked for.
+constexpr std::uint32_t kLeasesMax = 1024;
+
+Failure failed(Problem problem, std::string detail) { return {problem, std::move(detail)}; }
+
+struct Posted {
+    base::JobId id;
+    const SignedMessage* message = nullptr;
+    const market::JobPost* post = nullptr;
+};
+
+/// The one post of a job.
+std::optional<Posted> posted(const Log& log, const Hash& program_root) {
+    Posted out;
+    for (const SignedMessage& message : log.messages) {
+        const auto* post = std::get_if<market::JobPost>(&message.message);
+        if (post == nullptr) continue;
+        if (out.post != nullptr) return std::nullopt;
+        out.message = &message;
+        out.post = post;
+        out.id = market::job_id(log.chain_id, message.sender, message.header.nonce, message.header.nonce_lane, market::spec_root(post->spec),
+                                program_root, post->init_root);
+    }
+    return out.post == nullptr ? std::nullopt : std::optional(out);
+}
+
+/// Sorts what the parties sent.
+class Sorting {
+  public:
+    Sorting(const Evidence& evidence, const Log& log, const Facts& facts) : log_(log), facts_(facts) {
+        for (std::uint32_t lane = 0; lane < facts.spec.lanes; ++lane) {
+            for (std::uint32_t number = 0; number < kLeasesMax; ++number) lanes_[market::lease_id(facts.job, lane, number)] = lane;
+        }
+        for (const Rate& rate : evidence.rates) rates_[rate.part] = rate.ppm;
+    }
+
+    std::optional<std::string> take(const SignedMessage& signed_message) {
+        sender_ = &signed_message;
+        return std::visit([this](const auto& message) { return one(message); }, signed_message.message);
+    }
+
+    Sent sent;
+
+  private:
+    using Check = std::optional<std::string>;
+
+    Check one(const market::PartCommit& message) {
+        const auto lane = lanes_.find(message.lease);
+        if (lane == lanes_.end()) return "a part of another job";
+        const std::uint32_t segments = facts_.spec.segments_per_round();
+        if (message.round >= facts_.spec.rounds || message.part >= market::parts_per_round(segments, facts_.spec.part_segments))
+            return "a part outside the job";
+        const market::PartSpan span = market::part_span(message.part, segments, facts_.spec.part_segments);
+        if (message.segments != span.segments) return "a part with another number of segments";
+        CommittedPart part{{facts_.job, message.round, lane->second, 0, message.part, sender_->sender, message.attempt}, message, span.first_segment, 0};
+        const base::PartId id = market::part_id(log_.chain_id, part.key);
+        const auto rate = rates_.find(id);
+        // The least that the genesis allows, or more: what is stated is also what the draws are recomputed with.
+        if (rate == rates_.end() || rate->second < log_.genesis.parameters.rate_floor_ppm) return "a part without the rate of its lease";
+        part.rate_ppm = rate->second;
+        return sent.parts.emplace(id, std::move(part)).second ? Check() : "a part that was committed twice";
+    }
+    Check one(const market::PartClose& message) {
+        const auto part = sent.parts.find(message.part);
+        if (part == sent.parts.end() || part->second.key.worker != sender_->sender) return "a part closed by another than its worker";
+        sent.closes[message.part] = message.leaves;
+        return std::nullopt;
+    }
+    Check one(const market::MergePost& message) {
+        if (message.job != facts_.job) return "a merge of another job";
+        sent.merges[message.round].emplace_back(sender_->sender, message);
+        return std::nullopt;
+    }
+    Check one(const market::VerdictReveal& message) {
+        return sent.reveals.emplace(message.audit, Sent::Reveal{sender_->sender, sender_->vrf, message}).second ? Check() : "a second verdict on one audit";
+    }
+    Check one(const market::CellsOpen& message) {
+        return sent.cells.emplace(message.audit, std::pair(sender_->sender, message)).second ? Check() : "cells opened twice";
+    }
+    Check one(const market::EpochContribute& message) {
+        const bool first = sent.contributions[message.epoch].emplace(sender_->sender, Sent::Contribution{message, sender_->vrf}).second;
+        return first ? Check() : "a second contribution to one epoch";
+    }
+    static Check one(const market::JobPost&) { return std::nullopt; }
+    static Check one(const market::KeysSet&) { return std::nullopt; }
+    template <class Other>
+    static Check one(const Other&) { return "it says nothing about the job"; }
+
+    const Log& log_;
+    const Facts& facts_;
+    std::map<base::LeaseId, std::uint32_t> lanes_;
+    std::map<base::PartId, std::uint32_t> rates_;
+    const SignedMessage* sender_ = nullptr;
+};
+
+/// What the history says of a final part, its worker has signed.
+std::optional<Failure> bind_parts(const HistoryFacts& history, const Sent& sent) {
+    for (const market::PartPassed& part : history.final_parts) {
+        const auto committed = sent.parts.find(part.part);
+        const auto closed = sent.closes.find(part.part);
+        if (committed == sent.parts.end() || closed == sent.closes.end()) return failed(Problem::job, "a final part lacks what its worker signed");
+        const market::PartCommit& message = committed->second.message;
+        if (message.tree_root != part.tree_root || message.start_root != part.start_root || message.end_root != part.end_root ||
+            message.payload_root != part.payload_root || closed->second != part.leaves)
+            return failed(Problem::job, "the history says otherwise of a part than its worker signed");
+    }
+    return std::nullopt;
+}
+
+std::optional<Failure> bind_merges(const HistoryFacts& history, const Sent& sent) {
+    for (const market::RoundMerged& merge : history.merges) {
+        const auto posts = sent.merges.find(merge.round);
+        bool found = false;
+        if (posts != sent.merges.end()) {
+            for (const auto& [poster, post] : posts->second) found = found || (poster == merge.poster && post.merge_root == merge.root);
+        }
+        if (!found) return failed(Problem::job, "nobody signed the merge of round " + std::to_string(merge.round));
+    }
+    return std::nullopt;
+}
+
+}  // namespace
+
+tl::expected<Facts, Failure> check(const Evidence& evidence, const Hash& program_root) {
+    const auto log = check_log(evidence);
+    if (!log) return tl::unexpected(log.error());
+    const auto job = posted(*log, program_root);
+    if (!job) return tl::unexpected(failed(Problem::job, "there must be one post of a job"));
+    Facts facts;
+    facts.chain_id = log->chain_id;
+    facts.operator_key = log->genesis.operator_key;
+    facts.height = evidence.head.height;
+    facts.time = evidence.head.time;
+    facts.job = job->id;
+    facts.submitter = job->message->sender;
+    facts.spec_bytes = job->post->spec;
+    facts.spec_root = market::spec_root(facts.spec_bytes);
+    facts.program_root = program_root;
+    facts.init_root = job->post->init_root;
+    auto spec = market::decode_spec(facts.spec_bytes);
+    if (!spec) return tl::unexpected(failed(Problem::job, "the spec is refused: " + spec.error().path + ": " + spec.error().reason));
+    facts.spec = std::move(*spec);
+    const auto history = check_history(facts.chain_id, facts.spec, facts.job, facts.init_root, evidence.history);
+    if (!history) return tl::unexpected(failed(Problem::history, history.error()));
+    facts.closed = history->closed;
+    facts.final_roots = history->final_roots;
+    facts.slashes = history->slashes;
+    facts.left_out = history->left_out;
+    facts.parties.insert(facts.submitter);
+    Sorting sorting(evidence, *log, facts);
+    for (const SignedMessage& message : log->messages) {
+        if (const auto what = sorting.take(message))
+            return tl::unexpected(failed(Problem::job, "log index " + std::to_string(message.log_index) + " holds " + *what));
+    }
+    for (const auto& [id, part] : sorting.sent.parts) facts.parties.insert(part.key.worker);
+    if (auto what = bind_parts(*history, sorting.sent)) return tl::unexpected(std::move(*what));
+    if (auto what = bind_merges(*history, sorting.sent)) return tl::unexpected(std::move(*what));
+    if (auto what = check_draws(evidence, *log, *history, sorting.sent, facts)) return tl::unexpected(std::move(*what));
+    return facts;
+}
+
+}  // namespace assay::evidence
