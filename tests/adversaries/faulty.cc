@@ -4,7 +4,6 @@
 #include <string>
 
 #include "base/check.h"
-#include "base/merkle.h"
 #include "commit/state.h"
 #include "faulty_replayer.h"
 #include "runtime/job_cache.h"
@@ -46,9 +45,9 @@ Fault fault_of(runtime::Job& job) {
 
 runtime::SegmentResult FaultyProducer::produce(runtime::Job& job, commit::State& state, const commit::State* round_start,
                                                const runtime::SegmentPlace& place, const runtime::Progress& progress,
-                                               std::uint32_t first_step, std::vector<base::Hash> digests_so_far) {
+                                               std::uint32_t first_step) {
     if (place.round != 0 || place.lane != 0 || place.segment != 0 || first_step != 0)
-        return runtime::run_segment(job, state, round_start, place, progress, first_step, std::move(digests_so_far));
+        return runtime::run_segment(job, state, round_start, place, progress, first_step);
     FaultyReplayer replayer(job.program(), words_of(job), fault_of(job));
     const market::JobSpec& spec = job.spec();
     runtime::SegmentResult result;
@@ -61,13 +60,11 @@ runtime::SegmentResult FaultyProducer::produce(runtime::Job& job, commit::State&
             step = job.executor().run_step(state, job.data(), 0, 0, h);
         }
         result.steps.push_back(step);
-        result.step_digests.push_back(commit::step_digest(job.program(), state, job.spec_root(), 0, 0, h));
-        if (progress && !progress({0, 0, h, step, result.step_digests})) {
+        if (progress && !progress({0, 0, h, step})) {
             result.stopped = true;
             return result;
         }
     }
-    result.steps_root = base::merkle_root(base::MerkleFamily::blake2b, result.step_digests);
     result.state_root = commit::state_root(job.program(), state, runtime::state_descriptor(job, place, spec.segment_steps));
     result.end_root = result.state_root;
     if (spec.segment_steps == spec.round_steps && spec.has_merge()) {

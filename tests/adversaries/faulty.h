@@ -23,8 +23,7 @@ faults::Fault fault_of(runtime::Job& job);
 class FaultyProducer final : public runtime::SegmentProducer {
   public:
     runtime::SegmentResult produce(runtime::Job& job, commit::State& state, const commit::State* round_start,
-                                   const runtime::SegmentPlace& place, const runtime::Progress& progress, std::uint32_t first_step,
-                                   std::vector<base::Hash> digests_so_far) override;
+                                   const runtime::SegmentPlace& place, const runtime::Progress& progress, std::uint32_t first_step) override;
 };
 
 /// Plays with the fault, and lets its clock run before each move: the `stall` part, in thousandths, of what is left.

@@ -29,9 +29,9 @@ def start(market, faulty, stall):
                         {"judgement": "referee", "window_ms": 1000, "grace_ms": grace, "dispute_clock_ms": clock, "epoch_ms": 200, "protocol_price": "50000000"})
     market.start_node()
     for name in VALIDATORS:
-        market.start_validator(name, "--gflops", "5", "--threads", "1", "--capacity", "16")
+        market.start_validator(name, "--gflops", "5", "--threads", "1")
     if faulty == FAULTY_VALIDATOR:
-        market.start_validator(faulty, "--gflops", "5", "--threads", "1", "--capacity", "16", "--stall", stall, binary="assay-adversary-faulty-validator")
+        market.start_validator(faulty, "--gflops", "5", "--threads", "1", "--stall", stall, binary="assay-adversary-faulty-validator")
     else:
         market.start_worker(FAULTY_WORKER, "--gflops", "5", "--threads", "1", "--slots", "4", "--price", "1", "--stall", stall,
                             binary="assay-adversary-faulty-worker")
