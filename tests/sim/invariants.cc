@@ -163,8 +163,8 @@ class Books {
 
     [[nodiscard]] std::uint64_t reserve_of(const market::Job& job) const {
         const market::Parameters parameters = market::load_parameters(state_, job.params_id);
-        const std::uint64_t merges = job.shape.has_merge() ? std::min(job.shape.rounds, parameters.unfinal_rounds_max) : 0;
-        return (merges + 1) * market::expected_with_controls(parameters.rate_sure_ppm, parameters.control_ppm);
+        const std::uint64_t merges = job.shape.has_merge() ? std::min(job.shape.rounds - job.final_rounds, parameters.unfinal_rounds_max) : 0;
+        return (merges + (job.init_passed ? 0 : 1)) * market::expected_with_controls(parameters.rate_sure_ppm, parameters.control_ppm);
     }
 
     void jobs() {

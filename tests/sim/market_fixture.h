@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <map>
 
 #include "parties.h"
 
@@ -29,18 +30,25 @@ struct Market {
     [[nodiscard]] market::Job record() const { return *market::find_job(world.state(), job); }
     bool finish() { return run(world, workers, validators, job, kBlocksMax); }
 
-    /// What honest training gives: nothing else may be the result when every lie is found.
+    /// What honest training gives of the lanes that were merged: nothing else may be the result when every lie is found.
     [[nodiscard]] base::Hash honest_root() const {
         const WorldOptions& options = world.options;
+        const std::uint32_t segments = options.round_steps / options.segment_steps;
+        std::map<std::uint32_t, std::vector<std::uint32_t>> merged;
+        for (const base::Bytes& bytes : market::history_of(world.state(), job, 0, 100'000)) {
+            const auto entry = market::decode<market::JobHistoryEntry>(bytes);
+            const auto* closed = std::get_if<market::RoundClosed>(&*entry);
+            if (closed == nullptr) continue;
+            merged[closed->round].clear();
+            for (const market::RoundMember& member : closed->members) merged[closed->round].push_back(member.lane);
+        }
         base::Hash opening = world.init_root;
         for (std::uint32_t round = 0; round < options.rounds; ++round) {
             std::vector<base::Hash> payloads;
             base::Hash end;
-            for (std::uint32_t lane = 0; lane < options.lanes; ++lane) {
+            for (const std::uint32_t lane : merged[round]) {
                 end = opening;
-                for (std::uint32_t segment = 0; segment < options.round_steps / options.segment_steps; ++segment) {
-                    end = trained_root(end, job, round, lane, segment);
-                }
+                for (std::uint32_t segment = 0; segment < segments; ++segment) end = trained_root(end, job, round, lane, segment);
                 payloads.push_back(trained_payload(end));
             }
             opening = options.lanes == 1 && options.rounds == 1 ? end : merged_root(opening, payloads);

@@ -206,7 +206,8 @@ TEST(BadValidator, NeverContributingIsJailedAndNothingElseSuffers) {
 TEST(BadValidator, FalseInvalidNeverSlashesAnHonestWorker) {
     WorldOptions options = options_with(11);
     options.workers = 8;
-    options.rate_ppm = 1'000'000;
+    options.validators = 5;
+    options.rate_ppm = 900'000;
     options.rounds = 2;
     Market market(options, {}, {ValidatorKind::always_invalid});
     ASSERT_TRUE(market.finish());
@@ -252,7 +253,8 @@ TEST(BadValidator, NeverOpeningCellsLosesTheLock) {
 TEST(BadValidator, MissedAuditsAreDrawnAgain) {
     for (const ValidatorKind kind : {ValidatorKind::never_seals, ValidatorKind::never_reveals}) {
         WorldOptions options = options_with(13);
-        options.rate_ppm = 1'000'000;
+        options.validators = 5;
+        options.rate_ppm = 900'000;
         Market market(options, {}, {kind});
         ASSERT_TRUE(market.finish());
         market.expect_completed();

@@ -108,6 +108,7 @@ TEST(PartCommit, RefusesWhatDoesNotFitTheLease) {
     refused(Refusal::wrong_segment_count, [](auto& m) { ++m.segments; });
     refused(Refusal::wrong_start_root, [](auto& m) { m.start_root.bytes[5] ^= 1U; });
     refused(Refusal::receipt_invalid, [](auto& m) { m.end_receipt.bytes += 1; });
+    refused(Refusal::receipt_size_wrong, [&](auto& m) { m.end_receipt = market.world.receipt(base::Bytes(100)); });
     refused(Refusal::receipt_invalid, [](auto& m) { m.end_receipt.signature.bytes[0] ^= 1U; });
     refused(Refusal::payload_unexpected, [](auto& m) {
         m.payload_root.bytes[0] = 1;
@@ -152,6 +153,9 @@ TEST(PartRetract, LetsTheWorkerCommitAgainUnderTheNextAttempt) {
 
 TEST(PartRetract, IsRefusedOnceTheEpochIsClosed) {
     Market market(options_with(23));
+    const auto held = hold_back<market::PartCommit>(market);
+    ASSERT_TRUE(held);
+    ASSERT_EQ(answer(market.world, *held->first, held->second), Refusal::none);
     ASSERT_TRUE(hold_back<market::EpochContribute>(market));
     const auto parts = market::parts_of_job(market.world.state(), market.job, std::nullopt, std::nullopt, 1);
     ASSERT_EQ(parts.size(), 1U);
@@ -166,6 +170,9 @@ TEST(EpochContribute, RefusesStrangersRepetitionsAndFalseProofs) {
     EXPECT_EQ(answer(market.world, market.world.workers[0], good), Refusal::not_member);
     expect_refused<market::EpochContribute>(market, *person, good, Refusal::epoch_unknown, [](auto& m) { m.epoch += 1000; });
     expect_refused<market::EpochContribute>(market, *person, good, Refusal::proof_invalid, [](auto& m) { m.proof.bytes[40] ^= 1U; });
+    expect_refused<market::EpochContribute>(market, *person, good, Refusal::wrong_commitments, [](auto& m) { m.commitments_root.bytes[0] ^= 1U; });
+    expect_refused<market::EpochContribute>(market, *person, good, Refusal::wrong_log, [](auto& m) { ++m.log_size; });
+    expect_refused<market::EpochContribute>(market, *person, good, Refusal::wrong_log, [](auto& m) { m.log_root.bytes[0] ^= 1U; });
     EXPECT_EQ(answer(market.world, *person, good), Refusal::none);
     EXPECT_EQ(answer(market.world, *person, good), Refusal::already_contributed);
     ASSERT_TRUE(market.finish());
@@ -197,13 +204,57 @@ TEST(SegmentDeliver, RefusesWhatIsNotInTheTree) {
     market.expect_completed();
 }
 
+TEST(EpochContribute, CostsAFeeOnlyWhenItFails) {
+    Market market(options_with(35));
+    const auto held = hold_back<market::EpochContribute>(market);
+    ASSERT_TRUE(held);
+    const auto& [person, good] = *held;
+    const auto balance = [&] { return market::balance_of(market.world.state(), person->id); };
+    const base::Amount before = balance();
+    expect_refused<market::EpochContribute>(market, *person, good, Refusal::wrong_log, [](auto& m) { ++m.log_size; });
+    const base::Amount after = balance();
+    EXPECT_LT(after, before);
+    EXPECT_EQ(answer(market.world, *person, good), Refusal::none);
+    EXPECT_EQ(balance(), after);
+}
+
+TEST(LeaseAccept, IsForWhoIsAskedAndOnce) {
+    Market market(options_with(36));
+    const auto held = hold_back<market::LeaseAccept>(market);
+    ASSERT_TRUE(held);
+    const auto& [person, good] = *held;
+    EXPECT_EQ(answer(market.world, market.world.workers[2], good), Refusal::not_reserved);
+    EXPECT_EQ(answer(market.world, market.world.validators[0], good), Refusal::not_reserved);
+    expect_refused<market::LeaseAccept>(market, *person, good, Refusal::job_unknown, [](auto& m) { m.job.hash.bytes[0] ^= 1U; });
+    expect_refused<market::LeaseAccept>(market, *person, good, Refusal::not_reserved, [](auto& m) { m.lane = 9; });
+    EXPECT_EQ(market::find_job(market.world.state(), market.job)->state, market::JobState::open);
+    EXPECT_EQ(answer(market.world, *person, good), Refusal::none);
+    EXPECT_EQ(market::find_job(market.world.state(), market.job)->state, market::JobState::running);
+    EXPECT_EQ(answer(market.world, *person, good), Refusal::not_reserved);
+    ASSERT_TRUE(market.finish());
+    market.expect_completed();
+}
+
+TEST(LeaseAccept, LocksWhatItTakesAndNothingBefore) {
+    Market market(options_with(37));
+    const auto held = hold_back<market::LeaseAccept>(market);
+    ASSERT_TRUE(held);
+    const auto& [person, good] = *held;
+    const auto locked = [&] { return market::find_stake(market.world.state(), person->id, market::Role::worker)->locked; };
+    EXPECT_EQ(locked(), base::Amount{});
+    ASSERT_EQ(answer(market.world, *person, good), Refusal::none);
+    const auto lane = market::find_lane(market.world.state(), market.job, good.lane);
+    EXPECT_EQ(locked(), market::find_lease(market.world.state(), lane->lease)->lock);
+    EXPECT_FALSE(locked().is_zero());
+}
+
 TEST(Verdicts, AreSealedBeforeTheyAreRevealed) {
     WorldOptions options = options_with(26);
     options.rate_ppm = 1'000'000;
     Market market(options);
     const auto sealed = hold_back<market::VerdictSeal>(market);
     ASSERT_TRUE(sealed);
-    const market::VerdictReveal early{sealed->second.audit, {market::VerdictKind::valid, {}, numbered(1, "d")}, {}};
+    const market::VerdictReveal early{sealed->second.audit, {market::VerdictKind::valid, {}, numbered(1, "d")}, {}, {}};
     EXPECT_EQ(answer(market.world, *sealed->first, early), Refusal::audit_state);
     EXPECT_EQ(answer(market.world, market.world.workers[0], sealed->second), Refusal::audit_not_yours);
     expect_refused<market::VerdictSeal>(market, *sealed->first, sealed->second, Refusal::audit_unknown, [](auto& m) { m.audit.hash.bytes[0] ^= 1U; });
@@ -211,30 +262,60 @@ TEST(Verdicts, AreSealedBeforeTheyAreRevealed) {
     const auto held = hold_back<market::VerdictReveal>(market);
     ASSERT_TRUE(held);
     const auto& [person, good] = *held;
+    const auto refused = [&](Refusal expected, const std::function<void(market::VerdictReveal&)>& change) {
+        expect_refused<market::VerdictReveal>(market, *person, good, expected, change);
+    };
     EXPECT_EQ(answer(market.world, market.world.workers[0], good), Refusal::audit_not_yours);
-    expect_refused<market::VerdictReveal>(market, *person, good, Refusal::wrong_seal, [](auto& m) { m.nonce.bytes[0] ^= 1U; });
-    expect_refused<market::VerdictReveal>(market, *person, good, Refusal::wrong_seal, [](auto& m) { m.verdict.kind = market::VerdictKind::plant; });
+    refused(Refusal::wrong_seal, [](auto& m) { m.nonce.bytes[0] ^= 1U; });
+    refused(Refusal::wrong_seal, [](auto& m) { m.verdict.kind = market::VerdictKind::invalid; });
+    refused(Refusal::wrong_seal, [](auto& m) { m.verdict.cells_digest.bytes[0] ^= 1U; });
+    refused(Refusal::proof_invalid, [](auto& m) { m.proof.reset(); });
+    refused(Refusal::proof_invalid, [](auto& m) { m.proof->bytes[40] ^= 1U; });
     EXPECT_EQ(answer(market.world, *person, good), Refusal::none);
     EXPECT_EQ(answer(market.world, *person, good), Refusal::audit_state);
-    EXPECT_EQ(answer(market.world, *person, market::VerdictWithdraw{good.audit}), Refusal::wrong_verdict);
     ASSERT_TRUE(market.finish());
     market.expect_completed();
 }
 
-TEST(PartClose, RefusesOtherLeavesPlantsAndOpenings) {
+TEST(CellsOpen, ShowsWhatWasSealed) {
+    WorldOptions options = options_with(34);
+    options.rate_ppm = 1'000'000;
+    options.tune = [](market::Parameters& p) { p.control_ppm = 500'000; };
+    Market market(options);
+    for (int i = 0; i < 2; ++i) {
+        const auto held = hold_back<market::CellsOpen>(market);
+        ASSERT_TRUE(held);
+        const auto& [person, good] = *held;
+        const auto refused = [&](Refusal expected, const std::function<void(market::CellsOpen&)>& change) {
+            expect_refused<market::CellsOpen>(market, *person, good, expected, change);
+        };
+        EXPECT_EQ(answer(market.world, market.world.workers[0], good), Refusal::audit_not_yours);
+        refused(Refusal::audit_unknown, [](auto& m) { m.audit.hash.bytes[0] ^= 1U; });
+        refused(Refusal::wrong_cells, [](auto& m) { m.salt.bytes[0] ^= 1U; });
+        refused(Refusal::wrong_cells, [](auto& m) { m.cells[3].bytes[0] ^= 1U; });
+        refused(Refusal::malformed, [](auto& m) { m.cells.pop_back(); });
+        EXPECT_EQ(answer(market.world, *person, good), Refusal::none);
+        EXPECT_EQ(answer(market.world, *person, good), Refusal::audit_state);
+    }
+    ASSERT_TRUE(market.finish());
+    market.expect_completed();
+    EXPECT_EQ(market.world.count_events("audit_missed"), 0U);
+}
+
+TEST(PartClose, RefusesOtherLeaves) {
     WorldOptions options = options_with(27);
     options.round_steps = 100;
     options.part_segments = 5;
     options.rate_ppm = 1'000'000;
-    options.plant_ppm = 400'000;
     Market market(options);
-    std::optional<std::pair<const Person*, market::PartClose>> held;
-    for (int i = 0; i < 20; ++i) {
-        held = hold_back<market::PartClose>(market);
-        ASSERT_TRUE(held);
-        if (!held->second.plants.empty() && held->second.plants.size() < 4) break;
-        ASSERT_EQ(answer(market.world, *held->first, held->second), Refusal::none);
+    const auto sealed = hold_back<market::VerdictSeal>(market);
+    const auto parts = market::parts_of_job(market.world.state(), market.job, std::nullopt, std::nullopt, 1);
+    ASSERT_TRUE(sealed);
+    if (!parts.empty()) {
+        EXPECT_EQ(answer(market.world, market.world.person(parts[0].key.worker), market::PartClose{parts[0].id, {}}), Refusal::not_judged);
     }
+    const auto held = hold_back<market::PartClose>(market);
+    ASSERT_TRUE(held);
     const auto& [person, good] = *held;
     const auto refused = [&](Refusal expected, const std::function<void(market::PartClose&)>& change) {
         expect_refused<market::PartClose>(market, *person, good, expected, change);
@@ -244,13 +325,6 @@ TEST(PartClose, RefusesOtherLeavesPlantsAndOpenings) {
     refused(Refusal::wrong_segment_count, [](auto& m) { m.leaves.pop_back(); });
     refused(Refusal::wrong_leaves, [](auto& m) { m.leaves[1].salt.bytes[0] ^= 1U; });
     refused(Refusal::wrong_leaves, [](auto& m) { std::swap(m.leaves[0], m.leaves[1]); });
-    refused(Refusal::proof_invalid, [](auto& m) { m.proof.bytes[50] ^= 1U; });
-    refused(Refusal::plant_missing, [](auto& m) { m.plants.pop_back(); });
-    refused(Refusal::plant_missing, [](auto& m) { m.plants[0].end_root.bytes[0] ^= 1U; });
-    refused(Refusal::plant_unexpected, [](auto& m) { m.plants.push_back({4, {}}); });
-    refused(Refusal::opening_missing, [](auto& m) { m.openings.pop_back(); });
-    refused(Refusal::opening_missing, [](auto& m) { m.openings[0].digests.pop_back(); });
-    refused(Refusal::wrong_opening, [](auto& m) { m.openings[0].digests[0].bytes[0] ^= 1U; });
     EXPECT_EQ(answer(market.world, *person, good), Refusal::none);
     EXPECT_EQ(answer(market.world, *person, good), Refusal::part_state);
     ASSERT_TRUE(market.finish());
@@ -288,6 +362,10 @@ TEST(Equivocation, TwoTreesUnderOneKeyCostTheLock) {
     EXPECT_EQ(answer(world, *person, good), Refusal::none);
     EXPECT_EQ(answer(world, world.submitter, market::EquivocationReport{first, first}), Refusal::not_equivocation);
     EXPECT_EQ(answer(world, world.submitter, market::EquivocationReport{first, {}}), Refusal::not_equivocation);
+    market::PartCommit moved = other;
+    moved.start_root.bytes[0] ^= 1U;
+    EXPECT_EQ(answer(world, world.submitter, market::EquivocationReport{first, world.build(*person, moved)}), Refusal::not_equivocation);
+    world.take_queue();
     market::PartCommit later = other;
     later.attempt = 1;
     EXPECT_EQ(answer(world, world.submitter, market::EquivocationReport{first, world.build(*person, later)}), Refusal::not_equivocation);
@@ -302,6 +380,8 @@ TEST(Equivocation, TwoTreesUnderOneKeyCostTheLock) {
     const base::Amount after = market::balance_of(world.state(), world.validators[0].id);
     EXPECT_LE(after.grains(), before.grains() + lock.grains() / 10);
     EXPECT_EQ(answer(world, world.validators[0], market::EquivocationReport{second, first}), Refusal::evidence_known);
+    EXPECT_TRUE(market::find_stake(world.state(), person->id, market::Role::worker)->tombstoned);
+    EXPECT_EQ(answer(world, *person, market::StakeBond{market::Role::worker, base::Amount::of(1)}), Refusal::tombstoned);
     ASSERT_TRUE(market.finish());
     market.expect_completed();
     market.expect_history_adds_up();
@@ -343,7 +423,7 @@ TEST(Equivocation, InAMergedRoundRollsTheJobBackToIt) {
         EXPECT_EQ(market::find_round(world.state(), market.job, 1)->state, market::RoundState::open);
         EXPECT_FALSE(market::find_round(world.state(), market.job, 2)) << "it was built on round 1";
         for (const market::Event& event : world.events()) {
-            if (event.kind == "paid" && event.attributes[2].second == "insurance") ++paid;
+            if (event.kind == "paid" && event.attributes[2].second == "compensation") ++paid;
         }
         ASSERT_TRUE(market.finish()) << seed;
         market.expect_completed();
@@ -381,7 +461,7 @@ TEST(Confess, CostsLessThanBeingConvicted) {
     EXPECT_EQ(market.record().final_root, market.honest_root());
 }
 
-TEST(JobCancel, PaysWhatPassedAndReturnsTheRest) {
+TEST(JobCancel, JudgesAndPaysWhatIsCommittedAndReturnsTheRest) {
     WorldOptions options = options_with(31);
     options.rounds = 12;
     options.rate_ppm = 1'000'000;
@@ -390,7 +470,12 @@ TEST(JobCancel, PaysWhatPassedAndReturnsTheRest) {
         run(market.world, market.workers, market.validators, market.job, blocks);
         EXPECT_EQ(answer(market.world, market.world.workers[0], market::JobCancel{market.job}), Refusal::job_not_yours);
         EXPECT_EQ(answer(market.world, market.world.submitter, market::JobCancel{market.job}), Refusal::none) << blocks;
+        EXPECT_EQ(answer(market.world, market.world.submitter, market::JobCancel{market.job}), Refusal::job_state);
+        // What is committed is judged first.
+        ASSERT_TRUE(market.finish()) << blocks;
         EXPECT_EQ(market.record().state, market::JobState::cancelled);
+        EXPECT_EQ(market.record().unproved_segments, 0U);
+        EXPECT_EQ(market.world.count_events("slashed"), 0U);
         market.expect_money_settled();
         EXPECT_EQ(answer(market.world, market.world.submitter, market::JobCancel{market.job}), Refusal::job_state);
     }
@@ -399,7 +484,7 @@ TEST(JobCancel, PaysWhatPassedAndReturnsTheRest) {
 TEST(JobPause, GoesOnWhereItStopped) {
     WorldOptions options = options_with(32);
     options.rounds = 12;
-    for (const std::uint64_t blocks : {1U, 10U, 25U, 40U, 60U}) {
+    for (const std::uint64_t blocks : {25U, 40U, 60U, 80U}) {
         Market market(options);
         run(market.world, market.workers, market.validators, market.job, blocks);
         ASSERT_EQ(answer(market.world, market.world.submitter, market::JobPause{market.job}), Refusal::none);

@@ -33,6 +33,7 @@ struct Options {
     std::uint64_t segment_ms = 1000;
     double gflops = 0;
     unsigned checkpoint_seconds = 10;
+    unsigned leave_waiting_seconds = 600;
     bool withdraw_on_exit = false, leave_on_exit = false;
     bool check_json = false;
 };
@@ -50,6 +51,9 @@ void add_run_options(CLI::App& command, Options& options) {
     command.add_option("--gflops", options.gflops, "Speed to declare (default: measured at the start)");
     command.add_option("--checkpoint-every", options.checkpoint_seconds, "Seconds between local checkpoints within a segment")
         ->check(CLI::Range(0U, 86400U))->capture_default_str();
+    command.add_option("--leave-waiting-after", options.leave_waiting_seconds,
+                       "Seconds after which a lane is left that waits for money or room for its audits")
+        ->check(CLI::Range(1U, 86400U))->capture_default_str();
     command.add_flag("--withdraw-on-exit", options.withdraw_on_exit, "Take the offer back on SIGTERM");
     command.add_flag("--leave-on-exit", options.leave_on_exit,
                      "On SIGTERM take the offer back, wait until what is committed is judged, and hand the lanes over");
@@ -81,6 +85,7 @@ int run(const Options& options, const runtime::ProducerFactory& producer, games:
     settings.segment_ms = options.segment_ms;
     if (options.gflops > 0) settings.gflops = options.gflops;
     settings.checkpoint_every = std::chrono::seconds(options.checkpoint_seconds);
+    settings.leave_waiting_after = std::chrono::seconds(options.leave_waiting_seconds);
     settings.withdraw_on_exit = options.withdraw_on_exit;
     settings.leave_on_exit = options.leave_on_exit;
 

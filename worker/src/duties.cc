@@ -23,14 +23,8 @@ void Duties::trouble(std::string_view event, const market::Part& part, const std
 std::size_t Duties::look() {
     std::size_t open = 0;
     for (const base::PartId& id : parts_.list()) {
-        auto found = records_.find(id);
-        if (found == records_.end()) {
-            auto record = parts_.load(id);
-            if (!record || !*record) continue;  // being written, or damaged: the lane's runner says so
-            found = records_.emplace(id, std::move(**record)).first;
-        }
-        if (serve(id, found->second)) {
-            records_.erase(found);
+        if (serve(id)) {
+            records_.erase(id);
             parts_.remove(id);
         } else {
             ++open;
@@ -45,15 +39,32 @@ bool Duties::lease_is_over(const base::LeaseId& id) {
     return lease->state != market::LeaseState::active;
 }
 
-bool Duties::serve(const base::PartId& id, const PartRecord& record) {
+/// The record of what was committed. One that was read before may have made room for another, from another start, before anything was committed.
+const PartRecord* Duties::record_of(const market::Part& part) {
+    auto found = records_.find(part.id);
+    if (found != records_.end() && found->second.tree_root() == part.tree_root) return &found->second;
+    auto record = parts_.load(part.id);
+    if (!record || !*record || (*record)->tree_root() != part.tree_root) return nullptr;  // damaged: the lane's runner says so
+    return &records_.insert_or_assign(part.id, std::move(**record)).first->second;
+}
+
+bool Duties::serve(const base::PartId& id) {
     const auto part = party_.node().part(id);
-    if (!part) return part.error().not_found() && lease_is_over(record.lease);
+    if (!part) {
+        // Not committed yet, or never: its lane's runner sends it as long as there is one.
+        if (!part.error().not_found()) return false;
+        const auto record = parts_.load(id);
+        return record && *record && lease_is_over((*record)->lease);
+    }
     switch (part->state) {
         case market::PartState::committed: return false;
         case market::PartState::auditing:
-            if (part->deadline.value != 0) deliver(*part, record);
+            if (part->deadline.value == 0) return false;
+            if (const PartRecord* record = record_of(*part)) deliver(*part, *record);
             return false;
-        case market::PartState::closing: close(*part, record); return false;
+        case market::PartState::closing:
+            if (const PartRecord* record = record_of(*part)) close(*part, *record);
+            return false;
         case market::PartState::passed:
         case market::PartState::settled:
         case market::PartState::retracted:

@@ -19,7 +19,8 @@ class Duties {
 
   private:
     /// True when the record is of no more use.
-    bool serve(const base::PartId& id, const PartRecord& record);
+    bool serve(const base::PartId& id);
+    const PartRecord* record_of(const market::Part& part);
     void deliver(const market::Part& part, const PartRecord& record);
     /// A delivered start checkpoint can be asked for after the part has passed and its record is gone.
     void keep_start(const market::Part& part, std::uint32_t segment, const base::BlobRoot& blob);
@@ -31,7 +32,7 @@ class Duties {
     agent::Party& party_;
     const PartStore& parts_;
     const agent::BlobKeeper& keeper_;
-    std::map<base::PartId, PartRecord> records_;  ///< of open parts, read once
+    std::map<base::PartId, PartRecord> records_;  ///< of parts that owed something, read once
 };
 
 }  // namespace assay::worker

@@ -38,7 +38,8 @@ LaneRunner::LaneRunner(const WorkerSettings& settings, const agent::Identity& id
       party_(identity_, node_, nonce_lane),
       cache_(folder_ / "jobs", settings.executor, games::fetch_from(node_), 1),
       context_{settings_, party_, parts_, keeper, *producer_, cache_, folder_, [this] { return abandoned_.load() || agent::stop_requested(); },
-               {}, lease, 0, nullptr} {
+               {}, lease, 0, nullptr},
+      suspicion_(folder_ / "suspected") {
     std::error_code error;
     std::filesystem::create_directories(folder_, error);
     thread_ = std::thread([this] { run(); });
@@ -68,30 +69,8 @@ void LaneRunner::trouble(std::string_view event, const std::string& what) {
     agent::log(agent::LogLevel::warning, event, what, {{"lease", agent::shortened(lease_.hex())}});
 }
 
-void LaneRunner::suspect(const market::ChunkTarget& target, const base::BlobRoot& blob, std::uint64_t bytes) {
-    suspicion_.missed(party_, target, blob, bytes);
-}
-
-void LaneRunner::suspect_opening(const market::Job& job) {
-    if (job.round == 0) return;
-    // A merged state whose blob is gone is merged again from the round before, so one of that round's payloads is gone too.
-    const auto merge = node_.merge(job.id, job.round - 1);
-    if (merge) suspect({market::ChunkTargetKind::merge, job.id.hash, job.round - 1}, merge->blob, merge->bytes);
-}
-
-void LaneRunner::suspect_start(const PartPlan& plan) {
-    const auto parts = node_.parts(plan.key.job);
-    if (!parts) return;
-    for (const market::Part& part : *parts) {
-        if (part.key.round != plan.key.round || part.key.lane != plan.key.lane || part.end_blob != plan.start_blob) continue;
-        if (part.state == market::PartState::void_ || part.state == market::PartState::retracted) continue;
-        suspect({market::ChunkTargetKind::checkpoint, part.id.hash, 0}, part.end_blob, part.end_bytes);
-    }
-}
-
-void LaneRunner::suspect_payload(const market::RoundMember& member) {
-    const auto part = node_.part(member.part);
-    if (part) suspect({market::ChunkTargetKind::payload, part->id.hash, 0}, part->payload_blob, part->payload_bytes);
+void LaneRunner::suspect(const std::optional<agent::Need>& need) {
+    if (need) suspicion_.missed(party_, *need);
 }
 
 void LaneRunner::run() {
@@ -150,14 +129,9 @@ LaneRunner::Next LaneRunner::step() {
                    {{"lease", agent::shortened(lease_.hex())}});
         return Next::over;
     }
-    if (seen->job.state == market::JobState::paused || seen->job.round >= seen->job.shape.rounds) return Next::wait;
+    if (seen->job.state != market::JobState::running || seen->job.round >= seen->job.shape.rounds) return Next::wait;
     if (context_.job == nullptr) {
-        const auto opened = open_job(seen->job);
-        if (!opened) {
-            trouble("job.trouble", opened.error());
-            suspect({market::ChunkTargetKind::data, seen->job.id.hash, 0}, seen->job.data_blob, seen->job.data_bytes);
-            return Next::wait;
-        }
+        if (const auto opened = open_job(seen->job); !opened) return no_job(seen->job, opened.error());
         if (context_.job->program_root() != seen->job.program_root) return stop_as_unfit(seen->job);
         if (context_.job->initial_root() != seen->job.init_root) {
             context_.job = nullptr;
@@ -176,9 +150,6 @@ LaneRunner::Next LaneRunner::step() {
 }
 
 tl::expected<void, std::string> LaneRunner::open_job(const market::Job& job) {
-    const auto chain = node_.chain();
-    if (!chain) return tl::unexpected(chain.error().text());
-    plant_ppm_ = chain->parameters.plant_ppm;
     auto spec = node_.job_spec(job.id);
     if (!spec) return tl::unexpected(spec.error().text());
     spec_ = std::move(*spec);
@@ -205,8 +176,17 @@ LaneRunner::Next LaneRunner::stop_as_unfit(const market::Job& job) {
     return Next::over;
 }
 
-/// The part that comes next, under the first key that this worker has not used up: neither on the ledger nor by a record of its own that
-/// was signed for another start (that key must never sign a second tree).
+/// Where the data is missing, who owes it is asked, and leaving costs nothing while it is asked for. Data that is there and does not open never
+/// will here.
+LaneRunner::Next LaneRunner::no_job(const market::Job& job, const std::string& why) {
+    trouble("job.trouble", why);
+    suspect(agent::Need{{market::StoredKind::data, job.id.hash, 0}, job.data_blob, job.data_bytes, nullptr});
+    const auto there = node_.blob_exists(job.data_blob);
+    if (there && *there && suspicion_.misses(job.data_blob) > agent::kMissesBeforeQuestion) leave("the job does not open here");
+    return Next::wait;
+}
+
+/// The part that comes next, under the first attempt that the ledger does not have: what was rolled back or taken back has used its number up.
 std::optional<PartPlan> LaneRunner::plan_part(const Look& look) {
     PartPlan plan;
     plan.key.job = look.job.id;
@@ -220,7 +200,6 @@ std::optional<PartPlan> LaneRunner::plan_part(const Look& look) {
     plan.previous_opening = look.previous_opening;
     plan.start_root = look.lane.next_start_root;
     plan.start_blob = look.lane.next_start_blob;
-    plan.plant_seed = look.lane.plant_seed;
     constexpr std::uint32_t kAttemptsMax = 64;
     for (; plan.key.attempt < kAttemptsMax; ++plan.key.attempt) {
         const auto part = node_.part(market::part_id(identity_.chain_id(), plan.key));
@@ -228,45 +207,74 @@ std::optional<PartPlan> LaneRunner::plan_part(const Look& look) {
             trouble("node.trouble", part.error().text());
             return std::nullopt;
         }
-        if (!part) {
-            const auto kept = parts_.load(market::part_id(identity_.chain_id(), plan.key));
-            if (!kept) {
-                trouble("record.damaged", kept.error());
-                agent::request_stop();
-                return std::nullopt;
-            }
-            const bool fits = !*kept || ((*kept)->start_root == plan.start_root && (*kept)->plant_seed == plan.plant_seed);
-            if (fits) return plan;
-            if (!plan.plant_seed.is_zero()) leave("signed a tree for another start under this key");
-            return std::nullopt;
-        }
+        if (!part) return plan;
         const bool used_up = part->state == market::PartState::retracted || part->state == market::PartState::void_;
         if (!used_up) return std::nullopt;  // committed meanwhile: look again
     }
     return std::nullopt;
 }
 
-/// Gives the lane to somebody else rather than break a rule.
+/// Gives the lane to somebody else rather than break a rule, or wait for ever. Open parts are judged first: leaving is no way out of an audit.
 void LaneRunner::leave(const std::string& why) {
-    trouble("lease.left", why);
-    if (const auto sent = party_.send(market::LeaseLeave{lease_}); !sent) trouble("lease.trouble", sent.error().text());
+    const auto sent = party_.send(market::LeaseLeave{lease_});
+    if (sent) {
+        agent::log(agent::LogLevel::warning, "lease.left", why, {{"lease", agent::shortened(lease_.hex())}});
+    } else if (!agent::is_refusal(sent.error(), market::Refusal::parts_open)) {
+        trouble("lease.trouble", why + ": " + sent.error().text());
+    }
+}
+
+bool LaneRunner::may_train(const Look& look) {
+    const bool may = look.lane.expected != 0;
+    const market::LaneWait now = may ? market::LaneWait::none : look.lane.wait;
+    const auto clock = std::chrono::steady_clock::now();
+    if (now != wait_) {
+        agent::LogFields fields = lane_fields(look.job.id, look.lane.lane, look.job.round);
+        fields.emplace_back("reason", std::string(market::to_word(now)));
+        const bool waits = now != market::LaneWait::none;
+        agent::log(agent::LogLevel::info, waits ? "lane.waits" : "lane.goes_on",
+                   waits ? "the audits of the next part are not paid for, or cannot be done yet" : "the next part may be trained", fields);
+        if (wait_ == market::LaneWait::none) waits_since_ = clock;
+        wait_ = now;
+    }
+    const bool waited = now != market::LaneWait::none && clock - waits_since_ >= settings_.leave_waiting_after;
+    if (waited) leave("the lane has waited for its audits for too long: leaving costs nothing");
+    return may;
+}
+
+/// A record for another start was refused when the lane was rolled back: it cannot be committed any more, and two trees under one key are a double
+/// signature only where they start from one root. So it makes room.
+std::optional<PartRecord> LaneRunner::signed_record(const PartPlan& plan, const base::PartId& id) {
+    auto kept = parts_.load(id);
+    if (!kept) {
+        trouble("record.damaged", kept.error());
+        agent::request_stop();
+        return std::nullopt;
+    }
+    if (*kept && (*kept)->start_root != plan.start_root) {
+        parts_.remove(id);
+        return std::nullopt;
+    }
+    return std::move(*kept);
 }
 
 LaneRunner::Next LaneRunner::train(const Look& look) {
     if (look.lane.committed_parts >= look.job.shape.parts_per_round()) return Next::wait;
+    if (!may_train(look)) return Next::wait;
     auto plan = plan_part(look);
     if (!plan) return Next::wait;
     const base::PartId id = market::part_id(identity_.chain_id(), plan->key);
-    if (auto kept = parts_.load(id); kept && *kept) return commit(*plan, id, std::move(**kept));
+    if (auto kept = signed_record(*plan, id)) return commit(*plan, id, std::move(*kept));
+    if (context_.interrupted()) return Next::again;
 
     if (auto got = need_opening(context_, states_, plan->key.round, plan->opening_root, plan->opening_blob, plan->previous_opening); !got) {
         trouble("state.trouble", got.error());
-        suspect_opening(look.job);
+        suspect(opening_need(context_, plan->key.round, plan->opening_root, plan->previous_opening));
         return Next::wait;
     }
     if (auto got = need_start(context_, states_, *plan); !got) {
         trouble("state.trouble", got.error());
-        suspect_start(*plan);
+        suspect(start_need(context_, *plan));
         return Next::wait;
     }
     auto trained = train_part(context_, states_, *plan);
@@ -282,31 +290,33 @@ LaneRunner::Next LaneRunner::train(const Look& look) {
         if (context_.interrupted()) return Next::again;
         pause(1000ms);
     }
+    if (auto saved = parts_.save(id, (*trained)->record); !saved) {
+        trouble("record.trouble", saved.error());
+        return Next::wait;
+    }
     return commit(*plan, id, std::move((*trained)->record));
 }
 
-/// Seals a new record with the lane's plant seed, puts it on disk, and only then sends it. A record from disk goes out unchanged.
+/// Receipts run out: what a worker that was away for long had uploaded is stored again. The tree stays the same.
+bool LaneRunner::renew_receipts(const base::PartId& id, PartRecord& record) {
+    const auto renew = [&](market::Receipt& receipt) {
+        const auto kept = context_.keeper.find(receipt.blob);
+        const auto renewed = kept ? node_.put_blob_file(*kept) : node_.blob_receipt(receipt.blob);
+        if (!renewed || renewed->blob != receipt.blob) return false;
+        receipt = *renewed;
+        return true;
+    };
+    if (!renew(record.end_receipt)) return false;
+    if (record.payload_receipt && !renew(*record.payload_receipt)) return false;
+    return parts_.save(id, record).has_value();
+}
+
+/// The record is on disk. It goes out unchanged but for receipts, however often.
 LaneRunner::Next LaneRunner::commit(const PartPlan& plan, const base::PartId& id, PartRecord record) {
-    base::Hash seed = plan.plant_seed;
-    while (record.plant_seed.is_zero()) {
-        if (!seed.is_zero()) {
-            seal_record(context_, seed, plant_ppm_, record);
-            if (auto saved = parts_.save(id, record); !saved) {
-                trouble("record.trouble", saved.error());
-                return Next::wait;
-            }
-            break;
-        }
-        // The seed is the hash of a block that was being made: it is known one block later.
-        if (context_.interrupted()) return Next::again;
-        pause(200ms);
-        const auto lanes = node_.lanes(plan.key.job);
-        if (!lanes) return Next::wait;
-        for (const market::Lane& lane : *lanes) {
-            if (lane.lane == plan.key.lane && lane.lease == lease_) seed = lane.plant_seed;
-        }
+    auto sent = party_.send(record.commit_message());
+    if (!sent && agent::is_refusal(sent.error(), market::Refusal::receipt_expires_early) && renew_receipts(id, record)) {
+        sent = party_.send(record.commit_message());
     }
-    const auto sent = party_.send(record.commit_message());
     if (sent) {
         agent::LogFields fields = lane_fields(plan.key.job, plan.key.lane, plan.key.round);
         fields.emplace_back("part", agent::shortened(id.hex()));
@@ -314,7 +324,8 @@ LaneRunner::Next LaneRunner::commit(const PartPlan& plan, const base::PartId& id
         return Next::again;
     }
     if (node_.part(id)) return Next::again;  // it was there already: the answer to an earlier send was lost
-    trouble("commit.trouble", sent.error().text());
+    if (agent::is_refusal(sent.error(), market::Refusal::too_many_attempts)) leave("this part was rolled back too often");
+    if (!agent::is_refusal(sent.error(), market::Refusal::lane_waits)) trouble("commit.trouble", sent.error().text());
     return Next::wait;
 }
 
@@ -331,7 +342,7 @@ LaneRunner::Next LaneRunner::merge(const Look& look) {
 
     if (auto got = need_opening(context_, states_, look.job.round, look.job.opening_root, look.job.opening_blob, look.previous_opening); !got) {
         trouble("state.trouble", got.error());
-        suspect_opening(look.job);
+        suspect(opening_need(context_, look.job.round, look.job.opening_root, look.previous_opening));
         return Next::wait;
     }
     std::vector<commit::Payload> payloads;
@@ -339,7 +350,7 @@ LaneRunner::Next LaneRunner::merge(const Look& look) {
         auto payload = cache_.fetch_payload(look.job.id, *context_.job, m.payload_blob, m.payload_root);
         if (!payload) {
             trouble("merge.trouble", payload.error());
-            suspect_payload(m);
+            suspect(payload_need(context_, m));
             return Next::wait;
         }
         payloads.push_back(std::move(*payload));
@@ -362,7 +373,8 @@ LaneRunner::Next LaneRunner::post_merge(const Look& look, const base::Hash& root
         if (!turn.error().not_found()) trouble("node.trouble", turn.error().text());
         return Next::wait;
     }
-    const bool due = turn->state == market::MergeState::waiting || (turn->state == market::MergeState::replaced && turn->blob.is_zero());
+    const bool barred = std::find(turn->barred.begin(), turn->barred.end(), identity_.account()) != turn->barred.end();
+    const bool due = turn->state == market::MergeState::waiting && !barred;
     const auto& members = look.round.members;
     const auto member = std::find_if(members.begin(), members.end(), [&](const market::RoundMember& m) { return m.lease == lease_; });
     const bool mine = due && static_cast<std::uint64_t>(member - members.begin()) <= turn->turn;
@@ -371,7 +383,8 @@ LaneRunner::Next LaneRunner::post_merge(const Look& look, const base::Hash& root
         merged_inputs_.reset();
         return Next::again;
     }
-    auto receipt = upload_state(context_, look.job.round, states_.opening->state,
+    // The next round starts from it.
+    auto receipt = upload_state(context_, look.job.round + 1, states_.opening->state,
                                 runtime::opening_descriptor(*context_.job, look.job.round + 1, look.job.opening_root));
     if (!receipt) {
         trouble("merge.trouble", receipt.error());

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <atomic>
+#include <chrono>
 #include <condition_variable>
 #include <memory>
 #include <mutex>
@@ -43,8 +44,14 @@ class LaneRunner {
     Next step();
     tl::expected<Look, client::ClientError> look();
     tl::expected<void, std::string> open_job(const market::Job& job);
+    Next no_job(const market::Job& job, const std::string& why);
     Next train(const Look& look);
+    /// Whether the lane's next part may be trained now; says why not, and leaves when that takes too long.
+    bool may_train(const Look& look);
+    /// The record of the part that comes next when one was signed already. Nothing on an error too.
+    std::optional<PartRecord> signed_record(const PartPlan& plan, const base::PartId& id);
     Next commit(const PartPlan& plan, const base::PartId& id, PartRecord record);
+    bool renew_receipts(const base::PartId& id, PartRecord& record);
     Next merge(const Look& look);
     Next post_merge(const Look& look, const base::Hash& root);
     Next stop_as_unfit(const market::Job& job);
@@ -52,11 +59,8 @@ class LaneRunner {
     std::optional<PartPlan> plan_part(const Look& look);
     void pause(std::chrono::milliseconds time);
     void trouble(std::string_view event, const std::string& what);
-    /// Something failed for which the round's opening state, the checkpoint a part starts from, a member's payload or the dataset is needed.
-    void suspect_opening(const market::Job& job);
-    void suspect_start(const PartPlan& plan);
-    void suspect_payload(const market::RoundMember& member);
-    void suspect(const market::ChunkTarget& target, const base::BlobRoot& blob, std::uint64_t bytes);
+    /// Something failed for which this is needed.
+    void suspect(const std::optional<agent::Need>& need);
 
     const WorkerSettings& settings_;
     const agent::Identity& identity_;
@@ -72,7 +76,8 @@ class LaneRunner {
     LaneStates states_;
     agent::Suspicion suspicion_;
     std::optional<market::JobSpec> spec_;
-    std::uint32_t plant_ppm_ = 0;
+    market::LaneWait wait_ = market::LaneWait::none;  ///< as seen last
+    std::chrono::steady_clock::time_point waits_since_;
     std::optional<base::Hash> merged_inputs_;    ///< digest of what was merged into states_.opening
     base::Hash merged_root_;
     std::uint32_t troubles_ = 0;             ///< in a row

@@ -3,6 +3,7 @@
 #include <thread>
 
 #include "agent/log.h"
+#include "agent/questions.h"
 #include "registration.h"
 
 namespace assay::worker {
@@ -49,7 +50,7 @@ void leave_everything(const WorkerSettings& settings, const agent::Identity& ide
         }
         bool done = true;
         duties.look();
-        agent::answer_challenges(party, keeper, {}, settings.data_folder / "challenged");
+        agent::answer_questions(party, keeper, {}, settings.data_folder / "fetched", settings.executor.threads);
         for (const market::Lease& lease : *leases) {
             if (lease.state == market::LeaseState::active && !left(settings, party, lease)) done = false;
         }

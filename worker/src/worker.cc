@@ -2,7 +2,7 @@
 
 #include <set>
 
-#include "agent/chunks.h"
+#include "agent/questions.h"
 #include "agent/durable_file.h"
 #include "agent/events.h"
 #include "agent/log.h"
@@ -12,6 +12,7 @@
 #include "games/desk.h"
 #include "lane_runner.h"
 #include "leaving.h"
+#include "matching.h"
 #include "registration.h"
 #include "runtime/self_check.h"
 #include "worker/machine_check.h"
@@ -69,14 +70,16 @@ class Runners {
     std::map<base::LeaseId, std::unique_ptr<LaneRunner>> runners_;
 };
 
-/// Of all jobs that this worker has leases of, for whoever owes the answer.
-void answer_challenges(agent::Party& party, const agent::BlobKeeper& keeper, const client::Result<std::vector<market::Lease>>& leases,
-                       const std::filesystem::path& scratch) {
+/// Answers of all jobs that this worker has leases of, for whoever owes them; and its own questions go on.
+void see_to_questions(agent::Party& party, const agent::BlobKeeper& keeper, const client::Result<std::vector<market::Lease>>& leases,
+                      const WorkerSettings& settings) {
     std::set<base::JobId> jobs;
     for (const market::Lease& lease : leases ? *leases : std::vector<market::Lease>{}) {
         if (lease.state == market::LeaseState::active) jobs.insert(lease.job);
     }
-    agent::answer_challenges(party, keeper, {jobs.begin(), jobs.end()}, scratch);
+    const unsigned threads = settings.executor.threads;
+    agent::answer_questions(party, keeper, {jobs.begin(), jobs.end()}, settings.data_folder / "fetched", threads);
+    agent::follow_questions(party, settings.data_folder / "asked", threads);
     keeper.forget_settled(party.node());
 }
 
@@ -90,9 +93,12 @@ void follow(const WorkerSettings& settings, const agent::Identity& identity, cli
     games::Desk desk({settings.node_url, settings.data_folder / "disputes", settings.executor}, identity, conduct);
     while (!agent::stop_requested()) {
         const auto leases = node.leases_of(identity.account());
-        if (leases) runners.reconcile(*leases);
+        if (leases) {
+            runners.reconcile(*leases);
+            accept_lanes(party, *leases);
+        }
         duties.look();
-        answer_challenges(party, keeper, leases, settings.data_folder / "challenged");
+        see_to_questions(party, keeper, leases, settings);
         const auto events = follower.next(kEventWait);
         if (!events) {
             agent::log(agent::LogLevel::warning, "node.trouble", events.error().text());

@@ -213,7 +213,8 @@ Json json_of(const market::Lease& l) {
             {"open_parts", l.open_parts},
             {"passed_segments", l.passed_segments},
             {"paid_segments", l.paid_segments},
-            {"record_used", l.record_used.decimal()}};
+            {"record_used", l.record_used.decimal()},
+            {"extensions", l.extensions}};
 }
 
 Json json_of(const market::RoundMember& m) {
@@ -262,6 +263,7 @@ Json json_of(const market::MergeRecord& m) {
             {"commitment", id_or_null(m.commitment)},
             {"bytes", number(m.bytes)},
             {"barred", ids_json(m.barred)},
+            {"extensions", m.extensions},
             {"transaction", id_or_null(m.transaction)}};
 }
 

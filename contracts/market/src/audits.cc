@@ -164,6 +164,7 @@ void settle_audit(Context& context, const base::AuditId& id, AuditPay pay) {
 void redraw_claim(Context& context, const Job& job, Claim& claim) {
     ++claim.redraws;
     ++claim.draws;
+    claim.missed = 0;
     EpochCommitment commitment;
     commitment.id = redraw_commitment_id(claim.subject, claim.segment, claim.redraws);
     commitment.kind = CommitmentKind::redraw;
@@ -188,11 +189,19 @@ void end_controls(Context& context, Job& job, Claim& claim, const Audit& audit) 
     }
 }
 
+/// What drawing it once more is expected to cost, so that nobody can use up a job's pool by missing what it is drawn for.
+Amount redraw_cost(const Context& context, const Job& job, const Claim& claim) {
+    const Parameters parameters = parameters_of(context, job);
+    const std::uint64_t expected = expected_with_controls(std::max(parameters.rate_sure_ppm, claim.rate_ppm), parameters.control_ppm);
+    const std::uint64_t audits = (expected + (std::uint64_t{1} << 32U) - 1) >> 32U;
+    return base::multiply(duty_of(job, claim.kind).price, std::max<std::uint64_t>(parameters.miss_prices, audits)).value_or(Amount::of(Amount::kMax));
+}
+
 }  // namespace
 
-void fail_audit(Context& context, Job& job, Claim& claim, Audit& audit, Amount fine) {
+void fail_audit(Context& context, Job& job, Claim& claim, Audit& audit) {
     ASSAY_CHECK(!has_ended(audit));
-    const Amount taken = take_any_stake(context, audit.auditor, Role::validator, fine);
+    const Amount taken = take_any_stake(context, audit.auditor, Role::validator, redraw_cost(context, job, claim));
     if (!taken.is_zero())
         emit(context, EventKind::fined, {{"validator", audit.auditor.hex()}, {"amount", taken.decimal()}, {"reason", "missed"}});
     return_promise(job, claim, audit);
@@ -201,13 +210,14 @@ void fail_audit(Context& context, Job& job, Claim& claim, Audit& audit, Amount f
     emit(context, EventKind::audit_missed, {{"audit", audit.id.hex()}, {"validator", audit.auditor.hex()}, {"job", audit.job.hex()}});
     if (audit.kind == AuditKind::audit) {
         end_controls(context, job, claim, audit);
-        redraw_claim(context, job, claim);
+        // Not at once: if every miss were a draw of its own, those who miss on purpose would multiply.
+        ++claim.missed;
         return;
     }
-    // Cells that are public already could be copied: such a control is not drawn again.
+    // Cells that are public already could be copied: such a control is not drawn again. Nor is it while another one is open or ahead.
     auto controlled = find_audit(context.state, audit.controls);
     ASSAY_CHECK(controlled.has_value());
-    if (controlled->state != AuditState::revealed || !controlled->cells.empty()) return;
+    if (controlled->state != AuditState::revealed || !controlled->cells.empty() || controlled->controls_open > 0) return;
     ++controlled->redraws;
     ++controlled->controls_open;
     save(context.state, *controlled);
@@ -235,13 +245,17 @@ Amount end_claims(Context& context, Job& job, const base::PartId& subject) {
         }
         burn(context, claim.fund, "missed", claim.subject.hash);
         claim.fund = {};
-        claim.draws = 0;
+        claim.draws = claim.missed = 0;
         if (!claim.over) {
             claim.over = true;
             ASSAY_CHECK(job.open_claims > 0);
             --job.open_claims;
         }
-        save(context.state, claim);
+        // Nothing was drawn: nothing will ask for it again, and nothing would remove it with the job.
+        if (audits_of_claim(context.state, subject, claim.segment, 1).empty())
+            erase(context.state, claim);
+        else
+            save(context.state, claim);
     }
     return paid;
 }

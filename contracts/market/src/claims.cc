@@ -104,6 +104,7 @@ void advance_claim(Context& context, const base::PartId& subject, std::uint32_t 
         save(context.state, *job);
         return;
     }
+    if (claim->open == 0 && claim->draws == 0 && claim->missed > 0 && !claim->over) redraw_claim(context, *job, *claim);
     save(context.state, *claim);
     if (claim->judged() && !claim->over) {
         claim_over(context, *job, *claim);

@@ -255,7 +255,7 @@ void auditor_lost(Context& context, Dispute& dispute, const base::AuditId& loser
     if (audit->kind == AuditKind::control)
         settle_audit(context, *job, *claim, *audit, AuditPay::none);
     else
-        fail_audit(context, *job, *claim, *audit, {});
+        fail_audit(context, *job, *claim, *audit);
     save(context.state, *claim);
     save(context.state, *job);
 }

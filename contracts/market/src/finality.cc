@@ -41,6 +41,9 @@ void finalize_round(Context& context, Job& job, Round& round) {
     const SegmentCounts counts = pay_round(context, job, round.round);
     round.state = RoundState::final;
     save(context.state, round);
+    // The merges of so many rounds can still be open.
+    const bool fewer = job.shape.rounds - job.final_rounds <= parameters_of(context, job).unfinal_rounds_max;
+    if (job.shape.has_merge() && fewer) count_expected(context, job, expected_sure(context, job), false);
     job.final_rounds = round.round + 1;
     job.final_root = round.closing_root;
     job.final_blob = round.closing_blob;

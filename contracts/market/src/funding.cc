@@ -94,6 +94,17 @@ void count_expected(Context& context, Job& job, std::uint64_t expected, bool mor
     change(context.chain.backlog_flops, flops);
 }
 
+std::uint64_t expected_sure(const Context& context, const Job& job) {
+    const Parameters parameters = parameters_of(context, job);
+    return expected_with_controls(parameters.rate_sure_ppm, parameters.control_ppm);
+}
+
+void clear_expected(Context& context, Job& job) {
+    ASSAY_CHECK(context.chain.backlog_flops >= job.backlog_flops);
+    context.chain.backlog_flops -= job.backlog_flops;
+    job.backlog_flops = job.expected = 0;
+}
+
 void fund_lane(Context& context, Job& job, Lane& lane) {
     if (lane.expected != 0 || !may_train(context, job, lane)) return;
     auto lease = find_lease(context.state, lane.lease);

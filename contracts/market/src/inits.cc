@@ -25,6 +25,7 @@ bool plays(const Context& context, const Audit& audit) {
 void pass_init(Context& context, Job& job, const Claim& claim) {
     if (job.init_passed || !claim.judged()) return;
     job.init_passed = true;
+    count_expected(context, job, expected_sure(context, job), false);
     append_history(context, job, InitAudited{job.init_root, facts_of(context, claim.subject)});
     emit(context, EventKind::init_passed, {{"job", job.id.hex()}, {"root", job.init_root.hex()}});
     for (std::uint32_t lane = 0; lane < job.shape.lanes; ++lane) want_match(context, job.id, lane);
@@ -56,6 +57,7 @@ void advance_init(Context& context, Job& job, Claim& claim) {
             if (audit.kind == AuditKind::audit && says(audit, VerdictKind::valid) && audit.controls_open == 0)
                 settle_audit(context, job, claim, audit, AuditPay::full);
         }
+        claim.sought = 0;
         pass_init(context, job, claim);
         return;
     }
@@ -68,7 +70,8 @@ void advance_init(Context& context, Job& job, Claim& claim) {
         return;
     }
     if (claim.open > against || claim.draws > 0) return;
-    if (claim.redraws < kInitRedrawsMax) {
+    if (claim.sought < kInitRedrawsMax) {
+        ++claim.sought;
         redraw_claim(context, job, claim);
     } else {
         save(context.state, claim);

@@ -155,10 +155,11 @@ void open_job(Context& context, Job& job, const base::Bytes& spec) {
     set_timer(context, {job.deadline, TimerKind::job_deadline, job.id.hash, 0});
     save(context.state, job);
     context.state.put(spec_key(job.id), spec);
-    // Its initial state is judged like any other work; lanes are matched when it has passed. What merges and it expect counts all the time.
+    // Its initial state is judged like any other work; lanes are matched when it has passed. What it expects counts until then, and what the
+    // merges of unfinal rounds expect all the time.
     const Parameters& parameters = context.parameters;
     const std::uint64_t merges = job.shape.has_merge() ? std::min(job.shape.rounds, parameters.unfinal_rounds_max) : 0;
-    count_expected(context, job, (merges + 1) * expected_with_controls(parameters.rate_sure_ppm, parameters.control_ppm), true);
+    for (std::uint64_t i = 0; i < merges + 1; ++i) count_expected(context, job, expected_sure(context, job), true);
     const base::PartId init = init_commitment_id(job.id);
     join_epoch(context, {0, init, CommitmentKind::init, job.id, init, 0, {}, 0, job.init_root});
     Claim claim;
@@ -269,8 +270,7 @@ void finish_job(Context& context, Job& job, JobState state, CloseReason reason) 
     job.closed_at = context.live;
     job.deadline = {};
     end_leases(context, job);
-    // What was counted for merges and the initial state, and nothing else.
-    count_expected(context, job, job.expected, false);
+    clear_expected(context, job);
     ASSAY_CHECK(job.open_claims == 0 && job.hold.drawn.is_zero());
     const Amount refund = job.hold.total();
     job.spent.refunded += refund;

@@ -64,10 +64,12 @@ void on_lane_deadline(Context& context, const Timer& timer) {
     if (lease->deadline != timer.due) return;
     auto job = find_job(context.state, id);
     ASSAY_CHECK(job.has_value());
-    if (owes_audits(context, *job, *lease) || waits_for_answer(context, id, job->round)) {
+    const bool asks = lease->extensions < kExtensionsMax && has_asked(context, lease->worker, id);
+    if (asks || owes_audits(context, *job, *lease) || waits_for_answer(context, id, job->round)) {
         // Missing the deadline is no way out of an audit: what is committed is judged before the
-        // lane goes on without its worker.
+        // lane goes on without its worker. Nor does it miss anything that asks for what it starts from.
         auto late = *lease;
+        if (asks) ++late.extensions;
         late.deadline = context.in(context.parameters.grace_ms);
         set_timer(context, {late.deadline, TimerKind::lane_deadline, id.hash, lane->lane});
         save(context.state, late);

@@ -118,13 +118,16 @@ Refusal apply_merge_post(Context& context, const MergePost& message) {
 
 void on_merge_due(Context& context, const Timer& timer) {
     auto job = find_job(context.state, base::JobId{timer.subject});
-    if (!job || is_terminal(job->state)) return;
+    if (!job || is_terminal(job->state) || job->state == JobState::settling) return;
     const auto round_number = static_cast<std::uint32_t>(timer.number);
     auto merge = find_merge(context.state, job->id, round_number);
     if (!merge || !is_due(*merge) || merge->deadline != timer.due) return;
     const auto round = find_round(context.state, job->id, round_number);
     ASSAY_CHECK(round.has_value());
-    if (job->state == JobState::paused || waits_for_answer(context, job->id, round_number)) {
+    const bool asks = merge->turn < round->members.size() && merge->extensions < kExtensionsMax &&
+                      has_asked(context, round->members[merge->turn].worker, job->id);
+    if (asks || job->state == JobState::paused || waits_for_answer(context, job->id, round_number)) {
+        if (asks) ++merge->extensions;
         set_turn(context, *merge, *round, merge->turn);
     } else if (const auto next = next_turn(*merge, *round, merge->turn + 1)) {
         set_turn(context, *merge, *round, *next);
@@ -167,6 +170,11 @@ bool merge_refuted(Context& context, Job& job, const Dispute& dispute, Undone& u
     auto round = find_round(context.state, job.id, dispute.round);
     round->merge_audited = false;
     save(context.state, *round);
+    // A job that settles commits nothing new.
+    if (job.state == JobState::settling) {
+        save(context.state, next);
+        return true;
+    }
     const auto turn = next_turn(next, *round, 0);
     if (!turn) {
         save(context.state, next);

@@ -85,7 +85,7 @@ void fields(A& a, V& v) {
     a.choice(v.state, LeaseState::active, LeaseState::settled);
     a.choice(v.end, LeaseEnd::none, LeaseEnd::waited);
     a(v.started_at, v.ended_at, v.deadline, v.start_round, v.start_part, v.last_round, v.commits, v.open_parts, v.passed_segments,
-      v.paid_segments, v.record_used);
+      v.paid_segments, v.record_used, v.extensions);
 }
 
 template <class A, Same<Receipt> V>
@@ -106,7 +106,7 @@ template <class A, Same<MergeRecord> V>
 void fields(A& a, V& v) {
     a(v.job, v.round, v.attempt);
     a.choice(v.state, MergeState::waiting, MergeState::refuted);
-    a(v.turn, v.deadline, v.poster, v.lease, v.root, v.blob, v.commitment, v.bytes, v.barred, v.transaction);
+    a(v.turn, v.deadline, v.poster, v.lease, v.root, v.blob, v.commitment, v.bytes, v.barred, v.extensions, v.transaction);
 }
 
 template <class A, Same<PartKey> V>
@@ -131,7 +131,8 @@ template <class A, Same<Claim> V>
 void fields(A& a, V& v) {
     a(v.subject, v.segment);
     a.choice(v.kind, ClaimKind::segment, ClaimKind::init);
-    a(v.job, v.round, v.lane, v.worker, v.lease, v.rate_ppm, v.draws, v.open, v.redraws, v.valid, v.fund, v.over);
+    a(v.job, v.round, v.lane, v.worker, v.lease, v.rate_ppm, v.draws, v.open, v.redraws, v.valid, v.sought,
+      v.missed, v.fund, v.over);
 }
 
 template <class A, Same<EpochMember> V>

@@ -137,11 +137,13 @@ std::optional<Amount> audit_pool(std::uint64_t expected, Amount highest) { retur
 std::optional<HoldParts> job_hold(const HoldTerms& terms) {
     const auto pay = base::multiply(terms.price_ceiling, terms.segments);
     const auto segments = audits_of(terms.segments, expected_with_controls(terms.rate_ppm, terms.control_ppm));
-    // Every merge, and the initial state.
-    const auto sure = audits_of(std::uint64_t{terms.rounds} + 1, expected_with_controls(terms.rate_sure_ppm, terms.control_ppm));
-    if (!pay || !segments || !sure) return std::nullopt;
-    const std::uint64_t expected = *segments + *sure;
-    const auto audits = audit_pool(expected, terms.highest_pay);
+    const std::uint64_t init = expected_with_controls(terms.rate_sure_ppm, terms.control_ppm);
+    const auto merges = audits_of(terms.rounds, init);
+    if (!pay || !segments || !merges) return std::nullopt;
+    const std::uint64_t expected = *segments + *merges + init;
+    // The initial state has been judged before anything else begins: whatever that took, the rest is covered.
+    const auto audits = add_all(audit_pool(*segments + *merges, terms.highest_pay), audit_pool(init, terms.highest_pay));
+    if (!audits) return std::nullopt;
     const auto total = add_all(add_all(pay, audits), terms.fees);
     if (!total) return std::nullopt;
     return HoldParts{*pay, *audits, terms.fees, *total, expected};

@@ -273,9 +273,9 @@ bool answers_for_open(const Context& context, const Lease& lease) {
     return false;
 }
 
-bool has_asked(const Context& context, const Audit& audit) {
-    const auto questions = questions_asked(context.state, audit.auditor, std::nullopt, kTouchedMax);
-    return std::any_of(questions.begin(), questions.end(), [&](const Question& question) { return question.job == audit.job; });
+bool has_asked(const Context& context, const base::AccountId& account, const base::JobId& job) {
+    const auto questions = questions_asked(context.state, account, std::nullopt, kTouchedMax);
+    return std::any_of(questions.begin(), questions.end(), [&](const Question& question) { return question.job == job; });
 }
 
 void drop_questions(Context& context, Job& job, const base::Hash& subject) {

@@ -124,6 +124,11 @@ void resume_lanes(Context& context, Job& job, const std::set<std::uint32_t>& num
         ASSAY_CHECK(lane.has_value());
         set_to_what_stands(context, job, *lane);
         unfund_lane(context, job, *lane);
+        // A job that settles commits nothing new: no clock runs.
+        if (job.state == JobState::settling) {
+            save(context.state, *lane);
+            continue;
+        }
         if (lane->lease.is_zero()) {
             lane->vacant_since = context.live;
             lane->match_after = {};
@@ -142,6 +147,7 @@ void resume_lanes(Context& context, Job& job, const std::set<std::uint32_t>& num
         fund_lane(context, job, *lane);
         save(context.state, *lane);
     }
+    if (job.state == JobState::settling) return;
     const std::uint64_t wanted = std::min(
         parameters.round_time_factor * slowest + settlement_time_ms(parameters),
         std::max(std::uint64_t{job.shape.round_deadline_s} * 1000, parameters.grace_ms));

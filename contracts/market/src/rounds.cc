@@ -107,6 +107,8 @@ void on_round_deadline(Context& context, const Timer& timer) {
     auto round = find_round(context.state, job->id, job->round);
     if (!round || round->state != RoundState::open || round->deadline != timer.due) return;
     const std::vector<Lane> lanes = lanes_of(context.state, job->id);
+    // A lane that waits for audit money or for the committee waits without loss to anybody.
+    const bool waits = std::any_of(lanes.begin(), lanes.end(), [](const Lane& lane) { return lane.wait != LaneWait::none; });
     const auto done = std::count_if(lanes.begin(), lanes.end(), [&](const Lane& lane) { return lane_done(*job, lane); });
     if (static_cast<std::uint64_t>(done) >= std::max<std::uint64_t>(job->shape.min_lanes, 1)) {
         close_round(context, *job, *round, lanes);
@@ -117,7 +119,7 @@ void on_round_deadline(Context& context, const Timer& timer) {
         set_timer(context, {round->deadline, TimerKind::round_deadline, job->id.hash, round->round});
         save(context.state, *round);
         emit(context, EventKind::round_extended, {{"job", job->id.hex()}, {"round", std::to_string(round->round)}});
-    } else if (anything_irrevocable(context, *job)) {
+    } else if (waits || anything_irrevocable(context, *job)) {
         round->deadline = context.in(context.parameters.grace_ms);
         set_timer(context, {round->deadline, TimerKind::round_deadline, job->id.hash, round->round});
         save(context.state, *round);

@@ -48,8 +48,9 @@ void settle_audit(Context& context, Job& job, Claim& claim, Audit& audit, AuditP
 void settle_audit(Context& context, const base::AuditId& audit, AuditPay pay);
 /// The claim is drawn again in the next epoch, at rate_sure at least. Changes the claim.
 void redraw_claim(Context& context, const Job& job, Claim& claim);
-/// What the auditor did came to nothing; the claim is drawn again. `fine` of its stake pays that. Changes job and claim, saves the audit.
-void fail_audit(Context& context, Job& job, Claim& claim, Audit& audit, base::Amount fine);
+/// What the auditor did came to nothing; the claim is drawn again when its other audits are over, at the auditor's cost: miss_prices audit prices, or as many as the redraw
+/// expects audits when these are more. Changes job and claim, saves the audit.
+void fail_audit(Context& context, Job& job, Claim& claim, Audit& audit);
 /// What waits for this claim goes on, after what is being done.
 void advance_later(Context& context, const base::PartId& subject, std::uint64_t number);
 /// Ends all audits of a subject that is void or given up, paid where a verdict was sealed; its claims are over. Says what was paid. Changes the job.
@@ -84,6 +85,10 @@ bool is_open(const Part& part);
 base::Amount highest_pay(const Context& context, const Job& job);
 /// Work that expects so many audits is open, or is not any more. `flops`: of one audit. Changes job and chain.
 void count_expected(Context& context, Job& job, std::uint64_t expected, bool more);
+/// What one merge or initial state of the job expects.
+std::uint64_t expected_sure(const Context& context, const Job& job);
+/// Nothing of the job is open any more. Changes job and chain.
+void clear_expected(Context& context, Job& job);
 /// Lets the lane's lease train its next part when the job's pool and the committee's backlog cover its audits; otherwise the lane waits and is
 /// tried again. Changes job and lane; saves the lease.
 void fund_lane(Context& context, Job& job, Lane& lane);
@@ -136,8 +141,10 @@ bool waits_for_answer(const Context& context, const base::JobId& job, std::uint3
 bool waits_for_data(const Context& context, const base::JobId& job);
 /// A game or a question is open that this lease's lock answers for.
 bool answers_for_open(const Context& context, const Lease& lease);
-/// The auditor itself has asked about what this claim starts from.
-bool has_asked(const Context& context, const Audit& audit);
+/// The account has an open question about something in the job: nobody misses a deadline because others do not show what it needs.
+bool has_asked(const Context& context, const base::AccountId& account, const base::JobId& job);
+/// A question ends within so many extensions of a deadline; one after the other must not hold up a job for ever.
+inline constexpr std::uint32_t kExtensionsMax = 8;
 /// Ends questions about what is void or final; bonds return. The caller saves the job.
 void drop_questions(Context& context, Job& job, const base::Hash& subject);
 

@@ -273,11 +273,11 @@ void take_fee(Context& context, Job& job, const base::LeaseId& id, SlashReason r
               std::uint32_t segments, const Undone& undone, const Rewards& rewards) {
     auto lease = find_lease(context.state, id);
     ASSAY_CHECK(lease.has_value());
-    std::optional<Amount> harm = undone.audit_fees;
-    for (const LostWork& lost : undone.lost) harm = harm ? base::add(*harm, lost.price) : std::nullopt;
-    // Half of what is taken pays for the harm.
-    const auto twice = harm ? base::multiply(*harm, kHalf) : std::nullopt;
-    const auto due = twice ? base::add(fee, *twice) : std::nullopt;
+    // Half of what is taken pays others, so what they are owed counts twice.
+    std::optional<Amount> owed = undone.audit_fees;
+    for (const LostWork& lost : undone.lost) owed = owed ? base::add(*owed, lost.price) : std::nullopt;
+    if (owed) owed = base::multiply(*owed, kHalf);
+    const std::optional<Amount> due = owed ? base::add(fee, *owed) : std::nullopt;
     if (lease->state == LeaseState::ended) {
         // What is left of the lock waits as long as after a confession in time.
         lease->end = LeaseEnd::confessed;

@@ -22,6 +22,12 @@ struct Wanted {
 
 std::uint32_t sure_rate(const Parameters& parameters, std::uint32_t rate_ppm) { return std::max(rate_ppm, parameters.rate_sure_ppm); }
 
+/// A control of it was drawn and did not come.
+bool control_missed(const Context& context, const Audit& audit) {
+    const auto others = audits_of_claim(context.state, audit.subject, audit.segment, kTouchedMax);
+    return std::any_of(others.begin(), others.end(), [&](const Audit& o) { return o.controls == audit.id && o.state == AuditState::missed; });
+}
+
 /// Nothing when what was committed is void, or the job is over.
 std::optional<Wanted> wanted_by(const Context& context, const EpochCommitment& commitment) {
     if (commitment.kind == CommitmentKind::job) return std::nullopt;
@@ -47,7 +53,7 @@ std::optional<Wanted> wanted_by(const Context& context, const EpochCommitment& c
         const auto audit = find_audit(context.state, commitment.audit);
         if (!audit || audit->state != AuditState::revealed) return std::nullopt;
         wanted.barred = audit->auditor;
-        wanted.rate_ppm = audit->redraws == 0 ? parameters.control_ppm : parameters.rate_sure_ppm;
+        wanted.rate_ppm = control_missed(context, *audit) ? parameters.rate_sure_ppm : parameters.control_ppm;
     } else {
         wanted.rate_ppm = sure_rate(parameters, claim->rate_ppm);
     }

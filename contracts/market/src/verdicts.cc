@@ -11,9 +11,6 @@ using base::Amount;
 
 namespace {
 
-/// A question ends within so many times the time of an audit; one after the other must not hold up what is judged for ever.
-constexpr std::uint32_t kExtensionsMax = 8;
-
 /// What a verdict must look like, whatever it says.
 bool well_formed(const Verdict& verdict) {
     switch (verdict.kind) {
@@ -169,7 +166,7 @@ void lose_lock(Context& context, Audit& audit) {
     const Amount taken = take_any_stake(context, audit.auditor, Role::validator, audit.lock);
     burn(context, taken, "no_cells", audit.id.hash);
     emit(context, EventKind::fined, {{"validator", audit.auditor.hex()}, {"amount", taken.decimal()}, {"reason", "no_cells"}});
-    fail_audit(context, *job, *claim, audit, {});
+    fail_audit(context, *job, *claim, audit);
     save(context.state, *claim);
     save(context.state, *job);
 }
@@ -181,7 +178,7 @@ void on_audit_due(Context& context, const Timer& timer) {
     if (!audit || audit->deadline != timer.due) return;
     const bool works = audit->state == AuditState::open;
     // Who has asked for what it needs misses nothing while the question is open; nor does anybody while what the claim starts from is asked for.
-    const bool asks = audit->extensions < kExtensionsMax && has_asked(context, *audit);
+    const bool asks = audit->extensions < kExtensionsMax && has_asked(context, audit->auditor, audit->job);
     if (works && (asks || waits_for_answer(context, audit->job, audit->round))) {
         if (asks) ++audit->extensions;
         audit->deadline = context.in(std::max(context.parameters.grace_ms, audit_time_ms(context, audit->auditor)));
@@ -194,9 +191,7 @@ void on_audit_due(Context& context, const Timer& timer) {
     auto job = find_job(context.state, audit->job);
     auto claim = find_claim(context.state, audit->subject, audit->segment);
     ASSAY_CHECK(job && claim);
-    const Amount price = duty_of(*job, claim->kind).price;
-    const Amount fine = base::multiply(price, parameters_of(context, *job).miss_prices).value_or(Amount::of(Amount::kMax));
-    fail_audit(context, *job, *claim, *audit, fine);
+    fail_audit(context, *job, *claim, *audit);
     save(context.state, *claim);
     save(context.state, *job);
 }

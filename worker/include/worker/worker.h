@@ -30,6 +30,7 @@ struct WorkerSettings {
     std::uint64_t segment_ms = 1000;         ///< least time of a segment that the offer promises
     std::optional<double> gflops;            ///< none: measured at the start
     std::chrono::seconds checkpoint_every{10};
+    std::chrono::seconds leave_waiting_after{600};  ///< a lane whose audits are not paid for or cannot be done
     bool withdraw_on_exit = false;           ///< take the offer back on SIGTERM, for a machine that is to be switched off
     bool leave_on_exit = false;              ///< on SIGTERM also hand the lanes over, once what is committed has been judged
 };

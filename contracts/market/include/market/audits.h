@@ -88,9 +88,11 @@ struct Claim {
     std::uint32_t open = 0;                  ///< audits and controls that have not ended
     std::uint32_t redraws = 0;               ///< how often it was drawn again
     std::uint32_t valid = 0;                 ///< audits that ended with `valid`
+    std::uint32_t sought = 0;                ///< of an initial state: how often it was drawn again to find who stands for it
+    std::uint32_t missed = 0;                ///< audits that came to nothing since it was drawn last: one redraw stands for all of them
     base::Amount fund;                       ///< fines of missed audits: they pay its redraws and nothing else; the rest is burned
     bool over = false;                       ///< judged and counted, or void; a void epoch may draw it again and open it once more
-    [[nodiscard]] bool judged() const { return draws == 0 && open == 0; }
+    [[nodiscard]] bool judged() const { return draws == 0 && open == 0 && missed == 0; }
     bool operator==(const Claim&) const = default;
 };
 

@@ -181,6 +181,7 @@ struct Lease {
     std::uint32_t passed_segments = 0;       ///< passed and not yet final
     std::uint32_t paid_segments = 0;
     base::Amount record_used;                ///< of the worker's record, for a rate below that of a new worker; returned when settled
+    std::uint32_t extensions = 0;            ///< of its deadline, because its worker had asked a question
     bool operator==(const Lease&) const = default;
 };
 
@@ -238,6 +239,7 @@ struct MergeRecord {
     base::PartId commitment;                 ///< merge_commitment_id
     std::uint64_t bytes = 0;                 ///< size of `blob`, from the receipt
     std::vector<base::AccountId> barred;     ///< members whose merge was refuted: they don't post again
+    std::uint32_t extensions = 0;            ///< of a turn, because the one whose turn it is had asked a question
     base::TransactionId transaction;         ///< that posted it
     bool operator==(const MergeRecord&) const = default;
 };
