@@ -88,7 +88,7 @@ tl::expected<evidence::Evidence, std::string> evidence_of(Ledger& ledger, Market
     for (std::uint32_t i = 0; i < 200 && !out; ++i) {
         ledger.end(market.world.state(), market.world.node.key, market.world.chain_id());
         out = evidence::collect(ledger, genesis, market.job);
-        const Snapshot now(market.world.state(), market.job);
+        const Snapshot now = snapshot(market.world);
         for (Validator& validator : market.validators) validator.act(now);
         market.world.block();
     }

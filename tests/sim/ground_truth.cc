@@ -76,12 +76,12 @@ tl::expected<market::JobFacts, market::SpecError> GroundTruth::facts(const marke
     facts.costs = {10'000'000'000, 1'000'000'000, 1000, 1000, 1000, 1000};
     if (!spec.has_merge()) facts.costs.merge_flops = facts.costs.payload_bytes = 0;
     facts.init_flops = 1'000'000;
-    facts.state_bytes = facts.data_bytes = blob_bytes_;
+    facts.init_bytes = facts.data_bytes = blob_bytes_;
     facts.payload_bytes = spec.has_merge() ? blob_bytes_ : 0;
     return facts;
 }
 
-market::QuestionStatus GroundTruth::open_question(const market::QuestionSubject& subject) const { return {encode(QuestionGame{subject.root}), 0, false, false}; }
+market::QuestionStatus GroundTruth::open_question(const market::QuestionSubject& subject) const { return {encode(QuestionGame{subject.root}), 0, false}; }
 
 base::Bytes GroundTruth::right_answer(base::ByteView question) const {
     const QuestionGame game = question_of(question);
@@ -106,7 +106,7 @@ tl::expected<market::QuestionStatus, MoveRefusal> GroundTruth::answer(base::Byte
     if (bytes.size() != right.size()) return tl::unexpected(MoveRefusal::wrong_count);
     if (!std::equal(bytes.begin(), bytes.end(), right.begin())) return tl::unexpected(MoveRefusal::wrong_hash);
     ++game.stage;
-    return market::QuestionStatus{encode(game), game.stage == 1 ? kTiles : 0, game.stage == 3, contradictions_.count(game.root) != 0};
+    return market::QuestionStatus{encode(game), game.stage == 1 ? kTiles : 0, game.stage == 3};
 }
 
 tl::expected<market::QuestionStatus, MoveRefusal> GroundTruth::ask(base::ByteView question, std::uint32_t child) const {
@@ -115,7 +115,7 @@ tl::expected<market::QuestionStatus, MoveRefusal> GroundTruth::ask(base::ByteVie
     if (child >= kTiles) return tl::unexpected(MoveRefusal::wrong_place);
     game.stage = 2;
     game.tile = child;
-    return market::QuestionStatus{encode(game), 0, false, false};
+    return market::QuestionStatus{encode(game), 0, false};
 }
 
 tl::expected<bool, MoveRefusal> GroundTruth::leaf_differs(base::ByteView question, std::uint64_t leaf, base::ByteView bytes) const {

@@ -14,7 +14,6 @@
 #include "market/transactions.h"
 #include "ground_truth.h"
 #include "memory_state.h"
-#include "pretended_programs.h"
 
 /// A market in memory: the real rules, a pretended clock, pretended training. One seed decides everything.
 namespace assay::sim {
@@ -46,11 +45,20 @@ struct WorldOptions {
     std::uint32_t audit_lag = 0;
     std::map<std::size_t, std::uint64_t> worker_stakes, validator_stakes;  ///< grains of those that differ from the others
     std::function<void(market::Parameters&)> tune;  ///< changes the demo's parameters
-    const market::Referee* referee = nullptr;  ///< plays the games of every block, instead of the truth; outlives the world
+    const market::Referee* referee = nullptr;  ///< of every block, instead of the truth; outlives the world
     /// Long runs: the supply is compared in every n-th block, and events are given out once and not kept.
     std::uint32_t supply_every = 1;
     bool keep_events = true;
     std::size_t blob_bytes = kBlobBytes;     ///< of every blob
+    /// Keeps a real receipt log: told of every block, says what it holds after it. None: a pretended log.
+    struct LogSize {
+        std::uint64_t size = 0;
+        base::Hash root;
+    };
+    std::function<LogSize(const market::BlockContext&, const std::vector<base::Bytes>&, const std::vector<market::TransactionResult>&,
+                          const std::vector<market::Event>&)>
+        log;
+    bool shows = true;                       ///< who is asked about something stored answers by itself
     /// What honest books say is compared with the objects in every n-th block (invariants.h); 0: never.
     std::uint32_t books_every = 1;
 };
@@ -58,8 +66,6 @@ struct WorldOptions {
 class World {
   public:
     explicit World(const WorldOptions& options);
-    World(const World&) = delete;  // its programs name its truth
-    World& operator=(const World&) = delete;
 
     /// Puts a message into the next block.
     void send(const Person& person, const market::Message& message);
@@ -104,6 +110,7 @@ class World {
     [[nodiscard]] GroundTruth& truth() { return truth_; }
     [[nodiscard]] const market::StateReader& state() const { return state_; }
     [[nodiscard]] const base::Hash& chain_id() const { return chain_id_; }
+    [[nodiscard]] const market::Genesis& genesis() const { return genesis_; }
     /// Block time of the last block. Live time goes on with it, but is recorded in blocks that change something only.
     [[nodiscard]] base::TimeMs time() const { return time_; }
     [[nodiscard]] base::TimeMs live() const { return market::load_chain(state_).recorded_live; }
@@ -133,7 +140,6 @@ class World {
 
     MemoryState state_;
     GroundTruth truth_;
-    PretendedPrograms programs_;
     market::Genesis genesis_;
     mutable std::map<base::BlobRoot, base::Hash> stored_;  ///< what stands behind a blob
     mutable std::map<base::BlobRoot, base::Bytes> bytes_;  ///< of blobs that are no pretended states
