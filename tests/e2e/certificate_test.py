@@ -3,6 +3,7 @@
 the node stopped, every changed byte of certificate, model and configuration is refused, and `assay train --certificate` follows the recorded
 membership to the same model root."""
 
+import json
 import os
 import shutil
 import sys
@@ -95,6 +96,13 @@ def test(market, folder, arguments):
     require(got["model_root"] in report, "the certificate is of another model root")
     for option, value in (("--chain", "ab" * 32), ("--operator", market.key(HONEST)["hot"]), ("--job", "ef" * 32)):
         require(verify(market, model, False, option, value).returncode == NOT_PROVED, f"{option} of another one is accepted")
+    require('"proved":false' in report.replace(" ", ""), "without a trust list a certificate is proved")
+    chain = json.loads(report)["chain_id"]
+    trust = folder / "trust"
+    trust.write_text("".join(f"{chain} {market.key(name)['cold']}\n" for name in VALIDATORS))
+    require("keys you trust" in verify(market, model, True, "--trust", trust).stdout, "the validators' keys prove nothing")
+    trust.write_text(f"{chain} {market.key(CHEAT)['cold']}\n")
+    require(verify(market, model, False, "--trust", trust).returncode == NOT_PROVED, "the key of nobody who audited proves something")
     scratch = folder / "scratch"
     shutil.copytree(model, scratch)
     for name, wanted in FLIPS.items():

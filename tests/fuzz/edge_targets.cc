@@ -19,11 +19,13 @@ Bytes bytes_of(std::string_view text) { return {text.begin(), text.end()}; }
 
 std::vector<Bytes> certificate_seeds() {
     certificate::Certificate example;
-    example.spec = market::encode_spec(commit::small_gpt());
-    example.history = {market::encode(market::JobHistoryEntry{market::RoundFinal{1, filled(3), 4, 3, 1}}), Bytes{1}};
-    example.job = market::encode(market::Job{});
-    example.siblings = {filled(5), filled(6)};
-    example.other_tensor_roots = {filled(13)};
+    evidence::Evidence& evidence = example.evidence;
+    evidence.genesis = {1, 2};
+    evidence.history = {{3}, {4, 5}};
+    evidence.transactions = {{{6}, {1}, {2}, 3, base::Amount::of(4), 5, {{}}}};
+    evidence.epochs = {{6, 7, {}, {{}}, 8, {{{}, 9}}, {{{}, {}, {}}}, {{{}, {}}}}};
+    evidence.rates = {{{}, 450'000}};
+    example.other_tensor_roots = {{}};
     return {certificate::encode(example)};
 }
 void run_certificate(ByteView input) {

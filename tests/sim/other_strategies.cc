@@ -9,7 +9,7 @@ using base::Hash;
 namespace {
 
 bool roots_only(const market::Audit& audit) {
-    return audit.kind == market::AuditKind::merge || audit.kind == market::AuditKind::vote_merge;
+    return audit.kind == market::AuditKind::merge || audit.kind == market::AuditKind::vote_merge || audit.kind == market::AuditKind::vote_roots;
 }
 
 /// A record for which a lease of these seasons is audited less, and the jobs that buy it.

@@ -45,51 +45,6 @@ const Person& other_worker(const Market& market, const Person& person) {
     return market.world.workers[0].id == person.id ? market.world.workers[1] : market.world.workers[0];
 }
 
-/// The store's receipt for the same blob, with another size.
-market::Receipt resized(const World& world, market::Receipt receipt, std::uint64_t bytes) {
-    receipt.bytes = bytes;
-    receipt.signature = world.node.key.sign(market::kReceiptDomain, world.chain_id(),
-                                            market::receipt_message(receipt.blob, bytes, receipt.kept_until_block_time));
-    return receipt;
-}
-
-/// A9 and its neighbours: a blob of another size than the program's files have is refused before anybody works with it.
-TEST(Receipts, HaveTheCanonicalSizeOfWhatTheyAreOf) {
-    WorldOptions options = options_with(20);
-    options.rate_ppm = 1'000'000;
-    Market market(options);
-    const auto wrong = [&](const market::Receipt& receipt) {
-        return std::vector{resized(market.world, receipt, receipt.bytes - 1), resized(market.world, receipt, receipt.bytes + 1)};
-    };
-    const auto commit = hold_back<market::PartCommit>(market);
-    ASSERT_TRUE(commit && commit->second.payload_receipt);
-    for (const market::Receipt& receipt : wrong(commit->second.end_receipt)) {
-        expect_refused<market::PartCommit>(market, *commit->first, commit->second, Refusal::receipt_size_wrong,
-                                           [&](auto& m) { m.end_receipt = receipt; });
-    }
-    for (const market::Receipt& receipt : wrong(*commit->second.payload_receipt)) {
-        expect_refused<market::PartCommit>(market, *commit->first, commit->second, Refusal::receipt_size_wrong,
-                                           [&](auto& m) { m.payload_receipt = receipt; });
-    }
-    EXPECT_EQ(answer(market.world, *commit->first, commit->second), Refusal::none);
-    const auto deliver = hold_back<market::SegmentDeliver>(market);
-    ASSERT_TRUE(deliver);
-    for (const market::Receipt& receipt : wrong(deliver->second.start_receipt)) {
-        expect_refused<market::SegmentDeliver>(market, *deliver->first, deliver->second, Refusal::receipt_size_wrong,
-                                               [&](auto& m) { m.start_receipt = receipt; });
-    }
-    EXPECT_EQ(answer(market.world, *deliver->first, deliver->second), Refusal::none);
-    const auto merge = hold_back<market::MergePost>(market);
-    ASSERT_TRUE(merge);
-    for (const market::Receipt& receipt : wrong(merge->second.receipt)) {
-        expect_refused<market::MergePost>(market, *merge->first, merge->second, Refusal::receipt_size_wrong,
-                                          [&](auto& m) { m.receipt = receipt; });
-    }
-    EXPECT_EQ(answer(market.world, *merge->first, merge->second), Refusal::none);
-    ASSERT_TRUE(market.finish());
-    market.expect_completed();
-}
-
 TEST(PartCommit, RefusesWhatDoesNotFitTheLease) {
     WorldOptions options = options_with(20);
     options.round_steps = 40;

@@ -189,16 +189,22 @@ void World::block() {
     queue_.clear();
     queued_.clear();
     refusals_.clear();
+    std::vector<market::TransactionResult> results;
     for (const base::Bytes& raw : transactions) {
-        const market::TransactionResult result = market::apply(state_, context, raw, events);
-        refusals_.push_back(result.code);
+        results.push_back(market::apply(state_, context, raw, events));
+        refusals_.push_back(results.back().code);
     }
     market::end_block(state_, context, events);
     note_calls(events);
-    if (options.keep_events) events_.insert(events_.end(), events.begin(), events.end());
-    last_events_ = std::move(events);
     log_size_ += transactions.size();
     log_root_ = base::Hasher("sim.log").add(log_root_).add_u64(log_size_).finish();
+    if (options.log) {
+        const WorldOptions::LogSize real = options.log(context, transactions, results, events);
+        log_size_ = real.size;
+        log_root_ = real.root;
+    }
+    if (options.keep_events) events_.insert(events_.end(), events.begin(), events.end());
+    last_events_ = std::move(events);
     ++blocks;
     if (options.books_every != 0 && blocks % options.books_every == 0) {
         const std::vector<std::string> wrong = wrong_books(state_);
@@ -232,7 +238,7 @@ std::optional<base::Bytes> World::stored(const base::BlobRoot& blob) const {
 }
 
 std::optional<market::Message> World::answer_to(const market::Question& question) const {
-    const auto bytes = stored(question.blob);
+    const auto bytes = options.shows ? stored(question.blob) : std::nullopt;
     if (!bytes) return std::nullopt;
     if (question.kind == market::QuestionKind::chunk) {
         const base::ProvedChunk proved = base::prove_chunk(*bytes, question.chunk);

@@ -45,11 +45,20 @@ struct WorldOptions {
     std::uint32_t audit_lag = 0;
     std::map<std::size_t, std::uint64_t> worker_stakes, validator_stakes;  ///< grains of those that differ from the others
     std::function<void(market::Parameters&)> tune;  ///< changes the demo's parameters
-    const market::Referee* referee = nullptr;  ///< plays the games of every block, instead of the truth; outlives the world
+    const market::Referee* referee = nullptr;  ///< of every block, instead of the truth; outlives the world
     /// Long runs: the supply is compared in every n-th block, and events are given out once and not kept.
     std::uint32_t supply_every = 1;
     bool keep_events = true;
     std::size_t blob_bytes = kBlobBytes;     ///< of every blob
+    /// Keeps a real receipt log: told of every block, says what it holds after it. None: a pretended log.
+    struct LogSize {
+        std::uint64_t size = 0;
+        base::Hash root;
+    };
+    std::function<LogSize(const market::BlockContext&, const std::vector<base::Bytes>&, const std::vector<market::TransactionResult>&,
+                          const std::vector<market::Event>&)>
+        log;
+    bool shows = true;                       ///< who is asked about something stored answers by itself
     /// What honest books say is compared with the objects in every n-th block (invariants.h); 0: never.
     std::uint32_t books_every = 1;
 };
@@ -103,6 +112,7 @@ class World {
     [[nodiscard]] GroundTruth& truth() { return truth_; }
     [[nodiscard]] const market::StateReader& state() const { return state_; }
     [[nodiscard]] const base::Hash& chain_id() const { return chain_id_; }
+    [[nodiscard]] const market::Genesis& genesis() const { return genesis_; }
     /// Block time of the last block. Live time goes on with it, but is recorded in blocks that change something only.
     [[nodiscard]] base::TimeMs time() const { return time_; }
     [[nodiscard]] base::TimeMs live() const { return market::load_chain(state_).recorded_live; }

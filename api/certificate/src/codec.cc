@@ -29,6 +29,7 @@ std::string_view to_word(Problem problem) {
         case Problem::model: return "model";
         case Problem::trust: return "trust";
         case Problem::files: return "files";
+        case Problem::replay: return "replay";
     }
     return "unknown";
 }

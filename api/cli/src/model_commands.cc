@@ -9,19 +9,20 @@
 #include "client/json.h"
 #include "commit/checkpoint.h"
 #include "commit/model_export.h"
-#include "market/tables.h"
 #include "runtime/segment.h"
+#include "runtime/training.h"
 
 namespace assay::cli {
 namespace {
 
 constexpr const char* kCertificateFile = "certificate.bin";
 constexpr const char* kSpecFile = "job.spec";  // canonical bytes
+constexpr std::size_t kTrustBytesMax = std::size_t{1} << 20U;
 constexpr const char* kJobFile = "job.json";   // the same for people
 
 struct ModelOptions {
-    std::string job, chain, operator_key, prompt;
-    std::filesystem::path out, model, certificate, data, spec;
+    std::string job, chain, operator_key, prompt, replay;
+    std::filesystem::path out, model, certificate, data, spec, trust, checkpoints, scratch = "assay-replay";
     std::uint32_t windows = 200, tokens = 300;
     std::uint64_t seed = 1;
     double temperature = 0.8;
@@ -29,110 +30,37 @@ struct ModelOptions {
     unsigned threads = std::max(1U, std::thread::hardware_concurrency());
 };
 
-/// Reads the members of an answer that must be hashes and numbers; `ok` falls to false on the first
-/// that is not.
-struct AnswerReader {
-    const Json& json;
-    bool& ok;
-    base::Hash hash(const char* name) const {
-        const auto value = base::hash_from_hex(json.value(name, std::string()));
-        ok = ok && value.has_value();
-        return value.value_or(base::Hash());
-    }
-    base::Bytes bytes(const char* name) const {
-        const auto found = json.find(name);
-        const auto value = found != json.end() && found->is_string()
-                               ? base::from_hex(found->get_ref<const std::string&>())
-                               : std::nullopt;
-        ok = ok && value.has_value();
-        return value.value_or(base::Bytes());
-    }
-    std::uint64_t number(const char* name) const {
-        const std::string text = json.value(name, std::string());
-        const auto value = base::amount_from_decimal(text);
-        ok = ok && value.has_value();
-        return value ? value->grains() : 0;
-    }
-};
-
-Result<ledger::Head> read_head(const Json& json) {
-    bool ok = json.is_object();
-    if (!ok) return tl::unexpected(Failure{Exit::refused, "the node's proof has no head"});
-    const AnswerReader reader{json, ok};
-    ledger::Head head;
-    head.height.value = reader.number("height");
-    head.time.value = reader.number("block_time_ms");
-    head.app_version = json.value("app_version", 0U);
-    head.state_root = reader.hash("state_root");
-    head.log_root = reader.hash("log_root");
-    head.log_size = reader.number("log_size");
-    head.params_id = reader.hash("params_id");
-    head.app_hash = reader.hash("app_hash");
-    const auto signature = base::signature_from_bytes(reader.bytes("signature"));
-    if (!ok || !signature)
-        return tl::unexpected(Failure{Exit::refused, "the node's head is not readable"});
-    head.signature = *signature;
-    return head;
-}
-
-/// Everything that a certificate is made from. The proof comes first: job record and head are of
-/// one snapshot, and a closed job's history no longer changes.
-Result<certificate::Source> read_source(client::Client& client, const base::JobId& id) {
-    const auto chain = client.chain();
-    if (!chain) return tl::unexpected(failure_of(chain.error()));
-    const auto proof = client.get_json("/v1/proofs/" + base::to_hex(market::job_key(id)));
-    if (!proof) return tl::unexpected(failure_of(proof.error()));
-    if (!proof->value("value", Json()).is_string())
-        return tl::unexpected(Failure{Exit::refused, "the node does not know that job"});
-    bool ok = true;
-    const AnswerReader reader{*proof, ok};
-    certificate::Source source;
-    source.chain_id = chain->chain_id;
-    source.operator_key = chain->operator_key;
-    source.job = reader.bytes("value");
-    for (const Json& sibling : proof->value("siblings", Json::array())) {
-        const auto hash =
-            base::hash_from_hex(sibling.is_string() ? sibling.get<std::string>() : "");
-        ok = ok && hash;
-        source.proof.siblings.push_back(hash.value_or(base::Hash()));
-    }
-    const Json leaf = proof->value("leaf", Json::object());
-    const AnswerReader leaf_reader{leaf, ok};
-    source.proof.leaf =
-        base::StateProof::Leaf{leaf_reader.hash("path"), leaf_reader.hash("value_hash")};
-    const auto head = read_head(proof->value("head", Json()));
-    if (!head) return tl::unexpected(head.error());
-    if (!ok) return tl::unexpected(Failure{Exit::refused, "the node's proof is not readable"});
-    source.head = *head;
-    const auto spec = client.get_bytes("/v1/jobs/" + id.hex() + "/spec");
-    if (!spec) return tl::unexpected(failure_of(spec.error()));
-    source.spec = *spec;
-    auto history = client.history(id);
-    if (!history) return tl::unexpected(failure_of(history.error()));
-    source.history = std::move(*history);
-    return source;
+Result<evidence::Evidence> read_evidence(client::Client& client, const base::JobId& id) {
+    const auto bytes = client.get_bytes("/v1/jobs/" + id.hex() + "/evidence");
+    if (!bytes) return tl::unexpected(failure_of(bytes.error()));
+    base::Decoder in(*bytes);
+    auto evidence = evidence::read(in);
+    if (!in.finished()) return tl::unexpected(Failure{Exit::refused, "the node's evidence is not readable"});
+    return evidence;
 }
 
 Exit get_model(const Program& program, const ModelOptions& options) {
     const auto id = parse_id(options.job, "the job");
     if (!id) return fail(program, id.error());
     client::Client client = connect(program);
-    const auto source = read_source(client, base::JobId{*id});
-    if (!source) return fail(program, source.error());
-    const auto job = market::decode<market::Job>(source->job);
-    const auto spec = market::decode_spec(source->spec);
-    if (!job || !spec)
-        return fail(program, {Exit::refused, "the node's job record or spec does not decode"});
+    const auto job = client.job(base::JobId{*id});
+    if (!job) return fail(program, failure_of(job.error()));
     if (!market::is_terminal(job->state))
         return fail(program,
                     {Exit::refused, "the job is " + std::string(market::to_word(job->state)) +
                                         ": wait for its end (assay watch)"});
+    const auto spec_bytes = client.get_bytes("/v1/jobs/" + id->hex() + "/spec");
+    if (!spec_bytes) return fail(program, failure_of(spec_bytes.error()));
+    const auto spec = market::decode_spec(*spec_bytes);
+    if (!spec) return fail(program, {Exit::refused, "the node's spec does not decode"});
+    const auto evidence = read_evidence(client, base::JobId{*id});
+    if (!evidence) return fail(program, evidence.error());
     std::error_code error;
     std::filesystem::create_directories(options.out, error);
     const std::filesystem::path checkpoint = options.out / "final.state";
     const auto got = client.get_blob(job->final_blob, checkpoint);
     if (!got) return fail(program, failure_of(got.error()));
-    const auto made = certificate::make(*source, checkpoint, options.out, options.threads);
+    const auto made = certificate::make(*evidence, checkpoint, options.out, options.threads);
     std::filesystem::remove(checkpoint, error);
     if (!made)
         return fail(program,
@@ -140,7 +68,7 @@ Exit get_model(const Program& program, const ModelOptions& options) {
                                            ": " + made.error().detail});
     const std::string text = client::spec_to_json(*spec).dump(2) + "\n";
     const bool written = commit::write_file_atomically(options.out / kCertificateFile, *made) &&
-                         commit::write_file_atomically(options.out / kSpecFile, source->spec) &&
+                         commit::write_file_atomically(options.out / kSpecFile, *spec_bytes) &&
                          commit::write_file_atomically(options.out / kJobFile, base::view_of(text));
     const auto root = commit::model_root(options.out);
     if (!written || !root)
@@ -159,64 +87,129 @@ Exit get_model(const Program& program, const ModelOptions& options) {
 }
 
 Json report_json(const certificate::Report& r) {
-    return {{"chain_id", r.chain_id.hex()},
-            {"operator_key", r.operator_key.hex()},
-            {"height", std::to_string(r.height.value)},
-            {"block_time_ms", std::to_string(r.time.value)},
-            {"job", r.job.hex()},
-            {"submitter", r.submitter.hex()},
-            {"state", std::string(market::to_word(r.state))},
-            {"rounds", r.rounds},
-            {"final_rounds", r.final_rounds},
-            {"segments", std::to_string(r.segments)},
-            {"audited", std::to_string(r.audited)},
-            {"unaudited", std::to_string(r.unaudited)},
-            {"slashes", std::to_string(r.slashes)},
-            {"spec_root", r.spec_root.hex()},
-            {"program_root", r.program_root.hex()},
-            {"init_root", r.init_root.hex()},
-            {"final_root", r.final_root.hex()},
-            {"model_root", r.model_root.hex()},
-            {"not_proved", r.not_proved}};
+    const evidence::Facts& f = r.facts;
+    Json json{{"chain_id", f.chain_id.hex()},
+              {"operator_key", f.operator_key.hex()},
+              {"height", std::to_string(f.height.value)},
+              {"block_time_ms", std::to_string(f.time.value)},
+              {"job", f.job.hex()},
+              {"submitter", f.submitter.hex()},
+              {"state", std::string(market::to_word(f.closed.state))},
+              {"rounds", f.spec.rounds},
+              {"final_rounds", f.closed.final_rounds},
+              {"segments", std::to_string(r.segments)},
+              {"audited", std::to_string(r.audited)},
+              {"controls", std::to_string(f.controls)},
+              {"slashes", std::to_string(f.slashes)},
+              {"spec_root", f.spec_root.hex()},
+              {"program_root", f.program_root.hex()},
+              {"init_root", f.init_root.hex()},
+              {"final_root", f.closed.final_root.hex()},
+              {"model_root", r.model_root.hex()},
+              {"model_checked", r.model_checked},
+              {"proved", r.weighed.has_value()},
+              {"statement", r.statement},
+              {"not_proved", r.not_proved}};
+    if (r.weighed)
+        json["trust"] = {{"segments", std::to_string(r.weighed->vouched)}, {"attempts", std::to_string(r.weighed->attempts)}};
+    return json;
 }
 
-Exit verify_certificate(const Program& program, const ModelOptions& options) {
-    const auto bytes = read_text(options.certificate, certificate::kCertificateBytesMax);
-    if (!bytes) return fail(program, bytes.error());
+/// The options of `verify` from the command line.
+Result<certificate::VerifyOptions> wanted_by(const ModelOptions& options) {
     certificate::VerifyOptions wanted;
     wanted.threads = options.threads;
+    if (!options.model.empty()) wanted.model = options.model;
     if (!options.chain.empty()) {
         const auto chain = parse_id(options.chain, "--chain");
-        if (!chain) return fail(program, chain.error());
+        if (!chain) return tl::unexpected(chain.error());
         wanted.chain_id = *chain;
     }
     if (!options.job.empty()) {
         const auto job = parse_id(options.job, "--job");
-        if (!job) return fail(program, job.error());
+        if (!job) return tl::unexpected(job.error());
         wanted.job = base::JobId{*job};
     }
     if (!options.operator_key.empty()) {
         const auto key = base::from_hex(options.operator_key);
         wanted.operator_key = key ? base::public_key_from_bytes(*key) : std::nullopt;
-        if (!wanted.operator_key)
-            return fail(program, {Exit::usage, "--operator must be a public key in hexadecimal"});
+        if (!wanted.operator_key) return tl::unexpected(Failure{Exit::usage, "--operator must be a public key in hexadecimal"});
     }
-    const auto report = certificate::verify(base::view_of(*bytes), options.model, wanted);
-    if (!report)
-        return fail(program,
-                    {Exit::not_proved,
-                     "NOT valid: " + std::string(certificate::to_word(report.error().problem)) +
-                         ": " + report.error().detail});
-    std::string text =
-        "valid: the model in " + options.model.string() + " is the result of job " +
-        report->job.hex() + "\nmodel root  " + report->model_root.hex() + "\nchain       " +
-        report->chain_id.hex() + ", height " + std::to_string(report->height.value) +
-        "\noperator    " + report->operator_key.hex() + "\nsegments    " +
-        std::to_string(report->segments) + ", recomputed by auditors " +
-        std::to_string(report->audited) + ", drawn without auditor " +
-        std::to_string(report->unaudited) + ", slashes " + std::to_string(report->slashes);
+    if (!options.trust.empty()) {
+        const auto text = read_text(options.trust, kTrustBytesMax);
+        if (!text) return tl::unexpected(text.error());
+        auto trust = evidence::read_trust(*text);
+        if (!trust) return tl::unexpected(Failure{Exit::usage, options.trust.string() + ": " + trust.error()});
+        wanted.trust = std::move(*trust);
+    }
+    return wanted;
+}
+
+Failure not_valid(const certificate::Failure& failure) {
+    return {Exit::not_proved, "NOT valid: " + std::string(certificate::to_word(failure.problem)) + ": " + failure.detail};
+}
+
+/// Runs the whole job as the certificate's merges did; the final root must be the certificate's.
+Result<std::string> replay_all(const certificate::Report& report, const ModelOptions& options) {
+    auto job = runtime::Job::open(report.facts.spec, options.data, {options.threads, 0, runtime::Target::best});
+    if (!job) return tl::unexpected(Failure{Exit::refused, job.error()});
+    runtime::TrainingOptions training;
+    training.members = report.facts.members;
+    training.directory = options.scratch / "run";
+    training.model_directory = options.scratch / "model";
+    const auto result = runtime::train(**job, training);
+    if (!result) return tl::unexpected(Failure{Exit::refused, result.error()});
+    if (!result->completed || result->final_root != report.facts.final_roots.back())
+        return tl::unexpected(not_valid({certificate::Problem::replay, "the whole job, recomputed, ends elsewhere"}));
+    return std::string("recomputed  the whole job");
+}
+
+Result<std::string> replay(const Program& program, const certificate::Report& report, const ModelOptions& options) {
+    if (options.data.empty()) return tl::unexpected(Failure{Exit::usage, "--replay needs --data"});
+    if (options.replay == "all") return replay_all(report, options);
+    if (options.replay.empty() || options.replay.size() > 9 || options.replay.find_first_not_of("0123456789") != std::string::npos)
+        return tl::unexpected(Failure{Exit::usage, "--replay is a number of segments, or all"});
+    certificate::ReplayOptions wanted;
+    wanted.dataset = options.data;
+    wanted.segments = std::stoul(options.replay);
+    wanted.scratch = options.scratch;
+    wanted.threads = options.threads;
+    // Of one's own choice, and nobody else's: a fresh key's public part.
+    wanted.seed = base::sha256(base::SecretKey::generate().public_key().view());
+    std::optional<client::Client> node;
+    if (options.checkpoints.empty()) node.emplace(connect(program));
+    wanted.fetch = [&](const base::BlobRoot& blob, const std::filesystem::path& file) {
+        if (node) return node->get_blob(blob, file).has_value();
+        std::error_code error;
+        return std::filesystem::copy_file(options.checkpoints / blob.hex(), file, std::filesystem::copy_options::overwrite_existing, error);
+    };
+    const auto done = certificate::replay(report.facts, wanted);
+    if (!done) return tl::unexpected(not_valid(done.error()));
+    return "recomputed  " + std::to_string(done->segments) + " segments, " + std::to_string(done->unavailable) + " whose checkpoints could not be had";
+}
+
+Exit verify_certificate(const Program& program, const ModelOptions& options) {
+    const auto bytes = read_text(options.certificate, certificate::kCertificateBytesMax);
+    if (!bytes) return fail(program, bytes.error());
+    const auto wanted = wanted_by(options);
+    if (!wanted) return fail(program, wanted.error());
+    const auto report = certificate::verify(base::view_of(*bytes), *wanted);
+    if (!report) return fail(program, not_valid(report.error()));
+    const evidence::Facts& facts = report->facts;
+    std::string text = report->statement + "\njob         " + facts.job.hex() + "\nmodel root  " + report->model_root.hex() +
+                       (report->model_checked ? ", that of " + options.model.string() : "") + "\nchain       " + facts.chain_id.hex() +
+                       ", height " + std::to_string(facts.height.value) + "\noperator    " + facts.operator_key.hex() +
+                       "\nsegments    " + std::to_string(report->segments) + ", recomputed by auditors " + std::to_string(report->audited) +
+                       ", controls " + std::to_string(facts.controls) + ", slashes " + std::to_string(facts.slashes);
+    Json json = report_json(*report);
+    if (!options.replay.empty()) {
+        const auto replayed = replay(program, *report, options);
+        if (!replayed) return fail(program, replayed.error());
+        text += "\n" + *replayed;
+        json["replay"] = *replayed;
+    }
     for (const std::string& sentence : report->not_proved) text += "\nnot proved: " + sentence;
-    return print(program, report_json(*report), text);
+    return print(program, json, text);
 }
 
 /// Replaces this process by assay-torch, which stands beside it or in PATH.
@@ -316,8 +309,19 @@ void add_model_commands(CLI::App& app, Program& program) {
         ->required()
         ->check(CLI::ExistingFile);
     verify_command
-        ->add_option("--model", options->model, "Folder with model.safetensors and config.json")
-        ->required();
+        ->add_option("--model", options->model, "Folder with model.safetensors and config.json");
+    verify_command
+        ->add_option("--trust", options->trust,
+                     "File with lines: chain-id public-key, of validators that you trust; refuses what they do not prove")
+        ->check(CLI::ExistingFile);
+    verify_command->add_option("--replay", options->replay,
+                               "Recompute so many segments, chosen at random, or all: the whole job");
+    verify_command->add_option("--data", options->data, "With --replay: the dataset blob")->check(CLI::ExistingFile);
+    verify_command
+        ->add_option("--checkpoints", options->checkpoints,
+                     "With --replay: folder of blobs named by their roots (default: the node's store)")
+        ->check(CLI::ExistingDirectory);
+    verify_command->add_option("--scratch", options->scratch, "With --replay: folder for states")->capture_default_str();
     verify_command->add_option("--chain", options->chain, "Refuse certificates of other chains");
     verify_command->add_option("--operator", options->operator_key,
                                "Refuse certificates of other operators");

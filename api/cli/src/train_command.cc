@@ -37,10 +37,8 @@ Result<std::vector<std::vector<std::uint32_t>>> members_of(const std::filesystem
     if (!certificate)
         return tl::unexpected(
             Failure{Exit::not_proved, file.string() + ": " + certificate.error().detail});
-    if (certificate->spec != market::encode_spec(spec))
-        return tl::unexpected(Failure{Exit::not_proved, "the certificate is of another job spec"});
     std::vector<std::vector<std::uint32_t>> members;
-    for (const base::Bytes& raw : certificate->history) {
+    for (const base::Bytes& raw : certificate->evidence.history) {
         const auto entry = market::decode<market::JobHistoryEntry>(raw);
         const auto* closed = entry ? std::get_if<market::RoundClosed>(&*entry) : nullptr;
         if (closed == nullptr || closed->round >= spec.rounds) continue;

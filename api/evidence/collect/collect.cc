@@ -15,6 +15,7 @@ using base::Height;
 using ledger::StoredEvent;
 
 constexpr std::size_t kHistoryPage = 1000;
+constexpr std::size_t kEventsPage = ledger::Snapshot::kEventsMax;
 
 class Attributes {
   public:
@@ -43,15 +44,15 @@ class Attributes {
 
 /// Calls `one` with every event of blocks [from, head] until it says false.
 template <class One>
-void for_each_event(const ledger::Snapshot& snapshot, Height from, One one) {
+void for_each_event(const Records& records, Height from, One one) {
     std::optional<ledger::EventCursor> after;
     if (from.value > 0) after = ledger::EventCursor{{from.value - 1}, ~std::uint32_t{0}};
     while (true) {
-        const auto events = snapshot.events(after, ledger::Snapshot::kEventsMax);
+        const auto events = records.events(after, kEventsPage);
         for (const StoredEvent& event : events) {
             if (!one(event)) return;
         }
-        if (events.size() < ledger::Snapshot::kEventsMax) return;
+        if (events.size() < kEventsPage) return;
         after = events.back().cursor;
     }
 }
@@ -64,7 +65,7 @@ struct EpochSeen {
 
 class Collector {
   public:
-    Collector(const ledger::Snapshot& snapshot, const market::Job& job) : snapshot_(snapshot), job_(job) {}
+    Collector(const Records& records, const market::Job& job) : records_(records), job_(job) {}
 
     /// False: nothing that comes later matters.
     bool take(const StoredEvent& event);
@@ -77,7 +78,7 @@ class Collector {
     void add_block(Evidence& out, Height height);
     void add_keys(const market::Genesis& genesis);
 
-    const ledger::Snapshot& snapshot_;
+    const Records& records_;
     const market::Job& job_;
     std::map<std::uint64_t, EpochSeen> epochs_;
     std::optional<std::uint64_t> first_, last_;
@@ -156,18 +157,18 @@ bool Collector::wanted(const market::Transaction& transaction) const {
 }
 
 void Collector::add_block(Evidence& out, Height height) {
-    const auto block = snapshot_.block(height);
+    const auto block = records_.block(height);
     ASSAY_CHECK(block.has_value());
-    for (const ledger::BlockTransaction& in_block : block->transactions) {
+    for (const ledger::BlockTransaction& in_block : *block) {
         if (in_block.code != market::Refusal::none) continue;
         const auto transaction = market::decode_transaction(in_block.raw);
         const base::TransactionId id = market::transaction_id(in_block.raw);
         if (!transaction || (!wanted(*transaction) && id != job_.transaction)) continue;
-        const auto receipt = snapshot_.receipt(id);
+        const auto receipt = records_.receipt(id);
         ASSAY_CHECK(receipt.has_value());
-        const auto proof = snapshot_.receipt_inclusion(receipt->log_index, snapshot_.head().log_size);
-        ASSAY_CHECK(proof.has_value());
-        out.transactions.push_back({in_block.raw, receipt->height, receipt->time, receipt->index, receipt->fee, receipt->log_index, proof->path});
+        auto path = records_.inclusion(receipt->log_index);
+        ASSAY_CHECK(path.has_value());
+        out.transactions.push_back({in_block.raw, receipt->height, receipt->time, receipt->index, receipt->fee, receipt->log_index, std::move(*path)});
     }
 }
 
@@ -177,12 +178,12 @@ void Collector::add_keys(const market::Genesis& genesis) {
     changed_ = signers_;
     for (const market::GenesisAccount& given : genesis.accounts) {
         const base::AccountId id = market::account_id(chain, given.cold);
-        const auto account = market::find_account(snapshot_.state(), id);
+        const auto account = market::find_account(records_.state(), id);
         const bool same = account && account->keys && account->keys->cold == given.cold && account->keys->hot == given.hot && account->keys->vrf == given.vrf;
         if (same) changed_.erase(id);
     }
     if (changed_.empty()) return;
-    for_each_event(snapshot_, {0}, [&](const StoredEvent& event) {
+    for_each_event(records_, {0}, [&](const StoredEvent& event) {
         if (event.event.kind == "keys_changed" && changed_.contains(Attributes(event.event).id<base::AccountId>("account"))) heights_.insert(event.cursor.height);
         return true;
     });
@@ -202,7 +203,7 @@ std::optional<std::string> Collector::finish(Evidence& out, const market::Genesi
             if (commitment.job == job_.id) own.insert(id);
         }
         std::erase_if(seen.epoch.barred, [&](const Barred& barred) { return !own.contains(barred.commitment); });
-        if (const auto proof = snapshot_.receipt_consistency(seen.epoch.log_size, snapshot_.head().log_size)) seen.epoch.consistency = *proof;
+        if (const auto proof = records_.consistency(seen.epoch.log_size)) seen.epoch.consistency = *proof;
         out.epochs.push_back(std::move(seen.epoch));
     }
     for (const auto& [part, rate] : parts_) out.rates.push_back({part, rate});
@@ -210,10 +211,10 @@ std::optional<std::string> Collector::finish(Evidence& out, const market::Genesi
 }
 
 /// The block in which an epoch opened: what joined it before the job did is part of it.
-Height opening_of(const ledger::Snapshot& snapshot, std::uint64_t epoch, Height from) {
+Height opening_of(const Records& records, std::uint64_t epoch, Height from) {
     for (Height height = from; height.value > 0; --height.value) {
         bool found = false;
-        for_each_event(snapshot, height, [&](const StoredEvent& event) {
+        for_each_event(records, height, [&](const StoredEvent& event) {
             if (event.cursor.height != height) return false;
             found = event.event.kind == "epoch_opened" && Attributes(event.event).number("epoch") == epoch;
             return !found;
@@ -224,9 +225,9 @@ Height opening_of(const ledger::Snapshot& snapshot, std::uint64_t epoch, Height 
 }
 
 /// The epoch that the job's initial state joined.
-std::optional<std::uint64_t> first_epoch(const ledger::Snapshot& snapshot, const base::JobId& job, Height posted) {
+std::optional<std::uint64_t> first_epoch(const Records& records, const base::JobId& job, Height posted) {
     std::optional<std::uint64_t> out;
-    for_each_event(snapshot, posted, [&](const StoredEvent& event) {
+    for_each_event(records, posted, [&](const StoredEvent& event) {
         if (event.cursor.height != posted) return false;
         const Attributes attributes(event.event);
         if (event.event.kind == "commitment_joined" && attributes.id<base::PartId>("commitment") == market::init_commitment_id(job))
@@ -236,27 +237,58 @@ std::optional<std::uint64_t> first_epoch(const ledger::Snapshot& snapshot, const
     return out;
 }
 
+class SnapshotRecords : public Records {
+  public:
+    explicit SnapshotRecords(const ledger::Snapshot& snapshot) : snapshot_(snapshot) {}
+    [[nodiscard]] ledger::Head head() const override { return snapshot_.head(); }
+    [[nodiscard]] const market::StateReader& state() const override { return snapshot_.state(); }
+    [[nodiscard]] std::vector<StoredEvent> events(std::optional<ledger::EventCursor> after, std::size_t limit) const override {
+        return snapshot_.events(after, limit);
+    }
+    [[nodiscard]] std::optional<std::vector<ledger::BlockTransaction>> block(Height height) const override {
+        auto block = snapshot_.block(height);
+        if (!block) return std::nullopt;
+        return std::move(block->transactions);
+    }
+    [[nodiscard]] std::optional<ledger::Receipt> receipt(const base::TransactionId& id) const override { return snapshot_.receipt(id); }
+    [[nodiscard]] std::optional<std::vector<base::Hash>> inclusion(std::uint64_t index) const override {
+        auto proof = snapshot_.receipt_inclusion(index, snapshot_.head().log_size);
+        if (!proof) return std::nullopt;
+        return std::move(proof->path);
+    }
+    [[nodiscard]] std::optional<std::vector<base::Hash>> consistency(std::uint64_t old_size) const override {
+        return snapshot_.receipt_consistency(old_size, snapshot_.head().log_size);
+    }
+
+  private:
+    const ledger::Snapshot& snapshot_;
+};
+
 }  // namespace
 
 tl::expected<Evidence, std::string> collect(const ledger::Snapshot& snapshot, base::ByteView genesis, const base::JobId& id) {
+    return collect(SnapshotRecords(snapshot), genesis, id);
+}
+
+tl::expected<Evidence, std::string> collect(const Records& records, base::ByteView genesis, const base::JobId& id) {
     const auto parsed = market::decode_genesis(genesis);
     ASSAY_CHECK(parsed.has_value());
-    const auto job = market::find_job(snapshot.state(), id);
+    const auto job = market::find_job(records.state(), id);
     if (!job) return tl::unexpected(std::string("the node does not know that job"));
     if (!market::is_terminal(job->state)) return tl::unexpected(std::string("the job has not ended"));
-    const auto posted = snapshot.receipt(job->transaction);
+    const auto posted = records.receipt(job->transaction);
     ASSAY_CHECK(posted.has_value());
-    const auto first = first_epoch(snapshot, id, posted->height);
+    const auto first = first_epoch(records, id, posted->height);
     if (!first) return tl::unexpected(std::string("the job joined no epoch"));
-    Collector collector(snapshot, *job);
-    for_each_event(snapshot, opening_of(snapshot, *first, posted->height), [&](const StoredEvent& event) { return collector.take(event); });
+    Collector collector(records, *job);
+    for_each_event(records, opening_of(records, *first, posted->height), [&](const StoredEvent& event) { return collector.take(event); });
     Evidence out;
     out.genesis.assign(genesis.begin(), genesis.end());
-    const ledger::Head& head = snapshot.head();
+    const ledger::Head head = records.head();
     out.head = {head.height, head.time, head.state_root, head.log_root, head.log_size, head.params_id, head.signature};
     if (auto what = collector.finish(out, *parsed)) return tl::unexpected(std::move(*what));
     while (out.history.size() < job->history_count) {
-        const auto page = market::history_of(snapshot.state(), id, out.history.size(), kHistoryPage);
+        const auto page = market::history_of(records.state(), id, out.history.size(), kHistoryPage);
         if (page.empty()) return tl::unexpected(std::string("the job's history has left the state"));
         out.history.insert(out.history.end(), page.begin(), page.end());
     }

@@ -101,7 +101,7 @@ class Sorting {
 };
 
 /// What the history says of a final part, its worker has signed.
-std::optional<Failure> bind_parts(const HistoryFacts& history, const Sent& sent) {
+std::optional<Failure> bind_parts(const HistoryFacts& history, const Sent& sent, Facts& facts) {
     for (const market::PartPassed& part : history.final_parts) {
         const auto committed = sent.parts.find(part.part);
         const auto closed = sent.closes.find(part.part);
@@ -110,19 +110,30 @@ std::optional<Failure> bind_parts(const HistoryFacts& history, const Sent& sent)
         if (message.tree_root != part.tree_root || message.start_root != part.start_root || message.end_root != part.end_root ||
             message.payload_root != part.payload_root || closed->second != part.leaves)
             return failed(Problem::job, "the history says otherwise of a part than its worker signed");
+        facts.parts.push_back({part.key.round, part.key.lane, part.first_segment, message.end_receipt.blob, part.end_root, part.leaves});
+        if (facts.members.size() <= part.key.round) facts.members.resize(part.key.round + 1);
+        auto& lanes = facts.members[part.key.round];
+        if (lanes.empty() || lanes.back() != part.key.lane) lanes.push_back(part.key.lane);
     }
     return std::nullopt;
 }
 
-std::optional<Failure> bind_merges(const HistoryFacts& history, const Sent& sent) {
+std::optional<Failure> bind_merges(const HistoryFacts& history, const Sent& sent, Facts& facts) {
+    std::map<std::uint32_t, base::BlobRoot> blobs;
     for (const market::RoundMerged& merge : history.merges) {
         const auto posts = sent.merges.find(merge.round);
         bool found = false;
         if (posts != sent.merges.end()) {
-            for (const auto& [poster, post] : posts->second) found = found || (poster == merge.poster && post.merge_root == merge.root);
+            for (const auto& [poster, post] : posts->second) {
+                if (poster != merge.poster || post.merge_root != merge.root) continue;
+                found = true;
+                const auto last = history.final_merges.find(merge.round);
+                if (last != history.final_merges.end() && last->second == merge) blobs[merge.round] = post.receipt.blob;
+            }
         }
         if (!found) return failed(Problem::job, "nobody signed the merge of round " + std::to_string(merge.round));
     }
+    for (const auto& [round, blob] : blobs) facts.opening_blobs.push_back(blob);
     return std::nullopt;
 }
 
@@ -153,6 +164,7 @@ tl::expected<Facts, Failure> check(const Evidence& evidence, const Hash& program
     facts.final_roots = history->final_roots;
     facts.slashes = history->slashes;
     facts.left_out = history->left_out;
+    facts.opening_blobs.push_back(job->post->init_receipt.blob);
     facts.parties.insert(facts.submitter);
     Sorting sorting(evidence, *log, facts);
     for (const SignedMessage& message : log->messages) {
@@ -160,8 +172,8 @@ tl::expected<Facts, Failure> check(const Evidence& evidence, const Hash& program
             return tl::unexpected(failed(Problem::job, "log index " + std::to_string(message.log_index) + " holds " + *what));
     }
     for (const auto& [id, part] : sorting.sent.parts) facts.parties.insert(part.key.worker);
-    if (auto what = bind_parts(*history, sorting.sent)) return tl::unexpected(std::move(*what));
-    if (auto what = bind_merges(*history, sorting.sent)) return tl::unexpected(std::move(*what));
+    if (auto what = bind_parts(*history, sorting.sent, facts)) return tl::unexpected(std::move(*what));
+    if (auto what = bind_merges(*history, sorting.sent, facts)) return tl::unexpected(std::move(*what));
     if (auto what = check_draws(evidence, *log, *history, sorting.sent, facts)) return tl::unexpected(std::move(*what));
     return facts;
 }

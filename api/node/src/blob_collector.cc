@@ -4,37 +4,70 @@
 #include <chrono>
 #include <set>
 
-#include "market/job_spec.h"
 #include "market/queries.h"
 
 namespace assay::node {
 namespace {
 
-constexpr std::size_t kJobsMax = 1000, kPartsMax = 1000;
+constexpr std::size_t kPage = 1000;
 
-/// Jobs whose rounds may have become final, in any state that still moves or has just ended.
-std::vector<market::Job> relevant_jobs(const market::StateReader& state) {
+/// Every job that has not left the state.
+std::vector<market::Job> all_jobs(const market::StateReader& state) {
     std::vector<market::Job> all;
-    for (const market::JobState wanted :
-         {market::JobState::running, market::JobState::paused, market::JobState::verifying,
-          market::JobState::completed}) {
-        const auto some = market::jobs_in_state(state, wanted, std::nullopt, kJobsMax);
-        all.insert(all.end(), some.begin(), some.end());
+    while (true) {
+        const auto after = all.empty() ? std::nullopt : std::optional(all.back().id);
+        const auto page = market::jobs(state, after, kPage);
+        all.insert(all.end(), page.begin(), page.end());
+        if (page.size() < kPage) return all;
     }
-    return all;
 }
 
-/// What one job's final rounds leave behind.
-void superseded(const market::StateReader& state, const market::Job& job, std::uint32_t from,
+template <class Take>
+void for_each_part(const market::StateReader& state, const base::JobId& job, std::uint32_t round, Take take) {
+    std::optional<base::PartId> after;
+    while (true) {
+        const auto page = market::parts_of_job(state, job, round, after, kPage);
+        for (const market::Part& part : page) take(part);
+        if (page.size() < kPage) return;
+        after = page.back().id;
+    }
+}
+
+/// What rounds [from, to) leave behind.
+void superseded(const market::StateReader& state, const market::Job& job, std::uint32_t from, std::uint32_t to,
                 std::set<base::BlobRoot>& out) {
-    for (std::uint32_t number = from; number < job.final_rounds; ++number) {
-        for (const auto& part :
-             market::parts_of_job(state, job.id, number, std::nullopt, kPartsMax)) {
+    for (std::uint32_t number = from; number < to; ++number) {
+        for_each_part(state, job.id, number, [&](const market::Part& part) {
             out.insert(part.end_blob);
             out.insert(part.payload_blob);
-        }
-        if (const auto round = market::find_round(state, job.id, number))
+            for (const market::DeliveredSegment& segment : part.delivered) out.insert(segment.start_blob);
+        });
+        if (const auto round = market::find_round(state, job.id, number)) {
             out.insert(round->opening_blob);
+            out.insert(round->closing_blob);
+        }
+    }
+}
+
+/// What the live rounds of a job start from or will be asked for.
+void needed(const market::StateReader& state, const market::Job& job, std::set<base::BlobRoot>& out) {
+    out.insert(job.opening_blob);
+    for (std::uint32_t number = job.final_rounds; number <= job.round; ++number) {
+        if (const auto round = market::find_round(state, job.id, number)) {
+            out.insert(round->opening_blob);
+            out.insert(round->closing_blob);
+        }
+        for_each_part(state, job.id, number, [&](const market::Part& part) {
+            for (const base::BlobRoot& root : {part.start_blob, part.end_blob, part.payload_blob}) out.insert(root);
+            for (const market::DeliveredSegment& segment : part.delivered) out.insert(segment.start_blob);
+        });
+    }
+    std::optional<base::Hash> after;
+    while (true) {
+        const auto page = market::questions_of_job(state, job.id, std::nullopt, after, kPage);
+        for (const market::Question& question : page) out.insert(question.blob);
+        if (page.size() < kPage) return;
+        after = page.back().id;
     }
 }
 
@@ -75,31 +108,18 @@ void BlobCollector::run() {
 
 void BlobCollector::collect() {
     const ledger::Snapshot snapshot = node_.snapshot();
-    const std::vector<market::Job> jobs = relevant_jobs(snapshot.state());
+    const market::StateReader& state = snapshot.state();
+    const std::vector<market::Job> jobs = all_jobs(state);
     std::set<base::BlobRoot> old, kept;
+    // The same spec posted twice gives the same states: what another job still needs stays.
     for (const market::Job& job : jobs) {
-        for (const base::BlobRoot& root : {job.init_blob, job.opening_blob, job.final_blob})
-            kept.insert(root);
-        if (const auto spec = market::find_spec(snapshot.state(), job.id)) {
-            if (const auto decoded = market::decode_spec(*spec))
-                kept.insert(std::visit([](const auto& data) { return data.blob; }, decoded->data));
-        }
-        for (std::uint32_t number = job.final_rounds; number <= job.round; ++number) {
-            if (const auto round = market::find_round(snapshot.state(), job.id, number)) {
-                kept.insert(round->opening_blob);
-                kept.insert(round->closing_blob);
-            }
-            // The same spec posted twice gives the same checkpoints: what another job's live rounds
-            // refer to stays.
-            for (const auto& part :
-                 market::parts_of_job(snapshot.state(), job.id, number, std::nullopt, kPartsMax)) {
-                for (const base::BlobRoot& root :
-                     {part.start_blob, part.end_blob, part.payload_blob})
-                    kept.insert(root);
-            }
-        }
-        superseded(snapshot.state(), job, collected_[job.id], old);
-        collected_[job.id] = job.final_rounds;
+        for (const base::BlobRoot& root : {job.init_blob, job.data_blob, job.final_blob}) kept.insert(root);
+        const bool closed = market::is_terminal(job.state);
+        if (!closed) needed(state, job, kept);
+        // Final rounds stay final; a closed job has none that anything starts from.
+        const std::uint32_t done = closed ? job.round + 1 : job.final_rounds;
+        superseded(state, job, collected_[job.id], done, old);
+        collected_[job.id] = done;
     }
     std::erase_if(collected_, [&](const auto& entry) {
         return std::none_of(jobs.begin(), jobs.end(),

@@ -12,10 +12,11 @@
 
 namespace assay::node {
 
-/// Deletes checkpoints and payloads of rounds that are final: nothing can be asked about them any
-/// more, and the next round's opening state stands for them. Kept: datasets, init states, the
-/// states that open or close a job's live rounds, final states, and for a while whatever a receipt was
-/// given for. One thread, woken by blocks.
+/// Deletes checkpoints and payloads from which nothing starts any more: of rounds that are final, where the
+/// next round's opening state stands for them, and all of a job that is closed. Kept: datasets, initial
+/// and final states, whatever the live rounds of any job refer to or an open question asks for, and for
+/// a while whatever a receipt was given for. A receipt that is asked for again is prolonged (the server),
+/// so a state is kept as long as it is needed, whatever its receipt says. One thread, woken by blocks.
 class BlobCollector {
   public:
     BlobCollector(ledger::Node& node, server::BlobStore& blobs);

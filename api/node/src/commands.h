@@ -18,10 +18,10 @@ struct KeyOptions {
 
 struct GenesisOptions {
     std::filesystem::path operator_key, out;
-    std::string chain_name = "assay-demo", insurance = "0";
+    std::string chain_name = "assay-demo";
     bool demo = false;
     std::filesystem::path parameters;  ///< JSON, over the defaults
-    /// KEYFILE[,balance=N][,worker=N][,validator=N][,flops=N][,capacity=N]
+    /// KEYFILE[,balance=N][,worker=N][,validator=N][,flops=N]
     std::vector<std::string> parties;
 };
 int make_genesis(const GenesisOptions& options);
@@ -38,6 +38,7 @@ struct RunOptions {
     std::uint64_t drain_ms = 10'000;
     std::uint64_t disk_reserve_mib = 512;
     bool keep_checkpoints = false;
+    KeyOptions answer_key;  ///< pays for answers to questions; none: the operator's
 };
 int run(const RunOptions& options);
 

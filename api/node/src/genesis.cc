@@ -37,7 +37,6 @@ tl::expected<client::Json, std::string> party_json(const std::string& text) {
                          {"hot", keys->hot.hex()},
                          {"vrf", keys->vrf ? keys->vrf->hex() : keys->hot.hex()}};
     std::string flops = "1000000000";
-    std::uint32_t capacity = 4;
     bool validates = false;
     while (std::getline(fields, field, ',')) {
         const std::size_t equals = field.find('=');
@@ -54,13 +53,11 @@ tl::expected<client::Json, std::string> party_json(const std::string& text) {
             account["validator_stake"] = value, validates = true;
         else if (name == "flops")
             flops = value;
-        else if (name == "capacity")
-            capacity = static_cast<std::uint32_t>(std::min(1'000'000UL, std::stoul(value)));
         else
             return tl::unexpected("--party: '" + name +
-                                  "' is none of balance, worker, validator, flops, capacity");
+                                  "' is none of balance, worker, validator, flops");
     }
-    if (validates) account["validator"] = {{"flops_per_second", flops}, {"capacity", capacity}};
+    if (validates) account["validator"] = {{"flops_per_second", flops}};
     return account;
 }
 
@@ -91,7 +88,6 @@ int make_genesis(const GenesisOptions& options) {
     client::Json json{{"chain_name", options.chain_name},
                       {"time_ms", std::to_string(now)},
                       {"operator_key", operator_keys->hot.hex()},
-                      {"insurance", options.insurance},
                       {"accounts", client::Json::array()},
                       {"parameters", client::parameters_to_json(defaults)}};
     for (const std::string& party : options.parties) {

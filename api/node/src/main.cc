@@ -24,13 +24,9 @@ int main(int argc, char** argv) {
     genesis_command->add_option("--out", genesis.out, "Where the genesis JSON goes")->required();
     genesis_command->add_option("--name", genesis.chain_name, "Name of the chain")
         ->capture_default_str();
-    genesis_command
-        ->add_option("--insurance", genesis.insurance,
-                     "Endowment of the insurance account in grains")
-        ->capture_default_str();
     genesis_command->add_option(
         "--party", genesis.parties,
-        "KEYFILE[,balance=N][,worker=N][,validator=N][,flops=N][,capacity=N]: an account that "
+        "KEYFILE[,balance=N][,worker=N][,validator=N][,flops=N]: an account that "
         "exists from the start; N in grains (repeatable)");
     genesis_command->add_option("--parameters", genesis.parameters,
                                 "JSON file with parameters that differ from the defaults");
@@ -75,6 +71,11 @@ int main(int argc, char** argv) {
         ->capture_default_str();
     run_command->add_flag("--keep-checkpoints", run.keep_checkpoints,
                           "Keep checkpoints and payloads of final rounds");
+    run_command->add_option("--answer-key", run.answer_key.key,
+                            "Key file of the account that pays for answers to questions about stored "
+                            "states and data (default: the operator's account)");
+    run_command->add_option("--answer-passphrase-file", run.answer_key.passphrase_file,
+                            "File with its passphrase (mode 0600)");
     run_command->callback([&] { code = node::run(run); });
 
     auto* verify_command = app.add_subcommand(

@@ -7,6 +7,7 @@
 #include <cstdio>
 #include <fstream>
 
+#include "answerer.h"
 #include "blob_collector.h"
 #include "checker.h"
 #include "client/key_file.h"
@@ -106,6 +107,15 @@ int run(const RunOptions& options) {
     if (!keys) return fail(keys.error());
     const base::SecretKey receipt_key = base::SecretKey::from_seed(keys->hot.seed());
 
+    base::PublicKey answer_account = keys->first_key();
+    base::SecretKey answer_key = base::SecretKey::from_seed(keys->hot.seed());
+    if (!options.answer_key.key.empty()) {
+        auto answers = open_key(options.answer_key);
+        if (!answers) return fail(answers.error());
+        answer_account = answers->first_key();
+        answer_key = std::move(answers->hot);
+    }
+
     const auto genesis = read_text(options.dir / kGenesisFile);
     if (!genesis) return fail(genesis.error() + " (run: assayd init)");
     ledger::Options ledger_options;
@@ -120,6 +130,8 @@ int run(const RunOptions& options) {
     Checker checker(options.threads, options.job_memory_mib << 20U);
     std::optional<BlobCollector> collector;
     if (!options.keep_checkpoints) collector.emplace(**node, **blobs);
+    std::optional<Answerer> answerer;
+    answerer.emplace(**node, **blobs, std::move(answer_key), answer_account, options.threads);
     auto server = server::Server::start(
         serving, {**node, **blobs, checker, receipt_key, ledger::system_clock()});
     if (!server) return fail(server.error());
@@ -138,6 +150,7 @@ int run(const RunOptions& options) {
     pthread_sigmask(SIG_UNBLOCK, &signals, nullptr);
     (*server)->drain(std::chrono::milliseconds(options.drain_ms));
     collector.reset();
+    answerer.reset();
     (*node)->shutdown();
     server->reset();
     spdlog::info("stopped at height {}", (*node)->snapshot().head().height.value);

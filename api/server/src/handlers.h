@@ -133,5 +133,6 @@ Response get_state_value(Context&, const Request&, const PathValues&);
 Response get_proof(Context&, const Request&, const PathValues&);
 Response get_receipt_proof(Context&, const Request&, const PathValues&);
 Response get_log_consistency(Context&, const Request&, const PathValues&);
+Response get_job_evidence(Context&, const Request&, const PathValues&);
 
 }  // namespace assay::server

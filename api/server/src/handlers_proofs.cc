@@ -1,4 +1,6 @@
+#include "evidence/collect.h"
 #include "handlers.h"
+#include "market/queries.h"
 
 namespace assay::server {
 namespace {
@@ -97,6 +99,19 @@ Response get_log_consistency(Context& context, const Request& request, const Pat
                           {"to", std::to_string(*to)},
                           {"path", hashes_json(*proof)},
                           {"head", head_json(snapshot.head())}});
+}
+
+Response get_job_evidence(Context& context, const Request& request, const PathValues& values) {
+    const auto id = hash_value(values[0]);
+    if (!id) return problem(request, 400, "bad_id", "a job id is 64 lower-case hexadecimal digits");
+    const ledger::Snapshot snapshot = context.node.snapshot();
+    if (!market::find_job(snapshot.state(), base::JobId{*id}))
+        return problem(request, 404, "not_found", "the state has no such job");
+    const auto evidence = evidence::collect(snapshot, context.node.genesis(), base::JobId{*id});
+    if (!evidence) return problem(request, 409, "not_ready", evidence.error());
+    base::Encoder out;
+    evidence::write(out, *evidence);
+    return bytes_response(out.take());
 }
 
 }  // namespace assay::server

@@ -77,6 +77,7 @@ constexpr std::array kRoutes{
     read("/v1/state/{key}", get_state_value),
     read("/v1/proofs/{key}", get_proof),
     read("/v1/receipts/{transaction}", get_receipt_proof, {"size"}),
+    read("/v1/jobs/{id}/evidence", get_job_evidence),
     read("/v1/log/consistency", get_log_consistency, {"from", "to"}),
 };
 

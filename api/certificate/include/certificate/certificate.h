@@ -2,6 +2,7 @@
 
 #include <cstdint>
 #include <filesystem>
+#include <functional>
 #include <optional>
 #include <string>
 #include <tl/expected.hpp>
@@ -39,6 +40,7 @@ enum class Problem : std::uint8_t {
     model = 13,          ///< the files are not the model of the final state
     trust = 14,          ///< the keys that the reader trusts prove nothing, or speak against it
     files = 15,          ///< something could not be read or written
+    replay = 16,         ///< a segment that was recomputed ends elsewhere
 };
 std::string_view to_word(Problem problem);
 
@@ -84,5 +86,22 @@ Result<Report> verify(base::ByteView bytes, const VerifyOptions& options);
 /// node has said wrongly is found here.
 Result<base::Bytes> make(const evidence::Evidence& evidence, const std::filesystem::path& final_checkpoint,
                          const std::filesystem::path& model_directory, unsigned threads = 1);
+
+/// Where checkpoints can be had: writes the blob into the file. False when it is not there.
+using Fetch = std::function<bool(const base::BlobRoot& blob, const std::filesystem::path& file)>;
+struct ReplayOptions {
+    std::filesystem::path dataset;           ///< the job's data blob
+    Fetch fetch;
+    std::uint64_t segments = 1;              ///< how many at most
+    base::Hash seed;                         ///< chooses them: nobody else may know it before
+    std::filesystem::path scratch;           ///< folder for checkpoints
+    unsigned threads = 1;
+};
+struct Replayed {
+    std::uint64_t segments = 0;              ///< recomputed, and as the certificate says
+    std::uint64_t unavailable = 0;           ///< chosen, but their checkpoints could not be had
+};
+/// Recomputes segments of a certificate that `verify` accepted, from the checkpoints at which their parts start.
+Result<Replayed> replay(const evidence::Facts& facts, const ReplayOptions& options);
 
 }  // namespace assay::certificate

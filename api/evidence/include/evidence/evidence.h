@@ -116,6 +116,14 @@ struct ClaimFacts {
     std::uint32_t attempts = 0;              ///< draws of this place, void ones and those of other attempts included
 };
 
+/// A part that the model rests on, as whoever recomputes it needs it.
+struct FinalPart {
+    std::uint32_t round = 0, lane = 0, first_segment = 0;
+    base::BlobRoot end_blob;
+    base::Hash end_root;
+    std::vector<market::SegmentLeaf> leaves;
+};
+
 /// What holds if the signatures are those of independent people.
 struct Facts {
     base::Hash chain_id;
@@ -130,6 +138,9 @@ struct Facts {
     market::JobClosed closed;
     std::vector<base::Hash> final_roots;     ///< after each final round
     std::uint64_t slashes = 0;
+    std::vector<FinalPart> parts;            ///< by round, lane, part
+    std::vector<base::BlobRoot> opening_blobs;  ///< of the final rounds: the initial state, then merges
+    std::vector<std::vector<std::uint32_t>> members;  ///< lanes that entered each final round's merge
     std::vector<ClaimFacts> claims;
     std::uint64_t controls = 0;              ///< verdicts whose cells another validator recomputed
     std::uint32_t hidden_epochs = 0;         ///< numbers between the first and the last epoch that the evidence does not show

@@ -1,0 +1,129 @@
+#include "answerer.h"
+
+#include <spdlog/spdlog.h>
+
+#include <set>
+
+#include "base/chunk_tree.h"
+#include "commit/mapped_file.h"
+#include "dispute/answers.h"
+#include "market/tables.h"
+#include "market/transactions.h"
+
+namespace assay::node {
+namespace {
+
+/// Forgotten together, so that the set stays small; then they are tried once more.
+constexpr std::size_t kTriedMax = 10'000;
+constexpr std::uint64_t kValidBlocks = 1'000;
+
+std::optional<market::Message> answer_to(const market::StateReader& state, const market::Question& question,
+                                         const std::filesystem::path& file, unsigned threads) {
+    if (question.kind == market::QuestionKind::chunk) {
+        auto proved = base::prove_chunk_of_file(file, question.chunk);
+        if (!proved) return std::nullopt;
+        return market::ChunkAnswer{question.id, std::move(proved->bytes), std::move(proved->proof)};
+    }
+    const auto bytes = market::find_question_bytes(state, question.id);
+    const auto blob = commit::MappedFile::open(file);
+    if (!bytes || !blob) return std::nullopt;
+    auto answer = dispute::answer_from_blob(*bytes, blob->bytes(), threads);
+    if (!answer) return std::nullopt;
+    // A blob that is not what was committed to answers nothing: that is what the question is for.
+    auto opened = dispute::OpenedQuestion::read(*bytes);
+    if (!opened || opened->answer(*answer)) return std::nullopt;
+    return market::StateAnswer{question.id, std::move(*answer)};
+}
+
+/// Open questions of all jobs, in the order of their ids.
+std::vector<market::Question> open_questions(const market::StateReader& state) {
+    std::vector<market::Question> out;
+    const base::Bytes prefix = market::table_prefix(market::Table::question);
+    base::Bytes from = prefix;
+    while (auto entry = state.seek(from, prefix)) {
+        if (auto question = market::decode<market::Question>(entry->second); question && !question->answered) out.push_back(std::move(*question));
+        from = std::move(entry->first);
+        from.push_back(0);
+    }
+    return out;
+}
+
+}  // namespace
+
+Answerer::Answerer(ledger::Node& node, const server::BlobStore& blobs, base::SecretKey key,
+                   const base::PublicKey& first_key, unsigned threads)
+    : node_(node), blobs_(blobs), key_(std::move(key)), account_(market::account_id(node.chain_id(), first_key)), threads_(threads) {
+    thread_ = std::jthread([this] { run(); });
+    blocks_ = node_.subscribe([this](const ledger::Head&) {
+        const std::lock_guard lock(mutex_);
+        changed_ = true;
+        wake_.notify_one();
+    });
+}
+
+Answerer::~Answerer() {
+    blocks_ = {};
+    {
+        const std::lock_guard lock(mutex_);
+        stopping_ = true;
+    }
+    wake_.notify_one();
+}
+
+void Answerer::run() {
+    std::unique_lock lock(mutex_);
+    while (true) {
+        wake_.wait(lock, [this] { return changed_ || stopping_; });
+        if (stopping_) return;
+        changed_ = false;
+        lock.unlock();
+        const bool more = answer_one();
+        lock.lock();
+        changed_ = changed_ || more;
+    }
+}
+
+bool Answerer::answer_one() {
+    const ledger::Snapshot snapshot = node_.snapshot();
+    const market::StateReader& state = snapshot.state();
+    if (!market::find_account(state, account_)) return false;
+    if (tried_.size() > kTriedMax) tried_.clear();
+    for (const market::Question& question : open_questions(state)) {
+        // The asker would lose its bond to its own store.
+        if (question.asker == account_ || tried_.contains({question.id, question.rounds})) continue;
+        const auto info = blobs_.find(question.blob);
+        if (!info || info->bytes != question.bytes) continue;
+        tried_.emplace(question.id, question.rounds);
+        const auto message = answer_to(state, question, info->file, threads_);
+        if (!message) continue;
+        if (send(state, *message)) spdlog::info("answered question {}", question.id.hex());
+        return true;
+    }
+    return false;
+}
+
+bool Answerer::send(const market::StateReader& state, const market::Message& message) {
+    market::TransactionHeader header;
+    header.chain_id = node_.chain_id();
+    header.account = account_;
+    header.nonce = market::next_nonce(state, account_, 0);
+    header.valid_until = {node_.snapshot().head().height.value + kValidBlocks};
+    header.fee_limit = market::balance_of(state, account_);
+    // Lives on after a stop of the node that never answers.
+    struct Waiting {
+        std::mutex mutex;
+        std::condition_variable changed;
+        std::optional<ledger::Outcome> outcome;
+    };
+    const auto waiting = std::make_shared<Waiting>();
+    node_.submit(market::build_transaction(header, message, key_), [waiting](const ledger::Outcome& outcome) {
+        const std::lock_guard lock(waiting->mutex);
+        waiting->outcome = outcome;
+        waiting->changed.notify_all();
+    });
+    std::unique_lock lock(waiting->mutex);
+    waiting->changed.wait(lock, [&] { return waiting->outcome.has_value(); });
+    return waiting->outcome->status == ledger::Outcome::Status::in_block && waiting->outcome->code == market::Refusal::none;
+}
+
+}  // namespace assay::node
