@@ -232,7 +232,7 @@ std::optional<base::Bytes> World::stored(const base::BlobRoot& blob) const {
 }
 
 std::optional<market::Message> World::answer_to(const market::Question& question) const {
-    const auto bytes = stored(question.blob);
+    const auto bytes = options.shows ? stored(question.blob) : std::nullopt;
     if (!bytes) return std::nullopt;
     if (question.kind == market::QuestionKind::chunk) {
         const base::ProvedChunk proved = base::prove_chunk(*bytes, question.chunk);

@@ -50,6 +50,7 @@ struct WorldOptions {
     std::uint32_t supply_every = 1;
     bool keep_events = true;
     std::size_t blob_bytes = kBlobBytes;     ///< of every blob
+    bool shows = true;                       ///< who is asked about something stored answers by itself
     /// What honest books say is compared with the objects in every n-th block (invariants.h); 0: never.
     std::uint32_t books_every = 1;
 };
