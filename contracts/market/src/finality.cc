@@ -29,6 +29,7 @@ SegmentCounts pay_round(Context& context, Job& job, std::uint32_t round) {
         const Amount fee = pay_part(context, job, part);
         earn_record(context, job, part, audited, fee);
         save(context.state, part);
+        drop_pools(context, part.id);
         leases.insert(part.lease);
     }
     for (const base::LeaseId& lease : leases) settle_lease_if_done(context, lease);
@@ -39,6 +40,7 @@ SegmentCounts pay_round(Context& context, Job& job, std::uint32_t round) {
 
 void finalize_round(Context& context, Job& job, Round& round) {
     const SegmentCounts counts = pay_round(context, job, round.round);
+    if (const auto merge = find_merge(context.state, job.id, round.round)) drop_pools(context, merge->commitment);
     round.state = RoundState::final;
     save(context.state, round);
     // The merges of so many rounds can still be open.

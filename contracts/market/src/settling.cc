@@ -80,7 +80,9 @@ void pay_and_finish(Context& context, Job& job) {
             job.audited_segments += audited_segments(context, part.id);
             pay_part(context, job, part);
             save(context.state, part);
+            drop_pools(context, part.id);
         }
+        if (const auto merge = find_merge(context.state, job.id, number)) drop_pools(context, merge->commitment);
         auto round = find_round(context.state, job.id, number);
         if (!round) continue;
         round->state = RoundState::failed;
