@@ -12,7 +12,7 @@ namespace assay::sim {
 /// A referee that knows what honest training gives. A game of its is a fixed number of moves, asserter first; then the truth decides, so that
 /// what is left to a party is to play, to stall, to concede, or to be silent. A state tree of its is one node with eight tiles, which follow
 /// from the root. The real games and questions are tested where they live (verify/dispute, verify/commit).
-class GroundTruth final : public market::Referee {
+class GroundTruth : public market::Referee {
   public:
     static constexpr std::uint8_t kMoves = 4;
     /// From which move on a game counts as traced.

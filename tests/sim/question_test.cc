@@ -463,7 +463,10 @@ TEST(ChunkAsk, ARoundIsNotFinalWhileOneIsOpenAndTakesNoneAfterItsWindow) {
     }
     ASSERT_EQ(send(market, challenger(market), ChunkAsk{target, 1}), Refusal::none);
     ASSERT_NE(round().window_ends.value, 0U);
-    for (int i = 0; i < 100 && market.world.live() <= round().window_ends; ++i) market.world.block();
+    for (int i = 0; i < 100 && market.world.live() <= round().window_ends; ++i) {
+        market.world.outage(1'000);
+        send(market, challenger(market), market::Transfer{market.world.submitter.id, Amount::of(1)});
+    }
     EXPECT_EQ(market.record().state, market::JobState::verifying);
     EXPECT_EQ(send(market, challenger(market), ChunkAsk{target, 0}), Refusal::target_closed);
     const auto open = market::find_question(market.world.state(), market::chunk_question_id(target, 1));
