@@ -145,6 +145,8 @@ bool answers_for_open(const Context& context, const Lease& lease);
 bool has_asked(const Context& context, const Audit& audit);
 /// Ends questions about what is void or final; bonds return. The caller saves the job.
 void drop_questions(Context& context, Job& job, const base::Hash& subject);
+/// The same for the merge of a round.
+void drop_merge_questions(Context& context, Job& job, std::uint32_t round);
 
 // slashing.cc
 /// Under this id a double signature is noted, once for each part.
