@@ -489,7 +489,7 @@ TEST(ChunkAsk, BlamesNobodyForAPartThatIsTakenBack) {
     ASSERT_EQ(send(market, market.world.person(part.key.worker), market::PartRetract{part.id}), Refusal::none);
     EXPECT_EQ(send(market, person, ChunkAsk{target, 1}), Refusal::target_closed);
     ASSERT_TRUE(market.finish());
-    EXPECT_EQ(closed_as(market, "silence"), 1U);
+    EXPECT_EQ(closed_as(market, "dropped"), 1U);
     EXPECT_TRUE(slashes(market).empty());
     EXPECT_GT(balance(market, person) + open->bond, before) << "the bond came back; auditing earned the fees and more";
     market.expect_completed();

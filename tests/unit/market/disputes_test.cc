@@ -224,9 +224,10 @@ TEST(Concession, OfTheAuditorBeforeATracedMoveIsCapped) {
         const Dispute dispute = duel.first();
         const sim::Person& auditor = duel.challenger();
         ASSERT_EQ(duel.move(duel.asserter(), dispute.id, how), Refusal::none);
+        const Amount before = duel.stake(auditor, Role::validator);
         ASSERT_EQ(duel.answer(auditor, DisputeConcede{dispute.id}), Refusal::none);
         // The redraw is paid besides.
-        const Amount lost = sim::kStake - duel.stake(auditor, Role::validator) - find_claim(duel.world.state(), dispute.part, dispute.segment)->fund;
+        const Amount lost = before - duel.stake(auditor, Role::validator) - find_claim(duel.world.state(), dispute.part, dispute.segment)->fund;
         const Amount fee = current_parameters(duel.world.state()).concede_fee;
         EXPECT_TRUE(how == 'n' ? lost == fee : lost > fee) << how << " " << lost.decimal();
         EXPECT_EQ(duel.dispute(dispute.id).state, DisputeState::rejected);

@@ -69,7 +69,7 @@ TEST(Frame, RefusesEverySingleBitFlip) {
     TestChain chain;
     const base::Bytes raw =
         build_transaction(chain.header(chain.submitter), pay(chain.stranger), chain.submitter.key);
-    const BlockContext block{{1}, {chain.time.value + 10}, {}};
+    const BlockContext block{{1}, {chain.time.value + 10}, 0, {}, &chain.truth};
     for (std::size_t i = 0; i < raw.size(); ++i) {
         for (const int bit : {0x01, 0x80}) {
             base::Bytes flipped = raw;
@@ -168,7 +168,6 @@ TEST(LiveTime, ATwoHourOutageDoesNotMaturePastDeadlines) {
 
 TEST(Fees, FollowFullBlocksInIntegers) {
     Parameters parameters = demo_parameters();
-    parameters.judgement = Judgement::vote;  // a move of a game would not fit these blocks
     parameters.base_fee_min = Amount::of(80);
     parameters.block_weight_max = 10'000;
     parameters.block_weight_target = 200;

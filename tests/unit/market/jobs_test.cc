@@ -55,11 +55,12 @@ TEST(ApplyJobPost, HoldsWhatTheFormulaSays) {
     HoldTerms terms;
     terms.segments = 6;
     terms.price_ceiling = Amount::of(2'000'000);
-    terms.audit_price = Amount::of(1'000'000);
-    terms.merge_audit_price = Amount::of(100'000);
+    // A third of the weight each, at the rate of whatever is drawn again.
+    terms.highest_pay = *audit_pay(Amount::of(1'000'000), member_exponent(rate_exponent(990'000), 2, 3));
     terms.fees = Amount::of(6 * 20'000);
     terms.rate_ppm = 450'000;
-    terms.lanes = 2;
+    terms.rate_sure_ppm = 990'000;
+    terms.control_ppm = 62'500;
     terms.rounds = 3;
     EXPECT_EQ(job.held, job_hold(terms)->total);
     EXPECT_EQ(job.hold.total(), job.held);
@@ -78,11 +79,6 @@ TEST(ApplyJobPost, Refuses) {
     };
     EXPECT_EQ(refused([](auto& p) { p.spec.push_back(0); }), Refusal::spec_invalid);
     EXPECT_EQ(refused([](auto& p) { p.spec.clear(); }), Refusal::spec_invalid);
-    EXPECT_EQ(refused([](auto& p) { p.costs.segment_flops = 0; }), Refusal::costs_out_of_range);
-    EXPECT_EQ(refused([](auto& p) { p.costs.segment_flops = ~std::uint64_t{0}; }),
-              Refusal::costs_out_of_range);
-    EXPECT_EQ(refused([](auto& p) { p.costs.merge_flops = 0; }), Refusal::costs_out_of_range);
-    EXPECT_EQ(refused([](auto& p) { p.costs.memory_bytes = 0; }), Refusal::costs_out_of_range);
     EXPECT_EQ(refused([](auto& p) { p.init_receipt.signature.bytes[0] ^= 1; }),
               Refusal::receipt_invalid);
     EXPECT_EQ(refused([](auto& p) { p.init_receipt.bytes += 1; }), Refusal::receipt_invalid);
@@ -90,6 +86,14 @@ TEST(ApplyJobPost, Refuses) {
               Refusal::receipt_invalid);
     EXPECT_EQ(refused([](auto& p) { p.data_receipt = p.init_receipt; }), Refusal::receipt_invalid)
         << "another blob than the spec's";
+    const auto of_size = [&](Receipt receipt, std::uint64_t bytes) {
+        receipt.bytes = bytes;
+        receipt.signature = chain.node.key.sign(kReceiptDomain, chain.id, receipt_message(receipt.blob, bytes, receipt.kept_until_block_time));
+        return receipt;
+    };
+    EXPECT_EQ(refused([&](auto& p) { p.data_receipt = of_size(p.data_receipt, 4'097); }), Refusal::data_size_wrong);
+    EXPECT_EQ(refused([&](auto& p) { p.init_receipt = of_size(p.init_receipt, 4'095); }), Refusal::init_size_wrong);
+    EXPECT_EQ(refused([](auto& p) { p.init_root = {}; }), Refusal::receipt_invalid);
     EXPECT_EQ(refused([](auto& p) { p.hold_limit = Amount::of(1000); }),
               Refusal::hold_limit_too_low);
     EXPECT_EQ(refused([&](auto& p) {
@@ -118,12 +122,38 @@ TEST(ApplyJobPost, RefusesWhenItCannotBeHeldOrAudited) {
     });
     EXPECT_EQ(poor.send(poor.submitter, poor.job_post()), Refusal::insufficient_balance);
     TestChain unwatched;
-    ASSERT_EQ(unwatched.send(unwatched.validators[0], ValidatorDeclare{"f32", 1, 0}),
-              Refusal::none);
+    for (std::size_t i = 0; i < 3; ++i) ASSERT_EQ(unwatched.send(unwatched.validators[i], ValidatorDeclare{"f32", 1, {}, true}), Refusal::none);
     EXPECT_EQ(unwatched.send(unwatched.submitter, unwatched.job_post()), Refusal::no_auditors);
 }
 
-TEST(Matching, TakesTheCheapestAtTheNextBlock) {
+TEST(ApplyJobPost, RefusesWhatLessThanHalfOfAllWeightMayAudit) {
+    // The greatest validator is the submitter itself.
+    TestChain chain([](Genesis& genesis) {
+        const base::PublicKey key = make_party(1).key.public_key();
+        for (GenesisAccount& account : genesis.accounts) {
+            if (account.cold != key) continue;
+            account.validator_stake = Amount::of(4'000'000'000'000);
+            account.validator = GenesisValidator{"f32", 1'000'000'000'000};
+        }
+    });
+    EXPECT_EQ(chain.send(chain.submitter, chain.job_post()), Refusal::no_auditors);
+    EXPECT_EQ(chain.send(chain.stranger, chain.job_post()), Refusal::none);
+}
+
+TEST(Matching, BeginsWhenTheInitialStateHasPassed) {
+    TestChain chain;
+    ASSERT_EQ(chain.send(chain.workers[0], chain.offer()), Refusal::none);
+    const Job job = chain.post();
+    chain.pass(10);
+    EXPECT_TRUE(find_lane(chain.state, job.id, 0)->asked.empty());
+    chain.judge(5'000);
+    EXPECT_TRUE(chain.job(job.id).init_passed);
+    EXPECT_EQ(chain.job(job.id).state, JobState::open) << "asked is not accepted";
+    ASSERT_EQ(find_lane(chain.state, job.id, 0)->asked.size(), 1U);
+    EXPECT_TRUE(chain.stake(chain.workers[0], Role::worker).locked.is_zero());
+}
+
+TEST(Matching, TakesTheCheapest) {
     TestChain chain;
     OfferPost dear = chain.offer();
     dear.price_per_gflop = Amount::of(150'000);
@@ -131,9 +161,7 @@ TEST(Matching, TakesTheCheapestAtTheNextBlock) {
     OfferPost cheap = chain.offer();
     cheap.slots = 1;
     ASSERT_EQ(chain.send(chain.workers[1], cheap), Refusal::none);
-    const Job job = chain.post();
-    EXPECT_EQ(job.state, JobState::open);
-    chain.pass(1);
+    const Job job = chain.start();
     EXPECT_EQ(chain.job(job.id).state, JobState::running);
     EXPECT_EQ(chain.lease_of(job.id, 0).worker, chain.workers[1].id);
     EXPECT_EQ(chain.lease_of(job.id, 1).worker, chain.workers[0].id)
@@ -151,8 +179,7 @@ TEST(Matching, TiesGoByArrival) {
         offer.slots = 1;
         ASSERT_EQ(chain.send(chain.workers[i], offer), Refusal::none);
     }
-    const Job job = chain.post();
-    chain.pass(1);
+    const Job job = chain.start();
     EXPECT_EQ(chain.lease_of(job.id, 0).worker, chain.workers[2].id);
     EXPECT_EQ(chain.lease_of(job.id, 1).worker, chain.workers[0].id);
 }
@@ -167,11 +194,11 @@ TEST(Matching, PassesOverWhoDoesNotFit) {
     spoilt(0, [](auto& o) { o.memory_bytes = 999; });
     spoilt(0, [](auto& o) { o.price_per_gflop = Amount::of(200'001); });  // above the ceiling
     spoilt(0, [](auto& o) { o.bond = Amount::of(499'999); });             // half a part is more
-    const Job job = chain.post();
-    chain.wait(2000);
+    const Job job = chain.start();
     EXPECT_EQ(chain.job(job.id).state, JobState::open);
     spoilt(1, [](auto&) {});
-    chain.wait(2000);
+    chain.judge(2000);
+    chain.accept(job.id);
     EXPECT_EQ(chain.job(job.id).state, JobState::running) << "a later offer is found";
     EXPECT_EQ(chain.lease_of(job.id, 0).worker, chain.workers[1].id);
 }
@@ -183,29 +210,50 @@ TEST(Matching, PassesOverWhoIsSlowerThanTheSubmitterWaits) {
     squatter.segment_ms = 6 * 86'400'000ULL;
     ASSERT_EQ(chain.send(chain.workers[0], squatter), Refusal::none);
     ASSERT_EQ(chain.send(chain.workers[1], chain.offer()), Refusal::none);
-    const Job job = chain.post();
-    chain.pass(10);
+    const Job job = chain.start();
     EXPECT_EQ(chain.lease_of(job.id, 0).worker, chain.workers[1].id);
 }
 
-TEST(ApplyOfferPost, NeedsTheKeyThatClosesParts) {
+TEST(ApplyOfferPost, NeedsNoVrfKey) {
     TestChain chain([](Genesis& genesis) {
         for (GenesisAccount& account : genesis.accounts)
             if (!account.worker_stake.is_zero()) account.vrf = {};
     });
-    EXPECT_EQ(chain.send(chain.workers[0], chain.offer()), Refusal::vrf_key_missing);
+    EXPECT_EQ(chain.send(chain.workers[0], chain.offer()), Refusal::none);
+}
+
+/// Who lets a reservation lapse sleeps, twice as long each time; more are asked meanwhile.
+TEST(Matching, WhoDoesNotAcceptSleeps) {
+    TestChain chain;
+    OfferPost squatter = chain.offer();
+    squatter.price_per_gflop = Amount::of(1);
+    ASSERT_EQ(chain.send(chain.workers[0], squatter), Refusal::none);
+    const Job job = chain.post();
+    chain.judge(5'000);
+    ASSERT_EQ(find_lane(chain.state, job.id, 0)->asked.size(), 1U);
+    chain.judge(11'000);
+    const Offer offer = offers_of(chain.state, chain.workers[0].id, 1).front();
+    EXPECT_GE(offer.ignored, 1U);
+    EXPECT_GT(offer.asleep_until, chain.live());
+    EXPECT_EQ(offer.slots_used, 0U);
+    EXPECT_EQ(find_lane(chain.state, job.id, 0)->ask, 2U);
+    ASSERT_EQ(chain.send(chain.workers[1], chain.offer()), Refusal::none);
+    for (int i = 0; i < 40 && chain.job(job.id).state == JobState::open; ++i) {
+        chain.judge(1'000);
+        for (std::uint32_t lane = 0; lane < 2; ++lane) chain.send(chain.workers[1], LeaseAccept{job.id, lane});
+    }
+    EXPECT_EQ(chain.job(job.id).state, JobState::running);
 }
 
 TEST(Matching, OneStakeDoesNotBackManyLeases) {
     TestChain chain([](Genesis& genesis) {
         for (GenesisAccount& account : genesis.accounts) {
-            if (!account.worker_stake.is_zero()) account.worker_stake = Amount::of(9'000'000);
+            if (!account.worker_stake.is_zero()) account.worker_stake = Amount::of(17'000'000);
         }
     });
     ASSERT_EQ(chain.send(chain.workers[0], chain.offer()), Refusal::none);
-    const Job job = chain.post();
-    chain.wait(1000);
-    EXPECT_EQ(chain.lease_of(job.id, 0).lock, Amount::of(8'000'000));
+    const Job job = chain.start();
+    EXPECT_EQ(chain.lease_of(job.id, 0).lock, Amount::of(16'000'000));
     EXPECT_TRUE(find_lane(chain.state, job.id, 1)->lease.is_zero());
 }
 
@@ -218,8 +266,11 @@ TEST(Matching, ThrowAwayOffersDoNotHideARealOne) {
         ASSERT_EQ(chain.send(chain.workers[0], offer), Refusal::none);
     }
     ASSERT_EQ(chain.send(chain.workers[1], chain.offer()), Refusal::none);
-    const Job job = chain.post();
-    for (int i = 0; i < 5; ++i) chain.pass(600);
+    const Job job = chain.start();
+    for (int i = 0; i < 5; ++i) {
+        chain.judge(600);
+        chain.accept(job.id);
+    }
     EXPECT_EQ(chain.job(job.id).state, JobState::running);
     EXPECT_EQ(chain.lease_of(job.id, 0).worker, chain.workers[1].id);
 }
@@ -241,20 +292,20 @@ TEST(Retention, ATerminalJobLeavesTheState) {
     TestChain chain([](Genesis& genesis) {
         genesis.parameters.open_ms_max = 10'000;
         genesis.parameters.retention_ms = 10'000;
+        genesis.parameters.absence_fine = {};
     });
     const auto empty = chain.state.entries().size();
     const Job job = chain.post();
-    chain.wait(30'000);
+    chain.judge(60'000);
     EXPECT_FALSE(find_job(chain.state, job.id).has_value());
     EXPECT_FALSE(find_spec(chain.state, job.id).has_value());
-    EXPECT_EQ(chain.state.entries().size(), empty + 1) << "only the submitter's nonce is new";
+    EXPECT_EQ(chain.state.entries().size(), empty + 4) << "only nonces are new";
 }
 
 struct Running : TestChain {
     Running() {
         EXPECT_EQ(send(workers[0], offer()), Refusal::none);
-        job_id = post().id;
-        pass(10);
+        job_id = start().id;
         EXPECT_EQ(job().state, JobState::running);
     }
     [[nodiscard]] Job job() const { return TestChain::job(job_id); }
@@ -296,88 +347,35 @@ TEST(ApplyLeaseLeave, GivesTheLaneBackWithoutLoss) {
     EXPECT_EQ(chain.job().active_leases, 1U);
 }
 
-TEST(ApplyLeaseRefuse, OpensAVoteOfThreeOnce) {
-    Running chain;
-    const Lease lease = chain.lease(0);
-    const auto refuse = [&](const Party& who, const base::LeaseId& id, std::uint8_t root) {
-        return chain.send(who, LeaseRefuse{id, filled(root), filled(0x52)});
-    };
-    EXPECT_EQ(refuse(chain.workers[1], lease.id, 1), Refusal::lease_not_yours);
-    EXPECT_EQ(refuse(chain.workers[0], {filled(1)}, 1), Refusal::lease_unknown);
-    EXPECT_EQ(refuse(chain.workers[0], lease.id, 0x51), Refusal::roots_agree);
-    EXPECT_EQ(refuse(chain.workers[0], lease.id, 1), Refusal::none);
-    EXPECT_EQ(refuse(chain.workers[0], chain.lease(1).id, 1), Refusal::vote_open);
-    const auto vote = find_vote(chain.state, lease.id.hash);
-    ASSERT_TRUE(vote.has_value());
-    EXPECT_EQ(vote->audits.size(), 3U);
-    for (const Party& validator : chain.validators)
-        EXPECT_EQ(audits_of_validator(chain.state, validator.id, std::nullopt, 9).size(), 1U);
-}
-
-/// Every juror seals and reveals the same verdict.
-void let_all_vote(Running& chain, const base::LeaseId& lease, const Verdict& verdict) {
-    const auto vote = find_vote(chain.state, lease.hash);
-    const base::Hash nonce = filled(0x42);
-    const auto party = [&](const Audit& audit) -> const Party& {
-        for (const Party& validator : chain.validators) {
-            if (validator.id == audit.auditor) return validator;
-        }
-        return chain.stranger;
-    };
-    for (const base::AuditId& id : vote->audits) {
-        const Audit audit = find_audit(chain.state, id).value();
-        EXPECT_EQ(chain.send(party(audit),
-                             VerdictSeal{id, verdict_seal(id, audit.auditor, verdict, nonce)}),
-                  Refusal::none);
-    }
-    for (const base::AuditId& id : vote->audits) {
-        EXPECT_EQ(chain.send(party(find_audit(chain.state, id).value()),
-                             VerdictReveal{id, verdict, nonce}),
-                  Refusal::none)
-            << to_word(chain.last.code);
-    }
-}
-
-TEST(RootsVote, ThreeWhoAgreeWithTheRefuserCloseTheJob) {
-    Running chain;
-    const Lease lease = chain.lease(0);
-    ASSERT_EQ(chain.send(chain.workers[0], LeaseRefuse{lease.id, filled(0x61), filled(0x62)}),
-              Refusal::none);
-    let_all_vote(chain, lease.id,
-                 {VerdictKind::invalid, roots_claim(filled(0x61), filled(0x62)), {}});
-    EXPECT_EQ(chain.job().state, JobState::failed);
-    EXPECT_EQ(chain.job().reason, CloseReason::wrong_program);
-    EXPECT_TRUE(chain.job().hold.total().is_zero());
-    EXPECT_TRUE(chain.stake(chain.workers[0], Role::worker).locked.is_zero());
-    EXPECT_EQ(find_validator(chain.state, chain.validators[0].id)->open_audits, 0U);
-}
-
-TEST(RootsVote, ARefuserWhoIsWrongLosesBondAndLane) {
-    Running chain;
-    const Lease lease = chain.lease(0);
-    const Amount burned = balance_of(chain.state, system_account(SystemAccount::burned));
-    ASSERT_EQ(chain.send(chain.workers[0], LeaseRefuse{lease.id, filled(0x61), filled(0x62)}),
-              Refusal::none);
-    let_all_vote(chain, lease.id, {VerdictKind::valid, {}, {}});
-    EXPECT_EQ(chain.job().state, JobState::running);
-    EXPECT_EQ(find_lease(chain.state, lease.id)->end, LeaseEnd::refused);
-    EXPECT_GE(balance_of(chain.state, system_account(SystemAccount::burned)), burned + lease.bond);
-    EXPECT_EQ(find_validator(chain.state, chain.validators[0].id)->open_audits, 0U);
-}
-
-TEST(ApplyJobCancel, RefundsAndPaysOneSegmentPerActiveLane) {
+TEST(ApplyJobCancel, RefundsWhatIsNotCommitted) {
     Running chain;
     const Amount worker = chain.balance(chain.workers[0]);
     EXPECT_EQ(chain.send(chain.stranger, JobCancel{chain.job_id}), Refusal::job_not_yours);
     EXPECT_EQ(chain.send(chain.submitter, JobCancel{{filled(1)}}), Refusal::job_unknown);
     EXPECT_EQ(chain.send(chain.submitter, JobCancel{chain.job_id}), Refusal::none);
+    EXPECT_EQ(chain.job().state, JobState::settling);
+    EXPECT_EQ(chain.send(chain.submitter, JobCancel{chain.job_id}), Refusal::job_state);
+    EXPECT_EQ(chain.send(chain.submitter, JobFund{chain.job_id, {}}), Refusal::amount_zero);
+    chain.judge(120'000);
     const Job job = chain.job();
     EXPECT_EQ(job.state, JobState::cancelled);
-    EXPECT_EQ(job.spent.workers, Amount::of(2'000'000));
-    EXPECT_EQ(chain.balance(chain.workers[0]), worker + Amount::of(2'000'000));
+    EXPECT_TRUE(job.spent.workers.is_zero());
+    EXPECT_EQ(chain.balance(chain.workers[0]), worker);
     EXPECT_TRUE(job.hold.total().is_zero());
     EXPECT_EQ(chain.send(chain.submitter, JobCancel{chain.job_id}), Refusal::job_state);
+    EXPECT_EQ(chain.send(chain.submitter, JobFund{chain.job_id, Amount::of(1)}), Refusal::job_state);
     EXPECT_TRUE(chain.stake(chain.workers[0], Role::worker).locked.is_zero());
+}
+
+TEST(ApplyJobFund, AddsToTheAuditPool) {
+    Running chain;
+    const Job before = chain.job();
+    EXPECT_EQ(chain.send(chain.stranger, JobFund{{filled(1)}, Amount::of(5)}), Refusal::job_unknown);
+    EXPECT_EQ(chain.send(chain.stranger, JobFund{chain.job_id, Amount::of(Amount::kMax)}), Refusal::amount_too_large);
+    EXPECT_EQ(chain.send(chain.stranger, JobFund{chain.job_id, Amount::of(2 * std::uint64_t{1'000'000'000'000})}), Refusal::insufficient_balance);
+    EXPECT_EQ(chain.send(chain.stranger, JobFund{chain.job_id, Amount::of(5)}), Refusal::none);
+    EXPECT_EQ(chain.job().hold.audits, before.hold.audits + Amount::of(5));
+    EXPECT_EQ(chain.job().held, before.held + Amount::of(5));
 }
 
 TEST(Pauses, CostFivePerCentAndEndByThemselves) {
