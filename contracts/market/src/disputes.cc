@@ -462,9 +462,9 @@ void drop_pools(Context& context, const base::PartId& target) {
     }
 }
 
-void drop_cell_disputes(Context& context, Job& job, const Audit& defended) {
+void drop_defended(Context& context, Job& job, const Audit& defended) {
     for (Dispute& dispute : disputes_of_target(context.state, defended.subject, defended.segment, kTouchedMax)) {
-        if (dispute.target == DisputeTarget::cell && dispute.defended == defended.id) close_dispute(context, job, dispute, DisputeState::dropped);
+        if (dispute.defended == defended.id) close_dispute(context, job, dispute, DisputeState::dropped);
     }
 }
 

@@ -22,8 +22,8 @@ void drop_disputes(Context& context, Job& job, const base::PartId& target);
 
 /// Nobody challenges this any more: bonds of who waits return, pools dissolve.
 void drop_pools(Context& context, const base::PartId& target);
-/// The audit that cells are compared with counts for nothing: other games about them are over. Changes the job.
-void drop_cell_disputes(Context& context, Job& job, const Audit& defended);
+/// The audit counts for nothing: other games in which its auditor defends it, about its cells or an initial state, are over. Changes the job.
+void drop_defended(Context& context, Job& job, const Audit& defended);
 
 Refusal refusal_of(MoveRefusal refusal);
 
