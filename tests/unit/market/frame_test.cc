@@ -34,7 +34,7 @@ TEST(Frame, RefusesWrongChainVersionNonceAndValidity) {
         EXPECT_EQ(next_nonce(chain.state, chain.submitter.id, 0), 0U);
     };
     refuse(Refusal::wrong_chain, [](auto& h) { h.chain_id = filled(9); });
-    refuse(Refusal::wrong_version, [](auto& h) { h.app_version = 2; });
+    refuse(Refusal::wrong_version, [](auto& h) { h.app_version = 3; });
     refuse(Refusal::wrong_nonce, [](auto& h) { h.nonce = 1; });
     refuse(Refusal::nonce_lane_out_of_range, [](auto& h) { h.nonce_lane = 64; });
     refuse(Refusal::expired, [&](auto& h) { h.valid_until = chain.height; });
@@ -169,7 +169,7 @@ TEST(LiveTime, ATwoHourOutageDoesNotMaturePastDeadlines) {
 TEST(Fees, FollowFullBlocksInIntegers) {
     Parameters parameters = demo_parameters();
     parameters.base_fee_min = Amount::of(80);
-    parameters.block_weight_max = 10'000;
+    parameters.block_weight_max = 20'000;
     parameters.block_weight_target = 200;
     parameters.segment_fee_factor = 0;
     TestChain chain([&](Genesis& genesis) { genesis.parameters = parameters; });
