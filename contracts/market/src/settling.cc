@@ -148,6 +148,7 @@ void begin_settling(Context& context, Job& job, JobState state, CloseReason reas
         finish_job(context, job, state, reason);
         return;
     }
+    if (job.state == JobState::paused) end_pause(context, job);
     job.state = JobState::settling;
     job.end_state = state;
     job.reason = reason;
