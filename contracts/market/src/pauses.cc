@@ -33,6 +33,7 @@ void start_clocks(Context& context, const Job& job, std::uint64_t paused_ms) {
             want_match(context, job.id, lane.lane);
             continue;
         }
+        if (lane.wait != LaneWait::none) set_timer(context, {context.live, TimerKind::fund, job.id.hash, lane.lane});
         auto lease = find_lease(context.state, lane.lease);
         if (lease->deadline.value == 0) continue;
         lease->deadline.value += paused_ms;
