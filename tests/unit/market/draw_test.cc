@@ -3,147 +3,140 @@
 #include <gtest/gtest.h>
 
 #include <cmath>
-#include <set>
+#include <functional>
+#include <vector>
 
-#include "base/hash.h"
-
+/// The draw against floating point, which the rules never use: every validator draws for itself.
 namespace assay::market {
 namespace {
 
-base::Hash numbered(std::string_view what, std::uint64_t n) {
-    return base::Hasher("test").add(base::view_of(what)).add_u64(n).finish();
-}
+constexpr double kTwo32 = 4294967296.0;
+constexpr double kTwo64 = kTwo32 * kTwo32;
 
-DrawMember member(std::uint64_t n, std::uint64_t weight) {
-    return {base::AccountId{numbered("validator", n)}, numbered("y", n), weight};
-}
+double value(std::uint64_t fixed) { return static_cast<double>(fixed) / kTwo32; }
 
-TEST(NegativeLog2, IsExactAtPowersOfTwo) {
-    for (std::uint32_t bit = 0; bit < 64; ++bit) {
-        EXPECT_EQ(negative_log2(std::uint64_t{1} << bit), std::uint64_t{64 - bit} << 32U) << bit;
+TEST(NegativeLog2, IsTheLogarithm) {
+    for (const std::uint64_t word : {std::uint64_t{1}, std::uint64_t{3}, std::uint64_t{1} << 40U, std::uint64_t{1} << 63U, ~std::uint64_t{0}}) {
+        EXPECT_NEAR(value(negative_log2(word)), 64 - std::log2(static_cast<double>(word)), 1e-8) << word;
     }
-    EXPECT_EQ(negative_log2(0), std::uint64_t{64} << 32U);
+    EXPECT_EQ(negative_log2(0), negative_log2(1));
+    EXPECT_GE(negative_log2(~std::uint64_t{0}), 1U);
 }
 
-TEST(NegativeLog2, StaysAboveZeroAndNeverRises) {
-    EXPECT_EQ(negative_log2(~std::uint64_t{0}), 1U);
-    std::uint64_t previous = negative_log2(1);
-    for (std::uint64_t word = 1; word < ~std::uint64_t{0} / 3; word = word * 3 + 1) {
-        const std::uint64_t l = negative_log2(word);
-        EXPECT_LE(l, previous);
-        previous = l;
+TEST(PowerOfHalf, IsNeverMoreThanTheTruth) {
+    for (const double x : {0.001, 0.1, 0.5, 1.0, 2.5, 20.0, 40.0}) {
+        const auto fixed = static_cast<std::uint64_t>(x * kTwo32);
+        const double found = static_cast<double>(power_of_half(fixed)) / kTwo64;
+        const double truth = std::exp2(-value(fixed));
+        EXPECT_NEAR(found, truth, truth * 1e-9 + 1e-18) << x;
+        EXPECT_LE(found, truth * (1 + 1e-15)) << x;
     }
+    EXPECT_EQ(power_of_half(std::uint64_t{64} << 32U), 0U);
 }
 
-TEST(NegativeLog2, AgreesWithTheLogarithm) {
-    for (std::uint64_t n = 0; n < 2000; ++n) {
-        const std::uint64_t word = base::first_u64(numbered("word", n));
-        const long double expected = 64.0L - std::log2(static_cast<long double>(word));
-        const long double found = static_cast<long double>(negative_log2(word)) / 4294967296.0L;
-        EXPECT_NEAR(static_cast<double>(found - expected), 0.0, 3e-10) << word;
-    }
-}
-
-TEST(NegativeLog2, HasTheStatedGoldenValues) {
-    EXPECT_EQ(negative_log2(0xc000000000000000ULL), 1782572487ULL);
-    EXPECT_EQ(negative_log2(0x5555555555555555ULL), 6807362106ULL);
-    EXPECT_EQ(negative_log2(0x0123456789abcdefULL), 33559934675ULL);
-}
-
-TEST(DrawsBefore, ComparesQuotientsWithoutDividing) {
-    EXPECT_TRUE(draws_before(1, 3, 1, 2));
-    EXPECT_FALSE(draws_before(1, 2, 1, 3));
-    EXPECT_FALSE(draws_before(2, 4, 1, 2));
-    const std::uint64_t large = (std::uint64_t{1} << 63U) - 1;
-    EXPECT_TRUE(draws_before(std::uint64_t{64} << 32U, large, (std::uint64_t{64} << 32U) + 1, large));
-}
-
-TEST(DrawOrder, LeavesOutMembersWithoutWeight) {
-    const std::vector<DrawMember> members{member(1, 0), member(2, 5), member(3, 0)};
-    EXPECT_EQ(draw_order(members, base::PartId{numbered("part", 1)}, 0), std::vector<std::size_t>{1});
-    EXPECT_TRUE(draw_order({}, base::PartId{numbered("part", 1)}, 0).empty());
-}
-
-TEST(DrawOrder, DoesNotDependOnTheOrderOfMembers) {
-    const std::vector<DrawMember> forward{member(1, 10), member(2, 20), member(3, 30)};
-    const std::vector<DrawMember> backward{member(3, 30), member(2, 20), member(1, 10)};
-    for (std::uint32_t segment = 0; segment < 50; ++segment) {
-        const base::PartId part{numbered("part", 7)};
-        const auto a = draw_order(forward, part, segment);
-        const auto b = draw_order(backward, part, segment);
-        ASSERT_EQ(a.size(), 3U);
-        for (std::size_t i = 0; i < 3; ++i) EXPECT_EQ(forward[a[i]].validator, backward[b[i]].validator);
+TEST(RateExponent, GoesFromNothingToAll) {
+    EXPECT_EQ(rate_exponent(0), 0U);
+    EXPECT_EQ(rate_exponent(1'000'000), kAllExponent);
+    EXPECT_EQ(rate_exponent(2'000'000), kAllExponent);
+    EXPECT_NEAR(value(rate_exponent(500'000)), 1.0, 1e-8);
+    EXPECT_NEAR(value(rate_exponent(990'000)), -std::log2(0.01), 1e-8);
+    std::uint64_t before = 0;
+    for (std::uint32_t rate = 1; rate <= 1'000'000; rate += 9'973) {
+        EXPECT_GT(rate_exponent(rate), before) << rate;
+        before = rate_exponent(rate);
     }
 }
 
-/// A third of the stake must get a third of the draws: chi-square with 3 degrees of freedom, p > 0.001.
-TEST(DrawOrder, SharesDrawsInProportionToStake) {
-    const std::vector<DrawMember> members{member(1, 100), member(2, 200), member(3, 300), member(4, 400)};
-    constexpr std::uint32_t kDraws = 20'000;
-    std::array<double, 4> wins{};
-    for (std::uint32_t n = 0; n < kDraws; ++n) {
-        wins[draw_order(members, base::PartId{numbered("part", n)}, 0).front()] += 1.0;
+/// Splitting a stake changes nobody's chance to be found, and the product over all members is 1 - q.
+TEST(DrawChance, OfAllMembersTogetherIsTheRate) {
+    for (const std::uint32_t rate : {100'000U, 450'000U, 900'000U, 990'000U}) {
+        for (const std::vector<std::uint64_t>& weights : {std::vector<std::uint64_t>{7}, {1, 1, 1}, {5, 3, 90, 2}, {1, 1'000'000'000'000}}) {
+            std::uint64_t all = 0;
+            for (const std::uint64_t weight : weights) all += weight;
+            double escape = 1;
+            for (const std::uint64_t weight : weights)
+                escape *= 1 - static_cast<double>(draw_chance(member_exponent(rate_exponent(rate), weight, all))) / kTwo64;
+            EXPECT_NEAR(escape, 1 - rate / 1e6, 1e-6) << rate;
+        }
     }
-    double chi_square = 0.0;
-    for (std::size_t i = 0; i < 4; ++i) {
-        const double expected = kDraws * static_cast<double>(members[i].weight) / 1000.0;
-        chi_square += (wins[i] - expected) * (wins[i] - expected) / expected;
-    }
-    EXPECT_LT(chi_square, 16.27);
+    EXPECT_EQ(draw_chance(0), 0U);
 }
 
-/// Splitting a stake over several keys must not raise its share.
-TEST(DrawOrder, GivesNothingForSplitting) {
-    const std::vector<DrawMember> members{member(1, 300), member(2, 100), member(3, 100), member(4, 100)};
-    constexpr std::uint32_t kDraws = 20'000;
-    double whole = 0.0;
-    for (std::uint32_t n = 0; n < kDraws; ++n) {
-        if (draw_order(members, base::PartId{numbered("split", n)}, 0).front() == 0) whole += 1.0;
-    }
-    EXPECT_NEAR(whole / kDraws, 0.5, 4 * std::sqrt(0.25 / kDraws));
+TEST(ExpectedAudits, IsTheNaturalLogarithm) {
+    EXPECT_NEAR(value(expected_audits(100'000)), 0.10536, 1e-4);
+    EXPECT_NEAR(value(expected_audits(450'000)), 0.59784, 1e-4);
+    EXPECT_NEAR(value(expected_audits(990'000)), 4.60517, 1e-4);
+    EXPECT_NEAR(value(expected_audits(1'000'000)), 13.86294, 1e-4);
 }
 
-TEST(IsDrawn, FollowsTheRate) {
-    constexpr std::uint32_t kSegments = 20'000;
-    double drawn = 0.0;
-    for (std::uint32_t i = 0; i < kSegments; ++i) {
-        const base::PartId part{numbered("rate", 3)};
-        EXPECT_FALSE(is_drawn(numbered("y", 1), part, i, 0));
-        EXPECT_TRUE(is_drawn(numbered("y", 1), part, i, 1'000'000));
-        if (is_drawn(numbered("y", 1), part, i, 450'000)) drawn += 1.0;
-    }
-    EXPECT_NEAR(drawn / kSegments, 0.45, 4 * std::sqrt(0.45 * 0.55 / kSegments));
-}
-
-TEST(OpenedSteps, AlwaysHoldTheLastStepOnceAndAscending) {
-    for (std::uint32_t steps = 1; steps < 60; ++steps) {
-        const auto chosen = opened_steps(numbered("y", 1), base::AuditId{numbered("audit", steps)}, steps);
-        ASSERT_FALSE(chosen.empty());
-        EXPECT_EQ(chosen.back(), steps - 1);
-        EXPECT_LE(chosen.size(), 9U);
-        EXPECT_EQ(std::set<std::uint32_t>(chosen.begin(), chosen.end()).size(), chosen.size());
-        EXPECT_TRUE(std::is_sorted(chosen.begin(), chosen.end()));
+TEST(AuditsBound, IsTheMeanAndSixDeviationsAndThree) {
+    EXPECT_EQ(audits_bound(0), 3U);
+    for (const double n : {0.1, 1.0, 4.6, 100.0, 12'345.0}) {
+        const auto fixed = static_cast<std::uint64_t>(n * kTwo32);
+        EXPECT_EQ(audits_bound(fixed), static_cast<std::uint64_t>(std::ceil(value(fixed) + 6 * std::sqrt(value(fixed)) + 3 - 1e-9))) << n;
     }
 }
 
-TEST(VerdictSeal, CoversEveryField) {
-    const base::AuditId audit{numbered("audit", 1)};
-    const base::AccountId validator{numbered("validator", 1)};
-    const Verdict verdict{VerdictKind::invalid, numbered("end", 1), numbered("steps", 1)};
-    const base::Hash nonce = numbered("nonce", 1);
-    const base::Hash seal = verdict_seal(audit, validator, verdict, nonce);
-    Verdict other = verdict;
-    other.kind = VerdictKind::valid;
-    EXPECT_NE(verdict_seal(audit, validator, other, nonce), seal);
-    other = verdict;
-    other.end_root = numbered("end", 2);
-    EXPECT_NE(verdict_seal(audit, validator, other, nonce), seal);
-    other = verdict;
-    other.steps_digest = numbered("steps", 2);
-    EXPECT_NE(verdict_seal(audit, validator, other, nonce), seal);
-    EXPECT_NE(verdict_seal(base::AuditId{numbered("audit", 2)}, validator, verdict, nonce), seal);
-    EXPECT_NE(verdict_seal(audit, base::AccountId{numbered("validator", 2)}, verdict, nonce), seal);
-    EXPECT_NE(verdict_seal(audit, validator, verdict, numbered("nonce", 2)), seal);
+/// What a validator earns a segment is price x t, however it splits its stake.
+TEST(AuditPay, TimesTheChanceIsTheSameForEveryWeight) {
+    const auto price = base::Amount::of(1'000'000'000);
+    for (const std::uint32_t rate : {100'000U, 990'000U, 1'000'000U}) {
+        for (const std::uint64_t weight : {1U, 10U, 333U, 1'000U}) {
+            const std::uint64_t exponent = member_exponent(rate_exponent(rate), weight, 1'000);
+            const double chance = static_cast<double>(draw_chance(exponent)) / kTwo64;
+            const double earned = static_cast<double>(audit_pay(price, exponent)->grains()) * chance;
+            const double due = 1e9 * value(expected_audits(rate)) * static_cast<double>(weight) / 1'000;
+            EXPECT_NEAR(earned / due, 1.0, 1e-4) << rate << " " << weight;
+            EXPECT_GE(*audit_pay(price, exponent), price);
+        }
+    }
+}
+
+TEST(IsDrawn, HappensAsOftenAsItsChance) {
+    const std::uint64_t chance = draw_chance(rate_exponent(300'000));
+    std::uint32_t drawn = 0;
+    constexpr std::uint32_t kTries = 20'000;
+    for (std::uint32_t i = 0; i < kTries; ++i) {
+        DrawSubject subject;
+        subject.segment = i;
+        if (is_drawn(base::Hasher("y").add_u32(i % 7).finish(), subject, chance)) ++drawn;
+    }
+    EXPECT_NEAR(drawn / static_cast<double>(kTries), 0.3, 0.01);
+}
+
+TEST(IsDrawn, DependsOnEveryFieldOfItsSubject) {
+    const base::Hash y = base::Hasher("y").finish();
+    const auto differs = [&](const std::function<void(DrawSubject&)>& change) {
+        for (std::uint32_t i = 0; i < 64; ++i) {
+            DrawSubject subject;
+            subject.segment = i;
+            const bool before = is_drawn(y, subject, std::uint64_t{1} << 63U);
+            change(subject);
+            if (is_drawn(y, subject, std::uint64_t{1} << 63U) != before) return true;
+        }
+        return false;
+    };
+    EXPECT_TRUE(differs([](auto& s) { s.kind = ClaimKind::merge; }));
+    EXPECT_TRUE(differs([](auto& s) { s.job.hash.bytes[0] = 1; }));
+    EXPECT_TRUE(differs([](auto& s) { s.round = 1; }));
+    EXPECT_TRUE(differs([](auto& s) { s.lane = 1; }));
+    EXPECT_TRUE(differs([](auto& s) { s.segment += 1'000; }));
+    EXPECT_TRUE(differs([](auto& s) { s.control.hash.bytes[0] = 1; }));
+    EXPECT_FALSE(differs([](auto&) {}));
+}
+
+TEST(Seals, BindEverythingTheySeal) {
+    const base::Hash one = base::Hasher("1").finish(), two = base::Hasher("2").finish();
+    const Verdict verdict{VerdictKind::valid, {}, one};
+    const base::Hash seal = verdict_seal({one}, {two}, verdict, two);
+    EXPECT_NE(seal, verdict_seal({two}, {two}, verdict, two));
+    EXPECT_NE(seal, verdict_seal({one}, {one}, verdict, two)) << "nobody can send another's seal";
+    EXPECT_NE(seal, verdict_seal({one}, {two}, verdict, one));
+    EXPECT_NE(seal, verdict_seal({one}, {two}, {VerdictKind::invalid, {}, one}, two));
+    EXPECT_NE(seal, verdict_seal({one}, {two}, {VerdictKind::valid, one, {}}, two));
+    const std::vector<base::Hash> cells{one, two}, swapped{two, one};
+    EXPECT_NE(cells_digest(one, cells), cells_digest(two, cells));
+    EXPECT_NE(cells_digest(one, cells), cells_digest(one, swapped));
 }
 
 }  // namespace
