@@ -144,7 +144,9 @@ struct Story {
 };
 
 TEST(Mixture, EverythingEndsAndTheHonestLoseNothing) {
-    for (std::uint64_t seed = 1'000; seed < 1'020; ++seed) {
+    std::vector<std::uint64_t> seeds = {2'093};  // pauses a job whose lanes wait
+    for (std::uint64_t seed = 1'000; seed < 1'015; ++seed) seeds.push_back(seed);
+    for (const std::uint64_t seed : seeds) {
         SCOPED_TRACE(seed);
         Story(seed).tell();
         if (HasFailure()) return;

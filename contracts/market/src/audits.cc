@@ -181,7 +181,7 @@ namespace {
 
 /// Nobody asks any more whether the audit was right: whoever worked at a control of it is paid. Changes job and claim.
 void end_controls(Context& context, Job& job, Claim& claim, const Audit& audit) {
-    drop_cell_disputes(context, job, audit);
+    drop_defended(context, job, audit);
     for (Audit& control : audits_of_claim(context.state, audit.subject, audit.segment, kTouchedMax)) {
         if (control.controls != audit.id || has_ended(control)) continue;
         const bool worked = control.state != AuditState::drawn && control.state != AuditState::open;

@@ -14,7 +14,7 @@ bool window_open(const Context& context, const Round& round) {
     return round.window_ends.value == 0 || context.live <= round.window_ends;
 }
 
-tl::expected<Challenged, Refusal> find_segment(const Context& context, const ChallengeTarget& target) {
+tl::expected<Challenged, Refusal> find_segment(const Context& context, const ChallengeTarget& target, bool joins) {
     const auto part = find_part(context.state, target.part);
     if (!part || target.segment >= part->segments || !target.job.is_zero() || target.round != 0)
         return tl::unexpected(Refusal::dispute_target_unknown);
@@ -23,20 +23,20 @@ tl::expected<Challenged, Refusal> find_segment(const Context& context, const Cha
     if (part->state != PartState::passed || is_terminal(job->state)) return tl::unexpected(Refusal::dispute_target_closed);
     const auto round = find_round(context.state, job->id, part->key.round);
     ASSAY_CHECK(round.has_value());
-    if (!window_open(context, *round)) return tl::unexpected(Refusal::dispute_target_closed);
+    if (joins && !window_open(context, *round)) return tl::unexpected(Refusal::dispute_target_closed);
     const auto leaf = opened_leaf(context.state, *part, target.segment);
     ASSAY_CHECK(leaf.has_value());
     return Challenged{job->id, part->key.round, part->key.lane, part->lease, part->key.worker, leaf->end_field};
 }
 
-tl::expected<Challenged, Refusal> find_posted_merge(const Context& context, const ChallengeTarget& target) {
+tl::expected<Challenged, Refusal> find_posted_merge(const Context& context, const ChallengeTarget& target, bool joins) {
     const auto job = find_job(context.state, target.job);
     const auto merge = find_merge(context.state, target.job, target.round);
     const auto round = find_round(context.state, target.job, target.round);
     if (!job || !merge || !round || merge->commitment != target.part || target.part.is_zero() || target.segment != 0)
         return tl::unexpected(Refusal::dispute_target_unknown);
     const bool stands = round->state == RoundState::merged && !is_terminal(job->state);
-    if (!stands || !window_open(context, *round)) return tl::unexpected(Refusal::dispute_target_closed);
+    if (!stands || (joins && !window_open(context, *round))) return tl::unexpected(Refusal::dispute_target_closed);
     return Challenged{job->id, target.round, 0, merge->lease, merge->poster, merge->root};
 }
 
@@ -68,10 +68,10 @@ bool in_pool(const Context& context, const Pool& pool) {
 
 }  // namespace
 
-tl::expected<Challenged, Refusal> find_challenged(const Context& context, const ChallengeTarget& target) {
+tl::expected<Challenged, Refusal> find_challenged(const Context& context, const ChallengeTarget& target, bool joins) {
     switch (target.kind) {
-        case DisputeTarget::segment: return find_segment(context, target);
-        case DisputeTarget::merge: return find_posted_merge(context, target);
+        case DisputeTarget::segment: return find_segment(context, target, joins);
+        case DisputeTarget::merge: return find_posted_merge(context, target, joins);
         case DisputeTarget::init:
         case DisputeTarget::cell: break;
     }
@@ -105,7 +105,7 @@ Refusal apply_challenge_open(Context& context, const ChallengeOpen& message) {
     const auto seal = std::find_if(seals.begin(), seals.end(), [&](const ChallengeSeal& s) { return s.digest == digest; });
     if (seal == seals.end()) return Refusal::seal_unknown;
     if (seal->height >= context.block.height) return Refusal::seal_too_young;
-    const auto challenged = find_challenged(context, message.target);
+    const auto challenged = find_challenged(context, message.target, true);
     if (!challenged) return challenged.error();
     if (challenged->asserter == context.sender) return Refusal::own_work;
     if (message.claimed.is_zero() || message.claimed == challenged->asserted) return Refusal::wrong_claim;

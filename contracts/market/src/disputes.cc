@@ -169,7 +169,9 @@ Rewards rewards_of(const Context& context, const Dispute& dispute) {
         if (pool.claimed != dispute.claimed) continue;
         for (std::uint32_t number = 0; number < pool.members && number < kTouchedMax; ++number) {
             const auto member = find_pool_member(context.state, pool.id, number);
-            if (member && member->account != dispute.challenger && member->sealed <= dispute.opened_height) rewards.right.push_back(member->account);
+            if (!member || member->account == dispute.challenger || member->sealed > dispute.opened_height) continue;
+            const auto played = find_dispute(context.state, dispute_id(pool.id, number));
+            if (!played || played->state == DisputeState::open) rewards.right.push_back(member->account);
         }
     }
     return rewards;
@@ -294,10 +296,7 @@ void player_lost(Context& context, Dispute& dispute, std::optional<Amount> fee) 
     ASSAY_CHECK(pool && pool->playing > 0);
     --pool->playing;
     start_players(context, *pool);
-    if (pool->playing == 0 && pool->started == pool->members)
-        erase(context.state, *pool);
-    else
-        save(context.state, *pool);
+    save(context.state, *pool);
 }
 
 void end_game(Context& context, Dispute& dispute, Side winner, std::optional<Amount> fee) {
@@ -399,7 +398,7 @@ void open_cell_dispute(Context& context, const Audit& audit, const Audit& contro
 
 void start_players(Context& context, Pool& pool) {
     if (pool.playing > 0) return;
-    const auto challenged = find_challenged(context, pool.target);
+    const auto challenged = find_challenged(context, pool.target, false);
     if (!challenged) return;
     const std::uint32_t batch = std::min(pool.batch, pool.members - pool.started);
     for (std::uint32_t i = 0; i < batch; ++i) {
@@ -448,6 +447,10 @@ void drop_disputes(Context& context, Job& job, const base::PartId& target) {
             save(context.state, *audit);
         }
     }
+    drop_pools(context, target);
+}
+
+void drop_pools(Context& context, const base::PartId& target) {
     for (const Pool& pool : pools_of_target(context.state, target, std::nullopt, kTouchedMax)) {
         for (std::uint32_t number = 0; number < pool.members; ++number) {
             const auto member = find_pool_member(context.state, pool.id, number);
@@ -459,9 +462,9 @@ void drop_disputes(Context& context, Job& job, const base::PartId& target) {
     }
 }
 
-void drop_cell_disputes(Context& context, Job& job, const Audit& defended) {
+void drop_defended(Context& context, Job& job, const Audit& defended) {
     for (Dispute& dispute : disputes_of_target(context.state, defended.subject, defended.segment, kTouchedMax)) {
-        if (dispute.target == DisputeTarget::cell && dispute.defended == defended.id) close_dispute(context, job, dispute, DisputeState::dropped);
+        if (dispute.defended == defended.id) close_dispute(context, job, dispute, DisputeState::dropped);
     }
 }
 

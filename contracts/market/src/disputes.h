@@ -20,8 +20,10 @@ void start_players(Context& context, Pool& pool);
 /// What open disputes are about is void, or the job is over: all of a part's segments, or of a merge. Bonds return, pools dissolve. Changes the job.
 void drop_disputes(Context& context, Job& job, const base::PartId& target);
 
-/// The audit that cells are compared with counts for nothing: other games about them are over. Changes the job.
-void drop_cell_disputes(Context& context, Job& job, const Audit& defended);
+/// Nobody challenges this any more: bonds of who waits return, pools dissolve.
+void drop_pools(Context& context, const base::PartId& target);
+/// The audit counts for nothing: other games in which its auditor defends it, about its cells or an initial state, are over. Changes the job.
+void drop_defended(Context& context, Job& job, const Audit& defended);
 
 Refusal refusal_of(MoveRefusal refusal);
 
@@ -34,7 +36,8 @@ struct Challenged {
     base::AccountId asserter;
     base::Hash asserted;
 };
-tl::expected<Challenged, Refusal> find_challenged(const Context& context, const ChallengeTarget& target);
+/// `joins`: for somebody who comes now, within the window. A pool goes on after it: the round waits while any member plays.
+tl::expected<Challenged, Refusal> find_challenged(const Context& context, const ChallengeTarget& target, bool joins);
 
 // merges.cc
 /// A merge was refuted by a game: the round waits for the next member's. False when no member is left that may post.

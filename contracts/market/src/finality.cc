@@ -29,6 +29,7 @@ SegmentCounts pay_round(Context& context, Job& job, std::uint32_t round) {
         const Amount fee = pay_part(context, job, part);
         earn_record(context, job, part, audited, fee);
         save(context.state, part);
+        drop_pools(context, part.id);
         leases.insert(part.lease);
     }
     for (const base::LeaseId& lease : leases) settle_lease_if_done(context, lease);
@@ -39,11 +40,12 @@ SegmentCounts pay_round(Context& context, Job& job, std::uint32_t round) {
 
 void finalize_round(Context& context, Job& job, Round& round) {
     const SegmentCounts counts = pay_round(context, job, round.round);
+    if (const auto merge = find_merge(context.state, job.id, round.round)) drop_pools(context, merge->commitment);
     round.state = RoundState::final;
     save(context.state, round);
     // The merges of so many rounds can still be open.
     const bool fewer = job.shape.rounds - job.final_rounds <= parameters_of(context, job).unfinal_rounds_max;
-    if (job.shape.has_merge() && fewer) count_expected(context, job, expected_sure(context, job), false);
+    if (job.shape.has_merge() && fewer) count_sure(context, job, false);
     job.final_rounds = round.round + 1;
     job.final_root = round.closing_root;
     job.final_blob = round.closing_blob;

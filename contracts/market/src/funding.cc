@@ -26,11 +26,11 @@ std::uint64_t flops_of(const Job& job, std::uint64_t expected) {
 /// What all members of the last epoch together may have ahead, at the class's reference speed: no declaration counts.
 base::Uint128 backlog_max(const Context& context) {
     const Parameters& parameters = context.parameters;
-    std::uint32_t members = 1;
+    auto members = static_cast<std::uint32_t>(std::max<std::size_t>(validators_by_stake(context.state, kGreatest).size(), 1));
     for (std::uint64_t number = context.chain.epoch_next; number-- > 0;) {
         const auto epoch = find_epoch(context.state, number);
         if (!epoch || (epoch->state != EpochState::open && epoch->state != EpochState::closing)) {
-            members = epoch ? std::max<std::uint32_t>(epoch->members, 1) : 1;
+            if (epoch) members = std::max<std::uint32_t>(epoch->members, 1);
             break;
         }
     }
@@ -94,9 +94,11 @@ void count_expected(Context& context, Job& job, std::uint64_t expected, bool mor
     change(context.chain.backlog_flops, flops);
 }
 
-std::uint64_t expected_sure(const Context& context, const Job& job) {
+void count_sure(Context& context, Job& job, bool more) {
     const Parameters parameters = parameters_of(context, job);
-    return expected_with_controls(parameters.rate_sure_ppm, parameters.control_ppm);
+    const std::uint64_t expected = expected_with_controls(parameters.rate_sure_ppm, parameters.control_ppm);
+    ASSAY_CHECK(more || job.expected >= expected);
+    job.expected = more ? job.expected + expected : job.expected - expected;
 }
 
 void clear_expected(Context& context, Job& job) {

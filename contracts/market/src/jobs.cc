@@ -159,7 +159,7 @@ void open_job(Context& context, Job& job, const base::Bytes& spec) {
     // merges of unfinal rounds expect all the time.
     const Parameters& parameters = context.parameters;
     const std::uint64_t merges = job.shape.has_merge() ? std::min(job.shape.rounds, parameters.unfinal_rounds_max) : 0;
-    for (std::uint64_t i = 0; i < merges + 1; ++i) count_expected(context, job, expected_sure(context, job), true);
+    for (std::uint64_t i = 0; i < merges + 1; ++i) count_sure(context, job, true);
     const base::PartId init = init_commitment_id(job.id);
     join_epoch(context, {0, init, CommitmentKind::init, job.id, init, 0, {}, 0, job.init_root});
     Claim claim;

@@ -155,7 +155,7 @@ bool merge_refuted(Context& context, Job& job, const Dispute& dispute, Undone& u
     auto merge = find_merge(context.state, job.id, dispute.round);
     ASSAY_CHECK(merge && merge->commitment == dispute.part);
     drop_disputes(context, job, merge->commitment);
-    drop_questions(context, job, job.id.hash);
+    drop_merge_questions(context, job, dispute.round);
     std::vector<AuditFact> facts = facts_of(context, merge->commitment);
     end_claims(context, job, merge->commitment);
     return_to_merge(context, job, dispute.round, merge->poster, undone);

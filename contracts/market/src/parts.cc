@@ -174,6 +174,7 @@ Refusal apply_part_retract(Context& context, const PartRetract& message) {
     count_open_part(context, *part, false);
     part->state = PartState::retracted;
     save(context.state, *part);
+    drop_questions(context, *job, part->id.hash);
     lane->committed_parts = part->key.part;
     lane->next_start_root = part->start_root;
     lane->next_start_blob = part->start_blob;

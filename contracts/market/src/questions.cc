@@ -284,6 +284,12 @@ void drop_questions(Context& context, Job& job, const base::Hash& subject) {
     }
 }
 
+void drop_merge_questions(Context& context, Job& job, std::uint32_t round) {
+    for (const Question& question : questions_of_job(context.state, job.id, round, std::nullopt, kTouchedMax)) {
+        if (question.target.kind == StoredKind::merge) end_question(context, job, question, question.asker, "dropped");
+    }
+}
+
 Refusal apply_chunk_ask(Context& context, const ChunkAsk& message) {
     auto question = about(context, message.target);
     if (!question) return question.error();

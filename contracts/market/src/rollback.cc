@@ -63,6 +63,7 @@ void undo_part(Context& context, Job& job, const base::PartId& id, const base::A
 void end_merge(Context& context, Job& job, std::uint32_t round) {
     auto merge = find_merge(context.state, job.id, round);
     if (!merge) return;
+    drop_merge_questions(context, job, round);
     if (!merge->commitment.is_zero()) {
         drop_disputes(context, job, merge->commitment);
         end_claims(context, job, merge->commitment);

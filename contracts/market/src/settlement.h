@@ -85,8 +85,9 @@ bool is_open(const Part& part);
 base::Amount highest_pay(const Context& context, const Job& job);
 /// Work that expects so many audits is open, or is not any more. `flops`: of one audit. Changes job and chain.
 void count_expected(Context& context, Job& job, std::uint64_t expected, bool more);
-/// What one merge or initial state of the job expects.
-std::uint64_t expected_sure(const Context& context, const Job& job);
+/// The pool covers the audits of one more, or one less, merge or initial state. Not in the committee's backlog: a job that is posted and never
+/// trained must not keep others waiting. Changes the job.
+void count_sure(Context& context, Job& job, bool more);
 /// Nothing of the job is open any more. Changes job and chain.
 void clear_expected(Context& context, Job& job);
 /// Lets the lane's lease train its next part when the job's pool and the committee's backlog cover its audits; otherwise the lane waits and is
@@ -147,6 +148,8 @@ bool has_asked(const Context& context, const base::AccountId& account, const bas
 inline constexpr std::uint32_t kExtensionsMax = 8;
 /// Ends questions about what is void or final; bonds return. The caller saves the job.
 void drop_questions(Context& context, Job& job, const base::Hash& subject);
+/// The same for the merge of a round.
+void drop_merge_questions(Context& context, Job& job, std::uint32_t round);
 
 // slashing.cc
 /// Under this id a double signature is noted, once for each part.

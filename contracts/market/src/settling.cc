@@ -80,7 +80,9 @@ void pay_and_finish(Context& context, Job& job) {
             job.audited_segments += audited_segments(context, part.id);
             pay_part(context, job, part);
             save(context.state, part);
+            drop_pools(context, part.id);
         }
+        if (const auto merge = find_merge(context.state, job.id, number)) drop_pools(context, merge->commitment);
         auto round = find_round(context.state, job.id, number);
         if (!round) continue;
         round->state = RoundState::failed;
@@ -146,6 +148,7 @@ void begin_settling(Context& context, Job& job, JobState state, CloseReason reas
         finish_job(context, job, state, reason);
         return;
     }
+    if (job.state == JobState::paused) end_pause(context, job);
     job.state = JobState::settling;
     job.end_state = state;
     job.reason = reason;

@@ -86,7 +86,8 @@ Amount compensate(Context& context, const Job& job, const Undone& undone, Amount
 }
 
 /// Where taken stake goes, in this order and at most half of it together: the fees of a game's winner; lost work of others; right challengers
-/// that were overtaken; what auditors were paid, back to the job; a pot for the successor that may cost more; the bounty. The rest is burned.
+/// that were overtaken; what auditors were paid, back to the job; the bounty; a pot for the successor, which may cost up to the ceiling and so
+/// takes what there is. The rest is burned.
 void distribute(Context& context, Job& job, Amount taken, const Lease& lease, const Conviction& conviction, const Undone& undone,
                 std::uint32_t lane_segments) {
     const Rewards& rewards = conviction.rewards;
@@ -102,9 +103,9 @@ void distribute(Context& context, Job& job, Amount taken, const Lease& lease, co
         job.spent.auditors -= back;
         pot -= back;
     }
-    pot -= keep_for_successor(context, job, lease, lane_segments, pot);
     const Amount bounty = base::minimum(base::minimum(pot, Amount::of(taken.grains() / kBountyDivisor)), rewards.share);
     pot -= pay_shares(context, job, rewards.reporters, bounty, "bounty", conviction.evidence);
+    pot -= keep_for_successor(context, job, lease, lane_segments, pot);
     burn(context, taken - (Amount::of(taken.grains() / kHalf) - pot), to_word(conviction.reason), conviction.evidence);
 }
 

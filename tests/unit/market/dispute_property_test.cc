@@ -45,12 +45,24 @@ void play_something(Choices& choose, Duel& duel) {
     const sim::Person& mover = duel.person(right == (dispute.turn == Side::asserter) ? dispute.asserter : dispute.challenger);
     switch (choose.below(12)) {
         case 0: duel.answer(mover, DisputeConcede{dispute.id}); break;
-        case 1:
-            if (!dispute.audit.is_zero()) duel.answer(duel.person(dispute.challenger), VerdictWithdraw{dispute.audit});
-            break;
         case 2: duel.answer(mover, Confess{dispute.part}); break;
         default: duel.move(mover, dispute.id, "nnnttwl?3"[choose.below(9)]); break;
     }
+}
+
+void ask_something(Choices& choose, Duel& duel) {
+    const auto parts = parts_of_job(duel.world.state(), duel.job, std::nullopt, std::nullopt, 64);
+    StoredTarget target{choose.below(2) == 0 ? StoredKind::data : StoredKind::init, duel.job.hash, 0};
+    if (!parts.empty() && choose.below(4) != 0) {
+        const StoredKind kinds[] = {StoredKind::checkpoint, StoredKind::payload, StoredKind::start, StoredKind::merge};
+        target = {kinds[choose.below(4)], parts[choose.below(parts.size())].id.hash, choose.below(3)};
+        if (target.kind == StoredKind::merge) target.subject = duel.job.hash;
+    }
+    const sim::Person& asker = somebody(choose, duel);
+    if (choose.below(2) == 0)
+        duel.answer(asker, StateAsk{target});
+    else
+        duel.answer(asker, ChunkAsk{target, choose.below(3)});
 }
 
 void tell_story(std::uint64_t seed, const std::vector<std::uint32_t>& words) {
@@ -59,11 +71,14 @@ void tell_story(std::uint64_t seed, const std::vector<std::uint32_t>& words) {
     options.validators = 4;
     options.segment_steps = 10;
     options.part_segments = 1 + choose.below(2);
-    options.rate_ppm = choose.below(2) == 0 ? 1'000'000 : 300'000;
-    Duel duel(options, {choose.below(2) == 0 ? sim::WorkerKind::wrong_merge : sim::WorkerKind::honest},
-              {choose.below(2) == 0 ? sim::ValidatorKind::always_invalid : sim::ValidatorKind::honest});
+    options.rate_ppm = choose.below(2) == 0 ? 900'000 : 300'000;
+    options.audit_lag = choose.below(2);
+    options.tune = [control = choose.below(2)](Parameters& parameters) { parameters.control_ppm = control == 0 ? 62'500 : 500'000; };
+    // The submitter's blobs are there, what workers store may not be.
+    options.workers = 4;
+    Duel duel(options, {static_cast<sim::WorkerKind>(choose.below(6))}, {static_cast<sim::ValidatorKind>(choose.below(7))});
     while (!choose.over() && !is_terminal(duel.record().state)) {
-        switch (choose.below(8)) {
+        switch (choose.below(9)) {
             case 0:
             case 1: challenge_something(choose, duel); break;
             case 2:
@@ -78,6 +93,7 @@ void tell_story(std::uint64_t seed, const std::vector<std::uint32_t>& words) {
             case 6:
                 if (choose.below(60) == 0) duel.answer(duel.world.submitter, JobCancel{duel.job});
                 break;
+            case 7: ask_something(choose, duel); break;
             default: duel.step(); break;
         }
         duel.step();

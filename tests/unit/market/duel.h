@@ -13,9 +13,10 @@ namespace assay::market {
 
 /// A countdown whose moves say what happens: 'n' goes on, 't' goes on and traces, 'w' wins for who plays it, 'l' loses, a digit k is refused
 /// as MoveRefusal k, anything else is malformed. Who makes the last of eight moves wins.
-class Countdown : public Referee {
+class Countdown : public sim::GroundTruth {
   public:
     static constexpr std::uint8_t kMoves = 8;
+    Countdown() { set_blob_bytes(sim::kBlobBytes); }
 
     /// A world has programs of its own.
     [[nodiscard]] tl::expected<JobFacts, SpecError> facts(const JobSpec&, base::ByteView) const override {
@@ -63,7 +64,6 @@ inline sim::WorldOptions duel_options(std::uint64_t seed) {
     sim::WorldOptions options;
     options.seed = seed;
     options.referee = &kCountdown;
-    options.tune = [](Parameters& parameters) { parameters.judgement = Judgement::referee; };
     return options;
 }
 

@@ -34,7 +34,7 @@ TEST(Frame, RefusesWrongChainVersionNonceAndValidity) {
         EXPECT_EQ(next_nonce(chain.state, chain.submitter.id, 0), 0U);
     };
     refuse(Refusal::wrong_chain, [](auto& h) { h.chain_id = filled(9); });
-    refuse(Refusal::wrong_version, [](auto& h) { h.app_version = 2; });
+    refuse(Refusal::wrong_version, [](auto& h) { h.app_version = 3; });
     refuse(Refusal::wrong_nonce, [](auto& h) { h.nonce = 1; });
     refuse(Refusal::nonce_lane_out_of_range, [](auto& h) { h.nonce_lane = 64; });
     refuse(Refusal::expired, [&](auto& h) { h.valid_until = chain.height; });
@@ -69,7 +69,7 @@ TEST(Frame, RefusesEverySingleBitFlip) {
     TestChain chain;
     const base::Bytes raw =
         build_transaction(chain.header(chain.submitter), pay(chain.stranger), chain.submitter.key);
-    const BlockContext block{{1}, {chain.time.value + 10}, {}};
+    const BlockContext block{{1}, {chain.time.value + 10}, 0, {}, &chain.truth};
     for (std::size_t i = 0; i < raw.size(); ++i) {
         for (const int bit : {0x01, 0x80}) {
             base::Bytes flipped = raw;
@@ -168,9 +168,8 @@ TEST(LiveTime, ATwoHourOutageDoesNotMaturePastDeadlines) {
 
 TEST(Fees, FollowFullBlocksInIntegers) {
     Parameters parameters = demo_parameters();
-    parameters.judgement = Judgement::vote;  // a move of a game would not fit these blocks
     parameters.base_fee_min = Amount::of(80);
-    parameters.block_weight_max = 10'000;
+    parameters.block_weight_max = 20'000;
     parameters.block_weight_target = 200;
     parameters.segment_fee_factor = 0;
     TestChain chain([&](Genesis& genesis) { genesis.parameters = parameters; });

@@ -55,11 +55,12 @@ TEST(ApplyJobPost, HoldsWhatTheFormulaSays) {
     HoldTerms terms;
     terms.segments = 6;
     terms.price_ceiling = Amount::of(2'000'000);
-    terms.audit_price = Amount::of(1'000'000);
-    terms.merge_audit_price = Amount::of(100'000);
+    // A third of the weight each, at the rate of whatever is drawn again.
+    terms.highest_pay = *audit_pay(Amount::of(1'000'000), member_exponent(rate_exponent(990'000), 2, 3));
     terms.fees = Amount::of(6 * 20'000);
     terms.rate_ppm = 450'000;
-    terms.lanes = 2;
+    terms.rate_sure_ppm = 990'000;
+    terms.control_ppm = 62'500;
     terms.rounds = 3;
     EXPECT_EQ(job.held, job_hold(terms)->total);
     EXPECT_EQ(job.hold.total(), job.held);
@@ -85,6 +86,14 @@ TEST(ApplyJobPost, Refuses) {
               Refusal::receipt_invalid);
     EXPECT_EQ(refused([](auto& p) { p.data_receipt = p.init_receipt; }), Refusal::receipt_invalid)
         << "another blob than the spec's";
+    const auto of_size = [&](Receipt receipt, std::uint64_t bytes) {
+        receipt.bytes = bytes;
+        receipt.signature = chain.node.key.sign(kReceiptDomain, chain.id, receipt_message(receipt.blob, bytes, receipt.kept_until_block_time));
+        return receipt;
+    };
+    EXPECT_EQ(refused([&](auto& p) { p.data_receipt = of_size(p.data_receipt, 4'097); }), Refusal::data_size_wrong);
+    EXPECT_EQ(refused([&](auto& p) { p.init_receipt = of_size(p.init_receipt, 4'095); }), Refusal::init_size_wrong);
+    EXPECT_EQ(refused([](auto& p) { p.init_root = {}; }), Refusal::receipt_invalid);
     EXPECT_EQ(refused([](auto& p) { p.hold_limit = Amount::of(1000); }),
               Refusal::hold_limit_too_low);
     EXPECT_EQ(refused([&](auto& p) {
@@ -177,12 +186,38 @@ TEST(ApplyJobPost, RefusesWhenItCannotBeHeldOrAudited) {
     });
     EXPECT_EQ(poor.send(poor.submitter, poor.job_post()), Refusal::insufficient_balance);
     TestChain unwatched;
-    ASSERT_EQ(unwatched.send(unwatched.validators[0], ValidatorDeclare{"f32", 1, 0}),
-              Refusal::none);
+    for (std::size_t i = 0; i < 3; ++i) ASSERT_EQ(unwatched.send(unwatched.validators[i], ValidatorDeclare{"f32", 1, {}, true}), Refusal::none);
     EXPECT_EQ(unwatched.send(unwatched.submitter, unwatched.job_post()), Refusal::no_auditors);
 }
 
-TEST(Matching, TakesTheCheapestAtTheNextBlock) {
+TEST(ApplyJobPost, RefusesWhatLessThanHalfOfAllWeightMayAudit) {
+    // The greatest validator is the submitter itself.
+    TestChain chain([](Genesis& genesis) {
+        const base::PublicKey key = make_party(1).key.public_key();
+        for (GenesisAccount& account : genesis.accounts) {
+            if (account.cold != key) continue;
+            account.validator_stake = Amount::of(4'000'000'000'000);
+            account.validator = GenesisValidator{"f32", 1'000'000'000'000};
+        }
+    });
+    EXPECT_EQ(chain.send(chain.submitter, chain.job_post()), Refusal::no_auditors);
+    EXPECT_EQ(chain.send(chain.stranger, chain.job_post()), Refusal::none);
+}
+
+TEST(Matching, BeginsWhenTheInitialStateHasPassed) {
+    TestChain chain;
+    ASSERT_EQ(chain.send(chain.workers[0], chain.offer()), Refusal::none);
+    const Job job = chain.post();
+    chain.pass(10);
+    EXPECT_TRUE(find_lane(chain.state, job.id, 0)->asked.empty());
+    chain.judge(5'000);
+    EXPECT_TRUE(chain.job(job.id).init_passed);
+    EXPECT_EQ(chain.job(job.id).state, JobState::open) << "asked is not accepted";
+    ASSERT_EQ(find_lane(chain.state, job.id, 0)->asked.size(), 1U);
+    EXPECT_TRUE(chain.stake(chain.workers[0], Role::worker).locked.is_zero());
+}
+
+TEST(Matching, TakesTheCheapest) {
     TestChain chain;
     OfferPost dear = chain.offer();
     dear.price_per_gflop = Amount::of(150'000);
@@ -190,9 +225,7 @@ TEST(Matching, TakesTheCheapestAtTheNextBlock) {
     OfferPost cheap = chain.offer();
     cheap.slots = 1;
     ASSERT_EQ(chain.send(chain.workers[1], cheap), Refusal::none);
-    const Job job = chain.post();
-    EXPECT_EQ(job.state, JobState::open);
-    chain.pass(1);
+    const Job job = chain.start();
     EXPECT_EQ(chain.job(job.id).state, JobState::running);
     EXPECT_EQ(chain.lease_of(job.id, 0).worker, chain.workers[1].id);
     EXPECT_EQ(chain.lease_of(job.id, 1).worker, chain.workers[0].id)
@@ -210,8 +243,7 @@ TEST(Matching, TiesGoByArrival) {
         offer.slots = 1;
         ASSERT_EQ(chain.send(chain.workers[i], offer), Refusal::none);
     }
-    const Job job = chain.post();
-    chain.pass(1);
+    const Job job = chain.start();
     EXPECT_EQ(chain.lease_of(job.id, 0).worker, chain.workers[2].id);
     EXPECT_EQ(chain.lease_of(job.id, 1).worker, chain.workers[0].id);
 }
@@ -226,11 +258,11 @@ TEST(Matching, PassesOverWhoDoesNotFit) {
     spoilt(0, [](auto& o) { o.memory_bytes = 999; });
     spoilt(0, [](auto& o) { o.price_per_gflop = Amount::of(200'001); });  // above the ceiling
     spoilt(0, [](auto& o) { o.bond = Amount::of(499'999); });             // half a part is more
-    const Job job = chain.post();
-    chain.wait(2000);
+    const Job job = chain.start();
     EXPECT_EQ(chain.job(job.id).state, JobState::open);
     spoilt(1, [](auto&) {});
-    chain.wait(2000);
+    chain.judge(2000);
+    chain.accept(job.id);
     EXPECT_EQ(chain.job(job.id).state, JobState::running) << "a later offer is found";
     EXPECT_EQ(chain.lease_of(job.id, 0).worker, chain.workers[1].id);
 }
@@ -242,29 +274,50 @@ TEST(Matching, PassesOverWhoIsSlowerThanTheSubmitterWaits) {
     squatter.segment_ms = 6 * 86'400'000ULL;
     ASSERT_EQ(chain.send(chain.workers[0], squatter), Refusal::none);
     ASSERT_EQ(chain.send(chain.workers[1], chain.offer()), Refusal::none);
-    const Job job = chain.post();
-    chain.pass(10);
+    const Job job = chain.start();
     EXPECT_EQ(chain.lease_of(job.id, 0).worker, chain.workers[1].id);
 }
 
-TEST(ApplyOfferPost, NeedsTheKeyThatClosesParts) {
+TEST(ApplyOfferPost, NeedsNoVrfKey) {
     TestChain chain([](Genesis& genesis) {
         for (GenesisAccount& account : genesis.accounts)
             if (!account.worker_stake.is_zero()) account.vrf = {};
     });
-    EXPECT_EQ(chain.send(chain.workers[0], chain.offer()), Refusal::vrf_key_missing);
+    EXPECT_EQ(chain.send(chain.workers[0], chain.offer()), Refusal::none);
+}
+
+/// Who lets a reservation lapse sleeps, twice as long each time; more are asked meanwhile.
+TEST(Matching, WhoDoesNotAcceptSleeps) {
+    TestChain chain;
+    OfferPost squatter = chain.offer();
+    squatter.price_per_gflop = Amount::of(1);
+    ASSERT_EQ(chain.send(chain.workers[0], squatter), Refusal::none);
+    const Job job = chain.post();
+    chain.judge(5'000);
+    ASSERT_EQ(find_lane(chain.state, job.id, 0)->asked.size(), 1U);
+    chain.judge(11'000);
+    const Offer offer = offers_of(chain.state, chain.workers[0].id, 1).front();
+    EXPECT_GE(offer.ignored, 1U);
+    EXPECT_GT(offer.asleep_until, chain.live());
+    EXPECT_EQ(offer.slots_used, 0U);
+    EXPECT_EQ(find_lane(chain.state, job.id, 0)->ask, 2U);
+    ASSERT_EQ(chain.send(chain.workers[1], chain.offer()), Refusal::none);
+    for (int i = 0; i < 40 && chain.job(job.id).state == JobState::open; ++i) {
+        chain.judge(1'000);
+        for (std::uint32_t lane = 0; lane < 2; ++lane) chain.send(chain.workers[1], LeaseAccept{job.id, lane});
+    }
+    EXPECT_EQ(chain.job(job.id).state, JobState::running);
 }
 
 TEST(Matching, OneStakeDoesNotBackManyLeases) {
     TestChain chain([](Genesis& genesis) {
         for (GenesisAccount& account : genesis.accounts) {
-            if (!account.worker_stake.is_zero()) account.worker_stake = Amount::of(9'000'000);
+            if (!account.worker_stake.is_zero()) account.worker_stake = Amount::of(17'000'000);
         }
     });
     ASSERT_EQ(chain.send(chain.workers[0], chain.offer()), Refusal::none);
-    const Job job = chain.post();
-    chain.wait(1000);
-    EXPECT_EQ(chain.lease_of(job.id, 0).lock, Amount::of(8'000'000));
+    const Job job = chain.start();
+    EXPECT_EQ(chain.lease_of(job.id, 0).lock, Amount::of(16'000'000));
     EXPECT_TRUE(find_lane(chain.state, job.id, 1)->lease.is_zero());
 }
 
@@ -277,8 +330,11 @@ TEST(Matching, ThrowAwayOffersDoNotHideARealOne) {
         ASSERT_EQ(chain.send(chain.workers[0], offer), Refusal::none);
     }
     ASSERT_EQ(chain.send(chain.workers[1], chain.offer()), Refusal::none);
-    const Job job = chain.post();
-    for (int i = 0; i < 5; ++i) chain.pass(600);
+    const Job job = chain.start();
+    for (int i = 0; i < 5; ++i) {
+        chain.judge(600);
+        chain.accept(job.id);
+    }
     EXPECT_EQ(chain.job(job.id).state, JobState::running);
     EXPECT_EQ(chain.lease_of(job.id, 0).worker, chain.workers[1].id);
 }
@@ -300,20 +356,20 @@ TEST(Retention, ATerminalJobLeavesTheState) {
     TestChain chain([](Genesis& genesis) {
         genesis.parameters.open_ms_max = 10'000;
         genesis.parameters.retention_ms = 10'000;
+        genesis.parameters.absence_fine = {};
     });
     const auto empty = chain.state.entries().size();
     const Job job = chain.post();
-    chain.wait(30'000);
+    chain.judge(60'000);
     EXPECT_FALSE(find_job(chain.state, job.id).has_value());
     EXPECT_FALSE(find_spec(chain.state, job.id).has_value());
-    EXPECT_EQ(chain.state.entries().size(), empty + 1) << "only the submitter's nonce is new";
+    EXPECT_EQ(chain.state.entries().size(), empty + 4) << "only nonces are new";
 }
 
 struct Running : TestChain {
     Running() {
         EXPECT_EQ(send(workers[0], offer()), Refusal::none);
-        job_id = post().id;
-        pass(10);
+        job_id = start().id;
         EXPECT_EQ(job().state, JobState::running);
     }
     [[nodiscard]] Job job() const { return TestChain::job(job_id); }
@@ -339,7 +395,10 @@ TEST(LaneDeadline, ASilentWorkerLosesBondAndLaneButNoStake) {
     EXPECT_TRUE(find_lane(chain.state, chain.job_id, 0)->lease.is_zero())
         << "not matched with the worker that lost it";
     ASSERT_EQ(chain.send(chain.workers[1], chain.offer()), Refusal::none);
-    chain.wait(30'000);
+    for (int i = 0; i < 40 && find_lane(chain.state, chain.job_id, 0)->lease.is_zero(); ++i) {
+        chain.judge(1'000);
+        chain.accept(chain.job_id);
+    }
     EXPECT_EQ(chain.lease(0).worker, chain.workers[1].id);
 }
 
@@ -355,19 +414,35 @@ TEST(ApplyLeaseLeave, GivesTheLaneBackWithoutLoss) {
     EXPECT_EQ(chain.job().active_leases, 1U);
 }
 
-TEST(ApplyJobCancel, RefundsAndPaysOneSegmentPerActiveLane) {
+TEST(ApplyJobCancel, RefundsWhatIsNotCommitted) {
     Running chain;
     const Amount worker = chain.balance(chain.workers[0]);
     EXPECT_EQ(chain.send(chain.stranger, JobCancel{chain.job_id}), Refusal::job_not_yours);
     EXPECT_EQ(chain.send(chain.submitter, JobCancel{{filled(1)}}), Refusal::job_unknown);
     EXPECT_EQ(chain.send(chain.submitter, JobCancel{chain.job_id}), Refusal::none);
+    EXPECT_EQ(chain.job().state, JobState::settling);
+    EXPECT_EQ(chain.send(chain.submitter, JobCancel{chain.job_id}), Refusal::job_state);
+    EXPECT_EQ(chain.send(chain.submitter, JobFund{chain.job_id, {}}), Refusal::amount_zero);
+    chain.judge(120'000);
     const Job job = chain.job();
     EXPECT_EQ(job.state, JobState::cancelled);
-    EXPECT_EQ(job.spent.workers, Amount::of(2'000'000));
-    EXPECT_EQ(chain.balance(chain.workers[0]), worker + Amount::of(2'000'000));
+    EXPECT_TRUE(job.spent.workers.is_zero());
+    EXPECT_EQ(chain.balance(chain.workers[0]), worker);
     EXPECT_TRUE(job.hold.total().is_zero());
     EXPECT_EQ(chain.send(chain.submitter, JobCancel{chain.job_id}), Refusal::job_state);
+    EXPECT_EQ(chain.send(chain.submitter, JobFund{chain.job_id, Amount::of(1)}), Refusal::job_state);
     EXPECT_TRUE(chain.stake(chain.workers[0], Role::worker).locked.is_zero());
+}
+
+TEST(ApplyJobFund, AddsToTheAuditPool) {
+    Running chain;
+    const Job before = chain.job();
+    EXPECT_EQ(chain.send(chain.stranger, JobFund{{filled(1)}, Amount::of(5)}), Refusal::job_unknown);
+    EXPECT_EQ(chain.send(chain.stranger, JobFund{chain.job_id, Amount::of(Amount::kMax)}), Refusal::amount_too_large);
+    EXPECT_EQ(chain.send(chain.stranger, JobFund{chain.job_id, Amount::of(2 * std::uint64_t{1'000'000'000'000})}), Refusal::insufficient_balance);
+    EXPECT_EQ(chain.send(chain.stranger, JobFund{chain.job_id, Amount::of(5)}), Refusal::none);
+    EXPECT_EQ(chain.job().hold.audits, before.hold.audits + Amount::of(5));
+    EXPECT_EQ(chain.job().held, before.held + Amount::of(5));
 }
 
 TEST(Pauses, CostFivePerCentAndEndByThemselves) {

@@ -92,7 +92,7 @@ Message some_message(Choices& choose, const TestChain& chain, const Party& other
         case 2:
             return StakeUnbond{some_role(choose), choose.amount()};
         case 3:
-            return ValidatorDeclare{"f32", choose.below(2) * 1'000'000ULL, choose.below(5)};
+            return ValidatorDeclare{"f32", choose.below(2) * 1'000'000ULL, choose.amount(), choose.below(4) == 0};
         case 4:
         case 5: {
             OfferPost offer = chain.offer();
@@ -119,6 +119,7 @@ Message some_message(Choices& choose, const TestChain& chain, const Party& other
         case 11:
             return JobResume{some_job(choose, chain)};
         case 12:
+            return LeaseAccept{some_job(choose, chain), choose.below(3)};
         case 13:
             return LeaseLeave{some_lease(choose, chain)};
         case 14:
@@ -174,8 +175,7 @@ TEST(AnyOrderOfOperations, ConservesSupplyWithLeasesUnderWay) {
         TestChain chain;
         for (const Party& worker : chain.workers)
             RC_ASSERT(chain.send(worker, chain.offer()) == Refusal::none);
-        const base::JobId job = chain.post().id;
-        chain.pass(1);
+        const base::JobId job = chain.start().id;
         const Amount supply = genesis_supply(chain.genesis);
         while (!choose.over()) {
             for (const Party& worker : chain.workers) {
@@ -187,7 +187,12 @@ TEST(AnyOrderOfOperations, ConservesSupplyWithLeasesUnderWay) {
             if (choose.below(30) == 0) chain.send(chain.submitter, JobPause{job});
             if (choose.below(20) == 0) chain.send(chain.submitter, JobResume{job});
             if (choose.below(60) == 0) chain.send(chain.submitter, JobCancel{job});
-            chain.wait(some_time(choose));
+            if (choose.below(2) == 0) {
+                chain.judge(some_time(choose) / 4 + 1);
+            } else {
+                chain.wait(some_time(choose));
+            }
+            chain.accept(job);
             RC_ASSERT(total_supply(chain.state) == supply);
             if (!find_job(chain.state, job)) break;
         }

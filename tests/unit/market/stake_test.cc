@@ -57,8 +57,7 @@ TEST(ApplyStakeUnbond, Refuses) {
 TEST(ApplyStakeUnbond, RefusesStakeThatBacksALease) {
     TestChain chain;
     ASSERT_EQ(chain.send(chain.workers[0], chain.offer()), Refusal::none);
-    const Job job = chain.post();
-    chain.pass(10);
+    const Job job = chain.start();
     const Amount lock = chain.lease_of(job.id, 0).lock + chain.lease_of(job.id, 1).lock;
     const Stake stake = chain.stake(chain.workers[0], Role::worker);
     EXPECT_EQ(stake.locked, lock);
@@ -72,12 +71,11 @@ TEST(ApplyValidatorDeclare, Refuses) {
     const auto refused = [&](const Party& who, const ValidatorDeclare& message) {
         return chain.send(who, message);
     };
-    EXPECT_EQ(refused(chain.stranger, {"f32", 1000, 4}), Refusal::stake_missing);
-    EXPECT_EQ(refused(chain.stranger, {"f32", 1000, 0}), Refusal::stake_missing);
-    EXPECT_EQ(refused(chain.validators[0], {"f64", 1000, 4}), Refusal::profile_unknown);
-    EXPECT_EQ(refused(chain.validators[0], {"f32", 0, 4}), Refusal::speed_out_of_range);
-    EXPECT_EQ(refused(chain.validators[0], {"f32", 1000, 5000}), Refusal::capacity_out_of_range);
-    EXPECT_EQ(refused(chain.validators[0], {"", 1000, 4}), Refusal::malformed);
+    EXPECT_EQ(refused(chain.stranger, {"f32", 1000, {}, false}), Refusal::stake_missing);
+    EXPECT_EQ(refused(chain.stranger, {"f32", 1000, {}, true}), Refusal::stake_missing);
+    EXPECT_EQ(refused(chain.validators[0], {"f64", 1000, {}, false}), Refusal::profile_unknown);
+    EXPECT_EQ(refused(chain.validators[0], {"f32", 0, {}, false}), Refusal::speed_out_of_range);
+    EXPECT_EQ(refused(chain.validators[0], {"", 1000, {}, false}), Refusal::malformed);
 }
 
 TEST(ApplyValidatorDeclare, EntersAndLeavesTheIndexOfStakes) {
@@ -86,13 +84,13 @@ TEST(ApplyValidatorDeclare, EntersAndLeavesTheIndexOfStakes) {
     ASSERT_EQ(chain.send(chain.stranger, StakeBond{Role::validator, Amount::of(10)}),
               Refusal::none);
     EXPECT_EQ(validators_by_stake(chain.state, 64).size(), 3U) << "not declared yet";
-    ASSERT_EQ(chain.send(chain.stranger, ValidatorDeclare{"f32", 1000, 4}), Refusal::none);
+    ASSERT_EQ(chain.send(chain.stranger, ValidatorDeclare{"f32", 1000, {}, false}), Refusal::none);
     EXPECT_EQ(validators_by_stake(chain.state, 64).back(), chain.stranger.id)
         << "the least stake is last";
     ASSERT_EQ(chain.send(chain.stranger, StakeUnbond{Role::validator, Amount::of(10)}),
               Refusal::none);
     EXPECT_EQ(validators_by_stake(chain.state, 64).size(), 3U) << "no stake, no place";
-    ASSERT_EQ(chain.send(chain.validators[1], ValidatorDeclare{"f32", 1000, 0}), Refusal::none);
+    ASSERT_EQ(chain.send(chain.validators[1], ValidatorDeclare{"f32", 1000, {}, true}), Refusal::none);
     EXPECT_EQ(validators_by_stake(chain.state, 64).size(), 2U);
 }
 
