@@ -30,7 +30,6 @@ class GroundTruth : public market::Referee {
     [[nodiscard]] market::QuestionStatus open_question(const market::QuestionSubject& subject) const override;
     [[nodiscard]] tl::expected<market::QuestionStatus, market::MoveRefusal> answer(base::ByteView question, base::ByteView bytes) const override;
     [[nodiscard]] tl::expected<market::QuestionStatus, market::MoveRefusal> ask(base::ByteView question, std::uint32_t child) const override;
-    [[nodiscard]] std::uint64_t blob_bytes(const market::QuestionSubject&) const override { return blob_bytes_; }
     [[nodiscard]] tl::expected<bool, market::MoveRefusal> leaf_differs(base::ByteView question, std::uint64_t leaf, base::ByteView bytes) const override;
     [[nodiscard]] std::uint64_t blob_bytes(const market::QuestionSubject&) const override { return blob_bytes_; }
     [[nodiscard]] market::GameStatus open(const market::GameSubject& subject) const override;

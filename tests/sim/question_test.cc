@@ -682,17 +682,6 @@ TEST(StateQuestion, ALeafThatDiffersConvicts) {
     EXPECT_EQ(market.record().final_root, market.honest_root());
 }
 
-TEST(StateQuestion, AnAnswerThatContradictsTheRulesConvicts) {
-    Asked asked(94);
-    asked.market.world.truth().contradict(asked.part.end_root);
-    ASSERT_EQ(send(asked.market, asked.asker(), market::StateAsk{asked.target}), Refusal::none);
-    ASSERT_EQ(asked.right_answer(), Refusal::none);
-    EXPECT_EQ(closed_as(asked.market, "upheld"), 1U);
-    EXPECT_EQ(slashes(asked.market).size(), 1U);
-    ASSERT_TRUE(asked.market.finish());
-    asked.market.expect_completed();
-}
-
 /// Each asker asks for itself, everybody is answered, and nobody is convicted.
 TEST(StateQuestion, ManyAskersAreAnswered) {
     Asked asked(95, true);

@@ -66,16 +66,6 @@ tl::expected<JobFacts, SpecError> OneProgram::facts(const JobSpec& spec,
     return facts;
 }
 
-GameStatus OneProgram::open(const GameSubject&) const {
-    ADD_FAILURE() << "nobody plays here";
-    return {};
-}
-
-tl::expected<GameStatus, MoveRefusal> OneProgram::play(base::ByteView, Side, base::ByteView) const {
-    ADD_FAILURE() << "nobody plays here";
-    return tl::unexpected(MoveRefusal::over);
-}
-
 TestChain::TestChain(const std::function<void(Genesis&)>& change)
     : submitter(make_party(1)),
       stranger(make_party(2)),
@@ -85,8 +75,8 @@ TestChain::TestChain(const std::function<void(Genesis&)>& change)
     genesis.chain_name = "test";
     genesis.time = time;
     genesis.operator_key = node.key.public_key();
-    truth.set_blob_bytes(kBlobBytes);
-    truth.set_init_root(filled(0x52));
+    program.set_blob_bytes(kBlobBytes);
+    program.set_init_root(filled(0x52));
     genesis.parameters = demo_parameters();
     genesis.accounts.push_back(account_of(submitter));
     genesis.accounts.push_back(account_of(stranger));
@@ -111,10 +101,6 @@ TestChain::TestChain(const std::function<void(Genesis&)>& change)
     for (Party& party : validators) party.id = account_id(id, party.key.public_key());
     apply_genesis(state, genesis);
     check_supply();
-}
-
-BlockContext TestChain::block() const {
-    return {height, time, base::Hasher("test").add_u64(height.value).finish(), &program};
 }
 
 void TestChain::check_supply() const {
@@ -258,7 +244,7 @@ Job TestChain::post() {
 }
 
 BlockContext TestChain::next_block() const {
-    return {height, time, height.value, base::Hasher("test").add_u64(height.value).finish(), &truth};
+    return {height, time, height.value, base::Hasher("test").add_u64(height.value).finish(), &program};
 }
 
 void TestChain::contribute(const Party& validator) {

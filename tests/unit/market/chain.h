@@ -21,17 +21,14 @@ struct Party {
     base::AccountId id;
 };
 
-/// Every spec is a program of one size, unless a test spoils the facts. Nobody plays games.
-class OneProgram final : public Referee {
+/// Every spec is a program of one size, unless a test spoils the facts.
+class OneProgram final : public sim::GroundTruth {
   public:
     static constexpr std::uint64_t kFileBytes = 4096;
 
     OneProgram();
     [[nodiscard]] tl::expected<JobFacts, SpecError> facts(const JobSpec& spec,
                                                           base::ByteView encoded) const override;
-    [[nodiscard]] GameStatus open(const GameSubject& subject) const override;
-    [[nodiscard]] tl::expected<GameStatus, MoveRefusal> play(base::ByteView game, Side side,
-                                                             base::ByteView move) const override;
 
     JobFacts given;          ///< of a spec with merges
     bool judgeable = true;
@@ -81,7 +78,6 @@ class TestChain {
     [[nodiscard]] bool saw(std::string_view kind) const;
     [[nodiscard]] base::TimeMs live() const { return load_chain(state).recorded_live; }
 
-    sim::GroundTruth truth;
     sim::MemoryState state;
     Genesis genesis;
     base::Hash id;
@@ -94,7 +90,6 @@ class TestChain {
     OneProgram program;
 
   private:
-    [[nodiscard]] BlockContext block() const;
     void check_supply() const;
     void contribute(const Party& validator);
     void answer_audits(const Party& validator);

@@ -69,7 +69,7 @@ TEST(Frame, RefusesEverySingleBitFlip) {
     TestChain chain;
     const base::Bytes raw =
         build_transaction(chain.header(chain.submitter), pay(chain.stranger), chain.submitter.key);
-    const BlockContext block{{1}, {chain.time.value + 10}, 0, {}, &chain.truth};
+    const BlockContext block{{1}, {chain.time.value + 10}, 0, {}, &chain.program};
     for (std::size_t i = 0; i < raw.size(); ++i) {
         for (const int bit : {0x01, 0x80}) {
             base::Bytes flipped = raw;
