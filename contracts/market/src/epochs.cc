@@ -71,6 +71,8 @@ bool list_members(Context& context, Epoch& epoch) {
         const auto account = find_account(context.state, id);
         if (!stake || !validator || !account || !account->keys || stake->active < context.parameters.validator_stake_min) continue;
         if (!vrf_key_counts(context, *account->keys, epoch.opened_at)) continue;
+        // Stakes may change between the blocks of the sweep: nobody is listed twice.
+        if (find_member(context.state, epoch.number, id)) continue;
         EpochMember member;
         member.epoch = epoch.number;
         member.validator = id;

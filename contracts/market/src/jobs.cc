@@ -192,6 +192,7 @@ Refusal apply_job_post(Context& context, const JobPost& message) {
     }
     const base::BlobRoot data = std::visit([](const auto& source) { return source.blob; }, spec->data);
     if (message.data_receipt.blob != data || message.init_root.is_zero()) return Refusal::receipt_invalid;
+    if (!worth_its_fees(context, *spec)) return Refusal::segment_too_small;
     ASSAY_CHECK(context.block.referee != nullptr);
     const auto facts = context.block.referee->facts(*spec, message.spec);
     if (!facts) return Refusal::spec_unjudgeable;
@@ -199,7 +200,6 @@ Refusal apply_job_post(Context& context, const JobPost& message) {
     if (message.init_receipt.bytes != facts->init_bytes) return Refusal::init_size_wrong;
     auto job = make_job(context, message, *spec, *facts);
     if (!job) return Refusal::amount_too_large;
-    if (!worth_its_fees(context, *spec)) return Refusal::segment_too_small;
     if (!audits_fit(context.parameters, *job)) return Refusal::audit_too_long;
     if (!enough_auditors(context, *job)) return Refusal::no_auditors;
     const auto hold = hold_of(context, *job);

@@ -224,7 +224,9 @@ bool draw_commitment(Context& context, Epoch& epoch, const EpochCommitment& comm
         ++epoch.draw_segment;
     }
     // Where nobody may audit, nothing was drawn: the work waits for the next epoch as after a void one.
-    const bool again = epoch.void_ || (nobody && commitment.kind != CommitmentKind::control);
+    // What was missed is looked at by somebody: a redraw that happens to draw nobody is drawn again.
+    const bool unseen = commitment.kind == CommitmentKind::redraw && epoch.drawn == 0;
+    const bool again = epoch.void_ || unseen || (nobody && commitment.kind != CommitmentKind::control);
     if (commitment.kind == CommitmentKind::part) {
         auto part = find_part(context.state, commitment.subject);
         part_drawn(context, wanted->job, *part, again);
@@ -255,6 +257,7 @@ void on_draw_due(Context& context, const Timer& timer) {
         epoch->draw_segment = 0;
         epoch->draw_member = {};
         epoch->draw_weight = 0;
+        epoch->drawn = 0;
     }
     epoch->state = EpochState::done;
     epoch->deadline = context.in(context.parameters.retention_ms);

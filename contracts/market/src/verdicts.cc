@@ -177,10 +177,10 @@ void on_audit_due(Context& context, const Timer& timer) {
     auto audit = find_audit(context.state, base::AuditId{timer.subject});
     if (!audit || audit->deadline != timer.due) return;
     const bool works = audit->state == AuditState::open;
-    // Who has asked for what it needs misses nothing while the question is open; nor does anybody while what the claim starts from is asked for.
+    // Who has asked for what it needs misses nothing while the question is open.
     const bool asks = audit->extensions < kExtensionsMax && has_asked(context, audit->auditor, audit->job);
-    if (works && (asks || waits_for_answer(context, audit->job, audit->round))) {
-        if (asks) ++audit->extensions;
+    if (works && asks) {
+        ++audit->extensions;
         audit->deadline = context.in(std::max(context.parameters.grace_ms, audit_time_ms(context, audit->auditor)));
         set_timer(context, {audit->deadline, TimerKind::audit, audit->id.hash, 0});
         save(context.state, *audit);

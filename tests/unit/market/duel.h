@@ -18,10 +18,6 @@ class Countdown : public sim::GroundTruth {
     static constexpr std::uint8_t kMoves = 8;
     Countdown() { set_blob_bytes(sim::kBlobBytes); }
 
-    /// A world has programs of its own.
-    [[nodiscard]] tl::expected<JobFacts, SpecError> facts(const JobSpec&, base::ByteView) const override {
-        return tl::unexpected(SpecError{"(bytes)", "a countdown knows no programs"});
-    }
     [[nodiscard]] GameStatus open(const GameSubject& subject) const override {
         EXPECT_FALSE(subject.spec.empty());
         EXPECT_FALSE(subject.asserted.is_zero());
@@ -43,19 +39,6 @@ class Countdown : public sim::GroundTruth {
         if (left == 0 && !status.winner) status.winner = side;
         return status;
     }
-
-    // Nobody asks for a state in these markets.
-    [[nodiscard]] QuestionStatus open_question(const QuestionSubject&) const override { return {}; }
-    [[nodiscard]] tl::expected<QuestionStatus, MoveRefusal> answer(base::ByteView, base::ByteView) const override {
-        return tl::unexpected(MoveRefusal::over);
-    }
-    [[nodiscard]] tl::expected<QuestionStatus, MoveRefusal> ask(base::ByteView, std::uint32_t) const override {
-        return tl::unexpected(MoveRefusal::over);
-    }
-    [[nodiscard]] tl::expected<bool, MoveRefusal> leaf_differs(base::ByteView, std::uint64_t, base::ByteView) const override {
-        return tl::unexpected(MoveRefusal::over);
-    }
-    [[nodiscard]] std::uint64_t blob_bytes(const QuestionSubject&) const override { return 0; }
 };
 
 inline const Countdown kCountdown;
