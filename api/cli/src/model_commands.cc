@@ -30,8 +30,16 @@ struct ModelOptions {
     unsigned threads = std::max(1U, std::thread::hardware_concurrency());
 };
 
+constexpr int kEvidenceTries = 300;  // a minute: epochs last a second or two, but members may be late
+
+/// A job's end is a commitment of the epoch that is open then: its evidence is whole once the validators have signed that epoch.
 Result<evidence::Evidence> read_evidence(client::Client& client, const base::JobId& id) {
-    const auto bytes = client.get_bytes("/v1/jobs/" + id.hex() + "/evidence");
+    const std::string path = "/v1/jobs/" + id.hex() + "/evidence";
+    auto bytes = client.get_bytes(path);
+    for (int tries = 0; !bytes && bytes.error().code == "not_ready" && tries < kEvidenceTries; ++tries) {
+        std::this_thread::sleep_for(std::chrono::milliseconds(200));
+        bytes = client.get_bytes(path);
+    }
     if (!bytes) return tl::unexpected(failure_of(bytes.error()));
     base::Decoder in(*bytes);
     auto evidence = evidence::read(in);
