@@ -100,7 +100,8 @@ def curve(points, width=72, height=12):
 class Watch:
     """What the market says while it works: one status line, and a line for everything that matters to somebody."""
 
-    WORTH_A_LINE = {"lease_started", "lease_ended", "slashed", "dispute_opened", "dispute_closed", "lane_waits", "fined", "round_final", "job_closed", "jailed"}
+    WORTH_A_LINE = {"lease_started", "lease_ended", "slashed", "dispute_opened", "dispute_closed", "lane_waits", "fined", "round_final", "job_closed", "jailed", "init_passed",
+                    "audit_missed", "claim_redrawn", "part_unproved", "question_opened"}
 
     def __init__(self, market, job, rounds, names):
         self.market, self.job, self.rounds, self.names = market, job, rounds, names
