@@ -100,7 +100,8 @@ def curve(points, width=72, height=12):
 class Watch:
     """What the market says while it works: one status line, and a line for everything that matters to somebody."""
 
-    WORTH_A_LINE = {"lease_started", "lease_ended", "slashed", "vote_opened", "vote_closed", "round_final", "job_closed", "jailed"}
+    WORTH_A_LINE = {"lease_started", "lease_ended", "slashed", "dispute_opened", "dispute_closed", "lane_waits", "fined", "round_final", "job_closed", "jailed", "init_passed",
+                    "audit_missed", "claim_redrawn", "part_unproved", "question_opened"}
 
     def __init__(self, market, job, rounds, names):
         self.market, self.job, self.rounds, self.names = market, job, rounds, names
@@ -211,7 +212,9 @@ def run(arguments, market, out, phases):
     phases.begin("prepare")
     text = demo_text(arguments, out)
     parties = [*WORKERS, *VALIDATORS, "submitter"]
-    market.make_genesis({name: {"worker": STAKE} for name in WORKERS} | {name: {"validator": STAKE} for name in VALIDATORS} | {"submitter": {}}, WEALTH)
+    market.make_genesis({name: {"worker": STAKE} for name in WORKERS} | {name: {"validator": STAKE} for name in VALIDATORS} | {"submitter": {}}, WEALTH,
+                        # On one machine nobody is away for long, and windows follow grace.
+                        {"grace_ms": 10_000, "unfinal_rounds_max": 8})
     imported = market.assay("data", "import", text, "--out", out / "dataset.bin", node=False)["data"]
     spec_file = out / "job.json"
     spec_file.write_text(json.dumps(job_spec(arguments, imported), indent=2) + "\n")
@@ -290,7 +293,7 @@ def run(arguments, market, out, phases):
         "parties": [{"role": name.rstrip("-0123456789"), "id": accounts[name], "balance_start": str(before[name]), "balance_end": str(after[name])} for name in accounts],
         "supply": chain["supply"], "total_before": total_before, "total_after": chain["total"],
         "slashed": [{key: slash[key] for key in ("worker", "reason", "evidence", "amount")} for slash in slashes],
-        "audits": {"drawn": len(audits), "passed": sum(v in ("valid", "plant") for v in verdicts), "failed": sum(v == "invalid" for v in verdicts)},
+        "audits": {"drawn": len(audits), "passed": sum(v == "valid" for v in verdicts), "failed": sum(v == "invalid" for v in verdicts)},
         "seconds": {},
     }
     phases.end()

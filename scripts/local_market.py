@@ -107,11 +107,11 @@ class Market:
         self.key(name)
         return ["--key", self.directory / f"{name}.key", "--passphrase-file", self.passphrase]
 
-    def make_genesis(self, parties, wealth, parameters=None, insurance=1_000_000_000):
+    def make_genesis(self, parties, wealth, parameters=None):
         """Keys for everybody, the genesis document and the node's directory. `parties`: name -> {"worker": stake} or {"validator": stake} or {};
         what is not staked of `wealth` is the free balance. `parameters` override those of the demo chain."""
         self.key("operator")
-        arguments = ["--operator-key", self.directory / "operator.key", "--out", self.directory / "genesis.json", "--demo", "--insurance", insurance]
+        arguments = ["--operator-key", self.directory / "operator.key", "--out", self.directory / "genesis.json", "--demo"]
         for name, stakes in parties.items():
             self.key(name)
             fields = [f"balance={wealth - sum(stakes.values())}"] + [f"{role}={stake}" for role, stake in stakes.items()]
