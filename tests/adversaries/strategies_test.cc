@@ -137,7 +137,16 @@ struct Stage {
         offerer.offer(1000);
         world.block();
         job = world.post_job();
-        for (int i = 0; i < 10; ++i) world.block();
+        std::vector<sim::Validator> validators;
+        for (std::size_t i = 0; i < world.validators.size(); ++i) validators.emplace_back(world, i);
+        for (int i = 0; i < 200 && market::leases_of_job(world.state(), job, std::nullopt, 1).empty(); ++i) {
+            for (sim::Validator& validator : validators) validator.act();
+            for (const market::Lane& lane : market::lanes_of(world.state(), job)) {
+                const bool asked = !lane.asked.empty() && !lane.asked.front().accepted;
+                if (asked) world.send(world.workers[0], market::LeaseAccept{job, lane.lane});
+            }
+            world.block();
+        }
         const auto leases = market::leases_of_job(world.state(), job, std::nullopt, 1);
         EXPECT_EQ(leases.size(), 1U);
         lease = leases.front();

@@ -75,9 +75,9 @@ class Job:
 
 
 def genesis(market, workers, others=(), **parameters):
-    """A chain on which windows are short; grace is that of the demo unless the test says otherwise."""
+    """A chain on which windows and grace are short, unless the test says otherwise."""
     market.make_genesis({name: {"worker": STAKE} for name in workers} | {name: {"validator": STAKE} for name in VALIDATORS}
-                        | {name: {} for name in ("submitter", *others)}, WEALTH, {"window_ms": 1000, **parameters})
+                        | {name: {} for name in ("submitter", *others)}, WEALTH, {"window_ms": 1000, "grace_ms": 10000, **parameters})
 
 
 def start_validators(market):

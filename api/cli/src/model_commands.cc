@@ -1,5 +1,7 @@
 #include <unistd.h>
 
+#include <chrono>
+#include <cstdio>
 #include <fstream>
 #include <iterator>
 #include <thread>
@@ -30,14 +32,15 @@ struct ModelOptions {
     unsigned threads = std::max(1U, std::thread::hardware_concurrency());
 };
 
-constexpr int kEvidenceTries = 300;  // a minute: epochs last a second or two, but members may be late
-
-/// A job's end is a commitment of the epoch that is open then: its evidence is whole once the validators have signed that epoch.
+/// A job that has just ended is in an epoch that is not drawn yet: the validators sign it within moments, or somebody is missing for `grace`.
 Result<evidence::Evidence> read_evidence(client::Client& client, const base::JobId& id) {
+    constexpr std::chrono::seconds kWait{90};
+    const auto until = std::chrono::steady_clock::now() + kWait;
     const std::string path = "/v1/jobs/" + id.hex() + "/evidence";
     auto bytes = client.get_bytes(path);
-    for (int tries = 0; !bytes && bytes.error().code == "not_ready" && tries < kEvidenceTries; ++tries) {
-        std::this_thread::sleep_for(std::chrono::milliseconds(200));
+    for (bool told = false; !bytes && bytes.error().code == "not_ready" && std::chrono::steady_clock::now() < until; told = true) {
+        if (!told) std::fputs("waiting for the validators to sign the job's end\n", stderr);
+        std::this_thread::sleep_for(std::chrono::milliseconds(300));
         bytes = client.get_bytes(path);
     }
     if (!bytes) return tl::unexpected(failure_of(bytes.error()));

@@ -149,9 +149,9 @@ TEST(ExpectedWithControls, CountsTheControlsOfEveryAudit) {
 }
 
 TEST(AuditPool, IsTheBoundAtTheHighestPay) {
-    EXPECT_EQ(audit_pool(0, Amount::of(7)), Amount::of(21));
-    EXPECT_EQ(audit_pool(std::uint64_t{100} << 32U, Amount::of(7)), Amount::of(163 * 7));
-    EXPECT_EQ(audit_pool(std::uint64_t{100} << 32U, Amount::of(Amount::kMax / 100)), std::nullopt);
+    EXPECT_EQ(audit_pool(0, Amount::of(7), Amount::of(7)), Amount::of(21));
+    EXPECT_EQ(audit_pool(std::uint64_t{100} << 32U, Amount::of(7), Amount::of(7)), Amount::of(163 * 7));
+    EXPECT_EQ(audit_pool(std::uint64_t{100} << 32U, Amount::of(Amount::kMax / 100), Amount::of(Amount::kMax / 100)), std::nullopt);
 }
 
 HoldTerms hold_terms() {
@@ -189,7 +189,7 @@ TEST(JobHold, RefusesWhatDoesNotFit) {
     terms.price_ceiling = Amount::of(Amount::kMax / 49);
     EXPECT_EQ(job_hold(terms), std::nullopt);
     terms = hold_terms();
-    terms.highest_pay = Amount::of(Amount::kMax / 200);
+    terms.highest_pay = Amount::of(Amount::kMax / 4);
     EXPECT_EQ(job_hold(terms), std::nullopt);
     terms = hold_terms();
     terms.fees = Amount::of(Amount::kMax);
