@@ -107,11 +107,11 @@ class Market:
         self.key(name)
         return ["--key", self.directory / f"{name}.key", "--passphrase-file", self.passphrase]
 
-    def make_genesis(self, parties, wealth, parameters=None, insurance=1_000_000_000):
+    def make_genesis(self, parties, wealth, parameters=None):
         """Keys for everybody, the genesis document and the node's directory. `parties`: name -> {"worker": stake} or {"validator": stake} or {};
         what is not staked of `wealth` is the free balance. `parameters` override those of the demo chain."""
         self.key("operator")
-        arguments = ["--operator-key", self.directory / "operator.key", "--out", self.directory / "genesis.json", "--demo", "--insurance", insurance]
+        arguments = ["--operator-key", self.directory / "operator.key", "--out", self.directory / "genesis.json", "--demo"]
         for name, stakes in parties.items():
             self.key(name)
             fields = [f"balance={wealth - sum(stakes.values())}"] + [f"{role}={stake}" for role, stake in stakes.items()]
@@ -122,6 +122,12 @@ class Market:
             arguments += ["--parameters", file]
         self.run("assayd", "genesis", *arguments)
         self.run("assayd", "init", "--dir", self.directory / "node", "--genesis", self.directory / "genesis.json")
+
+    def trust_file(self, names, chain):
+        """What `assay certificate verify --trust` reads: the chain and the first cold keys of those whose signatures count."""
+        file = self.directory / "trust"
+        file.write_text("".join(f"{chain} {self.key(name)['cold']}\n" for name in names))
+        return file
 
     def account(self, name):
         """Account id of a key on this chain."""

@@ -45,39 +45,35 @@ StepResult results_in(const program::Program& program, const commit::State& stat
 class Cheat : public runtime::SegmentProducer {
   public:
     runtime::SegmentResult produce(Job& job, commit::State& state, const commit::State* round_start, const SegmentPlace& place,
-                                   const runtime::Progress& progress, std::uint32_t first_step, std::vector<base::Hash> digests_so_far) final;
+                                   const runtime::Progress& progress, std::uint32_t first_step) final;
 
   protected:
     virtual void begin(Job&, const commit::State&) {}
     virtual StepResult step(Job& job, commit::State& state, const SegmentPlace& place, std::uint32_t h) = 0;
-    /// After step `index` of `count`, before it is digested.
+    /// After step `index` of `count`.
     virtual void after_step(Job&, commit::State&, std::uint32_t, std::uint32_t) {}
-    virtual base::Hash digest(const base::Hash& true_digest) { return true_digest; }
     static StepResult honest_step(Job& job, commit::State& state, const SegmentPlace& place, std::uint32_t h) {
         return job.executor().run_step(state, job.data(), place.round, place.lane, h);
     }
 };
 
 runtime::SegmentResult Cheat::produce(Job& job, commit::State& state, const commit::State* round_start, const SegmentPlace& place,
-                                      const runtime::Progress& progress, std::uint32_t first_step, std::vector<base::Hash> digests_so_far) {
+                                      const runtime::Progress& progress, std::uint32_t first_step) {
     const market::JobSpec& spec = job.spec();
     const std::uint32_t count = spec.segment_steps;
     const std::uint32_t done = (place.segment + 1) * count;
     runtime::SegmentResult result;
-    result.step_digests = std::move(digests_so_far);
     begin(job, state);
     for (std::uint32_t i = first_step; i < count; ++i) {
         const std::uint32_t h = place.segment * count + i;
         const StepResult made = step(job, state, place, h);
         after_step(job, state, i, count);
         result.steps.push_back(made);
-        result.step_digests.push_back(digest(commit::step_digest(job.program(), state, job.spec_root(), place.round, place.lane, h)));
-        if (progress && !progress({place.round, place.lane, h, made, result.step_digests})) {
+        if (progress && !progress({place.round, place.lane, h, made})) {
             result.stopped = true;
             return result;
         }
     }
-    result.steps_root = base::merkle_root(base::MerkleFamily::blake2b, result.step_digests);
     result.state_root = commit::state_root(job.program(), state, runtime::state_descriptor(job, place, done), job.threads());
     result.end_root = result.state_root;
     if (done == spec.round_steps && spec.has_merge()) {
@@ -204,12 +200,6 @@ class Diverges final : public Cheat {
     }
 };
 
-/// Trains honestly and commits step digests that nobody finds who recomputes.
-class FalseSteps final : public Cheat {
-    StepResult step(Job& job, commit::State& state, const SegmentPlace& place, std::uint32_t h) override { return honest_step(job, state, place, h); }
-    base::Hash digest(const base::Hash& true_digest) override { return base::Hasher("adversary.step").add(true_digest).finish(); }
-};
-
 template <class Strategy>
 std::unique_ptr<runtime::SegmentProducer> make() {
     return std::make_unique<Strategy>();
@@ -232,7 +222,6 @@ const std::vector<Entry>& entries() {
         {{"lower_precision", "keeps weights in bf16 between steps"}, make<LowerPrecision>},
         {{"one_flipped_bit", "trains, and flips one bit of one weight"}, make<OneFlippedBit>},
         {{"diverges_on_purpose", "commits weights that are no numbers"}, make<Diverges>},
-        {{"false_steps", "trains honestly and commits false step digests", true}, make<FalseSteps>},
     };
     return all;
 }

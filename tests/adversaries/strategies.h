@@ -12,7 +12,6 @@ namespace assay::adversaries {
 struct StrategyInfo {
     std::string name;                        ///< as in --strategy skips_steps
     std::string what;                        ///< one line for people
-    bool same_end_root = false;              ///< only the step digests are false
 };
 
 const std::vector<StrategyInfo>& strategies();

@@ -66,7 +66,7 @@ Example make_example() {
     const commit::TemporaryFolder folder;
     ASSAY_CHECK(commit::save_state(folder / "s", example.program, example.state, example.descriptor).has_value());
     ASSAY_CHECK(commit::save_payload(folder / "p", example.program, example.payload).has_value());
-    const commit::ResumePoint point{example.descriptor, filled(1), {filled(2)}, example.state.clone()};
+    const commit::ResumePoint point{example.descriptor, filled(1), example.state.clone()};
     ASSAY_CHECK(commit::save_resume_point(folder / "r", example.program, point).has_value());
     example.state_file = commit::read_file(folder / "s");
     example.payload_file = commit::read_file(folder / "p");

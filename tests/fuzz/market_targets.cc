@@ -220,7 +220,7 @@ void run_block(ByteView input) {
 std::vector<Bytes> part_record_seeds() {
     worker::PartRecord record;
     record.segments.resize(2);
-    record.segments[0].step_digests = {filled(1), filled(2)};
+    record.segments[0].state_root = filled(1);
     record.payload_receipt.emplace();
     return {worker::encode_part_record(record), worker::encode_part_record({})};
 }
@@ -228,7 +228,7 @@ void run_part_record(ByteView input) {
     if (const auto record = worker::decode_part_record(input)) ASSAY_CHECK(same(input, worker::encode_part_record(*record)));
 }
 std::vector<Bytes> verdict_seeds() {
-    return {validator::encode_sealed_verdict({{filled(1)}, {VerdictKind::valid, {}, filled(2)}, filled(3)})};
+    return {validator::encode_sealed_verdict({{filled(1)}, {VerdictKind::valid, {}, filled(2)}, filled(3), filled(4), filled(5), std::vector<base::Hash>(market::kCells, filled(6))})};
 }
 void run_verdict(ByteView input) {
     if (const auto sealed = validator::decode_sealed_verdict(input)) ASSAY_CHECK(same(input, validator::encode_sealed_verdict(*sealed)));

@@ -76,12 +76,6 @@ void copying(SeasonOptions& options) {
     options.prices[kCopier] = 100 * kSeasonPrice;
 }
 
-void longer_parts(SeasonOptions& options) {
-    options.world.round_steps = 16;
-    options.world.part_segments = 4;
-    options.world.plant_ppm = 300'000;
-}
-
 /// Stake for the lock of one lease and slots for many.
 void one_stake(SeasonOptions& options) {
     const std::uint64_t lock = std::uint64_t{kSeasonPrice} * 10 * 4 * options.world.lanes * options.world.round_steps / options.world.segment_steps;
@@ -94,8 +88,6 @@ Cast chunk_coalition() {
     cast.submitter = std::make_unique<SubmitterConduct>();
     return cast;
 }
-
-void shows(SeasonOptions& options) { options.world.shows_chunks = true; }
 
 /// Rates follow records, and who washes its own is matched first.
 void by_record(SeasonOptions& options) {
@@ -116,45 +108,46 @@ const std::vector<Adversary>& library() {
     static const std::vector<Adversary> all = {
         {"fakes_everything", Role::worker, "never trains", [] { return liar_cast("fake", kWhole, 0); }},
         {"skips_steps", Role::worker, "trains every second step", [] { return liar_cast("skips", kWhole, 500'000); }},
-        {"smaller_batch", Role::worker, "trains on half of each batch", [] { return liar_cast("batch", kWhole, 500'000); }},
         {"stale_checkpoint", Role::worker, "commits the state it was given", worker_cast<StaleCheckpoint>},
         {"others_checkpoint", Role::worker, "commits what another lane has committed", worker_cast<OthersCheckpoint>},
-        {"interpolated_weights", Role::worker, "trains a little and interpolates", [] { return liar_cast("interpolates", kWhole, 100'000); }},
         {"wrong_data", Role::worker, "trains on data of its own choice", [] { return liar_cast("data", kWhole, kWhole); }},
-        {"lower_precision", Role::worker, "trains in bf16", [] { return liar_cast("bf16", kWhole, 500'000); }},
         {"one_flipped_bit", Role::worker, "trains, and flips a bit in one segment of four", [] { return liar_cast("bit", 250'000, kWhole); }},
         {"withholds_when_drawn", Role::worker, "fakes, and is silent when drawn", worker_cast<WithholdsWhenDrawn>},
         {"stalls_late", Role::worker, "leaves the last part of each round undone", worker_cast<StallsLate>},
         {"retracts_what_is_drawn", Role::worker, "fakes, takes back what is drawn, confesses when it can't", worker_cast<RetractsWhatIsDrawn>},
         {"many_leases_one_stake", Role::worker, "fakes, with 32 slots and stake for one lease", [] { return liar_cast("one stake", kWhole, 0); }, one_stake},
         {"bids_zero_to_squat", Role::worker, "takes lanes for one grain and does nothing", worker_cast<Squats>, cheapest},
-        {"plants_where_it_cheats", Role::worker, "fakes half of its segments and declares them plants", worker_cast<PlantsWhereItCheats>, longer_parts},
-        {"diverges_on_purpose", Role::worker, "commits a state full of NaN", [] { return liar_cast("nan", kWhole, 0); }},
-        {"frames_validator", Role::worker, "trains honestly and commits false step digests", worker_cast<FramesValidator>, nullptr,
-         "a digest that does not match costs the auditor its fee and the worker nothing"},
+        {"holds_lanes_vacant", Role::worker, "is the cheapest and never accepts", worker_cast<HoldsLanesVacant>, cheapest},
+        {"late_fake", Role::worker, "fakes, and does everything at the last moment", [] {
+             Cast cast;
+             cast.workers[0] = std::make_unique<LateWorker>(kWhole);
+             return cast;
+         }},
         {"poisons_merges", Role::worker, "trains honestly and posts wrong merges", worker_cast<PoisonsMerges>},
-        {"lazy_validator", Role::validator, "says valid without computing", validator_cast<Lazy>, nullptr,
-         "an audit of a merge is paid on the auditor's word: it ends with less than an honest validator, but with something"},
-        {"false_accuser", Role::validator, "says invalid without computing", validator_cast<FalseAccuser>, nullptr,
-         "an accusation that stays alone is paid from insurance"},
+        {"lazy_validator", Role::validator, "says valid without computing", validator_cast<Lazy>},
+        {"false_accuser", Role::validator, "says invalid without computing", validator_cast<FalseAccuser>},
+        {"hides_cells", Role::validator, "says valid without computing, and is silent when it is controlled", validator_cast<HidesCells>},
+        {"late_accuser", Role::validator, "says invalid, and does everything at the last moment", [] {
+             Cast cast;
+             cast.validators[0] = std::make_unique<LateValidator>(true);
+             return cast;
+         }},
         {"copies_seals", Role::validator, "sends another validator's seal as its own", validator_cast<CopiesSeals>},
         {"withholds_contribution", Role::validator, "never contributes to a draw", validator_cast<WithholdsContribution>},
         {"claims_non_delivery", Role::validator, "takes audits and never answers, as if nothing had come", validator_cast<ClaimsNonDelivery>},
         {"cancels_before_commits", Role::submitter, "cancels each job before the first commitment", submitter_cast<CancelsBeforeCommits>},
         {"impossible_deadlines", Role::submitter, "asks for rounds of one second", submitter_cast<ImpossibleDeadlines>},
-        {"missing_data", Role::submitter, "posts jobs and keeps their data to itself", submitter_cast<WithholdsData>, shows},
-        {"claims_missing_chunks", Role::coalition, "a validator that asks for a chunk of every checkpoint, for its submitter", chunk_coalition, shows, {}, {},
-         false, true},
+        {"missing_data", Role::submitter, "posts jobs and keeps their data to itself", submitter_cast<WithholdsData>},
+        {"claims_missing_chunks", Role::coalition, "a validator that asks for a chunk of every checkpoint, for its submitter", chunk_coalition, nullptr, true},
         {"record_washing", Role::coalition, "a worker that buys a record with jobs of its own, then fakes others'", record_washing, by_record},
         {"nan_bomb", Role::submitter, "posts jobs that diverge", submitter_cast<NumericBomb>},
-        {"subnormal_bomb", Role::submitter, "posts jobs that run in subnormals", submitter_cast<NumericBomb>},
         {"slashes_itself", Role::coalition, "signs two trees and lets an accomplice report it", slashes_itself},
         {"colluders", Role::coalition, "a worker that fakes and a third of the validators", colluders},
-        {"concedes_when_caught", Role::worker, "fakes, and concedes every game at once", worker_cast<ConcedesWhenCaught>, nullptr, {}, {}, true},
-        {"stalls_in_games", Role::worker, "fakes, and makes every move at the last moment", worker_cast<StallsInGames>, nullptr, {}, {}, true},
-        {"serial_challenger", Role::validator, "challenges all honest work with made-up roots", validator_cast<SerialChallenger>, nullptr, {}, {}, true},
-        {"copies_challenges", Role::worker, "repeats challenges that have become public", copier, copying, {}, {}, true},
-        {"worse_root_shield", Role::coalition, "a worker that fakes, and an accomplice that challenges it badly", shielded, watched, {}, {}, true},
+        {"concedes_when_caught", Role::worker, "fakes, and concedes every game at once", worker_cast<ConcedesWhenCaught>},
+        {"stalls_in_games", Role::worker, "fakes, and makes every move at the last moment", worker_cast<StallsInGames>},
+        {"serial_challenger", Role::validator, "challenges all honest work with made-up roots", validator_cast<SerialChallenger>},
+        {"copies_challenges", Role::worker, "repeats challenges that have become public", copier, copying},
+        {"worse_root_shield", Role::coalition, "a worker that fakes, and an accomplice that challenges it badly", shielded, watched},
     };
     return all;
 }
@@ -183,7 +176,7 @@ SeasonOptions usual_season(std::uint64_t seed) {
     options.world.supply_every = 16;
     options.world.keep_events = false;
     options.world.blob_bytes = 1000;
-    options.world.capacity = 64;
+    options.world.books_every = 64;
     // Finished jobs leave the state soon, so that a season's cost does not grow with its length.
     options.world.tune = [](market::Parameters& parameters) {
         parameters.retention_ms = 1'000;
@@ -192,9 +185,9 @@ SeasonOptions usual_season(std::uint64_t seed) {
     return options;
 }
 
-SeasonResult play(const Adversary& adversary, std::uint64_t seed, bool honest, Judged judged) {
+SeasonResult play(const Adversary& adversary, std::uint64_t seed, std::uint32_t jobs, bool honest) {
     SeasonOptions options = usual_season(seed);
-    options.world.by_referee = judged == Judged::by_referee;
+    options.jobs = jobs;
     if (adversary.prepare != nullptr) adversary.prepare(options);
     Cast cast = adversary.cast();
     if (honest) {

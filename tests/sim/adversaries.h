@@ -10,9 +10,6 @@ namespace assay::sim {
 
 enum class AdversaryRole : std::uint8_t { worker, validator, submitter, coalition };
 
-/// How a mismatch is decided in the seasons: strategies about games have no season by vote.
-enum class Judged : std::uint8_t { by_vote, by_referee };
-
 struct Adversary {
     std::string name;                        ///< one word, as in `skips_steps`
     AdversaryRole role = AdversaryRole::worker;
@@ -20,17 +17,11 @@ struct Adversary {
     Cast (*cast)();
     /// What its season needs beyond the usual; may be null.
     void (*prepare)(SeasonOptions& options) = nullptr;
-    /// Not empty: what the rules don't defend against yet. Its season then has to show that the hole is there, so that nobody forgets to
-    /// take this line away.
-    std::string open = {};                   ///< by vote
-    std::string open_by_referee = {};
-    bool only_by_referee = false;
     /// The submitter of jobs that go on is of the coalition: its models are worth more than they cost, so it loses when honesty is better.
     bool has_models = false;
     [[nodiscard]] bool loses(const SeasonResult& cheated, const SeasonResult& honest) const {
         return cheated.adversary_net() < honest.adversary_net() && (has_models || cheated.adversary_net() < 0);
     }
-    [[nodiscard]] const std::string& hole(Judged judged) const { return judged == Judged::by_vote ? open : open_by_referee; }
 };
 
 /// All of them, workers first. Names are unique.
@@ -40,6 +31,6 @@ const Adversary& adversary(const std::string& name);
 /// The usual season: six workers, six validators, two lanes, two rounds of two segments.
 SeasonOptions usual_season(std::uint64_t seed);
 /// The season of an adversary; `honest`: the same seats, shape and seed, but everybody behaves.
-SeasonResult play(const Adversary& adversary, std::uint64_t seed, bool honest, Judged judged);
+SeasonResult play(const Adversary& adversary, std::uint64_t seed, std::uint32_t jobs, bool honest);
 
 }  // namespace assay::sim

@@ -166,7 +166,10 @@ class Books {
     [[nodiscard]] std::uint64_t reserve_of(const market::Job& job) const {
         const market::Parameters parameters = market::load_parameters(state_, job.params_id);
         const std::uint64_t merges = job.shape.has_merge() ? std::min(job.shape.rounds - job.final_rounds, parameters.unfinal_rounds_max) : 0;
-        return (merges + (job.init_passed ? 0 : 1)) * market::expected_with_controls(parameters.rate_sure_ppm, parameters.control_ppm);
+        const std::uint64_t sure = market::expected_with_controls(parameters.rate_sure_ppm, parameters.control_ppm);
+        const Amount greatest = base::maximum(job.audit_price, base::maximum(job.merge_audit_price, job.init_audit_price));
+        return merges * market::in_greatest(sure, job.merge_audit_price, greatest) +
+               (job.init_passed ? 0 : market::in_greatest(sure, job.init_audit_price, greatest));
     }
 
     void jobs() {

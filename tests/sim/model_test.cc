@@ -2,66 +2,81 @@
 
 #include <gtest/gtest.h>
 
-#include <cmath>
+#include "draw_experiment.h"
+#include "market/draw.h"
 
-#include "experiments.h"
-
-/// The rules against the model, in settings small enough for every day; docs/soundness.md has the long ones.
+/// The draw against the model, for a coalition that grinds, withholds and splits; docs/soundness.md has the long runs.
 namespace assay::sim {
 namespace {
 
-constexpr std::uint32_t kLeases = 600;
-
-struct Setting {
-    std::uint32_t rate_ppm, segments, colluding;
+struct Point {
+    std::uint32_t rate_ppm, colluding_ppm, segments;
 };
 
-class Detection : public testing::TestWithParam<Setting> {};
+class Detection : public testing::TestWithParam<Point> {};
 
-TEST_P(Detection, IsWhatTheModelSays) {
-    const auto [rate_ppm, segments, colluding] = GetParam();
-    DetectionSetting setting;
-    setting.seed = 3;
-    setting.leases = kLeases;
+TEST_P(Detection, IsWhatTheModelSaysWhateverTheCoalitionTries) {
+    const auto [rate_ppm, colluding_ppm, segments] = GetParam();
+    DrawSetting setting;
+    setting.trials = 10'000;
     setting.rate_ppm = rate_ppm;
+    setting.colluding_ppm = colluding_ppm;
     setting.segments = segments;
-    setting.colluding = colluding;
-    const DetectionResult result = detect(setting);
-    const double r = static_cast<double>(colluding) / setting.validators;
-    const double expected = model::detection(rate_ppm / 1e6, r, segments);
-    const double measured = static_cast<double>(result.found) / static_cast<double>(result.leases);
-    EXPECT_GE(result.leases, kLeases);
-    EXPECT_NEAR(measured, expected, model::interval99(expected, static_cast<double>(result.leases)) + 1e-9);
-    if (colluding != 0) return;
-    EXPECT_EQ(result.convicted, result.found);
-    const model::LeaseTerms terms{1.2, rate_ppm / 1e6, 0.1, 4, segments};
-    // Beyond the model: fees of transactions, about a thousandth of a segment each.
-    EXPECT_NEAR(result.income, model::income_of_faking(terms, measured), 0.03 * segments);
-}
-
-INSTANTIATE_TEST_SUITE_P(Settings, Detection, testing::Values(Setting{450'000, 1, 0}, Setting{200'000, 4, 0}, Setting{450'000, 2, 2}));
-
-TEST(Withholding, NoSubsetHelps) {
-    WithholdingSetting setting;
-    setting.draws = 2000;
-    setting.segments = 3;
-    const WithholdingResult result = withhold(setting);
+    const DrawResult result = draw_often(setting);
+    const double trials = static_cast<double>(result.trials);
+    const double expected = model::detection(rate_ppm / 1e6, colluding_ppm / 1e6, segments);
+    EXPECT_NEAR(1 - static_cast<double>(result.escaped_all_give) / trials, expected, model::interval99(expected, trials));
     EXPECT_EQ(result.escaped_best, result.escaped_all_give);
-    const double escape = 1 - model::detection(0.45, 1.0 / 3, setting.segments);
-    EXPECT_NEAR(static_cast<double>(result.escaped_best) / 2000, escape, model::interval99(escape, 2000));
 }
 
-TEST(HonestLease, PaysEvenWithFaultyHardware) {
-    HonestSetting setting;
-    setting.leases = kLeases;
-    const HonestResult good = serve(setting);
-    EXPECT_EQ(good.paid, good.leases);
-    EXPECT_EQ(good.slashed, 0U);
-    EXPECT_NEAR(good.income, model::income_of_training({}), 0.01);
-    setting.fault_ppm = 10'000;
-    const HonestResult faulty = serve(setting);
-    EXPECT_GT(faulty.faulty, 0U);
-    EXPECT_GT(faulty.income, 0);
+INSTANTIATE_TEST_SUITE_P(Grid, Detection,
+                         testing::Values(Point{450'000, 0, 1}, Point{450'000, 50'000, 1}, Point{450'000, 333'333, 1}, Point{450'000, 500'000, 1},
+                                         Point{100'000, 0, 4}, Point{100'000, 50'000, 4}, Point{100'000, 333'333, 4}, Point{100'000, 500'000, 4},
+                                         Point{900'000, 333'333, 1}, Point{450'000, 333'333, 3}));
+
+TEST(Grinding, MovesTheCoalitionsOwnDrawsAlone) {
+    DrawSetting setting;
+    setting.trials = 2'000;
+    setting.colluding_ppm = 333'333;
+    setting.tries = 1;
+    const DrawResult once = draw_often(setting);
+    setting.tries = 50;  // 10^5 in all
+    const DrawResult ground = draw_often(setting);
+    EXPECT_GT(ground.own_audits, 3 * once.own_audits);
+    const double expected = model::detection(0.45, 0.333333, 1);
+    EXPECT_NEAR(1 - static_cast<double>(ground.escaped_best) / 2'000, expected, model::interval99(expected, 2'000));
+}
+
+TEST(Splitting, LeavesTheDetectionAsItIs) {
+    DrawSetting setting;
+    setting.trials = 10'000;
+    setting.colluding_ppm = 500'000;
+    setting.tries = 1;
+    for (const std::uint32_t accounts : {1U, 2U, 6U}) {
+        setting.accounts = accounts;
+        setting.seed = accounts;
+        const double expected = model::detection(0.45, 0.5, 1);
+        EXPECT_NEAR(1 - static_cast<double>(draw_often(setting).escaped_best) / 10'000, expected, model::interval99(expected, 10'000)) << accounts;
+    }
+}
+
+/// The rules' fixed point against the model's floating point, which is what the tables of docs/soundness.md are made of.
+TEST(Audits, AreAsManyAsTheModelSays) {
+    for (const std::uint32_t rate : {100'000U, 450'000U, 900'000U, 990'000U, 1'000'000U}) {
+        const double expected = static_cast<double>(market::expected_audits(rate)) / 4294967296.0;
+        EXPECT_NEAR(expected, model::expected_audits(rate / 1e6), 1e-6) << rate;
+        EXPECT_EQ(static_cast<double>(market::audits_bound(market::expected_audits(rate) * 10)), model::audits_bound(expected * 10)) << rate;
+    }
+}
+
+/// A lock is such that a lease of the greatest coalition that the terms allow for never gains by one false segment.
+TEST(Lock, MakesAFakeLose) {
+    for (const double rate : {0.05, 0.1, 0.45, 0.9}) {
+        model::LeaseTerms terms;
+        terms.rate = rate;
+        EXPECT_LT(model::income_of_faking(terms, model::detection(rate, terms.collusion_max, 1)), 0) << rate;
+        EXPECT_LT(model::income_of_faking(terms, model::detection(rate, 0, 1)), 0) << rate;
+    }
 }
 
 }  // namespace

@@ -8,48 +8,34 @@ using base::Hash;
 
 namespace {
 
-bool roots_only(const market::Audit& audit) {
-    return audit.kind == market::AuditKind::merge || audit.kind == market::AuditKind::vote_merge || audit.kind == market::AuditKind::vote_roots;
-}
-
 /// A record for which a lease of these seasons is audited less, and the jobs that buy it.
 constexpr std::uint64_t kRecordEnough = 40'000'000;
 constexpr int kWashJobs = 16;
 
-market::Verdict guess(const World& world, const market::Audit& audit) {
-    if (roots_only(audit)) return {market::VerdictKind::valid, {}, {}};
-    const auto job = market::find_job(world.state(), audit.job);
-    const auto steps = market::opened_steps(audit.y, audit.id, job->shape.segment_steps);
-    const std::vector<Hash> guesses(steps.size(), numbered(world.options.seed, "guess"));
-    return {market::VerdictKind::valid, {}, market::opened_steps_digest(steps, guesses)};
-}
-
 }  // namespace
 
-Opinion Lazy::judge(const World& world, const market::Audit& audit, const std::function<market::Verdict()>&) { return {guess(world, audit), 0, {}}; }
+Opinion Lazy::judge(const World& world, const market::Audit& audit, const std::function<Finding()>&) { return guess(world, audit); }
 
-Opinion CopiesSeals::judge(const World& world, const market::Audit& audit, const std::function<market::Verdict()>&) {
-    Opinion opinion{guess(world, audit), 0, {}};
+Opinion CopiesSeals::judge(const World& world, const market::Audit& audit, const std::function<Finding()>&) {
+    Opinion opinion = guess(world, audit);
     for (const market::Audit& other : market::audits_of_job(world.state(), audit.job, std::nullopt, 1000)) {
         if (other.auditor != audit.auditor && !other.seal.is_zero()) opinion.seal = other.seal;
     }
     return opinion;
 }
 
-Opinion FalseAccuser::judge(const World& world, const market::Audit&, const std::function<market::Verdict()>&) {
-    return {{market::VerdictKind::invalid, numbered(world.options.seed, "accusation"), {}}, 0, {}};
+Opinion FalseAccuser::judge(const World& world, const market::Audit&, const std::function<Finding()>&) {
+    return {numbered(world.options.seed, "accusation"), {}, 0};
 }
 
-Opinion ColludingValidator::judge(const World& world, const market::Audit& audit, const std::function<market::Verdict()>& recompute) {
-    const auto found = coalition_->parts.find(audit.part);
-    if (found == coalition_->parts.end() || roots_only(audit)) return {recompute(), kWhole, {}};
-    const PartWork& work = found->second;
-    const auto job = market::find_job(world.state(), audit.job);
-    const auto steps = market::opened_steps(audit.y, audit.id, job->shape.segment_steps);
-    std::vector<Hash> digests;
-    for (const std::uint32_t step : steps) digests.push_back(work.digests[audit.segment][step]);
-    const bool plant = std::any_of(work.plants.begin(), work.plants.end(), [&](const market::PlantRoot& p) { return p.segment == audit.segment; });
-    return {{plant ? market::VerdictKind::plant : market::VerdictKind::valid, {}, market::opened_steps_digest(steps, digests)}, 0, {}};
+Opinion LateValidator::judge(const World& world, const market::Audit&, const std::function<Finding()>& recompute) {
+    if (!accuses_) return opinion_of(recompute());
+    return {numbered(world.options.seed, "accusation"), {}, 0};
+}
+
+Opinion ColludingValidator::judge(const World& world, const market::Audit& audit, const std::function<Finding()>& recompute) {
+    const bool ours = audit.claim == market::ClaimKind::segment && coalition_->parts.count(audit.subject) != 0;
+    return ours ? guess(world, audit) : opinion_of(recompute());
 }
 
 namespace {
@@ -110,7 +96,7 @@ std::vector<market::Message> Watches::extra(const World& world, const Person& se
             const std::uint32_t segment = part.first_segment + i;
             Hash end = trained_root(leaf->start_root, job->id, part.key.round, part.key.lane, segment);
             if (segment + 1 == job->shape.segments_per_round() && job->shape.has_merge()) end = market::round_end_root(end, trained_payload(end));
-            if (leaf->end_field == end || leaf->end_field == market::plant_field(end)) continue;
+            if (leaf->end_field == end) continue;
             sealed_.push_back(challenge_of(self, part.id, i, end));
             messages.push_back(seal_of(self, sealed_.back()));
             break;
@@ -141,7 +127,7 @@ std::vector<market::Message> ClaimsMissingChunks::extra(const World& world, cons
         if (market::is_terminal(job.state)) continue;
         for (const market::Part& part : market::parts_of_job(world.state(), job.id, std::nullopt, std::nullopt, 1000)) {
             if (!seen_.insert(part.id).second) continue;
-            messages.emplace_back(market::ChunkChallengePost{{market::ChunkTargetKind::checkpoint, part.id.hash, 0}, 0});
+            messages.emplace_back(market::ChunkAsk{{market::StoredKind::checkpoint, part.id.hash, 0}, 0});
         }
     }
     return messages;
@@ -150,9 +136,9 @@ std::vector<market::Message> ClaimsMissingChunks::extra(const World& world, cons
 SegmentWork WashesItsRecord::train(const World& world, const SegmentPlace& place, const Hash& honest_end) {
     const auto job = market::find_job(world.state(), place.job);
     // What its own jobs say they cost is not what they cost.
-    if (job->submitter == world.workers[0].id) return {honest_end, true, 0, {}};
+    if (job->submitter == world.workers[0].id) return {honest_end, 0};
     const auto record = market::find_record(world.state(), world.workers[0].id);
-    if (!record || record->amount.grains() < kRecordEnough) return {honest_end, true, kWhole, {}};
+    if (!record || record->amount.grains() < kRecordEnough) return {honest_end, kWhole};
     return Liar::train(world, place, honest_end);
 }
 

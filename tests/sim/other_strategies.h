@@ -13,22 +13,22 @@
 /// Strategies of validators, submitters, and of several parties together.
 namespace assay::sim {
 
-/// Says `valid` without computing; its digest is a guess.
+/// Says `valid` without computing; its cells are a guess.
 class Lazy final : public ValidatorConduct {
   public:
-    Opinion judge(const World& world, const market::Audit& audit, const std::function<market::Verdict()>& recompute) override;
+    Opinion judge(const World& world, const market::Audit& audit, const std::function<Finding()>& recompute) override;
 };
 
 /// Sends the seal that another validator has sent, as its own.
 class CopiesSeals final : public ValidatorConduct {
   public:
-    Opinion judge(const World& world, const market::Audit& audit, const std::function<market::Verdict()>& recompute) override;
+    Opinion judge(const World& world, const market::Audit& audit, const std::function<Finding()>& recompute) override;
 };
 
 /// Says `invalid` without computing.
 class FalseAccuser final : public ValidatorConduct {
   public:
-    Opinion judge(const World& world, const market::Audit& audit, const std::function<market::Verdict()>& recompute) override;
+    Opinion judge(const World& world, const market::Audit& audit, const std::function<Finding()>& recompute) override;
 };
 
 /// Challenges honest work with made-up roots, one after the other, as long as its stake lasts.
@@ -82,6 +82,57 @@ class CopiesChallenges final : public WorkerConduct {
     std::vector<market::ChallengeOpen> sealed_;
 };
 
+/// Does everything at the last moment; honest, or with made-up verdicts.
+class LateValidator final : public ValidatorConduct {
+  public:
+    explicit LateValidator(bool accuses) : accuses_(accuses) {}
+    bool seals(const World& world, const market::Audit& audit) override { return is_last_moment(world, audit.deadline); }
+    bool reveals(const World& world, const market::Audit& audit) override { return is_last_moment(world, audit.deadline); }
+    bool opens_cells(const World& world, const market::Audit& audit) override { return is_last_moment(world, audit.deadline); }
+    Play plays(const World& world, const market::Dispute& dispute) override { return is_last_moment(world, dispute.deadline) ? Play::move : Play::wait; }
+    Opinion judge(const World& world, const market::Audit& audit, const std::function<Finding()>& recompute) override;
+
+  private:
+    bool accuses_;
+};
+
+/// Honest, and slow in games: one move at a time, each of which keeps its machine busy.
+class OneMachine final : public ValidatorConduct {
+  public:
+    explicit OneMachine(std::uint64_t move_ms) : move_ms_(move_ms) {}
+    Play plays(const World& world, const market::Dispute&) override {
+        if (world.live().value < free_at_) return Play::wait;
+        free_at_ = world.live().value + move_ms_;
+        return Play::move;
+    }
+
+  private:
+    std::uint64_t move_ms_, free_at_ = 0;
+};
+
+/// Honest until a moment, and never seen again.
+class LeavesForGood final : public ValidatorConduct {
+  public:
+    explicit LeavesForGood(std::uint64_t after_blocks) : after_(after_blocks) {}
+    bool contributes(const World& world, const market::Epoch&) override { return here(world); }
+    bool seals(const World& world, const market::Audit&) override { return here(world); }
+    bool reveals(const World& world, const market::Audit&) override { return here(world); }
+    bool opens_cells(const World& world, const market::Audit&) override { return here(world); }
+    bool returns(const World& world) override { return here(world); }
+    Play plays(const World& world, const market::Dispute&) override { return here(world) ? Play::move : Play::wait; }
+
+  private:
+    [[nodiscard]] bool here(const World& world) const { return world.blocks < after_; }
+    std::uint64_t after_;
+};
+
+/// Says `valid` for what it has computed, and never opens its cells to a control.
+class HidesCells final : public ValidatorConduct {
+  public:
+    bool opens_cells(const World&, const market::Audit&) override { return false; }
+    Opinion judge(const World& world, const market::Audit& audit, const std::function<Finding()>&) override { return guess(world, audit); }
+};
+
 class WithholdsContribution final : public ValidatorConduct {
   public:
     bool contributes(const World&, const market::Epoch&) override { return false; }
@@ -111,7 +162,7 @@ class ColludingWorker final : public Liar {
 class ColludingValidator final : public ValidatorConduct {
   public:
     explicit ColludingValidator(std::shared_ptr<Coalition> coalition) : coalition_(std::move(coalition)) {}
-    Opinion judge(const World& world, const market::Audit& audit, const std::function<market::Verdict()>& recompute) override;
+    Opinion judge(const World& world, const market::Audit& audit, const std::function<Finding()>& recompute) override;
 
   private:
     std::shared_ptr<Coalition> coalition_;

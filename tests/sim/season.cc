@@ -61,7 +61,7 @@ Season::Season(SeasonOptions options, Cast cast) : options_(std::move(options)),
         PartyResult party;
         party.name = world_.workers[i].name;
         party.bystander = contains(cast_.bystanders, i);
-        party.adversary = (own != cast_.workers.end() && !party.bystander) || contains(cast_.accomplices_workers, i);
+        party.adversary = (own != cast_.workers.end() && !party.bystander && !contains(cast_.honest_workers, i)) || contains(cast_.accomplices_workers, i);
         result_.workers.push_back(party);
         workers_.emplace_back(world_, i, own == cast_.workers.end() ? std::make_unique<WorkerConduct>() : std::move(own->second));
     }
@@ -83,7 +83,12 @@ void Season::open_books() {
     for (std::size_t i = 0; i < workers_.size(); ++i) result_.workers[i].begin = world_.wealth_of(world_.workers[i]);
     for (std::size_t i = 0; i < validators_.size(); ++i) result_.validators[i].begin = world_.wealth_of(world_.validators[i]);
     result_.submitter.begin = world_.wealth_of(world_.submitter);
-    insurance_ = market::balance_of(world_.state(), market::system_account(market::SystemAccount::insurance));
+    for (std::size_t i = 0; i < workers_.size(); ++i) {
+        if (!result_.workers[i].adversary && !result_.workers[i].bystander) honest_[world_.workers[i].id.hex()] = world_.workers[i].name;
+    }
+    for (std::size_t i = 0; i < validators_.size(); ++i) {
+        if (!result_.validators[i].adversary) honest_[world_.validators[i].id.hex()] = world_.validators[i].name;
+    }
     for (std::size_t i = 0; i < workers_.size(); ++i) {
         const auto price = options_.prices.find(i);
         const auto slots = options_.worker_slots.find(i);
@@ -133,26 +138,28 @@ void Season::note_events() {
         if (event.kind == "slashed") ++result_.slashed_of[attribute(event, "worker")];
         if (event.kind == "slashed") ++result_.events["slashed_" + attribute(event, "reason")];
         if (event.kind == "dispute_closed") ++result_.events["dispute_" + attribute(event, "outcome")];
-        if (event.kind == "audit_revealed") {
-            const std::string verdict = attribute(event, "verdict");
-            ++result_.events["verdict_" + verdict];
-            if (verdict == "invalid") accused_.insert(attribute(event, "part"));
+        if (event.kind == "audit_drawn" && attribute(event, "kind") == "audit" && attribute(event, "claim") == "segment") {
+            result_.drawn_by[attribute(event, "subject")].insert(attribute(event, "validator"));
         }
-        if (event.kind == "vote_closed") ++result_.events["vote_" + attribute(event, "outcome")];
+        note_harm(event);
         if (event.kind == "job_closed") close_job(base::JobId{*base::hash_from_hex(attribute(event, "job"))});
     }
 }
 
-/// Everybody shows what it has, cheats too: being asked is paid.
-void Season::show_chunks() {
-    if (!world_.options.shows_chunks) return;
-    const auto show = [&](const Person& person) {
-        for (const market::ChunkChallenge& challenge : market::chunks_of_account(world_.state(), person.id, std::nullopt, kMany)) {
-            if (const auto answer = world_.chunk_of(challenge)) world_.send(person, *answer);
-        }
-    };
-    for (const Person& worker : world_.workers) show(worker);
-    if (!submitter_->withholds()) show(world_.submitter);
+void Season::note_harm(const market::Event& event) {
+    if (event.kind != "fined" && event.kind != "jailed" && event.kind != "slashed" && event.kind != "tombstoned") return;
+    for (const auto& [name, value] : event.attributes) {
+        const auto found = honest_.find(value);
+        if (name != "reporter" && found != honest_.end()) result_.harmed.push_back(found->second + " " + event.kind + " " + attribute(event, "reason"));
+    }
+}
+
+/// Workers answer by themselves (parties.h). The submitter does when it is not its strategy to be silent.
+void Season::show_data() {
+    if (submitter_->withholds()) return;
+    for (const market::Question& question : market::questions_owed(world_.state(), world_.submitter.id, std::nullopt, kMany)) {
+        if (const auto answer = world_.answer_to(question)) world_.send(world_.submitter, *answer);
+    }
 }
 
 void Season::step() {
@@ -160,7 +167,7 @@ void Season::step() {
     for (Worker& worker : workers_) worker.act(seen);
     for (Validator& validator : validators_) validator.act(seen);
     for (const market::Message& message : submitter_->act(world_, seen)) world_.send(world_.submitter, message);
-    show_chunks();
+    show_data();
     if (cast_.plot) cast_.plot(world_, seen);
     world_.block();
     note_events();
@@ -185,9 +192,6 @@ SeasonResult Season::balance() {
     }
     result_.submitter.end = world_.wealth_of(world_.submitter);
     result_.submitter.worth = worth_;
-    const Amount insured = market::balance_of(world_.state(), market::system_account(market::SystemAccount::insurance));
-    result_.insurance_lost = static_cast<std::int64_t>(insurance_.grains()) - static_cast<std::int64_t>(insured.grains());
-    result_.accused_parts = accused_.size();
     result_.blocks = world_.blocks;
     return result_;
 }

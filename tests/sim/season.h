@@ -59,7 +59,7 @@ struct Cast {
     /// Seats that belong to the adversary although they behave honestly.
     std::vector<std::size_t> accomplices_workers, accomplices_validators;
     /// Seats with a conduct of their own that is honest, and workers that cheat on their own account.
-    std::vector<std::size_t> honest_validators, bystanders;
+    std::vector<std::size_t> honest_validators, honest_workers, bystanders;
 };
 
 struct PartyResult {
@@ -82,8 +82,9 @@ struct SeasonResult {
     std::map<std::string, std::uint64_t> leases_of;          ///< leases started, by worker (hex)
     std::map<std::string, std::uint64_t> slashed_of;         ///< convictions, by worker (hex)
     std::uint64_t completed = 0, other_end = 0;
-    std::uint64_t accused_parts = 0;                         ///< parts in which an auditor found a false segment
-    std::int64_t insurance_lost = 0;                         ///< grains that the insurance account has less
+    /// Honest parties that were fined, jailed or slashed, or have less stake than before: nobody may stand here.
+    std::vector<std::string> harmed;
+    std::map<std::string, std::set<std::string>> drawn_by;   ///< segments' audits, controls aside: part -> auditors (hex)
     std::uint64_t poisoned = 0;                              ///< completed with another root than honest training gives
     std::uint64_t blocks = 0;
     bool finished = false;
@@ -104,7 +105,7 @@ class Season {
     [[nodiscard]] bool posting() const;
     void post();
     void step();
-    void show_chunks();
+    void show_data();
     void note_events();
     void close_job(const base::JobId& id);
     [[nodiscard]] bool settled() const;
@@ -118,8 +119,9 @@ class Season {
     std::unique_ptr<SubmitterConduct> submitter_;
     SeasonResult result_;
     std::uint32_t posted_ = 0, open_ = 0;
-    base::Amount worth_, insurance_;
-    std::set<std::string> accused_;
+    void note_harm(const market::Event& event);
+    base::Amount worth_;
+    std::map<std::string, std::string> honest_;  ///< ids (hex) of whoever may not be harmed
     std::set<base::JobId> own_;              ///< jobs of the season's submitter
 };
 

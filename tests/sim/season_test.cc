@@ -3,15 +3,19 @@
 #include <algorithm>
 
 #include "adversaries.h"
+#include "model.h"
+#include "other_strategies.h"
 
 /// Every adversary of the library plays a season against honest parties under the real rules, and the same season once more in their own
-/// honest company: it must end with less than it began, and with less than honesty would have brought. Everybody honest is paid.
+/// honest company: it must end with less than it began, and with less than honesty would have brought. Nobody honest is harmed, all are paid.
 namespace assay::sim {
 namespace {
 
 constexpr std::uint64_t kSeed = 7;
+constexpr std::uint32_t kJobs = 12;
 
 void expect_honest_are_paid(const SeasonResult& result) {
+    EXPECT_TRUE(result.harmed.empty()) << result.harmed.size() << ", first: " << result.harmed.front();
     for (const PartyResult& worker : result.workers) {
         if (worker.adversary || worker.bystander || worker.cost.is_zero()) continue;
         EXPECT_GT(worker.net(), 0) << worker.name;
@@ -21,36 +25,31 @@ void expect_honest_are_paid(const SeasonResult& result) {
         // A volunteer bets its computing on bounties. What it must not lose is money: a bond, or stake.
         if (validator.volunteer) {
             EXPECT_GT(validator.end, validator.begin) << validator.name;
-            continue;
+        } else {
+            EXPECT_GT(validator.net(), 0) << validator.name;
         }
-        EXPECT_GT(validator.net(), 0) << validator.name;
     }
 }
 
-struct Match {
-    std::string name;
-    Judged judged = Judged::by_vote;
-};
+SeasonOptions season() {
+    SeasonOptions options = usual_season(kSeed);
+    options.jobs = kJobs;
+    return options;
+}
 
-class AdversarySeason : public testing::TestWithParam<Match> {};
+class AdversarySeason : public testing::TestWithParam<std::string> {};
 
 TEST_P(AdversarySeason, LosesAgainstHonesty) {
-    const auto& [name, judged] = GetParam();
-    const Adversary& one = adversary(name);
-    const SeasonResult cheated = play(one, kSeed, false, judged);
-    const SeasonResult honest = play(one, kSeed, true, judged);
+    const Adversary& one = adversary(GetParam());
+    const SeasonResult cheated = play(one, kSeed, kJobs, false);
+    const SeasonResult honest = play(one, kSeed, kJobs, true);
     ASSERT_TRUE(cheated.finished);
     ASSERT_TRUE(honest.finished);
-    EXPECT_EQ(honest.completed, usual_season(kSeed).jobs);
+    EXPECT_EQ(honest.completed, kJobs);
     EXPECT_EQ(honest.poisoned, 0U);
     expect_honest_are_paid(honest);
-    const bool loses = one.loses(cheated, honest);
     RecordProperty("net", std::to_string(cheated.adversary_net()));
-    if (!one.hole(judged).empty()) {
-        EXPECT_FALSE(loses) << "no longer open: " << one.hole(judged);
-        return;
-    }
-    EXPECT_TRUE(loses) << cheated.adversary_net() << " instead of " << honest.adversary_net();
+    EXPECT_TRUE(one.loses(cheated, honest)) << cheated.adversary_net() << " instead of " << honest.adversary_net();
     expect_honest_are_paid(cheated);
 }
 
@@ -61,11 +60,10 @@ TEST(Operator, TwoHoursOfOutageHurtNobody) {
     cast.plot = [&](World& world, const Snapshot&) {
         if (++blocks % 37 == 0) world.outage(2 * 3'600'000);
     };
-    const SeasonResult result = Season(usual_season(kSeed), std::move(cast)).run();
+    const SeasonResult result = Season(season(), std::move(cast)).run();
     ASSERT_TRUE(result.finished);
     EXPECT_GT(blocks, 100U);
-    EXPECT_EQ(result.completed, usual_season(kSeed).jobs);
-    EXPECT_EQ(result.count("slashed") + result.count("fined") + result.count("jailed"), 0U);
+    EXPECT_EQ(result.completed, kJobs);
     expect_honest_are_paid(result);
 }
 
@@ -81,28 +79,78 @@ TEST(Operator, CensoringForLessThanGraceHurtsNobody) {
             if (!censored) world.send(*person, message);
         }
     };
-    const SeasonResult result = Season(usual_season(kSeed), std::move(cast)).run();
+    const SeasonResult result = Season(season(), std::move(cast)).run();
     ASSERT_TRUE(result.finished);
     EXPECT_GT(left_out, 50U);
-    EXPECT_EQ(result.completed, usual_season(kSeed).jobs);
-    EXPECT_EQ(result.count("slashed") + result.count("fined") + result.count("jailed"), 0U);
+    EXPECT_EQ(result.completed, kJobs);
     expect_honest_are_paid(result);
 }
 
-/// Open: a right challenge is dropped without pay when an audit of another part convicts the same lease first. Whoever watches may end a season
-/// with less than it spent on computing, though every challenge of its was right. When this fails, the hole is closed: take it out of
-/// docs/soundness.md, and let volunteers be paid like everybody in expect_honest_are_paid.
-TEST(Watcher, IsOvertakenByAudits) {
-    const SeasonResult result = play(adversary("copies_challenges"), kSeed, false, Judged::by_referee);
+/// Honest parties that answer everything at the last moment, among cheats.
+TEST(LastMoment, HurtsNobodyWhoIsInTime) {
+    Cast cast;
+    cast.workers[0] = std::make_unique<Liar>("fake", kWhole, 0);
+    cast.workers[1] = std::make_unique<LateWorker>(0);
+    for (std::size_t i = 0; i < 3; ++i) cast.validators[i] = std::make_unique<LateValidator>(false);
+    cast.bystanders = {};
+    cast.honest_validators = {0, 1, 2};
+    cast.honest_workers = {1};
+    const SeasonResult result = Season(season(), std::move(cast)).run();
     ASSERT_TRUE(result.finished);
-    EXPECT_EQ(result.count("dispute_rejected") + result.count("dispute_conceded"), 0U);
-    EXPECT_GT(result.count("dispute_dropped"), 0U);
-    EXPECT_LT(result.validators.back().net(), 0);
+    EXPECT_EQ(result.completed, kJobs);
+    EXPECT_GT(result.count("slashed"), 0U);
+    EXPECT_LT(result.adversary_net(), 0);
+    EXPECT_TRUE(result.harmed.empty()) << result.harmed.front();
+}
+
+/// One honest machine among fakes that play for time: it has twelve games and more at once and moves in one of them at a time.
+TEST(TwelveGames, OneMachineLosesNone) {
+    SeasonOptions options = season();
+    options.jobs = options.at_once = 16;
+    options.world.validators = 2;
+    options.world.workers = 16;
+    options.world.lanes = options.world.rounds = 1;
+    options.world.rate_ppm = 1'000'000;
+    Cast cast;
+    for (std::size_t i = 0; i < 14; ++i) cast.workers[i] = std::make_unique<StallsInGames>();
+    cast.validators[0] = std::make_unique<OneMachine>(1'000);
+    cast.validators[1] = std::make_unique<ClaimsNonDelivery>();
+    cast.honest_validators = {0};
+    std::size_t most = 0;
+    cast.plot = [&](World& world, const Snapshot&) {
+        most = std::max(most, market::disputes_of_account(world.state(), world.validators[0].id, market::Side::challenger, std::nullopt, 1000).size());
+    };
+    const SeasonResult result = Season(std::move(options), std::move(cast)).run();
+    ASSERT_TRUE(result.finished);
+    EXPECT_GE(most, 12U);
+    EXPECT_GE(result.count("slashed"), 12U);
+    EXPECT_TRUE(result.harmed.empty()) << result.harmed.front();
+    EXPECT_EQ(result.poisoned, 0U);
+}
+
+/// Half of the validators, and more than half, are never seen again: the market goes on after an unbonding time at the latest.
+TEST(Validators, HalfLeaveForGoodAndTheMarketGoesOn) {
+    for (const std::size_t leaving : {3U, 4U}) {
+        SCOPED_TRACE(leaving);
+        SeasonOptions options = season();
+        options.world.tune = [](market::Parameters& p) {
+            p.retention_ms = 1'000;
+            p.open_ms_max = 6'000'000;
+        };
+        Cast cast;
+        for (std::size_t i = 0; i < leaving; ++i) cast.validators[i] = std::make_unique<LeavesForGood>(60);
+        const SeasonResult result = Season(std::move(options), std::move(cast)).run();
+        ASSERT_TRUE(result.finished);
+        EXPECT_EQ(result.completed, kJobs);
+        EXPECT_EQ(result.poisoned, 0U);
+        EXPECT_GT(result.count("jailed"), 0U);
+        expect_honest_are_paid(result);
+    }
 }
 
 TEST(OneStake, NeverBacksTwoLeases) {
     const Adversary& one = adversary("many_leases_one_stake");
-    SeasonOptions options = usual_season(kSeed);
+    SeasonOptions options = season();
     one.prepare(options);
     Cast cast = one.cast();
     std::size_t most = 0;
@@ -117,18 +165,44 @@ TEST(OneStake, NeverBacksTwoLeases) {
     EXPECT_EQ(most, 1U);
 }
 
-std::vector<Match> matches() {
-    std::vector<Match> all;
-    for (const Adversary& one : adversaries()) {
-        if (!one.only_by_referee) all.push_back({one.name, Judged::by_vote});
-        all.push_back({one.name, Judged::by_referee});
+/// The draw with real proofs, through the rules: jobs of one false segment, a third of the stake in the coalition.
+TEST(Detection, ThroughTheRulesIsWhatTheModelSays) {
+    for (const std::size_t colluding : {0U, 2U}) {
+        SCOPED_TRACE(colluding);
+        SeasonOptions options = season();
+        options.world.lanes = options.world.rounds = 1;
+        options.world.round_steps = options.world.segment_steps;
+        options.leases = 300;
+        options.at_once = 40;
+        options.bond = 100'000'000'000;
+        Cast cast;
+        auto coalition = std::make_shared<Coalition>();
+        for (std::size_t i = 0; i < options.world.workers; ++i) cast.workers[i] = std::make_unique<ColludingWorker>(coalition);
+        for (std::size_t i = 0; i < colluding; ++i) cast.validators[i] = std::make_unique<ColludingValidator>(coalition);
+        Season driver(std::move(options), std::move(cast));
+        const SeasonResult result = driver.run();
+        std::set<std::string> own;
+        for (std::size_t i = 0; i < colluding; ++i) own.insert(driver.world().validators[i].id.hex());
+        std::size_t found = 0;
+        for (const auto& [part, auditors] : result.drawn_by) {
+            found += std::any_of(auditors.begin(), auditors.end(), [&](const std::string& who) { return own.count(who) == 0; }) ? 1 : 0;
+        }
+        const double trials = static_cast<double>(result.count("part_committed"));
+        const double expected = model::detection(0.45, static_cast<double>(colluding) / 6, 1);
+        EXPECT_GE(trials, 300);
+        EXPECT_NEAR(static_cast<double>(found) / trials, expected, model::interval99(expected, trials));
+        EXPECT_GE(result.count("slashed"), found);
+        EXPECT_TRUE(result.harmed.empty()) << result.harmed.front();
     }
+}
+
+std::vector<std::string> names() {
+    std::vector<std::string> all;
+    for (const Adversary& one : adversaries()) all.push_back(one.name);
     return all;
 }
 
-INSTANTIATE_TEST_SUITE_P(Adversaries, AdversarySeason, testing::ValuesIn(matches()), [](const auto& given) {
-    return given.param.name + (given.param.judged == Judged::by_vote ? "_by_vote" : "_by_referee");
-});
+INSTANTIATE_TEST_SUITE_P(Adversaries, AdversarySeason, testing::ValuesIn(names()), [](const auto& given) { return given.param; });
 
 }  // namespace
 }  // namespace assay::sim

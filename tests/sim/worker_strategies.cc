@@ -15,8 +15,8 @@ Hash Liar::false_root(const World&, const SegmentPlace&, const Hash& honest_end)
 }
 
 SegmentWork Liar::train(const World& world, const SegmentPlace& place, const Hash& honest_end) {
-    if (!lies_at(place)) return {honest_end, true, kWhole, {}};
-    return {false_root(world, place, honest_end), false, computed_ppm_, {}};
+    if (!lies_at(place)) return {honest_end, kWhole};
+    return {false_root(world, place, honest_end), computed_ppm_};
 }
 
 Hash OthersCheckpoint::false_root(const World& world, const SegmentPlace& place, const Hash&) const {
@@ -32,12 +32,6 @@ Hash OthersCheckpoint::false_root(const World& world, const SegmentPlace& place,
 
 WorkerConduct::Drawn RetractsWhatIsDrawn::drawn(const World&, const market::Part& part) {
     return tried_[part.id]++ == 0 ? Drawn::retract : Drawn::confess;
-}
-
-SegmentWork PlantsWhereItCheats::train(const World& world, const SegmentPlace& place, const Hash& honest_end) {
-    SegmentWork work = Liar::train(world, place, honest_end);
-    if (place.index + 1 < place.count) work.plant = lies_at(place);
-    return work;
 }
 
 bool StallsLate::commits(const World& world, const market::Job& job, const market::Lease& lease) {

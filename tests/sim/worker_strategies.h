@@ -61,18 +61,6 @@ class RetractsWhatIsDrawn final : public Liar {
     std::map<base::PartId, int> tried_;
 };
 
-/// Lies in every second segment and declares just these as plants.
-class PlantsWhereItCheats final : public Liar {
-  public:
-    PlantsWhereItCheats() : Liar("plants", 500'000, 0) {}
-    SegmentWork train(const World& world, const SegmentPlace& place, const base::Hash& honest_end) override;
-    /// Its close is refused: once is enough.
-    bool closes(const World&, const market::Part& part) override { return closed_.insert(part.id).second; }
-
-  private:
-    std::set<base::PartId> closed_;
-};
-
 /// Trains honestly and leaves the last part of each round undone until its time is over.
 class StallsLate final : public WorkerConduct {
   public:
@@ -85,12 +73,6 @@ class Squats final : public WorkerConduct {
     bool commits(const World&, const market::Job&, const market::Lease&) override { return false; }
 };
 
-/// Trains honestly and commits false step digests, so that the digest of whoever recomputes does not match.
-class FramesValidator final : public WorkerConduct {
-  public:
-    SegmentWork train(const World&, const SegmentPlace&, const base::Hash& honest_end) override { return {honest_end, false, kWhole, {}}; }
-};
-
 /// Fakes, and gives up for the fixed fee as soon as somebody disputes.
 class ConcedesWhenCaught final : public Liar {
   public:
@@ -98,16 +80,31 @@ class ConcedesWhenCaught final : public Liar {
     Play plays(const World&, const market::Dispute&) override { return Play::concede; }
 };
 
+/// Holds lanes by being the cheapest, and never accepts one.
+class HoldsLanesVacant final : public WorkerConduct {
+  public:
+    bool accepts(const World&, const market::Job&, const market::Reservation&) override { return false; }
+};
+
+/// How long before its deadline an action still is in time whatever the next block takes.
+inline constexpr std::uint64_t kLastMomentMs = 5'000;
+inline bool is_last_moment(const World& world, base::TimeMs deadline) { return deadline.value <= world.live().value + kLastMomentMs; }
+
+/// Delivers, answers, closes and moves at the last moment. Fakes a share of its segments.
+class LateWorker final : public Liar {
+  public:
+    explicit LateWorker(std::uint32_t lies_ppm) : Liar("late", lies_ppm, 0) {}
+    Drawn drawn(const World& world, const market::Part& part) override { return is_last_moment(world, part.deadline) ? Drawn::deliver : Drawn::wait; }
+    bool closes(const World& world, const market::Part& part) override { return is_last_moment(world, part.deadline); }
+    bool answers(const World& world, const market::Question& question) override { return is_last_moment(world, question.deadline); }
+    Play plays(const World& world, const market::Dispute& dispute) override { return is_last_moment(world, dispute.deadline) ? Play::move : Play::wait; }
+};
+
 /// Fakes, and makes each move of a game at the last moment.
 class StallsInGames final : public Liar {
   public:
     StallsInGames() : Liar("stalls", kWhole, 0) {}
-    Play plays(const World& world, const market::Dispute& dispute) override {
-        return dispute.deadline.value > world.live().value + kLastMomentMs ? Play::wait : Play::move;
-    }
-
-  private:
-    static constexpr std::uint64_t kLastMomentMs = 5'000;
+    Play plays(const World& world, const market::Dispute& dispute) override { return is_last_moment(world, dispute.deadline) ? Play::move : Play::wait; }
 };
 
 /// Trains honestly and posts wrong merges.

@@ -1,5 +1,7 @@
 #include <unistd.h>
 
+#include <chrono>
+#include <cstdio>
 #include <fstream>
 #include <iterator>
 #include <thread>
@@ -30,8 +32,17 @@ struct ModelOptions {
     unsigned threads = std::max(1U, std::thread::hardware_concurrency());
 };
 
+/// A job that has just ended is in an epoch that is not drawn yet: the validators sign it within moments, or somebody is missing for `grace`.
 Result<evidence::Evidence> read_evidence(client::Client& client, const base::JobId& id) {
-    const auto bytes = client.get_bytes("/v1/jobs/" + id.hex() + "/evidence");
+    constexpr std::chrono::seconds kWait{90};
+    const auto until = std::chrono::steady_clock::now() + kWait;
+    const std::string path = "/v1/jobs/" + id.hex() + "/evidence";
+    auto bytes = client.get_bytes(path);
+    for (bool told = false; !bytes && bytes.error().code == "not_ready" && std::chrono::steady_clock::now() < until; told = true) {
+        if (!told) std::fputs("waiting for the validators to sign the job's end\n", stderr);
+        std::this_thread::sleep_for(std::chrono::milliseconds(300));
+        bytes = client.get_bytes(path);
+    }
     if (!bytes) return tl::unexpected(failure_of(bytes.error()));
     base::Decoder in(*bytes);
     auto evidence = evidence::read(in);

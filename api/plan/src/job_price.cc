@@ -66,6 +66,12 @@ std::optional<JobPrice> price_job(const market::StateReader& state, const market
     terms.rounds = spec.has_merge() ? spec.rounds : 0;
     terms.price_ceiling = spec.price_ceiling;
     terms.fees = *fees;
+    const auto merge_price = market::protocol_cost(parameters.protocol_price, facts.costs.merge_flops);
+    const auto init_price = market::protocol_cost(parameters.protocol_price, facts.init_flops);
+    if (!merge_price || !init_price) return std::nullopt;
+    terms.audit_price = *cost;
+    if (spec.has_merge()) terms.merge_price = *merge_price;
+    terms.init_price = *init_price;
     terms.highest_pay = *pay;
     terms.rate_ppm = price.rate_ppm;
     terms.rate_sure_ppm = parameters.rate_sure_ppm;

@@ -45,7 +45,7 @@ void finalize_round(Context& context, Job& job, Round& round) {
     save(context.state, round);
     // The merges of so many rounds can still be open.
     const bool fewer = job.shape.rounds - job.final_rounds <= parameters_of(context, job).unfinal_rounds_max;
-    if (job.shape.has_merge() && fewer) count_sure(context, job, false);
+    if (job.shape.has_merge() && fewer) count_sure(context, job, ClaimKind::merge, false);
     job.final_rounds = round.round + 1;
     job.final_root = round.closing_root;
     job.final_blob = round.closing_blob;

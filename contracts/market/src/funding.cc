@@ -19,7 +19,8 @@ constexpr std::uint64_t kRetryMs = 1'000;
 constexpr std::size_t kGreatest = 256;
 
 std::uint64_t flops_of(const Job& job, std::uint64_t expected) {
-    const auto flops = (static_cast<base::Uint128>(expected) * job.costs.segment_flops) >> 32U;
+    const std::uint64_t greatest = std::max({job.costs.segment_flops, job.costs.merge_flops, job.init_flops});
+    const auto flops = (static_cast<base::Uint128>(expected) * greatest) >> 32U;
     return static_cast<std::uint64_t>(std::min<base::Uint128>(flops, std::uint64_t{1} << 62U));
 }
 
@@ -38,7 +39,7 @@ base::Uint128 backlog_max(const Context& context) {
 }
 
 LaneWait wait_of(const Context& context, const Job& job, std::uint64_t expected) {
-    const auto needed = audit_pool(job.expected + expected, highest_pay(context, job));
+    const auto needed = audit_pool(job.expected + expected, greatest_price(job), highest_pay(context, job));
     if (!needed || *needed > job.hold.audits + job.hold.drawn) return LaneWait::audit_funds;
     const base::Uint128 ahead = static_cast<base::Uint128>(context.chain.backlog_flops) + flops_of(job, expected);
     // One part at a time always fits: nobody waits for a committee that is idle.
@@ -94,9 +95,10 @@ void count_expected(Context& context, Job& job, std::uint64_t expected, bool mor
     change(context.chain.backlog_flops, flops);
 }
 
-void count_sure(Context& context, Job& job, bool more) {
+void count_sure(Context& context, Job& job, ClaimKind kind, bool more) {
     const Parameters parameters = parameters_of(context, job);
-    const std::uint64_t expected = expected_with_controls(parameters.rate_sure_ppm, parameters.control_ppm);
+    const std::uint64_t sure = expected_with_controls(parameters.rate_sure_ppm, parameters.control_ppm);
+    const std::uint64_t expected = in_greatest(sure, duty_of(job, kind).price, greatest_price(job));
     ASSAY_CHECK(more || job.expected >= expected);
     job.expected = more ? job.expected + expected : job.expected - expected;
 }
@@ -115,7 +117,7 @@ void fund_lane(Context& context, Job& job, Lane& lane) {
     const PartSpan span = part_span(lane.committed_parts, job.shape.segments_per_round(), job.shape.part_segments);
     const std::uint64_t each = expected_with_controls(lease->rate_ppm, parameters.control_ppm);
     // Nothing is free: a rate of zero counts as one draw in 2^32.
-    const std::uint64_t expected = std::max<std::uint64_t>(each * span.segments, 1);
+    const std::uint64_t expected = std::max<std::uint64_t>(in_greatest(each * span.segments, job.audit_price, greatest_price(job)), 1);
     const LaneWait before = lane.wait;
     lane.wait = wait_of(context, job, expected);
     const Attributes attributes{{"job", job.id.hex()}, {"lane", std::to_string(lane.lane)}, {"worker", lease->worker.hex()},

@@ -25,7 +25,7 @@ bool plays(const Context& context, const Audit& audit) {
 void pass_init(Context& context, Job& job, const Claim& claim) {
     if (job.init_passed || !claim.judged()) return;
     job.init_passed = true;
-    count_sure(context, job, false);
+    count_sure(context, job, ClaimKind::init, false);
     append_history(context, job, InitAudited{job.init_root, facts_of(context, claim.subject)});
     emit(context, EventKind::init_passed, {{"job", job.id.hex()}, {"root", job.init_root.hex()}});
     for (std::uint32_t lane = 0; lane < job.shape.lanes; ++lane) want_match(context, job.id, lane);

@@ -71,6 +71,9 @@ std::optional<HoldParts> hold_of(const Context& context, const Job& job) {
     terms.segments = segments;
     terms.price_ceiling = shape.price_ceiling;
     terms.fees = *fees;
+    terms.audit_price = job.audit_price;
+    terms.merge_price = job.merge_audit_price;
+    terms.init_price = job.init_audit_price;
     terms.highest_pay = highest_pay(context, job);
     terms.rate_ppm =
         std::max({shape.audit_rate_ppm, parameters.rate_floor_ppm, parameters.rate_new_ppm});
@@ -159,7 +162,8 @@ void open_job(Context& context, Job& job, const base::Bytes& spec) {
     // merges of unfinal rounds expect all the time.
     const Parameters& parameters = context.parameters;
     const std::uint64_t merges = job.shape.has_merge() ? std::min(job.shape.rounds, parameters.unfinal_rounds_max) : 0;
-    for (std::uint64_t i = 0; i < merges + 1; ++i) count_sure(context, job, true);
+    count_sure(context, job, ClaimKind::init, true);
+    for (std::uint64_t i = 0; i < merges; ++i) count_sure(context, job, ClaimKind::merge, true);
     const base::PartId init = init_commitment_id(job.id);
     join_epoch(context, {0, init, CommitmentKind::init, job.id, init, 0, {}, 0, job.init_root});
     Claim claim;

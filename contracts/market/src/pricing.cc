@@ -113,7 +113,7 @@ std::optional<Amount> lease_lock(const LockTerms& terms) {
     const auto at_risk = multiply_counts(p, {2, terms.unfinal_rounds, terms.lanes, terms.round_segments});
     const auto expected = audits_of(terms.part_segments, expected_audits(terms.rate_ppm));
     if (!caught || !at_risk || !expected) return std::nullopt;
-    const auto part = add_all(base::multiply(terms.price, terms.part_segments), audit_pool(*expected, terms.protocol_cost));
+    const auto part = add_all(base::multiply(terms.price, terms.part_segments), audit_pool(*expected, terms.protocol_cost, terms.protocol_cost));
     if (!part) return std::nullopt;
     return base::maximum(*caught, base::maximum(*at_risk, *part));
 }
@@ -132,17 +132,31 @@ std::uint64_t expected_with_controls(std::uint32_t rate_ppm, std::uint32_t contr
     return static_cast<std::uint64_t>((expected_audits(rate_ppm) * each + kFixedOne - 1) / kFixedOne);
 }
 
-std::optional<Amount> audit_pool(std::uint64_t expected, Amount highest) { return base::multiply(highest, audits_bound(expected)); }
+std::uint64_t in_greatest(std::uint64_t expected, Amount price, Amount greatest) {
+    const Wide product = static_cast<Wide>(expected) * price.grains();
+    return static_cast<std::uint64_t>((product + greatest.grains() - 1) / greatest.grains());
+}
+
+std::optional<Amount> audit_pool(std::uint64_t expected, Amount price, Amount highest) {
+    if (highest.is_zero()) return Amount{};
+    const Wide pieces = (static_cast<Wide>(expected) * price.grains() + highest.grains() - 1) / highest.grains();
+    if (pieces > ~std::uint64_t{0} / 2) return std::nullopt;
+    return base::multiply(highest, audits_bound(static_cast<std::uint64_t>(pieces)));
+}
 
 std::optional<HoldParts> job_hold(const HoldTerms& terms) {
     const auto pay = base::multiply(terms.price_ceiling, terms.segments);
     const auto segments = audits_of(terms.segments, expected_with_controls(terms.rate_ppm, terms.control_ppm));
-    const std::uint64_t init = expected_with_controls(terms.rate_sure_ppm, terms.control_ppm);
-    const auto merges = audits_of(terms.rounds, init);
-    if (!pay || !segments || !merges) return std::nullopt;
-    const std::uint64_t expected = *segments + *merges + init;
+    const std::uint64_t sure = expected_with_controls(terms.rate_sure_ppm, terms.control_ppm);
+    const auto rounds = audits_of(terms.rounds, sure);
+    if (!pay || !segments || !rounds) return std::nullopt;
+    const Amount greatest = base::maximum(terms.audit_price, base::maximum(terms.merge_price, terms.init_price));
+    if (greatest.is_zero()) return std::nullopt;
+    const std::uint64_t work = in_greatest(*segments, terms.audit_price, greatest) + in_greatest(*rounds, terms.merge_price, greatest);
+    const std::uint64_t init = in_greatest(sure, terms.init_price, greatest);
+    const std::uint64_t expected = work + init;
     // The initial state has been judged before anything else begins: whatever that took, the rest is covered.
-    const auto audits = add_all(audit_pool(*segments + *merges, terms.highest_pay), audit_pool(init, terms.highest_pay));
+    const auto audits = add_all(audit_pool(work, greatest, terms.highest_pay), audit_pool(init, greatest, terms.highest_pay));
     if (!audits) return std::nullopt;
     const auto total = add_all(add_all(pay, audits), terms.fees);
     if (!total) return std::nullopt;

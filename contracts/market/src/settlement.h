@@ -87,7 +87,7 @@ base::Amount highest_pay(const Context& context, const Job& job);
 void count_expected(Context& context, Job& job, std::uint64_t expected, bool more);
 /// The pool covers the audits of one more, or one less, merge or initial state. Not in the committee's backlog: a job that is posted and never
 /// trained must not keep others waiting. Changes the job.
-void count_sure(Context& context, Job& job, bool more);
+void count_sure(Context& context, Job& job, ClaimKind kind, bool more);
 /// Nothing of the job is open any more. Changes job and chain.
 void clear_expected(Context& context, Job& job);
 /// Lets the lane's lease train its next part when the job's pool and the committee's backlog cover its audits; otherwise the lane waits and is

@@ -55,6 +55,9 @@ TEST(ApplyJobPost, HoldsWhatTheFormulaSays) {
     HoldTerms terms;
     terms.segments = 6;
     terms.price_ceiling = Amount::of(2'000'000);
+    terms.audit_price = Amount::of(1'000'000);
+    terms.merge_price = Amount::of(100'000);
+    terms.init_price = Amount::of(100);
     // A third of the weight each, at the rate of whatever is drawn again.
     terms.highest_pay = *audit_pay(Amount::of(1'000'000), member_exponent(rate_exponent(990'000), 2, 3));
     terms.fees = Amount::of(6 * 20'000);

@@ -149,9 +149,9 @@ TEST(ExpectedWithControls, CountsTheControlsOfEveryAudit) {
 }
 
 TEST(AuditPool, IsTheBoundAtTheHighestPay) {
-    EXPECT_EQ(audit_pool(0, Amount::of(7)), Amount::of(21));
-    EXPECT_EQ(audit_pool(std::uint64_t{100} << 32U, Amount::of(7)), Amount::of(163 * 7));
-    EXPECT_EQ(audit_pool(std::uint64_t{100} << 32U, Amount::of(Amount::kMax / 100)), std::nullopt);
+    EXPECT_EQ(audit_pool(0, Amount::of(7), Amount::of(7)), Amount::of(21));
+    EXPECT_EQ(audit_pool(std::uint64_t{100} << 32U, Amount::of(7), Amount::of(7)), Amount::of(163 * 7));
+    EXPECT_EQ(audit_pool(std::uint64_t{100} << 32U, Amount::of(Amount::kMax / 100), Amount::of(Amount::kMax / 100)), std::nullopt);
 }
 
 HoldTerms hold_terms() {
@@ -160,6 +160,9 @@ HoldTerms hold_terms() {
     terms.rounds = 25;
     terms.price_ceiling = Amount::of(1000);
     terms.fees = Amount::of(7);
+    terms.audit_price = Amount::of(400);
+    terms.merge_price = Amount::of(100);
+    terms.init_price = Amount::of(200);
     terms.highest_pay = Amount::of(1200);
     terms.rate_ppm = 450'000;
     terms.rate_sure_ppm = 990'000;
@@ -171,8 +174,8 @@ TEST(JobHold, AddsItsParts) {
     const auto hold = job_hold(hold_terms());
     ASSERT_TRUE(hold);
     EXPECT_EQ(hold->segment_pay, Amount::of(50'000));
-    EXPECT_EQ(hold->expected, 684'114'989'440U);  // 159.3: 50 segments, 25 merges and the initial state
-    EXPECT_EQ(hold->audits, Amount::of(239 * 1200));
+    EXPECT_EQ(hold->expected, 278'795'337'877U);  // 64.9 at the greatest price: 50 segments, 25 merges at a quarter of it, the initial state at half
+    EXPECT_EQ(hold->audits, Amount::of((52 + 10) * 1200));
     EXPECT_EQ(hold->fees, Amount::of(7));
     EXPECT_EQ(hold->total, hold->segment_pay + hold->audits + hold->fees);
 }
@@ -186,7 +189,7 @@ TEST(JobHold, RefusesWhatDoesNotFit) {
     terms.price_ceiling = Amount::of(Amount::kMax / 49);
     EXPECT_EQ(job_hold(terms), std::nullopt);
     terms = hold_terms();
-    terms.highest_pay = Amount::of(Amount::kMax / 200);
+    terms.highest_pay = Amount::of(Amount::kMax / 4);
     EXPECT_EQ(job_hold(terms), std::nullopt);
     terms = hold_terms();
     terms.fees = Amount::of(Amount::kMax);

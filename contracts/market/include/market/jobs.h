@@ -94,7 +94,7 @@ struct Job {
     base::BlobRoot final_blob;
     std::uint64_t final_segments = 0, audited_segments = 0, unproved_segments = 0;
     std::uint32_t active_leases = 0;
-    std::uint64_t expected = 0;              ///< audits that all open work together expects, 32.32: the pool covers its bound
+    std::uint64_t expected = 0;              ///< audits that all open work together expects, as audits at the greatest price, 32.32: the pool covers their bound
     std::uint64_t backlog_flops = 0;         ///< that this work's audits are counted with in Chain::backlog_flops
     std::uint32_t open_claims = 0;           ///< merges, initial states and segments that are not judged yet
     std::uint32_t open_disputes = 0, open_questions = 0;

@@ -64,14 +64,19 @@ std::optional<base::Amount> audit_lock(base::Amount audit_price, std::uint32_t c
 
 /// Audits that work expects, controls of them included, in 32.32: n (1 + n_c), n_c those of one control.
 std::uint64_t expected_with_controls(std::uint32_t rate_ppm, std::uint32_t control_ppm);
-/// What the pool must hold for open work that expects `expected` audits in 32.32 and pays at most `highest` for one: their bound at that pay.
-std::optional<base::Amount> audit_pool(std::uint64_t expected, base::Amount highest);
+/// Audits at `price` as audits at the greatest price, in 32.32, rounded up: what Job::expected counts. Requires 0 < price <= greatest.
+std::uint64_t in_greatest(std::uint64_t expected, base::Amount price, base::Amount greatest);
+/// What the pool must hold for open work that expects `expected` audits in 32.32 at `price` and pays at most `highest` for one. On average it pays
+/// expected x price, in whatever pieces (audit_pay); no pieces spread more than `highest` ones, of which m = expected x price / highest are
+/// expected: highest x audits_bound(m).
+std::optional<base::Amount> audit_pool(std::uint64_t expected, base::Amount price, base::Amount highest);
 
 /// What `job_post` holds: pay of all segments at the ceiling, fees, and the pool for all audits of the job.
 struct HoldTerms {
     std::uint64_t segments = 0;              ///< of the whole job, all lanes
     std::uint32_t rounds = 0;                ///< that are merged; 0 without merges
     base::Amount price_ceiling, fees;
+    base::Amount audit_price, merge_price, init_price;  ///< of one audit at protocol price; merge_price may be zero without merges
     base::Amount highest_pay;                ///< for one audit of whatever the job has, at the greatest weight
     std::uint32_t rate_ppm = 0, rate_sure_ppm = 0, control_ppm = 0;
 };
@@ -80,7 +85,7 @@ struct HoldParts {
     base::Amount audits;                     ///< everything that pays auditors
     base::Amount fees;
     base::Amount total;
-    std::uint64_t expected = 0;              ///< audits of the whole job, 32.32
+    std::uint64_t expected = 0;              ///< audits of the whole job, as audits at the greatest price, 32.32
 };
 std::optional<HoldParts> job_hold(const HoldTerms& terms);
 
