@@ -100,11 +100,12 @@ def curve(points, width=72, height=12):
 class Watch:
     """What the market says while it works: one status line, and a line for everything that matters to somebody."""
 
-    WORTH_A_LINE = {"lease_started", "lease_ended", "slashed", "dispute_opened", "dispute_closed", "lane_waits", "fined", "round_final", "job_closed", "jailed"}
+    WORTH_A_LINE = {"lease_started", "lease_ended", "slashed", "dispute_opened", "dispute_closed", "lane_waits", "fined", "round_final", "job_closed", "jailed", "init_passed",
+                    "audit_missed", "claim_redrawn", "part_unproved", "question_opened"}
 
     def __init__(self, market, job, rounds, names):
         self.market, self.job, self.rounds, self.names = market, job, rounds, names
-        self.after, self.began, self.last_line = "0:0", time.monotonic(), 0
+        self.after, self.began, self.last_line, self.pay = "0:0", time.monotonic(), 0, {}
 
     def name(self, account):
         return self.names.get(account, account[:8])
@@ -113,6 +114,9 @@ class Watch:
         page = self.market.get(f"/v1/events?after={self.after}&limit=500&wait_ms={wait_ms}", timeout=60)
         for event in page["data"] if page else []:
             self.after = event["cursor"]
+            if event["kind"] == "paid":
+                what = event["attributes"]["account"], event["attributes"]["reason"]
+                self.pay[what] = self.pay.get(what, 0) + int(event["attributes"]["amount"])
             if event["kind"] in self.WORTH_A_LINE:
                 words = " ".join(f"{key} {self.names.get(value, value if len(value) < 20 else value[:8])}"
                                  for key, value in event["attributes"].items() if key != "job")
@@ -157,17 +161,18 @@ def show_money(market, parties, before, after, roles):
         print(f"    {name:<14} {roles[name]:<10} {grains(before[name]):>16} {grains(after[name]):>16} {after[name] - before[name]:>+14,}")
 
 
-def why(market, job, slashes, audits, names):
-    """One line per reason for which money moved."""
+def why(market, job, slashes, audits, pay, names):
+    """One line per reason for which money moved. `pay`: (account, reason) -> grains, as the events say it."""
     spent = job["spent"]
     lines = [f"the submitter's hold of {grains(job['held'])}: {grains(spent['workers'])} to workers, {grains(spent['auditors'])} to auditors, "
-             f"{grains(spent['protocol_fees'])} protocol fee, {grains(spent['refunded'])} returned"]
+             f"{grains(spent['protocol_fees'])} protocol fee (burned), {grains(spent['unproved'])} for work that nobody could judge (burned), {grains(spent['refunded'])} returned"]
     for lease in market.get_all(f"/v1/jobs/{job['id']}/leases"):
         lines.append(f"{names[lease['worker']]} was paid for {lease['paid_segments']} verified segments of lane {lease['lane']} at {grains(lease['price'])}; "
                      f"the lease ended: {lease['end']}")
     for account in sorted({audit["auditor"] for audit in audits}, key=names.get):
         own = [audit for audit in audits if audit["auditor"] == account and audit["paid"]]
-        lines.append(f"{names[account]} was paid for {len(own)} audits, {grains(sum(int(audit['price']) for audit in own))} in all")
+        controls = sum(audit["kind"] == "control" for audit in own)
+        lines.append(f"{names[account]} was paid for {len(own)} audits, {controls} of them controls, {grains(pay.get((account, 'audit'), 0))} in all")
     for game in market.get_all(f"/v1/jobs/{job['id']}/disputes?state=over"):
         lines.append(f"{names[game['challenger']]} disputed round {game['round']} lane {game['lane']} of {names[game['asserter']]}: {game['state']} after "
                      f"{game['moves']} moves; dispute {game['id']}")
@@ -245,7 +250,8 @@ def run(arguments, market, out, phases):
     phases.begin("train")
     job_id = market.assay("submit", spec_file, "--data", out / "dataset.bin", *market.key_arguments("submitter"))["job"]
     print(f"    job {job_id}")
-    job = Watch(market, job_id, arguments.rounds, names).until_closed(900)
+    watch = Watch(market, job_id, arguments.rounds, names)
+    job = watch.until_closed(900)
     if job["state"] != "completed":
         raise MarketError(f"the job ended as {job['state']} ({job['reason']}); logs are in {market.directory / 'logs'}")
 
@@ -257,8 +263,8 @@ def run(arguments, market, out, phases):
     history = market.history(job_id)
     slashes = [entry for entry in history if entry["kind"] == "slashed"]
     audits = market.get_all(f"/v1/jobs/{job_id}/audits")
-    # A drawn audit stands in the history once its part or merge has settled, passed or void.
-    verdicts = [a["verdict"]["kind"] for a in audits if a["verdict"] is not None]
+    drawn = [a for a in audits if a["kind"] == "audit"]
+    verdicts = [a["verdict"]["kind"] for a in drawn if a["verdict"] is not None]
     parts = market.get_all(f"/v1/jobs/{job_id}/parts")
     steps = job["shape"]["round_steps"]
     points = sorted(((p["key"]["round"] + 1) * steps, p["loss"]) for p in parts if p["loss"] is not None and p["state"] in ("passed", "settled"))
@@ -274,11 +280,18 @@ def run(arguments, market, out, phases):
     print(curve(points))
     say("who was paid what, and why (grains)")
     show_money(market, accounts, before, after, {n: n.rstrip("-0123456789") for n in accounts})
-    print(why(market, job, slashes, audits, names))
+    print(why(market, job, slashes, audits, watch.pay, names))
     print(f"    supply {grains(chain['supply'])}, everything that exists now {grains(chain['total'])}")
     say("the certificate, checked offline")
-    verified = market.run("assay", "certificate", "verify", certificate, "--model", model)
+    # Somebody else than the operator knows these three keys; here the script does.
+    trust = out / "trust"
+    trust.write_text("".join(f"{chain['chain_id']} {market.key(name)['cold']}\n" for name in VALIDATORS))
+    verified = market.run("assay", "certificate", "verify", certificate, "--model", model, "--trust", trust)
     print("    " + verified.stdout.strip().replace("\n", "\n    "))
+    # Signatures are worth what the reader knows of their keys: this reader has made the validators' keys.
+    trust = market.trust_file(VALIDATORS, json.loads(market.run("assay", "--json", "certificate", "verify", certificate).stdout)["chain_id"])
+    weighed = market.run("assay", "certificate", "verify", certificate, "--model", model, "--trust", trust, check=False)
+    print("    by somebody who trusts the validators' keys: " + (weighed.stdout if weighed.returncode == 0 else weighed.stderr).strip().splitlines()[0])
     say("a second opinion by stock libtorch, and a sample")
     opinion = market.assay("evaluate", "--data", out / "dataset.bin", "--model", model, "--windows", 200, "--torch", node=False)["validation_loss"]
     print(f"    validation loss: first {first:.4f} (ln {vocabulary} = {math.log(vocabulary):.4f}), last {last:.4f}, by stock libtorch {opinion:.4f}")
@@ -292,7 +305,7 @@ def run(arguments, market, out, phases):
         "parties": [{"role": name.rstrip("-0123456789"), "id": accounts[name], "balance_start": str(before[name]), "balance_end": str(after[name])} for name in accounts],
         "supply": chain["supply"], "total_before": total_before, "total_after": chain["total"],
         "slashed": [{key: slash[key] for key in ("worker", "reason", "evidence", "amount")} for slash in slashes],
-        "audits": {"drawn": len(audits), "passed": sum(v == "valid" for v in verdicts), "failed": sum(v == "invalid" for v in verdicts)},
+        "audits": {"drawn": len(drawn), "controls": len(audits) - len(drawn), "passed": sum(v == "valid" for v in verdicts), "failed": sum(v == "invalid" for v in verdicts)},
         "seconds": {},
     }
     phases.end()

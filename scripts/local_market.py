@@ -123,6 +123,12 @@ class Market:
         self.run("assayd", "genesis", *arguments)
         self.run("assayd", "init", "--dir", self.directory / "node", "--genesis", self.directory / "genesis.json")
 
+    def trust_file(self, names, chain):
+        """What `assay certificate verify --trust` reads: the chain and the first cold keys of those whose signatures count."""
+        file = self.directory / "trust"
+        file.write_text("".join(f"{chain} {self.key(name)['cold']}\n" for name in names))
+        return file
+
     def account(self, name):
         """Account id of a key on this chain."""
         return self.assay("key", "show", "--key", self.directory / f"{name}.key")["account"]

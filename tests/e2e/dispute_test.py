@@ -12,6 +12,7 @@ KINDS = ["load", "random", "gather", "scatter_add", "map", "reduce", "matmul"]
 PLACES = ["first", "edge", "last"]
 CASES = [f"{kind} {place}" for kind in KINDS for place in PLACES]
 HONEST_WORKER, FAULTY_WORKER, FAULTY_VALIDATOR = "honest-worker", "faulty-worker", "faulty-validator"
+FAULTY_WORKERS = [f"{FAULTY_WORKER}-{number}" for number in range(len(CASES))]  # one for each case: a convict gets no more work
 VALIDATORS = ["validator-1", "validator-2", "validator-3"]
 LARGE = 40  # the faulty validator's stake, in those of the others: nearly every audit is its own
 # Widths, rows and vocabulary that leave ragged tiles everywhere, and dropout, so that a step draws random numbers.
@@ -22,21 +23,18 @@ SHAPE = {"model": {"layers": 1, "heads": 2, "width": 40, "context": 33, "dropout
 def start(market, faulty, stall):
     """A chain with short clocks. `faulty`: who has the fault."""
     grace, clock = 6000, 4000
-    workers = {HONEST_WORKER: {"worker": STAKE}, FAULTY_WORKER: {"worker": STAKE}}
+    workers = {HONEST_WORKER: {"worker": STAKE}} | {name: {"worker": STAKE} for name in FAULTY_WORKERS}
     validators = {name: {"validator": STAKE} for name in VALIDATORS} | {FAULTY_VALIDATOR: {"validator": STAKE * LARGE}}
     parties = workers | validators if faulty == FAULTY_VALIDATOR else {k: v for k, v in (workers | validators).items() if k != FAULTY_VALIDATOR}
     market.make_genesis(parties | {"submitter": {}}, WEALTH * LARGE,
-                        {"judgement": "referee", "window_ms": 1000, "grace_ms": grace, "dispute_clock_ms": clock, "epoch_ms": 200, "protocol_price": "50000000"})
+                        {"window_ms": 1000, "grace_ms": grace, "dispute_clock_ms": clock, "epoch_ms": 200, "protocol_price": "50000000"})
     market.start_node()
     for name in VALIDATORS:
         market.start_validator(name, "--gflops", "5", "--threads", "1")
     if faulty == FAULTY_VALIDATOR:
         market.start_validator(faulty, "--gflops", "5", "--threads", "1", "--stall", stall, binary="assay-adversary-faulty-validator")
-    else:
-        market.start_worker(FAULTY_WORKER, "--gflops", "5", "--threads", "1", "--slots", "4", "--price", "1", "--stall", stall,
-                            binary="assay-adversary-faulty-worker")
     market.start_worker(HONEST_WORKER, "--gflops", "5", "--threads", "1", "--slots", "4", "--price", "10000000")
-    wait_for_offers(market, 1 if faulty == FAULTY_VALIDATOR else 2)
+    wait_for_offers(market, 1)
 
 
 def disputes(market, job):
@@ -46,6 +44,13 @@ def disputes(market, job):
 def play(market, folder, faulty, stall, cases, seconds):
     """Posts a job for each case and waits until all have ended; says how many moves each game took."""
     jobs = {}
+    if faulty == FAULTY_WORKER:
+        for number in cases:
+            market.start_worker(FAULTY_WORKERS[number], "--gflops", "5", "--threads", "1", "--price", "1", "--stall", stall,
+                                binary="assay-adversary-faulty-worker")
+        offering = {market.account(FAULTY_WORKERS[number]) for number in cases}
+        market.wait(lambda: offering <= {offer["worker"] for offer in market.get_all("/v1/offers")}, 60, "the offers of faulty workers",
+                    *market.programs.values())
     for number in cases:
         place = folder / f"case-{number}"
         place.mkdir(parents=True)
@@ -65,12 +70,18 @@ def play(market, folder, faulty, stall, cases, seconds):
             again.append(number)  # the draw gave the audit to somebody else
             continue
         require(games, f"{CASES[number]}: nobody disputed anything")
-        for game in games:
-            wanted = "upheld" if faulty == FAULTY_WORKER else "rejected"
+        wanted = "upheld" if faulty == FAULTY_WORKER else "rejected"
+        # Each auditor of a segment that is wrong plays a game of its own; the first that wins ends the others.
+        played = [game for game in games if game["state"] != "dropped"]
+        require(played and (faulty == FAULTY_WORKER or len(played) == len(games)), f"{CASES[number]}: no game was played to its end: {games}")
+        for game in played:
             require(game["state"] == wanted, f"{CASES[number]}: the dispute ended as {game['state']}: {game}")
             # Who stalls may lose by its clock before the referee is asked.
             require(stall > 0 or game["traced"] and game["moves"] > 15, f"{CASES[number]}: the game was not played: {game}")
-        say(f"  {CASES[number]}: {len(games)} dispute, {games[0]['moves']} moves, {games[0]['state']}")
+        say(f"  {CASES[number]}: {len(games)} disputes, {played[0]['moves']} moves, {played[0]['state']}")
+    if faulty == FAULTY_WORKER:
+        for number in cases:
+            market.programs.pop(FAULTY_WORKERS[number]).kill()
     return again
 
 
@@ -80,19 +91,21 @@ def check_honest(market, honest, before, faulty):
     for name in honest:
         account = market.account(name)
         for stake in market.get(f"/v1/accounts/{account}")["stakes"]:
-            require(int(stake["active"]) >= STAKE and stake["misses"] == 0 and not stake["tombstoned"], f"{name} was punished: {stake}")
+            require(int(stake["active"]) >= STAKE and stake["jailed_at_ms"] is None and not stake["tombstoned"], f"{name} was punished: {stake}")
         require(market.wealth(account) > before[name], f"{name} was not paid: {before[name]} before, {market.wealth(account)} now")
-    lost = before[faulty] - market.wealth(market.account(faulty))
-    require(lost > 0, f"{faulty} lost nothing")
-    say(f"  {faulty} lost {lost} grains; every honest party earned")
+    for name in faulty:
+        lost = before[name] - market.wealth(market.account(name))
+        require(lost > 0, f"{name} lost nothing")
+    say(f"  {len(faulty)} with a fault lost, the last one {lost} grains; every honest party earned")
 
 
 def test(market, folder, arguments):
     faulty = FAULTY_WORKER if arguments.side == "worker" else FAULTY_VALIDATOR
     start(market, faulty, arguments.stall)
     honest = [HONEST_WORKER] + VALIDATORS
-    before = {name: market.wealth(market.account(name)) for name in [*honest, faulty]}
     cases = [CASES.index(case) for case in arguments.case] or list(range(len(CASES)))
+    culprits = [FAULTY_WORKERS[number] for number in cases] if faulty == FAULTY_WORKER else [FAULTY_VALIDATOR]
+    before = {name: market.wealth(market.account(name)) for name in [*honest, *culprits]}
     say(f"{faulty}, {len(cases)} faults, {arguments.stall} thousandths of its clock before each move")
     tries = 0
     while cases:
@@ -104,7 +117,7 @@ def test(market, folder, arguments):
     audited = {name for name in VALIDATORS if any(audit["paid"] for audit in market.get_all(f"/v1/audits?validator={market.account(name)}"))}
     require(audited, "no honest validator was drawn")
     paid = [name for name in honest if name == HONEST_WORKER or name in audited]
-    check_honest(market, paid, before, faulty)
+    check_honest(market, paid, before, culprits)
     verify_chain(market)
 
 

@@ -12,7 +12,7 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "scripts"))
 from local_market import Market, MarketError, Program  # noqa: E402, F401
 
-WEALTH, STAKE = 2_000_000_000, 900_000_000
+WEALTH, STAKE = 20_000_000_000, 9_000_000_000
 VALIDATORS = ["validator-1", "validator-2", "validator-3"]
 TERMINAL = ("completed", "failed", "cancelled", "expired", "insufficient_funds", "diverged")
 TEXT = ("The quick brown fox jumps over the lazy dog. Pack my box with five dozen liquor jugs. "
@@ -75,9 +75,9 @@ class Job:
 
 
 def genesis(market, workers, others=(), **parameters):
-    """A chain on which windows are short; grace is that of the demo unless the test says otherwise."""
+    """A chain on which windows and grace are short, unless the test says otherwise."""
     market.make_genesis({name: {"worker": STAKE} for name in workers} | {name: {"validator": STAKE} for name in VALIDATORS}
-                        | {name: {} for name in ("submitter", *others)}, WEALTH, {"window_ms": 1000, **parameters})
+                        | {name: {} for name in ("submitter", *others)}, WEALTH, {"window_ms": 1000, "grace_ms": 10000, **parameters})
 
 
 def start_validators(market):
@@ -99,7 +99,7 @@ def require_clean(market, job, honest, slashed=()):
     """Nobody in `honest` lost stake, was fined or jailed; nobody but `slashed` was slashed; money is conserved."""
     for name in honest:
         for stake in market.get(f"/v1/accounts/{market.account(name)}")["stakes"]:
-            lost = int(stake["active"]) != STAKE or stake["misses"] != 0 or stake["jailed_until_ms"] != "0" or stake["tombstoned"]
+            lost = int(stake["active"]) != STAKE or stake["jailed_at_ms"] is not None or stake["convicted_at_ms"] is not None or stake["tombstoned"]
             require(not lost, f"{name} was punished: {stake}")
     found = {entry["worker"] for entry in market.history(job) if entry["kind"] == "slashed"}
     require(found == {market.account(name) for name in slashed}, f"slashed: {found}, expected {slashed}")

@@ -46,7 +46,8 @@ class Payer(threading.Thread):
 
 
 class Written:
-    """What is on disk before it is signed and sent: commitments of workers, verdicts of validators. It may be removed, and never change."""
+    """What is on disk before it is signed and sent: commitments of workers, verdicts and contributions of validators. It may be removed, and
+    never change."""
 
     def __init__(self, market):
         self.market, self.seen = market, {}
@@ -54,7 +55,8 @@ class Written:
     def look(self):
         for name in WORKERS + VALIDATORS:
             folder = self.market.directory / name
-            for file in [*folder.glob("parts/*/record"), *(f for f in folder.glob("verdicts/*") if not f.suffix)]:
+            kept = [f for kind in ("verdicts", "contributions") for f in folder.glob(f"{kind}/*") if not f.suffix]
+            for file in [*folder.glob("parts/*/record"), *kept]:
                 try:
                     content = file.read_bytes()
                 except FileNotFoundError:
@@ -117,7 +119,7 @@ def test(market, folder, arguments):
         require_clean(market, job.id, WORKERS + VALIDATORS)
         say(f"job {len(roots)} completed; killed so far: {', '.join(f'{name} {killed.count(name)}' for name in sorted(set(killed)))}")
     require(len(written.seen) > 10, f"only {len(written.seen)} signed records were seen on disk")
-    say(f"none of {len(written.seen)} signed commitments and verdicts seen on disk ever changed")
+    say(f"none of {len(written.seen)} signed commitments, verdicts and contributions seen on disk ever changed")
     market.programs["node"].kill()
     market.restart("node")
     payer.check(before)

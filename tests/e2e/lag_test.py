@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Audits that run behind training (audit_lag 1, judgement by referee). An honest job reaches the model root of `assay train`. Then a worker with a
+"""Audits that run behind training (audit_lag 1). An honest job reaches the model root of `assay train`. Then a worker with a
 fault in its arithmetic takes a lane: rounds go on over its work until it is convicted, the job goes back to the last sound round, and ends with
 the same root. One validator recomputes everything unasked and finds nothing wrong in honest work. `--measure` compares how much of the time lanes
 train with and without a lag."""
@@ -20,7 +20,7 @@ MEASURED = {"model": {"layers": 2, "heads": 4, "width": 128, "context": 64}, "ba
 def start(market, parameters, watcher=()):
     workers = {name: {"worker": STAKE} for name in [*HONEST, FAULTY]}
     market.make_genesis(workers | {name: {"validator": STAKE} for name in VALIDATORS} | {"submitter": {}}, WEALTH,
-                        {"judgement": "referee", "dispute_clock_ms": 20000, **parameters})
+                        {"dispute_clock_ms": 20000, **parameters})
     market.start_node()
     for name in VALIDATORS:
         market.start_validator(name, *SPEED, *(watcher if name == VALIDATORS[-1] else ()))
@@ -67,7 +67,8 @@ def run(market, folder, name, root=None, **changes):
 
 
 def honest_and_faulty(market, folder):
-    job, took = run(market, folder, "honest", **SHAPE)
+    # Half of the segments: else nothing would be left to recompute unasked.
+    job, took = run(market, folder, "honest", **SHAPE, audit_rate=0.5)
     require_clean(market, job.id, [*HONEST, *VALIDATORS])
     watcher = market.programs[VALIDATORS[-1]]
     for what in ("segment", "merge"):

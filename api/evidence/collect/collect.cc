@@ -86,7 +86,6 @@ class Collector {
     std::map<base::PartId, std::uint32_t> parts_;
     std::set<base::AuditId> audits_;
     std::set<base::AccountId> signers_, changed_;
-    std::vector<std::pair<base::PartId, base::AccountId>> barred_;
     std::set<Height> heights_;
 };
 
@@ -202,7 +201,12 @@ std::optional<std::string> Collector::finish(Evidence& out, const market::Genesi
             seen.epoch.commitments.push_back(commitment);
             if (commitment.job == job_.id) own.insert(id);
         }
-        std::erase_if(seen.epoch.barred, [&](const Barred& barred) { return !own.contains(barred.commitment); });
+        std::set<std::pair<base::PartId, base::AccountId>> barred;
+        for (const Barred& b : seen.epoch.barred) {
+            if (own.contains(b.commitment)) barred.emplace(b.commitment, b.validator);
+        }
+        seen.epoch.barred.clear();
+        for (const auto& [commitment, validator] : barred) seen.epoch.barred.push_back({commitment, validator});
         if (const auto proof = records_.consistency(seen.epoch.log_size)) seen.epoch.consistency = *proof;
         out.epochs.push_back(std::move(seen.epoch));
     }

@@ -1,6 +1,7 @@
 #include "draws.h"
 
 #include <algorithm>
+#include <tuple>
 
 #include "base/merkle.h"
 #include "base/vrf.h"
@@ -87,6 +88,7 @@ class Walk {
     }
 
     std::optional<Failure> check_log_of(const Epoch& epoch) const;
+    static std::optional<Failure> check_barred(const Closed& closed);
     tl::expected<Closed, Failure> close(const Epoch& epoch) const;
     std::optional<Failure> leaf(const Closed& closed, const Commitment& commitment, Name name);
     std::optional<Failure> draw(const Closed& closed, const base::PartId& commitment, const ClaimKey& key, std::uint32_t rate_ppm,
@@ -116,6 +118,22 @@ std::optional<Failure> Walk::check_log_of(const Epoch& epoch) const {
     }
     if (!base::consistency_verify(base::MerkleFamily::sha256, epoch.log_size, epoch.log_root, head.log_size, head.log_root, epoch.consistency))
         return of_epoch(epoch, "the log that its members signed is not the beginning of the head's");
+    return std::nullopt;
+}
+
+/// Nobody signs who was barred, so at least the list says nothing that has no meaning.
+std::optional<Failure> Walk::check_barred(const Closed& closed) {
+    const Epoch& epoch = *closed.epoch;
+    std::set<base::PartId> committed;
+    for (const Commitment& commitment : epoch.commitments) committed.insert(commitment.id);
+    const Barred* before = nullptr;
+    for (const Barred& barred : epoch.barred) {
+        if (!committed.contains(barred.commitment) || !closed.y.contains(barred.validator))
+            return of_epoch(epoch, "somebody is barred who did not contribute, or from what was not committed");
+        if (before && std::tie(barred.commitment, barred.validator) <= std::tie(before->commitment, before->validator))
+            return of_epoch(epoch, "who is barred is out of order");
+        before = &barred;
+    }
     return std::nullopt;
 }
 
@@ -158,6 +176,7 @@ tl::expected<Closed, Failure> Walk::close(const Epoch& epoch) const {
         }
     }
     closed.void_ = 2 * (weight - contributed) > weight;
+    if (auto what = check_barred(closed)) return tl::unexpected(*what);
     return closed;
 }
 

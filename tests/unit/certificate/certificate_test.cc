@@ -279,6 +279,20 @@ TEST(Certificate, RefusesEpochsThatAreNotWhatTheMembersSigned) {
     changed([](auto& epoch) { epoch.commitments[0].root.bytes[0] ^= 1; }, "signed other commitments");
     changed([](auto& epoch) { epoch.log_root.bytes[0] ^= 1; }, "not the beginning");
     changed([](auto& epoch) { epoch.log_size += 1; }, "not the beginning");
+    const auto barred = [&](const base::PartId& commitment, const base::AccountId& validator, int times, const char* words) {
+        changed([&](auto& epoch) {
+            for (int i = 0; i < times; ++i) epoch.barred.push_back({commitment, validator});
+        }, words);
+    };
+    const base::PartId commitment = honest.epochs[1].commitments[0].id;
+    const base::AccountId member = honest.epochs[1].members[0].validator;
+    base::AccountId stranger = member;
+    stranger.hash.bytes[0] ^= 1;
+    base::PartId unknown = commitment;
+    unknown.hash.bytes[0] ^= 1;
+    barred(commitment, stranger, 1, "barred who did not contribute");
+    barred(unknown, member, 1, "from what was not committed");
+    barred(commitment, member, 2, "out of order");
     Evidence lie = honest;
     lie.epochs.erase(lie.epochs.begin());
     expect_lie_found(lie, Problem::epochs, "the one that the job began in");
