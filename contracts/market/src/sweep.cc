@@ -1,6 +1,7 @@
 // The sweep of a draw: every commitment of an epoch against every member that contributed, some pairs in each block.
 
 #include <algorithm>
+#include <set>
 
 #include "base/check.h"
 #include "market/pricing.h"
@@ -17,7 +18,7 @@ struct Wanted {
     std::uint32_t segments = 1;
     std::uint32_t rate_ppm = 0;
     std::optional<Part> part;                ///< of a segment
-    base::AccountId barred;                  ///< may not be drawn: whose verdict is controlled
+    std::set<base::AccountId> barred;        ///< whose verdict is controlled, and who was drawn for this before and failed
 };
 
 std::uint32_t sure_rate(const Parameters& parameters, std::uint32_t rate_ppm) { return std::max(rate_ppm, parameters.rate_sure_ppm); }
@@ -52,16 +53,19 @@ std::optional<Wanted> wanted_by(const Context& context, const EpochCommitment& c
     if (commitment.kind == CommitmentKind::control) {
         const auto audit = find_audit(context.state, commitment.audit);
         if (!audit || audit->state != AuditState::revealed) return std::nullopt;
-        wanted.barred = audit->auditor;
+        wanted.barred.insert(audit->auditor);
         wanted.rate_ppm = control_missed(context, *audit) ? parameters.rate_sure_ppm : parameters.control_ppm;
     } else {
         wanted.rate_ppm = sure_rate(parameters, claim->rate_ppm);
+        for (const Audit& audit : audits_of_claim(context.state, commitment.subject, commitment.segment, kTouchedMax)) {
+            if (audit.kind == AuditKind::audit && audit.state == AuditState::missed) wanted.barred.insert(audit.auditor);
+        }
     }
     return wanted;
 }
 
 bool eligible(const Context& context, const Wanted& wanted, const EpochMember& member, base::Amount lock) {
-    return member.y && member.validator != wanted.barred && may_audit(context, member.validator, wanted.job, lock);
+    return member.y && !wanted.barred.contains(member.validator) && may_audit(context, member.validator, wanted.job, lock);
 }
 
 base::Amount lock_of(const Context& context, const Wanted& wanted) {
@@ -83,6 +87,16 @@ std::uint64_t weight_of_draw(Context& context, const Epoch& epoch, const base::P
         }
     }
     return epoch.void_ ? epoch.all_weight() : weight;
+}
+
+/// When everybody who may audit has failed, everybody is drawn again.
+void unbar_if_all_failed(const Context& context, const Epoch& epoch, const EpochCommitment& commitment, Wanted& wanted) {
+    if (commitment.kind == CommitmentKind::control || wanted.barred.empty()) return;
+    const base::Amount lock = lock_of(context, wanted);
+    for (const EpochMember& member : members_of_epoch(context.state, epoch.number, std::nullopt, epoch.members)) {
+        if (eligible(context, wanted, member, lock)) return;
+    }
+    wanted.barred.clear();
 }
 
 /// The claim of one segment, made when it is drawn for the first time, or drawn once more by the epoch after a void one.
@@ -207,6 +221,7 @@ bool draw_commitment(Context& context, Epoch& epoch, const EpochCommitment& comm
         nothing_drawn(context, commitment);
         return true;
     }
+    unbar_if_all_failed(context, epoch, commitment, *wanted);
     if (epoch.draw_weight == 0) epoch.draw_weight = weight_of_draw(context, epoch, commitment.id, *wanted);
     const base::Amount lock = lock_of(context, *wanted);
     const bool nobody = epoch.draw_weight == 0;

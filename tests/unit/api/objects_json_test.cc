@@ -28,7 +28,7 @@ TEST(ParametersJson, NamesEveryNumber) {
 }
 
 TEST(ParametersJson, RefusesWhatTheFirstEditionHad) {
-    for (const char* name : {"plant_ppm", "committee_max", "judgement", "jurors", "redraws_max", "challenge_pool_max"}) {
+    for (const char* name : {"committee_max", "judgement", "redraws_max", "challenge_pool_max"}) {
         Json json = parameters_to_json({});
         json[name] = 1;
         EXPECT_FALSE(parameters_from_json(json, {}).has_value()) << name;

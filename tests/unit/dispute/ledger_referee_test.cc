@@ -121,7 +121,7 @@ TEST(LedgerReferee, ReadsNothingAboutACellInOtherStages) {
 /// Nothing hides an end root any more.
 TEST(LedgerReferee, TakesNoPlantForTheRootThatItHid) {
     GameSubject subject = job().subject;
-    subject.asserted = base::Hasher("assay.plant").add(hash_of(3)).finish();
+    subject.asserted = base::Hasher("assay.random").add(hash_of(3)).finish();
     const GameStatus status = kReferee.open(subject);
     EXPECT_EQ(play(status, Side::asserter, job().statement(hash_of(3))).error(),
               MoveRefusal::wrong_hash);

@@ -363,7 +363,7 @@ TEST(Words, AreThoseOfTheirEnumerators) {
     for (const StoredKind kind : {StoredKind::checkpoint, StoredKind::payload, StoredKind::merge, StoredKind::init, StoredKind::data, StoredKind::start}) {
         EXPECT_EQ(stored_kind_from_word(to_word(kind)), kind);
     }
-    EXPECT_FALSE(stored_kind_from_word("plant").has_value());
+    EXPECT_FALSE(stored_kind_from_word("table").has_value());
 }
 
 TEST(JobState, EndsOnlyInItsTerminalStates) {

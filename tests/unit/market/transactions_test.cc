@@ -186,7 +186,7 @@ TEST(Transactions, EnumsOutsideTheirListAreMalformed) {
     EXPECT_EQ(refusal_of(StakeBond{static_cast<Role>(0), {}}), Refusal::malformed);
     EXPECT_EQ(refusal_of(StakeBond{static_cast<Role>(4), {}}), Refusal::malformed);
     EXPECT_EQ(refusal_of(ChunkAsk{{static_cast<StoredKind>(7), all(1), 0}, 0}), Refusal::malformed);
-    EXPECT_EQ(refusal_of(VerdictReveal{{}, {static_cast<VerdictKind>(3), all(1), {}}, {}, std::nullopt}), Refusal::malformed) << "a plant";
+    EXPECT_EQ(refusal_of(VerdictReveal{{}, {static_cast<VerdictKind>(3), all(1), {}}, {}, std::nullopt}), Refusal::malformed) << "no verdict";
     EXPECT_EQ(refusal_of(ChallengeOpen{{DisputeTarget::cell, {all(1)}, 0, {}, 0}, all(2), all(3), Role::worker}), Refusal::malformed)
         << "cells are between auditors";
 }
