@@ -167,7 +167,7 @@ def why(market, job, slashes, audits, pay, names):
     lines = [f"the submitter's hold of {grains(job['held'])}: {grains(spent['workers'])} to workers, {grains(spent['auditors'])} to auditors, "
              f"{grains(spent['protocol_fees'])} protocol fee (burned), {grains(spent['unproved'])} for work that nobody could judge (burned), {grains(spent['refunded'])} returned"]
     for lease in market.get_all(f"/v1/jobs/{job['id']}/leases"):
-        lines.append(f"{names[lease['worker']]} was paid for {lease['paid_segments']} verified segments of lane {lease['lane']} at {grains(lease['price'])}; "
+        lines.append(f"{names[lease['worker']]} was paid for {lease['paid_segments']} final segments of lane {lease['lane']} at {grains(lease['price'])}; "
                      f"the lease ended: {lease['end']}")
     for account in sorted({audit["auditor"] for audit in audits}, key=names.get):
         own = [audit for audit in audits if audit["auditor"] == account and audit["paid"]]
@@ -276,7 +276,7 @@ def run(arguments, market, out, phases):
     first = market.assay("evaluate", "--spec", spec_file, "--data", out / "dataset.bin", "--init", "--windows", 200, node=False)["validation_loss"]
     last = market.assay("evaluate", "--data", out / "dataset.bin", "--model", model, "--windows", 200, node=False)["validation_loss"]
 
-    say("loss of verified parts (nats per character)")
+    say("loss of the parts that passed (nats per character)")
     print(curve(points))
     say("who was paid what, and why (grains)")
     show_money(market, accounts, before, after, {n: n.rstrip("-0123456789") for n in accounts})
