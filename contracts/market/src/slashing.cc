@@ -248,15 +248,17 @@ Refusal apply_equivocation_report(Context& context, const EquivocationReport& me
     const auto& one = std::get<PartCommit>(first->transaction.message);
     const auto& two = std::get<PartCommit>(second->transaction.message);
     // From another start, as after a roll-back, another tree is right.
-    // From another lease too: what was redone after a loss is another attempt, and a settled lease has nothing at stake.
+    // From another lease, the work was redone after a loss.
     if (one.tree_root == two.tree_root || one.start_root != two.start_root || one.lease != two.lease) return Refusal::not_equivocation;
-    const auto lease = find_lease(context.state, one.lease);
-    if (!lease || lease->state == LeaseState::settled) return Refusal::not_equivocation;
     const base::PartId part = part_id(context.chain.id, first->key);
     const base::Hash evidence = double_sign_evidence(part);
     auto job = find_job(context.state, first->key.job);
     if (!job) return Refusal::job_unknown;
-    if (!note_evidence(context, evidence)) return Refusal::evidence_known;
+    if (context.state.get(evidence_key(evidence))) return Refusal::evidence_known;
+    // Where nothing is at stake any more, reporting oneself would only be a way out of other leases.
+    const auto lease = find_lease(context.state, one.lease);
+    if (!lease || lease->state == LeaseState::settled) return Refusal::not_equivocation;
+    note_evidence(context, evidence);
 
     Conviction conviction{one.lease, SlashReason::equivocation, evidence, first->key.round};
     if (context.sender != first->key.worker) conviction.rewards.reporters.push_back(context.sender);
