@@ -78,7 +78,7 @@ void copying(SeasonOptions& options) {
 
 /// Stake for the lock of one lease and slots for many.
 void one_stake(SeasonOptions& options) {
-    const std::uint64_t lock = std::uint64_t{kSeasonPrice} * 10 * 4 * options.world.lanes * options.world.round_steps / options.world.segment_steps;
+    const std::uint64_t lock = std::uint64_t{kSeasonPrice} * 10 * 8 * options.world.lanes * options.world.round_steps / options.world.segment_steps;
     options.world.worker_stakes[0] = lock + 1;
     options.worker_slots[0] = 32;
 }
@@ -127,11 +127,6 @@ const std::vector<Adversary>& library() {
         {"lazy_validator", Role::validator, "says valid without computing", validator_cast<Lazy>},
         {"false_accuser", Role::validator, "says invalid without computing", validator_cast<FalseAccuser>},
         {"hides_cells", Role::validator, "says valid without computing, and is silent when it is controlled", validator_cast<HidesCells>},
-        {"late_accuser", Role::validator, "says invalid, and does everything at the last moment", [] {
-             Cast cast;
-             cast.validators[0] = std::make_unique<LateValidator>(true);
-             return cast;
-         }},
         {"copies_seals", Role::validator, "sends another validator's seal as its own", validator_cast<CopiesSeals>},
         {"withholds_contribution", Role::validator, "never contributes to a draw", validator_cast<WithholdsContribution>},
         {"claims_non_delivery", Role::validator, "takes audits and never answers, as if nothing had come", validator_cast<ClaimsNonDelivery>},

@@ -28,11 +28,6 @@ Opinion FalseAccuser::judge(const World& world, const market::Audit&, const std:
     return {numbered(world.options.seed, "accusation"), {}, 0};
 }
 
-Opinion LateValidator::judge(const World& world, const market::Audit&, const std::function<Finding()>& recompute) {
-    if (!accuses_) return opinion_of(recompute());
-    return {numbered(world.options.seed, "accusation"), {}, 0};
-}
-
 Opinion ColludingValidator::judge(const World& world, const market::Audit& audit, const std::function<Finding()>& recompute) {
     const bool ours = audit.claim == market::ClaimKind::segment && coalition_->parts.count(audit.subject) != 0;
     return ours ? guess(world, audit) : opinion_of(recompute());

@@ -82,34 +82,6 @@ class CopiesChallenges final : public WorkerConduct {
     std::vector<market::ChallengeOpen> sealed_;
 };
 
-/// Does everything at the last moment; honest, or with made-up verdicts.
-class LateValidator final : public ValidatorConduct {
-  public:
-    explicit LateValidator(bool accuses) : accuses_(accuses) {}
-    bool seals(const World& world, const market::Audit& audit) override { return is_last_moment(world, audit.deadline); }
-    bool reveals(const World& world, const market::Audit& audit) override { return is_last_moment(world, audit.deadline); }
-    bool opens_cells(const World& world, const market::Audit& audit) override { return is_last_moment(world, audit.deadline); }
-    Play plays(const World& world, const market::Dispute& dispute) override { return is_last_moment(world, dispute.deadline) ? Play::move : Play::wait; }
-    Opinion judge(const World& world, const market::Audit& audit, const std::function<Finding()>& recompute) override;
-
-  private:
-    bool accuses_;
-};
-
-/// Honest, and slow in games: one move at a time, each of which keeps its machine busy.
-class OneMachine final : public ValidatorConduct {
-  public:
-    explicit OneMachine(std::uint64_t move_ms) : move_ms_(move_ms) {}
-    Play plays(const World& world, const market::Dispute&) override {
-        if (world.live().value < free_at_) return Play::wait;
-        free_at_ = world.live().value + move_ms_;
-        return Play::move;
-    }
-
-  private:
-    std::uint64_t move_ms_, free_at_ = 0;
-};
-
 /// Honest until a moment, and never seen again.
 class LeavesForGood final : public ValidatorConduct {
   public:
