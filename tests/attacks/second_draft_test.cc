@@ -3,7 +3,7 @@
 
 #include "schemes.h"
 
-/// What broke the second draft of the second edition: C1 to C4 and C6 to C8 of docs/attacks.md.
+/// What broke the second draft of the second edition: C1 to C8 of docs/attacks.md.
 namespace assay::attacks {
 namespace {
 
@@ -143,6 +143,52 @@ TEST(Attack, C4_FalseMovesWithARightRoot) {
         }
     }
     EXPECT_GT(lost_games, 0U);
+}
+
+/// Accomplices ask and accuse without end while the job settles as fast as the rules allow: the lock of the fake does not return.
+TEST(Attack, C5_ShamGamesPadTheClock) {
+    for (std::uint64_t seed = 1; seed <= 3; ++seed) {
+        SCOPED_TRACE("seed " + std::to_string(seed));
+        WorldOptions options = options_of(seed);
+        options.workers = 2;
+        options.validators = 5;
+        options.rate_ppm = 1'000'000;
+        options.tune = [](market::Parameters& p) { p.settle_ms_max = 60'000; };
+        // Asks for its friend's part again and again.
+        class Asks final : public sim::WorkerConduct {
+            bool accepts(const World&, const market::Job&, const market::Reservation&) override { return false; }
+            std::vector<market::Message> extra(const World& world) override {
+                std::vector<market::Message> messages;
+                if (world.time().value < next_) return messages;
+                next_ = world.time().value + 2'000;
+                for (const market::Job& job : market::jobs(world.state(), std::nullopt, kMany)) {
+                    for (const market::Part& part : market::parts_of_job(world.state(), job.id, std::nullopt, std::nullopt, kMany)) {
+                        for (std::uint64_t chunk = 0; chunk < 2; ++chunk) messages.emplace_back(market::ChunkAsk{{market::StoredKind::checkpoint, part.id.hash, 0}, chunk});
+                        messages.emplace_back(market::StateAsk{{market::StoredKind::checkpoint, part.id.hash, 0}});
+                    }
+                }
+                return messages;
+            }
+            std::uint64_t next_ = 0;
+        };
+        ValidatorSeats validators;
+        validators[0] = sim::conduct_of(sim::ValidatorKind::always_invalid);
+        WorkerSeats workers;
+        workers[0] = std::make_unique<Liar>(Liar::When{}, sim::Play::wait);
+        workers[1] = std::make_unique<Asks>();
+        Stage stage(options, std::move(workers), std::move(validators));
+        World& world = stage.world;
+        stage.offer({{0, 1000}});
+        const base::JobId job = stage.post();
+        ASSERT_TRUE(stage.until([&] { return world.count_events("part_committed") != 0; }));
+        world.send(world.submitter, market::JobCancel{job});
+        const Person& cheat = world.workers[0];
+        stage.until([&] { return world.stake_of(cheat, market::Role::worker) < kStake || market::is_terminal(stage.job(job).state); });
+        EXPECT_GT(world.count_events("question_opened"), 0U);
+        EXPECT_LT(world.stake_of(cheat, market::Role::worker), kStake) << "its lock returned";
+        EXPECT_EQ(paid_to(world, cheat, "segments"), Amount{});
+        for (std::size_t i = 1; i < 5; ++i) expect_unharmed(world, world.validators[i], market::Role::validator, kStake);
+    }
 }
 
 /// One honest machine at the class's reference speed: replays one audit after the other, and is done when it is done. Block time goes on where
