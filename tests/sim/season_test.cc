@@ -20,7 +20,8 @@ void expect_honest_are_paid(const SeasonResult& result) {
         EXPECT_GT(worker.net(), 0) << worker.name;
     }
     for (const PartyResult& validator : result.validators) {
-        if (validator.adversary || validator.cost.is_zero()) continue;
+        // Initial states of models as small as these cost less than the fees of saying so. Segments do not, and no segment was trained.
+        if (validator.adversary || validator.cost.is_zero() || result.count("part_committed") == 0) continue;
         // A volunteer bets its computing on bounties. What it must not lose is money: a bond, or stake.
         if (validator.volunteer) {
             EXPECT_GT(validator.end, validator.begin) << validator.name;
