@@ -71,41 +71,5 @@ TEST(Attack, A9_TokensThatDoNotFit) {
     figures("A9", "the post was refused: " + std::string(market::to_word(world.last_refusal())));
 }
 
-/// Data that nobody can get: who is matched leaves without loss, and whoever fills it with garbage is not paid.
-TEST(Attack, A9_DataThatDoesNotOpen) {
-    WorldOptions options = options_of(2);
-    options.workers = 4;
-    options.lanes = 2;
-    options.round_steps = 5 * 20;
-    options.part_segments = 5;
-    options.rate_ppm = 1'000'000;
-    options.shows = false;
-    const auto unreadable = std::make_shared<std::set<base::JobId>>();
-    const auto phantoms = std::make_shared<Phantoms>();
-    ValidatorSeats validators;
-    for (std::size_t i = 0; i < 3; ++i) validators[i] = std::make_unique<HonestButBlind>(phantoms, unreadable);
-    WorkerSeats workers;
-    for (std::size_t i = 0; i < 3; ++i) {
-        class Waits final : public sim::WorkerConduct {
-            bool commits(const World&, const market::Job&, const market::Lease&) override { return false; }
-        };
-        workers[i] = std::make_unique<Waits>();
-    }
-    workers[3] = std::make_unique<Liar>();
-    Stage stage(options, std::move(workers), std::move(validators));
-    World& world = stage.world;
-    stage.offer({{0, 1000}, {3, 1001}});
-    const std::vector<const Person*> honest{&world.workers[0]};
-    const Amount before = wealth(world, honest);
-    const base::JobId job = stage.post();
-    unreadable->insert(job);
-    ASSERT_TRUE(stage.until([&] { return market::is_terminal(stage.job(job).state); }));
-    EXPECT_EQ(stage.job(job).reason, market::CloseReason::data_missing);
-    EXPECT_GE(wealth(world, honest) + Amount::of(100'000), before) << "a matched worker lost more than fees";
-    EXPECT_EQ(world.stake_of(world.workers[0], market::Role::worker), kStake);
-    EXPECT_EQ(paid_to(world, world.workers[3], "segments"), Amount{}) << "work that nobody could judge was paid";
-    for (const Person& validator : world.validators) expect_unharmed(world, validator, market::Role::validator, kStake);
-}
-
 }  // namespace
 }  // namespace assay::attacks

@@ -129,7 +129,10 @@ FakesBesideAJob fakes_beside_own_job(std::size_t jobs, std::uint64_t backlog_ms)
             *release = *release || segment_drawn(world, job) || market::is_terminal(stage.job(held).state);
             return convicted() || market::is_terminal(stage.job(job).state);
         });
-        sum.completed += stage.job(job).state == market::JobState::completed ? 1 : 0;
+        // Where its lane waits the cheat never commits, and somebody honest trains in its place.
+        base::Hash honest = world.init_root;
+        for (std::uint32_t segment = 0; segment < 4; ++segment) honest = sim::trained_root(honest, job, 0, 0, segment);
+        sum.completed += stage.job(job).state == market::JobState::completed && stage.job(job).final_root != honest ? 1 : 0;
         sum.convicted += convicted() ? 1 : 0;
         sum.waits += world.count_events("lane_waits");
         sum.paid += paid_to(world, cheat, "segments").grains();

@@ -72,7 +72,7 @@ ChallengedFakes challenged_fakes(std::size_t accomplices) {
         ++sum.jobs;
         sum.final += stage.job(job).state == market::JobState::completed ? 1 : 0;
         sum.convicted += lost(0) != 0 ? 1 : 0;
-        sum.paid += paid_to(world, world.workers[0]).grains();
+        sum.paid += paid_to(world, world.workers[0], "segments").grains();
         for (std::size_t i = 1; i <= accomplices; ++i) sum.cost += lost(i);
     }
     return sum;

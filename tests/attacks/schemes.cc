@@ -80,7 +80,10 @@ std::vector<market::Message> HonestButBlind::extra(const World& world, const Per
     for (const market::Audit& audit : market::audits_of_validator(world.state(), self.id, std::nullopt, kMany)) {
         if (audit.state != market::AuditState::open || !blind(world, audit)) continue;
         if (unreadable_ && unreadable_->count(audit.job) != 0) {
-            if (!data_question(world, audit.job)) messages.emplace_back(market::ChunkAsk{{market::StoredKind::data, audit.job.hash, 0}, 0});
+            // Each asks for a chunk of its own: one question for one chunk.
+            const auto seat = static_cast<std::uint64_t>(&self - world.validators.data());
+            const market::StoredTarget data{market::StoredKind::data, audit.job.hash, 0};
+            if (!market::find_question(world.state(), market::chunk_question_id(data, seat))) messages.emplace_back(market::ChunkAsk{data, seat});
             continue;
         }
         const market::StoredTarget target{market::StoredKind::start, audit.subject.hash, audit.segment};
@@ -266,22 +269,6 @@ sim::Opinion CopiesCells::judge(const World&, const market::Audit& audit, const 
     if (audit.kind == market::AuditKind::control || found == leak_->end()) return sim::opinion_of(recompute());
     ++copied;
     return {std::nullopt, found->second, 0, {}};
-}
-
-bool OneMachine::seals(const World& world, const market::Audit& audit) {
-    const std::uint64_t now = world.live().value;
-    const auto known = done_.find(audit.id);
-    if (known != done_.end()) return now >= known->second;
-    const std::uint64_t speed = market::current_parameters(world.state()).reference_flops;
-    busy_until_ = std::max(now, busy_until_) + audit.flops / (speed / 1'000);
-    done_[audit.id] = busy_until_;
-    return false;
-}
-
-sim::Play PlaysLate::plays(const World& world, const market::Dispute& dispute) {
-    const std::uint64_t whole = dispute.deadline.value - dispute.turn_since.value;
-    // Two moves of four are its own: a third of what is left each time is less than all.
-    return world.live().value >= dispute.turn_since.value + whole / 3 ? sim::Play::move : sim::Play::wait;
 }
 
 std::optional<base::Bytes> CountingState::get(base::ByteView key) const {

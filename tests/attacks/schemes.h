@@ -167,22 +167,6 @@ class CopiesCells final : public sim::ValidatorConduct {
     std::shared_ptr<Leak> leak_;
 };
 
-/// One honest machine at the class's reference speed: replays one audit after the other, and is done when it is done.
-class OneMachine final : public sim::ValidatorConduct {
-  public:
-    bool seals(const World& world, const market::Audit& audit) override;
-
-  private:
-    std::map<base::AuditId, std::uint64_t> done_;
-    std::uint64_t busy_until_ = 0;
-};
-
-/// Honest, and answers every move when half of its clock is over.
-class PlaysLate final : public sim::WorkerConduct {
-  public:
-    sim::Play plays(const World& world, const market::Dispute& dispute) override;
-};
-
 /// Counts what a handler reads and writes.
 class CountingState final : public market::StateWriter {
   public:

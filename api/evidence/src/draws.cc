@@ -325,6 +325,11 @@ std::optional<Failure> Walk::end() {
         const bool later = std::holds_alternative<market::EpochContribute>(message.message) || std::holds_alternative<market::KeysSet>(message.message);
         if (!later && message.log_index >= *job_joined_) return failed(Problem::epochs, "the log that the last epoch signs does not hold the whole job");
     }
+    std::set<std::uint64_t> shown;
+    for (const Epoch& epoch : evidence_.epochs) shown.insert(epoch.number);
+    for (const auto& [number, given] : sent_.contributions) {
+        if (!shown.contains(number)) return failed(Problem::epochs, "contributions to epoch " + std::to_string(number) + ", which is not shown");
+    }
     for (const auto& [audit, reveal] : sent_.reveals) {
         if (!reveal.used) return failed(Problem::draws, "a verdict by somebody who was not drawn for it");
     }

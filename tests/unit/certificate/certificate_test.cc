@@ -300,6 +300,10 @@ TEST(Certificate, RefusesEpochsThatAreNotWhatTheMembersSigned) {
     lie.epochs.pop_back();
     expect_lie_found(lie, Problem::epochs, "holds the job's end");
     lie = honest;
+    // Under another number nobody has signed it.
+    lie.epochs.back().number += std::uint64_t{1} << 32U;
+    expect_lie_found(lie, Problem::epochs, "which is not shown");
+    lie = honest;
     std::swap(lie.epochs[0], lie.epochs[1]);
     expect_lie_found(lie, Problem::epochs, "");
 }
