@@ -21,7 +21,7 @@ void expect_honest_are_paid(const SeasonResult& result) {
         EXPECT_GT(worker.net(), 0) << worker.name;
     }
     for (const PartyResult& validator : result.validators) {
-        // Initial states of models as small as these cost less than the fees of saying so. Segments do not, and no segment was trained.
+        // Where nothing was trained they audit initial states alone, which don't pay here (docs/soundness.md).
         if (validator.adversary || validator.cost.is_zero() || result.count("part_committed") == 0) continue;
         // A volunteer bets its computing on bounties. What it must not lose is money: a bond, or stake.
         if (validator.volunteer) {
