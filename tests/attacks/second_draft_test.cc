@@ -3,7 +3,7 @@
 
 #include "schemes.h"
 
-/// What broke the second draft of the second edition: C1 to C4, C7 and C8 of docs/attacks.md.
+/// What broke the second draft of the second edition: C1 to C4 and C6 to C8 of docs/attacks.md.
 namespace assay::attacks {
 namespace {
 
@@ -143,6 +143,54 @@ TEST(Attack, C4_FalseMovesWithARightRoot) {
         }
     }
     EXPECT_GT(lost_games, 0U);
+}
+
+/// One honest machine at the class's reference speed: replays one audit after the other, and is done when it is done. Block time goes on where
+/// nothing happens, recorded live time does not.
+class OneMachine final : public sim::ValidatorConduct {
+  public:
+    bool seals(const World& world, const market::Audit& audit) override {
+        const std::uint64_t now = world.time().value;
+        const auto known = done_.find(audit.id);
+        if (known != done_.end()) return now >= known->second;
+        busy_until_ = std::max(now, busy_until_) + audit.flops / (market::demo_parameters().reference_flops / 1'000);
+        done_[audit.id] = busy_until_;
+        return false;
+    }
+
+  private:
+    std::map<base::AuditId, std::uint64_t> done_;
+    std::uint64_t busy_until_ = 0;
+};
+
+/// A flood of own jobs, all audited at 100 %, on machines that replay one audit after the other at the speed of their class: nobody misses.
+TEST(Attack, C6_FloodOfOwnJobs) {
+    WorldOptions options = options_of(1);
+    options.workers = 2;
+    options.part_segments = 8;
+    options.round_steps = 8 * 20;
+    options.rate_ppm = 1'000'000;
+    options.books_every = 10;
+    options.tune = [](market::Parameters& p) { p.backlog_ms_max = 240'000; };
+    ValidatorSeats validators;
+    for (std::size_t i = 0; i < 3; ++i) validators[i] = std::make_unique<OneMachine>();
+    Stage stage(options, {}, std::move(validators));
+    World& world = stage.world;
+    for (const Person& validator : world.validators) world.send(validator, market::ValidatorDeclare{"f32", 10'000'000'000, {}, false});
+    stage.offer({{0, 1000}}, 12);
+    std::vector<base::JobId> jobs;
+    for (int i = 0; i < 12; ++i) jobs.push_back(stage.post(options, world.workers[1]));
+    std::uint32_t most = 0;
+    const auto ended = [&](const base::JobId& job) { return market::is_terminal(stage.job(job).state); };
+    EXPECT_TRUE(stage.until([&] {
+        most = std::max(most, open_audits(world));
+        return std::all_of(jobs.begin(), jobs.end(), ended);
+    }));
+    EXPECT_EQ(world.count_events("audit_missed"), 0U);
+    EXPECT_GT(world.count_events("lane_waits"), 0U) << "no flood: the test shows nothing";
+    for (const Person& validator : world.validators) expect_unharmed(world, validator, market::Role::validator, kStake);
+    for (const base::JobId& job : jobs) EXPECT_EQ(stage.job(job).state, market::JobState::completed);
+    figures("C6", std::to_string(most) + " audits open at once, " + std::to_string(world.count_events("lane_waits")) + " waits, no miss");
 }
 
 /// Offers that never accept cost a lane a few askings, each of twice as many, and then they sleep.
