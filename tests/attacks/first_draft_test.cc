@@ -2,7 +2,7 @@
 
 #include "schemes.h"
 
-/// What broke the first draft of the second edition: B1, B2, B4 to B6 of docs/attacks.md. B9 stands beside A4, B3 and B8 where their formats are tested.
+/// What broke the first draft of the second edition: B1, B2, B4 to B7 of docs/attacks.md. B9 stands beside A4, B3 and B8 where their formats are tested.
 namespace assay::attacks {
 namespace {
 
@@ -135,6 +135,47 @@ TEST(Attack, B6_SeatsForSale) {
         EXPECT_EQ(epoch->contributed, options.validators);
     }
     EXPECT_GT(epochs, 1U);
+}
+
+/// Many games against one honest machine at once: the later ones give it time for the earlier ones, and it loses none.
+TEST(Attack, B7_NineGamesAtOnce) {
+    std::size_t most = 0;
+    std::uint64_t first = 0, last = 0;
+    for (std::uint64_t seed = 1; seed <= 3; ++seed) {
+        SCOPED_TRACE("seed " + std::to_string(seed));
+        WorldOptions options = options_of(seed);
+        options.workers = 1;
+        options.validators = 20;
+        options.round_steps = 120;
+        options.part_segments = 6;
+        options.rate_ppm = 1'000'000;
+        ValidatorSeats validators;
+        for (std::size_t i = 0; i < 12; ++i) {
+            options.validator_stakes[i] = 300'000'000'000;
+            validators[i] = sim::conduct_of(sim::ValidatorKind::always_invalid);
+        }
+        Stage stage(options, {}, std::move(validators));
+        const World& world = stage.world;
+        const Person& worker = world.workers[0];
+        stage.offer({{0, 1000}});
+        const base::JobId job = stage.post();
+        stage.until([&] {
+            const auto games = market::disputes_of_account(world.state(), worker.id, market::Side::asserter, std::nullopt, kMany);
+            if (games.size() > most) {
+                most = games.size();
+                const auto clock = [](const market::Dispute& a, const market::Dispute& b) { return a.asserter_ms < b.asserter_ms; };
+                const auto range = std::minmax_element(games.begin(), games.end(), clock);
+                first = range.first->asserter_ms;
+                last = range.second->asserter_ms;
+            }
+            return market::is_terminal(stage.job(job).state);
+        });
+        EXPECT_EQ(stage.job(job).state, market::JobState::completed);
+        EXPECT_EQ(world.stake_of(worker, market::Role::worker), kStake);
+    }
+    EXPECT_GE(most, 9U);
+    EXPECT_GT(last, first) << "a clock that does not know of the other games";
+    figures("B7", std::to_string(most) + " games at once, clocks from " + std::to_string(first) + " to " + std::to_string(last) + " ms");
 }
 
 }  // namespace

@@ -3,7 +3,7 @@
 
 #include "schemes.h"
 
-/// What broke the second draft of the second edition: C1 to C4, C7 and C8 of docs/attacks.md.
+/// What broke the second draft of the second edition: C1 to C8 of docs/attacks.md.
 namespace assay::attacks {
 namespace {
 
@@ -143,6 +143,100 @@ TEST(Attack, C4_FalseMovesWithARightRoot) {
         }
     }
     EXPECT_GT(lost_games, 0U);
+}
+
+/// Accomplices ask and accuse without end while the job settles as fast as the rules allow: the lock of the fake does not return.
+TEST(Attack, C5_ShamGamesPadTheClock) {
+    for (std::uint64_t seed = 1; seed <= 3; ++seed) {
+        SCOPED_TRACE("seed " + std::to_string(seed));
+        WorldOptions options = options_of(seed);
+        options.workers = 2;
+        options.validators = 5;
+        options.rate_ppm = 1'000'000;
+        options.tune = [](market::Parameters& p) { p.settle_ms_max = 60'000; };
+        // Asks for its friend's part again and again.
+        class Asks final : public sim::WorkerConduct {
+            bool accepts(const World&, const market::Job&, const market::Reservation&) override { return false; }
+            std::vector<market::Message> extra(const World& world) override {
+                std::vector<market::Message> messages;
+                if (world.time().value < next_) return messages;
+                next_ = world.time().value + 2'000;
+                for (const market::Job& job : market::jobs(world.state(), std::nullopt, kMany)) {
+                    for (const market::Part& part : market::parts_of_job(world.state(), job.id, std::nullopt, std::nullopt, kMany)) {
+                        for (std::uint64_t chunk = 0; chunk < 2; ++chunk) messages.emplace_back(market::ChunkAsk{{market::StoredKind::checkpoint, part.id.hash, 0}, chunk});
+                        messages.emplace_back(market::StateAsk{{market::StoredKind::checkpoint, part.id.hash, 0}});
+                    }
+                }
+                return messages;
+            }
+            std::uint64_t next_ = 0;
+        };
+        ValidatorSeats validators;
+        validators[0] = sim::conduct_of(sim::ValidatorKind::always_invalid);
+        WorkerSeats workers;
+        workers[0] = std::make_unique<Liar>(Liar::When{}, sim::Play::wait);
+        workers[1] = std::make_unique<Asks>();
+        Stage stage(options, std::move(workers), std::move(validators));
+        World& world = stage.world;
+        stage.offer({{0, 1000}});
+        const base::JobId job = stage.post();
+        ASSERT_TRUE(stage.until([&] { return world.count_events("part_committed") != 0; }));
+        world.send(world.submitter, market::JobCancel{job});
+        const Person& cheat = world.workers[0];
+        stage.until([&] { return world.stake_of(cheat, market::Role::worker) < kStake || market::is_terminal(stage.job(job).state); });
+        EXPECT_GT(world.count_events("question_opened"), 0U);
+        EXPECT_LT(world.stake_of(cheat, market::Role::worker), kStake) << "its lock returned";
+        EXPECT_EQ(paid_to(world, cheat, "segments"), Amount{});
+        for (std::size_t i = 1; i < 5; ++i) expect_unharmed(world, world.validators[i], market::Role::validator, kStake);
+    }
+}
+
+/// One honest machine at the class's reference speed: replays one audit after the other, and is done when it is done. Block time goes on where
+/// nothing happens, recorded live time does not.
+class OneMachine final : public sim::ValidatorConduct {
+  public:
+    bool seals(const World& world, const market::Audit& audit) override {
+        const std::uint64_t now = world.time().value;
+        const auto known = done_.find(audit.id);
+        if (known != done_.end()) return now >= known->second;
+        busy_until_ = std::max(now, busy_until_) + audit.flops / (market::demo_parameters().reference_flops / 1'000);
+        done_[audit.id] = busy_until_;
+        return false;
+    }
+
+  private:
+    std::map<base::AuditId, std::uint64_t> done_;
+    std::uint64_t busy_until_ = 0;
+};
+
+/// A flood of own jobs, all audited at 100 %, on machines that replay one audit after the other at the speed of their class: nobody misses.
+TEST(Attack, C6_FloodOfOwnJobs) {
+    WorldOptions options = options_of(1);
+    options.workers = 2;
+    options.part_segments = 8;
+    options.round_steps = 8 * 20;
+    options.rate_ppm = 1'000'000;
+    options.books_every = 10;
+    options.tune = [](market::Parameters& p) { p.backlog_ms_max = 240'000; };
+    ValidatorSeats validators;
+    for (std::size_t i = 0; i < 3; ++i) validators[i] = std::make_unique<OneMachine>();
+    Stage stage(options, {}, std::move(validators));
+    World& world = stage.world;
+    for (const Person& validator : world.validators) world.send(validator, market::ValidatorDeclare{"f32", 10'000'000'000, {}, false});
+    stage.offer({{0, 1000}}, 12);
+    std::vector<base::JobId> jobs;
+    for (int i = 0; i < 12; ++i) jobs.push_back(stage.post(options, world.workers[1]));
+    std::uint32_t most = 0;
+    const auto ended = [&](const base::JobId& job) { return market::is_terminal(stage.job(job).state); };
+    EXPECT_TRUE(stage.until([&] {
+        most = std::max(most, open_audits(world));
+        return std::all_of(jobs.begin(), jobs.end(), ended);
+    }));
+    EXPECT_EQ(world.count_events("audit_missed"), 0U);
+    EXPECT_GT(world.count_events("lane_waits"), 0U) << "no flood: the test shows nothing";
+    for (const Person& validator : world.validators) expect_unharmed(world, validator, market::Role::validator, kStake);
+    for (const base::JobId& job : jobs) EXPECT_EQ(stage.job(job).state, market::JobState::completed);
+    figures("C6", std::to_string(most) + " audits open at once, " + std::to_string(world.count_events("lane_waits")) + " waits, no miss");
 }
 
 /// Offers that never accept cost a lane a few askings, each of twice as many, and then they sleep.

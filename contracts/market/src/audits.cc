@@ -184,6 +184,8 @@ void end_controls(Context& context, Job& job, Claim& claim, const Audit& audit) 
     drop_defended(context, job, audit);
     for (Audit& control : audits_of_claim(context.state, audit.subject, audit.segment, kTouchedMax)) {
         if (control.controls != audit.id || has_ended(control)) continue;
+        // One that calls the work wrong goes on to its game, whoever it controls.
+        if (control.verdict && control.verdict->kind == VerdictKind::invalid) continue;
         const bool worked = control.state != AuditState::drawn && control.state != AuditState::open;
         settle_audit(context, job, claim, control, worked ? AuditPay::full : AuditPay::none);
     }

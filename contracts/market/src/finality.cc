@@ -21,7 +21,7 @@ struct SegmentCounts {
 SegmentCounts pay_round(Context& context, Job& job, std::uint32_t round) {
     SegmentCounts counts;
     std::set<base::LeaseId> leases;
-    for (Part& part : parts_of_job(context.state, job.id, round, std::nullopt, kTouchedMax)) {
+    for (Part& part : parts_of_job(context.state, job.id, round, std::nullopt, kPartRowsMax)) {
         if (part.state != PartState::passed) continue;
         const std::uint64_t audited = audited_segments(context, part.id);
         counts.segments += part.segments;

@@ -141,7 +141,7 @@ void undo_worker(Context& context, Job& job, const base::AccountId& worker,
     const std::uint32_t end = std::min(job.round + 1, job.shape.rounds);
     for (std::uint32_t round = std::max(from_round, job.final_rounds); round < end; ++round) {
         for (const Part& part :
-             parts_of_job(context.state, job.id, round, std::nullopt, kTouchedMax)) {
+             parts_of_job(context.state, job.id, round, std::nullopt, kPartRowsMax)) {
             if (part.key.worker == worker && can_void(part))
                 undo_lane(context, job, round, part.key.lane, part.key.part, worker, undone);
         }
@@ -153,7 +153,7 @@ void undo_rounds_after(Context& context, Job& job, std::uint32_t round,
     for (std::uint32_t later = std::min(job.round + 1, job.shape.rounds); later-- > round + 1;) {
         if (!find_round(context.state, job.id, later)) continue;
         for (const Part& part :
-             parts_of_job(context.state, job.id, later, std::nullopt, kTouchedMax))
+             parts_of_job(context.state, job.id, later, std::nullopt, kPartRowsMax))
             undo_part(context, job, part.id, culprit, undone);
         end_merge(context, job, later);
         const auto record = find_round(context.state, job.id, later);

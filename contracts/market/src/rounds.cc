@@ -26,7 +26,7 @@ RoundMember member_of(const Context& context, const Job& job, std::uint32_t lane
 /// A committed part that can no longer be retracted passes or is void without anybody's favour: the round waits for it. What is in the open
 /// epoch does not count, or retracting and committing would hold the round for ever.
 bool anything_irrevocable(const Context& context, const Job& job) {
-    for (const Part& part : parts_of_job(context.state, job.id, job.round, std::nullopt, kTouchedMax)) {
+    for (const Part& part : parts_of_job(context.state, job.id, job.round, std::nullopt, kPartRowsMax)) {
         if (!is_open(part)) continue;
         const auto epoch = find_epoch(context.state, part.epoch);
         if (!epoch || (epoch->state != EpochState::open && epoch->state != EpochState::closing)) return true;

@@ -14,6 +14,8 @@ namespace assay::market {
 
 /// What one handler may have to touch; more is swept by timers. Lists of one round are at most this (open_parts_max and the attempts of each).
 inline constexpr std::size_t kTouchedMax = 4'096;
+/// A round keeps a row of every attempt at a part: at most 1,024 parts (jobs.cc) times 16 attempts, twice over.
+inline constexpr std::size_t kPartRowsMax = 32'768;
 /// Attempts under one part key: retracting and committing again has an end.
 inline constexpr std::uint32_t kAttemptsMax = 16;
 /// Numbers of a `settle` timer: the subject is a job, or a lease.

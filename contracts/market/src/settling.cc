@@ -73,7 +73,7 @@ void open_window(Context& context, Job& job) {
 void pay_and_finish(Context& context, Job& job) {
     std::set<base::LeaseId> leases;
     for (std::uint32_t number = job.final_rounds; number < rounds_end(job); ++number) {
-        for (Part& part : parts_of_job(context.state, job.id, number, std::nullopt, kTouchedMax)) {
+        for (Part& part : parts_of_job(context.state, job.id, number, std::nullopt, kPartRowsMax)) {
             leases.insert(part.lease);
             if (part.state != PartState::passed) continue;
             job.final_segments += part.segments;
@@ -100,7 +100,7 @@ void give_up_unjudged(Context& context, Job& job) {
     for (std::uint32_t number = job.final_rounds; number < rounds_end(job); ++number) {
         std::set<std::uint32_t> broken;
         bool any = false;
-        for (Part& part : parts_of_job(context.state, job.id, number, std::nullopt, kTouchedMax)) {
+        for (Part& part : parts_of_job(context.state, job.id, number, std::nullopt, kPartRowsMax)) {
             if (is_open(part)) broken.insert(part.key.lane);
             if (!can_void(part) || !broken.contains(part.key.lane)) continue;
             void_part(context, job, part, true);
@@ -113,7 +113,7 @@ void give_up_unjudged(Context& context, Job& job) {
         if (merge_open) end_claims(context, job, merge->commitment);
         // Later rounds start from this one's merge.
         for (std::uint32_t later = number + 1; later < rounds_end(job); ++later) {
-            for (Part& part : parts_of_job(context.state, job.id, later, std::nullopt, kTouchedMax)) {
+            for (Part& part : parts_of_job(context.state, job.id, later, std::nullopt, kPartRowsMax)) {
                 if (can_void(part)) void_part(context, job, part, true);
             }
             const auto next = find_merge(context.state, job.id, later);

@@ -142,7 +142,7 @@ void void_open_parts_of(Context& context, Job& job, const base::LeaseId& lease) 
     // Rounds that have closed on such parts wait for their audits, whoever works the lane by then.
     const auto round = find_round(context.state, job.id, job.round);
     if (!round || round->state != RoundState::open) return;
-    for (Part& part : parts_of_job(context.state, job.id, job.round, std::nullopt, kTouchedMax)) {
+    for (Part& part : parts_of_job(context.state, job.id, job.round, std::nullopt, kPartRowsMax)) {
         if (part.lease == lease && can_void(part) && part.state != PartState::passed) void_part(context, job, part);
     }
 }
@@ -203,7 +203,7 @@ namespace {
 /// is there to pay for all of it.
 std::uint32_t first_round_in_doubt(const Context& context, const Job& job, const base::AccountId& worker, std::uint32_t from_round) {
     for (std::uint32_t round = job.final_rounds; round < from_round; ++round) {
-        for (const Part& part : parts_of_job(context.state, job.id, round, std::nullopt, kTouchedMax)) {
+        for (const Part& part : parts_of_job(context.state, job.id, round, std::nullopt, kPartRowsMax)) {
             if (part.key.worker == worker && can_void(part) && part.state != PartState::passed) return round;
         }
     }
@@ -248,12 +248,17 @@ Refusal apply_equivocation_report(Context& context, const EquivocationReport& me
     const auto& one = std::get<PartCommit>(first->transaction.message);
     const auto& two = std::get<PartCommit>(second->transaction.message);
     // From another start, as after a roll-back, another tree is right.
-    if (one.tree_root == two.tree_root || one.start_root != two.start_root) return Refusal::not_equivocation;
+    // From another lease, the work was redone after a loss.
+    if (one.tree_root == two.tree_root || one.start_root != two.start_root || one.lease != two.lease) return Refusal::not_equivocation;
     const base::PartId part = part_id(context.chain.id, first->key);
     const base::Hash evidence = double_sign_evidence(part);
     auto job = find_job(context.state, first->key.job);
     if (!job) return Refusal::job_unknown;
-    if (!note_evidence(context, evidence)) return Refusal::evidence_known;
+    if (context.state.get(evidence_key(evidence))) return Refusal::evidence_known;
+    // Where nothing is at stake any more, reporting oneself would only be a way out of other leases.
+    const auto lease = find_lease(context.state, one.lease);
+    if (!lease || lease->state == LeaseState::settled) return Refusal::not_equivocation;
+    note_evidence(context, evidence);
 
     Conviction conviction{one.lease, SlashReason::equivocation, evidence, first->key.round};
     if (context.sender != first->key.worker) conviction.rewards.reporters.push_back(context.sender);

@@ -113,7 +113,7 @@ class Tidy(unittest.TestCase):
         self.lines(r"\b(TO" + r"DO|FIX" + r"ME|XX" + r"X|HA" + r"CK)\b", TEXT, "write it now, or an ADR")
 
     def test_what_the_rules_have_no_more_is_not_named(self):
-        # The changelog and the decisions tell what was; so may pages and tests about attacks on it. King James has plants.
+        # The changelog and the decisions tell what was; so may pages and tests about attacks on it; a text has its own words.
         told = ("docs/CHANGELOG.md", "docs/adr/", "docs/attacks.md", "tests/attacks/", "docs/soundness", "scripts/soundness", "tests/equality/genesis.txt")
         words = "|".join(("pla" + "nts?", "jur" + "ors?", "vo" + "tes?", "insur" + "ance", "un" + "audited"))
         self.lines(rf"(?i)\b({words})\b", {n: t for n, t in TEXT.items() if not n.startswith(told)}, "gone since the second edition")
