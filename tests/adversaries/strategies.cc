@@ -200,6 +200,42 @@ class Diverges final : public Cheat {
     }
 };
 
+/// A1: the first segment of a round ends in a root that nobody has a state of, and everything after it is invented.
+class UnforcedEnd final : public runtime::SegmentProducer {
+  public:
+    runtime::SegmentResult produce(Job& job, commit::State& state, const commit::State* round_start, const SegmentPlace& place,
+                                   const runtime::Progress& progress, std::uint32_t first_step) override {
+        runtime::SegmentResult result = fake_.produce(job, state, round_start, place, progress, first_step);
+        if (place.segment == 0 && !result.stopped) {
+            result.state_root = base::blake2b("assay.test", result.state_root.view());
+            result.end_root = result.payload_root ? commit::end_root(result.state_root, *result.payload_root) : result.state_root;
+        }
+        return result;
+    }
+
+  private:
+    FakesEverything fake_;
+};
+
+/// Trains, commits to the true roots and stores other bytes behind them: nobody can go on from there.
+class GarbageCheckpoint final : public runtime::SegmentProducer {
+  public:
+    runtime::SegmentResult produce(Job& job, commit::State& state, const commit::State* round_start, const SegmentPlace& place,
+                                   const runtime::Progress& progress, std::uint32_t first_step) override {
+        if (true_ && place.start_root == true_root_) state = true_->clone();
+        runtime::SegmentResult result = runtime::run_segment(job, state, round_start, place, progress, first_step);
+        if (result.stopped) return result;
+        true_ = state.clone();
+        true_root_ = result.state_root;
+        change_weights(job.program(), state, [](std::size_t, std::size_t k, float value) { return k == 0 ? value + 1.0F : value; });
+        return result;
+    }
+
+  private:
+    std::optional<commit::State> true_;
+    base::Hash true_root_;
+};
+
 template <class Strategy>
 std::unique_ptr<runtime::SegmentProducer> make() {
     return std::make_unique<Strategy>();
@@ -222,6 +258,8 @@ const std::vector<Entry>& entries() {
         {{"lower_precision", "keeps weights in bf16 between steps"}, make<LowerPrecision>},
         {{"one_flipped_bit", "trains, and flips one bit of one weight"}, make<OneFlippedBit>},
         {{"diverges_on_purpose", "commits weights that are no numbers"}, make<Diverges>},
+        {{"unforced_end", "ends a segment in a root that nobody has a state of, and invents the rest"}, make<UnforcedEnd>},
+        {{"garbage_checkpoint", "trains, and stores other bytes than those it commits to", true}, make<GarbageCheckpoint>},
     };
     return all;
 }

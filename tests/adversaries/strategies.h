@@ -12,6 +12,7 @@ namespace assay::adversaries {
 struct StrategyInfo {
     std::string name;                        ///< as in --strategy skips_steps
     std::string what;                        ///< one line for people
+    bool true_roots = false;                 ///< what is committed is right: only what is stored is not
 };
 
 const std::vector<StrategyInfo>& strategies();

@@ -7,7 +7,7 @@ import sys
 from e2e import VALIDATORS, Job, genesis, main, require, require_clean, say, start_validators, verify_chain, wait_for_offers
 
 STRATEGIES = ["fakes_everything", "skips_steps", "smaller_batch", "stale_checkpoint", "others_checkpoint", "interpolated_weights", "wrong_data",
-              "lower_precision", "one_flipped_bit", "diverges_on_purpose"]
+              "lower_precision", "one_flipped_bit", "diverges_on_purpose", "unforced_end", "garbage_checkpoint"]
 HONEST = ["honest-1", "honest-2"]
 
 
