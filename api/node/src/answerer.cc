@@ -2,7 +2,9 @@
 
 #include <spdlog/spdlog.h>
 
-#include <set>
+#include <chrono>
+#include <condition_variable>
+#include <mutex>
 
 #include "base/chunk_tree.h"
 #include "commit/mapped_file.h"
@@ -52,36 +54,8 @@ std::vector<market::Question> open_questions(const market::StateReader& state) {
 
 Answerer::Answerer(ledger::Node& node, const server::BlobStore& blobs, base::SecretKey key,
                    const base::PublicKey& first_key, unsigned threads)
-    : node_(node), blobs_(blobs), key_(std::move(key)), account_(market::account_id(node.chain_id(), first_key)), threads_(threads) {
-    thread_ = std::jthread([this] { run(); });
-    blocks_ = node_.subscribe([this](const ledger::Head&) {
-        const std::lock_guard lock(mutex_);
-        changed_ = true;
-        wake_.notify_one();
-    });
-}
-
-Answerer::~Answerer() {
-    blocks_ = {};
-    {
-        const std::lock_guard lock(mutex_);
-        stopping_ = true;
-    }
-    wake_.notify_one();
-}
-
-void Answerer::run() {
-    std::unique_lock lock(mutex_);
-    while (true) {
-        wake_.wait(lock, [this] { return changed_ || stopping_; });
-        if (stopping_) return;
-        changed_ = false;
-        lock.unlock();
-        const bool more = answer_one();
-        lock.lock();
-        changed_ = changed_ || more;
-    }
-}
+    : node_(node), blobs_(blobs), key_(std::move(key)), account_(market::account_id(node.chain_id(), first_key)), threads_(threads),
+      thread_(node, std::chrono::milliseconds(0), [this] { return answer_one(); }) {}
 
 bool Answerer::answer_one() {
     const ledger::Snapshot snapshot = node_.snapshot();

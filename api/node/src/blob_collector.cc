@@ -74,37 +74,12 @@ void needed(const market::StateReader& state, const market::Job& job, std::set<b
 }  // namespace
 
 BlobCollector::BlobCollector(ledger::Node& node, server::BlobStore& blobs)
-    : node_(node), blobs_(blobs) {
-    thread_ = std::jthread([this] { run(); });
-    blocks_ = node_.subscribe([this](const ledger::Head&) {
-        const std::lock_guard lock(mutex_);
-        changed_ = true;
-        wake_.notify_one();
-    });
-}
-
-BlobCollector::~BlobCollector() {
-    blocks_ = {};
-    {
-        const std::lock_guard lock(mutex_);
-        stopping_ = true;
-    }
-    wake_.notify_one();
-}
-
-void BlobCollector::run() {
-    std::unique_lock lock(mutex_);
-    while (true) {
-        wake_.wait(lock, [this] { return changed_ || stopping_; });
-        if (stopping_) return;
-        changed_ = false;
-        lock.unlock();
-        collect();
-        lock.lock();
-        // Once a second is often enough for disk space.
-        wake_.wait_for(lock, std::chrono::seconds(1), [this] { return stopping_; });
-    }
-}
+    : node_(node), blobs_(blobs),
+      // Once a second is often enough for disk space.
+      thread_(node, std::chrono::seconds(1), [this] {
+          collect();
+          return false;
+      }) {}
 
 void BlobCollector::collect() {
     const ledger::Snapshot snapshot = node_.snapshot();
