@@ -24,17 +24,21 @@ std::uint64_t flops_of(const Job& job, std::uint64_t expected) {
     return static_cast<std::uint64_t>(std::min<base::Uint128>(flops, std::uint64_t{1} << 62U));
 }
 
+/// The youngest epoch that takes no contributions any more; nothing before the first.
+std::optional<Epoch> last_closed_epoch(const Context& context) {
+    for (std::uint64_t number = context.chain.epoch_next; number-- > 0;) {
+        auto epoch = find_epoch(context.state, number);
+        if (!epoch) break;
+        if (epoch->state != EpochState::open && epoch->state != EpochState::closing) return epoch;
+    }
+    return std::nullopt;
+}
+
 /// What all members of the last epoch together may have ahead, at the class's reference speed: no declaration counts.
 base::Uint128 backlog_max(const Context& context) {
     const Parameters& parameters = context.parameters;
     auto members = static_cast<std::uint32_t>(std::max<std::size_t>(validators_by_stake(context.state, kGreatest).size(), 1));
-    for (std::uint64_t number = context.chain.epoch_next; number-- > 0;) {
-        const auto epoch = find_epoch(context.state, number);
-        if (!epoch || (epoch->state != EpochState::open && epoch->state != EpochState::closing)) {
-            if (epoch) members = std::max<std::uint32_t>(epoch->members, 1);
-            break;
-        }
-    }
+    if (const auto epoch = last_closed_epoch(context)) members = std::max<std::uint32_t>(epoch->members, 1);
     return static_cast<base::Uint128>(parameters.reference_flops) * members * parameters.backlog_ms_max / 1000;
 }
 
@@ -53,17 +57,9 @@ bool may_train(const Context& context, const Job& job, const Lane& lane) {
     return round && round->state == RoundState::open;
 }
 
-}  // namespace
-
-namespace {
-
 /// Weight of the last epoch that has closed, missing members included; of the greatest validators before there is one.
 std::uint64_t all_weight(const Context& context) {
-    for (std::uint64_t number = context.chain.epoch_next; number-- > 0;) {
-        const auto epoch = find_epoch(context.state, number);
-        if (!epoch) break;
-        if (epoch->state != EpochState::open && epoch->state != EpochState::closing) return epoch->all_weight();
-    }
+    if (const auto epoch = last_closed_epoch(context)) return epoch->all_weight();
     std::uint64_t weight = 0;
     for (const base::AccountId& id : validators_by_stake(context.state, kGreatest))
         weight += weight_of(find_validator(context.state, id).value(), find_stake(context.state, id, Role::validator).value());
