@@ -252,9 +252,31 @@ std::optional<bool> shown(Liar& liar, Terms terms, History& truth, const std::st
     return true;
 }
 
+/// What a run of random lies came to.
+class Tally {
+  public:
+    void add(const Lie& lie, bool by_showing, const std::string& label) {
+        ++games_;
+        ++kinds_[lie.kind];
+        by_showing_ += by_showing ? 1 : 0;
+        // What can be shown to be wrong is shown; only hashes of nothing lose by silence.
+        if (lie.kind == Lie::Kind::states) {
+            EXPECT_TRUE(by_showing) << label;
+        }
+    }
+    void expect_enough() const {
+        EXPECT_EQ(kinds_.size(), 5U);
+        EXPECT_GT(games_, 70);
+        EXPECT_GT(by_showing_, 40);
+    }
+
+  private:
+    int games_ = 0, by_showing_ = 0;
+    std::map<Lie::Kind, int> kinds_;
+};
+
 TEST(Liars, LoseToTheHonestChallenger) {
-    int games = 0, by_showing = 0;
-    std::map<Lie::Kind, int> kinds;
+    Tally tally;
     for (std::uint32_t seed = 0; seed < 130; ++seed) {
         std::mt19937 dice(seed);
         const Lie lie = random_lie(dice);
@@ -266,18 +288,9 @@ TEST(Liars, LoseToTheHonestChallenger) {
                                   std::to_string(lie.step) + " unit " + std::to_string(lie.unit) +
                                   " instruction " + std::to_string(lie.instruction);
         const auto result = shown(liar, terms, *arena().truth, label);
-        if (!result) continue;
-        ++games;
-        ++kinds[lie.kind];
-        by_showing += *result ? 1 : 0;
-        // What can be shown to be wrong is shown; only hashes of nothing lose by silence.
-        if (lie.kind == Lie::Kind::states) {
-            EXPECT_TRUE(*result) << label;
-        }
+        if (result) tally.add(lie, *result, label);
     }
-    EXPECT_EQ(kinds.size(), 5U);
-    EXPECT_GT(games, 70);
-    EXPECT_GT(by_showing, 40);
+    tally.expect_enough();
 }
 
 /// A cell in the step of the lie or after it, where an error may reach it.
@@ -298,8 +311,7 @@ DisputedCell random_cell(const Lie& lie, std::mt19937& dice) {
 }
 
 TEST(Liars, LoseAboutCellsToTheHonestChallenger) {
-    int games = 0, by_showing = 0;
-    std::map<Lie::Kind, int> kinds;
+    Tally tally;
     for (std::uint32_t seed = 0; seed < 100; ++seed) {
         std::mt19937 dice(seed);
         const Lie lie = random_lie(dice);
@@ -316,17 +328,9 @@ TEST(Liars, LoseAboutCellsToTheHonestChallenger) {
             std::to_string(lie.step) + " cell after " + std::to_string(terms.cell.steps) +
             " instruction " + std::to_string(terms.cell.instruction);
         const auto result = shown(liar, terms, truth, label);
-        if (!result) continue;
-        ++games;
-        ++kinds[lie.kind];
-        by_showing += *result ? 1 : 0;
-        if (lie.kind == Lie::Kind::states) {
-            EXPECT_TRUE(*result) << label;
-        }
+        if (result) tally.add(lie, *result, label);
     }
-    EXPECT_EQ(kinds.size(), 5U);
-    EXPECT_GT(games, 70);
-    EXPECT_GT(by_showing, 40);
+    tally.expect_enough();
 }
 
 }  // namespace
