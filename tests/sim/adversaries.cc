@@ -101,6 +101,14 @@ void by_record(SeasonOptions& options) {
     };
 }
 
+/// A control costs whoever is caught 2 / control rate audits: with this rate a short season has enough of them to be more than luck.
+void often_controlled(SeasonOptions& options) {
+    options.world.tune = [usual = options.world.tune](market::Parameters& parameters) {
+        usual(parameters);
+        parameters.control_ppm = 400'000;
+    };
+}
+
 void cheapest(SeasonOptions& options) { options.prices[0] = 1; }
 
 const std::vector<Adversary>& library() {
@@ -124,12 +132,10 @@ const std::vector<Adversary>& library() {
              return cast;
          }},
         {"poisons_merges", Role::worker, "trains honestly and posts wrong merges", worker_cast<PoisonsMerges>},
-        {"lazy_validator", Role::validator, "says valid without computing", validator_cast<Lazy>},
+        {"lazy_validator", Role::validator, "says valid without computing", validator_cast<Lazy>, often_controlled},
         {"false_accuser", Role::validator, "says invalid without computing", validator_cast<FalseAccuser>},
-        {"hides_cells", Role::validator, "says valid without computing, and is silent when it is controlled", validator_cast<HidesCells>},
-        {"copies_seals", Role::validator, "sends another validator's seal as its own", validator_cast<CopiesSeals>},
+        {"hides_cells", Role::validator, "says valid without computing, and is silent when it is controlled", validator_cast<HidesCells>, often_controlled},
         {"withholds_contribution", Role::validator, "never contributes to a draw", validator_cast<WithholdsContribution>},
-        {"claims_non_delivery", Role::validator, "takes audits and never answers, as if nothing had come", validator_cast<ClaimsNonDelivery>},
         {"cancels_before_commits", Role::submitter, "cancels each job before the first commitment", submitter_cast<CancelsBeforeCommits>},
         {"impossible_deadlines", Role::submitter, "asks for rounds of one second", submitter_cast<ImpossibleDeadlines>},
         {"missing_data", Role::submitter, "posts jobs and keeps their data to itself", submitter_cast<WithholdsData>},

@@ -18,24 +18,15 @@ inline double audits_bound(double expected) { return std::ceil(expected + 6 * st
 /// Half of the width in which 99 % of measured shares of n trials lie when the true one is p.
 inline double interval99(double p, double trials) { return 2.5758 * std::sqrt(p * (1 - p) / trials); }
 
-/// A lease in units of a segment's protocol cost.
-struct LeaseTerms {
-    double price = 1.2;                      ///< of a segment
-    double rate = 0.45, collusion_max = 0.1;
-    double unfinal_rounds = 4;
-    std::uint32_t segments = 1;              ///< of the round
-};
-
-/// max(2 p E / (1 - E), W S p), E = (1 - q)^(1 - collusion_max): the chance that a fake segment passes a coalition of the greatest size.
-inline double lock(const LeaseTerms& terms) {
-    const double p = std::fmax(terms.price, 1);
-    const double escape = std::pow(1 - terms.rate, 1 - terms.collusion_max);
-    return std::fmax(2 * p * escape / (1 - escape), terms.unfinal_rounds * terms.segments * p);
+/// 2 p E / (1 - E), E = (1 - q)^(1 - collusion_max): the least lock with which one false segment does not pay, in units of p.
+inline double deterring_lock(double rate, double collusion_max) {
+    const double escape = std::pow(1 - rate, 1 - collusion_max);
+    return 2 * escape / (1 - escape);
 }
 
 /// What k false segments bring that cost nothing: their pay when nobody looks, else the lock is gone, with the pay.
-inline double income_of_faking(const LeaseTerms& terms, double detected) {
-    return (1 - detected) * terms.segments * terms.price - detected * lock(terms);
+inline double income_of_faking(double price, double lock, std::uint32_t segments, double detected) {
+    return (1 - detected) * segments * price - detected * lock;
 }
 
 }  // namespace assay::sim::model

@@ -4,6 +4,7 @@
 
 #include "draw_experiment.h"
 #include "market/draw.h"
+#include "market/pricing.h"
 
 /// The draw against the model, for a coalition that grinds, withholds and splits; docs/soundness.md has the long runs.
 namespace assay::sim {
@@ -69,13 +70,13 @@ TEST(Audits, AreAsManyAsTheModelSays) {
     }
 }
 
-/// A lock is such that a lease of the greatest coalition that the terms allow for never gains by one false segment.
+/// The rules' lock is never less than what makes one false segment a loss for the greatest coalition that the parameters allow for.
 TEST(Lock, MakesAFakeLose) {
-    for (const double rate : {0.05, 0.1, 0.45, 0.9}) {
-        model::LeaseTerms terms;
-        terms.rate = rate;
-        EXPECT_LT(model::income_of_faking(terms, model::detection(rate, terms.collusion_max, 1)), 0) << rate;
-        EXPECT_LT(model::income_of_faking(terms, model::detection(rate, 0, 1)), 0) << rate;
+    for (const std::uint32_t rate : {50'000U, 100'000U, 450'000U, 900'000U}) {
+        market::LockTerms terms{base::Amount::of(1'200'000), base::Amount::of(1'000'000), rate, 100'000, 4, 1, 1, 1};
+        const double lock = static_cast<double>(market::lease_lock(terms)->grains()) / 1e6;
+        EXPECT_GE(lock, 1.2 * model::deterring_lock(rate / 1e6, 0.1) - 1e-5) << rate;
+        EXPECT_LT(model::income_of_faking(1.2, lock, 1, model::detection(rate / 1e6, 0.1, 1)), 0) << rate;
     }
 }
 

@@ -16,14 +16,6 @@ constexpr int kWashJobs = 16;
 
 Opinion Lazy::judge(const World& world, const market::Audit& audit, const std::function<Finding()>&) { return guess(world, audit); }
 
-Opinion CopiesSeals::judge(const World& world, const market::Audit& audit, const std::function<Finding()>&) {
-    Opinion opinion = guess(world, audit);
-    for (const market::Audit& other : market::audits_of_job(world.state(), audit.job, std::nullopt, 1000)) {
-        if (other.auditor != audit.auditor && !other.seal.is_zero()) opinion.seal = other.seal;
-    }
-    return opinion;
-}
-
 Opinion FalseAccuser::judge(const World& world, const market::Audit&, const std::function<Finding()>&) {
     return {numbered(world.options.seed, "accusation"), {}, 0};
 }

@@ -19,12 +19,6 @@ class Lazy final : public ValidatorConduct {
     Opinion judge(const World& world, const market::Audit& audit, const std::function<Finding()>& recompute) override;
 };
 
-/// Sends the seal that another validator has sent, as its own.
-class CopiesSeals final : public ValidatorConduct {
-  public:
-    Opinion judge(const World& world, const market::Audit& audit, const std::function<Finding()>& recompute) override;
-};
-
 /// Says `invalid` without computing.
 class FalseAccuser final : public ValidatorConduct {
   public:
@@ -108,12 +102,6 @@ class HidesCells final : public ValidatorConduct {
 class WithholdsContribution final : public ValidatorConduct {
   public:
     bool contributes(const World&, const market::Epoch&) override { return false; }
-};
-
-/// Takes audits and never answers: the delivery, it says, never came.
-class ClaimsNonDelivery final : public ValidatorConduct {
-  public:
-    bool seals(const World&, const market::Audit&) override { return false; }
 };
 
 /// What a worker tells the validators it is in league with.

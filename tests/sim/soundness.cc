@@ -4,6 +4,7 @@
 #include <string>
 
 #include "draw_experiment.h"
+#include "market/pricing.h"
 #include "model.h"
 
 namespace {
@@ -42,18 +43,23 @@ void detection(const std::string& folder, std::uint32_t trials) {
     }
 }
 
+/// The rules' lock of a lease with one lane, one part a round and four unfinal rounds, in units of a segment's protocol cost.
+double lock_of(std::uint32_t rate, std::uint32_t segments) {
+    const assay::market::LockTerms terms{assay::base::Amount::of(1'200'000), assay::base::Amount::of(1'000'000), rate, 100'000, 4, 1, segments, segments};
+    return static_cast<double>(assay::market::lease_lock(terms).value().grains()) / 1e6;
+}
+
 void money(const std::string& folder) {
     const File out(folder, "money");
-    std::fprintf(out.file, "rate_ppm,colluding_ppm,lock,income_1,income_10,audits,pool_100\n");
+    std::fprintf(out.file, "rate_ppm,colluding_ppm,lock_1,income_1,lock_10,income_10,audits,pool_100\n");
     for (const std::uint32_t rate : {100'000U, 450'000U, 900'000U}) {
         for (const std::uint32_t share : {0U, 50'000U, 333'333U}) {
-            model::LeaseTerms one, ten;
-            one.rate = ten.rate = rate / 1e6;
-            ten.segments = 10;
-            const double audits = model::expected_audits(one.rate);
-            std::fprintf(out.file, "%u,%u,%.2f,%.3f,%.3f,%.3f,%.0f\n", rate, share, model::lock(one),
-                         model::income_of_faking(one, model::detection(one.rate, share / 1e6, 1)),
-                         model::income_of_faking(ten, model::detection(ten.rate, share / 1e6, 10)), audits, model::audits_bound(100 * audits));
+            const double audits = model::expected_audits(rate / 1e6);
+            const auto income = [&](std::uint32_t segments) {
+                return model::income_of_faking(1.2, lock_of(rate, segments), segments, model::detection(rate / 1e6, share / 1e6, segments));
+            };
+            std::fprintf(out.file, "%u,%u,%.2f,%.3f,%.2f,%.3f,%.3f,%.0f\n", rate, share, lock_of(rate, 1), income(1), lock_of(rate, 10), income(10), audits,
+                         model::audits_bound(100 * audits));
         }
     }
 }

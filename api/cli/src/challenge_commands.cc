@@ -209,15 +209,20 @@ Result<base::Amount> bond_at_hand(client::Client& client, const Signer& signer, 
 }
 
 /// The game that the account plays about this, or will play when those of its pool before it have lost.
-Result<std::string> place_in_pool(client::Client& client, const Signer& signer, const Target& target, const base::Hash& claimed) {
+struct Place {
+    base::DisputeId dispute;
+    std::uint32_t number = 0;  ///< among those who challenge with this root
+    bool begun = false;
+};
+
+Result<Place> place_in_pool(client::Client& client, const Signer& signer, const Target& target, const base::Hash& claimed) {
     const base::Hash pool = market::pool_id(target.target, claimed);
     const auto members = client.pool_members(pool);
     if (!members) return tl::unexpected(failure_of(members.error()));
     for (const market::PoolMember& member : *members) {
         if (member.account != signer.account) continue;
         const base::DisputeId dispute = market::dispute_id(pool, member.number);
-        if (client.dispute(dispute)) return "dispute " + dispute.hex() + "\nThe game has begun.";
-        return "number  " + std::to_string(member.number) + " of those who challenge with this root\nThe game begins when those who play now lose.";
+        return Place{dispute, member.number, client.dispute(dispute).has_value()};
     }
     return tl::unexpected(Failure{Exit::refused, "the challenge is in a block, and it is over already: assay dispute list --job " + target.job.id.hex()});
 }
@@ -254,8 +259,12 @@ Exit dispute_root(const Program& program, const RootOptions& options) {
     const auto place = place_in_pool(client, *signer, *target, *claimed);
     if (!place) return fail(program, place.error());
     const std::string pool = market::pool_id(target->target, *claimed).hex();
-    return print(program, {{"pool", pool}, {"transaction", opened->id.hex()}, {"bond", bond->decimal()}, {"fee", opened->fee.decimal()}},
-                 *place + "\nbond    " + grains(*bond) + "\nA program has to play it: keep `assay-" + options.role + " run` going with this key.");
+    const std::string when = place->begun ? "The game has begun."
+                                          : "Number " + std::to_string(place->number) + " of those who challenge with this root: the game begins when "
+                                            "those who play now lose.";
+    return print(program, {{"dispute", place->dispute.hex()}, {"begun", place->begun}, {"pool", pool}, {"transaction", opened->id.hex()},
+                           {"bond", bond->decimal()}, {"fee", opened->fee.decimal()}},
+                 "dispute " + place->dispute.hex() + "\n" + when + "\nbond    " + grains(*bond) + "\nA program has to play it: keep `assay-" + options.role + " run` going with this key.");
 }
 
 }  // namespace
