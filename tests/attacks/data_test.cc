@@ -39,6 +39,45 @@ TEST(Attack, A5_GarbageUnderAChunkQuestion) {
                       (kStake - world.stake_of(cheat, market::Role::worker)).decimal() + " of stake, attackers lost " + (before - wealth(world, attackers)).decimal());
 }
 
+/// Cannot open the data. It asks for the one chunk there is, when nobody has asked yet, and never again.
+class WithoutData final : public sim::ValidatorConduct {
+  public:
+    bool seals(const World&, const market::Audit& audit) override { return audit.claim != market::ClaimKind::segment; }
+    std::vector<market::Message> extra(const World& world, const Person& self) override {
+        for (const market::Audit& audit : market::audits_of_validator(world.state(), self.id, std::nullopt, 1'000)) {
+            const bool waits = audit.state == market::AuditState::open && audit.claim == market::ClaimKind::segment;
+            if (waits && !asked_) {
+                asked_ = true;
+                if (!data_question(world, audit.job)) return {market::ChunkAsk{{market::StoredKind::data, audit.job.hash, 0}, 0}};
+            }
+        }
+        return {};
+    }
+
+  private:
+    bool asked_ = false;
+};
+
+/// The data is gone and has one chunk, so that only one auditor can ask for it: none of them misses what it cannot judge, before the answer is due
+/// and after it did not come.
+TEST(Attack, A5_DataThatOneQuestionIsAbout) {
+    WorldOptions options = options_of(1);
+    options.rate_ppm = 1'000'000;
+    ValidatorSeats validators;
+    for (std::size_t i = 0; i < options.validators; ++i) validators[i] = std::make_unique<WithoutData>();
+    Stage stage(options, {}, std::move(validators));
+    World& world = stage.world;
+    stage.offer({{0, 100'000}});
+    const base::JobId job = stage.post();
+    ASSERT_TRUE(stage.finish(job));
+    EXPECT_EQ(stage.job(job).reason, market::CloseReason::data_missing);
+    EXPECT_LT(world.count_events("question_opened"), world.validators.size()) << "each has asked for itself";
+    EXPECT_EQ(paid_to(world, world.workers[0], "segments"), Amount{}) << "what nobody judged was paid";
+    for (const Person& validator : world.validators) expect_unharmed(world, validator, market::Role::validator, kStake);
+    expect_unharmed(world, world.workers[0], market::Role::worker, kStake);
+    figures("A5", std::string(market::to_word(stage.job(job).state)) + ", auditors without data lost nothing");
+}
+
 /// What a blob of so many tokens has in bytes: two each.
 class SizesByTokens final : public sim::GroundTruth {
   public:

@@ -83,7 +83,10 @@ def challenge_by_hand(market, job):
     opened = market.assay(*command, *market.key_arguments(WRONG))
     require(int(opened["bond"]) > 0, f"no bond: {opened}")
     say(f"  challenged by hand for {opened['bond']} grains")
-    return opened["dispute"]
+    def game():
+        return next((d["id"] for state in ("open", "over") for d in market.get_all(f"/v1/jobs/{job.id}/disputes?state={state}")
+                     if d["pool"] == opened["pool"]), None)
+    return market.wait(game, 30, "the game of the challenge by hand", *market.programs.values())
 
 
 def events_of(market, kind, **attributes):

@@ -27,7 +27,11 @@ void follow(const ValidatorSettings& settings, const agent::Identity& identity, 
     Duties duties(party, verdicts, contributions);
     Auditor auditor(settings, identity, verdicts, recomputer);
     Asker asker(settings, identity);
-    games::Desk desk({settings.node_url, settings.data_folder / "disputes", settings.executor}, identity, conduct);
+    // Of what a verdict was made from the dataset stays here.
+    const games::KeptBlobs kept = [&settings](const base::JobId& job, const base::BlobRoot&) {
+        return std::optional(settings.data_folder / "jobs" / job.hex() / "dataset");
+    };
+    games::Desk desk({settings.node_url, settings.data_folder / "disputes", settings.executor, kept}, identity, conduct);
     while (!agent::stop_requested()) {
         duties.come_back();
         contributions.contribute();

@@ -163,8 +163,19 @@ tl::expected<void, std::string> LaneRunner::open_job(const market::Job& job) {
         return tl::unexpected(lease.error().text());
     }
     context_.lane = lease->lane;
+    keep_dataset(job);
     agent::log(agent::LogLevel::info, "lease.started", "works a lane", lane_fields(job.id, lease->lane, job.round));
     return {};
+}
+
+/// The submitter owes the data and may withhold it: who trained on it can still show it, and defend what it made of it, until the job is over.
+void LaneRunner::keep_dataset(const market::Job& job) {
+    const std::filesystem::path link = folder_ / "dataset.kept";
+    std::error_code error;
+    std::filesystem::remove(link, error);
+    std::filesystem::create_hard_link(cache_.folder_of(job.id) / "dataset", link, error);
+    if (error) return trouble("job.trouble", link.string() + ": " + error.message());
+    if (auto kept = context_.keeper.keep(job.id, job.shape.rounds, job.data_blob, link); !kept) trouble("job.trouble", kept.error());
 }
 
 /// The rules computed the program root from the same spec: this build is wrong, and what it would train is worth nothing.

@@ -44,6 +44,7 @@ class LaneRunner {
     Next step();
     tl::expected<Look, client::ClientError> look();
     tl::expected<void, std::string> open_job(const market::Job& job);
+    void keep_dataset(const market::Job& job);
     Next no_job(const market::Job& job, const std::string& why);
     Next train(const Look& look);
     /// Whether the lane's next part may be trained now; says why not, and leaves when that takes too long.

@@ -90,7 +90,8 @@ void follow(const WorkerSettings& settings, const agent::Identity& identity, cli
     const agent::BlobKeeper keeper(settings.data_folder / "owed");
     Duties duties(party, parts, keeper);
     Runners runners(settings, identity, parts, keeper, producer);
-    games::Desk desk({settings.node_url, settings.data_folder / "disputes", settings.executor}, identity, conduct);
+    const games::KeptBlobs kept = [&keeper](const base::JobId&, const base::BlobRoot& blob) { return keeper.find(blob); };
+    games::Desk desk({settings.node_url, settings.data_folder / "disputes", settings.executor, kept}, identity, conduct);
     while (!agent::stop_requested()) {
         const auto leases = node.leases_of(identity.account());
         if (leases) {

@@ -85,8 +85,8 @@ class RemoteData final : public dispute::PublicData {
 
 /// One game of ours: everything that is computed for it stays until it is over.
 struct Desk::Seat {
-    Seat(const DeskSettings& settings, client::Client& node)
-        : cache(settings.folder, settings.executor, fetch_from(node), 1) {}
+    Seat(const DeskSettings& settings, client::Client& node, const base::JobId& job)
+        : cache(settings.folder, settings.executor, fetch_from(node, job, settings.kept), 1) {}
 
     runtime::JobCache cache;
     std::unique_ptr<dispute::Replayer> replayer;
@@ -177,7 +177,7 @@ Desk::Seat* Desk::seat_for(const Turn& turn, const market::GameSubject& subject)
     if (found == seats_.end()) {
         const auto spec = market::decode_spec(subject.spec);
         if (!spec) return nullptr;
-        auto seat = std::make_unique<Seat>(settings_, node_);
+        auto seat = std::make_unique<Seat>(settings_, node_, dispute.job);
         auto job = seat->cache.open(dispute.job, *spec);
         if (!job) {
             agent::log(agent::LogLevel::warning, "dispute.trouble", job.error(), fields_of(dispute, turn.side));

@@ -1,6 +1,9 @@
 #include "games/job_states.h"
 
 #include <algorithm>
+#include <utility>
+
+#include "base/chunk_tree.h"
 
 namespace assay::games {
 
@@ -15,6 +18,20 @@ auto failed(const client::ClientError& error) { return tl::unexpected(error.text
 runtime::JobCache::Fetch fetch_from(client::Client& node) {
     return [&node](const base::BlobRoot& blob, const std::filesystem::path& file) -> tl::expected<void, std::string> {
         if (auto got = node.get_blob(blob, file); !got) return tl::unexpected("blob " + blob.hex() + ": " + got.error().text());
+        return {};
+    };
+}
+
+runtime::JobCache::Fetch fetch_from(client::Client& node, const base::JobId& job, KeptBlobs kept) {
+    return [&node, job, kept = std::move(kept), get = fetch_from(node)](const base::BlobRoot& blob,
+                                                                       const std::filesystem::path& file) -> tl::expected<void, std::string> {
+        auto got = get(blob, file);
+        if (got || !kept) return got;
+        const auto here = kept(job, blob);
+        if (!here) return got;
+        std::error_code error;
+        std::filesystem::copy_file(*here, file, std::filesystem::copy_options::overwrite_existing, error);
+        if (error || base::blob_root_of_file(file) != blob) return got;
         return {};
     };
 }

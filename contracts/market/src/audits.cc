@@ -203,7 +203,10 @@ Amount redraw_cost(const Context& context, const Job& job, const Claim& claim) {
 
 void fail_audit(Context& context, Job& job, Claim& claim, Audit& audit) {
     ASSAY_CHECK(!has_ended(audit));
-    const Amount taken = take_any_stake(context, audit.auditor, Role::validator, redraw_cost(context, job, claim));
+    // Nobody showed the data: who had none before could not judge, and that is the submitter's doing.
+    const bool without_data = job.state == JobState::settling && job.reason == CloseReason::data_missing && audit.state == AuditState::open;
+    const Amount fine = without_data ? Amount{} : redraw_cost(context, job, claim);
+    const Amount taken = take_any_stake(context, audit.auditor, Role::validator, fine);
     if (!taken.is_zero())
         emit(context, EventKind::fined, {{"validator", audit.auditor.hex()}, {"amount", taken.decimal()}, {"reason", "missed"}});
     return_promise(job, claim, audit);

@@ -263,6 +263,11 @@ bool waits_for_data(const Context& context, const base::JobId& job) {
     return !questions_of_job(context.state, job, kNoRound, std::nullopt, 1).empty();
 }
 
+bool asks_for_data(const Context& context, const base::JobId& job) {
+    const auto questions = questions_of_job(context.state, job, kNoRound, std::nullopt, kTouchedMax);
+    return std::any_of(questions.begin(), questions.end(), [](const Question& question) { return question.target.kind == StoredKind::data; });
+}
+
 bool answers_for_open(const Context& context, const Lease& lease) {
     for (const Question& question : questions_owed(context.state, lease.worker, std::nullopt, kTouchedMax)) {
         if (question.lease == lease.id) return true;

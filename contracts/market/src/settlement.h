@@ -142,6 +142,8 @@ void settle_on(Context& context, Job& job);
 bool waits_for_answer(const Context& context, const base::JobId& job, std::uint32_t round);
 /// The job's own blobs are asked for: a worker may be unable to go on.
 bool waits_for_data(const Context& context, const base::JobId& job);
+/// Somebody asks for a chunk of the job's data.
+bool asks_for_data(const Context& context, const base::JobId& job);
 /// A game or a question is open that this lease's lock answers for.
 bool answers_for_open(const Context& context, const Lease& lease);
 /// The account has an open question about something in the job: nobody misses a deadline because others do not show what it needs.

@@ -177,8 +177,9 @@ void on_audit_due(Context& context, const Timer& timer) {
     auto audit = find_audit(context.state, base::AuditId{timer.subject});
     if (!audit || audit->deadline != timer.due) return;
     const bool works = audit->state == AuditState::open;
-    // Who has asked for what it needs misses nothing while the question is open.
-    const bool asks = audit->extensions < kExtensionsMax && has_asked(context, audit->auditor, audit->job);
+    // Who has asked for what it needs misses nothing while the question is open. Data is asked for once for all, by whoever is first.
+    const bool asked = has_asked(context, audit->auditor, audit->job) || asks_for_data(context, audit->job);
+    const bool asks = audit->extensions < kExtensionsMax && asked;
     if (works && asks) {
         ++audit->extensions;
         audit->deadline = context.in(std::max(context.parameters.grace_ms, audit_time_ms(context, audit->auditor)));

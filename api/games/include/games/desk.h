@@ -12,6 +12,7 @@
 
 #include "agent/party.h"
 #include "games/conduct.h"
+#include "games/job_states.h"
 
 namespace assay::games {
 
@@ -19,6 +20,8 @@ struct DeskSettings {
     std::string node_url;
     std::filesystem::path folder;            ///< datasets of disputed jobs; nothing in it is missed when it is deleted
     runtime::ExecutorOptions executor;
+    /// What this party still has of a job's blobs: whoever withholds data takes nobody's answer away. Null: what the node has and nothing else.
+    KeptBlobs kept = nullptr;
 };
 
 /// Plays every game in which the account is a side, as asserter or challenger, on a thread of its own. What comes next is computed from the

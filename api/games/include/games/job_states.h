@@ -1,5 +1,8 @@
 #pragma once
 
+#include <filesystem>
+#include <functional>
+#include <optional>
 #include <string>
 #include <tl/expected.hpp>
 
@@ -11,6 +14,10 @@ namespace assay::games {
 
 /// Fetches blobs from a node into files, for a JobCache.
 runtime::JobCache::Fetch fetch_from(client::Client& node);
+/// The file in which a blob of the job lies here; its bytes need not be right. Called from the thread that fetches.
+using KeptBlobs = std::function<std::optional<std::filesystem::path>(const base::JobId& job, const base::BlobRoot& blob)>;
+/// The same, of one job, where the node does not have a blob that `kept` has. `kept` may be null.
+runtime::JobCache::Fetch fetch_from(client::Client& node, const base::JobId& job, KeptBlobs kept);
 
 /// The states and payloads of one job by their places, fetched and verified against the roots on the ledger. Errors are sentences for
 /// people and mean "not now". Does not own; cheap to make.
