@@ -185,6 +185,8 @@ class Books {
             same(job.hold.drawn, drawn, "job.hold.drawn", job.id.hash);
             same(job.open_claims, std::count_if(claims_.begin(), claims_.end(), [&](const auto& c) { return of_job(c) && !c.over; }),
                  "job.open_claims", job.id.hash);
+            same(job.open_audits, std::count_if(audits_.begin(), audits_.end(), [&](const auto& a) { return of_job(a) && !has_ended(a); }),
+                 "job.open_audits", job.id.hash);
             same(job.open_disputes, std::count_if(disputes_.begin(), disputes_.end(),
                                                   [&](const auto& d) { return of_job(d) && d.state == market::DisputeState::open; }),
                  "job.open_disputes", job.id.hash);

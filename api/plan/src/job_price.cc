@@ -2,49 +2,13 @@
 
 #include <algorithm>
 
-#include "market/draw.h"
+#include "market/hold.h"
 #include "market/queries.h"
 
 namespace assay::plan {
 
-namespace {
-
 using base::Amount;
 using market::Parameters;
-
-constexpr std::size_t kGreatest = 256;
-
-struct Weights {
-    std::uint64_t greatest = 1, all = 1;
-};
-Weights weights_of(const market::StateReader& state) {
-    Weights weights{0, 0};
-    for (const base::AccountId& id : market::validators_by_stake(state, kGreatest)) {
-        const auto validator = market::find_validator(state, id);
-        const auto stake = market::find_stake(state, id, market::Role::validator);
-        if (!validator || !stake) continue;
-        const std::uint64_t weight = market::weight_of(*validator, *stake);
-        weights.greatest = std::max(weights.greatest, weight);
-        weights.all += weight;
-    }
-    weights.greatest = std::max<std::uint64_t>(weights.greatest, 1);
-    return weights;
-}
-
-/// The highest pay of one audit: at least half of all weight may audit the job.
-std::optional<Amount> highest_pay(const market::StateReader& state, const Parameters& parameters, const market::JobSpec& spec,
-                                  const client::JobFacts& facts) {
-    const Weights weights = weights_of(state);
-    const std::uint64_t merge_flops = spec.has_merge() ? facts.costs.merge_flops : 0;
-    const std::uint64_t flops = std::max({facts.costs.segment_flops, merge_flops, facts.init_flops});
-    const auto price = market::protocol_cost(parameters.protocol_price, flops);
-    const std::uint32_t rate = std::max(parameters.rate_sure_ppm, spec.audit_rate_ppm);
-    const std::uint64_t exponent =
-        market::member_exponent(market::rate_exponent(rate), weights.greatest, std::max(weights.greatest, weights.all / 2));
-    return price ? market::audit_pay(*price, exponent) : std::nullopt;
-}
-
-}  // namespace
 
 std::optional<JobPrice> price_job(const market::StateReader& state, const market::JobSpec& spec, const client::JobFacts& facts) {
     const Parameters parameters = market::current_parameters(state);
@@ -52,35 +16,17 @@ std::optional<JobPrice> price_job(const market::StateReader& state, const market
     const std::uint64_t segments = lane_segments * spec.lanes;
     JobPrice price;
     price.rate_ppm = std::max({spec.audit_rate_ppm, parameters.rate_floor_ppm, parameters.rate_new_ppm});
-    const auto cost = market::protocol_cost(parameters.protocol_price, facts.costs.segment_flops);
-    const auto fee = base::multiply_divide(spec.price_ceiling, parameters.protocol_fee_ppm, market::kPartsPerMillion, base::Rounding::up);
-    const auto fees = fee ? base::multiply(*fee, segments) : std::nullopt;
-    const auto pay = highest_pay(state, parameters, spec, facts);
-    const auto worth = cost ? base::multiply(base::maximum(spec.price_ceiling, *cost), segments) : std::nullopt;
-    if (!cost || !fees || !pay || !worth) return std::nullopt;
-    price.segment_cost = *cost;
+    const market::JobShape shape = market::shape_of(spec);
+    const auto prices = market::audit_prices(parameters, shape, facts);
+    if (!prices) return std::nullopt;
+    const auto worth = base::multiply(base::maximum(spec.price_ceiling, prices->segment), segments);
+    const auto hold = market::hold_of(state, market::load_chain(state).epoch_next, parameters, shape, *prices);
+    if (!worth || !hold) return std::nullopt;
+    price.segment_cost = prices->segment;
     price.worth = *worth;
-
-    market::HoldTerms terms;
-    terms.segments = segments;
-    terms.rounds = spec.has_merge() ? spec.rounds : 0;
-    terms.price_ceiling = spec.price_ceiling;
-    terms.fees = *fees;
-    const auto merge_price = market::protocol_cost(parameters.protocol_price, facts.costs.merge_flops);
-    const auto init_price = market::protocol_cost(parameters.protocol_price, facts.init_flops);
-    if (!merge_price || !init_price) return std::nullopt;
-    terms.audit_price = *cost;
-    if (spec.has_merge()) terms.merge_price = *merge_price;
-    terms.init_price = *init_price;
-    terms.highest_pay = *pay;
-    terms.rate_ppm = price.rate_ppm;
-    terms.rate_sure_ppm = parameters.rate_sure_ppm;
-    terms.control_ppm = parameters.control_ppm;
-    const auto hold = market::job_hold(terms);
-    if (!hold) return std::nullopt;
     price.hold = *hold;
 
-    const market::LockTerms lock{spec.price_ceiling, *cost, price.rate_ppm, parameters.collusion_max_ppm, parameters.unfinal_rounds_max,
+    const market::LockTerms lock{spec.price_ceiling, prices->segment, price.rate_ppm, parameters.collusion_max_ppm, parameters.unfinal_rounds_max,
                                  spec.lanes, spec.segments_per_round(), spec.part_segments};
     for (const std::uint32_t share : kShares) {
         const auto numbers = market::cheat_numbers(lock, lane_segments, share);

@@ -58,8 +58,9 @@ void end_audit(Context& context, Job& job, Claim& claim, Audit& audit, AuditStat
     audit.state = state;
     end_audit_duty(context, audit.auditor, audit.flops);
     audit.lock = {};
-    ASSAY_CHECK(claim.open > 0);
+    ASSAY_CHECK(claim.open > 0 && job.open_audits > 0);
     --claim.open;
+    --job.open_audits;
     if (audit.kind == AuditKind::control) {
         if (auto controlled = find_audit(context.state, audit.controls)) {
             ASSAY_CHECK(controlled->controls_open > 0);
@@ -69,7 +70,6 @@ void end_audit(Context& context, Job& job, Claim& claim, Audit& audit, AuditStat
     }
     save(context.state, audit);
     advance_later(context, claim.subject, claim.segment);
-    (void)job;
 }
 
 }  // namespace
@@ -106,6 +106,7 @@ void draw_audit(Context& context, Job& job, Claim& claim, const Drawn& drawn) {
     job.hold.drawn += audit.price;
     begin_audit_duty(context, audit.auditor, audit.lock, audit.flops);
     ++claim.open;
+    ++job.open_audits;
     save(context.state, audit);
     if (control) {
         auto controlled = find_audit(context.state, audit.controls);

@@ -20,7 +20,7 @@ tl::expected<Challenged, Refusal> find_segment(const Context& context, const Cha
         return tl::unexpected(Refusal::dispute_target_unknown);
     const auto job = find_job(context.state, part->key.job);
     ASSAY_CHECK(job.has_value());
-    if (part->state != PartState::passed || is_terminal(job->state)) return tl::unexpected(Refusal::dispute_target_closed);
+    if (part->state != PartState::passed || is_terminal(job->state) || (joins && settled_long_enough(context, *job))) return tl::unexpected(Refusal::dispute_target_closed);
     const auto round = find_round(context.state, job->id, part->key.round);
     ASSAY_CHECK(round.has_value());
     if (joins && !window_open(context, *round)) return tl::unexpected(Refusal::dispute_target_closed);
@@ -36,7 +36,7 @@ tl::expected<Challenged, Refusal> find_posted_merge(const Context& context, cons
     if (!job || !merge || !round || merge->commitment != target.part || target.part.is_zero() || target.segment != 0)
         return tl::unexpected(Refusal::dispute_target_unknown);
     const bool stands = round->state == RoundState::merged && !is_terminal(job->state);
-    if (!stands || (joins && !window_open(context, *round))) return tl::unexpected(Refusal::dispute_target_closed);
+    if (!stands || (joins && (!window_open(context, *round) || settled_long_enough(context, *job)))) return tl::unexpected(Refusal::dispute_target_closed);
     return Challenged{job->id, target.round, 0, merge->lease, merge->poster, merge->root};
 }
 

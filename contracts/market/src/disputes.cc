@@ -1,6 +1,7 @@
 #include "disputes.h"
 
 #include <algorithm>
+#include <map>
 
 #include "base/check.h"
 #include "base/wide.h"
@@ -158,20 +159,32 @@ Amount bond_of(const Context& context, const Job& job, DisputeTarget target, Amo
     return base::minimum(challenge_bond(parameters_of(context, job), job, target, context.chain.base_fee).value_or(most), most);
 }
 
+/// Members of a pool that have lost no game.
+std::vector<PoolMember> standing_members(const Context& context, const Pool& pool) {
+    std::vector<PoolMember> members;
+    for (std::uint32_t number = 0; number < pool.members && number < kTouchedMax; ++number) {
+        auto member = find_pool_member(context.state, pool.id, number);
+        if (!member) continue;
+        const auto played = find_dispute(context.state, dispute_id(pool.id, number));
+        if (!played || played->state == DisputeState::open) members.push_back(std::move(*member));
+    }
+    return members;
+}
+
 /// Who shares the bounty of an upheld challenge: its player. Those of its pool that sealed before anything about this fault was public are paid
 /// as right challengers (Rewards::right).
 Rewards rewards_of(const Context& context, const Dispute& dispute) {
     Rewards rewards;
     rewards.winner = dispute.challenger;
     rewards.fees = dispute.challenger_spent;
+    rewards.public_since = dispute.opened_height;
+    rewards.judged = dispute.part;
+    rewards.segment = dispute.segment;
     if (dispute.audit.is_zero()) rewards.reporters.push_back(dispute.challenger);
     for (const Pool& pool : pools_of_target(context.state, dispute.part, dispute.segment, kTouchedMax)) {
         if (pool.claimed != dispute.claimed) continue;
-        for (std::uint32_t number = 0; number < pool.members && number < kTouchedMax; ++number) {
-            const auto member = find_pool_member(context.state, pool.id, number);
-            if (!member || member->account == dispute.challenger || member->sealed > dispute.opened_height) continue;
-            const auto played = find_dispute(context.state, dispute_id(pool.id, number));
-            if (!played || played->state == DisputeState::open) rewards.right.push_back(member->account);
+        for (const PoolMember& member : standing_members(context, pool)) {
+            if (member.account != dispute.challenger && member.sealed <= dispute.opened_height) rewards.right.push_back(member.account);
         }
     }
     return rewards;
@@ -192,6 +205,7 @@ void refute(Context& context, Dispute& dispute) {
     const bool merge = dispute.target == DisputeTarget::merge;
     conviction.rewards.share = base::multiply(merge ? job->merge_audit_price : job->audit_price, kHalf).value_or(Amount{});
     Undone undone;
+    undone.public_since = dispute.opened_height;
     const bool more = !merge || merge_refuted(context, *job, dispute, undone);
     // Who posts a wrong merge did its segments of that round right, or they would be disputed themselves.
     if (merge) ++conviction.from_round;
@@ -229,8 +243,11 @@ void worker_concedes(Context& context, Dispute& dispute) {
     const Amount fee = concession_fee(context, *job, *lease);
     if (merge) {
         Undone undone;
+        undone.public_since = dispute.opened_height;
         const bool more = merge_refuted(context, *job, dispute, undone);
         take_fee(context, *job, lease->id, SlashReason::concession, dispute.id.hash, fee, 0, undone, rewards);
+        // What is left of its lock does not cover the next one.
+        release_lease(context, *job, lease->id, LeaseEnd::confessed, false);
         if (!more) fail_job(context, *job, CloseReason::merge_unresolved);
     } else {
         const auto part = find_part(context.state, dispute.part);
@@ -434,6 +451,17 @@ void start_players(Context& context, Pool& pool) {
         save(context.state, *job);
     }
     if (batch > 0) pool.batch = std::min<std::uint32_t>(2 * pool.batch, kTouchedMax);
+}
+
+void note_overtaken(const Context& context, const base::PartId& part, Undone& undone) {
+    if (!undone.public_since) return;
+    std::map<std::uint32_t, std::vector<base::AccountId>> segments;
+    for (const Pool& pool : pools_of_target(context.state, part, std::nullopt, kTouchedMax)) {
+        for (const PoolMember& member : standing_members(context, pool)) {
+            if (member.sealed <= *undone.public_since) segments[pool.target.segment].push_back(member.account);
+        }
+    }
+    for (auto& [segment, accounts] : segments) undone.overtaken.push_back({part, segment, std::move(accounts)});
 }
 
 void drop_disputes(Context& context, Job& job, const base::PartId& target) {

@@ -62,10 +62,12 @@ bool is_void(const Epoch& epoch) {
 
 /// One block's share of the members: everybody with the stake, a key that is old enough, and not away or in jail. True when all are listed.
 bool list_members(Context& context, Epoch& epoch) {
-    const std::optional<base::AccountId> after = epoch.member_after.is_zero() ? std::nullopt : std::optional(epoch.member_after);
-    const auto ids = validators_by_stake(context.state, kSwept, after);
-    for (const base::AccountId& id : ids) {
+    // From the place that was reached, not from whoever had it: by changing its weight one validator would move the cursor over others.
+    const auto after = epoch.member_after.is_zero() ? std::nullopt : std::optional(Rank{epoch.weight_after, epoch.member_after});
+    const auto ranks = validators_after(context.state, after, kSwept);
+    for (const auto& [rank, id] : ranks) {
         epoch.member_after = id;
+        epoch.weight_after = rank;
         const auto stake = find_stake(context.state, id, Role::validator);
         const auto validator = find_validator(context.state, id);
         const auto account = find_account(context.state, id);
@@ -85,7 +87,7 @@ bool list_members(Context& context, Epoch& epoch) {
         emit(context, EventKind::epoch_member,
              {{"epoch", std::to_string(epoch.number)}, {"validator", id.hex()}, {"weight", std::to_string(member.weight)}});
     }
-    return ids.size() < kSwept;
+    return ranks.size() < kSwept;
 }
 
 base::Bytes prefix_of(const base::Bytes& key) { return {key.begin(), key.begin() + kEpochPrefixBytes}; }
@@ -98,6 +100,7 @@ void carry(Context& context, Epoch& epoch) {
     epoch.weight = epoch.jailed_weight = 0;
     epoch.members_hash = {};
     epoch.member_after = {};
+    epoch.weight_after = 0;
     set_epoch_deadline(context, epoch, std::max(context.parameters.epoch_ms, context.parameters.grace_ms));
     save(context.state, epoch);
     emit_epoch(context, EventKind::epoch_carried, epoch);
@@ -153,7 +156,7 @@ void end_contributions(Context& context, Epoch& epoch) {
         epoch.member_after = member.validator;
         if (member.y) continue;
         if (fine) {
-            const base::Amount taken = take_free_stake(context, member.validator, Role::validator, context.parameters.absence_fine);
+            const base::Amount taken = take_any_stake(context, member.validator, Role::validator, context.parameters.absence_fine);
             burn(context, taken, "absent", member.validator.hash);
             emit(context, EventKind::fined, {{"validator", member.validator.hex()}, {"amount", taken.decimal()}, {"reason", "absent"}});
         }

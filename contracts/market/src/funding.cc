@@ -4,7 +4,7 @@
 
 #include "base/check.h"
 #include "base/wide.h"
-#include "market/pricing.h"
+#include "market/hold.h"
 #include "settlement.h"
 
 namespace assay::market {
@@ -24,26 +24,18 @@ std::uint64_t flops_of(const Job& job, std::uint64_t expected) {
     return static_cast<std::uint64_t>(std::min<base::Uint128>(flops, std::uint64_t{1} << 62U));
 }
 
-/// The youngest epoch that takes no contributions any more; nothing before the first.
-std::optional<Epoch> last_closed_epoch(const Context& context) {
-    for (std::uint64_t number = context.chain.epoch_next; number-- > 0;) {
-        auto epoch = find_epoch(context.state, number);
-        if (!epoch) break;
-        if (epoch->state != EpochState::open && epoch->state != EpochState::closing) return epoch;
-    }
-    return std::nullopt;
-}
-
 /// What all members of the last epoch together may have ahead, at the class's reference speed: no declaration counts.
 base::Uint128 backlog_max(const Context& context) {
     const Parameters& parameters = context.parameters;
     auto members = static_cast<std::uint32_t>(std::max<std::size_t>(validators_by_stake(context.state, kGreatest).size(), 1));
-    if (const auto epoch = last_closed_epoch(context)) members = std::max<std::uint32_t>(epoch->members, 1);
+    if (const auto epoch = last_closed_epoch(context.state, context.chain.epoch_next)) members = std::max<std::uint32_t>(epoch->members, 1);
     return static_cast<base::Uint128>(parameters.reference_flops) * members * parameters.backlog_ms_max / 1000;
 }
 
 LaneWait wait_of(const Context& context, const Job& job, std::uint64_t expected) {
-    const auto needed = audit_pool(job.expected + expected, greatest_price(job), highest_pay(context, job));
+    const Amount greatest = greatest_price(job);
+    const Amount highest = highest_pay(context.state, context.chain.epoch_next, parameters_of(context, job), job.shape, greatest);
+    const auto needed = audit_pool(job.expected + expected, greatest, highest);
     if (!needed || *needed > job.hold.audits + job.hold.drawn) return LaneWait::audit_funds;
     const base::Uint128 ahead = static_cast<base::Uint128>(context.chain.backlog_flops) + flops_of(job, expected);
     // One part at a time always fits: nobody waits for a committee that is idle.
@@ -57,28 +49,7 @@ bool may_train(const Context& context, const Job& job, const Lane& lane) {
     return round && round->state == RoundState::open;
 }
 
-/// Weight of the last epoch that has closed, missing members included; of the greatest validators before there is one.
-std::uint64_t all_weight(const Context& context) {
-    if (const auto epoch = last_closed_epoch(context)) return epoch->all_weight();
-    std::uint64_t weight = 0;
-    for (const base::AccountId& id : validators_by_stake(context.state, kGreatest))
-        weight += weight_of(find_validator(context.state, id).value(), find_stake(context.state, id, Role::validator).value());
-    return weight;
-}
-
 }  // namespace
-
-Amount highest_pay(const Context& context, const Job& job) {
-    const Parameters parameters = parameters_of(context, job);
-    // At least half of all weight may audit the job, so the greatest validator's share of the draw is at most twice that of all weight.
-    std::uint64_t most = 1;
-    if (const auto first = validators_by_stake(context.state, 1); !first.empty())
-        most = weight_of(find_validator(context.state, first.front()).value(), find_stake(context.state, first.front(), Role::validator).value());
-    most = std::max<std::uint64_t>(most, 1);
-    const std::uint32_t rate = std::max(parameters.rate_sure_ppm, job.shape.audit_rate_ppm);
-    const std::uint64_t exponent = member_exponent(rate_exponent(rate), most, std::max(most, all_weight(context) / 2));
-    return audit_pay(greatest_price(job), exponent).value_or(Amount::of(Amount::kMax));
-}
 
 void count_expected(Context& context, Job& job, std::uint64_t expected, bool more) {
     const std::uint64_t flops = flops_of(job, expected);

@@ -115,11 +115,13 @@ std::optional<std::string> check_counts(const Parameters& p) {
         {"rate_sure_ppm", p.rate_sure_ppm, 500'000, kMillion},
         {"control_ppm", p.control_ppm, 1'000, 500'000},
         {"contribution_share_ppm", p.contribution_share_ppm, 1'000, 500'000},
-        {"draws_per_block_max", p.draws_per_block_max, 1, 2'000},
+        {"draws_per_block_max", p.draws_per_block_max, 2, 2'000},
         {"audit_time_factor", p.audit_time_factor, 1, 1'000},
         {"reference_flops", p.reference_flops, 1'000'000, std::uint64_t{1} << 50U},
         {"miss_prices", p.miss_prices, 1, 100},
         {"absence_fine", p.absence_fine.grains(), 0, std::uint64_t{1} << 40U},
+        // Who could not pay it would be absent for nothing, and everybody waits for who is absent.
+        {"validator_stake_min", p.validator_stake_min.grains(), std::max<std::uint64_t>(p.absence_fine.grains(), 1), base::Amount::kMax},
         {"record_fee_factor", p.record_fee_factor, 0, 1'000'000},
         {"record_value_factor", p.record_value_factor, 1, 1'000'000},
         {"unbondings_max", p.unbondings_max, 1, 1'000},
@@ -163,7 +165,6 @@ std::optional<std::string> check_account(const GenesisAccount& account) {
     if (account.vrf.is_zero()) return "accounts: a validator needs a vrf key";
     if (account.validator->profile != "f32") return "accounts: validator.profile must be f32";
     if (account.validator->flops_per_second == 0) return "accounts: validator.flops_per_second must be above 0";
-    if (account.validator_stake.is_zero()) return "accounts: a validator needs validator_stake";
     return std::nullopt;
 }
 
@@ -255,7 +256,10 @@ std::optional<std::string> check_genesis(const Genesis& genesis) {
         return "operator_key: not a valid key";
     if (genesis.accounts.size() > kGenesisAccountsMax) return "accounts: too many";
     for (std::size_t i = 0; i < genesis.accounts.size(); ++i) {
-        if (auto problem = check_account(genesis.accounts[i])) return problem;
+        const GenesisAccount& account = genesis.accounts[i];
+        if (auto problem = check_account(account)) return problem;
+        if (account.validator && account.validator_stake < genesis.parameters.validator_stake_min)
+            return "accounts: a validator needs validator_stake of at least validator_stake_min";
         if (i > 0 && !(genesis.accounts[i - 1].cold < genesis.accounts[i].cold)) {
             return "accounts: must be ascending by cold key, each once";
         }

@@ -2,7 +2,7 @@
 
 #include "base/check.h"
 #include "base/wide.h"
-#include "market/job_spec.h"
+#include "market/hold.h"
 #include "market/pricing.h"
 #include "money.h"
 #include "settlement.h"
@@ -29,23 +29,6 @@ Refusal check_stored(const Context& context, const Receipt& receipt) {
                                                         : Refusal::receipt_expires_early;
 }
 
-JobShape shape_of(const JobSpec& spec) {
-    JobShape shape;
-    shape.profile = spec.profile;
-    shape.lanes = spec.lanes;
-    shape.rounds = spec.rounds;
-    shape.round_steps = spec.round_steps;
-    shape.segment_steps = spec.segment_steps;
-    shape.part_segments = spec.part_segments;
-    shape.min_lanes = spec.min_lanes;
-    shape.price_ceiling = spec.price_ceiling;
-    shape.audit_rate_ppm = spec.audit_rate_ppm;
-    shape.audit_lag = spec.audit_lag;
-    shape.round_deadline_s = spec.round_deadline_s;
-    shape.public_job = spec.public_job;
-    return shape;
-}
-
 /// A segment is worth at least `segment_fee_factor` times the fees of its commitment and audit at
 /// the base fee of this block.
 bool worth_its_fees(const Context& context, const JobSpec& spec) {
@@ -56,31 +39,6 @@ bool worth_its_fees(const Context& context, const JobSpec& spec) {
     const auto fees =
         base::multiply(context.chain.base_fee, weight * context.parameters.segment_fee_factor);
     return fees && spec.price_ceiling >= *fees;
-}
-
-std::optional<HoldParts> hold_of(const Context& context, const Job& job) {
-    const Parameters& parameters = context.parameters;
-    const JobShape& shape = job.shape;
-    const std::uint64_t segments =
-        std::uint64_t{shape.lanes} * shape.rounds * shape.segments_per_round();
-    const auto fee = base::multiply_divide(shape.price_ceiling, parameters.protocol_fee_ppm,
-                                           kPartsPerMillion, base::Rounding::up);
-    const auto fees = fee ? base::multiply(*fee, segments) : std::nullopt;
-    if (!fees) return std::nullopt;
-    HoldTerms terms;
-    terms.segments = segments;
-    terms.price_ceiling = shape.price_ceiling;
-    terms.fees = *fees;
-    terms.audit_price = job.audit_price;
-    terms.merge_price = job.merge_audit_price;
-    terms.init_price = job.init_audit_price;
-    terms.highest_pay = highest_pay(context, job);
-    terms.rate_ppm =
-        std::max({shape.audit_rate_ppm, parameters.rate_floor_ppm, parameters.rate_new_ppm});
-    terms.rate_sure_ppm = parameters.rate_sure_ppm;
-    terms.control_ppm = parameters.control_ppm;
-    terms.rounds = shape.has_merge() ? shape.rounds : 0;
-    return job_hold(terms);
 }
 
 /// A lag that reaches the bound of unfinal rounds would never be used.
@@ -135,15 +93,11 @@ std::optional<Job> make_job(const Context& context, const JobPost& message, cons
     job.params_id = context.chain.params_id;
     job.costs = facts.costs;
     job.shape = shape_of(spec);
-    const auto audit_price =
-        protocol_cost(context.parameters.protocol_price, facts.costs.segment_flops);
-    const auto merge_price =
-        protocol_cost(context.parameters.protocol_price, facts.costs.merge_flops);
-    const auto init_price = protocol_cost(context.parameters.protocol_price, facts.init_flops);
-    if (!audit_price || !merge_price || !init_price) return std::nullopt;
-    job.audit_price = *audit_price;
-    if (job.shape.has_merge()) job.merge_audit_price = *merge_price;
-    job.init_audit_price = *init_price;
+    const auto prices = audit_prices(context.parameters, job.shape, facts);
+    if (!prices) return std::nullopt;
+    job.audit_price = prices->segment;
+    job.merge_audit_price = prices->merge;
+    job.init_audit_price = prices->init;
     job.posted_at = context.live;
     job.state_since = context.live;
     job.opening_root = job.init_root;
@@ -206,7 +160,8 @@ Refusal apply_job_post(Context& context, const JobPost& message) {
     if (!job) return Refusal::amount_too_large;
     if (!audits_fit(context.parameters, *job)) return Refusal::audit_too_long;
     if (!enough_auditors(context, *job)) return Refusal::no_auditors;
-    const auto hold = hold_of(context, *job);
+    const AuditPrices prices{job->audit_price, job->merge_audit_price, job->init_audit_price};
+    const auto hold = hold_of(context.state, context.chain.epoch_next, context.parameters, job->shape, prices);
     if (!hold) return Refusal::amount_too_large;
     if (hold->total > message.hold_limit) return Refusal::hold_limit_too_low;
     if (!debit(context, context.sender, hold->total)) return Refusal::insufficient_balance;

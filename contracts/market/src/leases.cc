@@ -49,7 +49,7 @@ Refusal apply_lease_leave(Context& context, const LeaseLeave& message) {
     const bool long_pause =
         job->state == JobState::paused &&
         job->state_since.value + context.parameters.pause_leave_ms <= context.live.value;
-    const bool waits = lane->wait != LaneWait::none || waits_for_data(context, job->id);
+    const bool waits = lane->wait != LaneWait::none;
     release_lease(context, *job, lease->id, waits ? LeaseEnd::waited : long_pause ? LeaseEnd::paused : LeaseEnd::left, false);
     save(context.state, *job);
     return Refusal::none;
@@ -64,12 +64,13 @@ void on_lane_deadline(Context& context, const Timer& timer) {
     if (lease->deadline != timer.due) return;
     auto job = find_job(context.state, id);
     ASSAY_CHECK(job.has_value());
-    const bool asks = lease->extensions < kExtensionsMax && has_asked(context, lease->worker, id);
-    if (asks || owes_audits(context, *job, *lease) || waits_for_answer(context, id, job->round)) {
+    const bool lacks = lease->extensions < kExtensionsMax &&
+                       (has_asked(context, lease->worker, id) || waits_for_answer(context, id, job->round));
+    if (lacks || owes_audits(context, *job, *lease)) {
         // Missing the deadline is no way out of an audit: what is committed is judged before the
         // lane goes on without its worker. Nor does it miss anything that asks for what it starts from.
         auto late = *lease;
-        if (asks) ++late.extensions;
+        if (lacks) ++late.extensions;
         late.deadline = context.in(context.parameters.grace_ms);
         set_timer(context, {late.deadline, TimerKind::lane_deadline, id.hash, lane->lane});
         save(context.state, late);

@@ -17,6 +17,8 @@ namespace {
 /// within these bounds.
 constexpr std::uint64_t kRetryMsMin = 500;
 constexpr std::uint64_t kRetryMsMax = 30'000;
+/// Offers that all searches of a block look at together.
+constexpr std::uint32_t kSeenPerBlock = 2'048;
 
 /// What a lease would be under one offer is a reservation that nobody has asked for yet.
 using Terms = Reservation;
@@ -60,18 +62,20 @@ std::optional<Terms> terms_of(const Parameters& parameters, const Job& job, cons
     return terms;
 }
 
+/// Who signed twice never works again, who was convicted not for one unbonding time, and who lost this lane does not get it again.
+bool may_work(const Context& context, const Lane& lane, const base::AccountId& worker, const Stake& stake) {
+    if (stake.tombstoned || std::find(lane.excluded.begin(), lane.excluded.end(), worker) != lane.excluded.end()) return false;
+    return stake.convicted_at.value == 0 || stake.convicted_at.value + context.parameters.unbonding_ms <= context.live.value;
+}
+
 /// The terms under which an offer may have the lane, if it may.
 std::optional<Terms> fits(const Context& context, const Parameters& parameters, const Job& job,
                           const Lane& lane, const Offer& offer) {
     if (offer.profile != job.shape.profile || offer.memory_bytes < job.costs.memory_bytes)
         return std::nullopt;
     if (offer.worker == job.submitter) return std::nullopt;
-    if (std::find(lane.excluded.begin(), lane.excluded.end(), offer.worker) != lane.excluded.end())
-        return std::nullopt;
     const auto stake = find_stake(context.state, offer.worker, Role::worker);
-    if (!stake || stake->tombstoned || offer.asleep_until > context.live) return std::nullopt;
-    // Who was convicted is not matched for one unbonding time.
-    if (stake->convicted_at.value != 0 && stake->convicted_at.value + context.parameters.unbonding_ms > context.live.value) return std::nullopt;
+    if (!stake || offer.asleep_until > context.live || !may_work(context, lane, offer.worker, *stake)) return std::nullopt;
     auto terms = terms_of(parameters, job, offer, record_of(context, offer.worker).free());
     // A lower rate takes a greater lock. A record must not keep its worker from work that somebody new would get.
     if (terms && stake->free() < terms->lock && !terms->record_used.is_zero()) terms = terms_of(parameters, job, offer, {});
@@ -166,10 +170,11 @@ void join_round(Context& context, Job& job, const base::LeaseId& id) {
 /// The cheapest offers that fit, at most as many as are asked at once, after the lane's cursor; at most candidates_max are examined.
 struct Search {
     std::vector<Terms> found;
-    base::OfferId last;  ///< zeros: the end of the book was reached
+    base::OfferId last;        ///< the search goes on after it
+    bool through = false;      ///< the end of the book was reached
 };
 
-Search search_book(const Context& context, const Parameters& parameters, const Job& job, const Lane& lane) {
+Search search_book(Context& context, const Parameters& parameters, const Job& job, const Lane& lane) {
     const base::Bytes prefix = table_prefix(Table::offer_by_price);
     base::Bytes from = prefix;
     if (const auto last = find_offer(context.state, lane.match_after)) {
@@ -177,10 +182,14 @@ Search search_book(const Context& context, const Parameters& parameters, const J
         from.push_back(0);
     }
     Search search;
+    search.last = lane.match_after;
     for (std::uint32_t examined = 0; examined < parameters.candidates_max && search.found.size() < lane.ask; ++examined) {
+        if (context.offers_seen >= kSeenPerBlock) return search;
+        ++context.offers_seen;
         auto entry = context.state.seek(from, prefix);
         if (!entry) {
             search.last = {};
+            search.through = true;
             return search;
         }
         const auto id = base::hash_from_bytes(base::ByteView(entry->first).last(32));
@@ -205,11 +214,11 @@ void hold_slot(Context& context, const base::OfferId& id) {
     save(context.state, *offer);
 }
 
-/// What accepting takes is there.
-bool can_begin(const Context& context, const Terms& terms) {
+/// What accepting takes is there. It was when the worker was asked; meanwhile it may have been convicted elsewhere.
+bool can_begin(const Context& context, const Lane& lane, const Terms& terms) {
     const auto offer = find_offer(context.state, terms.offer);
     const auto stake = find_stake(context.state, terms.worker, Role::worker);
-    return offer && stake && !stake->tombstoned && offer->bond >= terms.bond && stake->free() >= terms.lock &&
+    return offer && stake && may_work(context, lane, terms.worker, *stake) && offer->bond >= terms.bond && stake->free() >= terms.lock &&
            record_of(context, terms.worker).free() >= terms.record_used;
 }
 
@@ -217,6 +226,11 @@ void ask(Context& context, const Job& job, Lane& lane) {
     const Parameters parameters = parameters_of(context, job);
     Search search = search_book(context, parameters, job, lane);
     lane.match_after = search.last;
+    // Offers that fit nothing must not keep others out of reach: the search goes on at once, and waits only when the book is through.
+    if (search.found.empty() && !search.through) {
+        set_timer(context, {context.in(1), TimerKind::match, job.id.hash, lane.lane});
+        return;
+    }
     if (search.found.empty()) {
         const std::uint64_t vacant = context.live.value - lane.vacant_since.value;
         set_timer(context, {context.in(std::clamp(vacant / 4, kRetryMsMin, kRetryMsMax)), TimerKind::match, job.id.hash, lane.lane});
@@ -253,7 +267,7 @@ void decide(Context& context, Job& job, Lane& lane) {
     const std::uint64_t accept_ms = parameters_of(context, job).accept_ms;
     const Terms* winner = nullptr;
     for (const Terms& terms : asked) {
-        const bool wins = winner == nullptr && terms.accepted && can_begin(context, terms);
+        const bool wins = winner == nullptr && terms.accepted && can_begin(context, lane, terms);
         if (wins) {
             winner = &terms;
             continue;
@@ -320,7 +334,8 @@ Refusal apply_lease_accept(Context& context, const LeaseAccept& message) {
     if (!looks_for_workers(*job)) return Refusal::job_state;
     const auto stake = find_stake(context.state, context.sender, Role::worker);
     if (!stake || stake->free() < own->lock) return Refusal::insufficient_free_stake;
-    if (!can_begin(context, *own)) return Refusal::bond_too_small;
+    if (!may_work(context, *lane, context.sender, *stake)) return Refusal::not_reserved;
+    if (!can_begin(context, *lane, *own)) return Refusal::bond_too_small;
 
     own->accepted = true;
     auto offer = find_offer(context.state, own->offer);

@@ -13,6 +13,7 @@ namespace {
 bool is_due(const MergeRecord& merge) { return merge.state == MergeState::waiting; }
 
 void set_turn(Context& context, MergeRecord& merge, const Round& round, std::uint32_t turn) {
+    if (turn != merge.turn) merge.extensions = 0;
     merge.turn = turn;
     merge.deadline = context.in(context.parameters.grace_ms);
     set_timer(context, {merge.deadline, TimerKind::merge, merge.job.hash, merge.round});
@@ -124,10 +125,11 @@ void on_merge_due(Context& context, const Timer& timer) {
     if (!merge || !is_due(*merge) || merge->deadline != timer.due) return;
     const auto round = find_round(context.state, job->id, round_number);
     ASSAY_CHECK(round.has_value());
-    const bool asks = merge->turn < round->members.size() && merge->extensions < kExtensionsMax &&
-                      has_asked(context, round->members[merge->turn].worker, job->id);
-    if (asks || job->state == JobState::paused || waits_for_answer(context, job->id, round_number)) {
-        if (asks) ++merge->extensions;
+    const bool paused = job->state == JobState::paused;
+    const bool asks = merge->turn < round->members.size() && has_asked(context, round->members[merge->turn].worker, job->id);
+    const bool lacks = merge->extensions < kExtensionsMax && (asks || waits_for_answer(context, job->id, round_number));
+    if (lacks || paused) {
+        if (!paused) ++merge->extensions;
         set_turn(context, *merge, *round, merge->turn);
     } else if (const auto next = next_turn(*merge, *round, merge->turn + 1)) {
         set_turn(context, *merge, *round, *next);
@@ -141,6 +143,9 @@ void renew_merge_turn(Context& context, const base::JobId& job, std::uint32_t nu
     auto merge = find_merge(context.state, job, number);
     const auto round = find_round(context.state, job, number);
     if (!merge || !is_due(*merge) || merge->deadline.value == 0 || !round || merge->turn >= round->members.size()) return;
+    // Questions cost a bond that their answers pay: without a bound a friend who answers would hold the job for that.
+    if (merge->extensions >= kExtensionsMax) return;
+    ++merge->extensions;
     clear_timer(context, {merge->deadline, TimerKind::merge, job.hash, number});
     set_turn(context, *merge, *round, merge->turn);
 }

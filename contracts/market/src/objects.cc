@@ -65,7 +65,7 @@ void fields(A& a, V& v) {
     a.choice(v.end_state, JobState::open, JobState::settling);
     a(v.posted_at, v.state_since, v.deadline, v.window_ends, v.paused_ms, v.init_passed, v.round, v.opening_root, v.opening_blob, v.final_rounds,
       v.final_root, v.final_blob, v.final_segments, v.audited_segments, v.unproved_segments, v.active_leases, v.expected,
-      v.backlog_flops, v.open_claims, v.open_disputes, v.open_questions, v.history, v.history_count, v.closed_at, v.data_blob,
+      v.backlog_flops, v.open_claims, v.open_audits, v.open_disputes, v.open_questions, v.history, v.history_count, v.closed_at, v.data_blob,
       v.init_bytes, v.data_bytes, v.payload_bytes, v.transaction);
 }
 
@@ -143,8 +143,9 @@ void fields(A& a, V& v) {
     a(v.number);
     a.choice(v.state, EpochState::open, EpochState::done);
     a(v.opened_at, v.deadline, v.commitments_root, v.commitments, v.log_size, v.log_root, v.members, v.contributed, v.weight,
-      v.jailed_weight, v.contributed_weight, v.void_, v.member_after, v.draw_after, v.draw_segment, v.draw_member, v.draw_weight,
-      v.drawn, v.members_hash);
+      v.jailed_weight, v.contributed_weight, v.void_, v.member_after, v.weight_after, v.draw_after, v.draw_segment, v.draw_member);
+    a.choice(v.draw_phase, DrawPhase::look, DrawPhase::draw);
+    a(v.draw_unbarred, v.draw_weight, v.drawn, v.members_hash);
 }
 
 template <class A, Same<EpochCommitment> V>

@@ -2,7 +2,7 @@
 
 #include "base/check.h"
 #include "base/wide.h"
-#include "handlers.h"
+#include "settlement.h"
 #include "market/pricing.h"
 #include "money.h"
 #include "store.h"
@@ -13,9 +13,12 @@ using base::Amount;
 
 namespace {
 
-/// Deadlines stand still: their timers go, and come back later by the length of the pause.
-void stop_clocks(Context& context, const Job& job) {
-    for (const Lane& lane : lanes_of(context.state, job.id)) {
+/// Deadlines stand still: their timers go, and come back later by the length of the pause. Nothing is committed meanwhile, so a paused job keeps
+/// nothing of the committee's backlog from others. Changes the job.
+void stop_clocks(Context& context, Job& job) {
+    for (Lane& lane : lanes_of(context.state, job.id)) {
+        unfund_lane(context, job, lane);
+        save(context.state, lane);
         if (lane.lease.is_zero()) continue;
         const auto lease = find_lease(context.state, lane.lease);
         if (lease->deadline.value != 0)
@@ -27,19 +30,20 @@ void stop_clocks(Context& context, const Job& job) {
         clear_timer(context, {round->deadline, TimerKind::round_deadline, job.id.hash, job.round});
 }
 
-void start_clocks(Context& context, const Job& job, std::uint64_t paused_ms) {
-    for (const Lane& lane : lanes_of(context.state, job.id)) {
+/// Changes the job.
+void start_clocks(Context& context, Job& job, std::uint64_t paused_ms) {
+    for (Lane& lane : lanes_of(context.state, job.id)) {
         if (lane.lease.is_zero()) {
             want_match(context, job.id, lane.lane);
             continue;
         }
-        // What a lane waits for was not looked at in the pause.
-        if (lane.wait != LaneWait::none) set_timer(context, {context.live, TimerKind::fund, job.id.hash, lane.lane});
-        auto lease = find_lease(context.state, lane.lease);
-        if (lease->deadline.value == 0) continue;
-        lease->deadline.value += paused_ms;
-        set_timer(context, {lease->deadline, TimerKind::lane_deadline, job.id.hash, lane.lane});
-        save(context.state, *lease);
+        if (auto lease = find_lease(context.state, lane.lease); lease->deadline.value != 0) {
+            lease->deadline.value += paused_ms;
+            set_timer(context, {lease->deadline, TimerKind::lane_deadline, job.id.hash, lane.lane});
+            save(context.state, *lease);
+        }
+        fund_lane(context, job, lane);
+        save(context.state, lane);
     }
     auto round = find_round(context.state, job.id, job.round);
     if (!round || round->state != RoundState::open) return;
@@ -48,11 +52,12 @@ void start_clocks(Context& context, const Job& job, std::uint64_t paused_ms) {
     save(context.state, *round);
 }
 
-/// What a lease earns in a pause: pause_pay_ppm of its price for each segment it could have
-/// trained, rounded down.
-Amount pause_pay(const Parameters& parameters, const Lease& lease, std::uint64_t paused_ms) {
-    const auto full = base::multiply_divide(
-        lease.price, paused_ms, std::max<std::uint64_t>(lease.segment_ms, 1), base::Rounding::down);
+/// What a lease earns in a pause: pause_pay_ppm of its price for each segment it could have trained, rounded down. A machine counts as no faster
+/// than the class: what a worker promises of its speed must not take money.
+Amount pause_pay(const Parameters& parameters, const Job& job, const Lease& lease, std::uint64_t paused_ms) {
+    const auto reference = static_cast<base::Uint128>(job.costs.segment_flops) * 1000 / parameters.reference_flops;
+    const auto class_ms = static_cast<std::uint64_t>(std::min<base::Uint128>(reference, std::uint64_t{1} << 40U));
+    const auto full = base::multiply_divide(lease.price, paused_ms, std::max<std::uint64_t>({lease.segment_ms, class_ms, 1}), base::Rounding::down);
     if (!full) return Amount::of(Amount::kMax);
     return base::multiply_divide(*full, parameters.pause_pay_ppm, kPartsPerMillion,
                                  base::Rounding::down)
@@ -80,7 +85,9 @@ void end_pause(Context& context, Job& job) {
     for (const Lane& lane : lanes_of(context.state, job.id)) {
         if (lane.lease.is_zero()) continue;
         const auto lease = find_lease(context.state, lane.lease);
-        const Amount owed = pause_pay(parameters, *lease, paused_ms);
+        // Who had nothing to train when the pause began has lost nothing by it.
+        if (lease->deadline.value == 0) continue;
+        const Amount owed = pause_pay(parameters, job, *lease, paused_ms);
         const Amount own = base::minimum(owed, balance_of(context.state, job.submitter));
         ASSAY_CHECK(debit(context, job.submitter, own));
         const Amount spared = base::minimum(owed - own, spare_pay(job));

@@ -56,6 +56,13 @@ IdType last_id(ByteView key) {
     return IdType{*hash};
 }
 
+/// The weight in a key of validator_by_stake.
+std::uint64_t weight_in(ByteView key) {
+    std::uint64_t inverted = 0;
+    for (const std::uint8_t byte : key.subspan(1, 8)) inverted = inverted << 8U | byte;
+    return ~inverted;
+}
+
 /// The key without its last 32 bytes: prefix of an index.
 Bytes without_id(Bytes key) {
     key.erase(key.end() - 32, key.end());
@@ -167,21 +174,20 @@ std::uint64_t weight_of(const Validator& validator, const Stake& stake) {
     return base::minimum(stake.active, validator.weight_max).grains();
 }
 
-std::vector<base::AccountId> validators_by_stake(const StateReader& state, std::size_t limit, const std::optional<base::AccountId>& after) {
-    std::vector<base::AccountId> out;
+std::vector<Rank> validators_after(const StateReader& state, const std::optional<Rank>& after, std::size_t limit) {
     const Bytes prefix = table_prefix(Table::validator_by_stake);
-    Bytes from = prefix;
-    if (after) {
-        const auto validator = find_validator(state, *after);
-        const auto stake = find_stake(state, *after, Role::validator);
-        if (!validator || !stake) return out;
-        from = after_key(validator_by_stake_key(weight_of(*validator, *stake), *after));
-    }
-    scan(state, std::move(from), prefix, [&](const Bytes& key, const Bytes&) {
+    std::vector<Rank> out;
+    scan(state, after ? after_key(validator_by_stake_key(after->weight, after->validator)) : prefix, prefix, [&](const Bytes& key, const Bytes&) {
         if (out.size() >= limit) return false;
-        out.push_back(last_id<base::AccountId>(key));
+        out.push_back({weight_in(key), last_id<base::AccountId>(key)});
         return true;
     });
+    return out;
+}
+
+std::vector<base::AccountId> validators_by_stake(const StateReader& state, std::size_t limit) {
+    std::vector<base::AccountId> out;
+    for (const Rank& rank : validators_after(state, std::nullopt, limit)) out.push_back(rank.validator);
     return out;
 }
 
@@ -401,6 +407,11 @@ std::vector<Question> listed_questions(const StateReader& state, const Bytes& pr
 }
 
 }  // namespace
+
+std::vector<Question> questions_of_subject(const StateReader& state, const base::Hash& subject, std::size_t limit) {
+    const Bytes prefix = without_id(question_of_subject_key(subject, {}));
+    return listed_questions(state, prefix, prefix, limit);
+}
 
 std::vector<Question> questions_of_job(const StateReader& state, const base::JobId& job, std::optional<std::uint32_t> round,
                                        const std::optional<base::Hash>& after, std::size_t limit) {

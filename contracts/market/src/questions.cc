@@ -86,13 +86,15 @@ tl::expected<Question, Refusal> about(const Context& context, const StoredTarget
     return tl::unexpected(Refusal::target_unknown);
 }
 
-/// A round can be asked about until its window is over: a later question could hold its payment for ever.
+/// A round can be asked about until its window is over, and so can everything of a job that settles: a later question could hold its payment for
+/// ever.
 bool can_be_asked(const Context& context, const Question& question) {
-    if (question.round == kNoRound) return true;
     const auto job = find_job(context.state, question.job);
+    if (!job || is_terminal(job->state)) return false;
+    if (settled_long_enough(context, *job)) return false;
+    if (question.round == kNoRound) return true;
     const auto round = find_round(context.state, question.job, question.round);
-    if (!job || is_terminal(job->state) || !round) return false;
-    if (round->state == RoundState::final || round->state == RoundState::failed) return false;
+    if (!round || round->state == RoundState::final || round->state == RoundState::failed) return false;
     return round->window_ends.value == 0 || context.live < round->window_ends;
 }
 
@@ -259,10 +261,6 @@ bool waits_for_answer(const Context& context, const base::JobId& job, std::uint3
     return open(round) || (round > 0 && open(round - 1)) || open(kNoRound);
 }
 
-bool waits_for_data(const Context& context, const base::JobId& job) {
-    return !questions_of_job(context.state, job, kNoRound, std::nullopt, 1).empty();
-}
-
 bool asks_for_data(const Context& context, const base::JobId& job) {
     const auto questions = questions_of_job(context.state, job, kNoRound, std::nullopt, kTouchedMax);
     return std::any_of(questions.begin(), questions.end(), [](const Question& question) { return question.target.kind == StoredKind::data; });
@@ -284,9 +282,8 @@ bool has_asked(const Context& context, const base::AccountId& account, const bas
 }
 
 void drop_questions(Context& context, Job& job, const base::Hash& subject) {
-    for (const Question& question : questions_of_job(context.state, job.id, std::nullopt, std::nullopt, kTouchedMax)) {
-        if (question.target.subject == subject) end_question(context, job, question, question.asker, "dropped");
-    }
+    for (const Question& question : questions_of_subject(context.state, subject, kTouchedMax))
+        end_question(context, job, question, question.asker, "dropped");
 }
 
 void drop_merge_questions(Context& context, Job& job, std::uint32_t round) {

@@ -4,6 +4,7 @@
 #include "rollback.h"
 
 #include <algorithm>
+#include <map>
 
 #include "base/check.h"
 #include "disputes.h"
@@ -49,6 +50,7 @@ void undo_part(Context& context, Job& job, const base::PartId& id, const base::A
         accused = accused || (audit.verdict && audit.verdict->kind == VerdictKind::invalid);
     }
     if (const auto fees = base::multiply(job.audit_price, paid)) undone.audit_fees += *fees;
+    if (part->key.worker == culprit) note_overtaken(context, part->id, undone);
     // With an audit lag others go on before their audits are over: what they committed is work that nobody has doubted.
     const bool counts = part->state == PartState::passed || (job.shape.audit_lag > 0 && !accused);
     if (counts && part->key.worker != culprit)
@@ -140,11 +142,14 @@ void undo_worker(Context& context, Job& job, const base::AccountId& worker,
                  std::uint32_t from_round, Undone& undone) {
     const std::uint32_t end = std::min(job.round + 1, job.shape.rounds);
     for (std::uint32_t round = std::max(from_round, job.final_rounds); round < end; ++round) {
-        for (const Part& part :
-             parts_of_job(context.state, job.id, round, std::nullopt, kPartRowsMax)) {
-            if (part.key.worker == worker && can_void(part))
-                undo_lane(context, job, round, part.key.lane, part.key.part, worker, undone);
+        // Each lane once, from the worker's first part on.
+        std::map<std::uint32_t, std::uint32_t> first;
+        for (const Part& part : parts_of_job(context.state, job.id, round, std::nullopt, kPartRowsMax)) {
+            if (part.key.worker != worker || !can_void(part)) continue;
+            const auto known = first.try_emplace(part.key.lane, part.key.part).first;
+            known->second = std::min(known->second, part.key.part);
         }
+        for (const auto& [lane, part] : first) undo_lane(context, job, round, lane, part, worker, undone);
     }
 }
 

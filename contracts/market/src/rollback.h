@@ -17,11 +17,20 @@ struct LostWork {
     base::Amount price;
 };
 
+/// Challengers of one segment, whatever root they claim, whose games a judgement of something else has ended.
+struct Overtaken {
+    base::PartId part;
+    std::uint32_t segment = 0;
+    std::vector<base::AccountId> accounts;
+};
+
 /// What a judgement has made void so far.
 struct Undone {
     std::set<base::LeaseId> leases;          ///< under which the void parts were made
     base::Amount audit_fees;                 ///< that auditors were paid for them, now or earlier
     std::vector<LostWork> lost;              ///< parts of others than the culprit that nobody had accused: passed ones, with an audit lag committed ones too
+    std::optional<base::Height> public_since;  ///< who seals a challenge later only saw that the worker falls; nothing: nobody knows since when it was plain
+    std::vector<Overtaken> overtaken;        ///< challengers of the culprit's void parts, sealed before that
     std::optional<std::uint32_t> reopen;     ///< the first closed round whose members' work is void
     std::set<std::uint32_t> lanes;           ///< of the open round, whose work is void
 };
@@ -42,6 +51,10 @@ void roll_back(Context& context, Job& job, const base::AccountId& culprit, Undon
 /// A merge was wrong: everything after its round is taken back and the round waits for a merge again, its members unchanged.
 void return_to_merge(Context& context, Job& job, std::uint32_t round, const base::AccountId& culprit, Undone& undone);
 
+// disputes.cc
+/// Who challenges a part that becomes void and has lost no game about it.
+void note_overtaken(const Context& context, const base::PartId& part, Undone& undone);
+
 // slashing.cc
 /// Who is paid from what the loser of a game, or a convict, loses.
 struct Rewards {
@@ -50,6 +63,9 @@ struct Rewards {
     std::vector<base::AccountId> right = {};     ///< challengers with the same root that were overtaken: they share one replay
     std::vector<base::AccountId> reporters = {}; ///< share the bounty
     base::Amount share = {};                     ///< what one replay is worth: most that `right` get together, and that a bounty is
+    std::optional<base::Height> public_since = {};
+    base::PartId judged = {};                    ///< with `segment`: what a game was about, whose challengers are `right` or wrong
+    std::uint32_t segment = 0;
 };
 
 /// Why and how a worker is convicted.

@@ -83,8 +83,6 @@ void count_open_part(Context& context, const Part& part, bool more);
 bool is_open(const Part& part);
 
 // funding.cc
-/// The most that one audit of the job may be paid: the greatest price, at the rate of redraws, for the greatest validator.
-base::Amount highest_pay(const Context& context, const Job& job);
 /// Work that expects so many audits is open, or is not any more. `flops`: of one audit. Changes job and chain.
 void count_expected(Context& context, Job& job, std::uint64_t expected, bool more);
 /// The pool covers the audits of one more, or one less, merge or initial state. Not in the committee's backlog: a job that is posted and never
@@ -134,14 +132,14 @@ std::uint64_t audited_segments(const Context& context, const base::PartId& subje
 /// Nothing new is committed from now on; what is committed is judged, then the job ends as `state`. The caller saves the job.
 void begin_settling(Context& context, Job& job, JobState state, CloseReason reason);
 void fail_job(Context& context, Job& job, CloseReason reason);
+/// The job has settled for its time and nobody audits it any more: no new question or challenge makes it longer.
+bool settled_long_enough(const Context& context, const Job& job);
 /// Goes on with a job that settles. The caller saves the job.
 void settle_on(Context& context, Job& job);
 
 // questions.cc
 /// A question about this round, what opened it, or the job's own blobs is open: who needs such a blob may be unable to do what it owes.
 bool waits_for_answer(const Context& context, const base::JobId& job, std::uint32_t round);
-/// The job's own blobs are asked for: a worker may be unable to go on.
-bool waits_for_data(const Context& context, const base::JobId& job);
 /// Somebody asks for a chunk of the job's data.
 bool asks_for_data(const Context& context, const base::JobId& job);
 /// A game or a question is open that this lease's lock answers for.

@@ -124,12 +124,8 @@ void give_up_unjudged(Context& context, Job& job) {
 }
 
 /// Somebody works, asks or plays: the time of settling stands still.
-bool anybody_busy(const Context& context, const Job& job) {
-    if (job.open_disputes != 0 || job.open_questions != 0) return true;
-    for (const Audit& audit : audits_of_job(context.state, job.id, std::nullopt, kTouchedMax)) {
-        if (audit.state != AuditState::missed && audit.state != AuditState::settled) return true;
-    }
-    return false;
+bool anybody_busy(const Job& job) {
+    return job.open_disputes != 0 || job.open_questions != 0 || job.open_audits != 0;
 }
 
 }  // namespace
@@ -163,13 +159,19 @@ void begin_settling(Context& context, Job& job, JobState state, CloseReason reas
 
 void fail_job(Context& context, Job& job, CloseReason reason) { begin_settling(context, job, JobState::failed, reason); }
 
+bool settled_long_enough(const Context& context, const Job& job) {
+    if (job.state != JobState::settling) return false;
+    if (job.window_ends.value != 0) return context.live >= job.window_ends;
+    return job.open_audits == 0 && context.live.value >= job.state_since.value + parameters_of(context, job).settle_ms_max;
+}
+
 void settle_on(Context& context, Job& job) {
     if (job.state != JobState::settling) return;
     const bool judged = !any_open_part(context, job) && job.open_claims == 0;
     if (!judged) {
         job.window_ends = {};
         if (context.live < job.deadline) return;
-        if (anybody_busy(context, job)) {
+        if (anybody_busy(job)) {
             job.deadline = context.in(context.parameters.grace_ms);
             set_timer(context, {job.deadline, TimerKind::settle, job.id.hash, kSettleJob});
             return;

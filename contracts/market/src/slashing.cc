@@ -85,9 +85,21 @@ Amount compensate(Context& context, const Job& job, const Undone& undone, Amount
     return paid;
 }
 
+/// Challengers of other segments, who would have had their game: nobody knows who of them was right, so they come after everybody whose due is
+/// known, and all of one segment share one replay. Says what was paid.
+Amount pay_overtaken(Context& context, const Job& job, const Rewards& rewards, const Undone& undone, Amount most) {
+    const Amount replay = base::multiply(job.audit_price, kHalf).value_or(most);
+    Amount paid;
+    for (const Overtaken& overtaken : undone.overtaken) {
+        if (overtaken.part == rewards.judged && overtaken.segment == rewards.segment) continue;
+        paid += pay_shares(context, job, overtaken.accounts, base::minimum(replay, most - paid), "overtaken", overtaken.part.hash);
+    }
+    return paid;
+}
+
 /// Where taken stake goes, in this order and at most half of it together: the fees of a game's winner; lost work of others; right challengers
 /// that were overtaken; what auditors were paid, back to the job; the bounty; a pot for the successor, which may cost up to the ceiling and so
-/// takes what there is. The rest is burned.
+/// takes what there is; overtaken challengers of other segments. The rest is burned.
 void distribute(Context& context, Job& job, Amount taken, const Lease& lease, const Conviction& conviction, const Undone& undone,
                 std::uint32_t lane_segments) {
     const Rewards& rewards = conviction.rewards;
@@ -106,6 +118,7 @@ void distribute(Context& context, Job& job, Amount taken, const Lease& lease, co
     const Amount bounty = base::minimum(base::minimum(pot, Amount::of(taken.grains() / kBountyDivisor)), rewards.share);
     pot -= pay_shares(context, job, rewards.reporters, bounty, "bounty", conviction.evidence);
     pot -= keep_for_successor(context, job, lease, lane_segments, pot);
+    pot -= pay_overtaken(context, job, rewards, undone, pot);
     burn(context, taken - (Amount::of(taken.grains() / kHalf) - pot), to_word(conviction.reason), conviction.evidence);
 }
 
@@ -214,6 +227,7 @@ std::uint32_t first_round_in_doubt(const Context& context, const Job& job, const
 
 Amount convict(Context& context, Job& job, const Conviction& conviction, Undone undone) {
     const base::LeaseId id = conviction.lease;
+    undone.public_since = conviction.rewards.public_since;
     const base::AccountId worker = find_lease(context.state, id).value().worker;
     const std::uint32_t from = first_round_in_doubt(context, job, worker, conviction.from_round);
     const std::uint32_t lane_segments = standing_segments(context, job, id, from);
@@ -261,6 +275,7 @@ Refusal apply_equivocation_report(Context& context, const EquivocationReport& me
     note_evidence(context, evidence);
 
     Conviction conviction{one.lease, SlashReason::equivocation, evidence, first->key.round};
+    conviction.rewards.public_since = base::Height{context.block.height.value - 1};
     if (context.sender != first->key.worker) conviction.rewards.reporters.push_back(context.sender);
     conviction.rewards.share = base::multiply(job->audit_price, kHalf * one.segments).value_or(Amount{});
     convict(context, *job, conviction);
@@ -302,6 +317,7 @@ void take_fee(Context& context, Job& job, const base::LeaseId& id, SlashReason r
 void give_up(Context& context, Job& job, const Part& part, SlashReason reason, const base::Hash& evidence, Amount fee,
              const Rewards& rewards) {
     Undone undone;
+    undone.public_since = rewards.public_since;
     undo_lane(context, job, part.key.round, part.key.lane, part.key.part, part.key.worker, undone);
     roll_back(context, job, part.key.worker, undone);
     // The lease goes on until its fee is taken: settled, it has no lock.

@@ -60,7 +60,7 @@ std::vector<base::Bytes> dispute_indexes(const Dispute& value) {
 
 std::vector<base::Bytes> question_indexes(const Question& value) {
     return {question_of_job_key(value.job, value.round, value.id), question_of_obliged_key(value.obliged, value.id),
-            question_of_asker_key(value.asker, value.id)};
+            question_of_asker_key(value.asker, value.id), question_of_subject_key(value.target.subject, value.id)};
 }
 
 std::vector<base::Bytes> audit_indexes(const Audit& value) {

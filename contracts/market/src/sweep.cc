@@ -73,30 +73,52 @@ base::Amount lock_of(const Context& context, const Wanted& wanted) {
     return audit_lock(price, parameters_of(context, wanted.job).control_ppm).value_or(base::Amount::of(base::Amount::kMax));
 }
 
+/// Goes on over the members after the cursor until `each` says stop, all were seen, or the block's bound is reached: then false.
+template <class Each>
+bool over_members(Context& context, Epoch& epoch, Each each) {
+    while (true) {
+        const std::uint32_t most = context.parameters.draws_per_block_max;
+        if (context.pairs_drawn >= most) return false;
+        const auto after = epoch.draw_member.is_zero() ? std::nullopt : std::optional(epoch.draw_member);
+        const auto members = members_of_epoch(context.state, epoch.number, after, most - context.pairs_drawn);
+        bool stop = members.empty();
+        for (const EpochMember& member : members) {
+            ++context.pairs_drawn;
+            epoch.draw_member = member.validator;
+            stop = !each(member);
+            if (stop) break;
+        }
+        if (!stop) continue;
+        epoch.draw_member = {};
+        return true;
+    }
+}
+
+/// When everybody who may audit has failed, everybody is drawn again.
+bool look(Context& context, Epoch& epoch, const EpochCommitment& commitment, const Wanted& wanted, base::Amount lock) {
+    if (commitment.kind == CommitmentKind::control || wanted.barred.empty()) return true;
+    bool found = false;
+    const bool all = over_members(context, epoch, [&](const EpochMember& member) {
+        found = eligible(context, wanted, member, lock);
+        return !found;
+    });
+    epoch.draw_unbarred = all && !found;
+    return all;
+}
+
 /// W: of those who contributed and may audit this. A void epoch draws with all weight.
-std::uint64_t weight_of_draw(Context& context, const Epoch& epoch, const base::PartId& commitment, const Wanted& wanted) {
-    const base::Amount lock = lock_of(context, wanted);
-    std::uint64_t weight = 0;
-    for (const EpochMember& member : members_of_epoch(context.state, epoch.number, std::nullopt, epoch.members)) {
-        ++context.pairs_drawn;
+bool weigh(Context& context, Epoch& epoch, const base::PartId& commitment, const Wanted& wanted, base::Amount lock) {
+    const bool all = over_members(context, epoch, [&](const EpochMember& member) {
         if (eligible(context, wanted, member, lock)) {
-            weight += member.weight;
+            epoch.draw_weight += member.weight;
         } else if (member.y) {
             emit(context, EventKind::member_barred,
                  {{"epoch", std::to_string(epoch.number)}, {"commitment", commitment.hex()}, {"validator", member.validator.hex()}});
         }
-    }
-    return epoch.void_ ? epoch.all_weight() : weight;
-}
-
-/// When everybody who may audit has failed, everybody is drawn again.
-void unbar_if_all_failed(const Context& context, const Epoch& epoch, const EpochCommitment& commitment, Wanted& wanted) {
-    if (commitment.kind == CommitmentKind::control || wanted.barred.empty()) return;
-    const base::Amount lock = lock_of(context, wanted);
-    for (const EpochMember& member : members_of_epoch(context.state, epoch.number, std::nullopt, epoch.members)) {
-        if (eligible(context, wanted, member, lock)) return;
-    }
-    wanted.barred.clear();
+        return true;
+    });
+    if (all && epoch.void_) epoch.draw_weight = epoch.all_weight();
+    return all;
 }
 
 /// The claim of one segment, made when it is drawn for the first time, or drawn once more by the epoch after a void one.
@@ -215,27 +237,28 @@ void nothing_drawn(Context& context, const EpochCommitment& commitment) {
 
 /// Draws one commitment from the cursor on. False when the block's bound is reached.
 bool draw_commitment(Context& context, Epoch& epoch, const EpochCommitment& commitment) {
-    const std::uint32_t most = context.parameters.draws_per_block_max;
     auto wanted = wanted_by(context, commitment);
     if (!wanted) {
         nothing_drawn(context, commitment);
         return true;
     }
-    unbar_if_all_failed(context, epoch, commitment, *wanted);
-    if (epoch.draw_weight == 0) epoch.draw_weight = weight_of_draw(context, epoch, commitment.id, *wanted);
     const base::Amount lock = lock_of(context, *wanted);
+    if (epoch.draw_phase == DrawPhase::look) {
+        if (!look(context, epoch, commitment, *wanted, lock)) return false;
+        epoch.draw_phase = DrawPhase::weigh;
+    }
+    if (epoch.draw_unbarred) wanted->barred.clear();
+    if (epoch.draw_phase == DrawPhase::weigh) {
+        if (!weigh(context, epoch, commitment.id, *wanted, lock)) return false;
+        epoch.draw_phase = DrawPhase::draw;
+    }
     const bool nobody = epoch.draw_weight == 0;
     while (!nobody && epoch.draw_segment < wanted->segments) {
-        if (context.pairs_drawn >= most) return false;
-        const auto after = epoch.draw_member.is_zero() ? std::nullopt : std::optional(epoch.draw_member);
-        const auto members = members_of_epoch(context.state, epoch.number, after, most - context.pairs_drawn);
-        for (const EpochMember& member : members) {
-            ++context.pairs_drawn;
-            epoch.draw_member = member.validator;
+        const bool all = over_members(context, epoch, [&](const EpochMember& member) {
             if (eligible(context, *wanted, member, lock)) draw_member(context, epoch, commitment, *wanted, member);
-        }
-        if (!members.empty() && context.pairs_drawn >= most) return false;
-        epoch.draw_member = {};
+            return true;
+        });
+        if (!all) return false;
         ++epoch.draw_segment;
     }
     // Where nobody may audit, nothing was drawn: the work waits for the next epoch as after a void one.
@@ -271,6 +294,8 @@ void on_draw_due(Context& context, const Timer& timer) {
         epoch->draw_after = next.front().id;
         epoch->draw_segment = 0;
         epoch->draw_member = {};
+        epoch->draw_phase = DrawPhase::look;
+        epoch->draw_unbarred = false;
         epoch->draw_weight = 0;
         epoch->drawn = 0;
     }

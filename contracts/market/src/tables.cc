@@ -204,6 +204,9 @@ base::Bytes question_of_job_key(const base::JobId& job, std::uint32_t round, con
 base::Bytes question_of_obliged_key(const base::AccountId& obliged, const base::Hash& id) {
     return Key(Table::question_of_obliged).id(obliged).raw(id.view()).take();
 }
+base::Bytes question_of_subject_key(const base::Hash& subject, const base::Hash& id) {
+    return Key(Table::question_of_subject).raw(subject.view()).raw(id.view()).take();
+}
 base::Bytes question_of_asker_key(const base::AccountId& asker, const base::Hash& id) {
     return Key(Table::question_of_asker).id(asker).raw(id.view()).take();
 }

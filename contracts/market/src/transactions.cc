@@ -42,7 +42,7 @@ constexpr std::array<MessageTraits, std::variant_size_v<Message>> kTraits = {{
     {"cells_open", 300, 10},
     {"part_close", 600, 40},
     {"merge_post", 300, 10},
-    {"equivocation_report", 400, 10},
+    {"equivocation_report", 2'500, 10},
     {"confess", 300, 10},
     {"chunk_ask", 300, 10},
     {"chunk_answer", 400, 10},

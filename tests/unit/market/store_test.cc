@@ -31,9 +31,9 @@ Validator validator(std::uint8_t byte, std::uint64_t weight_max = 0) {
     return out;
 }
 
-std::vector<std::uint8_t> ranked(const StateReader& state, std::size_t limit = 10, std::optional<base::AccountId> after = {}) {
+std::vector<std::uint8_t> ranked(const StateReader& state, std::size_t limit = 10, std::optional<Rank> after = {}) {
     std::vector<std::uint8_t> out;
-    for (const base::AccountId& id : validators_by_stake(state, limit, after)) out.push_back(id.hash.bytes[0]);
+    for (const Rank& rank : validators_after(state, after, limit)) out.push_back(rank.validator.hash.bytes[0]);
     return out;
 }
 
@@ -51,9 +51,9 @@ class Validators : public testing::Test {
 TEST_F(Validators, AreListedByWeight) {
     EXPECT_EQ(ranked(state), (std::vector<std::uint8_t>{3, 2, 1}));
     EXPECT_EQ(ranked(state, 2), (std::vector<std::uint8_t>{3, 2}));
-    EXPECT_EQ(ranked(state, 10, account(3)), (std::vector<std::uint8_t>{2, 1}));
-    EXPECT_EQ(ranked(state, 10, account(1)), std::vector<std::uint8_t>{});
-    EXPECT_EQ(ranked(state, 10, account(9)), std::vector<std::uint8_t>{}) << "after somebody who is no validator";
+    EXPECT_EQ(ranked(state, 10, Rank{300, account(3)}), (std::vector<std::uint8_t>{2, 1}));
+    EXPECT_EQ(ranked(state, 10, Rank{100, account(1)}), std::vector<std::uint8_t>{});
+    EXPECT_EQ(ranked(state, 10, Rank{250, account(9)}), (std::vector<std::uint8_t>{2, 1})) << "after a place that nobody has";
     save(state, stake(1, 1'000));
     EXPECT_EQ(ranked(state), (std::vector<std::uint8_t>{1, 3, 2}));
     save(state, validator(1, 250));

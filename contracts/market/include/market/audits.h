@@ -108,6 +108,13 @@ struct EpochMember {
     bool operator==(const EpochMember&) const = default;
 };
 
+/// Of the draw of one commitment: each goes over all members.
+enum class DrawPhase : std::uint8_t {
+    look = 1,   ///< whether anybody may audit that has not failed before
+    weigh = 2,  ///< the weight of those who may
+    draw = 3,
+};
+
 struct Epoch {
     std::uint64_t number = 0;
     EpochState state = EpochState::open;
@@ -125,10 +132,13 @@ struct Epoch {
     bool void_ = false;                      ///< more than half of all weight was missing: it draws with all weight, and everything is drawn again
     // Cursors of the sweeps.
     base::AccountId member_after;            ///< closing, and ending contributions
+    std::uint64_t weight_after = 0;          ///< closing: the weight of `member_after` when it was listed
     base::PartId draw_after;                 ///< commitments up to this id are drawn
     std::uint32_t draw_segment = 0;          ///< of the commitment after that
-    base::AccountId draw_member;             ///< members up to this one have drawn that segment
-    std::uint64_t draw_weight = 0;           ///< of the members that may audit that commitment; 0: not counted yet
+    base::AccountId draw_member;             ///< members up to this one are done with the phase
+    DrawPhase draw_phase = DrawPhase::look;
+    bool draw_unbarred = false;              ///< all who may audit it have failed before: they are drawn again
+    std::uint64_t draw_weight = 0;           ///< of the members that may audit that commitment
     std::uint32_t drawn = 0;                 ///< audits that the commitment has got so far
     [[nodiscard]] std::uint64_t all_weight() const { return weight + jailed_weight; }
     bool operator==(const Epoch&) const = default;

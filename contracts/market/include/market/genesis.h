@@ -63,7 +63,7 @@ struct Parameters {
     std::uint32_t record_value_factor = 200;                 ///< the greater, the more record a lower rate takes (record_rate_ppm)
     // Stake.
     base::Amount worker_stake_min;
-    base::Amount validator_stake_min = base::Amount::of(1);
+    base::Amount validator_stake_min = base::Amount::of(1'000'000);
     std::uint32_t unbondings_max = 16;                       ///< open entries per account and role
     // Jobs and matching.
     std::uint32_t unfinal_rounds_max = 4;                    ///< W

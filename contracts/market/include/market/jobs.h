@@ -97,6 +97,7 @@ struct Job {
     std::uint64_t expected = 0;              ///< audits that all open work together expects, as audits at the greatest price, 32.32: the pool covers their bound
     std::uint64_t backlog_flops = 0;         ///< that this work's audits are counted with in Chain::backlog_flops
     std::uint32_t open_claims = 0;           ///< merges, initial states and segments that are not judged yet
+    std::uint32_t open_audits = 0;           ///< drawn and not ended, controls included
     std::uint32_t open_disputes = 0, open_questions = 0;
 
     base::Hash history;                      ///< H("assay.history", history, encoded entry) over all entries

@@ -24,8 +24,14 @@ std::uint64_t next_nonce(const StateReader& state, const base::AccountId& id, st
 std::optional<Stake> find_stake(const StateReader& state, const base::AccountId& id, Role role);
 std::vector<Unbonding> unbondings_of(const StateReader& state, const base::AccountId& id, Role role);
 std::optional<Validator> find_validator(const StateReader& state, const base::AccountId& id);
-/// Declared validators with stake that are not away, the greatest stake first; after `after` when given.
-std::vector<base::AccountId> validators_by_stake(const StateReader& state, std::size_t limit, const std::optional<base::AccountId>& after = {});
+/// Declared validators with stake that are not away, the greatest weight first.
+std::vector<base::AccountId> validators_by_stake(const StateReader& state, std::size_t limit);
+/// The same after a place in the list that somebody had, whoever has it now.
+struct Rank {
+    std::uint64_t weight = 0;
+    base::AccountId validator;
+};
+std::vector<Rank> validators_after(const StateReader& state, const std::optional<Rank>& after, std::size_t limit);
 /// Grains that count in draws: the stake, or less by the validator's own declaration.
 std::uint64_t weight_of(const Validator& validator, const Stake& stake);
 
@@ -80,6 +86,8 @@ std::optional<base::Bytes> find_question_bytes(const StateReader& state, const b
 /// Open questions of a job: by round, those of its own blobs (kNoRound) last; those of one round only when given.
 std::vector<Question> questions_of_job(const StateReader& state, const base::JobId& job, std::optional<std::uint32_t> round,
                                        const std::optional<base::Hash>& after, std::size_t limit);
+/// Open questions about one part, or about a job's blobs and merges: StoredTarget::subject.
+std::vector<Question> questions_of_subject(const StateReader& state, const base::Hash& subject, std::size_t limit);
 /// Open questions that the account is obliged to answer, or has asked.
 std::vector<Question> questions_owed(const StateReader& state, const base::AccountId& obliged, const std::optional<base::Hash>& after, std::size_t limit);
 std::vector<Question> questions_asked(const StateReader& state, const base::AccountId& asker, const std::optional<base::Hash>& after, std::size_t limit);

@@ -19,6 +19,7 @@ enum class Table : std::uint8_t {
     part = 0x50, part_of_job = 0x51, epoch = 0x52, epoch_commitment = 0x53, epoch_member = 0x54, claim = 0x55,
     audit = 0x60, audit_of_validator = 0x61, audit_of_job = 0x62, audit_of_claim = 0x63, evidence = 0x64, jailed = 0x65,
     question = 0x70, question_of_job = 0x71, question_of_obliged = 0x72, question_of_asker = 0x73, question_duty = 0x74, question_bytes = 0x75,
+    question_of_subject = 0x76,
     dispute = 0x80, dispute_of_account = 0x81, dispute_of_job = 0x82, dispute_of_target = 0x83, game = 0x84, challenge_seal = 0x85,
     pool = 0x86, pool_of_target = 0x87, pool_member = 0x88, game_load = 0x89,
 };
@@ -79,6 +80,7 @@ base::Bytes question_key(const base::Hash& id);
 /// Order: round (kNoRound for the job's own blobs), then id.
 base::Bytes question_of_job_key(const base::JobId& job, std::uint32_t round, const base::Hash& id);
 base::Bytes question_of_obliged_key(const base::AccountId& obliged, const base::Hash& id);
+base::Bytes question_of_subject_key(const base::Hash& subject, const base::Hash& id);
 base::Bytes question_of_asker_key(const base::AccountId& asker, const base::Hash& id);
 base::Bytes question_duty_key(const base::AccountId& account);
 base::Bytes question_bytes_key(const base::Hash& id);                               ///< value: QuestionStatus::question of a state question
