@@ -14,19 +14,6 @@ namespace {
 
 using base::Amount;
 
-template <class T>
-std::vector<T> all_of(const market::StateReader& state, market::Table table) {
-    std::vector<T> out;
-    const base::Bytes prefix = market::table_prefix(table);
-    base::Bytes from = prefix;
-    while (auto entry = state.seek(from, prefix)) {
-        out.push_back(market::decode<T>(entry->second).value());
-        from = std::move(entry->first);
-        from.push_back(0);
-    }
-    return out;
-}
-
 bool has_ended(const market::Audit& audit) { return audit.state == market::AuditState::missed || audit.state == market::AuditState::settled; }
 
 bool is_open(const market::Part& part) {

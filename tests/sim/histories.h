@@ -1,0 +1,24 @@
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <string>
+#include <vector>
+
+/// Random histories: short market lives under the real rules, in which every party at every choice picks among honest and dishonest conduct, and
+/// some of them belong together. One number decides a history.
+namespace assay::sim {
+
+struct HistoryResult {
+    std::uint64_t seed = 0;
+    std::uint64_t blocks = 0;
+    std::vector<std::string> wrong;                  ///< what must not be; empty
+    std::map<std::string, std::uint64_t> counts;     ///< what happened, by name (incidents.h)
+    std::uint64_t digest = 0;                        ///< of all of this and of what everybody has at the end
+};
+
+/// Tells one history and checks it: after each block the supply and the books (invariants.h), of every incident what incidents.h says, at the end
+/// that the job has ended and every lock is back.
+HistoryResult tell_history(std::uint64_t seed);
+
+}  // namespace assay::sim
