@@ -16,7 +16,7 @@ namespace {
 using base::Amount;
 
 constexpr std::size_t kMany = 10'000;
-/// By then a job that goes on is cancelled, everybody dishonest is gone, and the job has ended.
+/// By then a job that goes on is cancelled, in half of the histories, everybody dishonest is gone, and the job has ended.
 constexpr std::uint64_t kCancelAt = 400, kGoneAt = 600, kBlocksMax = 3'000;
 constexpr std::uint64_t kIdleMs = 3'000, kIdleAfterMs = 20'000;
 /// Blocks that locks may take to come back when the job is over.
@@ -47,7 +47,7 @@ struct Seat {
 
 class History {
   public:
-    explicit History(std::uint64_t seed);
+    History(std::uint64_t seed, std::FILE* out);
     HistoryResult tell();
 
   private:
@@ -58,6 +58,8 @@ class History {
     void post();
     void step();
     void check_block();
+    void print_block() const;
+    [[nodiscard]] std::string named(const std::string& value) const;
     void submitter_acts();
     void own_accord(Seat& seat);
     void ask(Seat& seat);
@@ -83,13 +85,15 @@ class History {
     std::unique_ptr<Incidents> incidents_;
     Seat* poster_ = nullptr;
     std::vector<base::JobId> jobs_;
-    std::uint64_t cancel_at_ = kCancelAt, pause_at_ = 0, resume_at_ = 0;
+    std::uint64_t cancel_at_ = 0, pause_at_ = 0, resume_at_ = 0;
+    bool cancels_in_the_end_ = false;
     std::set<base::PartId> watched_;
     std::uint32_t others_ = kCoalition;      ///< numbers of owners so far
     std::vector<std::string> wrong_;
+    std::FILE* out_;
 };
 
-History::History(std::uint64_t seed) : seed_(seed), dice_(seed), world_(shape()) {
+History::History(std::uint64_t seed, std::FILE* out) : seed_(seed), dice_(seed), world_(shape()), out_(out) {
     cast();
     std::vector<Member> members;
     for (const auto& one : seats_) members.push_back(one->member);
@@ -106,7 +110,7 @@ WorldOptions History::shape() {
     out.validators = 2 + static_cast<std::uint32_t>(dice_.below(4));
     out.segment_steps = 4;
     out.round_steps = 4 * (1 + static_cast<std::uint32_t>(dice_.below(3)));
-    out.part_segments = 1 + static_cast<std::uint32_t>(dice_.below(2));
+    out.part_segments = 1 + static_cast<std::uint32_t>(dice_.below(std::min<std::uint64_t>(2, out.round_steps / out.segment_steps)));
     constexpr std::uint32_t kRates[] = {100'000, 450'000, 700'000, 950'000, 1'000'000};
     out.rate_ppm = kRates[dice_.below(5)];
     out.audit_lag = dice_.below(3) == 0 ? 1 : 0;
@@ -193,6 +197,7 @@ void History::post() {
     const base::Hash init = !honest && dice_.below(8) == 0 ? numbered(seed_, "wrong init") : world_.init_root;
     jobs_.push_back(world_.send_job(spec, init, world_.receipt(init), world_.receipt(numbered(seed_, "data")), person));
     if (!honest && dice_.below(12) == 0) world_.missing.insert(jobs_.back());
+    cancels_in_the_end_ = dice_.below(2) == 0;
     if (dice_.below(4) == 0) cancel_at_ = world_.blocks + 5 + dice_.below(120);
     if (dice_.below(5) == 0) pause_at_ = world_.blocks + 10 + dice_.below(80);
     if (pause_at_ != 0 && dice_.below(4) != 0) resume_at_ = pause_at_ + 1 + dice_.below(30);
@@ -211,13 +216,13 @@ void History::post() {
 void History::submitter_acts() {
     const Person& person = *poster_->member.person;
     const base::JobId& job = jobs_.front();
-    if (world_.blocks == cancel_at_) {
+    if (cancel_at_ != 0 && world_.blocks == cancel_at_) {
         for (const base::JobId& own : jobs_) {
             const auto record = market::find_job(world_.state(), own);
             if (record) world_.send(*seat_of_.at(record->submitter)->member.person, market::JobCancel{own});
         }
     }
-    if (world_.blocks == kCancelAt && cancel_at_ != kCancelAt) world_.send(person, market::JobCancel{job});
+    if (world_.blocks == kCancelAt && cancels_in_the_end_) world_.send(person, market::JobCancel{job});
     if (pause_at_ != 0 && world_.blocks == pause_at_) world_.send(person, market::JobPause{job});
     if (resume_at_ != 0 && world_.blocks == resume_at_) world_.send(person, market::JobResume{job});
     const bool missing = world_.missing.contains(job);
@@ -246,7 +251,29 @@ void History::step() {
     check_block();
 }
 
+/// Accounts by their names, other ids by their beginning.
+std::string History::named(const std::string& value) const {
+    for (const auto& [id, seat] : seat_of_) {
+        if (id.hex() == value) return seat->member.person->name + (seat->member.honest ? "" : "!") + std::to_string(seat->member.owner);
+    }
+    return value.size() == 64 ? value.substr(0, 8) : value;
+}
+
+void History::print_block() const {
+    std::fprintf(out_, "-- block %llu, live %llu\n", static_cast<unsigned long long>(world_.blocks), static_cast<unsigned long long>(world_.live().value));
+    for (std::size_t i = 0; i < world_.last_refusals().size(); ++i) {
+        if (world_.last_refusals()[i] == market::Refusal::none) continue;
+        std::fprintf(out_, "   refused %s: %s\n", named(world_.last_fees()[i].first.hex()).c_str(), std::string(market::to_word(world_.last_refusals()[i])).c_str());
+    }
+    for (const market::Event& event : world_.last_events()) {
+        std::string line = "   " + event.kind;
+        for (const auto& [name, value] : event.attributes) line += " " + name + "=" + named(value);
+        std::fprintf(out_, "%s\n", line.c_str());
+    }
+}
+
 void History::check_block() {
+    if (out_ != nullptr) print_block();
     incidents_->read_block();
     if (world_.last_events().empty() && world_.last_fees().empty()) return;
     if (market::total_supply(world_.state()) != market::genesis_supply(world_.genesis())) complain("the supply is another one");
@@ -283,7 +310,7 @@ void History::ask(Seat& seat) {
     }
     for (const market::Question& open : market::questions_asked(world_.state(), person.id, std::nullopt, kMany)) {
         if (open.kind == market::QuestionKind::state && open.answered && dice_.below(2) == 0)
-            return world_.send(person, market::StateNext{open.id, static_cast<std::uint32_t>(dice_.below(GroundTruth::kTiles))});
+            return world_.send(person, market::StateNext{open.id, 0});
     }
     if (dice_.below(2) == 0) return world_.send(person, market::ChunkAsk{target, 0});
     world_.send(person, market::StateAsk{target});
@@ -338,6 +365,7 @@ void History::equivocate(Seat& seat) {
     for (const market::Lease& lease : market::leases_of_worker(world_.state(), person.id, std::nullopt, kMany)) {
         const auto job = market::find_job(world_.state(), lease.job);
         if (lease.state == market::LeaseState::settled || market::is_terminal(job->state) || dice_.below(2) == 0) continue;
+        if (market::find_lane(world_.state(), lease.job, lease.lane)->committed_parts >= job->shape.parts_per_round()) continue;
         const market::EquivocationReport report{signed_commit(world_, person, lease, *job, 0), signed_commit(world_, person, lease, *job, 1)};
         return world_.send(*seats_[dice_.below(seats_.size())]->member.person, report);
     }
@@ -426,6 +454,6 @@ HistoryResult History::tell() {
 
 }  // namespace
 
-HistoryResult tell_history(std::uint64_t seed) { return History(seed).tell(); }
+HistoryResult tell_history(std::uint64_t seed, std::FILE* out) { return History(seed, out).tell(); }
 
 }  // namespace assay::sim

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <cstdio>
 #include <map>
 #include <string>
 #include <vector>
@@ -19,6 +20,7 @@ struct HistoryResult {
 
 /// Tells one history and checks it: after each block the supply and the books (invariants.h), of every incident what incidents.h says, at the end
 /// that the job has ended and every lock is back.
-HistoryResult tell_history(std::uint64_t seed);
+/// `out`, when given, gets every event and refusal, a line each.
+HistoryResult tell_history(std::uint64_t seed, std::FILE* out = nullptr);
 
 }  // namespace assay::sim

@@ -1,5 +1,6 @@
 /// Tells random histories and says what they held; `scripts/histories` runs it, one process for each core.
 ///
+///   histories SEED                      one of them, event by event
 ///   histories FIRST COUNT [STRIDE]      seeds FIRST, FIRST + STRIDE, …; one line of JSON at the end; 1 when something was wrong
 #include <cinttypes>
 #include <cstdio>
@@ -8,6 +9,11 @@
 #include "histories.h"
 
 int main(int argc, char** argv) {
+    if (argc == 2) {
+        const auto result = assay::sim::tell_history(std::strtoull(argv[1], nullptr, 10), stdout);
+        for (const std::string& what : result.wrong) std::printf("WRONG: %s\n", what.c_str());
+        return result.wrong.empty() ? 0 : 1;
+    }
     if (argc < 3) return 2;
     const std::uint64_t first = std::strtoull(argv[1], nullptr, 10), count = std::strtoull(argv[2], nullptr, 10);
     const std::uint64_t stride = argc > 3 ? std::strtoull(argv[3], nullptr, 10) : 1;

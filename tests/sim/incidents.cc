@@ -81,7 +81,8 @@ void Incidents::note_incident(const std::string& kind, std::size_t offender, Gra
         if (members_[who].owner == owner) owners_[owner] += grains;
     };
     for (const Gain& gain : gains) {
-        if (gain.to == offender) complain(kind + ": " + members_[offender].person->name + " is paid by its own incident, " + gain.reason);
+        // One account may have been drawn by two epochs and play against itself: it loses what is burned.
+        if (gain.to == offender && !kind.starts_with("game_")) complain(kind + ": " + members_[offender].person->name + " is paid by its own incident, " + gain.reason);
         gained(gain.to, gain.grains);
     }
     gained(submitter_, to_submitter);
@@ -126,6 +127,11 @@ void Incidents::read(const Event& event, Block& block) {
         const Grains grains = grains_in(event, "amount");
         flow(index_of(attribute(event, "from")), -grains);
         flow(index_of(attribute(event, "to")), grains);
+    }
+    if (kind == "job_funded") {
+        const auto job = market::find_job(world_.state(), base::JobId{*base::hash_from_hex(attribute(event, "job"))});
+        flow(index_of(attribute(event, "account")), -grains_in(event, "amount"));
+        flow(index_of(job->submitter.hex()), grains_in(event, "amount"));
     }
     if (kind == "job_posted" && counts_[kind]++ == 0) submitter_ = index_of(attribute(event, "submitter"));
 }

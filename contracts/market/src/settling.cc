@@ -126,13 +126,35 @@ void give_up_unjudged(Context& context, Job& job) {
 /// Somebody works, asks or plays: the time of settling stands still.
 bool anybody_busy(const Context& context, const Job& job) {
     if (job.open_disputes != 0 || job.open_questions != 0) return true;
+    // What is revealed and waits for a control that no epoch draws any more has no clock: nobody works at it.
     for (const Audit& audit : audits_of_job(context.state, job.id, std::nullopt, kTouchedMax)) {
-        if (audit.state != AuditState::missed && audit.state != AuditState::settled) return true;
+        if (audit.deadline.value != 0 || audit.state == AuditState::drawn) return true;
     }
     return false;
 }
 
+/// Something has waited for its judgement longer than a job that settles would, and nobody works, asks or plays: its auditors never came back.
+/// Without this the locks of those who did the work would wait for ever, and so would the submitter, who can't cancel what is trained.
+bool waits_in_vain(const Context& context, const Job& job) {
+    const std::uint64_t longest = parameters_of(context, job).settle_ms_max;
+    const auto old = [&](base::TimeMs since) { return since.value != 0 && since.value + longest <= context.live.value; };
+    bool waits = false;
+    for (std::uint32_t number = job.final_rounds; number < rounds_end(job) && !waits; ++number) {
+        const auto round = find_round(context.state, job.id, number);
+        waits = round && round->state == RoundState::merged && !round->merge_audited && old(round->merged_at);
+        if (!round || round->open_parts == 0) continue;
+        for (const Part& part : parts_of_job(context.state, job.id, number, std::nullopt, kPartRowsMax)) waits = waits || (is_open(part) && old(part.committed_at));
+    }
+    return waits && !anybody_busy(context, job);
+}
+
 }  // namespace
+
+void watch_job(Context& context, Job& job) {
+    if (job.state == JobState::settling) return;
+    if (waits_in_vain(context, job)) return fail_job(context, job, CloseReason::no_auditors);
+    set_timer(context, {context.in(parameters_of(context, job).settle_ms_max), TimerKind::settle, job.id.hash, kWatchJob});
+}
 
 void begin_settling(Context& context, Job& job, JobState state, CloseReason reason) {
     ASSAY_CHECK(is_terminal(state));

@@ -27,6 +27,7 @@ enum class JobState : std::uint8_t {
 enum class CloseReason : std::uint8_t {
     none = 0, finished = 1, submitter = 2, no_offer = 3, no_workers = 4, wrong_init = 5, merge_unresolved = 6,
     no_merge = 7, hold_used_up = 8, numeric_fault = 9, data_missing = 10,
+    no_auditors = 11,  ///< what was committed waited in vain for somebody to judge it
 };
 
 /// What the rules read of a spec, copied when the job is posted.
