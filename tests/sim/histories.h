@@ -18,9 +18,14 @@ struct HistoryResult {
     std::uint64_t digest = 0;                        ///< of all of this and of what everybody has at the end
 };
 
+struct HistoryOptions {
+    std::FILE* out = nullptr;                ///< gets every event and refusal, a line each
+    /// The books are compared with the objects in every n-th block that changed something, and in each that held an incident or an end.
+    std::uint32_t books_every = 1;
+};
+
 /// Tells one history and checks it: after each block the supply and the books (invariants.h), of every incident what incidents.h says, at the end
 /// that the job has ended and every lock is back.
-/// `out`, when given, gets every event and refusal, a line each.
-HistoryResult tell_history(std::uint64_t seed, std::FILE* out = nullptr);
+HistoryResult tell_history(std::uint64_t seed, const HistoryOptions& options = {});
 
 }  // namespace assay::sim

@@ -366,6 +366,10 @@ void Incidents::check_unproved(const Block& block) {
 void Incidents::read_job_closed(const Event& event) {
     ++counts_["job_" + attribute(event, "state") + "_" + attribute(event, "reason")];
     const base::JobId id{*base::hash_from_hex(attribute(event, "job"))};
+    const auto job = market::find_job(world_.state(), id);
+    const market::Spent& spent = job->spent;
+    // What the hold paid for pauses was taken off with the rest of the pause.
+    flow(index_of(job->submitter.hex()), -signed_grains(spent.workers + spent.auditors + spent.protocol_fees + spent.unproved));
     for (const market::Part& part : market::parts_of_job(world_.state(), id, std::nullopt, std::nullopt, 10'000)) {
         const bool over = part.state == market::PartState::settled || part.state == market::PartState::void_ ||
                           part.state == market::PartState::retracted || part.state == market::PartState::unproved;
@@ -374,12 +378,7 @@ void Incidents::read_job_closed(const Event& event) {
     }
 }
 
-void Incidents::end(const base::JobId&) {
-    for (const market::Job& job : all_of<market::Job>(world_.state(), market::Table::job)) {
-        const market::Spent& spent = job.spent;
-        // What the hold paid for pauses was taken off with the rest of the pause.
-        flow(index_of(job.submitter.hex()), -signed_grains(spent.workers + spent.auditors + spent.protocol_fees + spent.unproved));
-    }
+void Incidents::end() {
     const std::vector<Grains> now = wealth();
     for (std::size_t i = 0; i < members_.size(); ++i) {
         if (now[i] - begin_[i] == flows_[i]) continue;

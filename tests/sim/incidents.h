@@ -38,8 +38,8 @@ class Incidents {
     Incidents(const World& world, std::vector<Member> members);
     /// Reads what the last block told.
     void read_block();
-    /// What must hold when the job is over.
-    void end(const base::JobId& job);
+    /// What must hold when all jobs are over.
+    void end();
     [[nodiscard]] const std::vector<std::string>& wrong() const { return wrong_; }
     /// How often things happened, by name: events' kinds, incidents, and what they were.
     [[nodiscard]] const std::map<std::string, std::uint64_t>& counts() const { return counts_; }

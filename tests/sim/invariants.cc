@@ -79,8 +79,8 @@ class Books {
         for (const market::Audit& audit : audits_) {
             if (!has_ended(audit)) ++open[{audit.subject, audit.segment}];
             // A job that is over leaves the state in pieces.
-            const auto job = market::find_job(state_, audit.job);
-            if (job && !market::is_terminal(job->state) && !market::find_claim(state_, audit.subject, audit.segment)) wrong_.push_back("audit without a claim " + audit.id.hex());
+            const auto job = job_.find(audit.job);
+            if (job != job_.end() && !market::is_terminal(job->second->state) && !market::find_claim(state_, audit.subject, audit.segment)) wrong_.push_back("audit without a claim " + audit.id.hex());
         }
         for (const market::Claim& claim : claims_) {
             const ClaimId id{claim.subject, claim.segment};

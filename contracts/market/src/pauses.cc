@@ -33,8 +33,8 @@ void start_clocks(Context& context, const Job& job, std::uint64_t paused_ms) {
             want_match(context, job.id, lane.lane);
             continue;
         }
-        // What a lane waits for was not looked at in the pause.
-        if (lane.wait != LaneWait::none) set_timer(context, {context.live, TimerKind::fund, job.id.hash, lane.lane});
+        // What a lane waits for was not looked at in the pause, nor was a lane that a judgement set back meanwhile given its next part.
+        if (lane.expected == 0) set_timer(context, {context.live, TimerKind::fund, job.id.hash, lane.lane});
         auto lease = find_lease(context.state, lane.lease);
         if (lease->deadline.value == 0) continue;
         lease->deadline.value += paused_ms;
