@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <charconv>
+#include <utility>
 
 namespace assay::sim {
 
@@ -145,7 +146,7 @@ void Incidents::read_paid(const Event& event, Block& block) {
     flow(who, grains);
     if (of_incident(reason)) block.gains.push_back({who, grains, reason, attribute(event, "subject")});
     if (reason == "segments") check_paid_part(attribute(event, "subject"), grains);
-    if (reason == "audit" && !answered_.insert(attribute(event, "subject")).second) complain("an audit is paid twice");
+    if (reason == "audit" && std::exchange(audits_[attribute(event, "subject")].paid, events_) != 0) complain("an audit is paid twice");
     // The submitter pays a pause from its balance first: what the job's books do not say of it is that.
     if (reason == "pause") flow(index_of(market::find_job(world_.state(), base::JobId{*base::hash_from_hex(attribute(event, "job"))})->submitter.hex()), -grains);
 }
@@ -278,20 +279,24 @@ void Incidents::read_audit(const Event& event) {
         audit.auditor = index_of(attribute(event, "validator"));
         audit.control = attribute(event, "kind") == "control";
         audit.drawn = events_;
+        audit.controls = attribute(event, "controls");
         claims_[attribute(event, "subject")][attribute(event, "segment")].audits.push_back(id);
         ++counts_[audit.control ? "drawn_control" : "drawn_" + attribute(event, "claim")];
         if (attribute(event, "worker") == attribute(event, "validator")) complain("an auditor of its own work is drawn");
         return;
     }
     if (kind == "audit_revealed") (attribute(event, "verdict") == "valid" ? audits_[id].valid : audits_[id].invalid) = true;
-    if (kind == "audit_missed") audits_[id].missed = audits_[id].ended = true;
-    if (kind == "audit_settled") audits_[id].ended = true;
+    if (kind == "audit_missed") audits_[id].missed = true;
+    if (kind == "audit_missed" || kind == "audit_settled") {
+        audits_[id].ended = true;
+        audits_[id].end = events_;
+    }
     if (kind == "audit_missed" || kind == "audit_cells_opened") ++counts_[kind];
 }
 
 void Incidents::read_epoch(const Event& event) {
     if (event.kind == "epoch_drawn")
-        drawn_[attribute(event, "epoch")] = attribute(event, "void") == "1";
+        drawn_[attribute(event, "epoch")] = {attribute(event, "void") == "1", events_};
     else
         joined_[attribute(event, "commitment")] = attribute(event, "epoch");
 }
@@ -301,7 +306,15 @@ void Incidents::check_passed(const Event& event) {
     ++counts_["part_passed"];
     const auto joined = joined_.find(attribute(event, "part"));
     const auto drawn = joined == joined_.end() ? drawn_.end() : drawn_.find(joined->second);
-    if (drawn == drawn_.end() || drawn->second) complain("a part passes that no epoch has drawn");
+    if (drawn == drawn_.end() || drawn->second.void_) complain("a part passes that no epoch has drawn");
+}
+
+/// A `valid` that is paid has been offered to a control, in an epoch that was drawn before.
+void Incidents::check_controlled(const std::string& what, const std::string& id, const AuditSeen& audit) {
+    if (!audit.valid || audit.missed || audit.paid == 0) return;
+    const auto joined = joined_.find(market::control_commitment_id(base::AuditId{*base::hash_from_hex(id)}, 0).hex());
+    const auto drawn = joined == joined_.end() ? drawn_.end() : drawn_.find(joined->second);
+    if (drawn == drawn_.end() || drawn->second.number > audit.paid) complain(what + "a `valid` is paid that was not offered to a control");
 }
 
 /// All audits that were drawn have ended, each with a `valid` or with a miss, and after the last miss somebody else's `valid` was drawn.
@@ -312,7 +325,9 @@ void Incidents::check_judged(const std::string& part, const std::string& segment
         const AuditSeen& audit = audits_.at(id);
         last_drawn = std::max(last_drawn, audit.drawn);
         if (!audit.ended) complain(what + "an audit is open");
+        if (audit.control && audits_[audit.controls].paid != 0 && audits_[audit.controls].paid < audit.end) complain(what + "a control has ended after the pay");
         if (audit.control) continue;
+        check_controlled(what, id, audit);
         if (audit.missed)
             last_miss = std::max(last_miss, audit.drawn);
         else if (audit.valid && !audit.invalid)

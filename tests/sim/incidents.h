@@ -23,6 +23,9 @@
 ///   for each account nevertheless;
 /// - compensation is at most the price of one part of another worker that became void in that block, once.
 ///
+/// Of each part that is paid: every audit that was drawn for it has ended with a verdict or a miss, a miss was followed by a draw whose auditor said
+/// `valid`, no `valid` was paid before its control was drawn and had ended, and nothing in it is false that somebody honest has audited.
+///
 /// At the end the change of each account's wealth is compared, to the grain, with the sum of all that events tell about it: money that moves
 /// without an event, or by another amount, shows there.
 namespace assay::sim {
@@ -54,7 +57,8 @@ class Incidents {
     struct AuditSeen {
         std::size_t auditor = 0;
         bool control = false, valid = false, invalid = false, ended = false, missed = false;
-        std::uint64_t drawn = 0;             ///< number of the event
+        std::uint64_t drawn = 0, paid = 0, end = 0;  ///< numbers of the events; 0: none
+        std::string controls;                ///< of a control: whose `valid`
     };
     struct ClaimSeen {
         std::vector<std::string> audits;
@@ -84,6 +88,7 @@ class Incidents {
     void check_unproved(const Block& block);
     void check_paid_part(const std::string& id, Grains paid);
     void check_judged(const std::string& part, const std::string& segment, const ClaimSeen& claim);
+    void check_controlled(const std::string& what, const std::string& id, const AuditSeen& audit);
     void check_passed(const market::Event& event);
     void note_incident(const std::string& kind, std::size_t offender, Grains loss, const std::vector<Gain>& gains, Grains to_submitter);
     [[nodiscard]] std::vector<Grains> wealth() const;
@@ -100,8 +105,12 @@ class Incidents {
     std::unordered_map<std::string, AuditSeen> audits_;
     std::map<std::string, std::map<std::string, ClaimSeen>> claims_;  ///< by subject, then segment
     std::map<std::string, std::string> joined_;          ///< commitment -> the last epoch that it joined
-    std::map<std::string, bool> drawn_;                  ///< epoch -> void
-    std::set<std::string> paid_, compensated_, answered_;
+    struct Drawn {
+        bool void_ = false;
+        std::uint64_t number = 0;            ///< of the event
+    };
+    std::map<std::string, Drawn> drawn_;     ///< by epoch
+    std::set<std::string> paid_, compensated_;
     std::vector<std::string> wrong_;
 };
 
