@@ -55,6 +55,8 @@ class WorkerConduct {
     virtual bool commits(const World&, const market::Job&, const market::Lease&) { return true; }
     virtual Drawn drawn(const World&, const market::Part&) { return Drawn::deliver; }
     virtual bool closes(const World&, const market::Part&) { return true; }
+    /// Whether it posts a merge that it owes; asked again after each block.
+    virtual bool merges(const World&, const market::MergeRecord&) { return true; }
     virtual base::Hash merge(const World&, const market::Job&, const base::Hash& honest_root) { return honest_root; }
     virtual Play plays(const World&, const market::Dispute&) { return Play::move; }
     /// Last change to what stands behind a commitment that has not gone out yet: a salt is free, the roots are as trained.

@@ -70,6 +70,10 @@ void GroundTruth::know(const base::Hash& start, std::uint32_t round, std::uint32
     truths_.insert(fact(start, round, lane, first_step, end));
 }
 
+bool GroundTruth::knows(const base::Hash& start, std::uint32_t round, std::uint32_t lane, std::uint32_t first_step, const base::Hash& end) const {
+    return truths_.count(fact(start, round, lane, first_step, end)) != 0;
+}
+
 tl::expected<market::JobFacts, market::SpecError> GroundTruth::facts(const market::JobSpec& spec, base::ByteView encoded) const {
     market::JobFacts facts;
     facts.program_root = base::Hasher("sim.program").add_sized(encoded).finish();
@@ -132,7 +136,7 @@ bool GroundTruth::true_claim(const market::GameSubject& subject) const {
         case market::GameStage::init: return subject.asserted == init_root_;
         case market::GameStage::merge: return merged_root(subject.start_root, subject.payload_roots) == subject.asserted;
         case market::GameStage::segment:
-            return truths_.count(fact(subject.start_root, subject.round, subject.lane, subject.first_step, subject.asserted)) != 0;
+            return knows(subject.start_root, subject.round, subject.lane, subject.first_step, subject.asserted);
         case market::GameStage::cell: {
             const CellPlace place{subject.about, subject.round, subject.lane, subject.first_step, subject.start_root};
             return true_cell(place, subject.spot, subject.cell) == subject.asserted;

@@ -26,6 +26,8 @@ class GroundTruth : public market::Referee {
     /// Training the segment that begins at `first_step` from `start` ends in this field.
     void know(const base::Hash& start, std::uint32_t round, std::uint32_t lane, std::uint32_t first_step, const base::Hash& end);
 
+    [[nodiscard]] bool knows(const base::Hash& start, std::uint32_t round, std::uint32_t lane, std::uint32_t first_step, const base::Hash& end) const;
+
     [[nodiscard]] tl::expected<market::JobFacts, market::SpecError> facts(const market::JobSpec& spec, base::ByteView encoded) const override;
     [[nodiscard]] market::QuestionStatus open_question(const market::QuestionSubject& subject) const override;
     [[nodiscard]] tl::expected<market::QuestionStatus, market::MoveRefusal> answer(base::ByteView question, base::ByteView bytes) const override;

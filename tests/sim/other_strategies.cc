@@ -80,9 +80,7 @@ std::vector<market::Message> Watches::extra(const World& world, const Person& se
             const auto leaf = market::opened_leaf(world.state(), part, i);
             if (!leaf) continue;
             cost_ += job->audit_price;
-            const std::uint32_t segment = part.first_segment + i;
-            Hash end = trained_root(leaf->start_root, job->id, part.key.round, part.key.lane, segment);
-            if (segment + 1 == job->shape.segments_per_round() && job->shape.has_merge()) end = market::round_end_root(end, trained_payload(end));
+            const Hash end = honest_field(*job, part, i, leaf->start_root);
             if (leaf->end_field == end) continue;
             sealed_.push_back(challenge_of(self, part.id, i, end));
             messages.push_back(seal_of(self, sealed_.back()));
@@ -161,9 +159,6 @@ WorldOptions ImpossibleDeadlines::shape(const WorldOptions& usual) {
     return shape;
 }
 
-namespace {
-
-/// One commitment with a made-up tree, signed as the worker's next transaction would be.
 base::Bytes signed_commit(const World& world, const Person& worker, const market::Lease& lease, const market::Job& job, std::uint32_t which) {
     const auto lane = market::find_lane(world.state(), job.id, lease.lane);
     market::PartCommit commit;
@@ -183,8 +178,6 @@ base::Bytes signed_commit(const World& world, const Person& worker, const market
     header.fee_limit = base::Amount::of(1);
     return market::build_transaction(header, commit, worker.key);
 }
-
-}  // namespace
 
 Cast slashes_itself() {
     Cast cast;

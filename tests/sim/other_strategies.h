@@ -175,6 +175,8 @@ class NumericBomb final : public SubmitterConduct {
     bool useful() override { return false; }
 };
 
+/// One commitment with a made-up tree, signed as the worker's next transaction would be: two of them, numbered, are evidence against it.
+base::Bytes signed_commit(const World& world, const Person& worker, const market::Lease& lease, const market::Job& job, std::uint32_t which);
 /// A worker that wants its stake out of a lease signs two trees for one part, and an accomplice reports it.
 Cast slashes_itself();
 

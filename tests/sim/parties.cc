@@ -156,8 +156,8 @@ Snapshot snapshot(const World& world) {
     return seen;
 }
 
-Worker::Worker(World& world, std::size_t index, std::unique_ptr<WorkerConduct> conduct)
-    : world_(world), person_(world.workers[index]), conduct_(std::move(conduct)) {}
+Worker::Worker(World& world, const Person& person, std::unique_ptr<WorkerConduct> conduct)
+    : world_(world), person_(person), conduct_(std::move(conduct)) {}
 
 void Worker::offer(std::uint64_t price_per_gflop, std::uint32_t slots, std::uint64_t bond) {
     market::OfferPost post;
@@ -273,7 +273,7 @@ void Worker::merge(const market::Job& job) {
     const auto record = market::find_merge(world_.state(), job.id, job.round);
     if (!record || record->state != market::MergeState::waiting) return;
     const auto round = market::find_round(world_.state(), job.id, job.round);
-    if (round->members.at(record->turn).worker != person_.id) return;
+    if (round->members.at(record->turn).worker != person_.id || !conduct_->merges(world_, *record)) return;
     std::vector<Hash> payloads;
     for (const market::RoundMember& member : round->members) payloads.push_back(member.payload_root);
     market::MergePost message;
@@ -346,6 +346,13 @@ void Validator::come_back() {
     if (world_.live().value >= stake->jailed_at.value + jail_ms) world_.send(person_, market::ValidatorReturn{});
 }
 
+Hash honest_field(const market::Job& job, const market::Part& part, std::uint32_t segment, const Hash& start) {
+    const std::uint32_t number = part.first_segment + segment;
+    const Hash end = trained_root(start, job.id, part.key.round, part.key.lane, number);
+    const bool closes = number + 1 == job.shape.segments_per_round() && job.shape.has_merge();
+    return closes ? market::round_end_root(end, trained_payload(end)) : end;
+}
+
 Finding find_truth(const World& world, const market::Audit& audit, const base::VrfOutput& spot) {
     const auto job = market::find_job(world.state(), audit.job);
     const auto root = market::committed_root(world.state(), audit.job, audit.round, audit.claim, audit.subject).value();
@@ -367,8 +374,7 @@ Finding find_truth(const World& world, const market::Audit& audit, const base::V
     const auto part = market::find_part(world.state(), audit.subject);
     const market::SegmentLeaf leaf = market::opened_leaf(world.state(), *part, audit.segment).value();
     const std::uint32_t segment = part->first_segment + audit.segment;
-    Hash end = trained_root(leaf.start_root, job->id, audit.round, audit.lane, segment);
-    if (segment + 1 == job->shape.segments_per_round() && job->shape.has_merge()) end = market::round_end_root(end, trained_payload(end));
+    const Hash end = honest_field(*job, *part, audit.segment, leaf.start_root);
     const CellPlace place{market::GameStage::segment, audit.round, audit.lane, segment * job->shape.segment_steps, leaf.start_root};
     return {end, leaf.end_field == end, true_cells(place, spot)};
 }

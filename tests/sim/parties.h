@@ -35,7 +35,9 @@ Snapshot snapshot(const World& world);
 class Worker {
   public:
     Worker(World& world, std::size_t index, WorkerKind kind = WorkerKind::honest) : Worker(world, index, conduct_of(kind)) {}
-    Worker(World& world, std::size_t index, std::unique_ptr<WorkerConduct> conduct);
+    Worker(World& world, std::size_t index, std::unique_ptr<WorkerConduct> conduct) : Worker(world, world.workers[index], std::move(conduct)) {}
+    /// Anybody may work: a validator, or a submitter for others.
+    Worker(World& world, const Person& person, std::unique_ptr<WorkerConduct> conduct);
     void offer(std::uint64_t price_per_gflop, std::uint32_t slots = 1, std::uint64_t bond = 1'000'000'000);
     void act() { act(snapshot(world_)); }
     void act(const Snapshot& seen);
@@ -100,6 +102,8 @@ class Validator {
     base::Amount computed_;
 };
 
+/// What honest training of one segment of a part gives, in the place of its leaf's end field.
+base::Hash honest_field(const market::Job& job, const market::Part& part, std::uint32_t segment, const base::Hash& start);
 /// What recomputing an audit gives, at this spot.
 Finding find_truth(const World& world, const market::Audit& audit, const base::VrfOutput& spot);
 

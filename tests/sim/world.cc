@@ -31,7 +31,6 @@ namespace {
 
 constexpr std::uint64_t kStartTime = 1'700'000'000'000;
 constexpr std::uint64_t kBusyBlockMs = 20;
-constexpr std::uint64_t kIdleBlockMs = 5'000;
 
 Person make_person(std::uint64_t seed, const std::string& name, std::uint64_t n) {
     const base::Hash key = numbered(seed, name + " key", n);
@@ -129,7 +128,7 @@ base::Bytes World::build(const Person& person, const market::Message& message) {
     return market::build_transaction(header, message, person.key);
 }
 
-void World::send(const Person& person, const market::Message& message) { queue_.push_back(build(person, message)); }
+void World::send(const Person& person, const market::Message& message) { queue_.emplace_back(person.id, build(person, message)); }
 
 const Person& World::person(const base::AccountId& id) const {
     for (const std::vector<Person>* group : {&workers, &validators}) {
@@ -142,7 +141,7 @@ const Person& World::person(const base::AccountId& id) const {
 
 std::vector<std::pair<const Person*, market::Message>> World::take_queue() {
     std::vector<std::pair<const Person*, market::Message>> messages;
-    for (const base::Bytes& raw : queue_) {
+    for (const auto& [sender, raw] : queue_) {
         auto transaction = market::decode_transaction(raw);
         EXPECT_TRUE(transaction.has_value());
         if (transaction) messages.emplace_back(&person(transaction->header.account), std::move(transaction->message));
@@ -178,27 +177,31 @@ void World::go_back(const Moment& moment) {
 
 void World::block() {
     const auto due = market::next_due(state_, time_);
-    std::uint64_t wait = queue_.empty() ? kIdleBlockMs : kBusyBlockMs;
+    std::uint64_t wait = queue_.empty() ? options.idle_ms : kBusyBlockMs;
     if (due) wait = std::min(wait, due->value > time_.value ? due->value - time_.value : 1);
     time_.value += wait;
     ++height_.value;
     const market::BlockContext context{height_, time_, log_size_, log_root_, options.referee != nullptr ? options.referee : &truth_};
     std::vector<market::Event> events;
     market::begin_block(state_, context, events);
-    const std::vector<base::Bytes> transactions = std::move(queue_);
+    const auto sent = std::move(queue_);
     queue_.clear();
     queued_.clear();
     refusals_.clear();
+    fees_.clear();
     std::vector<market::TransactionResult> results;
-    for (const base::Bytes& raw : transactions) {
+    for (const auto& [sender, raw] : sent) {
         results.push_back(market::apply(state_, context, raw, events));
         refusals_.push_back(results.back().code);
+        fees_.emplace_back(sender, results.back().fee);
     }
     market::end_block(state_, context, events);
     note_calls(events);
-    log_size_ += transactions.size();
+    log_size_ += sent.size();
     log_root_ = base::Hasher("sim.log").add(log_root_).add_u64(log_size_).finish();
     if (options.log) {
+        std::vector<base::Bytes> transactions;
+        for (const auto& [sender, raw] : sent) transactions.push_back(raw);
         const WorldOptions::LogSize real = options.log(context, transactions, results, events);
         log_size_ = real.size;
         log_root_ = real.root;
@@ -210,7 +213,7 @@ void World::block() {
         const std::vector<std::string> wrong = wrong_books(state_);
         ASSERT_TRUE(wrong.empty()) << "seed " << options.seed << " block " << blocks << ": " << wrong.front();
     }
-    if (blocks % options.supply_every != 0) return;
+    if (options.supply_every == 0 || blocks % options.supply_every != 0) return;
     ASSERT_EQ(market::total_supply(state_), market::genesis_supply(genesis_)) << "seed " << options.seed << " block " << blocks;
 }
 
@@ -275,7 +278,7 @@ base::JobId World::send_job(const market::JobSpec& spec, const base::Hash& job_i
     post.hold_limit = Amount::of(1'000'000'000'000);
     const base::Bytes raw = build(poster, post);
     const std::uint64_t nonce = market::decode_transaction(raw)->header.nonce;
-    queue_.push_back(raw);
+    queue_.emplace_back(poster.id, raw);
     const market::Referee& referee = options.referee != nullptr ? *options.referee : truth_;
     const auto facts = referee.facts(spec, post.spec);
     return market::job_id(chain_id_, poster.id, nonce, 0, market::spec_root(post.spec), facts ? facts->program_root : base::Hash{}, post.init_root);

@@ -46,7 +46,9 @@ struct WorldOptions {
     std::map<std::size_t, std::uint64_t> worker_stakes, validator_stakes;  ///< grains of those that differ from the others
     std::function<void(market::Parameters&)> tune;  ///< changes the demo's parameters
     const market::Referee* referee = nullptr;  ///< of every block, instead of the truth; outlives the world
-    /// Long runs: the supply is compared in every n-th block, and events are given out once and not kept.
+    /// Time that passes in a block in which nobody sends anything and nothing is due.
+    std::uint64_t idle_ms = 5'000;
+    /// Long runs: the supply is compared in every n-th block (0: never), and events are given out once and not kept.
     std::uint32_t supply_every = 1;
     bool keep_events = true;
     std::size_t blob_bytes = kBlobBytes;     ///< of every blob
@@ -71,7 +73,7 @@ class World {
 
     /// Puts a message into the next block.
     void send(const Person& person, const market::Message& message);
-    void send_raw(base::Bytes raw) { queue_.push_back(std::move(raw)); }
+    void send_raw(base::Bytes raw) { queue_.emplace_back(base::AccountId{}, std::move(raw)); }
     base::Bytes build(const Person& person, const market::Message& message);
     /// What waits for the next block, decoded and taken back: for tests that change or hold back messages.
     std::vector<std::pair<const Person*, market::Message>> take_queue();
@@ -110,6 +112,7 @@ class World {
     [[nodiscard]] bool quiet() const { return queue_.empty(); }
 
     [[nodiscard]] GroundTruth& truth() { return truth_; }
+    [[nodiscard]] const GroundTruth& truth() const { return truth_; }
     [[nodiscard]] const market::StateReader& state() const { return state_; }
     [[nodiscard]] const base::Hash& chain_id() const { return chain_id_; }
     [[nodiscard]] const market::Genesis& genesis() const { return genesis_; }
@@ -122,6 +125,8 @@ class World {
     /// Of the last block alone.
     [[nodiscard]] const std::vector<market::Event>& last_events() const { return last_events_; }
     [[nodiscard]] const std::vector<market::Refusal>& last_refusals() const { return refusals_; }
+    /// What senders paid in the last block for what it held; of raw bytes without a name.
+    [[nodiscard]] const std::vector<std::pair<base::AccountId, base::Amount>>& last_fees() const { return fees_; }
     [[nodiscard]] std::string refusals_text() const;
     /// Every time an auditor was asked to compute, to reveal or to open its cells, in order: whose turn it is, without reading all audits in every block.
     [[nodiscard]] const std::vector<std::pair<base::AccountId, base::AuditId>>& calls() const { return calls_; }
@@ -149,10 +154,11 @@ class World {
     std::uint64_t log_size_ = 0;
     base::Height height_;
     base::TimeMs time_;
-    std::vector<base::Bytes> queue_;
+    std::vector<std::pair<base::AccountId, base::Bytes>> queue_;
     std::map<base::AccountId, std::uint64_t> queued_;
     std::vector<market::Event> events_, last_events_;
     std::vector<market::Refusal> refusals_;
+    std::vector<std::pair<base::AccountId, base::Amount>> fees_;
     std::vector<std::pair<base::AccountId, base::AuditId>> calls_;
 };
 

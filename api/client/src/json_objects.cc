@@ -150,7 +150,6 @@ Json json_of(const market::Job& j) {
             {"expected_audits", fixed_json(j.expected)},
             {"backlog_flops", number(j.backlog_flops)},
             {"open_claims", j.open_claims},
-            {"open_audits", j.open_audits},
             {"open_disputes", j.open_disputes},
             {"open_questions", j.open_questions},
             {"history", j.history.hex()},

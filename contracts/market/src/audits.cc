@@ -52,15 +52,14 @@ void return_promise(Job& job, Claim& claim, Audit& audit) {
 }
 
 /// The audit is over: clock, duty, and its place among what the claim waits for.
-void end_audit(Context& context, Job& job, Claim& claim, Audit& audit, AuditState state) {
+void end_audit(Context& context, Claim& claim, Audit& audit, AuditState state) {
     if (audit.deadline.value != 0) clear_timer(context, {audit.deadline, TimerKind::audit, audit.id.hash, 0});
     audit.deadline = {};
     audit.state = state;
     end_audit_duty(context, audit.auditor, audit.flops);
     audit.lock = {};
-    ASSAY_CHECK(claim.open > 0 && job.open_audits > 0);
+    ASSAY_CHECK(claim.open > 0);
     --claim.open;
-    --job.open_audits;
     if (audit.kind == AuditKind::control) {
         if (auto controlled = find_audit(context.state, audit.controls)) {
             ASSAY_CHECK(controlled->controls_open > 0);
@@ -106,7 +105,6 @@ void draw_audit(Context& context, Job& job, Claim& claim, const Drawn& drawn) {
     job.hold.drawn += audit.price;
     begin_audit_duty(context, audit.auditor, audit.lock, audit.flops);
     ++claim.open;
-    ++job.open_audits;
     save(context.state, audit);
     if (control) {
         auto controlled = find_audit(context.state, audit.controls);
@@ -146,7 +144,7 @@ void settle_audit(Context& context, Job& job, Claim& claim, Audit& audit, AuditP
     } else {
         return_promise(job, claim, audit);
     }
-    end_audit(context, job, claim, audit, AuditState::settled);
+    end_audit(context, claim, audit, AuditState::settled);
     emit(context, EventKind::audit_settled,
          {{"audit", audit.id.hex()}, {"validator", audit.auditor.hex()}, {"job", job.id.hex()}, {"paid", paid.decimal()}});
 }
@@ -212,7 +210,7 @@ void fail_audit(Context& context, Job& job, Claim& claim, Audit& audit) {
         emit(context, EventKind::fined, {{"validator", audit.auditor.hex()}, {"amount", taken.decimal()}, {"reason", "missed"}});
     return_promise(job, claim, audit);
     claim.fund += taken;
-    end_audit(context, job, claim, audit, AuditState::missed);
+    end_audit(context, claim, audit, AuditState::missed);
     emit(context, EventKind::audit_missed, {{"audit", audit.id.hex()}, {"validator", audit.auditor.hex()}, {"job", audit.job.hex()}});
     if (audit.kind == AuditKind::audit) {
         end_controls(context, job, claim, audit);

@@ -135,6 +135,11 @@ void on_settle_due(Context& context, const Timer& timer) {
     }
     auto job = find_job(context.state, base::JobId{timer.subject});
     if (!job || is_terminal(job->state)) return;
+    if (timer.number == kWatchJob) {
+        watch_job(context, *job);
+        save(context.state, *job);
+        return;
+    }
     close_round_if_done(context, *job);
     finalize_ready(context, *job);
     save(context.state, *job);

@@ -118,7 +118,7 @@ void on_fund_due(Context& context, const Timer& timer) {
     auto job = find_job(context.state, base::JobId{timer.subject});
     if (!job || job->state != JobState::running) return;
     auto lane = find_lane(context.state, job->id, static_cast<std::uint32_t>(timer.number));
-    if (!lane || lane->wait == LaneWait::none) return;
+    if (!lane) return;
     fund_lane(context, *job, *lane);
     save(context.state, *lane);
     save(context.state, *job);

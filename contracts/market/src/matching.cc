@@ -2,10 +2,8 @@
 
 #include "base/check.h"
 #include "base/wide.h"
-#include "handlers.h"
 #include "market/pricing.h"
-#include "money.h"
-#include "store.h"
+#include "settlement.h"
 
 namespace assay::market {
 
@@ -158,6 +156,7 @@ void join_round(Context& context, Job& job, const base::LeaseId& id) {
         job.deadline = {};
         job.state = JobState::running;
         job.state_since = context.live;
+        set_timer(context, {context.in(parameters_of(context, job).settle_ms_max), TimerKind::settle, job.id.hash, kWatchJob});
         emit(context, EventKind::job_running, {{"job", job.id.hex()}});
         start_round(context, job);
         return;

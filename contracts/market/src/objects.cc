@@ -61,11 +61,11 @@ void fields(A& a, V& v) {
     a(v.id, v.submitter, v.nonce_lane, v.nonce, v.spec_root, v.program_root, v.init_root, v.init_blob, v.params_id, v.costs,
       v.init_flops, v.shape, v.audit_price, v.merge_audit_price, v.init_audit_price, v.held, v.hold, v.spent);
     a.choice(v.state, JobState::open, JobState::settling);
-    a.choice(v.reason, CloseReason::none, CloseReason::data_missing);
+    a.choice(v.reason, CloseReason::none, CloseReason::no_auditors);
     a.choice(v.end_state, JobState::open, JobState::settling);
     a(v.posted_at, v.state_since, v.deadline, v.window_ends, v.paused_ms, v.init_passed, v.round, v.opening_root, v.opening_blob, v.final_rounds,
       v.final_root, v.final_blob, v.final_segments, v.audited_segments, v.unproved_segments, v.active_leases, v.expected,
-      v.backlog_flops, v.open_claims, v.open_audits, v.open_disputes, v.open_questions, v.history, v.history_count, v.closed_at, v.data_blob,
+      v.backlog_flops, v.open_claims, v.open_disputes, v.open_questions, v.history, v.history_count, v.closed_at, v.data_blob,
       v.init_bytes, v.data_bytes, v.payload_bytes, v.transaction);
 }
 
@@ -273,7 +273,7 @@ void fields(A& a, V& v) {
 template <class A, Same<JobClosed> V>
 void fields(A& a, V& v) {
     a.choice(v.state, JobState::open, JobState::settling);
-    a.choice(v.reason, CloseReason::none, CloseReason::data_missing);
+    a.choice(v.reason, CloseReason::none, CloseReason::no_auditors);
     a(v.final_root, v.final_rounds, v.spent);
 }
 

@@ -18,8 +18,8 @@ inline constexpr std::size_t kTouchedMax = 4'096;
 inline constexpr std::size_t kPartRowsMax = 32'768;
 /// Attempts under one part key: retracting and committing again has an end.
 inline constexpr std::uint32_t kAttemptsMax = 16;
-/// Numbers of a `settle` timer: the subject is a job, or a lease.
-inline constexpr std::uint64_t kSettleJob = 0, kSettleLease = 1;
+/// Numbers of a `settle` timer: the subject is a job, a lease, or a job that trains or waits, which is looked at from time to time.
+inline constexpr std::uint64_t kSettleJob = 0, kSettleLease = 1, kWatchJob = 2;
 /// Numbers of an `advance` timer whose subject is no claim.
 inline constexpr std::uint64_t kAdvancePart = std::uint64_t{1} << 32U;
 
@@ -134,6 +134,8 @@ void begin_settling(Context& context, Job& job, JobState state, CloseReason reas
 void fail_job(Context& context, Job& job, CloseReason reason);
 /// The job has settled for its time and nobody audits it any more: no new question or challenge makes it longer.
 bool settled_long_enough(const Context& context, const Job& job);
+/// Looks every `settle_ms_max` whether what is committed waits in vain for somebody to judge it; then the job settles. The caller saves the job.
+void watch_job(Context& context, Job& job);
 /// Goes on with a job that settles. The caller saves the job.
 void settle_on(Context& context, Job& job);
 

@@ -123,12 +123,54 @@ void give_up_unjudged(Context& context, Job& job) {
     }
 }
 
+bool claim_runs(const Context& context, const base::PartId& subject, std::uint32_t segment) {
+    // What is revealed and waits for a control that no epoch draws any more has no clock: nobody works at it.
+    const auto audits = audits_of_claim(context.state, subject, segment, kTouchedMax);
+    return std::any_of(audits.begin(), audits.end(), [](const Audit& a) { return a.deadline.value != 0 || a.state == AuditState::drawn; });
+}
+
+/// Somebody works at what is not judged yet.
+bool anybody_audits(const Context& context, const Job& job) {
+    for (std::uint32_t number = job.final_rounds; number < rounds_end(job); ++number) {
+        const auto merge = find_merge(context.state, job.id, number);
+        if (merge && claim_runs(context, merge->commitment, 0)) return true;
+        for (const Part& part : parts_of_job(context.state, job.id, number, std::nullopt, kPartRowsMax)) {
+            if (!is_open(part)) continue;
+            for (const Claim& claim : claims_of(context.state, part.id, kTouchedMax)) {
+                if (!claim.over && claim_runs(context, part.id, claim.segment)) return true;
+            }
+        }
+    }
+    return false;
+}
+
 /// Somebody works, asks or plays: the time of settling stands still.
-bool anybody_busy(const Job& job) {
-    return job.open_disputes != 0 || job.open_questions != 0 || job.open_audits != 0;
+bool anybody_busy(const Context& context, const Job& job) {
+    return job.open_disputes != 0 || job.open_questions != 0 || anybody_audits(context, job);
+}
+
+/// Something has waited for its judgement longer than a job that settles would, and nobody works, asks or plays: its auditors never came back.
+/// Without this the locks of those who did the work would wait for ever, and so would the submitter, who can't cancel what is trained.
+bool waits_in_vain(const Context& context, const Job& job) {
+    const std::uint64_t longest = parameters_of(context, job).settle_ms_max;
+    const auto old = [&](base::TimeMs since) { return since.value != 0 && since.value + longest <= context.live.value; };
+    bool waits = false;
+    for (std::uint32_t number = job.final_rounds; number < rounds_end(job) && !waits; ++number) {
+        const auto round = find_round(context.state, job.id, number);
+        waits = round && round->state == RoundState::merged && !round->merge_audited && old(round->merged_at);
+        if (!round || round->open_parts == 0) continue;
+        for (const Part& part : parts_of_job(context.state, job.id, number, std::nullopt, kPartRowsMax)) waits = waits || (is_open(part) && old(part.committed_at));
+    }
+    return waits && !anybody_busy(context, job);
 }
 
 }  // namespace
+
+void watch_job(Context& context, Job& job) {
+    if (job.state == JobState::settling) return;
+    if (waits_in_vain(context, job)) return fail_job(context, job, CloseReason::no_auditors);
+    set_timer(context, {context.in(parameters_of(context, job).settle_ms_max), TimerKind::settle, job.id.hash, kWatchJob});
+}
 
 void begin_settling(Context& context, Job& job, JobState state, CloseReason reason) {
     ASSAY_CHECK(is_terminal(state));
@@ -162,7 +204,8 @@ void fail_job(Context& context, Job& job, CloseReason reason) { begin_settling(c
 bool settled_long_enough(const Context& context, const Job& job) {
     if (job.state != JobState::settling) return false;
     if (job.window_ends.value != 0) return context.live >= job.window_ends;
-    return job.open_audits == 0 && context.live.value >= job.state_since.value + parameters_of(context, job).settle_ms_max;
+    const base::TimeMs ends{job.state_since.value + parameters_of(context, job).settle_ms_max};
+    return context.live >= ends && !anybody_audits(context, job);
 }
 
 void settle_on(Context& context, Job& job) {
@@ -171,7 +214,7 @@ void settle_on(Context& context, Job& job) {
     if (!judged) {
         job.window_ends = {};
         if (context.live < job.deadline) return;
-        if (anybody_busy(job)) {
+        if (anybody_busy(context, job)) {
             job.deadline = context.in(context.parameters.grace_ms);
             set_timer(context, {job.deadline, TimerKind::settle, job.id.hash, kSettleJob});
             return;

@@ -252,6 +252,9 @@ Amount convict(Context& context, Job& job, const Conviction& conviction, Undone 
     // Leases that ended earlier may have waited for the parts that are void now.
     undone.leases.insert(id);
     for (const base::LeaseId& waiting : undone.leases) settle_lease_if_done(context, waiting);
+    // Any unfinal round may have waited for the parts that are void now, not only the one in which the fault was found.
+    const std::uint32_t end = std::min(job.round + 1, job.shape.rounds);
+    for (std::uint32_t round = job.final_rounds; round < end; ++round) start_window_if_done(context, job, round);
     return taken;
 }
 

@@ -68,9 +68,9 @@ std::string_view to_word(JobState value) {
     return pick_from(words, value, 1);
 }
 std::string_view to_word(CloseReason value) {
-    constexpr std::array<std::string_view, 11> words = {
+    constexpr std::array<std::string_view, 12> words = {
         "none", "finished", "submitter", "no_offer", "no_workers", "wrong_init", "merge_unresolved",
-        "no_merge", "hold_used_up", "numeric_fault", "data_missing"};
+        "no_merge", "hold_used_up", "numeric_fault", "data_missing", "no_auditors"};
     return pick_from(words, value, 0);
 }
 std::string_view to_word(LaneWait value) {

@@ -27,6 +27,7 @@ enum class JobState : std::uint8_t {
 enum class CloseReason : std::uint8_t {
     none = 0, finished = 1, submitter = 2, no_offer = 3, no_workers = 4, wrong_init = 5, merge_unresolved = 6,
     no_merge = 7, hold_used_up = 8, numeric_fault = 9, data_missing = 10,
+    no_auditors = 11,  ///< what was committed waited in vain for somebody to judge it
 };
 
 /// What the rules read of a spec, copied when the job is posted.
@@ -97,7 +98,6 @@ struct Job {
     std::uint64_t expected = 0;              ///< audits that all open work together expects, as audits at the greatest price, 32.32: the pool covers their bound
     std::uint64_t backlog_flops = 0;         ///< that this work's audits are counted with in Chain::backlog_flops
     std::uint32_t open_claims = 0;           ///< merges, initial states and segments that are not judged yet
-    std::uint32_t open_audits = 0;           ///< drawn and not ended, controls included
     std::uint32_t open_disputes = 0, open_questions = 0;
 
     base::Hash history;                      ///< H("assay.history", history, encoded entry) over all entries
