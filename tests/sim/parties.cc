@@ -4,6 +4,8 @@
 
 #include <algorithm>
 
+#include "market/pricing.h"
+
 namespace assay::sim {
 
 using base::Amount;
@@ -386,7 +388,8 @@ const Validator::Sealed& Validator::judged(const market::Audit& audit) {
         spot = base::vrf_verify(person_.vrf.public_key(), market::spot_alpha(audit.id, root), *made.proof).value();
     }
     const Opinion opinion = conduct_->judge(world_, audit, [&] { return find_truth(world_, audit, spot); });
-    computed_ += share_of(audit.price + audit.fund, opinion.computed_ppm);
+    const Amount cost = market::protocol_cost(market::current_parameters(world_.state()).protocol_price, audit.flops).value();
+    computed_ += share_of(cost, opinion.computed_ppm);
     made.nonce = nonce_for(audit.id, person_.id);
     made.cells = opinion.cells;
     if (opinion.invalid) {

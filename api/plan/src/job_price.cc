@@ -32,16 +32,12 @@ Weights weights_of(const market::StateReader& state) {
 }
 
 /// The highest pay of one audit: at least half of all weight may audit the job.
-std::optional<Amount> highest_pay(const market::StateReader& state, const Parameters& parameters, const market::JobSpec& spec,
-                                  const client::JobFacts& facts) {
+std::optional<Amount> highest_pay(const market::StateReader& state, const Parameters& parameters, const market::JobSpec& spec, Amount greatest_price) {
     const Weights weights = weights_of(state);
-    const std::uint64_t merge_flops = spec.has_merge() ? facts.costs.merge_flops : 0;
-    const std::uint64_t flops = std::max({facts.costs.segment_flops, merge_flops, facts.init_flops});
-    const auto price = market::protocol_cost(parameters.protocol_price, flops);
     const std::uint32_t rate = std::max(parameters.rate_sure_ppm, spec.audit_rate_ppm);
     const std::uint64_t exponent =
         market::member_exponent(market::rate_exponent(rate), weights.greatest, std::max(weights.greatest, weights.all / 2));
-    return price ? market::audit_pay(*price, exponent) : std::nullopt;
+    return market::audit_pay(greatest_price, exponent);
 }
 
 }  // namespace
@@ -52,12 +48,17 @@ std::optional<JobPrice> price_job(const market::StateReader& state, const market
     const std::uint64_t segments = lane_segments * spec.lanes;
     JobPrice price;
     price.rate_ppm = std::max({spec.audit_rate_ppm, parameters.rate_floor_ppm, parameters.rate_new_ppm});
-    const auto cost = market::protocol_cost(parameters.protocol_price, facts.costs.segment_flops);
+    const Amount base_fee = market::load_chain(state).base_fee;
+    const auto price_of = [&](std::uint64_t flops) { return market::audit_price(parameters.protocol_price, base_fee, flops); };
+    const auto cost = price_of(facts.costs.segment_flops);
+    const auto merge_price = price_of(facts.costs.merge_flops);
+    const auto init_price = price_of(facts.init_flops);
+    if (!cost || !merge_price || !init_price) return std::nullopt;
     const auto fee = base::multiply_divide(spec.price_ceiling, parameters.protocol_fee_ppm, market::kPartsPerMillion, base::Rounding::up);
     const auto fees = fee ? base::multiply(*fee, segments) : std::nullopt;
-    const auto pay = highest_pay(state, parameters, spec, facts);
-    const auto worth = cost ? base::multiply(base::maximum(spec.price_ceiling, *cost), segments) : std::nullopt;
-    if (!cost || !fees || !pay || !worth) return std::nullopt;
+    const auto pay = highest_pay(state, parameters, spec, base::maximum(*init_price, base::maximum(*cost, spec.has_merge() ? *merge_price : Amount{})));
+    const auto worth = base::multiply(base::maximum(spec.price_ceiling, *cost), segments);
+    if (!fees || !pay || !worth) return std::nullopt;
     price.segment_cost = *cost;
     price.worth = *worth;
 
@@ -66,9 +67,6 @@ std::optional<JobPrice> price_job(const market::StateReader& state, const market
     terms.rounds = spec.has_merge() ? spec.rounds : 0;
     terms.price_ceiling = spec.price_ceiling;
     terms.fees = *fees;
-    const auto merge_price = market::protocol_cost(parameters.protocol_price, facts.costs.merge_flops);
-    const auto init_price = market::protocol_cost(parameters.protocol_price, facts.init_flops);
-    if (!merge_price || !init_price) return std::nullopt;
     terms.audit_price = *cost;
     if (spec.has_merge()) terms.merge_price = *merge_price;
     terms.init_price = *init_price;

@@ -135,11 +135,10 @@ std::optional<Job> make_job(const Context& context, const JobPost& message, cons
     job.params_id = context.chain.params_id;
     job.costs = facts.costs;
     job.shape = shape_of(spec);
-    const auto audit_price =
-        protocol_cost(context.parameters.protocol_price, facts.costs.segment_flops);
-    const auto merge_price =
-        protocol_cost(context.parameters.protocol_price, facts.costs.merge_flops);
-    const auto init_price = protocol_cost(context.parameters.protocol_price, facts.init_flops);
+    const auto price_of = [&](std::uint64_t flops) { return market::audit_price(context.parameters.protocol_price, context.chain.base_fee, flops); };
+    const auto audit_price = price_of(facts.costs.segment_flops);
+    const auto merge_price = price_of(facts.costs.merge_flops);
+    const auto init_price = price_of(facts.init_flops);
     if (!audit_price || !merge_price || !init_price) return std::nullopt;
     job.audit_price = *audit_price;
     if (job.shape.has_merge()) job.merge_audit_price = *merge_price;
