@@ -48,13 +48,15 @@ class WorkerConduct {
 
     virtual ~WorkerConduct() = default;
     /// Whether it takes a lane that is offered to it.
-    virtual bool accepts(const World&, const market::Job&, const market::Reservation&) { return true; }
+    virtual bool accepts(const World&, const market::Lane&, const market::Reservation&) { return true; }
     /// `honest_end`: what training gives.
     virtual SegmentWork train(const World&, const SegmentPlace&, const base::Hash& honest_end) { return {honest_end, kWhole}; }
     /// Whether it commits the lease's next part now; asked again after each block.
     virtual bool commits(const World&, const market::Job&, const market::Lease&) { return true; }
     virtual Drawn drawn(const World&, const market::Part&) { return Drawn::deliver; }
     virtual bool closes(const World&, const market::Part&) { return true; }
+    /// Whether it posts the merge that it is its turn to post.
+    virtual bool merges(const World&, const market::MergeRecord&) { return true; }
     virtual base::Hash merge(const World&, const market::Job&, const base::Hash& honest_root) { return honest_root; }
     virtual Play plays(const World&, const market::Dispute&) { return Play::move; }
     /// Last change to what stands behind a commitment that has not gone out yet: a salt is free, the roots are as trained.
