@@ -135,6 +135,10 @@ const std::vector<Adversary>& library() {
         {"lazy_validator", Role::validator, "says valid without computing", validator_cast<Lazy>, often_controlled},
         {"false_accuser", Role::validator, "says invalid without computing", validator_cast<FalseAccuser>},
         {"hides_cells", Role::validator, "says valid without computing, and is silent when it is controlled", validator_cast<HidesCells>, often_controlled},
+        {"never_seals", Role::validator, "contributes, and answers no audit", validator_cast<NeverSeals>},
+        {"copies_seals", Role::validator, "computes nothing and sends the seals of others", validator_cast<CopiesSeals>},
+        {"claims_non_delivery", Role::validator, "asks for what its audits start from instead of computing", validator_cast<ClaimsNonDelivery>},
+        {"late_accuser", Role::validator, "challenges honest work at the last moment of its window", validator_cast<LateAccuser>},
         {"withholds_contribution", Role::validator, "never contributes to a draw", validator_cast<WithholdsContribution>},
         {"cancels_before_commits", Role::submitter, "cancels each job before the first commitment", submitter_cast<CancelsBeforeCommits>},
         {"impossible_deadlines", Role::submitter, "asks for rounds of one second", submitter_cast<ImpossibleDeadlines>},
@@ -209,7 +213,7 @@ SeasonResult play(const Adversary& adversary, std::uint64_t seed, std::uint32_t 
     if (options.watcher && !honest) {
         const std::size_t seat = options.world.validators - 1;
         cast.validators[seat] = std::make_unique<Watches>(0);
-        cast.honest_validators = {seat};
+        cast.volunteers = {seat};
     }
     return Season(std::move(options), std::move(cast)).run();
 }

@@ -12,7 +12,10 @@ struct DrawSetting {
     std::uint32_t colluding_ppm = 0;         ///< share of the weight in the coalition
     std::uint32_t segments = 1;              ///< false ones in a part
     std::uint32_t accounts = 3;              ///< over which the coalition splits its stake, unevenly
-    std::uint32_t tries = 8;                 ///< salts, epochs, keys and job ids it tries for each part, and keeps the one it likes best
+    /// For each part it tries so many c_e (by another salt, epoch or key of its own), each with so many job ids, and keeps what it likes best.
+    std::uint32_t commitments = 2, jobs = 4;
+    bool by_the_rules = false;               ///< its own draws, too, by market/draw.h: slow, for comparison
+    [[nodiscard]] std::uint64_t tries() const { return std::uint64_t{commitments} * jobs; }
 };
 
 struct DrawResult {
@@ -21,6 +24,7 @@ struct DrawResult {
     std::uint64_t escaped_best = 0;          ///< when it withholds the subset that suits it best, having seen all honest contributions
     std::uint64_t honest_audits = 0;         ///< (segment, honest member) pairs drawn when all contribute
     std::uint64_t own_audits = 0;            ///< of the coalition, after choosing the try with most of them
+    bool operator==(const DrawResult&) const = default;
 };
 DrawResult draw_often(const DrawSetting& setting);
 

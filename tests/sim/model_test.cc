@@ -5,6 +5,8 @@
 #include "draw_experiment.h"
 #include "market/draw.h"
 #include "market/pricing.h"
+#include "own_draws.h"
+#include "world.h"
 
 /// The draw against the model, for a coalition that grinds, withholds and splits; docs/soundness.md has the long runs.
 namespace assay::sim {
@@ -39,20 +41,56 @@ TEST(Grinding, MovesTheCoalitionsOwnDrawsAlone) {
     DrawSetting setting;
     setting.trials = 2'000;
     setting.colluding_ppm = 333'333;
-    setting.tries = 1;
+    setting.commitments = setting.jobs = 1;
     const DrawResult once = draw_often(setting);
-    setting.tries = 50;  // 10^5 in all
+    setting.commitments = 10;
+    setting.jobs = 50;  // a million in all
     const DrawResult ground = draw_often(setting);
     EXPECT_GT(ground.own_audits, 3 * once.own_audits);
     const double expected = model::detection(0.45, 0.333333, 1);
     EXPECT_NEAR(1 - static_cast<double>(ground.escaped_best) / 2'000, expected, model::interval99(expected, 2'000));
 }
 
+/// The coalition's tries are hashed many at a time; they are the rules' own draws.
+TEST(OwnDraws, AreThoseOfTheRules) {
+    std::vector<base::JobId> jobs;
+    for (std::uint64_t i = 0; i < 19; ++i) jobs.push_back({numbered(3, "job", i)});
+    const JobBatches batches(jobs);
+    ASSERT_EQ(batches.count(), 3U);
+    for (const std::uint32_t segment : {0U, 1U, 255U, 256U, 0x01020304U, 0xffffffffU}) {
+        const base::Hash y = numbered(3, "y", segment);
+        for (std::size_t i = 0; i < jobs.size(); ++i) {
+            const std::uint64_t ticket = batches.tickets(i / kTicketLanes, y, segment)[i % kTicketLanes];
+            market::DrawSubject subject;
+            subject.job = jobs[i];
+            subject.segment = segment;
+            EXPECT_FALSE(market::is_drawn(y, subject, ticket));
+            EXPECT_TRUE(market::is_drawn(y, subject, ticket + 1));
+        }
+    }
+}
+
+TEST(OwnDraws, ChooseWhatTheRulesChoose) {
+    DrawSetting setting;
+    setting.trials = 40;
+    setting.commitments = 7;
+    setting.jobs = 21;
+    for (const Point& point : {Point{450'000, 333'333, 1}, Point{100'000, 50'000, 4}, Point{900'000, 500'000, 3}, Point{450'000, 0, 2}}) {
+        setting.rate_ppm = point.rate_ppm;
+        setting.colluding_ppm = point.colluding_ppm;
+        setting.segments = point.segments;
+        setting.by_the_rules = false;
+        const DrawResult quick = draw_often(setting);
+        setting.by_the_rules = true;
+        EXPECT_EQ(quick, draw_often(setting)) << point.rate_ppm;
+    }
+}
+
 TEST(Splitting, LeavesTheDetectionAsItIs) {
     DrawSetting setting;
     setting.trials = 10'000;
     setting.colluding_ppm = 500'000;
-    setting.tries = 1;
+    setting.commitments = setting.jobs = 1;
     for (const std::uint32_t accounts : {1U, 2U, 6U}) {
         setting.accounts = accounts;
         setting.seed = accounts;

@@ -68,6 +68,59 @@ std::vector<market::Message> SerialChallenger::extra(const World& world, const P
     return messages;
 }
 
+bool LateAccuser::wants(const World& world, const market::Part& part) const {
+    const auto round = market::find_round(world.state(), part.key.job, part.key.round);
+    return round && round->window_ends.value != 0 && is_last_moment(world, round->window_ends);
+}
+
+Hash AccusesInCompany::claim(const World& world, const market::Part& part) const {
+    return base::Hasher("sim.company").add(numbered(world.options.seed, "challenge", seat_)).add(part.id.hash).finish();
+}
+
+namespace {
+
+/// Another auditor's seal of the same work that is still hidden.
+std::optional<Hash> seal_to_copy(const World& world, const market::Audit& audit) {
+    for (const market::Audit& other : market::audits_of_claim(world.state(), audit.subject, audit.segment, 1000)) {
+        if (other.id != audit.id && !other.seal.is_zero()) return other.seal;
+    }
+    return std::nullopt;
+}
+
+/// What the part of an audit starts from, as somebody committed to it.
+market::StoredTarget start_of(const World& world, const market::Audit& audit) {
+    if (audit.segment > 0) return {market::StoredKind::start, audit.subject.hash, audit.segment};
+    const auto part = market::find_part(world.state(), audit.subject);
+    for (const market::Part& before : market::parts_of_lane(world.state(), audit.job, audit.round, audit.lane)) {
+        if (before.key.part + 1 == part->key.part && before.end_root == part->start_root) return {market::StoredKind::checkpoint, before.id.hash, 0};
+    }
+    if (audit.round > 0) return {market::StoredKind::merge, audit.job.hash, audit.round - 1};
+    return {market::StoredKind::init, audit.job.hash, 0};
+}
+
+}  // namespace
+
+bool CopiesSeals::seals(const World& world, const market::Audit& audit) {
+    return seal_to_copy(world, audit) || is_last_moment(world, audit.deadline);
+}
+
+Opinion CopiesSeals::judge(const World& world, const market::Audit& audit, const std::function<Finding()>&) {
+    Opinion opinion = guess(world, audit);
+    opinion.seal = seal_to_copy(world, audit);
+    return opinion;
+}
+
+std::vector<market::Message> ClaimsNonDelivery::extra(const World& world, const Person& self) {
+    std::vector<market::Message> messages;
+    std::set<base::JobId> asked;
+    for (const market::Audit& audit : market::audits_of_validator(world.state(), self.id, std::nullopt, 1000)) {
+        if (audit.state != market::AuditState::open || audit.claim != market::ClaimKind::segment || !asked.insert(audit.job).second) continue;
+        const market::StateAsk ask{start_of(world, audit)};
+        if (!market::find_question(world.state(), market::state_question_id(ask.target, self.id))) messages.emplace_back(ask);
+    }
+    return messages;
+}
+
 std::vector<market::Message> Watches::extra(const World& world, const Person& self) {
     std::vector<market::Message> messages;
     for (const market::ChallengeOpen& open : sealed_) messages.emplace_back(open);

@@ -99,6 +99,56 @@ class HidesCells final : public ValidatorConduct {
     Opinion judge(const World& world, const market::Audit& audit, const std::function<Finding()>&) override { return guess(world, audit); }
 };
 
+class NeverSeals final : public ValidatorConduct {
+  public:
+    bool seals(const World&, const market::Audit&) override { return false; }
+};
+
+/// Computes nothing, waits until another auditor of the same work has sealed, and sends that seal as its own.
+class CopiesSeals final : public ValidatorConduct {
+  public:
+    bool seals(const World& world, const market::Audit& audit) override;
+    Opinion judge(const World& world, const market::Audit& audit, const std::function<Finding()>& recompute) override;
+    /// It does not know what it has sealed.
+    bool reveals(const World&, const market::Audit&) override { return false; }
+};
+
+/// Says of whatever it has to audit that it cannot get it, as long as that stops its clock.
+class ClaimsNonDelivery final : public ValidatorConduct {
+  public:
+    bool seals(const World&, const market::Audit& audit) override { return audit.claim != market::ClaimKind::segment; }
+    std::vector<market::Message> extra(const World& world, const Person& self) override;
+};
+
+/// Challenges honest work with made-up roots at the last moment of its window, and makes every move at the last moment.
+class LateAccuser final : public SerialChallenger {
+  public:
+    Play plays(const World& world, const market::Dispute& dispute) override { return plays_late(world, dispute); }
+
+  private:
+    bool wants(const World& world, const market::Part& part) const override;
+};
+
+/// Challenges the same parts as others of its kind, each with a root of its own: as many games as there are accusers.
+class AccusesInCompany final : public SerialChallenger {
+  public:
+    explicit AccusesInCompany(std::uint64_t seat) : seat_(seat) {}
+
+  private:
+    base::Hash claim(const World& world, const market::Part& part) const override;
+    std::uint64_t seat_;
+};
+
+/// Honest, and does everything at the last moment.
+class LateValidator final : public ValidatorConduct {
+  public:
+    bool contributes(const World& world, const market::Epoch& epoch) override { return is_last_moment(world, epoch.deadline); }
+    bool seals(const World& world, const market::Audit& audit) override { return is_last_moment(world, audit.deadline); }
+    bool reveals(const World& world, const market::Audit& audit) override { return is_last_moment(world, audit.deadline); }
+    bool opens_cells(const World& world, const market::Audit& audit) override { return is_last_moment(world, audit.deadline); }
+    Play plays(const World& world, const market::Dispute& dispute) override { return plays_late(world, dispute); }
+};
+
 class WithholdsContribution final : public ValidatorConduct {
   public:
     bool contributes(const World&, const market::Epoch&) override { return false; }
@@ -138,6 +188,12 @@ class CancelsBeforeCommits final : public SubmitterConduct {
 class ImpossibleDeadlines final : public SubmitterConduct {
   public:
     WorldOptions shape(const WorldOptions& usual) override;
+};
+
+/// Honest, and shows what it is asked for at the last moment.
+class LateSubmitter final : public SubmitterConduct {
+  public:
+    bool answers(const World& world, const market::Question& question) override { return is_last_moment(world, question.deadline); }
 };
 
 /// Posts jobs and keeps their data to itself.

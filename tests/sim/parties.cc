@@ -4,6 +4,8 @@
 
 #include <algorithm>
 
+#include "market/pricing.h"
+
 namespace assay::sim {
 
 using base::Amount;
@@ -43,7 +45,7 @@ class WrongMerge final : public WorkerConduct {
 };
 
 class NeverAccepts final : public WorkerConduct {
-    bool accepts(const World&, const market::Job&, const market::Reservation&) override { return false; }
+    bool accepts(const World&, const market::Lane&, const market::Reservation&) override { return false; }
 };
 
 class NeverContributes final : public ValidatorConduct {
@@ -174,7 +176,7 @@ void Worker::offer(std::uint64_t price_per_gflop, std::uint32_t slots, std::uint
 void Worker::accept(const Snapshot::OpenJob& open) {
     for (const market::Lane& lane : open.lanes) {
         for (const market::Reservation& asked : lane.asked) {
-            if (asked.worker != person_.id || asked.accepted || !conduct_->accepts(world_, open.job, asked)) continue;
+            if (asked.worker != person_.id || asked.accepted || !conduct_->accepts(world_, lane, asked)) continue;
             const auto stake = market::find_stake(world_.state(), person_.id, market::Role::worker);
             const auto offer = market::find_offer(world_.state(), asked.offer);
             if (stake->free() >= asked.lock && offer->bond >= asked.bond) world_.send(person_, market::LeaseAccept{lane.job, lane.lane});
@@ -392,7 +394,8 @@ const Validator::Sealed& Validator::judged(const market::Audit& audit) {
         spot = base::vrf_verify(person_.vrf.public_key(), market::spot_alpha(audit.id, root), *made.proof).value();
     }
     const Opinion opinion = conduct_->judge(world_, audit, [&] { return find_truth(world_, audit, spot); });
-    computed_ += share_of(audit.price + audit.fund, opinion.computed_ppm);
+    const Amount cost = market::protocol_cost(market::current_parameters(world_.state()).protocol_price, audit.flops).value();
+    computed_ += share_of(cost, opinion.computed_ppm);
     made.nonce = nonce_for(audit.id, person_.id);
     made.cells = opinion.cells;
     if (opinion.invalid) {

@@ -69,13 +69,14 @@ Season::Season(SeasonOptions options, Cast cast) : options_(std::move(options)),
         auto own = cast_.validators.find(i);
         PartyResult party;
         party.name = world_.validators[i].name;
-        party.volunteer = contains(cast_.honest_validators, i);
-        party.adversary = (own != cast_.validators.end() && !party.volunteer) || contains(cast_.accomplices_validators, i);
+        party.volunteer = contains(cast_.volunteers, i);
+        const bool honest = party.volunteer || contains(cast_.honest_validators, i);
+        party.adversary = (own != cast_.validators.end() && !honest) || contains(cast_.accomplices_validators, i);
         result_.validators.push_back(party);
         validators_.emplace_back(world_, i, own == cast_.validators.end() ? std::make_unique<ValidatorConduct>() : std::move(own->second));
     }
     result_.submitter.name = world_.submitter.name;
-    result_.submitter.adversary = cast_.submitter != nullptr;
+    result_.submitter.adversary = cast_.submitter != nullptr && !cast_.honest_submitter;
     submitter_ = cast_.submitter ? std::move(cast_.submitter) : std::make_unique<SubmitterConduct>();
 }
 
@@ -158,6 +159,7 @@ void Season::note_harm(const market::Event& event) {
 void Season::show_data() {
     if (submitter_->withholds()) return;
     for (const market::Question& question : market::questions_owed(world_.state(), world_.submitter.id, std::nullopt, kMany)) {
+        if (!submitter_->answers(world_, question)) continue;
         if (const auto answer = world_.answer_to(question)) world_.send(world_.submitter, *answer);
     }
 }

@@ -32,6 +32,8 @@ class SubmitterConduct {
     virtual std::vector<market::Message> act(const World&, const Snapshot&) { return {}; }
     /// Nobody can get the data of its jobs, and it doesn't show what it is asked for.
     virtual bool withholds() { return false; }
+    /// Whether it shows now what it is asked for.
+    virtual bool answers(const World&, const market::Question&) { return true; }
     /// Whether a finished job gives it anything it can use.
     virtual bool useful() { return true; }
 };
@@ -60,6 +62,8 @@ struct Cast {
     std::vector<std::size_t> accomplices_workers, accomplices_validators;
     /// Seats with a conduct of their own that is honest, and workers that cheat on their own account.
     std::vector<std::size_t> honest_validators, honest_workers, bystanders;
+    std::vector<std::size_t> volunteers;     ///< honest validators that compute what nobody asked them to
+    bool honest_submitter = false;           ///< it has a conduct of its own that is honest
 };
 
 struct PartyResult {

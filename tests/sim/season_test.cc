@@ -5,6 +5,7 @@
 #include "adversaries.h"
 #include "model.h"
 #include "other_strategies.h"
+#include "season_checks.h"
 
 /// Every adversary of the library plays a season against honest parties under the real rules, and the same season once more in their own
 /// honest company: it must end with less than it began, and with less than honesty would have brought. Nobody honest is harmed, all are paid.
@@ -13,24 +14,6 @@ namespace {
 
 constexpr std::uint64_t kSeed = 7;
 constexpr std::uint32_t kJobs = 12;
-
-void expect_honest_are_paid(const SeasonResult& result) {
-    EXPECT_TRUE(result.harmed.empty()) << result.harmed.size() << ", first: " << result.harmed.front();
-    for (const PartyResult& worker : result.workers) {
-        if (worker.adversary || worker.bystander || worker.cost.is_zero()) continue;
-        EXPECT_GT(worker.net(), 0) << worker.name;
-    }
-    for (const PartyResult& validator : result.validators) {
-        // Where nothing was trained they audit initial states alone, which don't pay here (docs/soundness.md).
-        if (validator.adversary || validator.cost.is_zero() || result.count("part_committed") == 0) continue;
-        // A volunteer bets its computing on bounties. What it must not lose is money: a bond, or stake.
-        if (validator.volunteer) {
-            EXPECT_GT(validator.end, validator.begin) << validator.name;
-        } else {
-            EXPECT_GT(validator.net(), 0) << validator.name;
-        }
-    }
-}
 
 SeasonOptions season() {
     SeasonOptions options = usual_season(kSeed);

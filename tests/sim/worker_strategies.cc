@@ -34,6 +34,25 @@ WorkerConduct::Drawn RetractsWhatIsDrawn::drawn(const World&, const market::Part
     return tried_[part.id]++ == 0 ? Drawn::retract : Drawn::confess;
 }
 
+void OneMachine::work(const World& world, const base::AccountId& self) {
+    if (working_ && ready_ms_ > world.live().value) return;
+    if (working_) ready_.insert(*working_);
+    working_.reset();
+    std::uint64_t first = ~std::uint64_t{0};
+    for (const market::Dispute& dispute : market::disputes_of_account(world.state(), self, market::Side::asserter, std::nullopt, 1000)) {
+        const Move move{dispute.id, dispute.moves};
+        if (dispute.turn != market::Side::asserter || ready_.count(move) != 0 || dispute.deadline.value >= first) continue;
+        first = dispute.deadline.value;
+        working_ = move;
+    }
+    ready_ms_ = world.live().value + replay_ms_;
+}
+
+Play OneMachine::plays(const World& world, const market::Dispute& dispute) {
+    work(world, dispute.asserter);
+    return ready_.count({dispute.id, dispute.moves}) != 0 ? Play::move : Play::wait;
+}
+
 bool StallsLate::commits(const World& world, const market::Job& job, const market::Lease& lease) {
     const auto lane = market::find_lane(world.state(), job.id, lease.lane);
     return lane->committed_parts + 1 < job.shape.parts_per_round();

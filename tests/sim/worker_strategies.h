@@ -1,5 +1,6 @@
 #pragma once
 
+#include <algorithm>
 #include <map>
 #include <memory>
 #include <set>
@@ -83,12 +84,19 @@ class ConcedesWhenCaught final : public Liar {
 /// Holds lanes by being the cheapest, and never accepts one.
 class HoldsLanesVacant final : public WorkerConduct {
   public:
-    bool accepts(const World&, const market::Job&, const market::Reservation&) override { return false; }
+    bool accepts(const World&, const market::Lane&, const market::Reservation&) override { return false; }
 };
 
-/// How long before its deadline an action still is in time whatever the next block takes.
-inline constexpr std::uint64_t kLastMomentMs = 5'000;
+/// How long before its deadline an action still is in time: a deadline is over in its own block, an idle block takes 5,000 ms, the one with the
+/// action 20.
+inline constexpr std::uint64_t kLastMomentMs = 5'021;
 inline bool is_last_moment(const World& world, base::TimeMs deadline) { return deadline.value <= world.live().value + kLastMomentMs; }
+
+/// A side has one clock for all its moves: it keeps a moment for each that may come.
+inline Play plays_late(const World& world, const market::Dispute& dispute) {
+    const std::uint64_t kept = kLastMomentMs * (GroundTruth::kMoves - std::min<std::uint32_t>(dispute.moves, GroundTruth::kMoves - 1U));
+    return dispute.deadline.value <= world.live().value + kept ? Play::move : Play::wait;
+}
 
 /// Delivers, answers, closes and moves at the last moment. Fakes a share of its segments.
 class LateWorker final : public Liar {
@@ -97,14 +105,42 @@ class LateWorker final : public Liar {
     Drawn drawn(const World& world, const market::Part& part) override { return is_last_moment(world, part.deadline) ? Drawn::deliver : Drawn::wait; }
     bool closes(const World& world, const market::Part& part) override { return is_last_moment(world, part.deadline); }
     bool answers(const World& world, const market::Question& question) override { return is_last_moment(world, question.deadline); }
-    Play plays(const World& world, const market::Dispute& dispute) override { return is_last_moment(world, dispute.deadline) ? Play::move : Play::wait; }
+    Play plays(const World& world, const market::Dispute& dispute) override { return plays_late(world, dispute); }
+};
+
+/// Honest, and does everything at the last moment, accepting and committing included.
+class Procrastinates final : public WorkerConduct {
+  public:
+    bool accepts(const World& world, const market::Lane& lane, const market::Reservation&) override { return is_last_moment(world, lane.ask_ends); }
+    bool commits(const World& world, const market::Job&, const market::Lease& lease) override { return is_last_moment(world, lease.deadline); }
+    Drawn drawn(const World& world, const market::Part& part) override { return is_last_moment(world, part.deadline) ? Drawn::deliver : Drawn::wait; }
+    bool closes(const World& world, const market::Part& part) override { return is_last_moment(world, part.deadline); }
+    bool merges(const World& world, const market::MergeRecord& merge) override { return is_last_moment(world, merge.deadline); }
+    bool answers(const World& world, const market::Question& question) override { return is_last_moment(world, question.deadline); }
+    Play plays(const World& world, const market::Dispute& dispute) override { return plays_late(world, dispute); }
+};
+
+/// Honest, with one machine: it makes one replay after the other, for the game with the least time left, and a move needs a replay of its own.
+class OneMachine final : public WorkerConduct {
+  public:
+    explicit OneMachine(std::uint64_t replay_ms) : replay_ms_(replay_ms) {}
+    Play plays(const World& world, const market::Dispute& dispute) override;
+
+  private:
+    using Move = std::pair<base::DisputeId, std::uint32_t>;
+    void work(const World& world, const base::AccountId& self);
+
+    std::uint64_t replay_ms_;
+    std::optional<Move> working_;
+    std::uint64_t ready_ms_ = 0;
+    std::set<Move> ready_;
 };
 
 /// Fakes, and makes each move of a game at the last moment.
 class StallsInGames final : public Liar {
   public:
     StallsInGames() : Liar("stalls", kWhole, 0) {}
-    Play plays(const World& world, const market::Dispute& dispute) override { return is_last_moment(world, dispute.deadline) ? Play::move : Play::wait; }
+    Play plays(const World& world, const market::Dispute& dispute) override { return plays_late(world, dispute); }
 };
 
 /// Trains honestly and posts wrong merges.

@@ -292,6 +292,10 @@ base::JobId World::post_job() {
     return id;
 }
 
+base::TimeMs World::live() const {
+    return market::live_time(market::load_chain(state_), height_, time_, market::current_parameters(state_).live_step_ms_max);
+}
+
 Amount World::wealth_of(const Person& person) const {
     constexpr std::size_t kMany = 100'000;
     Amount sum = market::balance_of(state_, person.id);

@@ -116,9 +116,9 @@ class World {
     [[nodiscard]] const market::StateReader& state() const { return state_; }
     [[nodiscard]] const base::Hash& chain_id() const { return chain_id_; }
     [[nodiscard]] const market::Genesis& genesis() const { return genesis_; }
-    /// Block time of the last block. Live time goes on with it, but is recorded in blocks that change something only.
+    /// Block time and live time of the last block. The state records live time in blocks that change something only.
     [[nodiscard]] base::TimeMs time() const { return time_; }
-    [[nodiscard]] base::TimeMs live() const { return market::load_chain(state_).recorded_live; }
+    [[nodiscard]] base::TimeMs live() const;
     [[nodiscard]] market::Refusal last_refusal() const { return refusals_.empty() ? market::Refusal::none : refusals_.back(); }
     [[nodiscard]] std::size_t count_events(std::string_view kind) const;
     [[nodiscard]] const std::vector<market::Event>& events() const { return events_; }

@@ -93,6 +93,7 @@ void draw_audit(Context& context, Job& job, Claim& claim, const Drawn& drawn) {
     audit.lease = claim.lease;
     audit.auditor = drawn.member->validator;
     audit.epoch = commitment.epoch;
+    audit.epoch_opened = find_epoch(context.state, commitment.epoch).value().opened_at;
     audit.controls = commitment.audit;
     audit.flops = duty.flops;
     audit.lock = audit_lock(duty.price, parameters_of(context, job).control_ppm).value_or(Amount::of(Amount::kMax));

@@ -47,10 +47,10 @@ JobShape shape_of(const JobSpec& spec) {
 
 Amount AuditPrices::greatest() const { return base::maximum(segment, base::maximum(merge, init)); }
 
-std::optional<AuditPrices> audit_prices(const Parameters& parameters, const JobShape& shape, const JobFacts& facts) {
-    const auto segment = protocol_cost(parameters.protocol_price, facts.costs.segment_flops);
-    const auto merge = protocol_cost(parameters.protocol_price, facts.costs.merge_flops);
-    const auto init = protocol_cost(parameters.protocol_price, facts.init_flops);
+std::optional<AuditPrices> audit_prices(const Parameters& parameters, Amount base_fee, const JobShape& shape, const JobFacts& facts) {
+    const auto segment = audit_price(parameters.protocol_price, base_fee, facts.costs.segment_flops);
+    const auto merge = audit_price(parameters.protocol_price, base_fee, facts.costs.merge_flops);
+    const auto init = audit_price(parameters.protocol_price, base_fee, facts.init_flops);
     if (!segment || !merge || !init) return std::nullopt;
     return AuditPrices{*segment, shape.has_merge() ? *merge : Amount{}, *init};
 }

@@ -93,7 +93,7 @@ std::optional<Job> make_job(const Context& context, const JobPost& message, cons
     job.params_id = context.chain.params_id;
     job.costs = facts.costs;
     job.shape = shape_of(spec);
-    const auto prices = audit_prices(context.parameters, job.shape, facts);
+    const auto prices = audit_prices(context.parameters, context.chain.base_fee, job.shape, facts);
     if (!prices) return std::nullopt;
     job.audit_price = prices->segment;
     job.merge_audit_price = prices->merge;

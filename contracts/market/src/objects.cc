@@ -168,7 +168,7 @@ void fields(A& a, V& v) {
     a.choice(v.claim, ClaimKind::segment, ClaimKind::init);
     a(v.job, v.round, v.lane, v.subject, v.segment, v.worker, v.lease, v.auditor, v.epoch, v.controls, v.price, v.fund, v.lock, v.flops);
     a.choice(v.state, AuditState::drawn, AuditState::settled);
-    a(v.drawn_at, v.deadline, v.seal, v.verdict, v.spot, v.salt, v.cells, v.controls_open, v.redraws, v.extensions, v.paid, v.revealed);
+    a(v.epoch_opened, v.drawn_at, v.deadline, v.seal, v.verdict, v.spot, v.salt, v.cells, v.controls_open, v.redraws, v.extensions, v.paid, v.revealed);
 }
 
 template <class A, Same<StoredTarget> V>

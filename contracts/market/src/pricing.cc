@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "base/wide.h"
+#include "market/transactions.h"
 
 namespace assay::market {
 
@@ -60,6 +61,15 @@ std::optional<Amount> protocol_cost(Amount grains_per_gflop, std::uint64_t flops
     const auto cost = base::multiply_divide(grains_per_gflop, flops, kFlopsPerGflop, Rounding::up);
     if (!cost) return std::nullopt;
     return base::maximum(*cost, Amount::of(1));
+}
+
+std::optional<Amount> audit_price(Amount grains_per_gflop, Amount base_fee, std::uint64_t flops) {
+    constexpr std::uint64_t kFeesCovered = 2, kRawBytes = 1;
+    const std::uint64_t weight = message_weight(VerdictSeal{}, kRawBytes) + message_weight(VerdictReveal{}, kRawBytes) + message_weight(CellsOpen{}, kRawBytes);
+    const auto cost = protocol_cost(grains_per_gflop, flops);
+    const auto fees = base::multiply(base_fee, kFeesCovered * weight);
+    if (!cost || !fees) return std::nullopt;
+    return base::maximum(*cost, *fees);
 }
 
 std::uint32_t record_rate_ppm(const RecordTerms& terms, Amount record) {

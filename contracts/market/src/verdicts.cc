@@ -44,8 +44,7 @@ tl::expected<Audit, Refusal> own_audit(const Context& context, const base::Audit
 
 /// A key that is younger than what drew the audit could have been tried until it chose cells that are cheap to compute.
 bool chooses_cells(const Context& context, const KeyRecord& keys, const Audit& audit) {
-    const auto epoch = find_epoch(context.state, audit.epoch);
-    return epoch && vrf_key_counts(context, keys, epoch->opened_at);
+    return vrf_key_counts(context, keys, audit.epoch_opened);
 }
 
 /// A revealed `valid` is a leaf of the open epoch, and may be drawn there to be controlled.

@@ -124,6 +124,8 @@ TEST(ApplyJobPost, TakesCostsAndSizesFromTheSpecAlone) {
     EXPECT_EQ(job.program_root, filled(0x51));
     EXPECT_EQ(job.costs, chain.program.given.costs);
     EXPECT_EQ(job.audit_price, *protocol_cost(chain.genesis.parameters.protocol_price, 7'000'000'001));
+    EXPECT_EQ(job.init_audit_price, *audit_price(chain.genesis.parameters.protocol_price, chain.genesis.parameters.base_fee_min, job.init_flops));
+    EXPECT_GT(job.init_audit_price, *protocol_cost(chain.genesis.parameters.protocol_price, job.init_flops)) << "so small that its fees are more";
     EXPECT_EQ(job.init_bytes, OneProgram::kFileBytes);
     EXPECT_EQ(job.data_bytes, OneProgram::kFileBytes);
     EXPECT_EQ(job.payload_bytes, 512U);

@@ -34,6 +34,17 @@ TEST(ProtocolCost, RoundsUpAndIsNeverFree) {
     EXPECT_EQ(protocol_cost(Amount::of(Amount::kMax), ~std::uint64_t{0}), std::nullopt);
 }
 
+/// A seal weighs 110, a reveal 510, an opening of cells 310.
+TEST(AuditPrice, CoversTheFeesOfASmallAudit) {
+    const Amount price = Amount::of(100'000), fee = Amount::of(3);
+    EXPECT_EQ(audit_price(price, fee, 1), Amount::of(2 * 3 * 930));
+    EXPECT_EQ(audit_price(price, fee, 55'800'000), Amount::of(5'580));
+    EXPECT_EQ(audit_price(price, fee, 55'800'001), Amount::of(5'581));
+    EXPECT_EQ(audit_price(price, Amount{}, 1), Amount::of(1));
+    EXPECT_EQ(audit_price(price, Amount::of(Amount::kMax / 1'000), 1), std::nullopt);
+    EXPECT_EQ(audit_price(Amount::of(Amount::kMax), fee, ~std::uint64_t{0}), std::nullopt);
+}
+
 /// Golden values of this file: the formulas of docs/formats/money.md written again in Python over big integers.
 TEST(EscapeChance, HasGoldenValues) {
     EXPECT_EQ(escape_chance(450'000, 0), 0x8ccccccc9325cd4fU);

@@ -14,7 +14,7 @@ namespace assay::plan {
 
 struct JobPrice {
     std::uint32_t rate_ppm = 0;              ///< of a worker without record
-    base::Amount segment_cost;               ///< protocol cost of a segment, also what its audit is paid at least
+    base::Amount segment_cost;               ///< price of an audit of one segment: its protocol cost, or what covers an audit's fees
     market::HoldParts hold;                  ///< what job_post would hold; `expected` audits of all kinds, 32.32
     std::vector<market::CheatNumbers> cheats;  ///< for who holds no weight, 5 % and a third of it
     base::Amount bond;                       ///< of a worker for one lane, at the ceiling's price

@@ -195,6 +195,7 @@ struct Audit {
     base::Amount lock;                       ///< claim on the auditor's stake
     std::uint64_t flops = 0;
     AuditState state = AuditState::drawn;
+    base::TimeMs epoch_opened;               ///< opening of that epoch, which may be gone before its audits are over: the auditor's VRF key is older
     base::TimeMs drawn_at;
     base::TimeMs deadline;                   ///< of what its auditor owes next; 0: nothing
     base::Hash seal;

@@ -13,13 +13,13 @@ namespace assay::market {
 
 JobShape shape_of(const JobSpec& spec);
 
-/// One audit of each kind at the protocol's price; `merge` is zero without merges.
+/// One audit of each kind (audit_price); `merge` is zero without merges.
 struct AuditPrices {
     base::Amount segment, merge, init;
     base::Amount greatest() const;
 };
 /// Nothing when a price is no amount.
-std::optional<AuditPrices> audit_prices(const Parameters& parameters, const JobShape& shape, const JobFacts& facts);
+std::optional<AuditPrices> audit_prices(const Parameters& parameters, base::Amount base_fee, const JobShape& shape, const JobFacts& facts);
 
 /// The youngest epoch that takes no contributions any more, below `epoch_next` (Chain); nothing before the first.
 std::optional<Epoch> last_closed_epoch(const StateReader& state, std::uint64_t epoch_next);

@@ -71,7 +71,7 @@ struct Job {
     JobCosts costs;
     std::uint64_t init_flops = 0;            ///< of recomputing the initial state
     JobShape shape;
-    base::Amount audit_price;                ///< protocol cost of a segment
+    base::Amount audit_price;                ///< of an audit of one segment: its protocol cost, or what covers the fees of an audit (pricing.h)
     base::Amount merge_audit_price;
     base::Amount init_audit_price;
     base::Amount held;                       ///< at post and added since

@@ -15,10 +15,14 @@ inline constexpr std::uint64_t kPartsPerMillion = 1'000'000;
 /// grains per GFLOP times FLOPs / 10^9, rounded up, at least one grain.
 std::optional<base::Amount> protocol_cost(base::Amount grains_per_gflop, std::uint64_t flops);
 
+/// Price of an audit of so many FLOPs: its protocol cost, at least twice the fees of its messages (seal, reveal, opening of the cells) at this base
+/// fee, or whoever judges something small would pay for it. Twice, because the base fee may rise until then.
+std::optional<base::Amount> audit_price(base::Amount grains_per_gflop, base::Amount base_fee, std::uint64_t flops);
+
 /// What decides one lease's lock.
 struct LockTerms {
     base::Amount price;                      ///< of one segment, as offered
-    base::Amount protocol_cost;              ///< of one segment; also the audit price
+    base::Amount protocol_cost;              ///< price of an audit of one segment
     std::uint32_t rate_ppm = 0;              ///< audit rate of the lease
     std::uint32_t collusion_max_ppm = 0;
     std::uint32_t unfinal_rounds = 0;        ///< W
@@ -76,7 +80,7 @@ struct HoldTerms {
     std::uint64_t segments = 0;              ///< of the whole job, all lanes
     std::uint32_t rounds = 0;                ///< that are merged; 0 without merges
     base::Amount price_ceiling, fees;
-    base::Amount audit_price, merge_price, init_price;  ///< of one audit at protocol price; merge_price may be zero without merges
+    base::Amount audit_price, merge_price, init_price;  ///< of one audit (audit_price); merge_price may be zero without merges
     base::Amount highest_pay;                ///< for one audit of whatever the job has, at the greatest weight
     std::uint32_t rate_ppm = 0, rate_sure_ppm = 0, control_ppm = 0;
 };
