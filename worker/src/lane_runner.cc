@@ -371,7 +371,7 @@ LaneRunner::Next LaneRunner::merge(const Look& look) {
     commit::State state = std::move(states_.opening->state);
     states_.opening.reset();
     states_.current.reset();
-    merged_root_ = runtime::run_merge(*context_.job, state, pointers, look.job.round, look.job.opening_root);
+    merged_root_ = producer_->merge(*context_.job, state, pointers, look.job.round, look.job.opening_root);
     merged_inputs_ = inputs;
     states_.opening = LaneStates::Known{merged_root_, std::move(state)};
     return post_merge(look, merged_root_);
