@@ -90,13 +90,13 @@ std::set<base::LeaseId> leases_to_work(client::Client& node, const std::vector<m
 
 /// Answers of all jobs that this worker has leases of, for whoever owes them; and its own questions go on.
 void see_to_questions(agent::Party& party, const agent::BlobKeeper& keeper, const client::Result<std::vector<market::Lease>>& leases,
-                      const WorkerSettings& settings) {
+                      const WorkerSettings& settings, agent::SaidBefore& said) {
     std::set<base::JobId> jobs;
     for (const market::Lease& lease : leases ? *leases : std::vector<market::Lease>{}) {
         if (lease.state == market::LeaseState::active) jobs.insert(lease.job);
     }
     const unsigned threads = settings.executor.threads;
-    agent::answer_questions(party, keeper, {jobs.begin(), jobs.end()}, settings.data_folder / "fetched", threads);
+    agent::answer_questions(party, keeper, {jobs.begin(), jobs.end()}, settings.data_folder / "fetched", threads, said);
     agent::follow_questions(party, settings.data_folder / "asked", threads);
     keeper.forget_settled(party.node());
 }
@@ -107,6 +107,7 @@ void follow(const WorkerSettings& settings, const agent::Identity& identity, cli
     agent::EventFollower follower(node, settings.data_folder / "cursor");
     const agent::BlobKeeper keeper(settings.data_folder / "owed");
     Duties duties(party, parts, keeper);
+    agent::SaidBefore said;
     Runners runners(settings, identity, parts, keeper, producer);
     const games::KeptBlobs kept = [&keeper](const base::JobId&, const base::BlobRoot& blob) { return keeper.find(blob); };
     games::Desk desk({settings.node_url, settings.data_folder / "disputes", settings.executor, kept}, identity, conduct);
@@ -117,7 +118,7 @@ void follow(const WorkerSettings& settings, const agent::Identity& identity, cli
             accept_lanes(party, *leases);
         }
         duties.look();
-        see_to_questions(party, keeper, leases, settings);
+        see_to_questions(party, keeper, leases, settings, said);
         const auto events = follower.next(kEventWait);
         if (!events) {
             agent::log(agent::LogLevel::warning, "node.trouble", events.error().text());
