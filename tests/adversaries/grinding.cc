@@ -23,6 +23,9 @@ using namespace std::chrono_literals;
 
 constexpr std::uint64_t kTriesMax = 1'000'000;
 constexpr auto kOpenEpochWait = 20ms;
+constexpr std::uint32_t kRubbishNonceLane = 50;
+constexpr std::size_t kRubbishBytes = 4096;
+constexpr auto kRubbishEvery = 500ms;
 
 base::Hash invented(const base::Hash& about, std::uint64_t number) { return base::Hasher("assay.test").add(about).add_u64(number).finish(); }
 
@@ -149,5 +152,23 @@ class Grinder final : public runtime::SegmentProducer {
 }  // namespace
 
 std::unique_ptr<runtime::SegmentProducer> make_grinder(const GrindSettings& settings) { return std::make_unique<Grinder>(settings); }
+
+void answer_with_rubbish(const std::stop_token& stop, const GrindSettings& settings) {
+    client::Client node(settings.node_url, {});
+    auto keys = agent::open_keys(settings.own);
+    const auto chain = node.chain();
+    ASSAY_CHECK(keys.has_value() && chain.has_value());
+    const agent::Identity identity(std::move(*keys), chain->chain_id);
+    agent::Party party(identity, node, kRubbishNonceLane);
+    while (!stop.stop_requested()) {
+        const auto owed = node.questions_owed(identity.account());
+        for (const market::Question& question : owed ? *owed : std::vector<market::Question>{}) {
+            if (question.kind != market::QuestionKind::state || question.answered) continue;
+            const auto sent = party.send(market::StateAnswer{question.id, base::Bytes(kRubbishBytes, 0x5a)});
+            agent::log(agent::LogLevel::info, "rubbish.sent", sent ? "rubbish was taken for an answer" : "rubbish was refused: " + sent.error().text());
+        }
+        std::this_thread::sleep_for(kRubbishEvery);
+    }
+}
 
 }  // namespace assay::adversaries

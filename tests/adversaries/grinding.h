@@ -1,6 +1,7 @@
 #pragma once
 
 #include <memory>
+#include <stop_token>
 #include <string>
 #include <vector>
 
@@ -29,5 +30,9 @@ struct GrindSettings {
 /// Tries end roots of a part's last segment: made up, they are as free as salts. It waits for an epoch that its commitment opens, whose
 /// commitments it then knows. For jobs of one lane and one round, whose last segments have no payload.
 std::unique_ptr<runtime::SegmentProducer> make_grinder(const GrindSettings& settings);
+
+/// Answers every question about a state that the worker owes with bytes that are none of its tree, until it is told to stop. The rules refuse
+/// them.
+void answer_with_rubbish(const std::stop_token& stop, const GrindSettings& settings);
 
 }  // namespace assay::adversaries

@@ -1,9 +1,10 @@
 /// A worker that makes everything up and grinds what its accomplices will draw. The command line is that of `assay-worker`, with
-/// `--accomplice KEYFILE` for each validator whose keys it has, `--wish drawn|undrawn|unforced`, and `--no-states` where nothing that it commits
-/// to has a state. The passphrase is everybody's.
+/// `--accomplice KEYFILE` for each validator whose keys it has, `--wish drawn|undrawn|unforced`, `--no-states` where nothing that it commits to
+/// has a state, and `--rubbish` where it answers questions about states with rubbish. The passphrase is everybody's.
 #include <iostream>
 #include <map>
 #include <string>
+#include <thread>
 #include <vector>
 
 #include "grinding.h"
@@ -15,12 +16,13 @@ int main(int argc, char** argv) {
         {"drawn", adversaries::Wish::drawn}, {"undrawn", adversaries::Wish::undrawn}, {"unforced", adversaries::Wish::unforced}};
     adversaries::GrindSettings settings;
     std::vector<std::string> files;
+    bool rubbish = false;
     std::vector<char*> rest{argv[0]};
     for (int i = 1; i < argc; ++i) {
         const std::string name = argv[i];
         const std::string value = i + 1 < argc ? argv[i + 1] : "";
-        if (name == "--no-states") {
-            settings.no_states = true;
+        if (name == "--no-states" || name == "--rubbish") {
+            (name == "--rubbish" ? rubbish : settings.no_states) = true;
             continue;
         }
         if (name == "--accomplice" || name == "--wish") {
@@ -41,5 +43,7 @@ int main(int argc, char** argv) {
     for (const std::string& file : files) settings.accomplices.push_back({file, settings.own.passphrase_file, std::nullopt});
     rest.push_back(nullptr);
     games::Honest conduct;  // it knows that it cheats, and gives up what it would lose
+    std::jthread answers;
+    if (rubbish) answers = std::jthread([&settings](const std::stop_token& stop) { adversaries::answer_with_rubbish(stop, settings); });
     return worker::worker_main(static_cast<int>(rest.size()) - 1, rest.data(), [&] { return adversaries::make_grinder(settings); }, conduct);
 }

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Attacks of docs/attacks.md between real processes, one with each --attack.
 a1: a worker's roots have no states, and only what comes after the first segment is drawn: nobody can begin, who was drawn asks for the state, the
-worker has none and is convicted.
+worker has none, answers with rubbish that is refused, and is convicted.
 a2: a worker tries end roots, alone, until its accomplice with 5 % of the stake draws all of its invented segments, and another one until it draws
 none: honest validators draw them all the same.
 a6: somebody's own job fills the auditors and is not delivered while invented work is committed to another job: that is audited all the same.
@@ -54,7 +54,7 @@ def invented_states(market, folder):
     saves the test from trying; it gives it nothing else."""
     cheat = "cheat"
     start(market, [cheat], grace_ms=6000)
-    start_grinder(market, cheat, VALIDATORS, "--wish", "unforced", "--no-states")
+    start_grinder(market, cheat, VALIDATORS, "--wish", "unforced", "--no-states", "--rubbish")
     market.start_worker(HONEST, *DEAR)
     wait_for_offers(market, 2)
     job = new_job(market, folder, "job", audit_rate=0.5)
@@ -71,6 +71,7 @@ def invented_states(market, folder):
     require(not games, f"somebody could judge it: {games}")
     said = (market.directory / "logs" / f"{cheat}.log").read_text()
     require("is not what was asked about" in said or "gives no answer" in said, "the cheat did not even look for an answer")
+    require("rubbish was refused" in said and "rubbish was taken" not in said, "rubbish was no answer, or was never given")
     require_clean(market, job.id, [HONEST, *VALIDATORS], [cheat])
     require_trained(market, job, record)
     say(f"segments {sorted(drawn)} drawn, no state of theirs: the cheat lost {slashed[0]['amount']} grains to a question")

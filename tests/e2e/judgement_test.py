@@ -15,7 +15,7 @@ from e2e import (STAKE, TERMINAL, VALIDATORS, WEALTH, Job, events_of, genesis, m
                  start_validators, start_workers, verify_chain, wait_for_offers)
 
 HONEST = ["honest-1", "honest-2"]
-KILLS, LOSSES = 8, 2  # of each kind, and how many of them lose their verdicts
+KILLS, KEPT_EVERY = 16, 4  # of each kind; all but every fourth lose their verdicts, since only some are asked for their cells
 HEAVY, TRIES = 300, 3  # stake of who agrees to everything, in those of the others; merges that may be drawn by others all the same
 
 
@@ -51,7 +51,7 @@ class Killer:
     def kill(self, name, audit, done):
         self.market.programs[name].kill()
         kept = self.market.directory / name / "verdicts" / audit
-        lost = len(done) < LOSSES and kept.exists()
+        lost = len(done) % KEPT_EVERY != KEPT_EVERY - 1 and kept.exists()
         if lost:
             kept.unlink()
         done[audit] = lost
@@ -77,6 +77,8 @@ def restarted_validators(market, folder):
     require(not games, f"somebody disagreed: {games}")
     require_clean(market, job.id, workers + VALIDATORS)
     require_trained(market, job, record)
+    kept = [market.directory / name / "jobs" / job.id for name in VALIDATORS]
+    market.wait(lambda: not any(folder.exists() for folder in kept), 40, "the validators to delete the data of a job that is over")
 
 
 def blob_behind_a_root(market, folder):
