@@ -42,6 +42,13 @@ class Program:
         if self.process:
             self.process.wait()
 
+    def pause(self):
+        """SIGSTOP: a machine that hangs."""
+        os.killpg(self.process.pid, signal.SIGSTOP)
+
+    def resume(self):
+        os.killpg(self.process.pid, signal.SIGCONT)
+
     def stop(self, seconds=20):
         """SIGTERM, then SIGKILL when it takes too long. Returns the exit status."""
         if not self.alive():

@@ -31,6 +31,14 @@ void change_weights(const program::Program& program, commit::State& state, const
     }
 }
 
+void flip_a_bit(const program::Program& program, commit::State& state) {
+    bool flipped = false;
+    change_weights(program, state, [&](std::size_t, std::size_t, float value) {
+        if (std::exchange(flipped, true)) return value;
+        return std::bit_cast<float>(std::bit_cast<std::uint32_t>(value) ^ 1U);
+    });
+}
+
 StepResult results_in(const program::Program& program, const commit::State& state) {
     StepResult result;
     const std::vector<program::TensorId> tensors = program.state_tensors();
@@ -185,11 +193,7 @@ class OneFlippedBit final : public Cheat {
     StepResult step(Job& job, commit::State& state, const SegmentPlace& place, std::uint32_t h) override { return honest_step(job, state, place, h); }
     void after_step(Job& job, commit::State& state, std::uint32_t index, std::uint32_t count) override {
         if (index + 1 != count) return;
-        bool flipped = false;
-        change_weights(job.program(), state, [&](std::size_t, std::size_t, float value) {
-            if (std::exchange(flipped, true)) return value;
-            return std::bit_cast<float>(std::bit_cast<std::uint32_t>(value) ^ 1U);
-        });
+        flip_a_bit(job.program(), state);
     }
 };
 
@@ -236,6 +240,21 @@ class GarbageCheckpoint final : public runtime::SegmentProducer {
     base::Hash true_root_;
 };
 
+/// Trains rightly and posts merges with one bit of one weight flipped.
+class WrongMerge final : public runtime::SegmentProducer {
+  public:
+    runtime::SegmentResult produce(Job& job, commit::State& state, const commit::State* round_start, const SegmentPlace& place,
+                                   const runtime::Progress& progress, std::uint32_t first_step) override {
+        return runtime::run_segment(job, state, round_start, place, progress, first_step);
+    }
+    base::Hash merge(Job& job, commit::State& round_start, std::span<const commit::Payload* const> members, std::uint32_t round,
+                     const base::Hash& round_start_root) override {
+        runtime::run_merge(job, round_start, members, round, round_start_root);
+        flip_a_bit(job.program(), round_start);
+        return job.opening_root(round_start, round + 1, round_start_root);
+    }
+};
+
 template <class Strategy>
 std::unique_ptr<runtime::SegmentProducer> make() {
     return std::make_unique<Strategy>();
@@ -260,6 +279,7 @@ const std::vector<Entry>& entries() {
         {{"diverges_on_purpose", "commits weights that are no numbers"}, make<Diverges>},
         {{"unforced_end", "ends a segment in a root that nobody has a state of, and invents the rest"}, make<UnforcedEnd>},
         {{"garbage_checkpoint", "trains, and stores other bytes than those it commits to", true}, make<GarbageCheckpoint>},
+        {{"wrong_merge", "trains, and posts merges with one flipped bit", true}, make<WrongMerge>},
     };
     return all;
 }

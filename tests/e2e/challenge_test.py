@@ -8,7 +8,7 @@ import json
 import sys
 import time
 
-from e2e import STAKE, VALIDATORS, WEALTH, Job, main, require, say, verify_chain, wait_for_offers
+from e2e import STAKE, VALIDATORS, WEALTH, Job, events_of, main, require, require_trained, say, slashed_in, verify_chain, wait_for_offers
 
 HONEST, FAULTY, CHALLENGER, WRONG, REFEREES = "honest-worker", "faulty-worker", *VALIDATORS[:2], VALIDATORS[1:]
 SPEED = ("--gflops", "5", "--threads", "1")
@@ -89,16 +89,6 @@ def challenge_by_hand(market, job):
     return market.wait(game, 30, "the game of the challenge by hand", *market.programs.values())
 
 
-def events_of(market, kind, **attributes):
-    after, found = "0:0", []
-    while True:
-        page = market.get(f"/v1/events?after={after}&limit=500")
-        found += [e["attributes"] for e in page["data"] if e["kind"] == kind and attributes.items() <= e["attributes"].items()]
-        if not page["data"]:
-            return found
-        after = page["next"]
-
-
 def test(market, folder, arguments):
     begin = time.monotonic()
     start(market)
@@ -116,7 +106,7 @@ def test(market, folder, arguments):
     require("bond" in market.assay("dispute", "show", wrong)["next"], "the end is not told")
     loser = market.get(f"/v1/accounts/{market.account(WRONG)}")["stakes"][0]
     require(int(loser["active"]) < STAKE, "a wrong challenge cost nothing")
-    slashed = [entry for entry in market.history(job.id) if entry["kind"] == "slashed"]
+    slashed = slashed_in(market, job)
     require(len(slashed) == 1 and slashed[0]["worker"] == market.account(FAULTY) and int(slashed[0]["amount"]) > 0, f"slashed: {slashed}")
     bounty = sum(int(e["amount"]) for e in events_of(market, "paid", account=account, reason="bounty", job=job.id))
     require(bounty > 0, "the challenger got no bounty")
@@ -127,7 +117,7 @@ def test(market, folder, arguments):
         for stake in market.get(f"/v1/accounts/{market.account(name)}")["stakes"]:
             # The bond is in the stake again, and nobody who kept to the rules lost any.
             require(int(stake["active"]) == STAKE and stake["jailed_at_ms"] is None, f"{name} was punished: {stake}")
-    require(record["final_root"] == job.train("alone")["final_root"], "the job's root is not that of honest training")
+    require_trained(market, job, record)
     say(f"  upheld after {dispute['moves']} moves: {FAULTY} lost {slashed[0]['amount']} grains, the challenger got {bounty}")
     verify_chain(market)
     say(f"done in {time.monotonic() - begin:.0f} s")

@@ -7,7 +7,7 @@ import json
 import sys
 import time
 
-from e2e import STAKE, TERMINAL, VALIDATORS, WEALTH, Job, main, require, say, start_validators, verify_chain, wait_for_offers
+from e2e import STAKE, TERMINAL, VALIDATORS, WEALTH, Job, events_of, main, require, say, start_validators, verify_chain, wait_for_offers
 
 FAKER, HONEST, FAULTY = "faker", "honest-worker", "faulty-validator"
 LARGE = 40  # the faulty validator's stake, in those of the others: nearly every audit is its own
@@ -43,7 +43,7 @@ def shown_data(market, folder):
     market.wait(lambda: list(kept.glob(f"{job.id}-*-{job.record()['data_blob']}")), 60, "the data with the worker", *market.programs.values())
     lose_data(market, job)
     asked = market.assay("challenge", "chunk", "data", job.id, *market.key_arguments("asker"))["question"]
-    end = market.wait(lambda: closed_questions(market, asked), 30, "the answer", *market.programs.values())[0]
+    end = market.wait(lambda: events_of(market, "question_closed", question=asked), 30, "the answer", *market.programs.values())[0]
     require((end["outcome"], end["answerer"]) == ("answered", market.account(HONEST)), f"the question ended otherwise: {end}")
     job.until_closed(120)
     say(f"{HONEST} showed the data for {end['bond']} grains")
@@ -73,16 +73,6 @@ def accused(market, folder):
     require(all(game["state"] == "rejected" and game["moves"] > 15 for game in games), f"the games ended otherwise: {games}")
     require(int(market.get(f"/v1/accounts/{account}")["stakes"][0]["active"]) == STAKE, f"{HONEST} was punished")
     say(f"{HONEST} won {len(games)} games about data that only it and its accuser had")
-
-
-def closed_questions(market, question):
-    after, found = "0:0", []
-    while True:
-        page = market.get(f"/v1/events?after={after}&limit=500")
-        found += [e["attributes"] for e in page["data"] if e["kind"] == "question_closed" and e["attributes"]["question"] == question]
-        if not page["data"]:
-            return found
-        after = page["next"]
 
 
 def vanished_data(market, job):

@@ -50,8 +50,8 @@ class Job:
         self.spec = spec(market.assay("data", "import", folder / "text", "--out", self.data, node=False)["data"], **changes)
         self.file.write_text(json.dumps(self.spec))
 
-    def submit(self):
-        self.id = self.market.assay("submit", self.file, "--data", self.data, *self.market.key_arguments("submitter"))["job"]
+    def submit(self, submitter="submitter"):
+        self.id = self.market.assay("submit", self.file, "--data", self.data, *self.market.key_arguments(submitter))["job"]
         return self.id
 
     def record(self):
@@ -105,6 +105,27 @@ def require_clean(market, job, honest, slashed=()):
     require(found == {market.account(name) for name in slashed}, f"slashed: {found}, expected {slashed}")
     chain = market.get("/v1/chain")
     require(chain["supply"] == chain["total"], f"money was not conserved: {chain['supply']} and {chain['total']}")
+
+
+def slashed_in(market, job):
+    return [entry for entry in market.history(job.id) if entry["kind"] == "slashed"]
+
+
+def events_of(market, kind, **attributes):
+    """The attributes of all events of a kind that have these ones."""
+    after, found = "0:0", []
+    while True:
+        page = market.get(f"/v1/events?after={after}&limit=500")
+        found += [e["attributes"] for e in page["data"] if e["kind"] == kind and attributes.items() <= e["attributes"].items()]
+        if not page["data"]:
+            return found
+        after = page["next"]
+
+
+def require_trained(market, job, record):
+    """The job's model is that of the same job trained without a market."""
+    trained = job.train("alone")["final_root"]
+    require(record["final_root"] == trained, f"the market's model {record['final_root']} is not {trained}")
 
 
 def verify_chain(market):

@@ -6,7 +6,7 @@ nobody else loses anything."""
 import sys
 import time
 
-from e2e import STAKE, VALIDATORS, Job, genesis, main, require, say, start_workers, verify_chain
+from e2e import STAKE, VALIDATORS, Job, genesis, main, require, require_trained, say, slashed_in, start_workers, verify_chain
 
 WORKERS, LAZY = ["worker-1", "worker-2"], VALIDATORS[0]
 HONEST = [name for name in VALIDATORS if name != LAZY]
@@ -34,8 +34,7 @@ def test(market, folder, arguments):
     require(lost(market, LAZY) > 0, "the lazy validator lost nothing")
     for name in [*HONEST, *WORKERS]:
         require(lost(market, name) <= 0, f"{name} lost {lost(market, name)}")
-    slashed = [entry for entry in market.history(job.id) if entry["kind"] == "slashed"]
-    require(not slashed, f"a worker was slashed: {slashed}")
+    require(not slashed_in(market, job), f"a worker was slashed: {slashed_in(market, job)}")
     games = lazy_games(market, job)
     require(games, "no game about a cell")
     lazy, accounts = market.account(LAZY), {market.account(name) for name in HONEST}
@@ -46,7 +45,7 @@ def test(market, folder, arguments):
         require(game["state"] in ("upheld" if audits else "rejected", "dropped"), f"a game ended otherwise: {game}")
     caught = [game for game in games if game["asserter"] == lazy and game["state"] == "upheld"]
     require(caught, "no control caught it")
-    require(record["final_root"] == job.train("alone")["final_root"], "the job's root is not that of honest training")
+    require_trained(market, job, record)
     say(f"{len(games)} games about cells, {len(caught)} by controls of its audits; {LAZY} lost {lost(market, LAZY)} grains")
     verify_chain(market)
     say(f"done in {time.monotonic() - begin:.0f} s")

@@ -8,7 +8,8 @@ Every job completes with the root of honest training, and nobody else loses anyt
 import sys
 import time
 
-from e2e import VALIDATORS, Job, genesis, main, require, require_clean, say, start_validators, start_workers, verify_chain, wait_for_offers
+from e2e import (VALIDATORS, Job, events_of, genesis, main, require, require_clean, require_trained, say, slashed_in, start_validators, start_workers,
+                 verify_chain, wait_for_offers)
 
 WORKERS = ["worker-1", "worker-2", "worker-3"]
 GARBAGE = "garbage"
@@ -27,27 +28,12 @@ def standing_part(market, job, payload=False):
     return None
 
 
-def closed_questions(market, **attributes):
-    """What the chain said at the end of questions with these attributes."""
-    after, found = "0:0", []
-    while True:
-        page = market.get(f"/v1/events?after={after}&limit=500")
-        found += [e["attributes"] for e in page["data"] if e["kind"] == "question_closed" and attributes.items() <= e["attributes"].items()]
-        if not page["data"]:
-            return found
-        after = page["next"]
-
-
 def ask_chunk(market, *arguments):
     return market.assay("challenge", "chunk", *arguments, *market.key_arguments("asker"))["question"]
 
 
 def over(market, question, seconds):
-    return market.wait(lambda: closed_questions(market, question=question), seconds, "the question's end", *market.programs.values())[0]
-
-
-def slashed_in(market, job):
-    return [entry for entry in market.history(job.id) if entry["kind"] == "slashed"]
+    return market.wait(lambda: events_of(market, "question_closed", question=question), seconds, "the question's end", *market.programs.values())[0]
 
 
 def answered(market, job):
@@ -104,10 +90,10 @@ def garbage(market, job, honest):
     slashed = slashed_in(market, job)
     require([entry["reason"] for entry in slashed] == ["no_answer"], f"slashed otherwise: {slashed}")
     require_clean(market, job.id, honest + VALIDATORS, [GARBAGE])
-    asked = closed_questions(market, question=slashed[0]["evidence"])
+    asked = events_of(market, "question_closed", question=slashed[0]["evidence"])
     require(len(asked) == 1 and (asked[0]["kind"], asked[0]["outcome"]) == ("state", "silence"), f"convicted by another question: {asked}")
     require(asked[0]["asker"] in {market.account(name) for name in honest + VALIDATORS}, f"asked by somebody else: {asked}")
-    require(record["final_root"] == job.train("alone")["final_root"], "the job's root is not that of honest training")
+    require_trained(market, job, record)
     say(f"{GARBAGE} stored other bytes than it committed to and lost {slashed[0]['amount']} grains")
 
 

@@ -20,6 +20,7 @@ constexpr std::size_t kQueueMax = 1024;
 constexpr auto kIdleLook = 1000ms;
 constexpr std::chrono::milliseconds kRetrySoon = 1000ms;
 constexpr std::chrono::milliseconds kRetryLater = 10'000ms;
+constexpr auto kForgetEvery = 10s;
 constexpr auto kQuestionsLook = 2000ms;
 
 agent::LogFields audit_fields(const market::Audit& audit) {
@@ -99,6 +100,11 @@ std::optional<market::Audit> Auditor::take() {
 }
 
 void Auditor::look_around() {
+    const auto now = std::chrono::steady_clock::now();
+    if (now >= forgot_ + kForgetEvery && !agent::stop_requested()) {
+        judge_.forget_closed();
+        forgot_ = now;
+    }
     if (!spot_checks_ || agent::stop_requested()) return;
     const auto go_on = [this](const runtime::StepReport&) {
         const std::lock_guard lock(mutex_);
@@ -132,7 +138,8 @@ std::optional<SealedVerdict> Auditor::find(const market::Audit& audit) {
     if (!spot) return std::nullopt;
     auto done = judge_.recompute(audit, *spot);
     if (!done) {
-        if (done.error() != Judge::kInterrupted) agent::log(agent::LogLevel::warning, "audit.trouble", done.error(), audit_fields(audit));
+        const bool is_new = done.error() != Judge::kInterrupted && said_.is_new(audit.id.hex(), done.error());
+        if (is_new) agent::log(agent::LogLevel::warning, "audit.trouble", done.error(), audit_fields(audit));
         return std::nullopt;
     }
     const bool control = audit.kind == market::AuditKind::control;

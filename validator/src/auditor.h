@@ -48,6 +48,8 @@ class Auditor {
     agent::Suspicion suspicion_;
     ChallengeStore challenge_store_;
     Challenges challenges_;
+    agent::SaidBefore said_;
+    std::chrono::steady_clock::time_point forgot_;  ///< when jobs that are over were deleted last
     std::optional<SpotChecks> spot_checks_;  ///< none: nothing is recomputed unasked
 
     std::mutex mutex_;

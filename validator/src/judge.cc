@@ -50,6 +50,14 @@ Judge::Result<std::reference_wrapper<runtime::Job>> Judge::open(const base::JobI
     return job;
 }
 
+void Judge::forget_closed() {
+    for (const base::JobId& id : cache_.kept()) {
+        const auto job = node_.job(id);
+        const bool over = job ? market::is_terminal(job->state) : job.error().not_found();
+        if (over) cache_.forget(id);
+    }
+}
+
 Judge::Result<Recomputed> Judge::recompute(const market::Audit& audit, const SpotOf& spot) {
     need_.reset();
     switch (audit.claim) {

@@ -64,6 +64,9 @@ class Judge {
     /// Recomputes the merge that stands for a round.
     Result<std::optional<Finding>> check_merge(const base::JobId& job, std::uint32_t round);
 
+    /// Deletes what is here of jobs that are over.
+    void forget_closed();
+
     /// The end was asked for, or `go_on` said so: a replay under way stops at the next step and the answer is this error.
     static constexpr std::string_view kInterrupted = "interrupted";
 

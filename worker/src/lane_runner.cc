@@ -23,7 +23,16 @@ agent::LogFields lane_fields(const base::JobId& job, std::uint32_t lane, std::ui
     return {{"job", agent::shortened(job.hex())}, {"lane", std::to_string(lane)}, {"round", std::to_string(round)}};
 }
 
+bool is_member(const market::Round& round, const base::LeaseId& lease) {
+    return std::any_of(round.members.begin(), round.members.end(), [&](const market::RoundMember& m) { return m.lease == lease; });
+}
+
 }  // namespace
+
+bool owes_merge(const market::Job& job, const market::Round& round, const market::Lease& lease) {
+    const bool waits = job.state == market::JobState::running && round.round == job.round && round.state == market::RoundState::closed;
+    return waits && lease.state == market::LeaseState::ended && is_member(round, lease.id);
+}
 
 LaneRunner::LaneRunner(const WorkerSettings& settings, const agent::Identity& identity, const PartStore& parts,
                        const agent::BlobKeeper& keeper, const base::LeaseId& lease, std::uint32_t nonce_lane, std::unique_ptr<runtime::SegmentProducer> producer)
@@ -124,7 +133,8 @@ LaneRunner::Next LaneRunner::step() {
         trouble("node.trouble", seen.error().text());
         return Next::wait;
     }
-    if (seen->lease.state != market::LeaseState::active || market::is_terminal(seen->job.state) || seen->lane.lease != lease_) {
+    const bool works = seen->lease.state == market::LeaseState::active && seen->lane.lease == lease_;
+    if (market::is_terminal(seen->job.state) || !(works || owes_merge(seen->job, seen->round, seen->lease))) {
         agent::log(agent::LogLevel::info, "lease.over", "the lease is over: " + std::string(market::to_word(seen->lease.end)),
                    {{"lease", agent::shortened(lease_.hex())}});
         return Next::over;
@@ -341,9 +351,8 @@ LaneRunner::Next LaneRunner::commit(const PartPlan& plan, const base::PartId& id
 }
 
 LaneRunner::Next LaneRunner::merge(const Look& look) {
+    if (!look.job.shape.has_merge() || !is_member(look.round, lease_)) return Next::wait;
     const auto& members = look.round.members;
-    const bool member = std::any_of(members.begin(), members.end(), [&](const market::RoundMember& m) { return m.lease == lease_; });
-    if (!look.job.shape.has_merge() || !member) return Next::wait;
     // A round that was opened again may close with other members: what was merged before says nothing then.
     base::Hasher hasher("assay.merge.in");
     hasher.add_u32(look.job.round).add(look.job.opening_root);
@@ -371,7 +380,7 @@ LaneRunner::Next LaneRunner::merge(const Look& look) {
     commit::State state = std::move(states_.opening->state);
     states_.opening.reset();
     states_.current.reset();
-    merged_root_ = runtime::run_merge(*context_.job, state, pointers, look.job.round, look.job.opening_root);
+    merged_root_ = producer_->merge(*context_.job, state, pointers, look.job.round, look.job.opening_root);
     merged_inputs_ = inputs;
     states_.opening = LaneStates::Known{merged_root_, std::move(state)};
     return post_merge(look, merged_root_);

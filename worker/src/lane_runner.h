@@ -11,6 +11,9 @@
 
 namespace assay::worker {
 
+/// Whether a lease that has ended owes its round a merge: where one was refuted later, the next member posts.
+[[nodiscard]] bool owes_merge(const market::Job& job, const market::Round& round, const market::Lease& lease);
+
 /// Works one lease from its start to its end on a thread of its own: trains the lane's parts, commits them, computes the merges and posts
 /// them when it is its turn. What comes next is read from the ledger each time, never remembered, so a lane taken over in mid-round and a
 /// restart are the ordinary case.

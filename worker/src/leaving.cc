@@ -40,6 +40,7 @@ void leave_everything(const WorkerSettings& settings, const agent::Identity& ide
     const PartStore parts(settings.data_folder / "parts");
     const agent::BlobKeeper keeper(settings.data_folder / "owed");
     Duties duties(party, parts, keeper);
+    agent::SaidBefore said;
     withdraw_offers(party);
     while (true) {
         const auto leases = node.leases_of(identity.account());
@@ -50,7 +51,7 @@ void leave_everything(const WorkerSettings& settings, const agent::Identity& ide
         }
         bool done = true;
         duties.look();
-        agent::answer_questions(party, keeper, {}, settings.data_folder / "fetched", settings.executor.threads);
+        agent::answer_questions(party, keeper, {}, settings.data_folder / "fetched", settings.executor.threads, said);
         for (const market::Lease& lease : *leases) {
             if (lease.state == market::LeaseState::active && !left(settings, party, lease)) done = false;
         }

@@ -1,5 +1,6 @@
 #include "worker/worker.h"
 
+#include <algorithm>
 #include <set>
 
 #include "agent/questions.h"
@@ -33,15 +34,12 @@ class Runners {
             const runtime::ProducerFactory& producer)
         : settings_(settings), identity_(identity), parts_(parts), keeper_(keeper), producer_(producer) {}
 
-    void reconcile(const std::vector<market::Lease>& leases) {
-        std::set<base::LeaseId> active;
-        for (const market::Lease& lease : leases) {
-            if (lease.state != market::LeaseState::active) continue;
-            active.insert(lease.id);
-            if (!runners_.contains(lease.id)) start(lease.id);
+    void reconcile(const std::set<base::LeaseId>& leases) {
+        for (const base::LeaseId& lease : leases) {
+            if (!runners_.contains(lease)) start(lease);
         }
         for (auto it = runners_.begin(); it != runners_.end();) {
-            if (!active.contains(it->first)) it->second->abandon();
+            if (!leases.contains(it->first)) it->second->abandon();
             it = it->second->finished() ? runners_.erase(it) : std::next(it);
         }
     }
@@ -70,15 +68,35 @@ class Runners {
     std::map<base::LeaseId, std::unique_ptr<LaneRunner>> runners_;
 };
 
+/// Active leases, and those that have ended and are asked for a merge again.
+std::set<base::LeaseId> leases_to_work(client::Client& node, const std::vector<market::Lease>& leases) {
+    std::set<base::LeaseId> out;
+    std::vector<const market::Lease*> ended;
+    for (const market::Lease& lease : leases) {
+        if (lease.state == market::LeaseState::active) out.insert(lease.id);
+        if (lease.state == market::LeaseState::ended) ended.push_back(&lease);
+    }
+    if (ended.empty()) return out;
+    const auto jobs = node.jobs(market::to_word(market::JobState::running));
+    for (const market::Job& job : jobs ? *jobs : std::vector<market::Job>{}) {
+        const bool ours = std::any_of(ended.begin(), ended.end(), [&](const market::Lease* lease) { return lease->job == job.id; });
+        const auto round = ours ? node.round(job.id, job.round) : tl::unexpected(client::ClientError());
+        for (const market::Lease* lease : ended) {
+            if (round && lease->job == job.id && owes_merge(job, *round, *lease)) out.insert(lease->id);
+        }
+    }
+    return out;
+}
+
 /// Answers of all jobs that this worker has leases of, for whoever owes them; and its own questions go on.
 void see_to_questions(agent::Party& party, const agent::BlobKeeper& keeper, const client::Result<std::vector<market::Lease>>& leases,
-                      const WorkerSettings& settings) {
+                      const WorkerSettings& settings, agent::SaidBefore& said) {
     std::set<base::JobId> jobs;
     for (const market::Lease& lease : leases ? *leases : std::vector<market::Lease>{}) {
         if (lease.state == market::LeaseState::active) jobs.insert(lease.job);
     }
     const unsigned threads = settings.executor.threads;
-    agent::answer_questions(party, keeper, {jobs.begin(), jobs.end()}, settings.data_folder / "fetched", threads);
+    agent::answer_questions(party, keeper, {jobs.begin(), jobs.end()}, settings.data_folder / "fetched", threads, said);
     agent::follow_questions(party, settings.data_folder / "asked", threads);
     keeper.forget_settled(party.node());
 }
@@ -89,17 +107,18 @@ void follow(const WorkerSettings& settings, const agent::Identity& identity, cli
     agent::EventFollower follower(node, settings.data_folder / "cursor");
     const agent::BlobKeeper keeper(settings.data_folder / "owed");
     Duties duties(party, parts, keeper);
+    agent::SaidBefore said;
     Runners runners(settings, identity, parts, keeper, producer);
     const games::KeptBlobs kept = [&keeper](const base::JobId&, const base::BlobRoot& blob) { return keeper.find(blob); };
     games::Desk desk({settings.node_url, settings.data_folder / "disputes", settings.executor, kept}, identity, conduct);
     while (!agent::stop_requested()) {
         const auto leases = node.leases_of(identity.account());
         if (leases) {
-            runners.reconcile(*leases);
+            runners.reconcile(leases_to_work(node, *leases));
             accept_lanes(party, *leases);
         }
         duties.look();
-        see_to_questions(party, keeper, leases, settings);
+        see_to_questions(party, keeper, leases, settings, said);
         const auto events = follower.next(kEventWait);
         if (!events) {
             agent::log(agent::LogLevel::warning, "node.trouble", events.error().text());

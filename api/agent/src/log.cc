@@ -58,6 +58,15 @@ void log(LogLevel level, std::string_view event, std::string_view sentence, cons
     spdlog::default_logger_raw()->log(level_of(level), "{}", line);
 }
 
+bool SaidBefore::is_new(const std::string& subject, const std::string& text) {
+    constexpr std::size_t kSubjectsMax = 1024;
+    if (last_.size() >= kSubjectsMax) last_.clear();
+    std::string& last = last_[subject];
+    if (last == text) return false;
+    last = text;
+    return true;
+}
+
 std::string shortened(std::string_view hex) { return std::string(hex.substr(0, 8)); }
 
 }  // namespace assay::agent

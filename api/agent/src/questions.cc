@@ -103,8 +103,11 @@ tl::expected<bool, std::string> answer_question(Party& party, const market::Ques
 }
 
 std::size_t answer_questions(Party& party, const BlobKeeper& keeper, const std::vector<base::JobId>& jobs, const std::filesystem::path& scratch,
-                             unsigned threads) {
+                             unsigned threads, SaidBefore& said) {
     std::vector<market::Question> open;
+    const auto trouble = [&said](const market::Question& question, const std::string& text) {
+        if (said.is_new(question.id.hex(), text)) log(LogLevel::error, "question.trouble", text, fields_of(question));
+    };
     auto add = [&open, known = std::set<base::Hash>()](const client::Result<std::vector<market::Question>>& found) mutable {
         if (!found) return;
         for (const market::Question& question : *found) {
@@ -120,12 +123,12 @@ std::size_t answer_questions(Party& party, const BlobKeeper& keeper, const std::
         if (question.asker == self && !owed) continue;
         const auto kept = keeper.find(question.blob);
         if (!kept && !party.node().get_blob(question.blob, scratch)) {
-            if (owed) log(LogLevel::error, "question.trouble", "a blob that is asked about is neither here nor in the store", fields_of(question));
+            if (owed) trouble(question, "a blob that is asked about is neither here nor in the store");
             continue;
         }
         const auto done = answer_question(party, question, kept ? *kept : scratch, threads);
         // What others committed to may be garbage: then nobody can answer, and that is what the question is for.
-        if (!done && owed) log(LogLevel::error, "question.trouble", done.error(), fields_of(question));
+        if (!done && owed) trouble(question, done.error());
         if (done && *done) ++answered;
         std::error_code ignored;
         if (!kept) std::filesystem::remove(scratch, ignored);

@@ -169,6 +169,9 @@ Desk::Due Desk::look() {
 
 void Desk::keep_seats_of(const std::vector<base::DisputeId>& open) {
     std::erase_if(seats_, [&](const auto& entry) { return std::find(open.begin(), open.end(), entry.first) == open.end(); });
+    // Where no game is open nothing that was fetched for one is of use.
+    std::error_code ignored;
+    if (open.empty()) std::filesystem::remove_all(settings_.folder, ignored);
 }
 
 Desk::Seat* Desk::seat_for(const Turn& turn, const market::GameSubject& subject) {
@@ -180,7 +183,7 @@ Desk::Seat* Desk::seat_for(const Turn& turn, const market::GameSubject& subject)
         auto seat = std::make_unique<Seat>(settings_, node_, dispute.job);
         auto job = seat->cache.open(dispute.job, *spec);
         if (!job) {
-            agent::log(agent::LogLevel::warning, "dispute.trouble", job.error(), fields_of(dispute, turn.side));
+            trouble(turn, job.error());
             return nullptr;
         }
         seat->replayer = conduct_.replayer(job->get(), settings_.executor);
@@ -224,7 +227,7 @@ void Desk::answer(const Turn& turn) {
     const agent::LogFields fields = fields_of(dispute, turn.side);
     const auto view = node_.game(dispute.id);
     if (!view) {
-        if (!view.error().not_found()) agent::log(agent::LogLevel::warning, "dispute.trouble", view.error().text(), fields);
+        if (!view.error().not_found()) trouble(turn, view.error().text());
         return;
     }
     Seat* seat = seat_for(turn, view->subject);
@@ -232,10 +235,7 @@ void Desk::answer(const Turn& turn) {
     const auto decision = seat->player->next(view->game);
     if (!decision) {
         const bool quiet = decision.error().error == dispute::PlayError::stopped || decision.error().error == dispute::PlayError::not_our_turn;
-        if (!quiet) {
-            agent::log(agent::LogLevel::warning, "dispute.trouble",
-                       std::string(dispute::name_of(decision.error().error)) + ": " + decision.error().detail, fields);
-        }
+        if (!quiet) trouble(turn, std::string(dispute::name_of(decision.error().error)) + ": " + decision.error().detail);
         return;
     }
     if (decision->ground != dispute::Ground::plays) {
@@ -249,7 +249,7 @@ void Desk::answer(const Turn& turn) {
     }
     const bool done = agent::is_refusal(sent.error(), market::Refusal::not_your_turn) ||
                       agent::is_refusal(sent.error(), market::Refusal::dispute_over);
-    if (!done) agent::log(agent::LogLevel::warning, "dispute.trouble", sent.error().text(), fields);
+    if (!done) trouble(turn, sent.error().text());
 }
 
 /// Gives up at the smallest price: the own work, or what the own replay was thought to show, does not stand.
@@ -260,9 +260,15 @@ void Desk::concede(const Turn& turn, std::string_view why) {
     if (sent) {
         agent::log(agent::LogLevel::warning, "dispute.conceded",
                    "gave a dispute up: an own replay does not give what was asserted; look at this machine", fields);
-    } else {
-        agent::log(agent::LogLevel::warning, "dispute.trouble", sent.error().text(), fields);
+    } else if (!agent::is_refusal(sent.error(), market::Refusal::dispute_over)) {
+        trouble(turn, sent.error().text());
     }
+}
+
+/// The same move is tried again at every look: what stops it is said once.
+void Desk::trouble(const Turn& turn, const std::string& text) {
+    if (!said_.is_new(turn.dispute.id.hex(), text) || agent::stop_requested()) return;
+    agent::log(agent::LogLevel::warning, "dispute.trouble", text, fields_of(turn.dispute, turn.side));
 }
 
 }  // namespace assay::games

@@ -122,9 +122,10 @@ void settle_lease_if_done(Context& context, const base::LeaseId& id) {
     ASSAY_CHECK(lease.has_value());
     if (lease->state != LeaseState::ended || lease->open_parts > 0 || lease->passed_segments > 0)
         return;
-    // What a confession leaves of the lock is held as long as unbonding takes: by then every window that was open at the fault has closed.
+    // What a confession or concession leaves of the lock is held as long as unbonding takes: by then every window that was open at the fault has closed.
     const base::TimeMs held_until{lease->ended_at.value + context.parameters.unbonding_ms};
-    if (lease->end == LeaseEnd::confessed && !lease->lock.is_zero() && context.live < held_until) {
+    const bool gave_up = lease->end == LeaseEnd::confessed || lease->end == LeaseEnd::conceded;
+    if (gave_up && !lease->lock.is_zero() && context.live < held_until) {
         set_timer(context, {held_until, TimerKind::settle, id.hash, kSettleLease});
         return;
     }

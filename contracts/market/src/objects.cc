@@ -83,7 +83,7 @@ template <class A, Same<Lease> V>
 void fields(A& a, V& v) {
     a(v.id, v.job, v.lane, v.worker, v.offer, v.price, v.rate_ppm, v.lock, v.bond, v.segment_ms);
     a.choice(v.state, LeaseState::active, LeaseState::settled);
-    a.choice(v.end, LeaseEnd::none, LeaseEnd::waited);
+    a.choice(v.end, LeaseEnd::none, LeaseEnd::conceded);
     a(v.started_at, v.ended_at, v.deadline, v.start_round, v.start_part, v.last_round, v.commits, v.open_parts, v.passed_segments,
       v.paid_segments, v.record_used, v.extensions);
 }

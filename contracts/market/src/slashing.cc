@@ -293,6 +293,12 @@ Refusal apply_equivocation_report(Context& context, const EquivocationReport& me
     return Refusal::none;
 }
 
+namespace {
+
+LeaseEnd end_of(SlashReason reason) { return reason == SlashReason::confession ? LeaseEnd::confessed : LeaseEnd::conceded; }
+
+}  // namespace
+
 void take_fee(Context& context, Job& job, const base::LeaseId& id, SlashReason reason, const base::Hash& evidence, Amount fee,
               std::uint32_t segments, const Undone& undone, const Rewards& rewards) {
     auto lease = find_lease(context.state, id);
@@ -304,7 +310,7 @@ void take_fee(Context& context, Job& job, const base::LeaseId& id, SlashReason r
     const std::optional<Amount> due = owed ? base::add(fee, *owed) : std::nullopt;
     if (lease->state == LeaseState::ended) {
         // What is left of the lock waits as long as after a confession in time.
-        lease->end = LeaseEnd::confessed;
+        lease->end = end_of(reason);
         lease->ended_at = context.live;
         exclude_worker(context, job, *lease);
     }
@@ -327,7 +333,7 @@ void give_up(Context& context, Job& job, const Part& part, SlashReason reason, c
     undone.leases.erase(part.lease);
     take_fee(context, job, part.lease, reason, evidence, fee, part.segments, undone, rewards);
     // A confession also forfeits the bond; a concession costs a fixed fee.
-    release_lease(context, job, part.lease, LeaseEnd::confessed, reason == SlashReason::confession);
+    release_lease(context, job, part.lease, end_of(reason), reason == SlashReason::confession);
 }
 
 Refusal apply_confess(Context& context, const Confess& message) {

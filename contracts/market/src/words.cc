@@ -82,9 +82,9 @@ std::string_view to_word(LeaseState value) {
     return pick_from(words, value, 1);
 }
 std::string_view to_word(LeaseEnd value) {
-    constexpr std::array<std::string_view, 10> words = {
+    constexpr std::array<std::string_view, 11> words = {
         "none", "finished", "left", "deadline", "slashed", "confessed", "job_closed", "convicted",
-        "paused", "waited"};
+        "paused", "waited", "conceded"};
     return pick_from(words, value, 0);
 }
 std::string_view to_word(RoundState value) {

@@ -202,7 +202,7 @@ TEST(Concession, OfTheWorkerBeforeATracedMoveCostsAFeeAndThePart) {
     EXPECT_LE(lost, lease.lock);
     EXPECT_EQ(duel.dispute(dispute.id).state, DisputeState::conceded);
     EXPECT_EQ(find_part(duel.world.state(), dispute.part)->state, PartState::void_);
-    EXPECT_EQ(find_lease(duel.world.state(), dispute.lease)->end, LeaseEnd::confessed);
+    EXPECT_EQ(find_lease(duel.world.state(), dispute.lease)->end, LeaseEnd::conceded);
     EXPECT_EQ(duel.answer(asserter, Confess{dispute.part}), Refusal::confess_too_late) << "one exit is enough";
     duel.finish_without_accuser();
 }

@@ -345,6 +345,7 @@ TEST(Words, AreThoseOfTheirEnumerators) {
     EXPECT_EQ(to_word(LaneWait::none), "none");
     EXPECT_EQ(to_word(LaneWait::audit_backlog), "audit_backlog");
     EXPECT_EQ(to_word(LeaseEnd::waited), "waited");
+    EXPECT_EQ(to_word(LeaseEnd::conceded), "conceded");
     EXPECT_EQ(to_word(MergeState::refuted), "refuted");
     EXPECT_EQ(to_word(PartState::void_), "void");
     EXPECT_EQ(to_word(PartState::unproved), "unproved");

@@ -115,6 +115,16 @@ void JobCache::forget(const base::JobId& id) {
     std::filesystem::remove_all(folder_of(id), error);
 }
 
+std::vector<base::JobId> JobCache::kept() const {
+    std::vector<base::JobId> ids;
+    std::error_code error;
+    for (const auto& entry : std::filesystem::directory_iterator(folder_, error)) {
+        if (const auto id = base::hash_from_hex(entry.path().filename().string())) ids.push_back(base::JobId{*id});
+    }
+    std::sort(ids.begin(), ids.end());
+    return ids;
+}
+
 commit::StateDescriptor opening_descriptor(const Job& job, std::uint32_t round, const base::Hash& previous_opening) {
     return commit::opening_descriptor(identity_of(job), round, previous_opening);
 }

@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "agent/blob_keeper.h"
+#include "agent/log.h"
 #include "agent/party.h"
 
 /// Questions about what is stored, as programs meet them (docs/formats/questions.md): how a party answers, when it asks by itself, and how its own
@@ -26,9 +27,9 @@ tl::expected<base::Bytes, std::string> state_answer(base::ByteView question, bas
                                                               unsigned threads);
 
 /// Answers what the account owes: from the keeper, else from the store. Also what others owe for these jobs, as far as the store has it: the
-/// bond pays for it. Says how many questions it answered. `scratch`: a file for what comes from the store.
+/// bond pays for it. Says how many questions it answered. `scratch`: a file for what comes from the store. `said`: what could not be answered before.
 std::size_t answer_questions(Party& party, const BlobKeeper& keeper, const std::vector<base::JobId>& jobs, const std::filesystem::path& scratch,
-                             unsigned threads);
+                             unsigned threads, SaidBefore& said);
 
 /// Moves the account's own state questions on, from the committed blobs as the store gives them: names the node below which the blob differs, and at
 /// last shows the leaf that does. A blob that is what its root says leaves its question to run out. Says how many moves it sent. Call often: each

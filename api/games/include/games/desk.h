@@ -10,6 +10,7 @@
 #include <string>
 #include <thread>
 
+#include "agent/log.h"
 #include "agent/party.h"
 #include "games/conduct.h"
 #include "games/job_states.h"
@@ -54,6 +55,7 @@ class Desk {
     Seat* seat_for(const Turn& turn, const market::GameSubject& subject);
     bool has_time_for_definition(const Turn& turn, market::GameStage stage);
     void concede(const Turn& turn, std::string_view why);
+    void trouble(const Turn& turn, const std::string& text);
     void keep_seats_of(const std::vector<base::DisputeId>& open);
 
     const DeskSettings settings_;
@@ -62,6 +64,7 @@ class Desk {
     client::Client node_;
     agent::Party party_;
     std::map<base::DisputeId, std::unique_ptr<Seat>> seats_;
+    agent::SaidBefore said_;
     std::mutex mutex_;
     std::condition_variable changed_;
     bool woken_ = false;

@@ -158,6 +158,7 @@ inline constexpr std::uint32_t kAskedMax = 64;
 enum class LeaseState : std::uint8_t { active = 1, ended = 2, settled = 3 };
 enum class LeaseEnd : std::uint8_t {
     none = 0, finished = 1, left = 2, deadline = 3, slashed = 4, confessed = 5, job_closed = 6, convicted = 7, paused = 8, waited = 9,
+    conceded = 10,
 };
 
 struct Lease {

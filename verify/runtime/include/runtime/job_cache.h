@@ -41,6 +41,8 @@ class JobCache {
     [[nodiscard]] std::filesystem::path folder_of(const base::JobId& id) const;
     /// Closes the job and deletes its folder.
     void forget(const base::JobId& id);
+    /// Jobs that have a folder, open or not.
+    [[nodiscard]] std::vector<base::JobId> kept() const;
 
   private:
     struct Entry {
