@@ -1,0 +1,91 @@
+#include <algorithm>
+#include <chrono>
+
+#include "market/rules.h"
+#include "schemes.h"
+
+/// What an outside auditor found (wt-adv-findings.md): each test states what must hold, and fails while it does not.
+namespace assay::attacks {
+namespace {
+
+constexpr std::uint64_t kAlmost = 1'000;
+constexpr std::uint32_t kTurns = 40;         ///< twenty minutes of grace after grace
+
+/// Takes lanes and trains nothing.
+class Squats final : public sim::WorkerConduct {
+  public:
+    bool commits(const World&, const market::Job&, const market::Lease&) override { return false; }
+};
+
+/// Lets time pass until `due` is nearly there, asks for a chunk of the job's data that is there, lets `due` pass, and shows the chunk itself: the bond comes back.
+void ask_over(Stage& stage, const Person& asker, const base::JobId& job, std::uint64_t due, std::uint64_t chunk) {
+    World& world = stage.world;
+    while (world.live().value + kAlmost < due) {
+        stage.tick(std::min<std::uint64_t>(due - kAlmost - world.live().value, 4'000));
+        for (sim::Validator& validator : stage.validators) validator.act();
+    }
+    const market::StoredTarget data{market::StoredKind::data, job.hash, 0};
+    world.send(asker, market::ChunkAsk{data, chunk});
+    world.block();
+    ASSERT_TRUE(market::find_question(world.state(), market::chunk_question_id(data, chunk))) << world.refusals_text();
+    while (world.live().value <= due) stage.tick(kAlmost);
+    if (const auto question = market::find_question(world.state(), market::chunk_question_id(data, chunk))) world.send(asker, *world.answer_to(*question));
+    world.block();
+}
+
+/// A lane goes on without a worker that does nothing, whatever is asked meanwhile.
+TEST(Attack, F2_ChunkQuestionsHoldALane) {
+    WorldOptions options = options_of(1);
+    options.workers = 2;
+    WorkerSeats seats;
+    seats[0] = std::make_unique<Squats>();
+    Stage stage(options, std::move(seats));
+    stage.offer({{0, 1000}});
+    World& world = stage.world;
+    const base::JobId job = stage.post();
+    ASSERT_TRUE(stage.until([&] { return world.count_events("lease_started") == 1; }));
+    stage.offer({{1, 2000}});
+    const Person& squatter = world.workers[0];
+    const Amount before = world.wealth_of(squatter);
+    std::uint32_t held = 0;
+    for (; held < kTurns; ++held) {
+        const auto lane = market::find_lane(world.state(), job, 0);
+        const auto lease = market::find_lease(world.state(), lane->lease);
+        if (!lease || lease->worker != squatter.id || market::is_terminal(stage.job(job).state)) break;
+        ask_over(stage, squatter, job, lease->deadline.value, held % 2);
+        if (HasFatalFailure()) return;
+    }
+    const market::Job now = stage.job(job);
+    figures("F2", "a lane held for " + std::to_string(held) + " deadlines, for " + (before - world.wealth_of(squatter)).decimal() +
+                      " grains in fees; then the job is " + std::string(market::to_word(now.state)) + " (" + std::string(market::to_word(now.reason)) + ")");
+    EXPECT_LE(held, 10U) << "its worker has eight extensions";
+    EXPECT_EQ(now.state, market::JobState::running) << "the lane goes to another worker";
+}
+
+/// The merge goes to the next member when the one whose turn it is is silent, whatever is asked meanwhile.
+TEST(Attack, F2_ChunkQuestionsHoldAMerge) {
+    WorldOptions options = options_of(1);
+    options.workers = 2;
+    options.lanes = 2;
+    options.rounds = 2;
+    Stage stage(options);
+    stage.offer({{0, 1000}, {1, 2000}});
+    World& world = stage.world;
+    const base::JobId job = stage.post();
+    ASSERT_TRUE(stage.until([&] { return world.count_events("round_closed") == 1; }));
+    const auto round = market::find_round(world.state(), job, 0);
+    const Person& silent = world.person(round->members.at(0).worker);
+    const Amount before = world.wealth_of(silent);
+    std::uint32_t held = 0;
+    for (; held < kTurns; ++held) {
+        const auto merge = market::find_merge(world.state(), job, 0);
+        if (!merge || merge->state != market::MergeState::waiting || merge->turn != 0) break;
+        ask_over(stage, silent, job, merge->deadline.value, held % 2);
+        if (HasFatalFailure()) return;
+    }
+    figures("F2", "a merge held for " + std::to_string(held) + " turns, for " + (before - world.wealth_of(silent)).decimal() + " grains in fees");
+    EXPECT_LT(held, kTurns) << "a job that never ends";
+}
+
+}  // namespace
+}  // namespace assay::attacks
