@@ -87,5 +87,45 @@ TEST(Attack, F2_ChunkQuestionsHoldAMerge) {
     EXPECT_LT(held, kTurns) << "a job that never ends";
 }
 
+/// Posts wrong merges, gives each up when it is found, and trains and is paid as if nothing had been.
+class PostsAndConcedes final : public sim::WorkerConduct {
+  public:
+    base::Hash merge(const World& world, const market::Job& job, const base::Hash&) override { return sim::numbered(world.options.seed, "wrong merge", job.round); }
+    sim::Play plays(const World&, const market::Dispute& dispute) override {
+        return dispute.target == market::DisputeTarget::merge ? sim::Play::concede : sim::Play::move;
+    }
+};
+
+/// Whoever works has its whole lock at stake: a lease of which a part was taken ends.
+TEST(Attack, F3_ConcededMergesEatTheLockOfALeaseThatGoesOn) {
+    WorldOptions options = options_of(1);
+    options.workers = 2;
+    options.lanes = 2;
+    options.rounds = 12;
+    WorkerSeats seats;
+    seats[0] = std::make_unique<PostsAndConcedes>();
+    Stage stage(options, std::move(seats));
+    stage.offer({{0, 1000}, {1, 1000}});
+    World& world = stage.world;
+    const base::JobId job = stage.post();
+    ASSERT_TRUE(stage.until([&] { return world.count_events("lease_started") == 2; }));
+    const auto lease_of = [&] { return market::leases_of_worker(world.state(), world.workers[0].id, std::nullopt, 1).at(0); };
+    const Amount lock = lease_of().lock;
+    Amount least = lock;
+    std::size_t wrong = 0;
+    stage.until([&] {
+        const market::Lease lease = lease_of();
+        if (lease.state == market::LeaseState::active && lease.lock < least) {
+            least = lease.lock;
+            ++wrong;
+        }
+        return market::is_terminal(stage.job(job).state);
+    });
+    figures("F3", "lock " + lock.decimal() + ", least lock of the active lease " + least.decimal() + ", " +
+                      std::to_string(count_where(world, "merge_audited", "outcome", "refuted")) + " wrong merges, paid " + paid_to(world, world.workers[0], "segments").decimal() +
+                      ", slashed " + std::to_string(wrong) + " times, job " + std::string(market::to_word(stage.job(job).state)));
+    EXPECT_EQ(least, lock) << "it trains on with less than its lock";
+}
+
 }  // namespace
 }  // namespace assay::attacks
