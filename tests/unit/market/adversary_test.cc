@@ -1,6 +1,7 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <chrono>
 
 #include "chain.h"
 #include "market/tables.h"
@@ -76,6 +77,81 @@ TEST(Adversary, F4_OneDeclarationKeepsAllSmallerValidatorsOutOfAnEpoch) {
     const auto epoch = find_epoch(chain.state, 0);
     std::cout << "[ figures  ] F4: " << epoch->members << " of " << kCrowd + 3 << " validators are members of the epoch; nobody is fined" << std::endl;
     EXPECT_EQ(epoch->members, kCrowd + 3);
+}
+
+/// Counts what one call reads.
+class Counting final : public StateWriter {
+  public:
+    explicit Counting(sim::MemoryState& state) : state_(state) {}
+    [[nodiscard]] std::optional<base::Bytes> get(base::ByteView key) const override {
+        ++reads;
+        return state_.get(key);
+    }
+    [[nodiscard]] std::optional<std::pair<base::Bytes, base::Bytes>> seek(base::ByteView from, base::ByteView prefix) const override {
+        ++reads;
+        return state_.seek(from, prefix);
+    }
+    void put(base::ByteView key, base::ByteView value) override { state_.put(key, value); }
+    void erase(base::ByteView key) override { state_.erase(key); }
+    mutable std::uint64_t reads = 0;
+
+  private:
+    sim::MemoryState& state_;
+};
+
+/// What one block does for a draw is bounded, however many members the epoch has.
+TEST(Adversary, F5_DustValidatorsMakeOneBlockReadThemAllForEveryCommitment) {
+    constexpr std::uint32_t kCrowd = 5'000;
+    Crowd crowd;
+    TestChain chain([&](Genesis& genesis) { crowd.join(genesis, kCrowd, [](std::uint32_t) { return 1; }); });
+    crowd.name(chain.id);
+    for (Party& validator : chain.validators) crowd.parties.push_back(std::move(validator));
+    chain.post();
+    while (!find_epoch(chain.state, 0) || find_epoch(chain.state, 0)->state != EpochState::contributing) chain.pass(50);
+    const auto epoch = find_epoch(chain.state, 0);
+    ASSERT_EQ(epoch->members, kCrowd + 3);
+    const base::Bytes alpha = contribution_alpha(chain.id, 0, epoch->commitments_root);
+    std::vector<Event> events;
+    for (const Party& party : crowd.parties) {
+        const EpochContribute message{0, epoch->commitments_root, epoch->log_size, epoch->log_root, base::vrf_prove(party.vrf, alpha)};
+        const base::Bytes raw = build_transaction(chain.header(party), message, party.key);
+        const BlockContext block{chain.height, chain.time, chain.height.value, {}, &chain.program};
+        const TransactionResult result = apply(chain.state, block, raw, events);
+        ASSERT_EQ(result.code, Refusal::none) << to_word(result.code);
+        ASSERT_EQ(result.fee, Amount{});
+    }
+    std::uint64_t most = 0, most_us = 0;
+    std::size_t most_events = 0;
+    for (int i = 0; i < 40 && find_epoch(chain.state, 0)->state != EpochState::done; ++i) {
+        chain.time.value += 1;
+        ++chain.height.value;
+        Counting counting(chain.state);
+        std::vector<Event> seen;
+        const BlockContext block{chain.height, chain.time, chain.height.value, {}, &chain.program};
+        const auto begun = std::chrono::steady_clock::now();
+        begin_block(counting, block, seen);
+        const auto took = std::chrono::duration_cast<std::chrono::microseconds>(std::chrono::steady_clock::now() - begun).count();
+        most = std::max(most, counting.reads);
+        most_us = std::max<std::uint64_t>(most_us, static_cast<std::uint64_t>(took));
+        most_events = std::max(most_events, seen.size());
+    }
+    std::cout << "[ figures  ] F5: one block of the draw of one commitment: " << most << " reads, " << most_events << " events, " << most_us << " us, with " << kCrowd
+              << " dust validators of one grain that contributed without a fee" << std::endl;
+    EXPECT_LE(most, 4U * chain.genesis.parameters.draws_per_block_max) << "one look and one seek for each of 2,000 pairs, and as much again";
+}
+
+/// Being absent costs what it is worth to keep everybody waiting for grace.
+TEST(Adversary, F5_AnAbsentDustValidatorPaysNoFine) {
+    Crowd crowd;
+    TestChain chain([&](Genesis& genesis) { crowd.join(genesis, 1, [](std::uint32_t) { return 1; }); });
+    crowd.name(chain.id);
+    chain.post();
+    const std::uint64_t from = chain.live().value;
+    while (!find_epoch(chain.state, 0) || find_epoch(chain.state, 0)->state != EpochState::done) chain.judge(50);
+    const Amount left = find_stake(chain.state, crowd.parties[0].id, Role::validator)->active;
+    std::cout << "[ figures  ] F5: one absent validator of one grain: the draw took " << chain.live().value - from << " ms instead of about 600, and cost it "
+              << (Amount::of(1) - left).decimal() << " grains" << std::endl;
+    EXPECT_GE(Amount::of(1) - left, chain.genesis.parameters.absence_fine);
 }
 
 /// Nothing that a worker declares may change what a pause costs: 5 % of what a machine of the class could have trained at most.
