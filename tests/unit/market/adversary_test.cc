@@ -154,6 +154,44 @@ TEST(Adversary, F5_AnAbsentDustValidatorPaysNoFine) {
     EXPECT_GE(Amount::of(1) - left, chain.genesis.parameters.absence_fine);
 }
 
+/// Offers that fit nothing do not keep lanes from those that fit.
+TEST(Adversary, F6_OffersThatFitNothingKeepLanesVacant) {
+    constexpr std::uint32_t kCrowd = 100;
+    Crowd crowd;
+    TestChain chain([&](Genesis& genesis) {
+        crowd.join(genesis, kCrowd, [](std::uint32_t) { return 1'000'000'000'000; });
+        for (GenesisAccount& account : genesis.accounts) {
+            if (account.balance != Amount::of(1'000'000'000)) continue;
+            account.validator.reset();
+            account.validator_stake = {};
+            account.worker_stake = Amount::of(1);
+        }
+    });
+    crowd.name(chain.id);
+    std::vector<Event> events;
+    Amount fees;
+    for (const Party& party : crowd.parties) {
+        for (std::uint32_t i = 0; i < chain.genesis.parameters.offers_per_worker_max; ++i) {
+            OfferPost junk = chain.offer();
+            junk.price_per_gflop = junk.bond = Amount::of(1);
+            const base::Bytes raw = build_transaction(chain.header(party), junk, party.key);
+            const TransactionResult result = apply(chain.state, {chain.height, chain.time, chain.height.value, {}, &chain.program}, raw, events);
+            ASSERT_EQ(result.code, Refusal::none) << to_word(result.code);
+            fees += result.fee;
+        }
+    }
+    ASSERT_EQ(chain.send(chain.workers[0], chain.offer()), Refusal::none);
+    const Job job = chain.post();
+    while (!chain.job(job.id).init_passed) chain.judge(50);
+    const std::uint64_t from = chain.live().value;
+    const auto asked = [&] { return !find_lane(chain.state, job.id, 0)->asked.empty(); };
+    std::uint64_t waited = 0;
+    for (; waited < 7'200'000 && !asked(); waited += 250) chain.pass(250);
+    std::cout << "[ figures  ] F6: 1,600 offers of one grain (" << fees.decimal() << " grains in fees at a base fee of 1, 1,600 in bonds that return): an honest offer is asked after "
+              << chain.live().value - from << " ms" << std::endl;
+    EXPECT_LE(chain.live().value - from, 10'000U);
+}
+
 /// Nothing that a worker declares may change what a pause costs: 5 % of what a machine of the class could have trained at most.
 TEST(Adversary, F1_APauseIsPaidByTheWorkersOwnWord) {
     OfferPost offer = TestChain().offer();
