@@ -127,5 +127,80 @@ TEST(Attack, F3_ConcededMergesEatTheLockOfALeaseThatGoesOn) {
     EXPECT_EQ(least, lock) << "it trains on with less than its lock";
 }
 
+/// Trains honestly, and tries salts until an accomplice is drawn to audit it.
+class GrindsForPay final : public sim::WorkerConduct {
+  public:
+    GrindsForPay(std::size_t accomplice, std::uint64_t patience) : accomplice_(accomplice), patience_(patience) {}
+    bool commits(const World& world, const market::Job&, const market::Lease& lease) override {
+        rate_ppm_ = lease.rate_ppm;
+        return !market::load_chain(world.state()).epoch_open;
+    }
+    sim::SegmentWork train(const World&, const sim::SegmentPlace& place, const base::Hash& honest_end) override {
+        subject_ = {market::ClaimKind::segment, place.job, place.round, place.lane, place.segment, {}};
+        return {honest_end, sim::kWhole, {}};
+    }
+    void finish(const World& world, const base::PartId& id, sim::PartWork& work) override {
+        for (std::uint64_t i = 0; i < patience_; ++i) {
+            work.leaves[0].salt = sim::numbered(world.options.seed, "salt", i);
+            ++tries;
+            const std::vector<base::Hash> leaves{market::segment_leaf_hash(work.leaves[0])};
+            if (drawn(world, id, market::part_root(leaves))) return;
+        }
+    }
+    std::uint64_t tries = 0;
+
+  private:
+    [[nodiscard]] bool drawn(const World& world, const base::PartId& id, const base::Hash& tree) const {
+        const Person& accomplice = world.validators[accomplice_];
+        base::Hash members;
+        std::uint64_t all = 0, own = 0;
+        for (const base::AccountId& one : market::validators_by_stake(world.state(), 100)) {
+            const std::uint64_t weight = market::weight_of(*market::find_validator(world.state(), one), *market::find_stake(world.state(), one, market::Role::validator));
+            members = market::extend_members(members, one, weight);
+            all += weight;
+            if (one == accomplice.id) own = weight;
+        }
+        const std::vector<base::Hash> leaves{market::commitment_leaf(id, subject_.job, tree)};
+        const std::uint64_t epoch = market::load_chain(world.state()).epoch_next;
+        const base::Bytes alpha = market::contribution_alpha(world.chain_id(), epoch, market::epoch_root(members, 0, leaves));
+        const auto beta = base::vrf_verify(accomplice.vrf.public_key(), alpha, base::vrf_prove(accomplice.vrf, alpha));
+        const std::uint64_t x = market::member_exponent(market::rate_exponent(rate_ppm_), own, all);
+        return market::is_drawn(market::contribution_output(*beta), subject_, market::draw_chance(x));
+    }
+    std::size_t accomplice_;
+    std::uint64_t patience_;
+    market::DrawSubject subject_;
+    std::uint32_t rate_ppm_ = 0;
+};
+
+/// What a worker tries in private does not decide what an honest submitter pays its friend.
+TEST(Attack, F7_AnHonestSubmittersPoolGroundToAnAccomplice) {
+    const auto run = [](std::uint64_t patience, Amount& auditors) {
+        WorldOptions options = options_of(3);
+        options.workers = 1;
+        options.lanes = 1;
+        options.round_steps = 40 * 20;
+        options.validator_stakes[2] = 40'000'000'000;      // 2 % of the stake: 40,000 segments' worth, far above one audit's lock
+        WorkerSeats seats;
+        if (patience > 0) seats[0] = std::make_unique<GrindsForPay>(2, patience);
+        Stage stage(options, std::move(seats));
+        stage.offer({{0, 100'000}});
+        const base::JobId job = stage.post();
+        EXPECT_TRUE(stage.until([&] { return market::is_terminal(stage.job(job).state); }));
+        auditors = stage.job(job).spent.auditors;
+        figures("F7", "patience " + std::to_string(patience) + ": job " + std::string(market::to_word(stage.job(job).state)) + ", worker paid " +
+                          paid_to(stage.world, stage.world.workers[0], "segments").decimal() + ", auditors " + auditors.decimal() + ", of it the accomplice with 2 % of the weight " +
+                          paid_to(stage.world, stage.world.validators[2], "audit").decimal() + ", refunded " + stage.job(job).spent.refunded.decimal() + ", held " +
+                          stage.job(job).held.decimal() + ", lanes waited " + std::to_string(stage.world.count_events("lane_waits")));
+        return paid_to(stage.world, stage.world.validators[2], "audit");
+    };
+    Amount fair, ground;
+    const Amount before = run(0, fair);
+    const Amount after = run(5'000, ground);
+    // 2 % of the audits of 40 segments, six sigma up.
+    EXPECT_LE(after, before + Amount::of(6'000'000));
+    EXPECT_LE(ground, fair + Amount::of(15'000'000));
+}
+
 }  // namespace
 }  // namespace assay::attacks
