@@ -202,5 +202,58 @@ TEST(Attack, F7_AnHonestSubmittersPoolGroundToAnAccomplice) {
     EXPECT_LE(ground, fair + Amount::of(15'000'000));
 }
 
+/// What one transaction makes every node do does not grow with the product of parts and questions.
+TEST(Attack, F8_AConvictionReadsAllQuestionsForEveryPart) {
+    constexpr std::uint32_t kLanes = 8, kPartsPerLane = 64, kAskers = 64, kEach = 60;
+    WorldOptions options = options_of(1);
+    options.lanes = kLanes;
+    options.rounds = 2;
+    options.round_steps = kPartsPerLane * 20;
+    options.workers = kAskers + 1;
+    options.worker_stakes[0] = 1'000'000'000'000'000;
+    options.supply_every = 1'000;
+    options.blob_bytes = 64;
+    options.books_every = 0;
+    options.tune = [](market::Parameters& p) { p.unfinal_rounds_max = 2; };
+    options.round_deadline_s = 86'400;
+    Stage stage(options);
+    World& world = stage.world;
+    stage.offer({{0, 1000}}, kLanes);
+    const base::JobId job = stage.post();
+    ASSERT_TRUE(stage.until([&] { return world.count_events("lease_started") == kLanes; }));
+    for (std::uint32_t i = 0; i < 2 * kPartsPerLane && world.count_events("part_committed") < kLanes * kPartsPerLane; ++i) {
+        stage.workers[0].act();
+        world.block();
+    }
+    const auto leases = market::leases_of_worker(world.state(), world.workers[0].id, std::nullopt, 1);
+    const market::EquivocationReport report{signed_tree(world, world.workers[0], leases.front(), 0, 0), signed_tree(world, world.workers[0], leases.front(), 0, 1)};
+    const auto measure = [&](std::string_view when) {
+        const World::Moment moment = world.moment();
+        CountingState state(moment.state);
+        const base::Bytes raw = world.build(world.workers[1], report);
+        const market::BlockContext block{base::Height{moment.height.value + 1}, base::TimeMs{moment.time.value + 1}, moment.log_size, moment.log_root, &world.truth()};
+        std::vector<market::Event> events;
+        const auto begun = std::chrono::steady_clock::now();
+        const market::TransactionResult result = market::apply(state, block, raw, events);
+        const auto took = std::chrono::duration_cast<std::chrono::milliseconds>(std::chrono::steady_clock::now() - begun).count();
+        EXPECT_EQ(result.code, market::Refusal::none);
+        figures("F8", std::string(when) + ": " + std::to_string(state.reads()) + " reads, " + std::to_string(took) + " ms at a weight of " +
+                          std::to_string(market::message_weight(report, raw.size())));
+        return state.reads();
+    };
+    const std::uint64_t before = measure("no question open");
+    world.block();
+    const auto parts = market::parts_of_job(world.state(), job, 0, std::nullopt, 1'000);
+    ASSERT_EQ(parts.size(), kLanes * kPartsPerLane);
+    for (std::uint32_t asker = 0; asker < kAskers; ++asker) {
+        for (std::uint32_t i = 0; i < kEach; ++i)
+            world.send(world.workers[asker + 1], market::StateAsk{{market::StoredKind::checkpoint, parts[(asker * kEach + i) % parts.size()].id.hash, 0}});
+    }
+    world.block();
+    figures("F8", std::to_string(world.count_events("question_opened")) + " questions open");
+    const std::uint64_t after = measure("with them");
+    EXPECT_LE(after, 10 * before);
+}
+
 }  // namespace
 }  // namespace assay::attacks
