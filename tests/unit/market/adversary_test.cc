@@ -192,6 +192,50 @@ TEST(Adversary, F6_OffersThatFitNothingKeepLanesVacant) {
     EXPECT_LE(chain.live().value - from, 10'000U);
 }
 
+/// A report that is refused costs its sender what it costs the chain.
+TEST(Adversary, F9_RefusedReportsVerifyMoreSignaturesThanTheyPayFor) {
+    Market chain(TestChain().offer());
+    const Lease lease = chain.lease_of(chain.job_id, 0);
+    Party& worker = chain.workers[0];
+    // Eight changes of both keys leave sixteen former ones.
+    std::vector<Party> keys;
+    keys.reserve(16);
+    const base::SecretKey* signer = &worker.key;
+    for (std::uint32_t i = 0; i < 8; ++i) {
+        keys.push_back(numbered_party(1'000 + i));
+        Party hot = numbered_party(2'000 + i);
+        KeysSet set{keys.back().key.public_key(), hot.key.public_key(), worker.vrf.public_key()};
+        const base::Bytes raw = build_transaction(chain.header(worker), set, *signer);
+        ASSERT_EQ(chain.send_raw(raw), Refusal::none) << to_word(chain.last.code);
+        keys.push_back(std::move(hot));
+        signer = &keys[keys.size() - 2].key;
+    }
+    PartCommit commit;
+    commit.lease = lease.id;
+    commit.segments = 1;
+    commit.tree_root = filled(1);
+    commit.start_root = filled(2);
+    commit.end_root = filled(3);
+    commit.end_receipt = chain.receipt({filled(0x53)});
+    // Signed by a key that was never the worker's.
+    const base::Bytes first = build_transaction(chain.header(worker), commit, chain.stranger.key);
+    const EquivocationReport report{first, first};
+    std::uint64_t best = ~std::uint64_t{0};
+    std::uint64_t weight = 0;
+    for (int i = 0; i < 5; ++i) {
+        const base::Bytes raw = build_transaction(chain.header(chain.stranger), report, chain.stranger.key);
+        weight = message_weight(report, raw.size());
+        std::vector<Event> events;
+        const auto begun = std::chrono::steady_clock::now();
+        const TransactionResult result = apply(chain.state, {chain.height, chain.time, chain.height.value, {}, &chain.program}, raw, events);
+        const auto took = std::chrono::duration_cast<std::chrono::microseconds>(std::chrono::steady_clock::now() - begun).count();
+        EXPECT_EQ(result.code, Refusal::not_equivocation) << to_word(result.code);
+        best = std::min(best, static_cast<std::uint64_t>(took));
+    }
+    std::cout << "[ figures  ] F9: a refused report takes " << best << " us at a weight of " << weight << " us" << std::endl;
+    EXPECT_LE(best, 2 * weight);
+}
+
 /// Nothing that a worker declares may change what a pause costs: 5 % of what a machine of the class could have trained at most.
 TEST(Adversary, F1_APauseIsPaidByTheWorkersOwnWord) {
     OfferPost offer = TestChain().offer();
