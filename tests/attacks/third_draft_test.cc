@@ -255,5 +255,35 @@ TEST(Attack, F8_AConvictionReadsAllQuestionsForEveryPart) {
     EXPECT_LE(after, 10 * before);
 }
 
+/// Who owes the merge and is silent pays for it, and the job goes on with somebody else.
+TEST(Attack, F13_ASilentMergerEndsAJobForNothing) {
+    WorldOptions options = options_of(1);
+    options.workers = 2;
+    options.lanes = 1;
+    options.rounds = 5;
+    Stage stage(options);
+    stage.offer({{0, 100'000}, {1, 100'000}});
+    World& world = stage.world;
+    const Amount before = world.wealth_of(world.workers[0]);
+    const base::JobId job = stage.post();
+    ASSERT_TRUE(stage.until([&] { return world.count_events("round_closed") == 2; }));
+    const market::Round round = market::find_round(world.state(), job, stage.job(job).round).value();
+    const std::size_t seat = round.members.at(0).worker == world.workers[0].id ? 0 : 1;
+    const Amount stake = world.stake_of(world.workers[seat], market::Role::worker);
+    // It stops right after its part has passed; everybody else goes on.
+    for (int i = 0; i < 2'000 && !market::is_terminal(stage.job(job).state); ++i) {
+        const sim::Snapshot seen = sim::snapshot(world);
+        stage.workers[1 - seat].act(seen);
+        for (sim::Validator& validator : stage.validators) validator.act(seen);
+        world.block();
+    }
+    const market::Job now = stage.job(job);
+    figures("F13", "job " + std::string(market::to_word(now.state)) + " (" + std::string(market::to_word(now.reason)) + ") with " + std::to_string(now.final_rounds) +
+                       " of 5 rounds final; its worker was paid " + paid_to(world, world.workers[seat], "segments").decimal() + ", its stake " +
+                       std::string(world.stake_of(world.workers[seat], market::Role::worker) == stake ? "whole" : "smaller") + ", gained " +
+                       (world.wealth_of(world.workers[seat]) - before).decimal());
+    EXPECT_EQ(now.state, market::JobState::completed) << "another worker was there";
+}
+
 }  // namespace
 }  // namespace assay::attacks
