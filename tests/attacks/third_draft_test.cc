@@ -285,5 +285,113 @@ TEST(Attack, F13_ASilentMergerEndsAJobForNothing) {
     EXPECT_EQ(now.state, market::JobState::completed) << "another worker was there";
 }
 
+/// What three accounts of one owner share: the cheat is accused, and its friends take the job back to before its work.
+struct Ring {
+    base::JobId job;
+    base::AccountId cheat, poster;
+    std::set<std::uint32_t> used;            ///< rounds in which the way out was taken
+    std::size_t fakes = 0;
+};
+
+/// Fakes its segment while a way out is left; waits in its games.
+class FakesWithAWayOut final : public sim::WorkerConduct {
+  public:
+    explicit FakesWithAWayOut(std::shared_ptr<Ring> ring) : ring_(std::move(ring)) {}
+    sim::SegmentWork train(const World& world, const sim::SegmentPlace& place, const base::Hash& honest_end) override {
+        if (place.round == 0 || ring_->used.contains(place.round)) return {honest_end, sim::kWhole, {}};
+        ++ring_->fakes;
+        return {sim::numbered(world.options.seed, "ring fake", place.round), 0, {}};
+    }
+    sim::Play plays(const World&, const market::Dispute&) override { return sim::Play::wait; }
+
+  private:
+    std::shared_ptr<Ring> ring_;
+};
+
+/// Posts right merges and concedes them.
+class ConcedesRightMerges final : public sim::WorkerConduct {
+  public:
+    sim::Play plays(const World&, const market::Dispute& dispute) override {
+        return dispute.target == market::DisputeTarget::merge ? sim::Play::concede : sim::Play::move;
+    }
+};
+
+/// Seals a false challenge of every merge that its friend posts, and opens it when the cheat of the round after it is accused.
+class ChallengesOnCall final : public sim::WorkerConduct {
+  public:
+    ChallengesOnCall(std::shared_ptr<Ring> ring, std::size_t seat) : ring_(std::move(ring)), seat_(seat) {}
+    bool accepts(const World&, const market::Job&, const market::Reservation&) override { return false; }
+    std::vector<market::Message> extra(const World& world) override {
+        std::vector<market::Message> out;
+        if (ring_->job.is_zero()) return out;
+        const base::AccountId self = world.workers[seat_].id;
+        const market::Job job = market::find_job(world.state(), ring_->job).value();
+        const base::Hash claimed = sim::numbered(world.options.seed, "false merge");
+        for (std::uint32_t round = job.final_rounds; round <= job.round && round < job.shape.rounds; ++round) {
+            const auto merge = market::find_merge(world.state(), job.id, round);
+            if (!merge || merge->state != market::MergeState::posted || merge->poster != ring_->poster || merge->commitment.is_zero()) continue;
+            const market::ChallengeTarget target{market::DisputeTarget::merge, merge->commitment, 0, job.id, round};
+            if (sealed_.insert(merge->commitment).second) {
+                out.emplace_back(market::ChallengeSealPost{market::challenge_digest(self, target, claimed, nonce())});
+                continue;
+            }
+        }
+        for (const market::Dispute& dispute : market::disputes_of_account(world.state(), ring_->cheat, market::Side::asserter, std::nullopt, 10)) {
+            if (dispute.target != market::DisputeTarget::segment || dispute.state != market::DisputeState::open || dispute.round == 0) continue;
+            const auto merge = market::find_merge(world.state(), job.id, dispute.round - 1);
+            if (!merge || !sealed_.contains(merge->commitment) || !opened_.insert(merge->commitment).second) continue;
+            ring_->used.insert(dispute.round);
+            out.emplace_back(market::ChallengeOpen{{market::DisputeTarget::merge, merge->commitment, 0, job.id, dispute.round - 1}, claimed, nonce(), market::Role::worker});
+        }
+        return out;
+    }
+
+  private:
+    [[nodiscard]] base::Hash nonce() const { return base::blake2b("attack.ring", base::view_of("nonce")); }
+    std::shared_ptr<Ring> ring_;
+    std::size_t seat_;
+    std::set<base::PartId> sealed_, opened_;
+};
+
+/// Nobody's friends take back the work that it is accused of.
+TEST(Attack, F14_AFriendConcedesTheMergeBeforeAndTheAccusedWorkIsVoid) {
+    WorldOptions options = options_of(5);
+    options.workers = 3;
+    options.lanes = 2;
+    options.rounds = 60;
+    options.supply_every = 50;
+    options.books_every = 0;
+    const auto ring = std::make_shared<Ring>();
+    WorkerSeats seats;
+    seats[0] = std::make_unique<ConcedesRightMerges>();
+    seats[1] = std::make_unique<FakesWithAWayOut>(ring);
+    seats[2] = std::make_unique<ChallengesOnCall>(ring, 2);
+    Stage stage(options, std::move(seats));
+    stage.offer({{0, 99'000}, {1, 100'000}});
+    World& world = stage.world;
+    ring->poster = world.workers[0].id;
+    ring->cheat = world.workers[1].id;
+    const std::vector<const Person*> owner{&world.workers[0], &world.workers[1], &world.workers[2]};
+    const Amount before = wealth(world, owner);
+    const base::JobId job = stage.post();
+    ring->job = job;
+    stage.finish(job, 60'000);
+    const market::Job now = stage.job(job);
+    const Amount stake_left = world.stake_of(world.workers[1], market::Role::worker);
+    std::size_t stood = 0;
+    for (const base::Bytes& bytes : market::history_of(world.state(), job, 0, 100'000)) {
+        const auto entry = market::decode<market::JobHistoryEntry>(bytes);
+        const auto* part = std::get_if<market::PartPassed>(&*entry);
+        if (part != nullptr && part->key.worker == ring->cheat && part->end_root == sim::numbered(world.options.seed, "ring fake", part->key.round)) ++stood;
+    }
+    figures("F14", "job " + std::string(market::to_word(now.state)) + " with " + std::to_string(now.final_rounds) + " of 60 rounds; " + std::to_string(ring->fakes) +
+                       " fakes, accused and taken back " + std::to_string(ring->used.size()) + ", passed " + std::to_string(stood) + ", convictions of the cheat " +
+                       std::to_string(count_where(world, "slashed", "worker", ring->cheat.hex())) + ", its stake " + stake_left.decimal() + ", the poster's stake " +
+                       world.stake_of(world.workers[0], market::Role::worker).decimal() + ", coalition " + before.decimal() + " -> " + wealth(world, owner).decimal() +
+                       ", paid to the cheat " + paid_to(world, world.workers[1], "segments").decimal());
+    EXPECT_LE(stood, 12U) << "a fake passes with chance 0.55, and the first one that does not costs the lock and the lane: 1.2 expected";
+    EXPECT_LT(stake_left, kStake) << "accused, and nothing lost";
+}
+
 }  // namespace
 }  // namespace assay::attacks
