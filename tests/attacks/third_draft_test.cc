@@ -393,5 +393,81 @@ TEST(Attack, F14_AFriendConcedesTheMergeBeforeAndTheAccusedWorkIsVoid) {
     EXPECT_LT(stake_left, kStake) << "accused, and nothing lost";
 }
 
+/// Invents states, and makes its own queue of questions long before anybody asks: it asks itself for a chunk and shows it, again and again.
+class QueuesUpQuestions final : public sim::WorkerConduct {
+  public:
+    QueuesUpQuestions(std::shared_ptr<Phantoms> phantoms, std::uint32_t pairs) : phantoms_(std::move(phantoms)), left_(pairs) {}
+    sim::SegmentWork train(const World& world, const sim::SegmentPlace& place, const base::Hash& honest_end) override {
+        if (place.index == 0 && place.round == 0 && place.segment > 0) return {honest_end, 0, {}};
+        const base::Hash root = base::Hasher("attack.queue").add_u64(world.options.seed).add_u32(place.segment).finish();
+        phantoms_->insert(root);
+        return {root, 0, {}};
+    }
+    /// The one that was asked last keeps the queue; it is due long after the others.
+    bool answers(const World&, const market::Question& question) override { return question.kind == market::QuestionKind::chunk && question.chunk == 2 && left_ == 0; }
+    std::vector<market::Message> extra(const World& world) override {
+        std::vector<market::Message> out;
+        const base::AccountId self = world.workers[0].id;
+        for (const market::Lease& lease : market::leases_of_worker(world.state(), self, std::nullopt, 1)) {
+            const auto parts = market::parts_of_lane(world.state(), lease.job, 0, lease.lane);
+            if (parts.empty() || left_ == 0) return out;
+            const market::StoredTarget target{market::StoredKind::checkpoint, parts[0].id.hash, 0};
+            const auto bytes = world.stored(parts[0].end_blob);
+            if (!anchored_) {
+                anchored_ = true;
+                out.emplace_back(market::ChunkAsk{target, 2});
+            }
+            for (std::uint32_t i = 0; i < 150 && left_ > 0; ++i, --left_) {
+                const base::ProvedChunk proved = base::prove_chunk(*bytes, 0);
+                out.emplace_back(market::ChunkAsk{target, 0});
+                out.emplace_back(market::ChunkAnswer{market::chunk_question_id(target, 0), proved.bytes, proved.proof});
+            }
+            if (left_ == 0) out.emplace_back(market::ChunkAsk{target, 1});
+        }
+        return out;
+    }
+
+  private:
+    std::shared_ptr<Phantoms> phantoms_;
+    std::uint32_t left_;
+    bool anchored_ = false;
+};
+
+/// While an auditor waits for the answer to its question it misses nothing, however long that takes.
+TEST(Attack, F15_AQueueOfOwnQuestionsMakesHonestAuditorsMiss) {
+    std::uint64_t fines = 0, lost = 0;
+    std::size_t misses = 0, jobs = 0;
+    for (std::uint64_t seed = 1; seed <= 3; ++seed) {
+        WorldOptions options = options_of(seed);
+        options.workers = 1;
+        options.round_steps = 120;
+        options.part_segments = 6;
+        options.supply_every = 50;
+        options.books_every = 0;
+        const auto phantoms = std::make_shared<Phantoms>();
+        WorkerSeats workers;
+        workers[0] = std::make_unique<QueuesUpQuestions>(phantoms, 1'800);
+        ValidatorSeats validators;
+        for (std::size_t i = 0; i < 3; ++i) validators[i] = std::make_unique<HonestButBlind>(phantoms);
+        Stage stage(options, std::move(workers), std::move(validators));
+        stage.offer({{0, 1000}});
+        World& world = stage.world;
+        const Amount before = world.wealth_of(world.workers[0]);
+        const base::JobId job = stage.post();
+        stage.until([&] { return world.stake_of(world.workers[0], market::Role::worker) < kStake || market::is_terminal(stage.job(job).state); }, 20'000);
+        std::uint64_t here = 0;
+        for (const Person& validator : world.validators) here += fined(world, validator).grains();
+        figures("F15", "seed " + std::to_string(seed) + ": honest auditors fined " + std::to_string(here) + " in " + std::to_string(world.count_events("audit_missed")) +
+                           " misses, the cheat lost " + (before - world.wealth_of(world.workers[0])).decimal() + ", live " + std::to_string(world.live().value / 1000) + " s, job " +
+                           std::string(market::to_word(stage.job(job).state)));
+        fines += here;
+        lost += (before - world.wealth_of(world.workers[0])).grains();
+        misses += world.count_events("audit_missed");
+        ++jobs;
+    }
+    EXPECT_EQ(fines, 0U) << "honest auditors whose questions were open";
+    EXPECT_EQ(misses, 0U);
+}
+
 }  // namespace
 }  // namespace assay::attacks
