@@ -236,6 +236,49 @@ TEST(Adversary, F9_RefusedReportsVerifyMoreSignaturesThanTheyPayFor) {
     EXPECT_LE(best, 2 * weight);
 }
 
+/// Who is asked beside a cheaper one that accepts at once has ignored nothing.
+TEST(Adversary, F16_OffersSleepThatHadNoTimeToAccept) {
+    TestChain chain;
+    Party& first = chain.workers[0];    // is asked first and lets it lapse
+    Party& second = chain.workers[1];   // accepts at once
+    Party& honest = chain.workers[2];
+    const auto offers = [&](const Party& party, std::uint64_t price) {
+        OfferPost offer = chain.offer();
+        offer.price_per_gflop = Amount::of(price);
+        offer.slots = 16;
+        offer.bond = Amount::of(1'000'000'000);
+        EXPECT_EQ(chain.send(party, offer), Refusal::none);
+    };
+    offers(first, 1'000);
+    offers(second, 1'001);
+    offers(honest, 1'002);
+    JobSpec spec = chain.spec();
+    spec.lanes = 8;
+    ASSERT_EQ(chain.send(chain.submitter, chain.job_post(spec)), Refusal::none) << to_word(chain.last.code);
+    const Job job = jobs(chain.state, std::nullopt, 10).at(0);
+    const auto asked = [&](const Party& party) {
+        std::size_t count = 0;
+        for (const Lane& lane : lanes_of(chain.state, job.id))
+            count += static_cast<std::size_t>(std::count_if(lane.asked.begin(), lane.asked.end(), [&](const Reservation& r) { return r.worker == party.id; }));
+        return count;
+    };
+    for (int i = 0; i < 2'000 && asked(honest) < 8; ++i) chain.judge(50);
+    ASSERT_EQ(asked(honest), 8U) << "two are asked for each lane now";
+    // In the same block: the honest worker sees the request when this block is done, at the earliest.
+    std::vector<Event> events;
+    std::uint64_t nonce = next_nonce(chain.state, second.id, 0);
+    for (std::uint32_t lane = 0; lane < 8; ++lane) {
+        TransactionHeader header = chain.header(second);
+        header.nonce = nonce++;
+        const base::Bytes raw = build_transaction(header, LeaseAccept{job.id, lane}, second.key);
+        ASSERT_EQ(apply(chain.state, {chain.height, chain.time, chain.height.value, {}, &chain.program}, raw, events).code, Refusal::none);
+    }
+    const Offer offer = offers_of(chain.state, honest.id, 1).at(0);
+    std::cout << "[ figures  ] F16: after one block the honest offer has ignored " << offer.ignored << " requests and sleeps for "
+              << (offer.asleep_until.value > chain.live().value ? (offer.asleep_until.value - chain.live().value) / 1000 : 0) << " s" << std::endl;
+    EXPECT_EQ(offer.ignored, 0U);
+}
+
 /// Nothing that a worker declares may change what a pause costs: 5 % of what a machine of the class could have trained at most.
 TEST(Adversary, F1_APauseIsPaidByTheWorkersOwnWord) {
     OfferPost offer = TestChain().offer();
