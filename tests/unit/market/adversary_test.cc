@@ -1,8 +1,12 @@
 #include <gtest/gtest.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <chrono>
+#include <filesystem>
+#include <fstream>
 
+#include "base/chunk_tree.h"
 #include "chain.h"
 #include "market/tables.h"
 
@@ -277,6 +281,26 @@ TEST(Adversary, F16_OffersSleepThatHadNoTimeToAccept) {
     std::cout << "[ figures  ] F16: after one block the honest offer has ignored " << offer.ignored << " requests and sleeps for "
               << (offer.asleep_until.value > chain.live().value ? (offer.asleep_until.value - chain.live().value) / 1000 : 0) << " s" << std::endl;
     EXPECT_EQ(offer.ignored, 0U);
+}
+
+/// Who owes an answer about a large blob can give it within what each further question adds to its time.
+TEST(Adversary, F17_AnAnswerAboutALargeBlobReadsAllOfIt) {
+    const std::filesystem::path file = std::filesystem::temp_directory_path() / ("adversary-blob-" + std::to_string(::getpid()));
+    constexpr std::uint64_t kBytes = std::uint64_t{256} << 20U;
+    {
+        std::ofstream out(file, std::ios::binary);
+        out.seekp(static_cast<std::streamoff>(kBytes - 1));
+        out.put(0);
+    }
+    const auto begun = std::chrono::steady_clock::now();
+    const auto proved = base::prove_chunk_of_file(file, 7);
+    const auto ms = static_cast<std::uint64_t>(std::chrono::duration_cast<std::chrono::milliseconds>(std::chrono::steady_clock::now() - begun).count());
+    std::filesystem::remove(file);
+    ASSERT_TRUE(proved.has_value());
+    const std::uint64_t answer_ms = demo_parameters().question_answer_ms;
+    std::cout << "[ figures  ] F17: one answer about a blob of 256 MiB takes " << ms << " ms, of 16 GiB " << ms * 64 / 1000 << " s; each further question adds " << answer_ms
+              << " ms to the time of who owes it" << std::endl;
+    EXPECT_LE(ms * 4, answer_ms) << "for a blob of 1 GiB";
 }
 
 /// Nothing that a worker declares may change what a pause costs: 5 % of what a machine of the class could have trained at most.
