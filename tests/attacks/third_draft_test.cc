@@ -359,8 +359,6 @@ TEST(Attack, F14_AFriendConcedesTheMergeBeforeAndTheAccusedWorkIsVoid) {
     options.workers = 3;
     options.lanes = 2;
     options.rounds = 60;
-    options.supply_every = 50;
-    options.books_every = 0;
     const auto ring = std::make_shared<Ring>();
     WorkerSeats seats;
     seats[0] = std::make_unique<ConcedesRightMerges>();
