@@ -303,6 +303,52 @@ TEST(Adversary, F17_AnAnswerAboutALargeBlobReadsAllOfIt) {
     EXPECT_LE(ms * 4, answer_ms) << "for a blob of 1 GiB";
 }
 
+/// A block's sweep of timers takes time in proportion to them.
+TEST(Adversary, F18_TimersOfOneMomentAreSweptInTheSquareOfTheirNumber) {
+    constexpr std::uint32_t kCrowd = 256;
+    std::map<std::uint32_t, std::uint64_t> took;
+    std::uint64_t fees = 0;
+    for (const std::uint32_t each : {4U, 16U}) {
+        Crowd crowd;
+        TestChain chain([&](Genesis& genesis) {
+            crowd.join(genesis, kCrowd, [](std::uint32_t) { return 1; });
+            for (GenesisAccount& account : genesis.accounts) {
+                if (account.balance != Amount::of(1'000'000'000)) continue;
+                account.validator.reset();
+                account.validator_stake = {};
+            }
+        });
+        crowd.name(chain.id);
+        chain.pass(10);
+        std::vector<Event> events;
+        for (const Party& party : crowd.parties) {
+            for (std::uint32_t i = 0; i < each; ++i) {
+                const ChallengeSealPost seal{base::Hasher("adversary.seal").add_u32(i).finish()};
+                const base::Bytes raw = build_transaction(chain.header(party), seal, party.key);
+                const TransactionResult result = apply(chain.state, {chain.height, chain.time, chain.height.value, {}, &chain.program}, raw, events);
+                ASSERT_EQ(result.code, Refusal::none) << to_word(result.code);
+                fees += each == 16 ? result.fee.grains() : 0;
+            }
+        }
+        // Blocks of five seconds until the seals are due in the next one.
+        while (true) {
+            const auto due = next_due(chain.state, chain.time);
+            ASSERT_TRUE(due.has_value());
+            if (due->value <= chain.time.value + 4'000) break;
+            chain.time.value += 4'000;
+            ++chain.height.value;
+            ASSERT_EQ(chain.send(chain.stranger, Transfer{chain.submitter.id, Amount::of(1)}, 0), Refusal::none);
+        }
+        const BlockContext block{{chain.height.value + 1}, {chain.time.value + 4'500}, chain.height.value, {}, &chain.program};
+        const auto begun_at = std::chrono::steady_clock::now();
+        const auto after = begun(chain.state, block);
+        took[each * kCrowd] = static_cast<std::uint64_t>(std::chrono::duration_cast<std::chrono::milliseconds>(std::chrono::steady_clock::now() - begun_at).count());
+        EXPECT_TRUE(seals_of(*after, crowd.parties[0].id).empty()) << "they ended in this block";
+    }
+    std::cout << "[ figures  ] F18: 1,024 seals that expire in one block take " << took[1'024] << " ms, 4,096 take " << took[4'096] << " ms; they cost " << fees << " grains" << std::endl;
+    EXPECT_LE(took[4'096], 500U) << "a block";
+}
+
 /// Nothing that a worker declares may change what a pause costs: 5 % of what a machine of the class could have trained at most.
 TEST(Adversary, F1_APauseIsPaidByTheWorkersOwnWord) {
     OfferPost offer = TestChain().offer();
