@@ -1,5 +1,6 @@
 #include <algorithm>
 #include <chrono>
+#include <cstdlib>
 
 #include "market/rules.h"
 #include "schemes.h"
@@ -465,6 +466,70 @@ TEST(Attack, F15_AQueueOfOwnQuestionsMakesHonestAuditorsMiss) {
     }
     EXPECT_EQ(fines, 0U) << "honest auditors whose questions were open";
     EXPECT_EQ(misses, 0U);
+}
+
+/// Questions about work that is void end with it, however many others are open.
+TEST(Attack, F19_AQuestionSurvivesItsRoundAndStopsTheChain) {
+    constexpr std::size_t kFirstAsker = 3, kAskers = 67, kEach = 62;
+    WorldOptions options = options_of(1);
+    options.workers = kFirstAsker + kAskers;
+    options.lanes = 2;
+    options.rounds = 3;
+    options.round_steps = 40 * 20;
+    options.supply_every = 100;
+    options.blob_bytes = 64;
+    options.books_every = 0;
+    WorkerSeats seats;
+    seats[0] = std::make_unique<ConcedesRightMerges>();
+    Stage stage(options, std::move(seats));
+    stage.offer({{0, 1000}, {1, 2000}});
+    World& world = stage.world;
+    const base::JobId job = stage.post();
+    const auto part_of_second = [&]() -> std::optional<market::Part> {
+        for (const market::Part& part : market::parts_of_job(world.state(), job, 1, std::nullopt, 100)) {
+            if (part.key.worker == world.workers[1].id && part.state == market::PartState::committed) return part;
+        }
+        return std::nullopt;
+    };
+    ASSERT_TRUE(stage.until([&] { return part_of_second().has_value(); }, 20'000));
+    const auto merge = market::find_merge(world.state(), job, 0);
+    ASSERT_EQ(merge->poster, world.workers[0].id);
+    const market::ChallengeTarget target{market::DisputeTarget::merge, merge->commitment, 0, job, 0};
+    const base::Hash claimed = base::blake2b("attack.claim", base::view_of("x")), nonce = base::blake2b("attack.nonce", base::view_of("x"));
+    world.send(world.workers[2], market::ChallengeSealPost{market::challenge_digest(world.workers[2].id, target, claimed, nonce)});
+    world.block();
+    // Many questions about the round that stands, and one about the one that will not.
+    const auto parts = market::parts_of_job(world.state(), job, 0, std::nullopt, 1'000);
+    std::vector<base::PartId> passed;
+    for (const market::Part& part : parts) {
+        if (part.state == market::PartState::passed) passed.push_back(part.id);
+    }
+    ASSERT_GE(passed.size(), kEach);
+    for (std::size_t asker = 0; asker < kAskers; ++asker) {
+        for (std::size_t i = 0; i < kEach; ++i) world.send(world.workers[kFirstAsker + asker], market::StateAsk{{market::StoredKind::checkpoint, passed[i].hash, 0}});
+    }
+    const auto late = part_of_second();
+    ASSERT_TRUE(late.has_value());
+    const market::StoredTarget about{market::StoredKind::checkpoint, late->id.hash, 0};
+    world.send(world.submitter, market::StateAsk{about});
+    world.block();
+    const base::Hash question = market::state_question_id(about, world.submitter.id);
+    ASSERT_TRUE(market::find_question(world.state(), question)) << world.refusals_text();
+    figures("F19", std::to_string(world.count_events("question_opened")) + " questions open");
+    world.send(world.workers[2], market::ChallengeOpen{target, claimed, nonce, market::Role::worker});
+    world.block();
+    ASSERT_EQ(world.last_refusal(), market::Refusal::none) << world.refusals_text();
+    const auto games = market::disputes_of_account(world.state(), world.workers[0].id, market::Side::asserter, std::nullopt, 10);
+    ASSERT_EQ(games.size(), 1U);
+    world.send(world.workers[0], market::DisputeConcede{games[0].id});
+    world.block();
+    ASSERT_EQ(world.last_refusal(), market::Refusal::none) << world.refusals_text();
+    ASSERT_EQ(market::find_part(world.state(), late->id)->state, market::PartState::void_);
+    EXPECT_FALSE(market::find_question(world.state(), question)) << "a question about a part that is void";
+    if (std::getenv("ASSAY_SHOW_THE_STOP") == nullptr) return;
+    // The round opens again, with no question counted; then this one ends.
+    for (int i = 0; i < 20'000 && market::find_question(world.state(), question); ++i) stage.step();
+    figures("F19", "went on");
 }
 
 }  // namespace
