@@ -627,5 +627,13 @@ TEST(Attack, F10_ReplayOfAllSegmentsPassesOverAnInventedMerge) {
     expect_refused(replayed, Problem::replay);
 }
 
+/// A lane may have had any number of leases: accepting and leaving costs next to nothing, and must not take the proof from who paid for it.
+TEST(Attack, F11_ManyLeasesOfALaneDoNotSpoilTheCertificate) {
+    SignedChain::Options options;
+    options.lease_number = 1'024;
+    const auto report = verify(encoded(plain_job().evidence({}, options)), {});
+    EXPECT_TRUE(report.has_value()) << report.error().detail;
+}
+
 }  // namespace
 }  // namespace assay::certificate
