@@ -364,6 +364,45 @@ TEST(Adversary, F21_ARefusedPostHasTheNodeComputeForNothing) {
     EXPECT_EQ(chain.program.asked, before) << "facts of a spec, up to 200 ms";
 }
 
+/// A job waits where less than half of all weight may audit it, whoever took its lanes.
+TEST(Adversary, F26_WorkersThatAreValidatorsLeaveAJobToItsCheatsFriend) {
+    TestChain chain([](Genesis& genesis) {
+        for (GenesisAccount& account : genesis.accounts) {
+            if (account.validator) account.worker_stake = Amount::of(1'000'000'000'000);
+        }
+    });
+    for (std::size_t i = 0; i < 2; ++i) {
+        OfferPost offer = chain.offer();
+        offer.slots = 1;
+        ASSERT_EQ(chain.send(chain.validators[i], offer), Refusal::none);
+    }
+    const base::JobId id = chain.post().id;
+    while (!chain.job(id).init_passed) chain.judge();
+    const auto accept = [&] {
+        for (const Lane& lane : lanes_of(chain.state, id)) {
+            for (const Reservation& asked : lane.asked) {
+                for (const Party& party : chain.validators) {
+                    if (party.id == asked.worker) chain.send(party, LeaseAccept{id, lane.lane});
+                }
+            }
+        }
+    };
+    for (int i = 0; i < 20; ++i) {
+        accept();
+        chain.pass(500);
+    }
+    std::uint64_t all = 0, may = 0;
+    for (const Party& party : chain.validators) {
+        const std::uint64_t weight = chain.stake(party, Role::validator).active.grains();
+        all += weight;
+        if (!chain.state.get(party_key(id, party.id))) may += weight;
+    }
+    std::size_t training = 0;
+    for (const Lane& lane : lanes_of(chain.state, id)) training += lane.expected != 0 ? 1U : 0U;
+    std::cout << "[ figures  ] F26: " << may * 100 / all << " % of all weight may audit the job, in which " << training << " lanes train" << std::endl;
+    EXPECT_TRUE(2 * may >= all || training == 0);
+}
+
 /// Nothing that a worker declares may change what a pause costs: 5 % of what a machine of the class could have trained at most.
 TEST(Adversary, F1_APauseIsPaidByTheWorkersOwnWord) {
     OfferPost offer = TestChain().offer();
