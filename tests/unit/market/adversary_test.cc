@@ -403,6 +403,55 @@ TEST(Adversary, F26_WorkersThatAreValidatorsLeaveAJobToItsCheatsFriend) {
     EXPECT_TRUE(2 * may >= all || training == 0);
 }
 
+/// Work that nobody may audit is not taken, or comes to an end.
+TEST(Adversary, F26_WhereNobodyMayAuditTheJobNeverEnds) {
+    TestChain chain([](Genesis& genesis) {
+        for (GenesisAccount& account : genesis.accounts) {
+            if (account.validator) account.worker_stake = Amount::of(1'000'000'000'000);
+        }
+    });
+    for (const Party& party : chain.validators) {
+        OfferPost offer = chain.offer();
+        offer.slots = 1;
+        ASSERT_EQ(chain.send(party, offer), Refusal::none);
+    }
+    JobSpec spec = chain.spec();
+    spec.lanes = 3;
+    ASSERT_EQ(chain.send(chain.submitter, chain.job_post(spec)), Refusal::none) << to_word(chain.last.code);
+    const base::JobId id = jobs(chain.state, std::nullopt, 10).at(0).id;
+    while (!chain.job(id).init_passed) chain.judge();
+    for (int i = 0; i < 20; ++i) {
+        for (const Lane& lane : lanes_of(chain.state, id)) {
+            for (const Reservation& asked : lane.asked) {
+                for (const Party& party : chain.validators) {
+                    if (party.id == asked.worker) chain.send(party, LeaseAccept{id, lane.lane});
+                }
+            }
+        }
+        chain.pass(100);
+    }
+    const Lease lease = chain.lease_of(id, 0);
+    const auto worker = std::find_if(chain.validators.begin(), chain.validators.end(), [&](const Party& party) { return party.id == lease.worker; });
+    PartCommit commit;
+    commit.lease = lease.id;
+    commit.segments = 1;
+    commit.tree_root = filled(0x61);
+    commit.start_root = filled(0x52);
+    commit.end_root = filled(0x62);
+    commit.end_receipt = chain.receipt({filled(0x63)});
+    commit.payload_root = filled(0x64);
+    commit.payload_receipt = chain.receipt({filled(0x65)});
+    ASSERT_EQ(chain.send(*worker, commit), Refusal::none) << to_word(chain.last.code);
+    const std::uint64_t epochs = load_chain(chain.state).epoch_next;
+    const std::uint64_t from = chain.live().value;
+    const auto open = [&] { return parts_of_job(chain.state, id, 0, std::nullopt, 10).at(0).state; };
+    while (chain.live().value < from + 120'000 && (open() == PartState::committed || open() == PartState::auditing)) chain.judge(500);
+    std::cout << "[ figures  ] F26: after " << (chain.live().value - from) / 1000 << " s the part waits for its " << load_chain(chain.state).epoch_next - epochs
+              << "th epoch, each with three contributions without a fee; the job is " << to_word(chain.job(id).state) << std::endl;
+    EXPECT_NE(open(), PartState::committed);
+    EXPECT_NE(open(), PartState::auditing);
+}
+
 /// Nothing that a worker declares may change what a pause costs: 5 % of what a machine of the class could have trained at most.
 TEST(Adversary, F1_APauseIsPaidByTheWorkersOwnWord) {
     OfferPost offer = TestChain().offer();
