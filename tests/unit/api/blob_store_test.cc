@@ -99,5 +99,17 @@ TEST_F(Blobs, RespectTheQuotaIncludingUploadsInProgress) {
     EXPECT_EQ(store_->count(), 2U);
 }
 
+/// Whoever announces bytes and sends none keeps nobody out: a worker that cannot upload is convicted of silence.
+TEST_F(Blobs, F12_AnnouncementsAloneFillTheStore) {
+    std::vector<std::unique_ptr<BlobStore::Writer>> silent;
+    for (int i = 0; i < 3; ++i) {
+        auto writer = store_->begin(base::blob_root(base::view_of("never sent")), 800);
+        ASSERT_TRUE(writer.has_value());
+        silent.push_back(std::move(*writer));
+    }
+    const auto honest = put(std::string(400, 'h'));
+    EXPECT_TRUE(honest.has_value()) << "three connections that announce and send nothing keep everybody out";
+}
+
 }  // namespace
 }  // namespace assay::server

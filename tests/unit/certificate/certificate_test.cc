@@ -558,5 +558,82 @@ TEST(Attack, B3_OperatorExportsTheLastOfManyAttempts) {
     }
 }
 
+/// A reader who recomputes every segment of a certificate has recomputed the model: what a merge gave is recomputed with them.
+TEST(Attack, F10_ReplayOfAllSegmentsPassesOverAnInventedMerge) {
+    const TrainedJob job(2, 1);
+    auto program = runtime::Job::open(job.spec(), job.folder("blob"), {});
+    ASSERT_TRUE(program.has_value());
+    // The initial state stands for any weights whatever.
+    const commit::State any = (*program)->initial_state();
+    commit::StateDescriptor shared;
+    shared.spec_root = (*program)->spec_root();
+    shared.program_root = (*program)->program_root();
+    commit::StateDescriptor descriptor = shared;
+    descriptor.round_start_root = (*program)->initial_root();
+    descriptor.round = 1;
+    descriptor.lane = commit::kOpeningLane;
+    const auto checkpoint = job.folder("any weights");
+    ASSERT_TRUE(commit::save_state(checkpoint, (*program)->program(), any, descriptor).has_value());
+    const base::Hash end = commit::state_root((*program)->program(), any, descriptor);
+    ASSERT_NE(end, job.final_root());
+    const auto forge = [&](Entries& entries) {
+        first<market::RoundMerged>(entries).root = end;
+        first<market::MergeAudited>(entries).root = end;
+        first<market::RoundFinal>(entries).root = end;
+        first<market::JobClosed>(entries).final_root = end;
+    };
+    const auto bytes = make(job.evidence(forge), checkpoint, job.folder("forged"));
+    ASSERT_TRUE(bytes.has_value()) << bytes.error().detail;
+    auto report = verify(*bytes, with_model(job.folder("forged")));
+    ASSERT_TRUE(report.has_value()) << report.error().detail;
+    EXPECT_TRUE(report->model_checked);
+
+    // The operator serves every checkpoint that is asked for: they are all honest. Test receipts name no blobs, so they are numbered here.
+    std::map<base::BlobRoot, std::filesystem::path> store;
+    const auto number = [&](base::BlobRoot& blob, const std::filesystem::path& file) {
+        blob.hash = base::blake2b("attack.blob", base::view_of(file.string()));
+        store[blob] = file;
+    };
+    descriptor = shared;
+    descriptor.lane = commit::kOpeningLane;
+    ASSERT_TRUE(commit::save_state(job.folder("opening"), (*program)->program(), any, descriptor).has_value());
+    number(report->facts.opening_blobs.at(0), job.folder("opening"));
+    for (evidence::FinalPart& part : report->facts.parts) {
+        if (part.first_segment != 0) continue;
+        commit::State state = any.clone();
+        for (std::uint32_t segment = 0; segment < part.leaves.size(); ++segment)
+            runtime::run_segment(**program, state, &any, {0, part.lane, segment, (*program)->initial_root()}, {});
+        descriptor = shared;
+        descriptor.lane = part.lane;
+        descriptor.step = static_cast<std::uint32_t>(part.leaves.size()) * job.spec().segment_steps;
+        descriptor.round_start_root = (*program)->initial_root();
+        const auto file = job.folder("lane" + std::to_string(part.lane));
+        ASSERT_TRUE(commit::save_state(file, (*program)->program(), state, descriptor).has_value());
+        number(part.end_blob, file);
+    }
+    ReplayOptions all;
+    all.dataset = job.folder("blob");
+    all.segments = 1'000;
+    all.scratch = job.folder("scratch");
+    all.fetch = [&](const base::BlobRoot& blob, const std::filesystem::path& file) {
+        std::error_code error;
+        return store.contains(blob) && std::filesystem::copy_file(store.at(blob), file, std::filesystem::copy_options::overwrite_existing, error);
+    };
+    const auto replayed = replay(report->facts, all);
+    if (replayed) {
+        std::cout << "[ figures  ] F10: recomputed " << replayed->segments << " of " << report->segments << " segments, " << replayed->unavailable
+                  << " not to be had, of a model that nobody trained" << std::endl;
+    }
+    expect_refused(replayed, Problem::replay);
+}
+
+/// A lane may have had any number of leases: accepting and leaving costs next to nothing, and must not take the proof from who paid for it.
+TEST(Attack, F11_ManyLeasesOfALaneDoNotSpoilTheCertificate) {
+    SignedChain::Options options;
+    options.lease_number = 1'024;
+    const auto report = verify(encoded(plain_job().evidence({}, options)), {});
+    EXPECT_TRUE(report.has_value()) << report.error().detail;
+}
+
 }  // namespace
 }  // namespace assay::certificate

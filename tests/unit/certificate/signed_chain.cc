@@ -195,7 +195,7 @@ void SignedChain::drain() {
 void SignedChain::commit_part(const market::PartPassed& part, const market::JobSpec& spec) {
     const market::PartSpan span = market::part_span(part.key.part, spec.segments_per_round(), spec.part_segments);
     market::PartCommit commit;
-    commit.lease = market::lease_id(job_, part.key.lane, 1);
+    commit.lease = market::lease_id(job_, part.key.lane, options_.lease_number);
     commit.round = part.key.round;
     commit.part = part.key.part;
     commit.attempt = part.key.attempt;

@@ -38,6 +38,8 @@ class SignedChain {
         std::function<std::optional<market::VerdictKind>(const base::PartId& subject, std::uint32_t segment, std::size_t validator)> says;
         /// Attempts that were void before the part passed, each with another worker: committed, drawn, and no part of the history.
         std::uint32_t attempts_before = 0;
+        /// Of every lane: how many leases it has had before.
+        std::uint32_t lease_number = 1;
     };
     /// The records of a job with this history.
     Evidence run(const market::JobSpec& spec, const base::Hash& program_root, const base::Hash& init_root,
