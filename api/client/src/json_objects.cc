@@ -73,7 +73,7 @@ Json json_of(const market::WorkRecord& r) {
 }
 
 Json json_of(const market::QuestionDuty& d) {
-    return {{"raised", d.raised}, {"owed", d.owed}, {"last_deadline_ms", number(d.last_deadline.value)}};
+    return {{"raised", d.raised}, {"owed", d.owed}, {"owed_ms", number(d.owed_ms)}};
 }
 
 Json json_of(const market::GameLoad& l) { return {{"games", l.games}, {"planned_ms", number(l.planned_ms)}}; }

@@ -56,6 +56,7 @@ Told told(Refusal refusal) {
         case Refusal::slots_out_of_range: return {422, "the number of slots is outside its bounds"};
         case Refusal::bond_too_small: return {422, "the bond is too small"};
         case Refusal::too_many_offers: return {409, "the account has as many offers as it may"};
+        case Refusal::validator_cannot_work: return {403, "a declared validator audits; work from another account"};
         case Refusal::spec_invalid: return {422, "the spec is not valid"};
         case Refusal::spec_unjudgeable: return {422, "a disagreement about this job could not be judged"};
         case Refusal::receipt_invalid: return {422, "a store's receipt is not valid"};

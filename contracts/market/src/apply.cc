@@ -292,6 +292,32 @@ void apply_genesis(StateWriter& state, const Genesis& genesis) {
     for (const GenesisAccount& account : genesis.accounts) write_genesis_account(context, account);
 }
 
+namespace {
+
+/// Runs what is due, the earliest key first. The sweep goes on from where it was, and beside it over what was set meanwhile: looking from the
+/// beginning each time would walk over everything that is done already.
+void sweep_timers(Context& context) {
+    const base::Bytes prefix = table_prefix(Table::timer);
+    base::Bytes from = prefix;
+    std::set<base::Bytes> fresh;
+    context.fresh_timers = &fresh;
+    for (std::uint32_t swept = 0; swept < context.parameters.timers_per_block_max; ++swept) {
+        const auto entry = context.state.seek(from, prefix);
+        const bool old = entry && (fresh.empty() || entry->first < *fresh.begin());
+        if (!old && fresh.empty()) break;
+        base::Bytes key = old ? entry->first : *fresh.begin();
+        const auto timer = timer_from_key(key);
+        ASSAY_CHECK(timer.has_value());
+        if (timer->due > context.live) break;
+        clear_timer(context, *timer);
+        if (old) from = std::move(key);
+        run_timer(context, *timer);
+    }
+    context.fresh_timers = nullptr;
+}
+
+}  // namespace
+
 void begin_block(StateWriter& state, const BlockContext& block, std::vector<Event>& events) {
     const auto first = first_timer(state);
     if (!first) return;
@@ -304,12 +330,7 @@ void begin_block(StateWriter& state, const BlockContext& block, std::vector<Even
                                                context.parameters.live_step_ms_max;
     if (first->due > context.live && !jumped) return;
     record_block(context);
-    for (std::uint32_t swept = 0; swept < context.parameters.timers_per_block_max; ++swept) {
-        const auto timer = first_timer(state);
-        if (!timer || timer->due > context.live) break;
-        clear_timer(context, *timer);
-        run_timer(context, *timer);
-    }
+    sweep_timers(context);
     save(state, context.chain);
 }
 

@@ -34,6 +34,24 @@ bool owes_delivery(const Context& context, const Part& part) {
 
 }  // namespace
 
+std::uint64_t transfer_ms(std::uint64_t bytes) {
+    constexpr std::uint64_t kBytesPerMs = 4'000;
+    return bytes / kBytesPerMs;
+}
+
+void ask_delivery(Context& context, const Job& job, Part& part) {
+    std::uint64_t states = 0;
+    for (const Claim& claim : claims_of(context.state, part.id, kTouchedMax)) states += claim.open > 0 && !is_delivered(part, claim.segment) ? 1 : 0;
+    if (states == 0) return;
+    const base::TimeMs due = context.in(context.parameters.grace_ms + transfer_ms(states * job.init_bytes));
+    if (due <= part.deadline) return;
+    if (part.deadline.value != 0) clear_timer(context, {part.deadline, TimerKind::delivery, part.id.hash, 0});
+    part.deadline = due;
+    set_timer(context, {part.deadline, TimerKind::delivery, part.id.hash, 0});
+    emit(context, EventKind::part_due_delivery, {{"part", part.id.hex()}, {"job", job.id.hex()}, {"worker", part.key.worker.hex()},
+                                                 {"deadline", std::to_string(part.deadline.value)}});
+}
+
 Refusal apply_segment_deliver(Context& context, const SegmentDeliver& message) {
     auto part = find_part(context.state, message.part);
     if (!part) return Refusal::part_unknown;

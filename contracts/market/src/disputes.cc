@@ -228,6 +228,22 @@ Amount concession_fee(const Context& context, const Job& job, const Lease& lease
     return base::minimum(lease.lock, base::maximum(caught, parameters.concede_fee));
 }
 
+/// Whether giving up costs the asserter no more than being caught: only while nothing but its own last work in this lane falls with it. Otherwise
+/// a friend who gives up something right before it would be a cheap way out for whoever is accused, and so would an earlier part for a game that is
+/// played already.
+bool may_concede(const Context& context, const Job& job, const Dispute& dispute) {
+    if (dispute.target != DisputeTarget::segment || dispute.traced || dispute.round != job.round) return false;
+    const auto round = find_round(context.state, job.id, dispute.round);
+    if (!round || round->state != RoundState::open) return false;
+    const auto conceded = find_part(context.state, dispute.part);
+    ASSAY_CHECK(conceded.has_value());
+    for (const Part& part : parts_of_lane(context.state, job.id, dispute.round, dispute.lane)) {
+        if (part.key.part > conceded->key.part && can_void(part) && part.key.worker != dispute.asserter) return false;
+    }
+    const auto games = disputes_of_account(context.state, dispute.asserter, Side::asserter, std::nullopt, kTouchedMax);
+    return std::none_of(games.begin(), games.end(), [&](const Dispute& game) { return game.lease == dispute.lease && game.traced; });
+}
+
 void worker_concedes(Context& context, Dispute& dispute) {
     auto job = find_job(context.state, dispute.job);
     ASSAY_CHECK(job.has_value());
@@ -237,23 +253,10 @@ void worker_concedes(Context& context, Dispute& dispute) {
     if (!dispute.audit.is_zero()) settle_audit(context, dispute.audit, AuditPay::full);
     job = find_job(context.state, dispute.job);
     const auto lease = find_lease(context.state, dispute.lease);
-    ASSAY_CHECK(lease.has_value());
-    const bool merge = dispute.target == DisputeTarget::merge;
-    rewards.share = base::multiply(merge ? job->merge_audit_price : job->audit_price, kHalf).value_or(Amount{});
-    const Amount fee = concession_fee(context, *job, *lease);
-    if (merge) {
-        Undone undone;
-        undone.public_since = dispute.opened_height;
-        const bool more = merge_refuted(context, *job, dispute, undone);
-        take_fee(context, *job, lease->id, SlashReason::concession, dispute.id.hash, fee, 0, undone, rewards);
-        // What is left of its lock does not cover the next one.
-        release_lease(context, *job, lease->id, LeaseEnd::confessed, false);
-        if (!more) fail_job(context, *job, CloseReason::merge_unresolved);
-    } else {
-        const auto part = find_part(context.state, dispute.part);
-        ASSAY_CHECK(part.has_value());
-        give_up(context, *job, *part, SlashReason::concession, dispute.id.hash, fee, rewards);
-    }
+    const auto part = find_part(context.state, dispute.part);
+    ASSAY_CHECK(lease && part);
+    rewards.share = base::multiply(job->audit_price, kHalf).value_or(Amount{});
+    give_up(context, *job, *part, SlashReason::concession, dispute.id.hash, concession_fee(context, *job, *lease), rewards);
     start_window_if_done(context, *job, dispute.round);
     save(context.state, *job);
 }
@@ -464,29 +467,44 @@ void note_overtaken(const Context& context, const base::PartId& part, Undone& un
     for (auto& [segment, accounts] : segments) undone.overtaken.push_back({part, segment, std::move(accounts)});
 }
 
+namespace {
+
+void drop_dispute(Context& context, Job& job, Dispute& dispute) {
+    close_dispute(context, job, dispute, DisputeState::dropped);
+    if (dispute.target != DisputeTarget::cell) return;
+    for (const base::AuditId& id : {dispute.audit, dispute.defended}) {
+        auto audit = find_audit(context.state, id);
+        if (!audit || audit->state != AuditState::disputed) continue;
+        audit->state = AuditState::revealed;
+        save(context.state, *audit);
+    }
+}
+
+void drop_pool(Context& context, const Pool& pool) {
+    for (std::uint32_t number = 0; number < pool.members; ++number) {
+        const auto member = find_pool_member(context.state, pool.id, number);
+        if (!member) continue;
+        return_stake(context, member->account, member->role, member->bond);
+        erase(context.state, *member);
+    }
+    erase(context.state, pool);
+}
+
+}  // namespace
+
 void drop_disputes(Context& context, Job& job, const base::PartId& target) {
-    for (Dispute& dispute : disputes_of_target(context.state, target, std::nullopt, kTouchedMax)) {
-        close_dispute(context, job, dispute, DisputeState::dropped);
-        if (dispute.target != DisputeTarget::cell) continue;
-        for (const base::AuditId& id : {dispute.audit, dispute.defended}) {
-            auto audit = find_audit(context.state, id);
-            if (!audit || audit->state != AuditState::disputed) continue;
-            audit->state = AuditState::revealed;
-            save(context.state, *audit);
-        }
+    // Whoever opened one has paid for its end. None may be left: what it is about is gone.
+    for (auto open = disputes_of_target(context.state, target, std::nullopt, kTouchedMax); !open.empty();
+         open = disputes_of_target(context.state, target, std::nullopt, kTouchedMax)) {
+        for (Dispute& dispute : open) drop_dispute(context, job, dispute);
     }
     drop_pools(context, target);
 }
 
 void drop_pools(Context& context, const base::PartId& target) {
-    for (const Pool& pool : pools_of_target(context.state, target, std::nullopt, kTouchedMax)) {
-        for (std::uint32_t number = 0; number < pool.members; ++number) {
-            const auto member = find_pool_member(context.state, pool.id, number);
-            if (!member) continue;
-            return_stake(context, member->account, member->role, member->bond);
-            erase(context.state, *member);
-        }
-        erase(context.state, pool);
+    for (auto pools = pools_of_target(context.state, target, std::nullopt, kTouchedMax); !pools.empty();
+         pools = pools_of_target(context.state, target, std::nullopt, kTouchedMax)) {
+        for (const Pool& pool : pools) drop_pool(context, pool);
     }
 }
 
@@ -528,12 +546,16 @@ Refusal apply_dispute_concede(Context& context, const DisputeConcede& message) {
     const Seat seat = seat_of(dispute, context.sender);
     if (seat.refusal != Refusal::none) return seat.refusal;
     const bool auditors = dispute->target == DisputeTarget::init || dispute->target == DisputeTarget::cell;
-    if (dispute->traced || auditors) {
-        end_game(context, *dispute, seat.side == Side::asserter ? Side::challenger : Side::asserter);
-    } else if (seat.side == Side::asserter) {
-        worker_concedes(context, *dispute);
+    const auto job = find_job(context.state, dispute->job);
+    ASSAY_CHECK(job.has_value());
+    if (seat.side == Side::asserter) {
+        if (may_concede(context, *job, *dispute))
+            worker_concedes(context, *dispute);
+        else
+            end_game(context, *dispute, Side::challenger);
+    } else if (dispute->traced || auditors) {
+        end_game(context, *dispute, Side::asserter);
     } else {
-        const auto job = find_job(context.state, dispute->job);
         end_game(context, *dispute, Side::asserter, parameters_of(context, *job).concede_fee);
     }
     return Refusal::none;

@@ -15,8 +15,6 @@ namespace {
 
 /// A lane that waits is looked at again after this; money that comes in is looked at at once.
 constexpr std::uint64_t kRetryMs = 1'000;
-/// Validators looked at before the first epoch.
-constexpr std::size_t kGreatest = 256;
 
 std::uint64_t flops_of(const Job& job, std::uint64_t expected) {
     const std::uint64_t greatest = std::max({job.costs.segment_flops, job.costs.merge_flops, job.init_flops});
@@ -24,11 +22,11 @@ std::uint64_t flops_of(const Job& job, std::uint64_t expected) {
     return static_cast<std::uint64_t>(std::min<base::Uint128>(flops, std::uint64_t{1} << 62U));
 }
 
-/// What all members of the last epoch together may have ahead, at the class's reference speed: no declaration counts.
+/// What all members together may have ahead, at the class's reference speed: no declaration counts. Members count by their weight, the greatest as
+/// one: many small ones draw little, and make nothing faster.
 base::Uint128 backlog_max(const Context& context) {
     const Parameters& parameters = context.parameters;
-    auto members = static_cast<std::uint32_t>(std::max<std::size_t>(validators_by_stake(context.state, kGreatest).size(), 1));
-    if (const auto epoch = last_closed_epoch(context.state, context.chain.epoch_next)) members = std::max<std::uint32_t>(epoch->members, 1);
+    const std::uint64_t members = members_by_weight(context.state, context.chain.epoch_next);
     return static_cast<base::Uint128>(parameters.reference_flops) * members * parameters.backlog_ms_max / 1000;
 }
 
@@ -91,6 +89,7 @@ void fund_lane(Context& context, Job& job, Lane& lane) {
                                 {"reason", std::string(to_word(lane.wait))}};
     if (lane.wait == LaneWait::none) {
         lane.expected = expected;
+        lane.funded_at = context.live;
         count_expected(context, job, expected, true);
         if (before != LaneWait::none || lease->deadline.value == 0) {
             set_lane_deadline(context, job, lane, *lease);

@@ -30,6 +30,8 @@ void on_unbonding_due(Context& context, const Timer& timer);
 // validators.cc
 Refusal apply_validator_declare(Context& context, const ValidatorDeclare& message);
 Refusal apply_validator_return(Context& context, const ValidatorReturn& message);
+/// It has declared itself as a validator and has stake.
+bool audits(const Context& context, const base::AccountId& account);
 /// Declared for the profile, with one lock's worth of stake, not tombstoned, not the submitter and without a lease of the job, now or before.
 bool may_audit(const Context& context, const base::AccountId& validator, const Job& job, base::Amount lock);
 /// A VRF key that counts in an epoch: registered two epoch lengths before it opened, or in genesis.

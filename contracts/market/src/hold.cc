@@ -14,19 +14,24 @@ namespace {
 /// Validators looked at before the first epoch.
 constexpr std::size_t kGreatest = 256;
 
-std::uint64_t weight_of(const StateReader& state, const base::AccountId& id) {
-    return weight_of(find_validator(state, id).value(), find_stake(state, id, Role::validator).value());
-}
-
 /// Weight of the last epoch that has closed, missing members included; of the greatest validators before there is one.
 std::uint64_t all_weight(const StateReader& state, std::uint64_t epoch_next) {
     if (const auto epoch = last_closed_epoch(state, epoch_next)) return epoch->all_weight();
     std::uint64_t weight = 0;
-    for (const base::AccountId& id : validators_by_stake(state, kGreatest)) weight += weight_of(state, id);
+    for (const Rank& rank : validators_after(state, std::nullopt, kGreatest)) weight += rank.weight;
     return weight;
 }
 
+std::uint64_t greatest_weight(const StateReader& state) {
+    const auto first = validators_after(state, std::nullopt, 1);
+    return first.empty() ? 1 : std::max<std::uint64_t>(first.front().weight, 1);
+}
+
 }  // namespace
+
+std::uint64_t members_by_weight(const StateReader& state, std::uint64_t epoch_next) {
+    return std::max<std::uint64_t>(all_weight(state, epoch_next) / greatest_weight(state), 1);
+}
 
 JobShape shape_of(const JobSpec& spec) {
     JobShape shape;
@@ -66,8 +71,7 @@ std::optional<Epoch> last_closed_epoch(const StateReader& state, std::uint64_t e
 
 Amount highest_pay(const StateReader& state, std::uint64_t epoch_next, const Parameters& parameters, const JobShape& shape, Amount greatest) {
     // At least half of all weight may audit the job, so the greatest validator's share of the draw is at most twice that of all weight.
-    std::uint64_t most = 1;
-    if (const auto first = validators_by_stake(state, 1); !first.empty()) most = std::max<std::uint64_t>(weight_of(state, first.front()), 1);
+    const std::uint64_t most = greatest_weight(state);
     const std::uint32_t rate = std::max(parameters.rate_sure_ppm, shape.audit_rate_ppm);
     const std::uint64_t exponent = member_exponent(rate_exponent(rate), most, std::max(most, all_weight(state, epoch_next) / 2));
     return audit_pay(greatest, exponent).value_or(Amount::of(Amount::kMax));

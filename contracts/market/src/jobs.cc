@@ -46,11 +46,14 @@ bool lag_allowed(const Parameters& parameters, const JobShape& shape) {
     return shape.audit_lag < parameters.unfinal_rounds_max;
 }
 
-/// What one handler may have to touch: the open parts of all unfinal rounds.
+/// What one handler may have to touch: the open parts of all unfinal rounds, and the audits that they expect.
 bool parts_bounded(const Parameters& parameters, const JobShape& shape) {
     const std::uint64_t rounds = std::min(shape.rounds, parameters.unfinal_rounds_max);
     const auto parts = static_cast<base::Uint128>(shape.lanes) * shape.parts_per_round() * rounds;
-    return parts <= parameters.open_parts_max && shape.part_segments <= kTouchedMax;
+    const std::uint32_t rate = std::max({shape.audit_rate_ppm, parameters.rate_floor_ppm, parameters.rate_new_ppm});
+    const auto segments = static_cast<base::Uint128>(shape.lanes) * shape.segments_per_round() * rounds;
+    const auto audits = segments * expected_with_controls(rate, parameters.control_ppm) >> 32U;
+    return parts <= parameters.open_parts_max && shape.part_segments <= kTouchedMax && audits <= kTouchedMax;
 }
 
 /// Every audit takes a machine of the class at most audit_ms_max.

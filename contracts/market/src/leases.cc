@@ -49,6 +49,18 @@ Refusal apply_lease_leave(Context& context, const LeaseLeave& message) {
     const bool long_pause =
         job->state == JobState::paused &&
         job->state_since.value + context.parameters.pause_leave_ms <= context.live.value;
+    // Whoever goes in the middle of a part has kept the lane from others for so long: that share of its bond. Otherwise holding lanes and leaving
+    // before the deadline would cost nothing.
+    if (lane->expected != 0) {
+        const PartSpan span = part_span(lane->committed_parts, job->shape.segments_per_round(), job->shape.part_segments);
+        const std::uint64_t promised = std::max<std::uint64_t>(lease->segment_ms * span.segments, 1);
+        const std::uint64_t held = std::min(context.live.value - lane->funded_at.value, promised);
+        auto leaving = *lease;
+        const Amount due = base::multiply_divide(leaving.bond, held, promised, base::Rounding::up).value_or(leaving.bond);
+        leaving.bond -= due;
+        save(context.state, leaving);
+        burn(context, due, "bond", lease->id.hash);
+    }
     const bool waits = lane->wait != LaneWait::none;
     release_lease(context, *job, lease->id, waits ? LeaseEnd::waited : long_pause ? LeaseEnd::paused : LeaseEnd::left, false);
     save(context.state, *job);
@@ -64,8 +76,8 @@ void on_lane_deadline(Context& context, const Timer& timer) {
     if (lease->deadline != timer.due) return;
     auto job = find_job(context.state, id);
     ASSAY_CHECK(job.has_value());
-    const bool lacks = lease->extensions < kExtensionsMax &&
-                       (has_asked(context, lease->worker, id) || waits_for_answer(context, id, job->round));
+    const bool waits = waits_for_answer(context, id, job->round) || has_asked(context, lease->worker, id);
+    const bool lacks = lease->extensions < kExtensionsMax && waits;
     if (lacks || owes_audits(context, *job, *lease)) {
         // Missing the deadline is no way out of an audit: what is committed is judged before the
         // lane goes on without its worker. Nor does it miss anything that asks for what it starts from.

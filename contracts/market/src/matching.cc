@@ -61,7 +61,9 @@ std::optional<Terms> terms_of(const Parameters& parameters, const Job& job, cons
 }
 
 /// Who signed twice never works again, who was convicted not for one unbonding time, and who lost this lane does not get it again.
+/// A validator works for nobody: each lane that one took would leave the job to fewer auditors.
 bool may_work(const Context& context, const Lane& lane, const base::AccountId& worker, const Stake& stake) {
+    if (audits(context, worker)) return false;
     if (stake.tombstoned || std::find(lane.excluded.begin(), lane.excluded.end(), worker) != lane.excluded.end()) return false;
     return stake.convicted_at.value == 0 || stake.convicted_at.value + context.parameters.unbonding_ms <= context.live.value;
 }
@@ -257,8 +259,8 @@ void let_sleep(Context& context, const base::OfferId& id, std::uint64_t accept_m
     save(context.state, *offer);
 }
 
-/// Takes the cheapest that has accepted; gives the slots of the others back.
-void decide(Context& context, Job& job, Lane& lane) {
+/// Takes the cheapest that has accepted; gives the slots of the others back. `late`: whoever has not accepted had its time.
+void decide(Context& context, Job& job, Lane& lane, bool late) {
     if (lane.ask_ends.value != 0) clear_timer(context, {lane.ask_ends, TimerKind::match, job.id.hash, lane.lane});
     const std::vector<Terms> asked = std::move(lane.asked);
     lane.asked.clear();
@@ -272,7 +274,7 @@ void decide(Context& context, Job& job, Lane& lane) {
             continue;
         }
         return_slot(context, terms.offer, terms.worker, {});
-        if (!terms.accepted) let_sleep(context, terms.offer, accept_ms);
+        if (late && !terms.accepted) let_sleep(context, terms.offer, accept_ms);
     }
     if (winner == nullptr) {
         lane.ask = std::min(2 * lane.ask, kAskedMax);
@@ -318,7 +320,7 @@ void on_match_due(Context& context, const Timer& timer) {
         ask(context, *job, *lane);
         save(context.state, *lane);
     } else if (lane->ask_ends == timer.due) {
-        decide(context, *job, *lane);
+        decide(context, *job, *lane, true);
         save(context.state, *job);
     }
 }
@@ -344,7 +346,7 @@ Refusal apply_lease_accept(Context& context, const LeaseAccept& message) {
     // The cheapest wins at once; another one when the cheaper ones have had their time, or all have accepted.
     const bool all = std::all_of(lane->asked.begin(), lane->asked.end(), [](const Terms& t) { return t.accepted; });
     if (own == lane->asked.begin() || all)
-        decide(context, *job, *lane);
+        decide(context, *job, *lane, false);
     else
         save(context.state, *lane);
     save(context.state, *job);

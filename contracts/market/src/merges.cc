@@ -1,6 +1,7 @@
 #include <algorithm>
 
 #include "base/check.h"
+#include "base/wide.h"
 #include "disputes.h"
 #include "rollback.h"
 #include "settlement.h"
@@ -12,10 +13,19 @@ namespace {
 /// Somebody must post.
 bool is_due(const MergeRecord& merge) { return merge.state == MergeState::waiting; }
 
+/// To fetch what the members have sent, to merge on the job's minimum class, and to bring the state to the store.
+std::uint64_t merge_turn_ms(const Context& context, const base::JobId& id, const Round& round) {
+    const Job job = find_job(context.state, id).value();
+    const Parameters parameters = parameters_of(context, job);
+    const auto merging = static_cast<base::Uint128>(job.costs.merge_flops) * 1000 * parameters.audit_time_factor / parameters.reference_flops;
+    const std::uint64_t bytes = job.init_bytes + round.members.size() * job.payload_bytes;
+    return parameters.grace_ms + static_cast<std::uint64_t>(std::min<base::Uint128>(merging, parameters.audit_ms_max)) + transfer_ms(bytes);
+}
+
 void set_turn(Context& context, MergeRecord& merge, const Round& round, std::uint32_t turn) {
     if (turn != merge.turn) merge.extensions = 0;
     merge.turn = turn;
-    merge.deadline = context.in(context.parameters.grace_ms);
+    merge.deadline = context.in(merge_turn_ms(context, merge.job, round));
     set_timer(context, {merge.deadline, TimerKind::merge, merge.job.hash, merge.round});
     save(context.state, merge);
     emit(context, EventKind::merge_due, {{"job", merge.job.hex()}, {"round", std::to_string(merge.round)},
@@ -46,6 +56,20 @@ void merge_settled(Context& context, Job& job, MergeRecord& merge, MergeState ou
     emit(context, EventKind::merge_audited, {{"job", job.id.hex()}, {"round", std::to_string(merge.round)},
                                              {"outcome", std::string(to_word(outcome))}, {"root", merge.root.hex()}});
     start_window_if_done(context, job, merge.round);
+}
+
+/// Nobody posts: the lanes train the round's last part again, under others. Whoever made it is not paid for it: a round without its merge is worth
+/// nothing.
+void train_again(Context& context, Job& job, const Round& round) {
+    Undone undone;
+    for (const RoundMember& member : round.members) {
+        const auto part = find_part(context.state, member.part);
+        ASSAY_CHECK(part.has_value());
+        undo_lane(context, job, round.round, member.lane, part->key.part, part->key.worker, undone);
+    }
+    if (!undone.reopen) return fail_job(context, job, CloseReason::no_merge);
+    roll_back(context, job, {}, undone);
+    for (const base::LeaseId& lease : undone.leases) settle_lease_if_done(context, lease);
 }
 
 }  // namespace
@@ -131,12 +155,15 @@ void on_merge_due(Context& context, const Timer& timer) {
     if (lacks || paused) {
         if (!paused) ++merge->extensions;
         set_turn(context, *merge, *round, merge->turn);
-    } else if (const auto next = next_turn(*merge, *round, merge->turn + 1)) {
-        set_turn(context, *merge, *round, *next);
-    } else {
-        fail_job(context, *job, CloseReason::no_merge);
-        save(context.state, *job);
+        return;
     }
+    // Being silent here holds everybody up, as missing a lane's deadline does.
+    if (merge->turn < round->members.size()) release_lease(context, *job, round->members[merge->turn].lease, LeaseEnd::deadline, true);
+    if (const auto next = next_turn(*merge, *round, merge->turn + 1))
+        set_turn(context, *merge, *round, *next);
+    else
+        train_again(context, *job, *round);
+    save(context.state, *job);
 }
 
 void renew_merge_turn(Context& context, const base::JobId& job, std::uint32_t number) {

@@ -76,7 +76,7 @@ template <class A, Same<Lane> V>
 void fields(A& a, V& v) {
     a(v.job, v.lane, v.lease, v.leases, v.passed_parts, v.committed_parts, v.next_start_root, v.next_start_blob, v.vacant_since);
     a.choice(v.wait, LaneWait::none, LaneWait::audit_backlog);
-    a(v.expected, v.asked, v.ask, v.ask_ends, v.excluded, v.match_after, v.relet_price, v.relet_segments, v.relet_pot);
+    a(v.expected, v.funded_at, v.asked, v.ask, v.ask_ends, v.excluded, v.match_after, v.relet_price, v.relet_segments, v.relet_pot);
 }
 
 template <class A, Same<Lease> V>
@@ -186,7 +186,7 @@ void fields(A& a, V& v) {
 }
 
 template <class A, Same<QuestionDuty> V>
-void fields(A& a, V& v) { a(v.account, v.raised, v.owed, v.last_deadline); }
+void fields(A& a, V& v) { a(v.account, v.raised, v.owed, v.owed_ms); }
 
 template <class A, Same<ChallengeTarget> V>
 void fields(A& a, V& v) {

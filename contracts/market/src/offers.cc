@@ -31,6 +31,7 @@ Refusal check_offer(const Context& context, const OfferPost& message) {
     const auto stake = find_stake(context.state, context.sender, Role::worker);
     if (!stake || stake->active.is_zero()) return Refusal::stake_missing;
     if (stake->tombstoned) return Refusal::tombstoned;
+    if (audits(context, context.sender)) return Refusal::validator_cannot_work;
     const std::size_t most = context.parameters.offers_per_worker_max;
     return offers_of(context.state, context.sender, most).size() < most ? Refusal::none
                                                                         : Refusal::too_many_offers;

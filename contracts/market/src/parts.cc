@@ -161,6 +161,8 @@ Refusal apply_part_retract(Context& context, const PartRetract& message) {
     if (epoch->commitments == 0) {
         clear_timer(context, {epoch->deadline, TimerKind::epoch, {}, epoch->number});
         if (context.chain.epoch_open == epoch->number) context.chain.epoch_open.reset();
+        // Nobody has contributed to it: its number is used again, so that the list of epochs has no gap.
+        if (context.chain.epoch_next == epoch->number + 1) --context.chain.epoch_next;
         erase(context.state, *epoch);
     } else {
         save(context.state, *epoch);

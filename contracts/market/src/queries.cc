@@ -408,9 +408,10 @@ std::vector<Question> listed_questions(const StateReader& state, const Bytes& pr
 
 }  // namespace
 
-std::vector<Question> questions_of_subject(const StateReader& state, const base::Hash& subject, std::size_t limit) {
+std::vector<Question> questions_of_subject(const StateReader& state, const base::Hash& subject, const std::optional<base::Hash>& after,
+                                           std::size_t limit) {
     const Bytes prefix = without_id(question_of_subject_key(subject, {}));
-    return listed_questions(state, prefix, prefix, limit);
+    return listed_questions(state, prefix, after ? after_key(question_of_subject_key(subject, *after)) : prefix, limit);
 }
 
 std::vector<Question> questions_of_job(const StateReader& state, const base::JobId& job, std::optional<std::uint32_t> round,

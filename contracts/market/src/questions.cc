@@ -113,6 +113,12 @@ QuestionDuty duty_of(const Context& context, const base::AccountId& account) {
     return find_question_duty(context.state, account).value_or(QuestionDuty{account, 0, 0, {}});
 }
 
+/// What one answer may take: whoever keeps no hashes of the blob's chunks reads all of it.
+std::uint64_t answer_ms(const Context& context, const Question& question) {
+    constexpr std::uint64_t kReadPerMs = 100'000;
+    return context.parameters.question_answer_ms + question.bytes / kReadPerMs;
+}
+
 /// One more or less open question of its asker, obliged, job and round. Changes the job.
 void count_question(Context& context, Job& job, const Question& question, bool more) {
     const auto change = [&](std::uint32_t& count) {
@@ -124,7 +130,9 @@ void count_question(Context& context, Job& job, const Question& question, bool m
     save(context.state, raised);
     QuestionDuty owed = duty_of(context, question.obliged);
     change(owed.owed);
-    if (more) owed.last_deadline = std::max(owed.last_deadline, question.deadline);
+    const std::uint64_t takes = answer_ms(context, question);
+    ASSAY_CHECK(more || owed.owed_ms >= takes);
+    owed.owed_ms = more ? owed.owed_ms + takes : owed.owed_ms - takes;
     save(context.state, owed);
     change(job.open_questions);
     if (auto round = find_round(context.state, question.job, question.round)) {
@@ -154,12 +162,10 @@ void set_deadline(Context& context, Question& question, base::TimeMs deadline) {
 }
 
 /// Questions to one account queue: a flood gives its victim time in proportion, and nobody is refused because of it. A limit for each target would
-/// let who withholds fill it with what it has.
+/// let who withholds fill it with what it has. Only open ones count: asking oneself and answering makes no queue.
 base::TimeMs answer_by(const Context& context, const Question& question) {
-    const QuestionDuty owed = duty_of(context, question.obliged);
-    const base::TimeMs alone = context.in(context.parameters.grace_ms);
-    if (owed.owed == 0) return alone;
-    return std::max(alone, base::TimeMs{owed.last_deadline.value + context.parameters.question_answer_ms});
+    const std::uint64_t ahead_ms = duty_of(context, question.obliged).owed_ms;
+    return context.in(std::max(context.parameters.grace_ms, ahead_ms + answer_ms(context, question)));
 }
 
 /// The question is over: its bond goes to `to`. Changes the job.
@@ -281,14 +287,28 @@ bool has_asked(const Context& context, const base::AccountId& account, const bas
     return std::any_of(questions.begin(), questions.end(), [&](const Question& question) { return question.job == job; });
 }
 
+bool lacks_answer(const Context& context, const base::AccountId& account, const base::JobId& job) {
+    const auto questions = questions_asked(context.state, account, std::nullopt, kTouchedMax);
+    return std::any_of(questions.begin(), questions.end(), [&](const Question& question) { return question.job == job && !question.answered; });
+}
+
 void drop_questions(Context& context, Job& job, const base::Hash& subject) {
-    for (const Question& question : questions_of_subject(context.state, subject, kTouchedMax))
-        end_question(context, job, question, question.asker, "dropped");
+    // Whoever asked has paid for the end of its question. None may be left: the round that counts it may go.
+    for (auto open = questions_of_subject(context.state, subject, std::nullopt, kTouchedMax); !open.empty();
+         open = questions_of_subject(context.state, subject, std::nullopt, kTouchedMax)) {
+        for (const Question& question : open) end_question(context, job, question, question.asker, "dropped");
+    }
 }
 
 void drop_merge_questions(Context& context, Job& job, std::uint32_t round) {
-    for (const Question& question : questions_of_job(context.state, job.id, round, std::nullopt, kTouchedMax)) {
-        if (question.target.kind == StoredKind::merge) end_question(context, job, question, question.asker, "dropped");
+    std::optional<base::Hash> after;
+    while (true) {
+        const auto open = questions_of_subject(context.state, job.id.hash, after, kTouchedMax);
+        for (const Question& question : open) {
+            if (question.target.kind == StoredKind::merge && question.round == round) end_question(context, job, question, question.asker, "dropped");
+        }
+        if (open.size() < kTouchedMax) return;
+        after = open.back().id;
     }
 }
 

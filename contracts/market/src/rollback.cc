@@ -45,9 +45,11 @@ void undo_part(Context& context, Job& job, const base::PartId& id, const base::A
     if (!can_void(*part)) return;
     bool accused = false;
     std::uint64_t paid = 0;
-    for (const Audit& audit : audits_of_claim(context.state, part->id, std::nullopt, kTouchedMax)) {
-        if (part->state == PartState::passed && audit.paid) ++paid;
-        accused = accused || (audit.verdict && audit.verdict->kind == VerdictKind::invalid);
+    for (const Claim& claim : claims_of(context.state, part->id, kTouchedMax)) {
+        for (const Audit& audit : audits_of_claim(context.state, part->id, claim.segment, kTouchedMax)) {
+            if (part->state == PartState::passed && audit.paid) ++paid;
+            accused = accused || (audit.verdict && audit.verdict->kind == VerdictKind::invalid);
+        }
     }
     if (const auto fees = base::multiply(job.audit_price, paid)) undone.audit_fees += *fees;
     if (part->key.worker == culprit) note_overtaken(context, part->id, undone);

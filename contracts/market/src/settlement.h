@@ -69,6 +69,12 @@ void open_claim(Context& context, Job& job, Claim claim);
 /// The end field of a part's last segment.
 base::Hash last_end_field(const Part& part);
 
+// deliveries.cc
+/// What bringing so many bytes to the store may take, at a rate that a home line has.
+std::uint64_t transfer_ms(std::uint64_t bytes);
+/// Somebody waits for segments of the part: they are due, in time to upload the states that they start from. Changes the part.
+void ask_delivery(Context& context, const Job& job, Part& part);
+
 // parts.cc
 /// Takes a commitment out of the lane's work: its audits end, counters go back, the history notes it. Says what auditors were paid for it. The
 /// caller saves the job. `unproved`: it was drawn and never judged, so its price is burned.
@@ -148,6 +154,8 @@ bool asks_for_data(const Context& context, const base::JobId& job);
 bool answers_for_open(const Context& context, const Lease& lease);
 /// The account has an open question about something in the job: nobody misses a deadline because others do not show what it needs.
 bool has_asked(const Context& context, const base::AccountId& account, const base::JobId& job);
+/// One of them waits for its answer: it ends by itself, in the answer or in a conviction.
+bool lacks_answer(const Context& context, const base::AccountId& account, const base::JobId& job);
 /// A question ends within so many extensions of a deadline; one after the other must not hold up a job for ever.
 inline constexpr std::uint32_t kExtensionsMax = 8;
 /// Ends questions about what is void or final; bonds return. The caller saves the job.

@@ -341,11 +341,16 @@ Refusal apply_confess(Context& context, const Confess& message) {
     if (!confessed) return Refusal::part_unknown;
     if (confessed->key.worker != context.sender) return Refusal::part_not_yours;
     if (confessed->state != PartState::committed && confessed->state != PartState::auditing) return Refusal::confess_too_late;
-    for (const Audit& audit : audits_of_claim(context.state, confessed->id, std::nullopt, kTouchedMax)) {
-        if (audit.state == AuditState::revealed) return Refusal::confess_too_late;
+    for (const Claim& claim : claims_of(context.state, confessed->id, kTouchedMax)) {
+        for (const Audit& audit : audits_of_claim(context.state, confessed->id, claim.segment, kTouchedMax)) {
+            if (audit.verdict) return Refusal::confess_too_late;
+        }
     }
     auto job = find_job(context.state, confessed->key.job);
     ASSAY_CHECK(job.has_value());
+    // What others have built on it would fall too, and with it what they are accused of, for half of one lock.
+    const auto round = find_round(context.state, job->id, confessed->key.round);
+    if (confessed->key.round != job->round || !round || round->state != RoundState::open) return Refusal::confess_too_late;
 
     // Half of the lock, and what auditing and doing the part again costs, up to the lock.
     const auto lease = find_lease(context.state, confessed->lease);

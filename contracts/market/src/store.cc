@@ -294,10 +294,14 @@ void erase(StateWriter& state, const ChallengeSeal& value) {
 }
 
 void set_timer(Context& context, const Timer& timer) {
-    context.state.put(timer_key(timer), kEmpty);
+    base::Bytes key = timer_key(timer);
+    context.state.put(key, kEmpty);
+    if (context.fresh_timers != nullptr) context.fresh_timers->insert(std::move(key));
 }
 void clear_timer(Context& context, const Timer& timer) {
-    context.state.erase(timer_key(timer));
+    const base::Bytes key = timer_key(timer);
+    context.state.erase(key);
+    if (context.fresh_timers != nullptr) context.fresh_timers->erase(key);
 }
 
 bool erase_some(StateWriter& state, const base::Bytes& prefix, std::size_t most) {

@@ -182,14 +182,7 @@ void part_drawn(Context& context, Job& job, Part& part, bool again) {
         --part.draws;
     }
     if (part.state == PartState::committed) part.state = PartState::auditing;
-    const auto claims = claims_of(context.state, part.id, kTouchedMax);
-    const bool waits = std::any_of(claims.begin(), claims.end(), [&](const Claim& c) { return c.open > 0 && !is_delivered(part, c.segment); });
-    if (waits && part.deadline.value == 0) {
-        part.deadline = context.in(context.parameters.grace_ms);
-        set_timer(context, {part.deadline, TimerKind::delivery, part.id.hash, 0});
-        emit(context, EventKind::part_due_delivery, {{"part", part.id.hex()}, {"job", job.id.hex()}, {"worker", part.key.worker.hex()},
-                                                     {"deadline", std::to_string(part.deadline.value)}});
-    }
+    ask_delivery(context, job, part);
     save(context.state, part);
     advance_later(context, part.id, kAdvancePart);
 }

@@ -50,6 +50,12 @@ Refusal apply_validator_return(Context& context, const ValidatorReturn&) {
     return Refusal::none;
 }
 
+bool audits(const Context& context, const base::AccountId& id) {
+    const auto validator = find_validator(context.state, id);
+    const auto stake = find_stake(context.state, id, Role::validator);
+    return validator && !validator->away && stake && !stake->active.is_zero();
+}
+
 bool may_audit(const Context& context, const base::AccountId& id, const Job& job, Amount lock) {
     if (id == job.submitter) return false;
     const auto validator = find_validator(context.state, id);

@@ -178,9 +178,10 @@ void on_audit_due(Context& context, const Timer& timer) {
     const bool works = audit->state == AuditState::open;
     // Who has asked for what it needs misses nothing while the question is open. Data is asked for once for all, by whoever is first.
     const bool asked = has_asked(context, audit->auditor, audit->job) || asks_for_data(context, audit->job);
+    const bool lacks = lacks_answer(context, audit->auditor, audit->job);
     const bool asks = audit->extensions < kExtensionsMax && asked;
-    if (works && asks) {
-        ++audit->extensions;
+    if (works && (lacks || asks)) {
+        if (!lacks) ++audit->extensions;
         audit->deadline = context.in(std::max(context.parameters.grace_ms, audit_time_ms(context, audit->auditor)));
         set_timer(context, {audit->deadline, TimerKind::audit, audit->id.hash, 0});
         save(context.state, *audit);

@@ -72,7 +72,7 @@ struct QuestionDuty {
     base::AccountId account;
     std::uint32_t raised = 0;                ///< open, by this account
     std::uint32_t owed = 0;                  ///< open, that this account is obliged to answer
-    base::TimeMs last_deadline;              ///< of those owed: the next one queues behind it
+    std::uint64_t owed_ms = 0;               ///< what answering all of those may take
     bool operator==(const QuestionDuty&) const = default;
 };
 

@@ -23,6 +23,8 @@ std::optional<AuditPrices> audit_prices(const Parameters& parameters, base::Amou
 
 /// The youngest epoch that takes no contributions any more, below `epoch_next` (Chain); nothing before the first.
 std::optional<Epoch> last_closed_epoch(const StateReader& state, std::uint64_t epoch_next);
+/// All weight as a number of members that have the greatest weight; at least 1.
+std::uint64_t members_by_weight(const StateReader& state, std::uint64_t epoch_next);
 /// The most that one audit may be paid, of a job with this greatest price: at the rate of redraws, for the greatest validator.
 base::Amount highest_pay(const StateReader& state, std::uint64_t epoch_next, const Parameters& parameters, const JobShape& shape, base::Amount greatest);
 /// Nothing when something is no amount.

@@ -87,7 +87,8 @@ std::optional<base::Bytes> find_question_bytes(const StateReader& state, const b
 std::vector<Question> questions_of_job(const StateReader& state, const base::JobId& job, std::optional<std::uint32_t> round,
                                        const std::optional<base::Hash>& after, std::size_t limit);
 /// Open questions about one part, or about a job's blobs and merges: StoredTarget::subject.
-std::vector<Question> questions_of_subject(const StateReader& state, const base::Hash& subject, std::size_t limit);
+std::vector<Question> questions_of_subject(const StateReader& state, const base::Hash& subject, const std::optional<base::Hash>& after,
+                                           std::size_t limit);
 /// Open questions that the account is obliged to answer, or has asked.
 std::vector<Question> questions_owed(const StateReader& state, const base::AccountId& obliged, const std::optional<base::Hash>& after, std::size_t limit);
 std::vector<Question> questions_asked(const StateReader& state, const base::AccountId& asker, const std::optional<base::Hash>& after, std::size_t limit);

@@ -23,7 +23,7 @@ namespace assay::market {
     X(stake_missing) X(profile_unknown) X(speed_out_of_range) X(vrf_key_missing) X(not_jailed) X(jail_not_over) X(validator_unknown) \
     /* offers */ \
     X(offer_unknown) X(offer_not_yours) X(price_out_of_range) X(seconds_out_of_range) X(memory_out_of_range) \
-    X(slots_out_of_range) X(bond_too_small) X(too_many_offers) \
+    X(slots_out_of_range) X(bond_too_small) X(too_many_offers) X(validator_cannot_work) \
     /* jobs */ \
     X(spec_invalid) X(spec_unjudgeable) X(receipt_invalid) X(receipt_expires_early) X(data_size_wrong) X(init_size_wrong) \
     X(receipt_size_wrong) X(no_auditors) X(audit_too_long) X(too_many_parts) X(audit_lag_refused) X(hold_limit_too_low) \
