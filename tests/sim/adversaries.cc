@@ -101,13 +101,9 @@ void by_record(SeasonOptions& options) {
     };
 }
 
-/// A control costs whoever is caught 2 / control rate audits: with this rate a short season has enough of them to be more than luck.
-void often_controlled(SeasonOptions& options) {
-    options.world.tune = [usual = options.world.tune](market::Parameters& parameters) {
-        usual(parameters);
-        parameters.control_ppm = 400'000;
-    };
-}
+/// One `valid` in sixteen is controlled, and costs whoever is caught 32 audits: it takes a hundred audits and more until that is no luck.
+void much_audited(SeasonOptions& options) { options.world.rate_ppm = 990'000; }
+constexpr std::uint32_t kLazySeasons = 3;
 
 void cheapest(SeasonOptions& options) { options.prices[0] = 1; }
 
@@ -132,9 +128,9 @@ const std::vector<Adversary>& library() {
              return cast;
          }},
         {"poisons_merges", Role::worker, "trains honestly and posts wrong merges", worker_cast<PoisonsMerges>},
-        {"lazy_validator", Role::validator, "says valid without computing", validator_cast<Lazy>, often_controlled},
+        {"lazy_validator", Role::validator, "says valid without computing", validator_cast<Lazy>, much_audited, false, kLazySeasons},
         {"false_accuser", Role::validator, "says invalid without computing", validator_cast<FalseAccuser>},
-        {"hides_cells", Role::validator, "says valid without computing, and is silent when it is controlled", validator_cast<HidesCells>, often_controlled},
+        {"hides_cells", Role::validator, "says valid without computing, and is silent when it is controlled", validator_cast<HidesCells>, much_audited, false, kLazySeasons},
         {"never_seals", Role::validator, "contributes, and answers no audit", validator_cast<NeverSeals>},
         {"copies_seals", Role::validator, "computes nothing and sends the seals of others", validator_cast<CopiesSeals>},
         {"claims_non_delivery", Role::validator, "asks for what its audits start from instead of computing", validator_cast<ClaimsNonDelivery>},

@@ -19,9 +19,10 @@ struct Adversary {
     void (*prepare)(SeasonOptions& options) = nullptr;
     /// The submitter of jobs that go on is of the coalition: its models are worth more than they cost, so it loses when honesty is better.
     bool has_models = false;
-    [[nodiscard]] bool loses(const SeasonResult& cheated, const SeasonResult& honest) const {
-        return cheated.adversary_net() < honest.adversary_net() && (has_models || cheated.adversary_net() < 0);
-    }
+    /// Seasons whose sum decides: one, or so many that whether it is controlled is no luck.
+    std::uint32_t seasons = 1;
+    /// What its seasons brought, and what they would have brought honestly.
+    [[nodiscard]] bool loses(std::int64_t cheated, std::int64_t honest) const { return cheated < honest && (has_models || cheated < 0); }
 };
 
 /// All of them, workers first. Names are unique.

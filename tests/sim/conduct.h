@@ -48,7 +48,7 @@ class WorkerConduct {
 
     virtual ~WorkerConduct() = default;
     /// Whether it takes a lane that is offered to it.
-    virtual bool accepts(const World&, const market::Lane&, const market::Reservation&) { return true; }
+    virtual bool accepts(const World&, const market::Job&, const market::Reservation&) { return true; }
     /// `honest_end`: what training gives.
     virtual SegmentWork train(const World&, const SegmentPlace&, const base::Hash& honest_end) { return {honest_end, kWhole}; }
     /// Whether it commits the lease's next part now; asked again after each block.

@@ -45,7 +45,7 @@ class WrongMerge final : public WorkerConduct {
 };
 
 class NeverAccepts final : public WorkerConduct {
-    bool accepts(const World&, const market::Lane&, const market::Reservation&) override { return false; }
+    bool accepts(const World&, const market::Job&, const market::Reservation&) override { return false; }
 };
 
 class NeverContributes final : public ValidatorConduct {
@@ -176,7 +176,7 @@ void Worker::offer(std::uint64_t price_per_gflop, std::uint32_t slots, std::uint
 void Worker::accept(const Snapshot::OpenJob& open) {
     for (const market::Lane& lane : open.lanes) {
         for (const market::Reservation& asked : lane.asked) {
-            if (asked.worker != person_.id || asked.accepted || !conduct_->accepts(world_, lane, asked)) continue;
+            if (asked.worker != person_.id || asked.accepted || !conduct_->accepts(world_, open.job, asked)) continue;
             const auto stake = market::find_stake(world_.state(), person_.id, market::Role::worker);
             const auto offer = market::find_offer(world_.state(), asked.offer);
             if (stake->free() >= asked.lock && offer->bond >= asked.bond) world_.send(person_, market::LeaseAccept{lane.job, lane.lane});

@@ -1,4 +1,5 @@
 /// Runs the settings behind docs/soundness.md and writes one CSV file per table; `scripts/soundness` calls it and makes tables of them.
+#include <algorithm>
 #include <atomic>
 #include <cstdio>
 #include <cstdlib>
@@ -8,6 +9,9 @@
 #include <thread>
 #include <vector>
 
+#include <gtest/gtest.h>
+
+#include "adversaries.h"
 #include "draw_experiment.h"
 #include "market/pricing.h"
 #include "model.h"
@@ -18,7 +22,10 @@ using namespace assay::sim;
 
 constexpr std::uint32_t kRates[] = {100'000, 450'000, 900'000};
 constexpr std::uint32_t kShares[] = {0, 50'000, 333'333, 500'000};
-constexpr std::uint32_t kSegments[] = {4, 2, 1};
+/// False segments of a part, and how many parts a row has: with these the whole takes two idle cores about ten minutes.
+constexpr struct {
+    std::uint32_t segments, parts;
+} kRows[] = {{4, 5'000}, {2, 2'000}, {1, 2'000}};
 /// 10^5 tries for each part.
 constexpr std::uint32_t kCommitments = 1'250, kJobsTried = 80;
 
@@ -68,13 +75,12 @@ std::string detection_line(std::uint32_t rate, std::uint32_t share, std::uint32_
                    model::interval99(expected, all));
 }
 
-/// `segments_judged`: false segments in each row, so that the longer parts are fewer.
-void detection(const std::string& folder, std::uint32_t segments_judged) {
+/// `percent` of the parts of each row.
+void detection(const std::string& folder, std::uint32_t percent) {
     std::vector<std::function<std::string()>> rows;
-    for (const std::uint32_t segments : kSegments) {
+    for (const auto& row : kRows) {
         for (const std::uint32_t rate : kRates) {
-            for (const std::uint32_t share : kShares)
-                rows.push_back([=] { return detection_line(rate, share, segments, segments_judged / segments); });
+            for (const std::uint32_t share : kShares) rows.push_back([=] { return detection_line(rate, share, row.segments, row.parts * percent / 100); });
         }
     }
     const std::vector<std::string> lines = in_parallel(rows);
@@ -104,14 +110,55 @@ void money(const std::string& folder) {
     }
 }
 
+/// What a group of parties began and ended with, on one line with what honesty would have brought it.
+std::string season_line(const Adversary& one, std::uint64_t seed, std::uint32_t jobs) {
+    const SeasonResult cheated = play(one, seed, jobs, false), honest = play(one, seed, jobs, true);
+    std::int64_t begin = 0, end = 0, cost = 0;
+    const auto add = [&](const PartyResult& party) {
+        if (!party.adversary) return;
+        begin += static_cast<std::int64_t>(party.begin.grains());
+        end += static_cast<std::int64_t>(party.end.grains());
+        cost += static_cast<std::int64_t>(party.cost.grains());
+    };
+    for (const auto* group : {&cheated.workers, &cheated.validators}) {
+        for (const PartyResult& party : *group) add(party);
+    }
+    add(cheated.submitter);
+    const std::int64_t worth = cheated.submitter.adversary ? static_cast<std::int64_t>(cheated.submitter.worth.grains()) : 0;
+    const auto wide = [](std::int64_t value) { return static_cast<long long>(value); };
+    return line_of("%s,%llu,%u,%lld,%lld,%lld,%lld,%lld,%lld,%zu,%d\n", one.name.c_str(), static_cast<unsigned long long>(seed), jobs, wide(begin), wide(end),
+                   wide(cost), wide(worth), wide(cheated.adversary_net()), wide(honest.adversary_net()), cheated.harmed.size() + honest.harmed.size(),
+                   cheated.finished && honest.finished ? 1 : 0);
+}
+
+/// Every strategy of the library, with several seeds: grains.
+void seasons(const std::string& folder, std::uint32_t seeds) {
+    constexpr std::uint32_t kJobs = 12;
+    std::vector<std::function<std::string()>> rows;
+    for (const Adversary& one : adversaries()) {
+        for (std::uint64_t seed = 1; seed <= std::max(seeds, one.seasons); ++seed) rows.push_back([&one, seed] { return season_line(one, seed, kJobs); });
+    }
+    const std::vector<std::string> lines = in_parallel(rows);
+    const File out(folder, "seasons");
+    std::fputs("strategy,seed,jobs,begin,end,cost,worth,net,honest_net,harmed,finished\n", out.file);
+    for (const std::string& line : lines) std::fputs(line.c_str(), out.file);
+    const File names(folder, "strategies");
+    std::fputs("strategy,what\n", names.file);
+    for (const Adversary& one : adversaries()) std::fprintf(names.file, "%s,\"%s\"\n", one.name.c_str(), one.what.c_str());
+}
+
 }  // namespace
 
-/// soundness detection FOLDER SEGMENTS | money FOLDER
+/// soundness detection FOLDER PERCENT | money FOLDER | seasons FOLDER SEEDS
 int main(int argc, char** argv) {
     if (argc < 3) return 2;
     const std::string_view what = argv[1];
     if (what == "detection" && argc == 4) {
         detection(argv[2], static_cast<std::uint32_t>(std::strtoul(argv[3], nullptr, 10)));
+    } else if (what == "seasons" && argc == 4) {
+        seasons(argv[2], static_cast<std::uint32_t>(std::strtoul(argv[3], nullptr, 10)));
+        // Without a test around them, a season's own checks count here.
+        return testing::UnitTest::GetInstance()->ad_hoc_test_result().Failed() ? 1 : 0;
     } else if (what == "money" && argc == 3) {
         money(argv[2]);
     } else {

@@ -34,6 +34,13 @@ WorkerConduct::Drawn RetractsWhatIsDrawn::drawn(const World&, const market::Part
     return tried_[part.id]++ == 0 ? Drawn::retract : Drawn::confess;
 }
 
+bool Procrastinates::accepts(const World& world, const market::Job& job, const market::Reservation& asked) {
+    const std::vector<market::Lane> lanes = market::lanes_of(world.state(), job.id);
+    return std::any_of(lanes.begin(), lanes.end(), [&](const market::Lane& lane) {
+        return std::find(lane.asked.begin(), lane.asked.end(), asked) != lane.asked.end() && is_last_moment(world, lane.ask_ends);
+    });
+}
+
 void OneMachine::work(const World& world, const base::AccountId& self) {
     if (working_ && ready_ms_ > world.live().value) return;
     if (working_) ready_.insert(*working_);

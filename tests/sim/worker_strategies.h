@@ -84,7 +84,7 @@ class ConcedesWhenCaught final : public Liar {
 /// Holds lanes by being the cheapest, and never accepts one.
 class HoldsLanesVacant final : public WorkerConduct {
   public:
-    bool accepts(const World&, const market::Lane&, const market::Reservation&) override { return false; }
+    bool accepts(const World&, const market::Job&, const market::Reservation&) override { return false; }
 };
 
 /// How long before its deadline an action still is in time: a deadline is over in its own block, an idle block takes 5,000 ms, the one with the
@@ -111,7 +111,7 @@ class LateWorker final : public Liar {
 /// Honest, and does everything at the last moment, accepting and committing included.
 class Procrastinates final : public WorkerConduct {
   public:
-    bool accepts(const World& world, const market::Lane& lane, const market::Reservation&) override { return is_last_moment(world, lane.ask_ends); }
+    bool accepts(const World& world, const market::Job& job, const market::Reservation& asked) override;
     bool commits(const World& world, const market::Job&, const market::Lease& lease) override { return is_last_moment(world, lease.deadline); }
     Drawn drawn(const World& world, const market::Part& part) override { return is_last_moment(world, part.deadline) ? Drawn::deliver : Drawn::wait; }
     bool closes(const World& world, const market::Part& part) override { return is_last_moment(world, part.deadline); }
