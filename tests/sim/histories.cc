@@ -1,6 +1,7 @@
 #include "histories.h"
 
 #include <algorithm>
+#include <cinttypes>
 #include <memory>
 
 #include "incidents.h"
@@ -42,7 +43,8 @@ void short_clocks(market::Parameters& p) {
 
 /// What moves money or takes work back, after which books are most likely to be wrong.
 bool is_a_turn(const market::Event& event) {
-    constexpr std::string_view kTurns[] = {"slashed", "fined", "dispute_closed", "job_settling", "job_closed", "job_resumed", "round_reopened", "part_unproved", "part_retracted"};
+    constexpr std::string_view kTurns[] = {"slashed", "fined", "dispute_closed", "job_settling", "job_closed", "job_resumed",
+                                           "round_reopened", "part_unproved", "part_retracted"};
     return std::find(std::begin(kTurns), std::end(kTurns), event.kind) != std::end(kTurns);
 }
 
@@ -137,7 +139,9 @@ WorldOptions History::shape() {
         p.backlog_ms_max = backlog;
     };
     // Some have hardly more than what one lease or audit locks.
-    const auto some_stake = [&](std::uint64_t least) { return dice_.below(3) == 0 ? least + dice_.below(least) : std::uint64_t{1'000'000'000'000} >> dice_.below(4); };
+    const auto some_stake = [&](std::uint64_t least) {
+        return dice_.below(3) == 0 ? least + dice_.below(least) : std::uint64_t{1'000'000'000'000} >> dice_.below(4);
+    };
     for (std::size_t i = 0; i < out.validators; ++i) out.validator_stakes[i] = some_stake(100'000'000);
     for (std::size_t i = 0; i < out.workers; ++i) out.worker_stakes[i] = some_stake(500'000'000);
     return out;
@@ -269,10 +273,11 @@ std::string History::named(const std::string& value) const {
 }
 
 void History::print_block() const {
-    std::fprintf(options_.out, "-- block %llu, live %llu\n", static_cast<unsigned long long>(world_.blocks), static_cast<unsigned long long>(world_.live().value));
+    std::fprintf(options_.out, "-- block %" PRIu64 ", live %" PRIu64 "\n", world_.blocks, world_.live().value);
     for (std::size_t i = 0; i < world_.last_refusals().size(); ++i) {
         if (world_.last_refusals()[i] == market::Refusal::none) continue;
-        std::fprintf(options_.out, "   refused %s: %s\n", named(world_.last_fees()[i].first.hex()).c_str(), std::string(market::to_word(world_.last_refusals()[i])).c_str());
+        const std::string why(market::to_word(world_.last_refusals()[i]));
+        std::fprintf(options_.out, "   refused %s: %s\n", named(world_.last_fees()[i].first.hex()).c_str(), why.c_str());
     }
     for (const market::Event& event : world_.last_events()) {
         std::string line = "   " + event.kind;
