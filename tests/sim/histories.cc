@@ -18,7 +18,7 @@ using base::Amount;
 
 constexpr std::size_t kMany = 10'000;
 /// By then a job that goes on is cancelled, in half of the histories, everybody dishonest is gone, and the job has ended.
-constexpr std::uint64_t kCancelAt = 250, kGoneAt = 350, kBlocksMax = 3'000;
+constexpr std::uint64_t kCancelAt = 250, kGoneAt = 350, kBlocksMax = 12'000;
 constexpr std::uint64_t kIdleMs = 3'000, kIdleAfterMs = 20'000;
 /// Blocks that locks may take to come back when the job is over.
 constexpr std::uint64_t kBlocksAfterMax = 200;
