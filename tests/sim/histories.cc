@@ -19,6 +19,8 @@ using base::Amount;
 constexpr std::size_t kMany = 10'000;
 /// By then a job that goes on is cancelled, in half of the histories, everybody dishonest is gone, and the job has ended.
 constexpr std::uint64_t kCancelAt = 250, kGoneAt = 350, kBlocksMax = 12'000;
+/// Who has let its lane wait for audit money until then cancels: no rule ends such a wait, because the worker may leave without loss at any time.
+constexpr std::uint64_t kNoMoneyAt = 2'000;
 constexpr std::uint64_t kIdleMs = 3'000, kIdleAfterMs = 20'000;
 /// Blocks that locks may take to come back when the job is over.
 constexpr std::uint64_t kBlocksAfterMax = 200;
@@ -238,6 +240,11 @@ void History::submitter_acts() {
     if (world_.blocks == kCancelAt && cancels_in_the_end_) world_.send(person, market::JobCancel{job});
     if (pause_at_ != 0 && world_.blocks == pause_at_) world_.send(person, market::JobPause{job});
     if (resume_at_ != 0 && world_.blocks == resume_at_) world_.send(person, market::JobResume{job});
+    if (world_.blocks == kNoMoneyAt) {
+        for (const market::Lane& lane : market::lanes_of(world_.state(), job)) {
+            if (lane.wait == market::LaneWait::audit_funds) world_.send(person, market::JobCancel{job});
+        }
+    }
     const bool missing = world_.missing.contains(job);
     for (const market::Question& question : market::questions_owed(world_.state(), person.id, std::nullopt, kMany)) {
         const bool silent = (missing && question.target.kind == market::StoredKind::data) || poster_->temper.does(Wrong::no_answer, question.id);
