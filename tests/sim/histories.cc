@@ -1,6 +1,7 @@
 #include "histories.h"
 
 #include <algorithm>
+#include <cinttypes>
 #include <memory>
 
 #include "incidents.h"
@@ -17,7 +18,9 @@ using base::Amount;
 
 constexpr std::size_t kMany = 10'000;
 /// By then a job that goes on is cancelled, in half of the histories, everybody dishonest is gone, and the job has ended.
-constexpr std::uint64_t kCancelAt = 250, kGoneAt = 350, kBlocksMax = 3'000;
+constexpr std::uint64_t kCancelAt = 250, kGoneAt = 350, kBlocksMax = 12'000;
+/// Who has let its lane wait for audit money until then cancels: no rule ends such a wait, because the worker may leave without loss at any time.
+constexpr std::uint64_t kNoMoneyAt = 2'000;
 constexpr std::uint64_t kIdleMs = 3'000, kIdleAfterMs = 20'000;
 /// Blocks that locks may take to come back when the job is over.
 constexpr std::uint64_t kBlocksAfterMax = 200;
@@ -42,7 +45,8 @@ void short_clocks(market::Parameters& p) {
 
 /// What moves money or takes work back, after which books are most likely to be wrong.
 bool is_a_turn(const market::Event& event) {
-    constexpr std::string_view kTurns[] = {"slashed", "fined", "dispute_closed", "job_settling", "job_closed", "job_resumed", "round_reopened", "part_unproved", "part_retracted"};
+    constexpr std::string_view kTurns[] = {"slashed", "fined", "dispute_closed", "job_settling", "job_closed", "job_resumed",
+                                           "round_reopened", "part_unproved", "part_retracted"};
     return std::find(std::begin(kTurns), std::end(kTurns), event.kind) != std::end(kTurns);
 }
 
@@ -137,7 +141,9 @@ WorldOptions History::shape() {
         p.backlog_ms_max = backlog;
     };
     // Some have hardly more than what one lease or audit locks.
-    const auto some_stake = [&](std::uint64_t least) { return dice_.below(3) == 0 ? least + dice_.below(least) : std::uint64_t{1'000'000'000'000} >> dice_.below(4); };
+    const auto some_stake = [&](std::uint64_t least) {
+        return dice_.below(3) == 0 ? least + dice_.below(least) : std::uint64_t{1'000'000'000'000} >> dice_.below(4);
+    };
     for (std::size_t i = 0; i < out.validators; ++i) out.validator_stakes[i] = some_stake(100'000'000);
     for (std::size_t i = 0; i < out.workers; ++i) out.worker_stakes[i] = some_stake(500'000'000);
     return out;
@@ -234,6 +240,11 @@ void History::submitter_acts() {
     if (world_.blocks == kCancelAt && cancels_in_the_end_) world_.send(person, market::JobCancel{job});
     if (pause_at_ != 0 && world_.blocks == pause_at_) world_.send(person, market::JobPause{job});
     if (resume_at_ != 0 && world_.blocks == resume_at_) world_.send(person, market::JobResume{job});
+    if (world_.blocks == kNoMoneyAt) {
+        for (const market::Lane& lane : market::lanes_of(world_.state(), job)) {
+            if (lane.wait == market::LaneWait::audit_funds) world_.send(person, market::JobCancel{job});
+        }
+    }
     const bool missing = world_.missing.contains(job);
     for (const market::Question& question : market::questions_owed(world_.state(), person.id, std::nullopt, kMany)) {
         const bool silent = (missing && question.target.kind == market::StoredKind::data) || poster_->temper.does(Wrong::no_answer, question.id);
@@ -269,10 +280,11 @@ std::string History::named(const std::string& value) const {
 }
 
 void History::print_block() const {
-    std::fprintf(options_.out, "-- block %llu, live %llu\n", static_cast<unsigned long long>(world_.blocks), static_cast<unsigned long long>(world_.live().value));
+    std::fprintf(options_.out, "-- block %" PRIu64 ", live %" PRIu64 "\n", world_.blocks, world_.live().value);
     for (std::size_t i = 0; i < world_.last_refusals().size(); ++i) {
         if (world_.last_refusals()[i] == market::Refusal::none) continue;
-        std::fprintf(options_.out, "   refused %s: %s\n", named(world_.last_fees()[i].first.hex()).c_str(), std::string(market::to_word(world_.last_refusals()[i])).c_str());
+        const std::string why(market::to_word(world_.last_refusals()[i]));
+        std::fprintf(options_.out, "   refused %s: %s\n", named(world_.last_fees()[i].first.hex()).c_str(), why.c_str());
     }
     for (const market::Event& event : world_.last_events()) {
         std::string line = "   " + event.kind;

@@ -47,7 +47,8 @@ int main(int argc, char** argv) {
         ++wrong;
         for (const std::string& what : result.wrong) std::fprintf(stderr, "seed %" PRIu64 ": %s\n", result.seed, what.c_str());
     }
-    std::printf("{\"histories\": %" PRIu64 ", \"wrong\": %" PRIu64 ", \"blocks\": %" PRIu64 ", \"digest\": %" PRIu64 ", \"counts\": {", count, wrong, blocks, digest);
+    std::printf("{\"histories\": %" PRIu64 ", \"wrong\": %" PRIu64 ", \"blocks\": %" PRIu64 ", \"digest\": %" PRIu64 ", \"counts\": {", count, wrong, blocks,
+                digest);
     const char* comma = "";
     for (const auto& [name, number] : counts) {
         std::printf("%s\"%s\": %" PRIu64, comma, name.c_str(), number);

@@ -83,7 +83,8 @@ void Incidents::note_incident(const std::string& kind, std::size_t offender, Gra
     };
     for (const Gain& gain : gains) {
         // One account may have been drawn by two epochs and play against itself: it loses what is burned.
-        if (gain.to == offender && !kind.starts_with("game_")) complain(kind + ": " + members_[offender].person->name + " is paid by its own incident, " + gain.reason);
+        if (gain.to == offender && !kind.starts_with("game_"))
+            complain(kind + ": " + members_[offender].person->name + " is paid by its own incident, " + gain.reason);
         gained(gain.to, gain.grains);
     }
     gained(submitter_, to_submitter);
@@ -148,7 +149,9 @@ void Incidents::read_paid(const Event& event, Block& block) {
     if (reason == "segments") check_paid_part(attribute(event, "subject"), grains);
     if (reason == "audit" && std::exchange(audits_[attribute(event, "subject")].paid, events_) != 0) complain("an audit is paid twice");
     // The submitter pays a pause from its balance first: what the job's books do not say of it is that.
-    if (reason == "pause") flow(index_of(market::find_job(world_.state(), base::JobId{*base::hash_from_hex(attribute(event, "job"))})->submitter.hex()), -grains);
+    if (reason != "pause") return;
+    const auto job = market::find_job(world_.state(), base::JobId{*base::hash_from_hex(attribute(event, "job"))});
+    flow(index_of(job->submitter.hex()), -grains);
 }
 
 void Incidents::read_burned(const Event& event, Block& block) {
@@ -237,7 +240,8 @@ void Incidents::check_game(const Event& event, Block& block) {
         if (gain.to != winner) complain("a game pays somebody who has not won it");
     }
     const Grains lost = paid + burned;
-    if (2 * paid > lost + fees) complain("a game pays " + std::to_string(paid) + " of " + std::to_string(lost) + " and fees of " + std::to_string(fees));
+    if (2 * paid > lost + fees)
+        complain("a game pays " + std::to_string(paid) + " of " + std::to_string(lost) + " and fees of " + std::to_string(fees));
     if (offender < members_.size()) flow(offender, -lost);
     note_incident("game_lost_" + target, offender, lost, gains, 0);
 }
@@ -325,8 +329,11 @@ void Incidents::check_judged(const std::string& part, const std::string& segment
         const AuditSeen& audit = audits_.at(id);
         last_drawn = std::max(last_drawn, audit.drawn);
         if (!audit.ended) complain(what + "an audit is open");
-        if (audit.control && audits_[audit.controls].paid != 0 && audits_[audit.controls].paid < audit.end) complain(what + "a control has ended after the pay");
-        if (audit.control) continue;
+        if (audit.control) {
+            const std::uint64_t paid = audits_[audit.controls].paid;
+            if (paid != 0 && paid < audit.end) complain(what + "a control has ended after the pay");
+            continue;
+        }
         check_controlled(what, id, audit);
         if (audit.missed)
             last_miss = std::max(last_miss, audit.drawn);
@@ -397,7 +404,8 @@ void Incidents::end() {
     const std::vector<Grains> now = wealth();
     for (std::size_t i = 0; i < members_.size(); ++i) {
         if (now[i] - begin_[i] == flows_[i]) continue;
-        complain(members_[i].person->name + " has " + std::to_string(now[i] - begin_[i]) + " more than it had, events tell of " + std::to_string(flows_[i]));
+        const std::string more = std::to_string(now[i] - begin_[i]);
+        complain(members_[i].person->name + " has " + more + " more than it had, events tell of " + std::to_string(flows_[i]));
     }
 }
 

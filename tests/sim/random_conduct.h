@@ -24,7 +24,9 @@ class Dice {
 
 /// What a party may do wrong.
 enum class Wrong : std::uint8_t {
-    refuses_lease, fakes, stale_state, wrong_payload, copies, stops_committing, hides_drawn, late_delivery, confesses, retracts, never_closes, late_close,
+    refuses_lease, fakes, stale_state, wrong_payload, copies, stops_committing, hides_drawn, late_delivery, confesses,
+    nothing,                                 ///< honest wherever it is asked: it acts of its own accord only
+    never_closes, late_close,
     wrong_merge, no_merge, no_answer, late_answer, stalls_game, late_game, concedes, no_contribution, no_seal, late_seal, no_reveal, late_reveal,
     hides_cells, lazy_cells, wrong_invalid, empty_seal, stays_in_jail, blind_to_friends, no_start,
     count

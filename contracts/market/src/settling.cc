@@ -159,7 +159,8 @@ bool waits_in_vain(const Context& context, const Job& job) {
         const auto round = find_round(context.state, job.id, number);
         waits = round && round->state == RoundState::merged && !round->merge_audited && old(round->merged_at);
         if (!round || round->open_parts == 0) continue;
-        for (const Part& part : parts_of_job(context.state, job.id, number, std::nullopt, kPartRowsMax)) waits = waits || (is_open(part) && old(part.committed_at));
+        const auto parts = parts_of_job(context.state, job.id, number, std::nullopt, kPartRowsMax);
+        waits = waits || std::any_of(parts.begin(), parts.end(), [&](const Part& part) { return is_open(part) && old(part.committed_at); });
     }
     return waits && !anybody_busy(context, job);
 }
