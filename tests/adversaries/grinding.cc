@@ -38,7 +38,10 @@ struct NextEpoch {
 class Grinder final : public runtime::SegmentProducer {
   public:
     explicit Grinder(const GrindSettings& settings)
-        : settings_(settings), node_(settings.node_url, agent::patient_options()), chain_id_(node_.chain().value().chain_id), own_(identity(settings.own)) {
+        : settings_(settings),
+          node_(settings.node_url, agent::patient_options()),
+          chain_id_(node_.chain().value().chain_id),
+          own_(identity(settings.own)) {
         for (const agent::KeyOptions& keys : settings.accomplices) accomplices_.push_back(identity(keys));
     }
 
@@ -122,7 +125,9 @@ class Grinder final : public runtime::SegmentProducer {
     base::Hash ground_end(const runtime::SegmentPlace& place, const market::JobSpec& spec) {
         const NextEpoch epoch = wait_for_epoch();
         weights_.clear();
-        for (const agent::Identity& accomplice : accomplices_) weights_.push_back(node_.epoch_member(epoch.last.number, accomplice.account()).value().weight);
+        for (const agent::Identity& accomplice : accomplices_) {
+            weights_.push_back(node_.epoch_member(epoch.last.number, accomplice.account()).value().weight);
+        }
         const std::uint32_t first = place.segment / spec.part_segments * spec.part_segments;
         const market::PartKey key{lease_.job, place.round, place.lane, 0, place.segment / spec.part_segments, own_.account(), 0};
         for (std::uint64_t i = 0; i < kTriesMax; ++i) {

@@ -125,7 +125,7 @@ def own_job(market, folder):
     waiting = len(held_audits())
     require(waiting >= 48, f"the own job holds only {waiting} audits")
     require(not any(a["state"] == "missed" for a in market.get_all(f"/v1/jobs/{held.id}/audits")), "an auditor missed what was not delivered")
-    record = market.wait(lambda: slashed_in(market, job), 60, "the conviction", *market.programs.values())
+    market.wait(lambda: slashed_in(market, job), 60, "the conviction", *market.programs.values())
     say(f"the cheat was convicted while {waiting} audits of the own job were open")
     market.programs[own].resume()
     record = job.until_closed(120)
