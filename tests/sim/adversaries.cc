@@ -103,7 +103,7 @@ void by_record(SeasonOptions& options) {
 
 /// One `valid` in sixteen is controlled, and costs whoever is caught 32 audits: it takes a hundred audits and more until that is no luck.
 void much_audited(SeasonOptions& options) { options.world.rate_ppm = 990'000; }
-constexpr std::uint32_t kLazySeasons = 3;
+constexpr std::uint32_t kLazySeasons = 5;
 
 void cheapest(SeasonOptions& options) { options.prices[0] = 1; }
 

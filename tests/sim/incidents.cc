@@ -104,7 +104,13 @@ void Incidents::read_block() {
         read(event, block);
     }
     for (const Gain& left : block.gains) complain("paid outside of any incident: " + left.reason + " " + std::to_string(left.grains));
-    if (!block.voided.empty() && block.slashed.empty()) complain("committed work became void without a conviction or concession");
+    // Or its round is trained again because its maker had to merge it, was silent and lost its bond (read_burned).
+    const auto silent = [&](const Event* event) {
+        const auto lease = market::find_lease(world_.state(), base::LeaseId{base::hash_from_hex(attribute(*event, "lease")).value()});
+        return lease && lease->end == market::LeaseEnd::deadline;
+    };
+    if (block.slashed.empty() && !std::all_of(block.voided.begin(), block.voided.end(), silent))
+        complain("committed work became void without a conviction or concession");
     check_unproved(block);
 }
 

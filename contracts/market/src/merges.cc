@@ -58,11 +58,18 @@ void merge_settled(Context& context, Job& job, MergeRecord& merge, MergeState ou
     start_window_if_done(context, job, merge.round);
 }
 
-/// Nobody posts: the lanes train the round's last part again, under others. Whoever made it is not paid for it: a round without its merge is worth
-/// nothing.
+/// It had its turn and was silent, and lost its lease for it.
+bool was_silent(const Context& context, const RoundMember& member, const Round& round) {
+    const auto lease = find_lease(context.state, member.lease);
+    return lease && lease->end == LeaseEnd::deadline && lease->ended_at >= round.closed_at;
+}
+
+/// Nobody posts: lanes of those who were silent train the round's last part again, under others, and the silent are not paid for theirs: a round
+/// without its merge is worth nothing. Whoever had left before owes no merge and is paid.
 void train_again(Context& context, Job& job, const Round& round) {
     Undone undone;
     for (const RoundMember& member : round.members) {
+        if (!was_silent(context, member, round)) continue;
         const auto part = find_part(context.state, member.part);
         ASSAY_CHECK(part.has_value());
         undo_lane(context, job, round.round, member.lane, part->key.part, part->key.worker, undone);

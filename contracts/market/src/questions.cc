@@ -165,7 +165,7 @@ void set_deadline(Context& context, Question& question, base::TimeMs deadline) {
 /// let who withholds fill it with what it has. Only open ones count: asking oneself and answering makes no queue.
 base::TimeMs answer_by(const Context& context, const Question& question) {
     const std::uint64_t ahead_ms = duty_of(context, question.obliged).owed_ms;
-    return context.in(std::max(context.parameters.grace_ms, ahead_ms + answer_ms(context, question)));
+    return context.in(context.parameters.grace_ms + ahead_ms + answer_ms(context, question));
 }
 
 /// The question is over: its bond goes to `to`. Changes the job.

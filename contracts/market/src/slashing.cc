@@ -87,12 +87,12 @@ Amount compensate(Context& context, const Job& job, const Undone& undone, Amount
 
 /// Challengers of other segments, who would have had their game: nobody knows who of them was right, so they come after everybody whose due is
 /// known, and all of one segment share one replay. Says what was paid.
-Amount pay_overtaken(Context& context, const Job& job, const Rewards& rewards, const Undone& undone, Amount most) {
+Amount pay_overtaken(Context& context, const Job& job, const Conviction& conviction, const Undone& undone, Amount most) {
     const Amount replay = base::multiply(job.audit_price, kHalf).value_or(most);
     Amount paid;
     for (const Overtaken& overtaken : undone.overtaken) {
-        if (overtaken.part == rewards.judged && overtaken.segment == rewards.segment) continue;
-        paid += pay_shares(context, job, overtaken.accounts, base::minimum(replay, most - paid), "overtaken", overtaken.part.hash);
+        if (overtaken.part == conviction.rewards.judged && overtaken.segment == conviction.rewards.segment) continue;
+        paid += pay_shares(context, job, overtaken.accounts, base::minimum(replay, most - paid), "overtaken", conviction.evidence);
     }
     return paid;
 }
@@ -118,7 +118,7 @@ void distribute(Context& context, Job& job, Amount taken, const Lease& lease, co
     const Amount bounty = base::minimum(base::minimum(pot, Amount::of(taken.grains() / kBountyDivisor)), rewards.share);
     pot -= pay_shares(context, job, rewards.reporters, bounty, "bounty", conviction.evidence);
     pot -= keep_for_successor(context, job, lease, lane_segments, pot);
-    pot -= pay_overtaken(context, job, rewards, undone, pot);
+    pot -= pay_overtaken(context, job, conviction, undone, pot);
     burn(context, taken - (Amount::of(taken.grains() / kHalf) - pot), to_word(conviction.reason), conviction.evidence);
 }
 

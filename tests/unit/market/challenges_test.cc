@@ -84,10 +84,10 @@ TEST(ChallengeOpen, Refuses) {
 
 TEST(ChallengeOpen, NeedsAFreeBond) {
     sim::WorldOptions options = challenge_options(33);
-    options.validator_stakes[4] = 1'000;
+    options.validator_stakes[4] = 1'000'000;
     Passed duel(33, options);
     EXPECT_EQ(duel.challenge(duel.world.validators[4], duel.target, Duel::root(1)), Refusal::insufficient_free_stake);
-    EXPECT_EQ(duel.stake(duel.world.validators[4], Role::validator), Amount::of(1'000));
+    EXPECT_EQ(duel.stake(duel.world.validators[4], Role::validator), Amount::of(1'000'000));
 }
 
 TEST(ChallengeOpen, OfAPartThatHasNotPassedOrIsFinalIsRefused) {

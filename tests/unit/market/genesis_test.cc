@@ -23,7 +23,7 @@ Genesis example() {
         account.cold = account.hot = key_of(number).public_key();
         account.vrf = key_of(static_cast<std::uint8_t>(number + 100)).public_key();
         account.balance = Amount::of(5);
-        account.validator_stake = Amount::of(6);
+        account.validator_stake = Amount::of(2'000'000);
         account.validator = GenesisValidator{"f32", 7};
         genesis.accounts.push_back(account);
     }
@@ -36,7 +36,7 @@ TEST(GenesisCodec, KeepsEveryField) {
     ASSERT_FALSE(check_genesis(genesis).has_value()) << *check_genesis(genesis);
     const base::Bytes bytes = encode_genesis(genesis);
     EXPECT_EQ(decode_genesis(bytes).value(), genesis);
-    EXPECT_EQ(genesis_supply(genesis), Amount::of(33));
+    EXPECT_EQ(genesis_supply(genesis), Amount::of(6'000'015));
     for (std::size_t size = 0; size < bytes.size(); ++size) EXPECT_FALSE(decode_genesis(base::ByteView(bytes).first(size)).has_value());
     base::Bytes longer = bytes;
     longer.push_back(0);
@@ -127,7 +127,7 @@ TEST(CheckParameters, HoldsEveryNumberToItsBounds) {
                                  bounds("reference_flops", 1'000'000, std::uint64_t{1} << 50U, &P::reference_flops),
                                  bounds("absence_fine", 0, kGrains, &P::absence_fine),
                                  bounds("open_parts_max", 1, 4'096, &P::open_parts_max),
-                                 bounds("draws_per_block_max", 1, 2'000, &P::draws_per_block_max),
+                                 bounds("draws_per_block_max", 2, 2'000, &P::draws_per_block_max),
                                  bounds("audit_time_factor", 1, 1'000, &P::audit_time_factor),
                                  bounds("backlog_ms_max", 1, kDays, &P::backlog_ms_max),
                                  bounds("accept_ms", 1, kDays, &P::accept_ms),
@@ -145,6 +145,7 @@ TEST(CheckParameters, HoldsEveryNumberToItsBounds) {
     for (const Bounds& bound : all_bounds) {
         const auto passes = [&](std::uint64_t value) {
             Parameters p = demo_parameters();
+            p.validator_stake_min = Amount::of(Amount::kMax);
             bound.set(p, value);
             return !check_parameters(p).has_value();
         };
@@ -153,6 +154,8 @@ TEST(CheckParameters, HoldsEveryNumberToItsBounds) {
         EXPECT_FALSE(passes(bound.most + 1)) << bound.name;
         EXPECT_TRUE(bound.least == 0 || !passes(bound.least - 1)) << bound.name;
     }
+    EXPECT_TRUE(refused([](auto& g) { g.parameters.validator_stake_min = Amount::of(g.parameters.absence_fine.grains() - 1); }))
+        << "absent for nothing";
     EXPECT_TRUE(refused([](auto& g) { g.parameters.collusion_max_ppm = 1'000'000; }));
     EXPECT_TRUE(refused([](auto& g) { g.parameters.grace_ms = 0; }));
     EXPECT_TRUE(refused([](auto& g) { g.parameters.block_weight_max = 19'999; })) << "a move of a game fits any block";

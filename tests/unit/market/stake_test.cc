@@ -81,13 +81,13 @@ TEST(ApplyValidatorDeclare, Refuses) {
 TEST(ApplyValidatorDeclare, EntersAndLeavesTheIndexOfStakes) {
     TestChain chain;
     EXPECT_EQ(validators_by_stake(chain.state, 64).size(), 3U);
-    ASSERT_EQ(chain.send(chain.stranger, StakeBond{Role::validator, Amount::of(10)}),
+    ASSERT_EQ(chain.send(chain.stranger, StakeBond{Role::validator, Amount::of(1'000'000)}),
               Refusal::none);
     EXPECT_EQ(validators_by_stake(chain.state, 64).size(), 3U) << "not declared yet";
     ASSERT_EQ(chain.send(chain.stranger, ValidatorDeclare{"f32", 1000, {}, false}), Refusal::none);
     EXPECT_EQ(validators_by_stake(chain.state, 64).back(), chain.stranger.id)
         << "the least stake is last";
-    ASSERT_EQ(chain.send(chain.stranger, StakeUnbond{Role::validator, Amount::of(10)}),
+    ASSERT_EQ(chain.send(chain.stranger, StakeUnbond{Role::validator, Amount::of(1'000'000)}),
               Refusal::none);
     EXPECT_EQ(validators_by_stake(chain.state, 64).size(), 3U) << "no stake, no place";
     ASSERT_EQ(chain.send(chain.validators[1], ValidatorDeclare{"f32", 1000, {}, true}), Refusal::none);
