@@ -32,30 +32,12 @@ market::Genesis test_genesis(const base::PublicKey& operator_key, const base::Pu
 
 std::atomic<int> facts_asked_count = 0;
 
-class CountingReferee final : public market::Referee {
+class CountingReferee final : public dispute::LedgerReferee {
   public:
     tl::expected<market::JobFacts, market::SpecError> facts(const market::JobSpec& spec, base::ByteView encoded) const override {
         ++facts_asked_count;
-        return all_.facts(spec, encoded);
+        return LedgerReferee::facts(spec, encoded);
     }
-    market::GameStatus open(const market::GameSubject& subject) const override { return all_.open(subject); }
-    tl::expected<market::GameStatus, market::MoveRefusal> play(base::ByteView game, market::Side side, base::ByteView move) const override {
-        return all_.play(game, side, move);
-    }
-    market::QuestionStatus open_question(const market::QuestionSubject& subject) const override { return all_.open_question(subject); }
-    tl::expected<market::QuestionStatus, market::MoveRefusal> answer(base::ByteView question, base::ByteView bytes) const override {
-        return all_.answer(question, bytes);
-    }
-    tl::expected<market::QuestionStatus, market::MoveRefusal> ask(base::ByteView question, std::uint32_t child) const override {
-        return all_.ask(question, child);
-    }
-    tl::expected<bool, market::MoveRefusal> leaf_differs(base::ByteView question, std::uint64_t leaf, base::ByteView bytes) const override {
-        return all_.leaf_differs(question, leaf, bytes);
-    }
-    std::uint64_t blob_bytes(const market::QuestionSubject& subject) const override { return all_.blob_bytes(subject); }
-
-  private:
-    dispute::LedgerReferee all_;
 };
 
 }  // namespace
