@@ -39,7 +39,7 @@ TEST(Server, RunsATransactionOnceHoweverOftenItIsSent) {
     EXPECT_EQ(shown->value("code", ""), "none");
 }
 
-/// F21: a refused post costs no fee, so what it has the node compute is bounded by what its account could pay, and by few places at a time.
+/// F21: a post that the edge refuses costs no fee, so it has the node compute nothing unless its account could pay, and then few at a time.
 TEST(Server, F21_APostThatCannotBeCoveredHasTheNodeComputeNothing) {
     MarketNode node;
     client::Client client(node.url());

@@ -349,21 +349,6 @@ TEST(Adversary, F18_TimersOfOneMomentAreSweptInTheSquareOfTheirNumber) {
     EXPECT_LE(took[4'096], 500U) << "a block";
 }
 
-/// Whoever is refused without a fee has not made anybody build a program.
-TEST(Adversary, F21_ARefusedPostHasTheNodeComputeForNothing) {
-    TestChain chain;
-    chain.pass(10);
-    JobPost post = chain.job_post();
-    post.hold_limit = Amount::of(1);
-    const base::Bytes raw = build_transaction(chain.header(chain.submitter), post, chain.submitter.key);
-    const BlockContext block{{chain.height.value + 1}, {chain.time.value + 1}, chain.height.value, {}, &chain.program};
-    const int before = chain.program.asked;
-    const Admission admission = admit(*begun(chain.state, block), block, raw);
-    EXPECT_EQ(admission.code, Refusal::hold_limit_too_low) << to_word(admission.code);
-    // The server answers 422 on this code and submits nothing (api/server/src/handlers_transactions.cc): no block, no fee.
-    EXPECT_EQ(chain.program.asked, before) << "facts of a spec, up to 200 ms";
-}
-
 /// A job waits where less than half of all weight may audit it, whoever took its lanes.
 TEST(Adversary, F26_WorkersThatAreValidatorsLeaveAJobToItsCheatsFriend) {
     TestChain chain([](Genesis& genesis) {
