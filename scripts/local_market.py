@@ -154,14 +154,14 @@ class Market:
         self.programs[name] = program
         return program
 
-    def start_node(self, seconds=30):
+    def start_node(self, *arguments, seconds=30):
         port_file = self.directory / "port"
         # The first start lets the kernel choose the port; a restart must come back where the parties look for it.
         listen = "127.0.0.1:0" if self.url is None else self.url.removeprefix("http://")
         if self.url is None and port_file.exists():
             port_file.unlink()
         program = self._spawn("node", [self.bin / "assayd", "run", "--dir", self.directory / "node", "--listen", listen, "--port-file", port_file,
-                                       *self.key_arguments("operator")])
+                                       *arguments, *self.key_arguments("operator")])
         self.wait(lambda: port_file.exists() and port_file.read_text().strip(), seconds, "the node to choose its port", program)
         self.url = f"http://127.0.0.1:{port_file.read_text().strip().split(':')[-1]}"
         self.wait(lambda: self.get("/readyz", decode=False) is not None, seconds, "the node to be ready", program)

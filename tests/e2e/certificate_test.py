@@ -17,7 +17,7 @@ FLIPS = {"certificate.bin": 500, "model.safetensors": 500, "config.json": 1000}
 
 def run_market(market, job):
     """Round 0: the cheat is convicted and its lane is vacant until the round's deadline. Then a second honest worker takes the lane."""
-    market.start_node()
+    market.start_node("--keep-checkpoints")
     start_validators(market)
     price = int(market.get("/v1/chain")["parameters"]["protocol_price"])
     # The cheat underbids, so it is sure to get a lane.
@@ -46,6 +46,21 @@ def verify(market, folder, check=True, *extra):
     return market.run("assay", "--json", "certificate", "verify", folder / "certificate.bin", "--model", folder, *extra, check=check)
 
 
+def replay(market, job, folder, model):
+    """All segments and merges from the node's checkpoints; from a folder that has none of them nothing, and that is no proof."""
+    more = ["--data", job.data, "--scratch", folder / "replay"]
+    done = market.run("assay", "--node", market.url, "certificate", "verify", model / "certificate.bin", "--replay", "1000", *more, check=False)
+    line = next((line for line in done.stdout.splitlines() if line.startswith("recomputed")), "")
+    say(line)
+    rounds = job.spec["rounds"]
+    require(done.returncode == 0 and f"{rounds} of {rounds} merges" in line, f"the replay ended with {done.returncode}: {done.stdout}{done.stderr}")
+    empty = folder / "no checkpoints"
+    empty.mkdir()
+    done = market.run("assay", "--node", market.url, "certificate", "verify", model / "certificate.bin", "--replay", "1", "--checkpoints", empty, *more, check=False)
+    require(done.returncode == NOT_PROVED and "0 of " in done.stdout and f"could not be had: {empty}" in done.stdout,
+            f"a replay without checkpoints ended with {done.returncode}: {done.stdout}{done.stderr}")
+
+
 def positions(size, wanted):
     """All positions of a small file; of a larger one its first and last bytes and a stride that lands on every remainder of 4 and 32."""
     if size <= wanted:
@@ -55,22 +70,11 @@ def positions(size, wanted):
     return sorted({*range(edge), *range(edge, size - edge, stride), *range(size - edge, size)})
 
 
-def stated_rates(market, job, file):
-    """Where a certificate states the rates of the leases: nobody signs them (docs/formats/certificate.md), so other ones may verify, with another
-    chance. A greater one would have drawn what nobody judged."""
-    content, places = file.read_bytes(), set()
-    for part in market.get_all(f"/v1/jobs/{job.id}/parts"):
-        place = content.find(bytes.fromhex(part["id"]) + (1_000_000).to_bytes(4, "little"))
-        require(place > 0, f"no rate of the part {part['id']}")
-        places |= set(range(place + 32, place + 36))
-    return places
-
-
-def refuse_flips(market, folder, name, wanted, unsigned=()):
+def refuse_flips(market, folder, name, wanted):
     """One bit of one byte after the other is changed, looked at, and put back."""
     file = folder / name
     size = file.stat().st_size
-    places = [place for place in positions(size, wanted) if place not in unsigned]
+    places = positions(size, wanted)
     with open(file, "r+b", buffering=0) as handle:
         for count, place in enumerate(places):
             before = os.pread(handle.fileno(), 1, place)
@@ -100,7 +104,7 @@ def test(market, folder, arguments):
     run_market(market, job)
     model = folder / "model"
     got = market.assay("model", "get", job.id, "--out", model)
-    unsigned = stated_rates(market, job, model / "certificate.bin")
+    replay(market, job, folder, model)
     verify_chain(market)
 
     report = verify(market, model).stdout
@@ -117,7 +121,7 @@ def test(market, folder, arguments):
     scratch = folder / "scratch"
     shutil.copytree(model, scratch)
     for name, wanted in FLIPS.items():
-        refuse_flips(market, scratch, name, wanted, unsigned if name == "certificate.bin" else ())
+        refuse_flips(market, scratch, name, wanted)
         refuse_lengths(market, scratch, name)
         require((scratch / name).read_bytes() == (model / name).read_bytes(), f"{name} was not put back")
     verify(market, scratch)

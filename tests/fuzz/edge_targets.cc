@@ -24,7 +24,7 @@ std::vector<Bytes> certificate_seeds() {
     evidence.history = {{3}, {4, 5}};
     evidence.transactions = {{{6}, {1}, {2}, 3, base::Amount::of(4), 5, {{}}}};
     evidence.epochs = {{6, 7, {}, {{}}, 8, {{{}, 9}}, {{{}, {}, {}}}, {{{}, {}}}}};
-    evidence.rates = {{{}, 450'000}};
+    evidence.leases = {{0, 1, 450'000}};
     example.other_tensor_roots = {{}};
     return {certificate::encode(example)};
 }

@@ -34,7 +34,7 @@ TEST(FormatPages, Genesis) {
     account.hot = base::SecretKey::from_seed(filled(3).view()).public_key();
     account.vrf = base::SecretKey::from_seed(filled(4).view()).public_key();
     account.balance = base::Amount::of(5);
-    account.validator_stake = base::Amount::of(2'000'000);
+    account.validator_stake = base::Amount::of(1'000'000);
     account.validator = market::GenesisValidator{"f32", 7};
     genesis.accounts.push_back(account);
     ASSERT_FALSE(market::check_genesis(genesis).has_value());

@@ -101,7 +101,9 @@ std::vector<evidence::Trusted> keys_of(const World& world) {
     return out;
 }
 
-void expect_proved(const WorldOptions& given, std::vector<WorkerKind> worker_kinds = {}, std::vector<ValidatorKind> validator_kinds = {}) {
+/// `meddle` may send something before each block; `after` looks at the end.
+void expect_proved(const WorldOptions& given, std::vector<WorkerKind> worker_kinds = {}, std::vector<ValidatorKind> validator_kinds = {},
+                   const std::function<void(Market&)>& meddle = {}, const std::function<void(Market&)>& after = {}) {
     SCOPED_TRACE("seed " + std::to_string(given.seed));
     Ledger ledger;
     WorldOptions options = given;
@@ -109,17 +111,26 @@ void expect_proved(const WorldOptions& given, std::vector<WorkerKind> worker_kin
         return ledger.take(context, raws, results, events);
     };
     Market market(options, std::move(worker_kinds), std::move(validator_kinds));
-    ASSERT_TRUE(market.finish());
+    for (std::uint64_t i = 0; i < kBlocksMax && !market::is_terminal(market.record().state); ++i) {
+        if (meddle) meddle(market);
+        run(market.world, market.workers, market.validators, market.job, 1);
+    }
+    ASSERT_TRUE(market::is_terminal(market.record().state));
+    if (after) after(market);
     const auto evidence = evidence_of(ledger, market);
     ASSERT_TRUE(evidence.has_value()) << evidence.error();
     const auto facts = evidence::check(*evidence, market.record().program_root);
     ASSERT_TRUE(facts.has_value()) << static_cast<int>(facts.error().problem) << ": " << facts.error().detail;
     EXPECT_EQ(facts->job, market.job);
     EXPECT_EQ(facts->final_roots.back(), market.record().final_root);
-    const auto weighed = evidence::weigh(*facts, keys_of(market.world));
+    std::vector<evidence::Trusted> trust = keys_of(market.world);
+    if (meddle) trust.pop_back();  // who leaves is no witness of what it could not audit any more
+    const auto weighed = evidence::weigh(*facts, trust);
     ASSERT_TRUE(weighed.has_value()) << weighed.error();
     EXPECT_EQ(weighed->segments, market.record().final_segments);
-    EXPECT_EQ(weighed->vouched, market.record().audited_segments);
+    if (!meddle) {
+        EXPECT_EQ(weighed->vouched, market.record().audited_segments);
+    }
     EXPECT_LT(weighed->chance, ~std::uint64_t{0});
 }
 
@@ -155,6 +166,52 @@ TEST(Evidence, OfJobsWithCheatsIsWhatTheRulesLeft) {
         const ValidatorKind validator = seed % 3 == 0 ? ValidatorKind::never_seals : ValidatorKind::honest;
         expect_proved(options, {worker}, {validator});
     }
+}
+
+/// The part that an epoch is drawing, when its members have been weighed and most of its segments are still ahead.
+std::optional<market::EpochCommitment> part_being_drawn(const market::StateReader& state) {
+    const std::uint64_t next = market::load_chain(state).epoch_next;
+    for (std::uint64_t number = next > 3 ? next - 3 : 0; number < next; ++number) {
+        const auto epoch = market::find_epoch(state, number);
+        if (!epoch || epoch->state != market::EpochState::drawing || epoch->draw_phase != market::DrawPhase::draw || epoch->draw_segment > 1) continue;
+        const auto after = epoch->draw_after.is_zero() ? std::nullopt : std::optional(epoch->draw_after);
+        const auto now = market::commitments_of_epoch(state, number, after, 1);
+        if (!now.empty() && now.front().kind == market::CommitmentKind::part) return now.front();
+    }
+    return std::nullopt;
+}
+
+/// F11: W is counted in one block, and the draw goes on in later ones. Who leaves in between is drawn all the same: the reader has nothing else
+/// than W and the list of who was barred.
+TEST(Evidence, F11_WhoLeavesBetweenWeighingAndDrawingIsDrawnAllTheSame) {
+    std::uint32_t drawn = 0;
+    for (std::uint64_t seed = 1; seed <= 2; ++seed) {
+        WorldOptions options = options_with(seed);
+        options.validators = 6;
+        options.round_steps = 120;
+        options.segment_steps = 10;
+        options.part_segments = 12;
+        options.rate_ppm = 990'000;
+        options.tune = [](market::Parameters& p) { p.draws_per_block_max = 8; };
+        std::optional<market::EpochCommitment> left;
+        const auto meddle = [&](Market& market) {
+            const Person& leaver = market.world.validators.back();
+            const auto stake = market::find_stake(market.world.state(), leaver.id, market::Role::validator);
+            const auto part = part_being_drawn(market.world.state());
+            if (left || !part || !stake->locked.is_zero()) return;
+            market.world.send(leaver, market::StakeUnbond{market::Role::validator, stake->active});
+            left = part;
+        };
+        const auto after = [&](Market& market) {
+            if (!left) return;
+            for (const market::Audit& audit : market::audits_of_job(market.world.state(), market.job, std::nullopt, 10'000)) {
+                const bool of_leaver = audit.auditor == market.world.validators.back().id && audit.subject == left->subject;
+                drawn += of_leaver && audit.epoch == left->epoch && audit.segment > 3 ? 1U : 0U;
+            }
+        };
+        expect_proved(options, {}, {}, meddle, after);
+    }
+    EXPECT_GT(drawn, 0U);
 }
 
 }  // namespace

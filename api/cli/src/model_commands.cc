@@ -160,8 +160,13 @@ Failure not_valid(const certificate::Failure& failure) {
     return {Exit::not_proved, "NOT valid: " + std::string(certificate::to_word(failure.problem)) + ": " + failure.detail};
 }
 
+struct Recomputed {
+    std::string text;
+    bool complete = true;  ///< nothing that was chosen was missing
+};
+
 /// Runs the whole job as the certificate's merges did; the final root must be the certificate's.
-Result<std::string> replay_all(const certificate::Report& report, const ModelOptions& options) {
+Result<Recomputed> replay_all(const certificate::Report& report, const ModelOptions& options) {
     auto job = runtime::Job::open(report.facts.spec, options.data, {options.threads, 0, runtime::Target::best});
     if (!job) return tl::unexpected(Failure{Exit::refused, job.error()});
     runtime::TrainingOptions training;
@@ -172,10 +177,18 @@ Result<std::string> replay_all(const certificate::Report& report, const ModelOpt
     if (!result) return tl::unexpected(Failure{Exit::refused, result.error()});
     if (!result->completed || result->final_root != report.facts.final_roots.back())
         return tl::unexpected(not_valid({certificate::Problem::replay, "the whole job, recomputed, ends elsewhere"}));
-    return std::string("recomputed  the whole job");
+    return Recomputed{"recomputed  the whole job"};
 }
 
-Result<std::string> replay(const Program& program, const certificate::Report& report, const ModelOptions& options) {
+/// Where what is missing was looked for.
+std::string missing_text(const std::vector<base::BlobRoot>& missing, const std::string& place) {
+    constexpr std::size_t kNamed = 8;
+    std::string text = "; " + std::to_string(missing.size()) + (missing.size() == 1 ? " checkpoint" : " checkpoints") + " could not be had:";
+    for (std::size_t i = 0; i < std::min(kNamed, missing.size()); ++i) text += (i == 0 ? " " : ", ") + place + missing[i].hex();
+    return missing.size() > kNamed ? text + ", ..." : text;
+}
+
+Result<Recomputed> replay(const Program& program, const certificate::Report& report, const ModelOptions& options) {
     if (options.data.empty()) return tl::unexpected(Failure{Exit::usage, "--replay needs --data"});
     if (options.replay == "all") return replay_all(report, options);
     if (options.replay.empty() || options.replay.size() > 9 || options.replay.find_first_not_of("0123456789") != std::string::npos)
@@ -196,7 +209,10 @@ Result<std::string> replay(const Program& program, const certificate::Report& re
     };
     const auto done = certificate::replay(report.facts, wanted);
     if (!done) return tl::unexpected(not_valid(done.error()));
-    return "recomputed  " + std::to_string(done->segments) + " segments, " + std::to_string(done->unavailable) + " whose checkpoints could not be had";
+    Recomputed out{"recomputed  " + certificate::to_text(*done), done->missing.empty()};
+    const std::string place = node ? program.globals.node + "/v1/blobs/" : options.checkpoints.string() + "/";
+    if (!out.complete) out.text += missing_text(done->missing, place);
+    return out;
 }
 
 Exit verify_certificate(const Program& program, const ModelOptions& options) {
@@ -213,14 +229,19 @@ Exit verify_certificate(const Program& program, const ModelOptions& options) {
                        "\nsegments    " + std::to_string(report->segments) + ", recomputed by auditors " + std::to_string(report->audited) +
                        ", controls " + std::to_string(facts.controls) + ", slashes " + std::to_string(facts.slashes);
     Json json = report_json(*report);
+    bool complete = true;
     if (!options.replay.empty()) {
         const auto replayed = replay(program, *report, options);
         if (!replayed) return fail(program, replayed.error());
-        text += "\n" + *replayed;
-        json["replay"] = *replayed;
+        complete = replayed->complete;
+        text += "\n" + replayed->text;
+        if (!complete) text += "\nNOT proved: what could not be had was not recomputed";
+        json["replay"] = replayed->text;
+        json["replay_complete"] = complete;
     }
     for (const std::string& sentence : report->not_proved) text += "\nnot proved: " + sentence;
-    return print(program, json, text);
+    const Exit printed = print(program, json, text);
+    return complete ? printed : Exit::not_proved;
 }
 
 /// Replaces this process by assay-torch, which stands beside it or in PATH.
@@ -326,7 +347,8 @@ void add_model_commands(CLI::App& app, Program& program) {
                      "File with lines: chain-id public-key, of validators that you trust; refuses what they do not prove")
         ->check(CLI::ExistingFile);
     verify_command->add_option("--replay", options->replay,
-                               "Recompute so many segments, chosen at random, or all: the whole job");
+                               "Recompute so many segments, chosen at random, and the same share of the merges (that of the last round always), or all: the "
+                               "whole job. The initial state is always recomputed. Ends with 4 when a checkpoint of what was chosen cannot be had");
     verify_command->add_option("--data", options->data, "With --replay: the dataset blob")->check(CLI::ExistingFile);
     verify_command
         ->add_option("--checkpoints", options->checkpoints,

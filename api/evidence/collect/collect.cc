@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <map>
+#include <tuple>
 
 #include "base/check.h"
 #include "market/queries.h"
@@ -82,8 +83,10 @@ class Collector {
     const market::Job& job_;
     std::map<std::uint64_t, EpochSeen> epochs_;
     std::optional<std::uint64_t> first_, last_;
-    std::map<base::LeaseId, std::uint32_t> leases_;
-    std::map<base::PartId, std::uint32_t> parts_;
+    std::map<base::LeaseId, Lease> leases_;
+    std::map<std::uint32_t, std::uint32_t> leases_of_lane_;
+    std::set<base::LeaseId> used_;           ///< parts were committed under them
+    std::set<base::PartId> parts_;
     std::set<base::AuditId> audits_;
     std::set<base::AccountId> signers_, changed_;
     std::set<Height> heights_;
@@ -122,9 +125,15 @@ void Collector::about_epochs(const StoredEvent& event, const Attributes& attribu
 void Collector::about_job(const StoredEvent& event, const Attributes& attributes) {
     const std::string& kind = event.event.kind;
     if (kind == "lease_started") {
-        leases_[attributes.id<base::LeaseId>("lease")] = static_cast<std::uint32_t>(attributes.number("rate_ppm"));
+        // The rules number the leases of a lane as they start, from 0.
+        const auto lane = static_cast<std::uint32_t>(attributes.number("lane"));
+        const Lease lease{lane, leases_of_lane_[lane]++, static_cast<std::uint32_t>(attributes.number("rate_ppm"))};
+        const auto id = attributes.id<base::LeaseId>("lease");
+        ASSAY_CHECK(id == market::lease_id(job_.id, lease.lane, lease.number));
+        leases_[id] = lease;
     } else if (kind == "part_committed") {
-        parts_[attributes.id<base::PartId>("part")] = leases_[attributes.id<base::LeaseId>("lease")];
+        parts_.insert(attributes.id<base::PartId>("part"));
+        used_.insert(attributes.id<base::LeaseId>("lease"));
     } else if (kind == "audit_revealed" || kind == "audit_cells_opened") {
         audits_.insert(attributes.id<base::AuditId>("audit"));
         signers_.insert(attributes.id<base::AccountId>("validator"));
@@ -210,7 +219,8 @@ std::optional<std::string> Collector::finish(Evidence& out, const market::Genesi
         if (const auto proof = records_.consistency(seen.epoch.log_size)) seen.epoch.consistency = *proof;
         out.epochs.push_back(std::move(seen.epoch));
     }
-    for (const auto& [part, rate] : parts_) out.rates.push_back({part, rate});
+    for (const base::LeaseId& id : used_) out.leases.push_back(leases_.at(id));
+    std::sort(out.leases.begin(), out.leases.end(), [](const Lease& a, const Lease& b) { return std::tie(a.lane, a.number) < std::tie(b.lane, b.number); });
     return std::nullopt;
 }
 

@@ -1,12 +1,12 @@
+#include <algorithm>
+#include <tuple>
+
 #include "draws.h"
 
 namespace assay::evidence {
 namespace {
 
 using base::Hash;
-
-/// Leases that one lane may have had, as far as they are looked for.
-constexpr std::uint32_t kLeasesMax = 1024;
 
 Failure failed(Problem problem, std::string detail) { return {problem, std::move(detail)}; }
 
@@ -31,19 +31,43 @@ std::optional<Posted> posted(const Log& log, const Hash& program_root) {
     return out.post == nullptr ? std::nullopt : std::optional(out);
 }
 
+struct Leased {
+    std::uint32_t lane = 0;
+    Rates rates;
+    bool used = false;                       ///< a part was committed under it
+};
+
+/// The stated leases by their ids. A rate is that of the job or the genesis's floor at least, and that of a new worker at most unless these
+/// are more.
+tl::expected<std::map<base::LeaseId, Leased>, Failure> leases_of(const Evidence& evidence, const Log& log, const Facts& facts) {
+    const market::Parameters& parameters = log.genesis.parameters;
+    const std::uint32_t least = std::max(facts.spec.audit_rate_ppm, parameters.rate_floor_ppm);
+    const std::uint32_t most = std::max(least, parameters.rate_new_ppm);
+    std::map<base::LeaseId, Leased> out;
+    const Lease* before = nullptr;
+    for (const Lease& lease : evidence.leases) {
+        if (before && std::tie(lease.lane, lease.number) <= std::tie(before->lane, before->number))
+            return tl::unexpected(failed(Problem::job, "the leases are out of order"));
+        if (lease.lane >= facts.spec.lanes) return tl::unexpected(failed(Problem::job, "a lease is outside the job"));
+        if (lease.rate_ppm < least || lease.rate_ppm > most) return tl::unexpected(failed(Problem::job, "a lease has a rate that none of the job can have"));
+        out[market::lease_id(facts.job, lease.lane, lease.number)] = {lease.lane, {lease.rate_ppm, least}, false};
+        before = &lease;
+    }
+    return out;
+}
+
 /// Sorts what the parties sent.
 class Sorting {
   public:
-    Sorting(const Evidence& evidence, const Log& log, const Facts& facts) : log_(log), facts_(facts) {
-        for (std::uint32_t lane = 0; lane < facts.spec.lanes; ++lane) {
-            for (std::uint32_t number = 0; number < kLeasesMax; ++number) lanes_[market::lease_id(facts.job, lane, number)] = lane;
-        }
-        for (const Rate& rate : evidence.rates) rates_[rate.part] = rate.ppm;
-    }
+    Sorting(std::map<base::LeaseId, Leased> leases, const Log& log, const Facts& facts) : log_(log), facts_(facts), leases_(std::move(leases)) {}
 
     std::optional<std::string> take(const SignedMessage& signed_message) {
         sender_ = &signed_message;
         return std::visit([this](const auto& message) { return one(message); }, signed_message.message);
+    }
+
+    [[nodiscard]] bool all_leases_used() const {
+        return std::all_of(leases_.begin(), leases_.end(), [](const auto& lease) { return lease.second.used; });
     }
 
     Sent sent;
@@ -52,20 +76,18 @@ class Sorting {
     using Check = std::optional<std::string>;
 
     Check one(const market::PartCommit& message) {
-        const auto lane = lanes_.find(message.lease);
-        if (lane == lanes_.end()) return "a part of another job";
+        const auto lease = leases_.find(message.lease);
+        if (lease == leases_.end()) return "a part of another job, or of a lease that is not stated";
+        lease->second.used = true;
         const std::uint32_t segments = facts_.spec.segments_per_round();
         if (message.round >= facts_.spec.rounds || message.part >= market::parts_per_round(segments, facts_.spec.part_segments))
             return "a part outside the job";
         const market::PartSpan span = market::part_span(message.part, segments, facts_.spec.part_segments);
         if (message.segments != span.segments) return "a part with another number of segments";
-        CommittedPart part{{facts_.job, message.round, lane->second, 0, message.part, sender_->sender, message.attempt}, message, span.first_segment, 0};
-        const base::PartId id = market::part_id(log_.chain_id, part.key);
-        const auto rate = rates_.find(id);
-        // The least that the genesis allows, or more: what is stated is also what the draws are recomputed with.
-        if (rate == rates_.end() || rate->second < log_.genesis.parameters.rate_floor_ppm) return "a part without the rate of its lease";
-        part.rate_ppm = rate->second;
-        return sent.parts.emplace(id, std::move(part)).second ? Check() : "a part that was committed twice";
+        const market::PartKey key{facts_.job, message.round, lease->second.lane, 0, message.part, sender_->sender, message.attempt};
+        const base::PartId id = market::part_id(log_.chain_id, key);
+        const bool first = sent.parts.emplace(id, CommittedPart{key, message, span.first_segment, lease->second.rates}).second;
+        return first ? Check() : "a part that was committed twice";
     }
     Check one(const market::PartClose& message) {
         const auto part = sent.parts.find(message.part);
@@ -95,8 +117,7 @@ class Sorting {
 
     const Log& log_;
     const Facts& facts_;
-    std::map<base::LeaseId, std::uint32_t> lanes_;
-    std::map<base::PartId, std::uint32_t> rates_;
+    std::map<base::LeaseId, Leased> leases_;
     const SignedMessage* sender_ = nullptr;
 };
 
@@ -110,7 +131,8 @@ std::optional<Failure> bind_parts(const HistoryFacts& history, const Sent& sent,
         if (message.tree_root != part.tree_root || message.start_root != part.start_root || message.end_root != part.end_root ||
             message.payload_root != part.payload_root || closed->second != part.leaves)
             return failed(Problem::job, "the history says otherwise of a part than its worker signed");
-        facts.parts.push_back({part.key.round, part.key.lane, part.first_segment, message.end_receipt.blob, part.end_root, part.leaves});
+        const base::BlobRoot payload = message.payload_receipt ? message.payload_receipt->blob : base::BlobRoot{};
+        facts.parts.push_back({part.key.round, part.key.lane, part.first_segment, message.end_receipt.blob, part.end_root, payload, part.payload_root, part.leaves});
         if (facts.members.size() <= part.key.round) facts.members.resize(part.key.round + 1);
         auto& lanes = facts.members[part.key.round];
         if (lanes.empty() || lanes.back() != part.key.lane) lanes.push_back(part.key.lane);
@@ -166,11 +188,14 @@ tl::expected<Facts, Failure> check(const Evidence& evidence, const Hash& program
     facts.left_out = history->left_out;
     facts.opening_blobs.push_back(job->post->init_receipt.blob);
     facts.parties.insert(facts.submitter);
-    Sorting sorting(evidence, *log, facts);
+    auto leases = leases_of(evidence, *log, facts);
+    if (!leases) return tl::unexpected(leases.error());
+    Sorting sorting(std::move(*leases), *log, facts);
     for (const SignedMessage& message : log->messages) {
         if (const auto what = sorting.take(message))
             return tl::unexpected(failed(Problem::job, "log index " + std::to_string(message.log_index) + " holds " + *what));
     }
+    if (!sorting.all_leases_used()) return tl::unexpected(failed(Problem::job, "no part was committed under a stated lease"));
     for (const auto& [id, part] : sorting.sent.parts) facts.parties.insert(part.key.worker);
     if (auto what = bind_parts(*history, sorting.sent, facts)) return tl::unexpected(std::move(*what));
     if (auto what = bind_merges(*history, sorting.sent, facts)) return tl::unexpected(std::move(*what));

@@ -114,7 +114,7 @@ void write(Encoder& out, const Evidence& evidence) {
     write_list(out, evidence.history, [&](const base::Bytes& entry) { out.bytes(entry); });
     write_list(out, evidence.transactions, [&](const Recorded& r) { write_recorded(out, r); });
     write_list(out, evidence.epochs, [&](const Epoch& e) { write_epoch(out, e); });
-    write_list(out, evidence.rates, [&](const Rate& r) { out.id(r.part).u32(r.ppm); });
+    write_list(out, evidence.leases, [&](const Lease& lease) { out.u32(lease.lane).u32(lease.number).u32(lease.rate_ppm); });
 }
 
 Evidence read(Decoder& in) {
@@ -124,11 +124,12 @@ Evidence read(Decoder& in) {
     out.history = read_list<base::Bytes>(in, kListMax, [&] { return in.bytes(kEntryBytesMax); });
     out.transactions = read_list<Recorded>(in, kListMax, [&] { return read_recorded(in); });
     out.epochs = read_list<Epoch>(in, kListMax, [&] { return read_epoch(in); });
-    out.rates = read_list<Rate>(in, kListMax, [&] {
-        Rate rate;
-        rate.part = in.id_of<base::PartId>();
-        rate.ppm = in.u32();
-        return rate;
+    out.leases = read_list<Lease>(in, kListMax, [&] {
+        Lease lease;
+        lease.lane = in.u32();
+        lease.number = in.u32();
+        lease.rate_ppm = in.u32();
+        return lease;
     });
     return out;
 }

@@ -39,7 +39,7 @@ struct Place {
 struct Claimed {
     Place place;
     Hash root;                               ///< that auditors prove their cells over
-    std::uint32_t rate_ppm = 0;
+    Rates rates;
     std::vector<Draw> draws;
 };
 
@@ -62,11 +62,11 @@ class Walk {
             name.kind = LeafKind::once;
             name.claim = {id, 0};
             name.roots.insert(merge.root);
-            open({id, 0}, {{ClaimKind::merge, merge.round, 0, 0}, merge.root, sure(0), {}});
+            open({id, 0}, {{ClaimKind::merge, merge.round, 0, 0}, merge.root, sure({}), {}});
         }
         const base::PartId init = market::init_commitment_id(facts.job);
         names_[init] = {LeafKind::once, {init, 0}, {}, 0, {facts.init_root}};
-        open({init, 0}, {{ClaimKind::init, 0, 0, 0}, facts.init_root, sure(0), {}});
+        open({init, 0}, {{ClaimKind::init, 0, 0, 0}, facts.init_root, sure({}), {}});
         names_[market::job_commitment_id(facts.job)] = {LeafKind::job, {}, {}, 0, {history.hash}};
     }
 
@@ -78,7 +78,10 @@ class Walk {
     static Failure of_epoch(const Epoch& epoch, const std::string& detail) {
         return {Problem::epochs, "epoch " + std::to_string(epoch.number) + ": " + detail};
     }
-    [[nodiscard]] std::uint32_t sure(std::uint32_t rate_ppm) const { return std::max(rate_ppm, log_.genesis.parameters.rate_sure_ppm); }
+    [[nodiscard]] Rates sure(const Rates& rates) const {
+        const std::uint32_t least = log_.genesis.parameters.rate_sure_ppm;
+        return {std::max(rates.stated_ppm, least), std::max(rates.least_ppm, least)};
+    }
     void open(const ClaimKey& key, Claimed claimed) {
         claims_.emplace(key, std::move(claimed));
         names_[market::redraw_commitment_id(key.first, key.second, 1)] = {LeafKind::redraw, key, {}, 1, {}};
@@ -91,7 +94,7 @@ class Walk {
     static std::optional<Failure> check_barred(const Closed& closed);
     tl::expected<Closed, Failure> close(const Epoch& epoch) const;
     std::optional<Failure> leaf(const Closed& closed, const Commitment& commitment, Name name);
-    std::optional<Failure> draw(const Closed& closed, const base::PartId& commitment, const ClaimKey& key, std::uint32_t rate_ppm,
+    std::optional<Failure> draw(const Closed& closed, const base::PartId& commitment, const ClaimKey& key, const Rates& rates,
                                 const base::AuditId& control);
     std::optional<Failure> verdict_of(const ClaimKey& key, const base::AuditId& audit, Voice& voice);
     void control_of(const base::AuditId& audit, const base::AuditId& controlled, const base::AccountId& controller);
@@ -209,13 +212,14 @@ void Walk::control_of(const base::AuditId& audit, const base::AuditId& controlle
         ++facts_.controls;
 }
 
-std::optional<Failure> Walk::draw(const Closed& closed, const base::PartId& commitment, const ClaimKey& key, std::uint32_t rate_ppm,
+std::optional<Failure> Walk::draw(const Closed& closed, const base::PartId& commitment, const ClaimKey& key, const Rates& rates,
                                   const base::AuditId& control) {
     const Epoch& epoch = *closed.epoch;
     Claimed& claimed = claims_.at(key);
     Draw draw;
     draw.epoch = epoch.number;
-    draw.exponent = market::rate_exponent(rate_ppm);
+    draw.exponent = market::rate_exponent(rates.stated_ppm);
+    draw.least_exponent = market::rate_exponent(rates.least_ppm);
     draw.void_ = closed.void_;
     for (const Member& member : epoch.members) {
         const bool barred = std::any_of(epoch.barred.begin(), epoch.barred.end(),
@@ -255,22 +259,23 @@ std::optional<Failure> Walk::leaf(const Closed& closed, const Commitment& commit
             for (std::uint32_t segment = 0; segment < part.message.segments; ++segment) {
                 const Place place{ClaimKind::segment, part.key.round, part.key.lane, part.first_segment + segment};
                 const ClaimKey key{commitment.id, segment};
-                if (!claims_.contains(key)) open(key, {place, commitment.root, part.rate_ppm, {}});
-                if (auto what = draw(closed, commitment.id, key, part.rate_ppm, {})) return what;
+                if (!claims_.contains(key)) open(key, {place, commitment.root, part.rates, {}});
+                if (auto what = draw(closed, commitment.id, key, part.rates, {})) return what;
             }
             return std::nullopt;
         }
         case LeafKind::once:
             claims_.at(name.claim).root = commitment.root;
-            return draw(closed, commitment.id, name.claim, claims_.at(name.claim).rate_ppm, {});
+            return draw(closed, commitment.id, name.claim, claims_.at(name.claim).rates, {});
         case LeafKind::redraw:
             names_[market::redraw_commitment_id(name.claim.first, name.claim.second, name.redraw + 1)] =
                 {LeafKind::redraw, name.claim, {}, name.redraw + 1, {}};
-            return draw(closed, commitment.id, name.claim, sure(claims_.at(name.claim).rate_ppm), {});
+            return draw(closed, commitment.id, name.claim, sure(claims_.at(name.claim).rates), {});
         case LeafKind::control: {
             may_be_controlled(name.claim, name.audit, commitment.root, name.redraw + 1);
             const market::Parameters& parameters = log_.genesis.parameters;
-            return draw(closed, commitment.id, name.claim, name.redraw == 0 ? parameters.control_ppm : parameters.rate_sure_ppm, name.audit);
+            const std::uint32_t rate = name.redraw == 0 ? parameters.control_ppm : parameters.rate_sure_ppm;
+            return draw(closed, commitment.id, name.claim, {rate, rate}, name.audit);
         }
         case LeafKind::job:
             job_joined_ = closed.epoch->log_size;

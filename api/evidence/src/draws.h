@@ -7,12 +7,17 @@
 
 namespace assay::evidence {
 
+/// What a claim is drawn at: as the operator states it, and the least that it can have been.
+struct Rates {
+    std::uint32_t stated_ppm = 0, least_ppm = 0;
+};
+
 /// A tree that a worker committed to: one attempt.
 struct CommittedPart {
     market::PartKey key;
     market::PartCommit message;
     std::uint32_t first_segment = 0;
-    std::uint32_t rate_ppm = 0;
+    Rates rates;
 };
 
 /// What the job's parties have sent, by what it is about.

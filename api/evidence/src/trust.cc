@@ -29,7 +29,8 @@ std::uint64_t choices(std::uint64_t all, std::uint64_t absent) {
 }
 
 /// The chance that a fake passes this draw: (1 - q)^t, t the share of W that trusted keys hold which took part. Who is missing may be
-/// missing because of what it drew, so every choice of the missing counts as a try.
+/// missing because of what it drew, so every choice of the missing counts as a try; and where somebody is, q is the least that it can have been:
+/// the stated rate may have been chosen with the missing.
 std::uint64_t chance_of(const Draw& draw, const std::set<base::AccountId>& trusted) {
     std::uint64_t weight = 0, all = 0, absent = 0;
     for (const Voice& voice : draw.voices) {
@@ -41,9 +42,10 @@ std::uint64_t chance_of(const Draw& draw, const std::set<base::AccountId>& trust
         else
             ++absent;
     }
-    if (weight == 0 || draw.weight == 0 || draw.exponent == 0) return kOne;
+    const std::uint64_t of_rate = absent == 0 ? draw.exponent : draw.least_exponent;
+    if (weight == 0 || draw.weight == 0 || of_rate == 0) return kOne;
     // Rounded down, and so the chance up.
-    const auto exponent = static_cast<std::uint64_t>(static_cast<Uint128>(draw.exponent) * std::min(weight, draw.weight) / draw.weight);
+    const auto exponent = static_cast<std::uint64_t>(static_cast<Uint128>(of_rate) * std::min(weight, draw.weight) / draw.weight);
     if (exponent == 0) return kOne;
     return scaled(market::power_of_half(exponent) + 1, choices(all, absent));
 }

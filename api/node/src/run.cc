@@ -14,7 +14,7 @@
 #include "commands.h"
 #include "data_dir.h"
 #include "dispute/environment.h"
-#include "dispute/ledger_referee.h"
+#include "dispute/remembering_referee.h"
 #include "ledger/node.h"
 #include "server/server.h"
 
@@ -79,7 +79,7 @@ bool write_port(const std::filesystem::path& file, std::uint16_t port) {
 
 /// The market with the referee of verify/dispute: here, and only here, the two meet.
 const ledger::RuleSet& rules() {
-    static const dispute::LedgerReferee referee;
+    static const dispute::RememberingReferee referee;
     static const ledger::RuleSet rules = ledger::market_rules(referee);
     return rules;
 }

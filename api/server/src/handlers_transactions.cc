@@ -6,6 +6,7 @@
 #include "market/queries.h"
 #include "market/transactions.h"
 #include "plan/job_price.h"
+#include "post_guard.h"
 #include "refusal_status.h"
 
 namespace assay::server {
@@ -55,30 +56,13 @@ Response outcome_response(const ledger::Outcome& outcome, bool repeated,
     return problem_response({500, "internal", ""}, request_id);
 }
 
-/// One of the few places for compiling a program: a handful of large specs must not occupy every
-/// worker thread.
-class PlanSlot {
-  public:
-    explicit PlanSlot(Context& context) : context_(context) {
-        taken_ = ++context_.plans <= context_.limits.plans_max;
-    }
-    PlanSlot(const PlanSlot&) = delete;
-    PlanSlot& operator=(const PlanSlot&) = delete;
-    ~PlanSlot() { --context_.plans; }
-    [[nodiscard]] bool taken() const { return taken_; }
-
-  private:
-    Context& context_;
-    bool taken_ = false;
-};
 const Problem kPlansBusy{503, "busy", "too many jobs are being planned"};
 
-/// The edge's own look at a job: whoever posts another initial state than the spec implies would only pay for finding out later.
+/// The edge's own look at a job, with the slot that its guard holds: whoever posts another initial state than the spec implies would only pay
+/// for finding out later.
 std::optional<Problem> check_job_post(Context& context, const market::JobPost& post) {
     const auto spec = market::decode_spec(post.spec);
     if (!spec) return Problem{422, "spec_invalid", client::spec_error_text(spec.error())};
-    const PlanSlot slot(context);
-    if (!slot.taken()) return kPlansBusy;
     const auto facts = context.checker.facts(*spec);
     if (!facts) return Problem{422, "spec_invalid", client::spec_error_text(facts.error())};
     if (facts->init_root != post.init_root)
@@ -165,6 +149,23 @@ Json plan_json(const market::StateReader& state, const market::JobSpec& spec,
     return json;
 }
 
+/// Tries a `job_post` on the state of the next block. A refusal costs no fee, so nobody makes this node build a program without a signed
+/// transaction whose account can cover the hold, and then few at a time: others' transactions go through the same threads.
+std::optional<Response> refuse_job_post(Context& context, const ledger::Snapshot& snapshot, const Request& request, const base::TransactionId& id,
+                                        const market::Transaction& transaction) {
+    const auto& post = std::get<market::JobPost>(transaction.message);
+    market::BlockContext next = snapshot.next_block(context.clock.now());
+    const auto state = market::begun(snapshot.state(), next);
+    const PostGuard guard(*next.referee, *state, transaction.header, post, context.plans, context.limits.plans_max);
+    next.referee = &guard;
+    const market::Admission admission = market::admit(*state, next, request.body);
+    if (guard.busy()) return problem_response(kPlansBusy, request.id);
+    const market::Refusal refusal = guard.refusal().value_or(admission.code);
+    if (refusal != market::Refusal::none) return refusal_response(refusal, request.id, id, std::nullopt);
+    if (const auto refused = check_job_post(context, post)) return problem_response(*refused, request.id);
+    return std::nullopt;
+}
+
 }  // namespace
 
 void post_transaction(Context& context, Request request, const PathValues&, Deliver deliver) {
@@ -176,18 +177,8 @@ void post_transaction(Context& context, Request request, const PathValues&, Deli
         const auto transaction = market::decode_transaction(request.body);
         if (!repeated && transaction &&
             std::holds_alternative<market::JobPost>(transaction->message)) {
-            // The cheap rules first: nobody makes this node build programs without a funded, signed
-            // transaction.
-            const market::BlockContext next = snapshot.next_block(context.clock.now());
-            const auto state = market::begun(snapshot.state(), next);
-            const market::Admission admission = market::admit(*state, next, request.body);
-            if (admission.code != market::Refusal::none)
-                return deliver(
-                    {refusal_response(admission.code, request.id, id, std::nullopt), nullptr});
-            if (const auto refused =
-                    check_job_post(context, std::get<market::JobPost>(transaction->message))) {
-                return deliver({problem_response(*refused, request.id), nullptr});
-            }
+            if (auto refused = refuse_job_post(context, snapshot, request, id, *transaction))
+                return deliver({std::move(*refused), nullptr});
         }
     }
     context.node.submit(std::move(request.body), [deliver, repeated, request_id = request.id](
@@ -221,7 +212,7 @@ Response post_plan(Context& context, const Request& request, const PathValues&) 
     };
     const auto spec = client::spec_from_json(*json);
     if (!spec) return refuse(spec.error());
-    const PlanSlot slot(context);
+    const PlanSlot slot(context.plans, context.limits.plans_max);
     if (!slot.taken()) return problem_response(kPlansBusy, request.id);
     const auto facts = context.checker.facts(*spec);
     if (!facts) return refuse(facts.error());

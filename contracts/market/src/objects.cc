@@ -136,7 +136,7 @@ void fields(A& a, V& v) {
 }
 
 template <class A, Same<EpochMember> V>
-void fields(A& a, V& v) { a(v.epoch, v.validator, v.weight, v.y, v.transaction); }
+void fields(A& a, V& v) { a(v.epoch, v.validator, v.weight, v.y, v.transaction, v.barred_from); }
 
 template <class A, Same<Epoch> V>
 void fields(A& a, V& v) {

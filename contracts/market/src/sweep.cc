@@ -106,7 +106,8 @@ bool look(Context& context, Epoch& epoch, const EpochCommitment& commitment, con
     return all;
 }
 
-/// W: of those who contributed and may audit this. A void epoch draws with all weight.
+/// W: of those who contributed and may audit this. A void epoch draws with all weight. Who may is settled here for all blocks of this draw,
+/// as W and the events say it: whoever leaves later is drawn all the same, and whoever could audit later is not.
 bool weigh(Context& context, Epoch& epoch, const base::PartId& commitment, const Wanted& wanted, base::Amount lock) {
     const bool all = over_members(context, epoch, [&](const EpochMember& member) {
         if (eligible(context, wanted, member, lock)) {
@@ -114,6 +115,9 @@ bool weigh(Context& context, Epoch& epoch, const base::PartId& commitment, const
         } else if (member.y) {
             emit(context, EventKind::member_barred,
                  {{"epoch", std::to_string(epoch.number)}, {"commitment", commitment.hex()}, {"validator", member.validator.hex()}});
+            EpochMember barred = member;
+            barred.barred_from = commitment;
+            save(context.state, barred);
         }
         return true;
     });
@@ -146,9 +150,7 @@ bool is_delivered(const Part& part, std::uint32_t segment) {
 }
 
 void draw_member(Context& context, Epoch& epoch, const EpochCommitment& commitment, Wanted& wanted, const EpochMember& member) {
-    // Who may audit may change between the blocks of a sweep.
-    const std::uint64_t weight = std::min(member.weight, epoch.draw_weight);
-    const std::uint64_t exponent = member_exponent(rate_exponent(wanted.rate_ppm), weight, epoch.draw_weight);
+    const std::uint64_t exponent = member_exponent(rate_exponent(wanted.rate_ppm), member.weight, epoch.draw_weight);
     const std::uint32_t segment = commitment.kind == CommitmentKind::part ? epoch.draw_segment : commitment.segment;
     DrawSubject subject;
     subject.kind = wanted.kind;
@@ -248,7 +250,7 @@ bool draw_commitment(Context& context, Epoch& epoch, const EpochCommitment& comm
     const bool nobody = epoch.draw_weight == 0;
     while (!nobody && epoch.draw_segment < wanted->segments) {
         const bool all = over_members(context, epoch, [&](const EpochMember& member) {
-            if (eligible(context, *wanted, member, lock)) draw_member(context, epoch, commitment, *wanted, member);
+            if (member.y && member.barred_from != commitment.id) draw_member(context, epoch, commitment, *wanted, member);
             return true;
         });
         if (!all) return false;

@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include <array>
+#include <atomic>
 #include <nlohmann/json.hpp>
 
 #include "base/check.h"
@@ -29,7 +30,54 @@ market::Genesis test_genesis(const base::PublicKey& operator_key, const base::Pu
     return genesis;
 }
 
+std::atomic<int> facts_asked_count = 0;
+
+class CountingReferee final : public dispute::LedgerReferee {
+  public:
+    tl::expected<market::JobFacts, market::SpecError> facts(const market::JobSpec& spec, base::ByteView encoded) const override {
+        ++facts_asked_count;
+        return LedgerReferee::facts(spec, encoded);
+    }
+};
+
 }  // namespace
+
+int MarketNode::facts_asked() { return facts_asked_count; }
+
+market::JobPost MarketNode::job_post() const {
+    market::JobSpec spec;
+    market::GptModel gpt;
+    gpt.layers = gpt.heads = 1;
+    gpt.width = gpt.context = 8;
+    market::TokenData data;
+    data.blob = {base::blake2b("test.data", {})};
+    data.tokens = 1000;
+    data.train_tokens = 900;
+    data.vocabulary = 256;
+    data.tokeniser = market::Tokeniser::bytes;
+    spec.model = gpt;
+    spec.data = data;
+    spec.batch = 1;
+    spec.optimizer.learning_rate_ppb = 1000;
+    spec.lanes = 2;
+    spec.rounds = 3;
+    spec.round_steps = spec.segment_steps = 20;
+    spec.min_lanes = 1;
+    spec.price_ceiling = base::Amount::of(2'000'000);
+    spec.audit_rate_ppm = 450'000;
+    market::JobPost post;
+    post.spec = market::encode_spec(spec);
+    post.init_root = base::blake2b("test.init", {});
+    for (market::Receipt* receipt : {&post.init_receipt, &post.data_receipt}) {
+        receipt->blob = data.blob;
+        receipt->bytes = 4096;
+        receipt->kept_until_block_time = {ledger::system_clock().now().value + 60 * 86'400'000ULL};
+        receipt->signature = operator_key_.sign(market::kReceiptDomain, node_->chain_id(),
+                                                market::receipt_message(receipt->blob, receipt->bytes, receipt->kept_until_block_time));
+    }
+    post.hold_limit = kBalance;
+    return post;
+}
 
 tl::expected<client::JobFacts, market::SpecError> FakeChecker::facts(const market::JobSpec& spec) {
     client::JobFacts facts;
@@ -64,7 +112,7 @@ MarketNode::MarketNode(const Limits& limits)
     dir_ = ::mkdtemp(pattern.data());
     const base::Bytes genesis =
         market::encode_genesis(test_genesis(operator_key_.public_key(), account_key_.public_key()));
-    static const dispute::LedgerReferee referee;
+    static const CountingReferee referee;
     static const ledger::RuleSet rules = ledger::market_rules(referee);
     ledger::Options ledger_options;
     ledger_options.rules = &rules;

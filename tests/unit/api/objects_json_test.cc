@@ -71,7 +71,7 @@ TEST(ObjectsJson, SayWhatTheObjectsSay) {
     dispute.cell = 5;
     EXPECT_EQ(json_of(dispute).at("cell"), 5);
 
-    const Json member = json_of(market::EpochMember{9, {all(1)}, 12, all(2), {all(3)}});
+    const Json member = json_of(market::EpochMember{9, {all(1)}, 12, all(2), {all(3)}, {}});
     EXPECT_EQ(member.at("epoch"), "9");
     EXPECT_EQ(member.at("weight"), "12");
     EXPECT_EQ(member.at("y"), all(2).hex());

@@ -39,6 +39,47 @@ TEST(Server, RunsATransactionOnceHoweverOftenItIsSent) {
     EXPECT_EQ(shown->value("code", ""), "none");
 }
 
+/// F21: a post that the edge refuses costs no fee, so it has the node compute nothing unless its account could pay, and then few at a time.
+TEST(Server, F21_APostThatCannotBeCoveredHasTheNodeComputeNothing) {
+    MarketNode node;
+    client::Client client(node.url());
+    const auto refused = [&](const market::JobPost& post) {
+        const auto done = client.submit_transaction(node.transaction(0, post));
+        EXPECT_FALSE(done.has_value());
+        return done ? "" : done.error().code;
+    };
+    market::JobPost post = node.job_post();
+    post.hold_limit = base::Amount::of(1);
+    EXPECT_EQ(refused(post), "hold_limit_too_low");
+    post = node.job_post();
+    auto spec = market::decode_spec(post.spec).value();
+    spec.price_ceiling = base::Amount::of(500'000'000'000);
+    post.spec = market::encode_spec(spec);
+    post.hold_limit = base::Amount::of(base::Amount::kMax);
+    EXPECT_EQ(refused(post), "insufficient_balance");
+    spec.price_ceiling = base::Amount::of(base::Amount::kMax / 6);  // of six segments: the fees do not fit any more
+    post.spec = market::encode_spec(spec);
+    EXPECT_EQ(refused(post), "amount_too_large");
+    EXPECT_EQ(MarketNode::facts_asked(), 0);
+    EXPECT_EQ(refused(node.job_post()), "data_size_wrong");
+    EXPECT_EQ(MarketNode::facts_asked(), 1);
+}
+
+TEST(Server, F21_PostsWaitForAPlaceAndOthersDoNot) {
+    Limits limits = MarketNode::test_limits();
+    limits.plans_max = 0;
+    MarketNode node(limits);
+    client::ClientOptions once;
+    once.retry_for = std::chrono::milliseconds(0);
+    client::Client client(node.url(), once);
+    const int before = MarketNode::facts_asked();
+    const auto post = client.submit_transaction(node.transaction(0, node.job_post()));
+    ASSERT_FALSE(post.has_value());
+    EXPECT_EQ(post.error().code, "busy");
+    EXPECT_EQ(MarketNode::facts_asked(), before);
+    EXPECT_TRUE(client.submit_transaction(node.transfer(0, 5)).has_value());
+}
+
 TEST(Server, TellsTheChainAndItsParameters) {
     MarketNode node;
     client::Client client(node.url());

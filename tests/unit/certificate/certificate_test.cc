@@ -1,62 +1,7 @@
-#include "certificate/certificate.h"
-
-#include <gtest/gtest.h>
-
-#include "market/objects.h"
-#include "trained_job.h"
+#include "checks.h"
 
 namespace assay::certificate {
 namespace {
-
-using base::Bytes;
-using evidence::Evidence;
-using evidence::SignedChain;
-using Entries = TrainedJob::Entries;
-
-/// Two lanes and two rounds; trained once for all tests.
-const TrainedJob& merged_job() {
-    static const TrainedJob job(2, 2);
-    return job;
-}
-const TrainedJob& plain_job() {
-    static const TrainedJob job(1, 1);
-    return job;
-}
-
-const Bytes& certificate_of(const TrainedJob& job) {
-    static std::map<const TrainedJob*, Bytes> made;
-    Bytes& bytes = made[&job];
-    if (bytes.empty()) {
-        auto result = make(job.evidence(), job.checkpoint(), job.folder("model"));
-        EXPECT_TRUE(result.has_value()) << (result ? "" : result.error().detail);
-        bytes = result.value_or(Bytes{});
-    }
-    return bytes;
-}
-
-VerifyOptions with_trust(std::vector<evidence::Trusted> trust) {
-    VerifyOptions options;
-    options.trust = std::move(trust);
-    return options;
-}
-VerifyOptions with_model(const std::filesystem::path& folder) {
-    VerifyOptions options;
-    options.model = folder;
-    return options;
-}
-
-template <class T>
-void expect_refused(const Result<T>& result, Problem problem, const std::string& words = "") {
-    ASSERT_FALSE(result.has_value());
-    EXPECT_EQ(to_word(result.error().problem), to_word(problem)) << result.error().detail;
-    EXPECT_NE(result.error().detail.find(words), std::string::npos) << result.error().detail;
-}
-
-Bytes encoded(const Evidence& evidence) {
-    Certificate certificate;
-    certificate.evidence = evidence;
-    return encode(certificate);
-}
 
 /// The evidence changed by an operator who can sign heads.
 void expect_lie_found(const Evidence& evidence, Problem problem, const std::string& words) {
@@ -74,20 +19,6 @@ void expect_history_refused(const std::function<void(Entries&)>& change, const s
     expect_lie_found(lie, Problem::history, words);
 }
 
-template <class Fact>
-Fact& first(Entries& entries, std::size_t skip = 0) {
-    for (market::JobHistoryEntry& entry : entries) {
-        if (auto* fact = std::get_if<Fact>(&entry); fact != nullptr && skip-- == 0) return *fact;
-    }
-    ADD_FAILURE();
-    static Fact none;
-    return none;
-}
-
-template <class Message>
-bool is(const evidence::Recorded& recorded) {
-    return std::holds_alternative<Message>(market::decode_transaction(recorded.raw).value().message);
-}
 template <class Message>
 std::size_t index_of(const Evidence& evidence, std::size_t skip = 0) {
     for (std::size_t i = 0; i < evidence.transactions.size(); ++i) {
@@ -137,7 +68,7 @@ TEST(Certificate, EncodesAsTheFormatPageSays) {
     evidence.history = {{0xc1}, {0xc2, 0xc3}};
     evidence.transactions = {{{0xdd}, {1}, {2}, 3, base::Amount::of(4), 5, {filled(1)}}};
     evidence.epochs = {{6, 7, filled(2), {filled(3)}, 8, {{{filled(4)}, 9}}, {{{filled(5)}, {filled(6)}, filled(7)}}, {{{filled(5)}, {filled(4)}}}}};
-    evidence.rates = {{{filled(5)}, 450'000}};
+    evidence.leases = {{1, 2, 450'000}};
     example.other_tensor_roots = {filled(13)};
     example.model_root = filled(14);
     EXPECT_EQ(commit::golden_of("certificate.md").at("certificate"), base::to_hex(encode(example)));
@@ -158,33 +89,81 @@ TEST(Certificate, HasOneSpelling) {
     expect_refused(decode(other_version), Problem::unknown_version);
 }
 
-/// Every 97th byte: each costs the checks up to the one that finds it. The rates are the operator's word, see the next test.
+/// Every 97th byte: each costs the checks up to the one that finds it. The job's rate is that of a new worker: no lease can have another.
 TEST(Certificate, FlippedBytesAreRefused) {
     const TrainedJob& job = plain_job();
     auto certificate = decode(certificate_of(job));
     ASSERT_TRUE(certificate.has_value());
     const Bytes bytes = certificate_of(job);
-    const std::size_t rates = certificate->evidence.rates.size() * 36 + 4 + certificate->other_tensor_roots.size() * 32 + 4 + 32;
-    for (std::size_t i = 0; i < bytes.size(); i += 97) {
-        if (i >= bytes.size() - rates && i < bytes.size() - rates + certificate->evidence.rates.size() * 36 + 4) continue;
+    const std::size_t leases = certificate->evidence.leases.size() * 12 + 4 + certificate->other_tensor_roots.size() * 32 + 4 + 32;
+    for (std::size_t i = 0; i < bytes.size(); i += i + leases >= bytes.size() ? 1 : 97) {
         Bytes flipped = bytes;
         flipped[i] = static_cast<std::uint8_t>(flipped[i] ^ (1U << (i % 8)));
         EXPECT_FALSE(verify(flipped, with_model(job.folder("model"))).has_value()) << "byte " << i << " of " << bytes.size();
     }
 }
 
-/// Who states a greater rate than the lease had states draws that nobody answered; a lesser one is a worse chance.
-TEST(Certificate, RatesAreWhatTheDrawsSay) {
-    const TrainedJob& job = plain_job();
-    Evidence lie = job.evidence();
-    for (auto& rate : lie.rates) rate.ppm = 1'000'000;
-    expect_lie_found(lie, Problem::draws, "not judged");
-    lie = job.evidence();
-    lie.rates[0].ppm = 1;
-    expect_lie_found(lie, Problem::job, "without the rate");
-    lie = job.evidence();
-    lie.rates.pop_back();
-    expect_lie_found(lie, Problem::job, "without the rate");
+/// Between the job's rate and that of a new worker a rate is the operator's word.
+TEST(Certificate, RatesAreThoseThatALeaseCanHave) {
+    const TrainedJob job(2, 2, 200'000);
+    const auto stated = [&](std::uint32_t truly, std::uint32_t ppm) {
+        SignedChain::Options options;
+        options.rate_ppm = truly;
+        Evidence evidence = job.evidence({}, options);
+        for (evidence::Lease& lease : evidence.leases) lease.rate_ppm = ppm;
+        return evidence;
+    };
+    EXPECT_TRUE(verify(encoded(stated(200'000, 200'000)), {}).has_value());
+    EXPECT_TRUE(verify(encoded(stated(450'000, 450'000)), {}).has_value());
+    expect_lie_found(stated(200'000, 199'999), Problem::job, "a rate that none of the job can have");
+    expect_lie_found(stated(450'000, 450'001), Problem::job, "a rate that none of the job can have");
+    // More would have drawn what nobody judged; with less somebody judged what was not drawn.
+    expect_lie_found(stated(200'000, 450'000), Problem::draws, "not judged");
+    EXPECT_FALSE(verify(encoded(stated(450'000, 200'000)), {}).has_value());
+}
+
+TEST(Certificate, LeasesAreStatedOnceInOrder) {
+    const Evidence honest = merged_job().evidence();
+    const auto refused = [&](const char* words, const std::function<void(std::vector<evidence::Lease>&)>& change) {
+        Evidence lie = honest;
+        change(lie.leases);
+        expect_lie_found(lie, Problem::job, words);
+    };
+    ASSERT_EQ(honest.leases.size(), 2U);
+    refused("not stated", [](auto& leases) { leases.pop_back(); });
+    refused("not stated", [](auto& leases) { leases[0].number += 1; });
+    refused("outside the job", [](auto& leases) { leases[1].lane = 2; });
+    refused("out of order", [](auto& leases) { std::swap(leases[0], leases[1]); });
+    refused("out of order", [](auto& leases) { leases.push_back(leases.back()); });
+    refused("no part was committed", [](auto& leases) { leases.push_back({1, 7, leases[1].rate_ppm}); });
+}
+
+/// The rate may have been stated after the draws were known, together with who is missing. Nobody missing: that nobody is drawn at the stated
+/// rate is as unlikely as is stated, whoever chose it. Somebody missing: the least rate counts, so there is nothing to choose.
+TEST(Certificate, AChosenRateGainsNothingWhereSomebodyIsMissing) {
+    const auto trust = plain_job().chain().trust();
+    evidence::Facts facts;
+    facts.chain_id = plain_job().chain().chain_id();
+    evidence::Draw draw;
+    draw.exponent = market::rate_exponent(900'000);
+    draw.least_exponent = market::rate_exponent(800'000);
+    draw.weight = 3;
+    for (std::size_t i = 0; i < 3; ++i) draw.voices.push_back({plain_job().chain().validator(i), 1, true, false, {}});
+    facts.contributors = {{plain_job().chain().validator(0)}};
+    const auto chance = [&](const evidence::Draw& of) {
+        facts.claims = {{market::ClaimKind::segment, 0, 0, 0, {of}, 1}};
+        const auto weighed = evidence::weigh(facts, trust);
+        EXPECT_TRUE(weighed.has_value()) << weighed.error();
+        return weighed ? weighed->sentence.substr(weighed->sentence.rfind(' ') + 1) : "";
+    };
+    EXPECT_EQ(chance(draw), "0.100000");
+    draw.voices[2].present = false;
+    draw.weight = 2;
+    EXPECT_EQ(chance(draw), "0.600000");  // 3 (1 - 0.8)
+    draw.voices[2].present = draw.voices[2].drawn = true;  // and said nothing
+    draw.weight = 3;
+    facts.claims = {{market::ClaimKind::segment, 0, 0, 0, {draw}, 1}};
+    EXPECT_FALSE(evidence::weigh(facts, trust).has_value()) << "3 (1 - 0.8)^(2/3) is more than 1";
 }
 
 TEST(Certificate, RefusesAnotherModelThanTheFinalState) {
@@ -272,7 +251,8 @@ TEST(Certificate, RefusesEpochsThatAreNotWhatTheMembersSigned) {
         expect_lie_found(lie, Problem::epochs, words);
     };
     changed([](auto& epoch) { epoch.members[0].weight += 1; }, "signed other commitments");
-    changed([](auto& epoch) { epoch.members.pop_back(); }, "nobody who is a member");
+    const auto by_id = [](const evidence::Member& a, const evidence::Member& b) { return a.validator < b.validator; };
+    changed([&](auto& epoch) { epoch.members.erase(std::min_element(epoch.members.begin(), epoch.members.end(), by_id)); }, "nobody who is a member");
     changed([](auto& epoch) { epoch.members.push_back(epoch.members[0]); }, "a member twice");
     changed([](auto& epoch) { epoch.jailed_weight = 5; }, "signed other commitments");
     changed([](auto& epoch) { epoch.commitments.pop_back(); }, "signed other commitments");
@@ -437,202 +417,6 @@ TEST(Certificate, RefusesHistoriesThatDoNotLeadToTheModel) {
     refused("after the job's end", [](Entries& entries) { entries.push_back(entries.back()); });
     refused("another root", [](Entries& entries) { first<market::JobClosed>(entries).final_root.bytes[0] ^= 1; });
     refused("another number of final rounds", [](Entries& entries) { first<market::JobClosed>(entries).final_rounds = 1; });
-}
-
-/// A8: an operator writes a certificate alone, for weights that nobody trained: its own workers, its own validators, its own chain.
-TEST(Attack, A8_OperatorWritesACertificateAlone) {
-    const TrainedJob& job = plain_job();
-    auto program = runtime::Job::open(job.spec(), job.folder("blob"), {});
-    ASSERT_TRUE(program.has_value());
-    // The state before the first step stands for any weights whatever.
-    const commit::State state = (*program)->initial_state();
-    commit::StateDescriptor descriptor;
-    descriptor.spec_root = (*program)->spec_root();
-    descriptor.program_root = (*program)->program_root();
-    descriptor.round_start_root = (*program)->initial_root();
-    descriptor.step = job.spec().round_steps;
-    const auto checkpoint = job.folder("any weights");
-    ASSERT_TRUE(commit::save_state(checkpoint, (*program)->program(), state, descriptor).has_value());
-    const base::Hash end = commit::state_root((*program)->program(), state, descriptor);
-    ASSERT_NE(end, job.final_root());
-    const auto forge = [&](Entries& entries) {
-        base::Hash root = (*program)->initial_root();
-        for (market::JobHistoryEntry& entry : entries) {
-            if (auto* part = std::get_if<market::PartPassed>(&entry)) {
-                std::vector<base::Hash> leaves;
-                part->start_root = root;
-                for (market::SegmentLeaf& leaf : part->leaves) {
-                    leaf.start_root = root;
-                    const bool last = part->first_segment + part->leaves.size() == 3 && &leaf == &part->leaves.back();
-                    leaf.end_field = root = last ? end : base::blake2b("attack", root.view());
-                    leaves.push_back(market::segment_leaf_hash(leaf));
-                }
-                part->end_root = root;
-                part->tree_root = market::part_root(leaves);
-            } else if (auto* closed = std::get_if<market::RoundClosed>(&entry)) {
-                closed->members[0].end_root = end;
-            } else if (auto* last = std::get_if<market::RoundFinal>(&entry)) {
-                last->root = end;
-            } else if (auto* over = std::get_if<market::JobClosed>(&entry)) {
-                over->final_root = end;
-            }
-        }
-    };
-    const auto bytes = make(job.evidence(forge), checkpoint, job.folder("forged"));
-    ASSERT_TRUE(bytes.has_value()) << bytes.error().detail;
-    // A reader who asked three validators, whom the operator never asked.
-    std::vector<evidence::Trusted> trust = SignedChain(3).trust();
-    for (evidence::Trusted& line : trust) line.chain_id = job.chain().chain_id();
-    VerifyOptions options = with_model(job.folder("forged"));
-    const auto alone = verify(*bytes, options);
-    ASSERT_TRUE(alone.has_value()) << alone.error().detail;
-    EXPECT_EQ(alone->statement.find("unproved: "), 0U) << alone->statement;
-    options.trust = trust;
-    expect_refused(verify(*bytes, options), Problem::trust, "nothing is proved");
-    options.trust = SignedChain(3).trust();  // of another chain
-    expect_refused(verify(*bytes, options), Problem::trust, "names no validator of this chain");
-}
-
-/// B3: an operator re-rolls attempts on its own chain until none is drawn, and exports the last one.
-TEST(Attack, B3_OperatorExportsTheLastOfManyAttempts) {
-    const TrainedJob& job = plain_job();
-    SignedChain::Options options;
-    options.attempts_before = 2;
-    const Evidence shown = job.evidence({}, options);
-    const VerifyOptions trust = with_trust(job.chain().trust());
-    const auto honest = verify(encoded(job.evidence()), trust);
-    ASSERT_TRUE(honest.has_value());
-    // Shown, the attempts count.
-    const auto report = verify(encoded(shown), trust);
-    ASSERT_TRUE(report.has_value()) << report.error().detail;
-    EXPECT_EQ(report->weighed->attempts, 3U);
-    EXPECT_GT(report->weighed->chance, honest->weighed->chance);
-    const auto unproved = verify(encoded(shown), {});
-    ASSERT_TRUE(unproved.has_value());
-    EXPECT_EQ(unproved->statement.find("unproved: "), 0U);
-    // Not shown, the epochs that drew them give them away: what they closed with is signed by keys that the reader trusts.
-    Evidence hidden = shown;
-    std::erase_if(hidden.transactions, [&](const evidence::Recorded& recorded) {
-        const auto transaction = market::decode_transaction(recorded.raw).value();
-        return std::holds_alternative<market::PartCommit>(transaction.message) && transaction.header.account != job.chain().worker(0);
-    });
-    ASSERT_EQ(hidden.transactions.size() + 2, shown.transactions.size());
-    expect_refused(verify(encoded(hidden), trust), Problem::epochs, "not shown");
-    // Nor can the commitments be left out of the epochs.
-    std::set<base::PartId> standing;
-    for (const market::JobHistoryEntry& entry : job.entries()) {
-        if (const auto* part = std::get_if<market::PartPassed>(&entry)) standing.insert(part->part);
-    }
-    std::set<base::PartId> rerolled;
-    for (const evidence::Rate& rate : shown.rates) {
-        if (!standing.contains(rate.part)) rerolled.insert(rate.part);
-    }
-    ASSERT_EQ(rerolled.size(), 2U);
-    const auto holds_one = [&](const evidence::Epoch& epoch) {
-        return std::any_of(epoch.commitments.begin(), epoch.commitments.end(), [&](const auto& c) { return rerolled.contains(c.id); });
-    };
-    Evidence cut = hidden;
-    for (evidence::Epoch& epoch : cut.epochs) std::erase_if(epoch.commitments, [&](const auto& c) { return rerolled.contains(c.id); });
-    expect_refused(verify(encoded(cut), trust), Problem::epochs, "signed other commitments");
-    // Epochs that are left out are seen by their numbers: each may hide an attempt, and counts as one.
-    Evidence gap = hidden;
-    std::erase_if(gap.epochs, holds_one);
-    std::erase_if(gap.transactions, [&](const evidence::Recorded& recorded) {
-        const auto transaction = market::decode_transaction(recorded.raw).value();
-        const auto* reveal = std::get_if<market::VerdictReveal>(&transaction.message);
-        if (reveal == nullptr) return false;
-        for (const evidence::Epoch& epoch : hidden.epochs) {
-            for (const base::PartId& part : rerolled) {
-                for (std::uint32_t segment = 0; segment < 2; ++segment) {
-                    if (market::audit_id(part, segment, epoch.number, transaction.header.account) == reveal->audit) return true;
-                }
-            }
-        }
-        return false;
-    });
-    const auto counted = verify(encoded(gap), trust);
-    if (counted) {
-        EXPECT_GE(counted->weighed->attempts, 3U);
-    } else {
-        EXPECT_EQ(counted.error().problem, Problem::epochs) << counted.error().detail;
-    }
-}
-
-/// A reader who recomputes every segment of a certificate has recomputed the model: what a merge gave is recomputed with them.
-TEST(Attack, F10_ReplayOfAllSegmentsPassesOverAnInventedMerge) {
-    const TrainedJob job(2, 1);
-    auto program = runtime::Job::open(job.spec(), job.folder("blob"), {});
-    ASSERT_TRUE(program.has_value());
-    // The initial state stands for any weights whatever.
-    const commit::State any = (*program)->initial_state();
-    commit::StateDescriptor shared;
-    shared.spec_root = (*program)->spec_root();
-    shared.program_root = (*program)->program_root();
-    commit::StateDescriptor descriptor = shared;
-    descriptor.round_start_root = (*program)->initial_root();
-    descriptor.round = 1;
-    descriptor.lane = commit::kOpeningLane;
-    const auto checkpoint = job.folder("any weights");
-    ASSERT_TRUE(commit::save_state(checkpoint, (*program)->program(), any, descriptor).has_value());
-    const base::Hash end = commit::state_root((*program)->program(), any, descriptor);
-    ASSERT_NE(end, job.final_root());
-    const auto forge = [&](Entries& entries) {
-        first<market::RoundMerged>(entries).root = end;
-        first<market::MergeAudited>(entries).root = end;
-        first<market::RoundFinal>(entries).root = end;
-        first<market::JobClosed>(entries).final_root = end;
-    };
-    const auto bytes = make(job.evidence(forge), checkpoint, job.folder("forged"));
-    ASSERT_TRUE(bytes.has_value()) << bytes.error().detail;
-    auto report = verify(*bytes, with_model(job.folder("forged")));
-    ASSERT_TRUE(report.has_value()) << report.error().detail;
-    EXPECT_TRUE(report->model_checked);
-
-    // The operator serves every checkpoint that is asked for: they are all honest. Test receipts name no blobs, so they are numbered here.
-    std::map<base::BlobRoot, std::filesystem::path> store;
-    const auto number = [&](base::BlobRoot& blob, const std::filesystem::path& file) {
-        blob.hash = base::blake2b("attack.blob", base::view_of(file.string()));
-        store[blob] = file;
-    };
-    descriptor = shared;
-    descriptor.lane = commit::kOpeningLane;
-    ASSERT_TRUE(commit::save_state(job.folder("opening"), (*program)->program(), any, descriptor).has_value());
-    number(report->facts.opening_blobs.at(0), job.folder("opening"));
-    for (evidence::FinalPart& part : report->facts.parts) {
-        if (part.first_segment != 0) continue;
-        commit::State state = any.clone();
-        for (std::uint32_t segment = 0; segment < part.leaves.size(); ++segment)
-            runtime::run_segment(**program, state, &any, {0, part.lane, segment, (*program)->initial_root()}, {});
-        descriptor = shared;
-        descriptor.lane = part.lane;
-        descriptor.step = static_cast<std::uint32_t>(part.leaves.size()) * job.spec().segment_steps;
-        descriptor.round_start_root = (*program)->initial_root();
-        const auto file = job.folder("lane" + std::to_string(part.lane));
-        ASSERT_TRUE(commit::save_state(file, (*program)->program(), state, descriptor).has_value());
-        number(part.end_blob, file);
-    }
-    ReplayOptions all;
-    all.dataset = job.folder("blob");
-    all.segments = 1'000;
-    all.scratch = job.folder("scratch");
-    all.fetch = [&](const base::BlobRoot& blob, const std::filesystem::path& file) {
-        std::error_code error;
-        return store.contains(blob) && std::filesystem::copy_file(store.at(blob), file, std::filesystem::copy_options::overwrite_existing, error);
-    };
-    const auto replayed = replay(report->facts, all);
-    if (replayed) {
-        std::cout << "[ figures  ] F10: recomputed " << replayed->segments << " of " << report->segments << " segments, " << replayed->unavailable
-                  << " not to be had, of a model that nobody trained" << std::endl;
-    }
-    expect_refused(replayed, Problem::replay);
-}
-
-/// A lane may have had any number of leases: accepting and leaving costs next to nothing, and must not take the proof from who paid for it.
-TEST(Attack, F11_ManyLeasesOfALaneDoNotSpoilTheCertificate) {
-    SignedChain::Options options;
-    options.lease_number = 1'024;
-    const auto report = verify(encoded(plain_job().evidence({}, options)), {});
-    EXPECT_TRUE(report.has_value()) << report.error().detail;
 }
 
 }  // namespace

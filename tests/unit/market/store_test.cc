@@ -208,8 +208,8 @@ TEST(Queries, ClaimsAndMembersComeInOrder) {
     EXPECT_EQ(claims[0].segment, 2U);
     EXPECT_EQ(claims[2].segment, 300U);
     EXPECT_FALSE(find_claim(state, {all(1)}, 3).has_value());
-    for (const std::uint8_t i : std::vector<std::uint8_t>{3, 1, 2}) save(state, EpochMember{5, account(i), i, {}, {}});
-    save(state, EpochMember{6, account(9), 9, {}, {}});
+    for (const std::uint8_t i : std::vector<std::uint8_t>{3, 1, 2}) save(state, EpochMember{5, account(i), i, {}, {}, {}});
+    save(state, EpochMember{6, account(9), 9, {}, {}, {}});
     EXPECT_EQ(members_of_epoch(state, 5, {}, 10).size(), 3U);
     EXPECT_EQ(members_of_epoch(state, 5, account(1), 10).front().weight, 2U);
     EXPECT_FALSE(find_member(state, 6, account(1)).has_value());

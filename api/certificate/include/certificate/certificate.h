@@ -40,7 +40,7 @@ enum class Problem : std::uint8_t {
     model = 13,          ///< the files are not the model of the final state
     trust = 14,          ///< the keys that the reader trusts prove nothing, or speak against it
     files = 15,          ///< something could not be read or written
-    replay = 16,         ///< a segment that was recomputed ends elsewhere
+    replay = 16,         ///< a segment or merge that was recomputed ends elsewhere
 };
 std::string_view to_word(Problem problem);
 
@@ -92,16 +92,20 @@ using Fetch = std::function<bool(const base::BlobRoot& blob, const std::filesyst
 struct ReplayOptions {
     std::filesystem::path dataset;           ///< the job's data blob
     Fetch fetch;
-    std::uint64_t segments = 1;              ///< how many at most
+    std::uint64_t segments = 1;              ///< how many at most; merges in the same proportion, that of the last round always
     base::Hash seed;                         ///< chooses them: nobody else may know it before
     std::filesystem::path scratch;           ///< folder for checkpoints
     unsigned threads = 1;
 };
 struct Replayed {
-    std::uint64_t segments = 0;              ///< recomputed, and as the certificate says
-    std::uint64_t unavailable = 0;           ///< chosen, but their checkpoints could not be had
+    std::uint64_t segments = 0, segments_all = 0;  ///< recomputed, and as the certificate says; all that the model rests on
+    std::uint64_t merges = 0, merges_all = 0;
+    std::vector<base::BlobRoot> missing;     ///< checkpoints and payloads of what was chosen that could not be had; then nothing is shown
 };
-/// Recomputes segments of a certificate that `verify` accepted, from the checkpoints at which their parts start.
+/// Recomputes segments and merges of a certificate that `verify` accepted: segments from the checkpoints at which their parts start, merges from
+/// the round's opening and what its members brought.
 Result<Replayed> replay(const evidence::Facts& facts, const ReplayOptions& options);
+/// "5 of 8 segments, 2 of 3 merges".
+std::string to_text(const Replayed& replayed);
 
 }  // namespace assay::certificate

@@ -72,11 +72,12 @@ struct Epoch {
     std::vector<Barred> barred;              ///< about this job's commitments
     bool operator==(const Epoch&) const = default;
 };
-/// The rate that a part's lease had.
-struct Rate {
-    base::PartId part;
-    std::uint32_t ppm = 0;
-    bool operator==(const Rate&) const = default;
+/// A lease under which parts were committed. Its id is a hash of job, lane and number; the rate is the operator's word, within bounds that
+/// follow from the signed spec (docs/formats/certificate.md).
+struct Lease {
+    std::uint32_t lane = 0, number = 0;
+    std::uint32_t rate_ppm = 0;
+    bool operator==(const Lease&) const = default;
 };
 
 struct Evidence {
@@ -85,7 +86,7 @@ struct Evidence {
     std::vector<base::Bytes> history;        ///< encoded market::JobHistoryEntry, all of them
     std::vector<Recorded> transactions;      ///< ascending by log index
     std::vector<Epoch> epochs;               ///< ascending: from the job's first to the one that its end joined
-    std::vector<Rate> rates;
+    std::vector<Lease> leases;               ///< ascending by lane and number
     bool operator==(const Evidence&) const = default;
 };
 void write(base::Encoder& out, const Evidence& evidence);
@@ -103,7 +104,8 @@ struct Voice {
 /// One epoch that drew a segment or merge.
 struct Draw {
     std::uint64_t epoch = 0;
-    std::uint64_t exponent = 0;              ///< L(q)
+    std::uint64_t exponent = 0;              ///< L(q), q as the operator states it
+    std::uint64_t least_exponent = 0;        ///< L of the least rate that it can have had
     std::uint64_t weight = 0;                ///< W; 0: nobody could
     bool void_ = false;
     std::vector<Voice> voices;               ///< of all members
@@ -121,6 +123,8 @@ struct FinalPart {
     std::uint32_t round = 0, lane = 0, first_segment = 0;
     base::BlobRoot end_blob;
     base::Hash end_root;
+    base::BlobRoot payload_blob;             ///< of the last part of a round of a job with merges
+    base::Hash payload_root;
     std::vector<market::SegmentLeaf> leaves;
 };
 

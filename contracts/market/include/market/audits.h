@@ -105,6 +105,7 @@ struct EpochMember {
     std::uint64_t weight = 0;                ///< grains of stake when the epoch closed, or less by its own declaration
     std::optional<base::Hash> y;             ///< contribution_output once given
     base::TransactionId transaction;         ///< that gave it
+    base::PartId barred_from;                ///< of the commitment that is drawn now: it was weighed without this member, and is drawn without it
     bool operator==(const EpochMember&) const = default;
 };
 

@@ -5,7 +5,7 @@
 namespace assay::dispute {
 
 /// Programs and games as the rules reach them: bytes in, bytes out. Holds nothing, so threads may share it.
-class LedgerReferee final : public market::Referee {
+class LedgerReferee : public market::Referee {
   public:
     [[nodiscard]] tl::expected<market::JobFacts, market::SpecError> facts(
         const market::JobSpec& spec, base::ByteView encoded) const override;
