@@ -1,7 +1,7 @@
 #include "agent/questions.h"
 
 #include "agent/log.h"
-#include "base/chunk_tree.h"
+#include "base/chunk_nodes.h"
 #include "commit/mapped_file.h"
 #include "dispute/answers.h"
 #include "dispute/questions.h"
@@ -26,7 +26,7 @@ bool is_late(const client::ClientError& error) {
 }
 
 tl::expected<market::Message, std::string> chunk_answer(const market::Question& question, const std::filesystem::path& file) {
-    auto proved = base::prove_chunk_of_file(file, question.chunk);
+    auto proved = base::prove_chunk_of_file(file, question.blob, question.chunk);
     if (!proved) return tl::unexpected(file.string() + ": cannot be read or has no such chunk");
     if (!base::verify_chunk(question.blob, question.bytes, question.chunk, proved->bytes, proved->proof)) {
         return tl::unexpected(file.string() + ": is not the blob " + question.blob.hex());

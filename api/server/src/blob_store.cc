@@ -7,6 +7,8 @@
 #include <array>
 #include <cerrno>
 
+#include "base/chunk_nodes.h"
+
 namespace assay::server {
 namespace {
 
@@ -26,10 +28,27 @@ void renew(const fs::path& file) {
     fs::last_write_time(file, fs::file_time_type::clock::now(), ignored);
 }
 
+/// The nodes of a blob's chunks, or what was left of writing them.
+bool is_beside_a_blob(const fs::path& file) { return file.filename().string().find('.') != std::string::npos; }
+
 }  // namespace
 
 BlobStore::BlobStore(fs::path dir, const Options& options)
     : dir_(std::move(dir)), options_(options) {}
+
+/// Of blobs that are gone, and temporary ones: a process may have ended between two steps.
+void BlobStore::drop_leftovers() const {
+    std::error_code error, ignored;
+    std::vector<fs::path> left;
+    for (fs::recursive_directory_iterator at(dir_ / "blobs", error), end; !error && at != end; at.increment(error)) {
+        const std::string name = at->path().filename().string();
+        const std::size_t dot = name.find('.');
+        if (dot == std::string::npos) continue;
+        const bool nodes = name.substr(dot) == base::kChunkNodesSuffix;
+        if (!nodes || !fs::exists(at->path().parent_path() / name.substr(0, dot), ignored)) left.push_back(at->path());
+    }
+    for (const fs::path& file : left) fs::remove(file, ignored);
+}
 
 tl::expected<std::unique_ptr<BlobStore>, std::string> BlobStore::open(const fs::path& dir,
                                                                       const Options& options) {
@@ -43,13 +62,14 @@ tl::expected<std::unique_ptr<BlobStore>, std::string> BlobStore::open(const fs::
                               error.message());
     for (fs::recursive_directory_iterator at(dir / "blobs", error), end; !error && at != end;
          at.increment(error)) {
-        if (!at->is_regular_file(error)) continue;
+        if (!at->is_regular_file(error) || is_beside_a_blob(at->path())) continue;
         store->bytes_stored_ += at->file_size(error);
         ++store->count_;
     }
     if (error)
         return tl::unexpected("cannot read the blob store " + dir.string() + ": " +
                               error.message());
+    store->drop_leftovers();
     return store;
 }
 
@@ -136,6 +156,7 @@ tl::expected<BlobStore::Info, BlobProblem> BlobStore::Writer::finish() {
     const fs::path file = store_.path_of(root_);
     std::error_code error;
     const bool new_folder = fs::create_directory(file.parent_path(), error);
+    if (!error) base::save_chunk_nodes(file, hasher_.nodes());
     if (error || ::rename(temporary_.c_str(), file.c_str()) != 0)
         return tl::unexpected(BlobProblem::storage);
     kept_ = true;
@@ -162,6 +183,7 @@ bool BlobStore::remove(const base::BlobRoot& root) {
     const fs::file_time_type promised = fs::last_write_time(info->file, error);
     if (!error && fs::file_time_type::clock::now() - promised < options_.promised) return false;
     if (::unlink(info->file.c_str()) != 0) return true;
+    ::unlink(base::chunk_nodes_file(info->file).c_str());
     bytes_stored_ -= info->bytes;
     --count_;
     return true;

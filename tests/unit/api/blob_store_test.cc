@@ -4,6 +4,8 @@
 
 #include <fstream>
 
+#include "base/chunk_nodes.h"
+
 namespace assay::server {
 namespace {
 
@@ -65,6 +67,28 @@ TEST_F(Blobs, AreInvisibleUntilTheyAreWholeAndRight) {
     }
     EXPECT_FALSE(store_->find(root));
     EXPECT_TRUE(fs::is_empty(dir_ / "incoming")) << "dropped uploads leave nothing";
+}
+
+TEST_F(Blobs, LieBesideTheNodesOfTheirChunks) {
+    const std::string bytes(900, 'a');
+    const base::BlobRoot root = base::blob_root(base::view_of(bytes));
+    const auto info = put(bytes);
+    ASSERT_TRUE(info.has_value());
+    const fs::path nodes = base::chunk_nodes_file(info->file);
+    EXPECT_TRUE(fs::exists(nodes));
+    EXPECT_TRUE(base::prove_chunk_of_file(info->file, root, 0).has_value());
+    const fs::path orphan = info->file.parent_path() / (std::string(64, 'b') + ".chunks"), half = fs::path(nodes) += ".1-1";
+    std::ofstream(orphan) << "of a blob that is gone";
+    std::ofstream(half) << "half-written";
+    open();
+    EXPECT_EQ(store_->count(), 1U) << "they are no blobs";
+    EXPECT_EQ(store_->bytes_stored(), 900U);
+    EXPECT_TRUE(fs::exists(nodes));
+    EXPECT_FALSE(fs::exists(orphan));
+    EXPECT_FALSE(fs::exists(half));
+    fs::last_write_time(info->file, fs::file_time_type::clock::now() - std::chrono::hours(1));
+    EXPECT_TRUE(store_->remove(root));
+    EXPECT_FALSE(fs::exists(nodes)) << "they go with their blob";
 }
 
 TEST_F(Blobs, HalfWrittenOnesOfADeadProcessAreDropped) {

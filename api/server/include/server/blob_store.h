@@ -24,7 +24,8 @@ enum class BlobProblem : std::uint8_t {
     storage,     ///< the disk said no
 };
 
-/// Content-addressed files in a folder: `blobs/ab/<hex>`, written as `incoming/<random>` first. A
+/// Content-addressed files in a folder: `blobs/ab/<hex>`, written as `incoming/<random>` first, each with
+/// the nodes of its chunks beside it (base/chunk_nodes.h), which count in no quota (1/2048 of the bytes). A
 /// blob is visible only after its bytes were hashed, compared with its address, synced and renamed.
 /// Thread-safe.
 class BlobStore {
@@ -85,6 +86,7 @@ class BlobStore {
 
   private:
     BlobStore(std::filesystem::path dir, const Options& options);
+    void drop_leftovers() const;
     [[nodiscard]] std::filesystem::path path_of(const base::BlobRoot& root) const;
 
     const std::filesystem::path dir_;
