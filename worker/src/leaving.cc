@@ -4,6 +4,7 @@
 
 #include "agent/log.h"
 #include "agent/questions.h"
+#include "agent/uploads.h"
 #include "registration.h"
 
 namespace assay::worker {
@@ -39,7 +40,9 @@ void leave_everything(const WorkerSettings& settings, const agent::Identity& ide
     agent::Party party(identity, node, nonce_lane);
     const PartStore parts(settings.data_folder / "parts");
     const agent::BlobKeeper keeper(settings.data_folder / "owed");
-    Duties duties(party, parts, keeper);
+    agent::Uploads uploads(settings.node_url);
+    Duties duties(party, parts, keeper, uploads);
+    const auto restore = [&uploads](const std::filesystem::path& file, const base::BlobRoot& blob) { uploads.again(file, blob); };
     agent::SaidBefore said;
     withdraw_offers(party);
     while (true) {
@@ -51,7 +54,7 @@ void leave_everything(const WorkerSettings& settings, const agent::Identity& ide
         }
         bool done = true;
         duties.look();
-        agent::answer_questions(party, keeper, {}, settings.data_folder / "fetched", settings.executor.threads, said);
+        agent::answer_questions(party, keeper, {}, settings.data_folder / "fetched", settings.executor.threads, said, restore);
         for (const market::Lease& lease : *leases) {
             if (lease.state == market::LeaseState::active && !left(settings, party, lease)) done = false;
         }
