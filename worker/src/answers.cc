@@ -2,8 +2,6 @@
 
 #include <set>
 
-#include "agent/stop.h"
-
 namespace assay::worker {
 
 namespace {
@@ -42,13 +40,18 @@ void Answers::wake() {
 }
 
 void Answers::run() {
-    while (!agent::stop_requested()) {
+    while (true) {
         look();
         std::unique_lock lock(mutex_);
         changed_.wait_for(lock, kLookEvery, [this] { return woken_ || ending_; });
         woken_ = false;
         if (ending_) return;
     }
+}
+
+bool Answers::is_ending() {
+    const std::lock_guard lock(mutex_);
+    return ending_;
 }
 
 void Answers::look() {
@@ -59,7 +62,8 @@ void Answers::look() {
     }
     const auto restore = [this](const std::filesystem::path& file, const base::BlobRoot& blob) { uploads_.again(file, blob); };
     const unsigned threads = settings_.executor.threads;
-    agent::answer_questions(party_, keeper_, {jobs.begin(), jobs.end()}, settings_.data_folder / "fetched", threads, said_, restore);
+    const auto stop = [this] { return is_ending(); };
+    agent::answer_questions(party_, keeper_, {jobs.begin(), jobs.end()}, settings_.data_folder / "fetched", threads, said_, restore, stop);
     agent::follow_questions(party_, settings_.data_folder / "asked", threads);
     keeper_.forget_settled(node_);
 }

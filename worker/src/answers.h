@@ -11,7 +11,8 @@
 namespace assay::worker {
 
 /// Answers questions of all jobs that this worker has leases of, for whoever owes them, and goes on with its own, on a thread of its own: a flood of them keeps
-/// no delivery and no close waiting. Owns its connection and nonce lane.
+/// no delivery and no close waiting. Goes on until its end, a worker that leaves owes answers too. Owns its connection
+/// and nonce lane.
 class Answers {
   public:
     /// All outlive it.
@@ -25,6 +26,7 @@ class Answers {
   private:
     void run();
     void look();
+    bool is_ending();
 
     const WorkerSettings& settings_;
     const agent::BlobKeeper& keeper_;

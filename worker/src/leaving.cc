@@ -3,8 +3,8 @@
 #include <thread>
 
 #include "agent/log.h"
-#include "agent/questions.h"
 #include "agent/uploads.h"
+#include "answers.h"
 #include "registration.h"
 
 namespace assay::worker {
@@ -42,8 +42,7 @@ void leave_everything(const WorkerSettings& settings, const agent::Identity& ide
     const agent::BlobKeeper keeper(settings.data_folder / "owed");
     agent::Uploads uploads(settings.node_url);
     Duties duties(party, parts, keeper, uploads);
-    const auto restore = [&uploads](const std::filesystem::path& file, const base::BlobRoot& blob) { uploads.again(file, blob); };
-    agent::SaidBefore said;
+    const Answers answers(settings, identity, keeper, uploads);
     withdraw_offers(party);
     while (true) {
         const auto leases = node.leases_of(identity.account());
@@ -54,7 +53,6 @@ void leave_everything(const WorkerSettings& settings, const agent::Identity& ide
         }
         bool done = true;
         duties.look();
-        agent::answer_questions(party, keeper, {}, settings.data_folder / "fetched", settings.executor.threads, said, restore);
         for (const market::Lease& lease : *leases) {
             if (lease.state == market::LeaseState::active && !left(settings, party, lease)) done = false;
         }

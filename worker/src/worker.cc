@@ -99,7 +99,8 @@ void follow(const WorkerSettings& settings, const agent::Identity& identity, cli
     Duties duties(party, parts, keeper, uploads);
     Runners runners(settings, identity, parts, keeper, producer);
     const games::KeptBlobs kept = [&keeper](const base::JobId&, const base::BlobRoot& blob) { return keeper.find(blob); };
-    games::Desk desk({settings.node_url, settings.data_folder / "disputes", settings.executor, kept}, identity, conduct);
+    const std::uint64_t memory = settings.memory_bytes != 0 ? settings.memory_bytes : usable_memory();
+    games::Desk desk({settings.node_url, settings.data_folder / "disputes", settings.executor, kept, memory / 4}, identity, conduct);
     while (!agent::stop_requested()) {
         const auto leases = node.leases_of(identity.account());
         if (leases) {

@@ -132,10 +132,11 @@ tl::expected<base::Bytes, std::string> state_answer(base::ByteView question, bas
 }
 
 std::size_t answer_questions(Party& party, const BlobKeeper& keeper, const std::vector<base::JobId>& jobs, const std::filesystem::path& fetched,
-                             unsigned threads, SaidBefore& said, const Restore& restore) {
+                             unsigned threads, SaidBefore& said, const Restore& restore, const std::function<bool()>& stop) {
     std::set<std::string> needed;
     std::size_t answered = 0;
     for (const market::Question& question : open_questions(party, jobs)) {
+        if (stop()) return answered;
         const bool owed = question.obliged == party.identity().account();
         const auto trouble = [&](const std::string& text) {
             if (owed && said.is_new(question.id.hex(), text)) log(LogLevel::error, "question.trouble", text, fields_of(question));

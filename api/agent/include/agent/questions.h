@@ -26,9 +26,9 @@ using Restore = std::function<void(const std::filesystem::path& file, const base
 
 /// Answers what the account owes, the most urgent first: from the keeper, else from the store. Then what others owe for these jobs, as far as it is
 /// kept here or small in the store: the bond pays for it. Says how many questions it answered. `fetched`: a folder for what comes from the store. `said`: what could not be
-/// answered before.
+/// answered before. `stop`: asked between two questions.
 std::size_t answer_questions(Party& party, const BlobKeeper& keeper, const std::vector<base::JobId>& jobs, const std::filesystem::path& fetched,
-                             unsigned threads, SaidBefore& said, const Restore& restore);
+                             unsigned threads, SaidBefore& said, const Restore& restore, const std::function<bool()>& stop);
 
 /// Moves the account's own state questions on, from the committed blobs as the store gives them: names the node below which the blob differs, and at
 /// last shows the leaf that does. A blob that is what its root says leaves its question to run out. Says how many moves it sent. Call often: each
