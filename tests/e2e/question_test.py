@@ -2,7 +2,7 @@
 """What is committed to and stored is asked about. A checkpoint vanishes from the store: its worker answers from its own files and has the bond.
 A payload vanishes from the store and from its worker's folder: the worker is convicted of silence. Somebody asks about a state that is right:
 its bond pays the answers. A worker stores garbage behind true roots and has nothing else: who cannot go on from it asks about the state by
-itself, no node of the true tree comes, and the worker is convicted.
+itself, no node of the true tree comes, and the worker is convicted. Start checkpoints that nobody was drawn for are in the store.
 Every job completes with the root of honest training, and nobody else loses anything."""
 
 import sys
@@ -97,6 +97,30 @@ def garbage(market, job, honest):
     say(f"{GARBAGE} stored other bytes than it committed to and lost {slashed[0]['amount']} grains")
 
 
+def stored_early(market, job, honest):
+    """Start checkpoints are in the store before anybody is drawn for them: after a draw there is no time for a transfer."""
+    job.submit()
+
+    def undrawn():
+        """A part with a start checkpoint that the store has and nobody has asked for."""
+        try:
+            for start in (file for name in honest for file in (market.directory / name / "parts").glob("*/start-*") if file.suffix == ""):
+                part = market.get(f"/v1/parts/{start.parent.name}")
+                number = int(start.name.removeprefix("start-"))
+                if not part or any(entry["segment"] == number for entry in part["delivered"]):
+                    continue
+                same = [file for file in (market.directory / "node" / "store" / "blobs").glob("*/*") if file.read_bytes() == start.read_bytes()]
+                if same:
+                    return part
+        except FileNotFoundError:  # a part that ended meanwhile
+            pass
+        return None
+
+    part = market.wait(undrawn, 60, "a start checkpoint in the store before its draw", *market.programs.values())
+    say(f"round {part['key']['round']}, lane {part['key']['lane']}: a start checkpoint was stored and not drawn")
+    job.until_closed(120)
+
+
 def test(market, folder, arguments):
     genesis(market, [*WORKERS, GARBAGE], ("asker",), grace_ms=5000)
     market.start_node()
@@ -107,6 +131,7 @@ def test(market, folder, arguments):
     answered(market, job)
     honest = withheld(market, job, {market.account(name): name for name in WORKERS})
     garbage(market, job, honest)
+    stored_early(market, job, honest)
     verify_chain(market)
     say(f"done in {time.monotonic() - begin:.0f} s")
 

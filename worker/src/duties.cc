@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "agent/log.h"
+#include "base/chunk_nodes.h"
 #include "base/merkle.h"
 
 namespace assay::worker {
@@ -25,6 +26,7 @@ std::size_t Duties::look() {
     for (const base::PartId& id : parts_.list()) {
         if (serve(id)) {
             records_.erase(id);
+            uploads_.forget(parts_.start_file(id, 0).parent_path());
             parts_.remove(id);
         } else {
             ++open;
@@ -57,10 +59,12 @@ bool Duties::serve(const base::PartId& id) {
         return record && *record && lease_is_over((*record)->lease);
     }
     switch (part->state) {
-        case market::PartState::committed: return false;
+        case market::PartState::committed:
         case market::PartState::auditing:
-            if (part->deadline.value == 0) return false;
-            if (const PartRecord* record = record_of(*part)) deliver(*part, *record);
+            if (const PartRecord* record = record_of(*part)) {
+                if (part->deadline.value != 0) deliver(*part, *record);
+                store_starts(id, *record);
+            }
             return false;
         case market::PartState::closing:
             if (const PartRecord* record = record_of(*part)) close(*part, *record);
@@ -94,19 +98,38 @@ void Duties::keep_start(const market::Part& part, std::uint32_t segment, const b
     std::filesystem::remove(link, error);
     std::filesystem::create_hard_link(file, link, error);
     if (error) return trouble("delivery.trouble", part, link.string() + ": " + error.message());
+    // Made when it was uploaded; a keeper without them would read all of it while other deliveries wait.
+    std::filesystem::remove(base::chunk_nodes_file(link), error);
+    std::filesystem::create_hard_link(base::chunk_nodes_file(file), base::chunk_nodes_file(link), error);
     if (auto kept = keeper_.keep(part.key.job, part.key.round, blob, link); !kept) trouble("delivery.trouble", part, kept.error());
+}
+
+void Duties::store_starts(const base::PartId& id, const PartRecord& record) {
+    for (std::uint32_t segment = 1; segment < record.segments.size(); ++segment) uploads_.add(parts_.start_file(id, segment));
+}
+
+std::optional<market::Receipt> Duties::start_receipt(const market::Part& part, const PartRecord& record, std::uint32_t segment) {
+    const std::filesystem::path file = parts_.start_file(part.id, segment);
+    const auto blob = segment == 0 ? std::optional(record.start_blob) : uploads_.stored(file);
+    if (!blob) return std::nullopt;  // on its way: at the next look
+    const auto receipt = party_.node().blob_receipt(*blob);
+    if (receipt) return *receipt;
+    trouble("delivery.trouble", part, "start checkpoint: " + receipt.error().text());
+    if (!receipt.error().not_found()) return std::nullopt;
+    if (segment != 0) uploads_.again(file, *blob);
+    // Whoever trained the part before may be gone; this worker may have kept what it started from.
+    if (const auto kept = segment == 0 ? keeper_.find(*blob) : std::nullopt) uploads_.again(*kept, *blob);
+    return std::nullopt;
 }
 
 void Duties::deliver_segment(const market::Part& part, const PartRecord& record, std::uint32_t segment) {
     if (segment >= record.segments.size()) return trouble("delivery.trouble", part, "drawn segment is not in the record");
-    const base::PartId id = part.id;
-    auto receipt = segment == 0 ? party_.node().blob_receipt(record.start_blob)
-                                : party_.node().put_blob_file(parts_.start_file(id, segment));
-    if (!receipt) return trouble("delivery.trouble", part, "start checkpoint: " + receipt.error().text());
+    const auto receipt = start_receipt(part, record, segment);
+    if (!receipt) return;
     if (segment != 0) keep_start(part, segment, receipt->blob);
     const std::vector<base::Hash> leaves = record.leaf_hashes();
     const auto proof = base::merkle_prove(base::MerkleFamily::blake2b, leaves, segment);
-    const market::SegmentDeliver message{id, segment, record.segments[segment].leaf, proof.path, *receipt};
+    const market::SegmentDeliver message{part.id, segment, record.segments[segment].leaf, proof.path, *receipt};
     const auto sent = party_.send(message);
     if (!sent) {
         if (!agent::is_refusal(sent.error(), market::Refusal::already_delivered)) trouble("delivery.trouble", part, sent.error().text());

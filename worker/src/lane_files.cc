@@ -8,8 +8,8 @@ namespace {
 
 using Upload = tl::expected<market::Receipt, std::string>;
 
-Upload send_file(LaneContext& lane, std::uint32_t last_round, const std::filesystem::path& file) {
-    auto receipt = lane.node().put_blob_file(file);
+Upload send_file(LaneContext& lane, std::uint32_t last_round, const std::filesystem::path& file, const base::BlobRoot& root) {
+    auto receipt = lane.node().put_blob_file(file, root);
     if (!receipt) {
         std::error_code error;
         std::filesystem::remove(file, error);
@@ -105,14 +105,14 @@ Upload upload_state(LaneContext& lane, std::uint32_t last_round, const commit::S
     const std::filesystem::path file = lane.folder / "state.upload";
     const auto saved = commit::save_state(file, lane.job->program(), state, descriptor, commit::Durability::scratch);
     if (!saved) return not_written(file, saved.error());
-    return send_file(lane, last_round, file);
+    return send_file(lane, last_round, file, saved->blob);
 }
 
 Upload upload_payload(LaneContext& lane, std::uint32_t last_round, const commit::Payload& payload) {
     const std::filesystem::path file = lane.folder / "payload.upload";
     const auto saved = commit::save_payload(file, lane.job->program(), payload, commit::Durability::scratch);
     if (!saved) return not_written(file, saved.error());
-    return send_file(lane, last_round, file);
+    return send_file(lane, last_round, file, saved->blob);
 }
 
 }  // namespace assay::worker

@@ -285,7 +285,11 @@ LaneRunner::Next LaneRunner::train(const Look& look) {
     auto plan = plan_part(look);
     if (!plan) return Next::wait;
     const base::PartId id = market::part_id(identity_.chain_id(), plan->key);
-    if (auto kept = signed_record(*plan, id)) return commit(*plan, id, std::move(*kept));
+    if (auto kept = signed_record(*plan, id)) {
+        // The store keeps for an hour what the ledger does not name yet.
+        if (!renew_receipts(id, *kept)) trouble("upload.trouble", "what a signed commitment names could not be stored again");
+        return commit(*plan, id, std::move(*kept));
+    }
     if (context_.interrupted()) return Next::again;
 
     if (auto got = need_opening(context_, states_, plan->key.round, plan->opening_root, plan->opening_blob, plan->previous_opening); !got) {
@@ -318,11 +322,11 @@ LaneRunner::Next LaneRunner::train(const Look& look) {
     return commit(*plan, id, std::move((*trained)->record));
 }
 
-/// Receipts run out: what a worker that was away for long had uploaded is stored again. The tree stays the same.
+/// Receipts run out, and so does what nobody names: what a worker that was away for long had uploaded is stored again. The tree stays the same.
 bool LaneRunner::renew_receipts(const base::PartId& id, PartRecord& record) {
     const auto renew = [&](market::Receipt& receipt) {
         const auto kept = context_.keeper.find(receipt.blob);
-        const auto renewed = kept ? node_.put_blob_file(*kept) : node_.blob_receipt(receipt.blob);
+        const auto renewed = kept ? node_.put_blob_file(*kept, receipt.blob) : node_.blob_receipt(receipt.blob);
         if (!renewed || renewed->blob != receipt.blob) return false;
         receipt = *renewed;
         return true;

@@ -3,7 +3,8 @@
 #include <thread>
 
 #include "agent/log.h"
-#include "agent/questions.h"
+#include "agent/uploads.h"
+#include "answers.h"
 #include "registration.h"
 
 namespace assay::worker {
@@ -39,8 +40,9 @@ void leave_everything(const WorkerSettings& settings, const agent::Identity& ide
     agent::Party party(identity, node, nonce_lane);
     const PartStore parts(settings.data_folder / "parts");
     const agent::BlobKeeper keeper(settings.data_folder / "owed");
-    Duties duties(party, parts, keeper);
-    agent::SaidBefore said;
+    agent::Uploads uploads(settings.node_url);
+    Duties duties(party, parts, keeper, uploads);
+    const Answers answers(settings, identity, keeper, uploads);
     withdraw_offers(party);
     while (true) {
         const auto leases = node.leases_of(identity.account());
@@ -51,7 +53,6 @@ void leave_everything(const WorkerSettings& settings, const agent::Identity& ide
         }
         bool done = true;
         duties.look();
-        agent::answer_questions(party, keeper, {}, settings.data_folder / "fetched", settings.executor.threads, said);
         for (const market::Lease& lease : *leases) {
             if (lease.state == market::LeaseState::active && !left(settings, party, lease)) done = false;
         }

@@ -3,11 +3,12 @@
 #include <algorithm>
 #include <set>
 
-#include "agent/questions.h"
 #include "agent/durable_file.h"
 #include "agent/events.h"
 #include "agent/log.h"
 #include "agent/stop.h"
+#include "agent/uploads.h"
+#include "answers.h"
 #include "dispute/environment.h"
 #include "duties.h"
 #include "games/desk.h"
@@ -88,29 +89,18 @@ std::set<base::LeaseId> leases_to_work(client::Client& node, const std::vector<m
     return out;
 }
 
-/// Answers of all jobs that this worker has leases of, for whoever owes them; and its own questions go on.
-void see_to_questions(agent::Party& party, const agent::BlobKeeper& keeper, const client::Result<std::vector<market::Lease>>& leases,
-                      const WorkerSettings& settings, agent::SaidBefore& said) {
-    std::set<base::JobId> jobs;
-    for (const market::Lease& lease : leases ? *leases : std::vector<market::Lease>{}) {
-        if (lease.state == market::LeaseState::active) jobs.insert(lease.job);
-    }
-    const unsigned threads = settings.executor.threads;
-    agent::answer_questions(party, keeper, {jobs.begin(), jobs.end()}, settings.data_folder / "fetched", threads, said);
-    agent::follow_questions(party, settings.data_folder / "asked", threads);
-    keeper.forget_settled(party.node());
-}
-
 void follow(const WorkerSettings& settings, const agent::Identity& identity, client::Client& node, agent::Party& party,
             const runtime::ProducerFactory& producer, games::Conduct& conduct) {
     const PartStore parts(settings.data_folder / "parts");
     agent::EventFollower follower(node, settings.data_folder / "cursor");
     const agent::BlobKeeper keeper(settings.data_folder / "owed");
-    Duties duties(party, parts, keeper);
-    agent::SaidBefore said;
+    agent::Uploads uploads(settings.node_url);
+    Answers answers(settings, identity, keeper, uploads);
+    Duties duties(party, parts, keeper, uploads);
     Runners runners(settings, identity, parts, keeper, producer);
     const games::KeptBlobs kept = [&keeper](const base::JobId&, const base::BlobRoot& blob) { return keeper.find(blob); };
-    games::Desk desk({settings.node_url, settings.data_folder / "disputes", settings.executor, kept}, identity, conduct);
+    const std::uint64_t memory = settings.memory_bytes != 0 ? settings.memory_bytes : usable_memory();
+    games::Desk desk({settings.node_url, settings.data_folder / "disputes", settings.executor, kept, memory / 4}, identity, conduct);
     while (!agent::stop_requested()) {
         const auto leases = node.leases_of(identity.account());
         if (leases) {
@@ -118,7 +108,6 @@ void follow(const WorkerSettings& settings, const agent::Identity& identity, cli
             accept_lanes(party, *leases);
         }
         duties.look();
-        see_to_questions(party, keeper, leases, settings, said);
         const auto events = follower.next(kEventWait);
         if (!events) {
             agent::log(agent::LogLevel::warning, "node.trouble", events.error().text());
@@ -128,6 +117,7 @@ void follow(const WorkerSettings& settings, const agent::Identity& identity, cli
         agent::log_events_about(*events, identity.account());
         if (events->empty()) continue;
         runners.wake();
+        answers.wake();
         desk.wake();
     }
     runners.end();

@@ -2,6 +2,8 @@
 
 #include <map>
 
+#include "base/chunk_nodes.h"
+
 namespace assay::agent {
 
 namespace {
@@ -32,6 +34,12 @@ tl::expected<void, std::string> BlobKeeper::keep(const base::JobId& job, std::ui
     const std::filesystem::path kept = folder_ / (job.hex() + "-" + std::to_string(round) + "-" + blob.hex());
     std::filesystem::rename(file, kept, error);
     if (error) return tl::unexpected("cannot keep " + kept.string() + ": " + error.message());
+    // Now, while there is time: an answer has seconds. Whoever hashed the file may have made them.
+    std::error_code ignored;
+    std::filesystem::rename(base::chunk_nodes_file(file), base::chunk_nodes_file(kept), ignored);
+    if (!base::ensure_chunk_nodes(kept, blob) && std::filesystem::exists(kept, ignored)) {
+        return tl::unexpected(kept.string() + " is not the blob that it is kept as");
+    }
     return {};
 }
 
@@ -60,7 +68,9 @@ void BlobKeeper::forget_settled(client::Client& node) const {
         const std::optional<market::Job>& job = found->second;
         const bool needed = job && !market::is_terminal(job->state) && name->round >= job->final_rounds;
         std::error_code ignored;
-        if (!needed) std::filesystem::remove(entry.path(), ignored);
+        if (needed) continue;
+        std::filesystem::remove(entry.path(), ignored);
+        std::filesystem::remove(base::chunk_nodes_file(entry.path()), ignored);
     }
 }
 

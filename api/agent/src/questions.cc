@@ -1,7 +1,10 @@
 #include "agent/questions.h"
 
+#include <algorithm>
+#include <tuple>
+
 #include "agent/log.h"
-#include "base/chunk_tree.h"
+#include "base/chunk_nodes.h"
 #include "commit/mapped_file.h"
 #include "dispute/answers.h"
 #include "dispute/questions.h"
@@ -9,6 +12,9 @@
 namespace assay::agent {
 
 namespace {
+
+/// What others owe is fetched from the store only where that takes no time: of what is greater the store answers by itself.
+constexpr std::uint64_t kFetchedForOthersMax = std::uint64_t{64} << 20U;
 
 LogFields fields_of(const market::Question& question) {
     return {{"question", shortened(question.id.hex())},
@@ -26,10 +32,9 @@ bool is_late(const client::ClientError& error) {
 }
 
 tl::expected<market::Message, std::string> chunk_answer(const market::Question& question, const std::filesystem::path& file) {
-    auto proved = base::prove_chunk_of_file(file, question.chunk);
-    if (!proved) return tl::unexpected(file.string() + ": cannot be read or has no such chunk");
-    if (!base::verify_chunk(question.blob, question.bytes, question.chunk, proved->bytes, proved->proof)) {
-        return tl::unexpected(file.string() + ": is not the blob " + question.blob.hex());
+    auto proved = base::prove_chunk_of_file(file, question.blob, question.chunk);
+    if (!proved || !base::verify_chunk(question.blob, question.bytes, question.chunk, proved->bytes, proved->proof)) {
+        return tl::unexpected(file.string() + ": cannot be read, has no such chunk, or is not the blob " + question.blob.hex());
     }
     return market::ChunkAnswer{question.id, std::move(proved->bytes), std::move(proved->proof)};
 }
@@ -60,8 +65,9 @@ std::optional<market::Message> move_of(Party& party, const market::Question& que
     switch (step->move) {
         case dispute::AskerMove::ask: return market::StateNext{question.id, static_cast<std::uint32_t>(step->number)};
         case dispute::AskerMove::show: {
-            base::ProvedChunk chunk = base::prove_chunk(blob->bytes(), step->number / kLeavesOfChunk);
-            return market::StateShow{question.id, step->number, std::move(chunk.bytes), std::move(chunk.proof)};
+            auto chunk = base::prove_chunk_of_file(file, question.blob, step->number / kLeavesOfChunk);
+            if (!chunk) return std::nullopt;
+            return market::StateShow{question.id, step->number, std::move(chunk->bytes), std::move(chunk->proof)};
         }
         case dispute::AskerMove::wait:
         case dispute::AskerMove::sound:
@@ -70,11 +76,48 @@ std::optional<market::Message> move_of(Party& party, const market::Question& que
     return std::nullopt;
 }
 
+/// Blobs, named by their roots, and what lies beside them.
 void forget_blobs_but(const std::filesystem::path& folder, const std::set<std::string>& needed) {
     std::error_code error, ignored;
+    std::vector<std::filesystem::path> over;
     for (const auto& entry : std::filesystem::directory_iterator(folder, error)) {
-        if (!needed.contains(entry.path().filename().string())) std::filesystem::remove(entry.path(), ignored);
+        const std::string name = entry.path().filename().string();
+        if (!needed.contains(name.substr(0, name.find('.')))) over.push_back(entry.path());
     }
+    for (const auto& file : over) std::filesystem::remove(file, ignored);
+}
+
+/// Sends the answer from `file`. True when it is answered now; false when something was faster. A file that is not the blob answers nothing.
+tl::expected<bool, std::string> answer_question(Party& party, const market::Question& question, const std::filesystem::path& file, unsigned threads) {
+    // Others answer too: what is computed for nothing would keep the next question waiting.
+    const auto now = party.node().question(question.id);
+    if (!now && !now.error().not_found()) return tl::unexpected(now.error().text());
+    if (!now || now->answered || now->rounds != question.rounds) return false;
+    auto message = answer_of(party, question, file, threads);
+    if (!message) return tl::unexpected(message.error());
+    const auto sent = party.send(*message);
+    if (!sent && !is_late(sent.error())) return tl::unexpected(sent.error().text());
+    if (sent) log(LogLevel::info, "question.answered", "answered a question", fields_of(question));
+    return sent.has_value();
+}
+
+/// What waits for an answer by this account, then what waits for one by others in these jobs; each the most urgent first.
+std::vector<market::Question> open_questions(Party& party, const std::vector<base::JobId>& jobs) {
+    const base::AccountId& self = party.identity().account();
+    std::vector<market::Question> open;
+    auto add = [&, known = std::set<base::Hash>()](const client::Result<std::vector<market::Question>>& found) mutable {
+        if (!found) return;
+        for (const market::Question& question : *found) {
+            const bool vain = question.answered || (question.asker == self && question.obliged != self);
+            if (!vain && known.insert(question.id).second) open.push_back(question);
+        }
+    };
+    add(party.node().questions_owed(self));
+    for (const base::JobId& job : jobs) add(party.node().job_questions(job));
+    std::sort(open.begin(), open.end(), [&](const market::Question& a, const market::Question& b) {
+        return std::forward_as_tuple(a.obliged != self, a.deadline, a.id) < std::forward_as_tuple(b.obliged != self, b.deadline, b.id);
+    });
+    return open;
 }
 
 }  // namespace
@@ -88,51 +131,37 @@ tl::expected<base::Bytes, std::string> state_answer(base::ByteView question, bas
     return std::move(*answer);
 }
 
-tl::expected<bool, std::string> answer_question(Party& party, const market::Question& question, const std::filesystem::path& file,
-                                                unsigned threads) {
-    auto message = answer_of(party, question, file, threads);
-    if (!message) return tl::unexpected(message.error());
-    const auto sent = party.send(*message);
-    if (!sent && !is_late(sent.error())) return tl::unexpected(sent.error().text());
-    if (sent) log(LogLevel::info, "question.answered", "answered a question", fields_of(question));
-    // The answer is what counts; the store helps whoever asked.
-    if (const auto stored = party.node().put_blob_file(file); !stored) {
-        log(LogLevel::warning, "question.trouble", "the blob could not be stored again: " + stored.error().text(), fields_of(question));
-    }
-    return sent.has_value();
-}
-
-std::size_t answer_questions(Party& party, const BlobKeeper& keeper, const std::vector<base::JobId>& jobs, const std::filesystem::path& scratch,
-                             unsigned threads, SaidBefore& said) {
-    std::vector<market::Question> open;
-    const auto trouble = [&said](const market::Question& question, const std::string& text) {
-        if (said.is_new(question.id.hex(), text)) log(LogLevel::error, "question.trouble", text, fields_of(question));
-    };
-    auto add = [&open, known = std::set<base::Hash>()](const client::Result<std::vector<market::Question>>& found) mutable {
-        if (!found) return;
-        for (const market::Question& question : *found) {
-            if (!question.answered && known.insert(question.id).second) open.push_back(question);
-        }
-    };
-    const base::AccountId& self = party.identity().account();
-    add(party.node().questions_owed(self));
-    for (const base::JobId& job : jobs) add(party.node().job_questions(job));
+std::size_t answer_questions(Party& party, const BlobKeeper& keeper, const std::vector<base::JobId>& jobs, const std::filesystem::path& fetched,
+                             unsigned threads, SaidBefore& said, const Restore& restore, const std::function<bool()>& stop) {
+    std::set<std::string> needed;
     std::size_t answered = 0;
-    for (const market::Question& question : open) {
-        const bool owed = question.obliged == self;
-        if (question.asker == self && !owed) continue;
-        const auto kept = keeper.find(question.blob);
-        if (!kept && !party.node().get_blob(question.blob, scratch)) {
-            if (owed) trouble(question, "a blob that is asked about is neither here nor in the store");
-            continue;
+    for (const market::Question& question : open_questions(party, jobs)) {
+        if (stop()) return answered;
+        const bool owed = question.obliged == party.identity().account();
+        const auto trouble = [&](const std::string& text) {
+            if (owed && said.is_new(question.id.hex(), text)) log(LogLevel::error, "question.trouble", text, fields_of(question));
+        };
+        auto file = keeper.find(question.blob);
+        const bool kept = file.has_value();
+        if (!kept) {
+            if (!owed && question.bytes > kFetchedForOthersMax) continue;
+            std::error_code error;
+            std::filesystem::create_directories(fetched, error);
+            needed.insert(question.blob.hex());
+            file = fetched / question.blob.hex();
+            if (!std::filesystem::exists(*file, error) && !party.node().get_blob(question.blob, *file)) {
+                trouble("a blob that is asked about is neither here nor in the store");
+                continue;
+            }
         }
-        const auto done = answer_question(party, question, kept ? *kept : scratch, threads);
+        const auto done = answer_question(party, question, *file, threads);
         // What others committed to may be garbage: then nobody can answer, and that is what the question is for.
-        if (!done && owed) trouble(question, done.error());
-        if (done && *done) ++answered;
-        std::error_code ignored;
-        if (!kept) std::filesystem::remove(scratch, ignored);
+        if (!done) trouble(done.error());
+        if (!done || !*done) continue;
+        ++answered;
+        if (kept) restore(*file, question.blob);
     }
+    forget_blobs_but(fetched, needed);
     return answered;
 }
 

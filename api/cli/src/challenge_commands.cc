@@ -5,7 +5,7 @@
 #include <thread>
 
 #include "agent/questions.h"
-#include "base/chunk_tree.h"
+#include "base/chunk_nodes.h"
 #include "cli.h"
 #include "client/challenge.h"
 #include "client/json.h"
@@ -131,9 +131,10 @@ Exit ask_state(const Program& program, const QuestionOptions& options) {
     return print(program, {{"question", id.hex()}, {"outcome", *outcome}}, "question " + id.hex() + "\n" + said);
 }
 
-Result<market::Message> answer_to(client::Client& client, const market::Question& question, const std::filesystem::path& file) {
+Result<market::Message> answer_to(client::Client& client, const market::Question& question, const std::filesystem::path& file,
+                                  std::span<const base::Hash> nodes) {
     if (question.kind == market::QuestionKind::chunk) {
-        auto proved = base::prove_chunk_of_file(file, question.chunk);
+        auto proved = base::prove_chunk_with(file, nodes, question.chunk);
         if (!proved) return tl::unexpected(Failure{Exit::refused, file.string() + " changes while it is read"});
         return market::ChunkAnswer{question.id, std::move(proved->bytes), std::move(proved->proof)};
     }
@@ -271,7 +272,8 @@ Exit dispute_root(const Program& program, const RootOptions& options) {
 
 Result<std::size_t> answer_questions_with(client::Client& client, Signer& signer, const std::vector<market::Question>& questions,
                                           const std::filesystem::path& file) {
-    const auto blob = base::blob_root_of_file(file);
+    base::ChunkTreeHasher hasher;
+    const auto blob = base::hash_file(file, hasher);
     if (!blob) return tl::unexpected(Failure{Exit::refused, "cannot read " + file.string()});
     // The signer may have been opened long ago: heights and fees are those of now.
     auto chain = client.chain();
@@ -280,7 +282,7 @@ Result<std::size_t> answer_questions_with(client::Client& client, Signer& signer
     std::size_t answered = 0;
     for (const market::Question& question : questions) {
         if (question.blob != *blob || question.answered) continue;
-        const auto message = answer_to(client, question, file);
+        const auto message = answer_to(client, question, file, hasher.nodes());
         if (!message) return tl::unexpected(message.error());
         const auto sent = send(client, signer, *message);
         if (!sent) return tl::unexpected(sent.error());
@@ -288,7 +290,7 @@ Result<std::size_t> answer_questions_with(client::Client& client, Signer& signer
     }
     // Who asked needs the whole blob.
     if (answered > 0) {
-        if (const auto stored = client.put_blob_file(file); !stored) return tl::unexpected(failure_of(stored.error()));
+        if (const auto stored = client.put_blob_file(file, *blob); !stored) return tl::unexpected(failure_of(stored.error()));
     }
     return answered;
 }

@@ -113,17 +113,19 @@ void answer_for_job(client::Client& client, Signer& signer, const plan::Prepared
                     const base::JobId& id) {
     const auto open = client.job_questions(id);
     if (!open) return;
+    // All that is asked of a file at once: each look reads it once, however many ask.
+    std::vector<market::Question> of_data, of_init;
     for (const market::Question& question : *open) {
-        Result<std::size_t> answered = 0U;
-        if (question.target.kind == market::StoredKind::data) {
-            answered = answer_questions_with(client, signer, {question}, data);
-        } else if (question.target.kind == market::StoredKind::init) {
-            answered = with_initial_state(job, [&](const std::filesystem::path& file) {
-                return answer_questions_with(client, signer, {question}, file);
-            });
-        }
-        if (!answered) std::fprintf(stderr, "assay: a question about the job's data is not answered yet: %s\n", answered.error().text.c_str());
+        if (question.answered) continue;
+        if (question.target.kind == market::StoredKind::data) of_data.push_back(question);
+        if (question.target.kind == market::StoredKind::init) of_init.push_back(question);
     }
+    const auto said = [](const Result<std::size_t>& answered) {
+        if (!answered) std::fprintf(stderr, "assay: a question about the job's data is not answered yet: %s\n", answered.error().text.c_str());
+    };
+    if (!of_data.empty()) said(answer_questions_with(client, signer, of_data, data));
+    if (of_init.empty()) return;
+    said(with_initial_state(job, [&](const std::filesystem::path& file) { return answer_questions_with(client, signer, of_init, file); }));
 }
 
 Exit submit(const Program& program, const JobOptions& options) {

@@ -328,9 +328,13 @@ Result<market::Receipt> Client::put_blob(base::ByteView bytes) {
 Result<market::Receipt> Client::put_blob_file(const std::filesystem::path& file) {
     const auto root = base::blob_root_of_file(file);
     if (!root) return tl::unexpected(ClientError{0, "file", "cannot read " + file.string()});
+    return put_blob_file(file, *root);
+}
+
+Result<market::Receipt> Client::put_blob_file(const std::filesystem::path& file, const base::BlobRoot& root) {
     Outgoing request;
     request.body_file = file;
-    return impl_->put(*root, request);
+    return impl_->put(root, request);
 }
 
 Result<market::Receipt> Client::blob_receipt(const base::BlobRoot& root) {

@@ -1,6 +1,9 @@
 #include "games/desk.h"
 
+#include <unistd.h>
+
 #include <algorithm>
+#include <utility>
 
 #include "agent/log.h"
 #include "agent/stop.h"
@@ -19,8 +22,21 @@ using market::Side;
 constexpr std::uint32_t kGamesNonceLane = 60;
 constexpr auto kLookEvery = 2000ms;
 constexpr auto kLookSoon = 100ms;
-/// Games whose states and traces stay in memory between moves.
-constexpr std::size_t kSeatsMax = 4;
+/// Of a clock, beside what the longest answer took twice.
+constexpr std::chrono::milliseconds kWaitMargin = 30s;
+/// States that an open game has in memory: the one that its replay is at, the one that its stage reads, and one that is on its way.
+constexpr std::uint64_t kStatesOfAGame = 3;
+
+/// Without another word a quarter of the machine's memory is for games: training and audits go on beside them.
+std::uint64_t memory_for_games(const DeskSettings& settings) {
+    if (settings.memory_bytes != 0) return settings.memory_bytes;
+    return static_cast<std::uint64_t>(::sysconf(_SC_PHYS_PAGES)) * static_cast<std::uint64_t>(::sysconf(_SC_PAGESIZE)) / 4;
+}
+
+base::TimeMs clock_now() {
+    const auto since = std::chrono::system_clock::now().time_since_epoch();
+    return {static_cast<std::uint64_t>(std::chrono::duration_cast<std::chrono::milliseconds>(since).count())};
+}
 
 agent::LogFields fields_of(const market::Dispute& dispute, Side side) {
     return {{"dispute", agent::shortened(dispute.id.hex())}, {"job", agent::shortened(dispute.job.hex())},
@@ -83,16 +99,23 @@ class RemoteData final : public dispute::PublicData {
 
 }  // namespace
 
-/// One game of ours: everything that is computed for it stays until it is over.
-struct Desk::Seat {
-    Seat(const DeskSettings& settings, client::Client& node, const base::JobId& job)
-        : cache(settings.folder, settings.executor, fetch_from(node, job, settings.kept), 1) {}
+/// A job about which we play, open once for all of its games.
+struct Desk::OpenJob {
+    OpenJob(const DeskSettings& settings, client::Client& node, const base::JobId& id)
+        : cache(settings.folder, settings.executor, fetch_from(node, id, settings.kept), 1) {}
 
     runtime::JobCache cache;
+    runtime::Job* job = nullptr;
+};
+
+/// One game of ours: everything that is computed for it stays until it is over, its states in memory or in a file.
+struct Desk::Seat {
+    std::shared_ptr<OpenJob> job;
     std::unique_ptr<dispute::Replayer> replayer;
     std::unique_ptr<RemoteData> data;
     std::unique_ptr<dispute::History> history;
     std::unique_ptr<dispute::Player> player;
+    std::uint64_t bytes = 0;                 ///< of its states in memory
     std::chrono::steady_clock::time_point used;
 };
 
@@ -100,6 +123,7 @@ Desk::Desk(DeskSettings settings, const agent::Identity& identity, Conduct& cond
     : settings_(std::move(settings)),
       identity_(identity),
       conduct_(conduct),
+      memory_(memory_for_games(settings_)),
       node_(settings_.node_url, agent::patient_options()),
       party_(identity_, node_, kGamesNonceLane),
       thread_([this] { run(); }) {}
@@ -163,46 +187,89 @@ Desk::Due Desk::look() {
     }
     keep_seats_of(open);
     due.others = std::erase_if(due.turns, [&](const Turn& turn) { return !conduct_.answers_now(turn.dispute); }) > 0;
-    std::stable_sort(due.turns.begin(), due.turns.end(), [](const Turn& a, const Turn& b) { return a.dispute.deadline < b.dispute.deadline; });
+    // A game whose states are in memory goes first, as long as the others have the time to wait and to be replayed.
+    const std::uint64_t soon = clock_now().value + static_cast<std::uint64_t>((kWaitMargin + 2 * longest_).count());
+    const auto waits = [&](const Turn& turn) {
+        const auto seat = seats_.find(turn.dispute.id);
+        const bool awake = seat != seats_.end() && seat->second->history->is_awake();
+        return !awake && turn.dispute.deadline.value > soon;
+    };
+    std::stable_sort(due.turns.begin(), due.turns.end(), [&](const Turn& a, const Turn& b) {
+        return std::pair(waits(a), a.dispute.deadline) < std::pair(waits(b), b.dispute.deadline);
+    });
     return due;
 }
 
 void Desk::keep_seats_of(const std::vector<base::DisputeId>& open) {
-    std::erase_if(seats_, [&](const auto& entry) { return std::find(open.begin(), open.end(), entry.first) == open.end(); });
-    // Where no game is open nothing that was fetched for one is of use.
     std::error_code ignored;
+    std::erase_if(seats_, [&](const auto& entry) {
+        if (std::find(open.begin(), open.end(), entry.first) != open.end()) return false;
+        std::filesystem::remove(resting_file(entry.first), ignored);
+        return true;
+    });
+    std::erase_if(jobs_, [](const auto& entry) { return entry.second.expired(); });
+    // Where no game is open nothing that was fetched for one is of use.
     if (open.empty()) std::filesystem::remove_all(settings_.folder, ignored);
+}
+
+std::shared_ptr<Desk::OpenJob> Desk::open_job(const Turn& turn, const market::GameSubject& subject) {
+    const base::JobId& id = turn.dispute.job;
+    if (auto open = jobs_[id].lock()) return open;
+    const auto spec = market::decode_spec(subject.spec);
+    if (!spec) return nullptr;
+    auto open = std::make_shared<OpenJob>(settings_, node_, id);
+    auto job = open->cache.open(id, *spec);
+    if (!job) {
+        trouble(turn, job.error());
+        return nullptr;
+    }
+    open->job = &job->get();
+    jobs_[id] = open;
+    return open;
 }
 
 Desk::Seat* Desk::seat_for(const Turn& turn, const market::GameSubject& subject) {
     const market::Dispute& dispute = turn.dispute;
     auto found = seats_.find(dispute.id);
     if (found == seats_.end()) {
-        const auto spec = market::decode_spec(subject.spec);
-        if (!spec) return nullptr;
-        auto seat = std::make_unique<Seat>(settings_, node_, dispute.job);
-        auto job = seat->cache.open(dispute.job, *spec);
-        if (!job) {
-            trouble(turn, job.error());
-            return nullptr;
-        }
-        seat->replayer = conduct_.replayer(job->get(), settings_.executor);
-        seat->data = std::make_unique<RemoteData>(dispute, subject, node_, JobStates(node_, seat->cache, dispute.job, job->get()));
+        auto seat = std::make_unique<Seat>();
+        seat->job = open_job(turn, subject);
+        const auto job = node_.job(dispute.job);
+        if (!seat->job || !job) return nullptr;
+        seat->bytes = kStatesOfAGame * job->init_bytes;
+        seat->replayer = conduct_.replayer(*seat->job->job, settings_.executor);
+        seat->data = std::make_unique<RemoteData>(dispute, subject, node_, JobStates(node_, seat->job->cache, dispute.job, *seat->job->job));
         dispute::HistoryOptions options;
         options.progress = [](const dispute::ReplayReport&) { return !agent::stop_requested(); };
         seat->history = std::make_unique<dispute::History>(dispute::terms_of(subject), *seat->replayer, *seat->data, options);
         dispute::PlayerOptions player;
         player.scalar_check = conduct_.checks_definition() && has_time_for_definition(turn, replayed(subject));
         seat->player = std::make_unique<dispute::Player>(subject, turn.side, *seat->history, player);
-        if (seats_.size() >= kSeatsMax) {
-            seats_.erase(std::min_element(seats_.begin(), seats_.end(),
-                                          [](const auto& a, const auto& b) { return a.second->used < b.second->used; }));
-        }
         found = seats_.emplace(dispute.id, std::move(seat)).first;
     }
     found->second->used = std::chrono::steady_clock::now();
+    make_room_for(*found->second);
     return found->second.get();
 }
+
+/// Games that were not played for longest rest in files until all that are awake have room.
+void Desk::make_room_for(const Seat& seat) {
+    std::uint64_t needed = seat.bytes;
+    std::vector<std::pair<base::DisputeId, Seat*>> others;
+    for (const auto& [id, other] : seats_) {
+        if (other.get() == &seat || !other->history->is_awake()) continue;
+        others.emplace_back(id, other.get());
+        needed += other->bytes;
+    }
+    std::sort(others.begin(), others.end(), [](const auto& a, const auto& b) { return a.second->used < b.second->used; });
+    for (const auto& [id, other] : others) {
+        if (needed <= memory_) return;
+        other->history->rest(resting_file(id));
+        needed -= other->bytes;
+    }
+}
+
+std::filesystem::path Desk::resting_file(const base::DisputeId& id) const { return settings_.folder / (id.hex() + ".state"); }
 
 /// Whether the check by the scalar definition leaves three quarters of the clock for the game. A step of a large model takes hours that way:
 /// a side that insisted would lose by its clock what it was right about.
@@ -232,7 +299,9 @@ void Desk::answer(const Turn& turn) {
     }
     Seat* seat = seat_for(turn, view->subject);
     if (seat == nullptr) return;
+    const auto begun = std::chrono::steady_clock::now();
     const auto decision = seat->player->next(view->game);
+    longest_ = std::max(longest_, std::chrono::duration_cast<std::chrono::milliseconds>(std::chrono::steady_clock::now() - begun));
     if (!decision) {
         const bool quiet = decision.error().error == dispute::PlayError::stopped || decision.error().error == dispute::PlayError::not_our_turn;
         if (!quiet) trouble(turn, std::string(dispute::name_of(decision.error().error)) + ": " + decision.error().detail);

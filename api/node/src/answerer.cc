@@ -2,11 +2,13 @@
 
 #include <spdlog/spdlog.h>
 
+#include <algorithm>
 #include <chrono>
 #include <condition_variable>
 #include <mutex>
+#include <tuple>
 
-#include "base/chunk_tree.h"
+#include "base/chunk_nodes.h"
 #include "commit/mapped_file.h"
 #include "dispute/answers.h"
 #include "market/tables.h"
@@ -17,12 +19,14 @@ namespace {
 
 /// Forgotten together, so that the set stays small; then they are tried once more.
 constexpr std::size_t kTriedMax = 10'000;
+/// Answers that the rules refuse, for one question as it stands.
+constexpr unsigned kRefusedMax = 8;
 constexpr std::uint64_t kValidBlocks = 1'000;
 
 std::optional<market::Message> answer_to(const market::StateReader& state, const market::Question& question,
                                          const std::filesystem::path& file, unsigned threads) {
     if (question.kind == market::QuestionKind::chunk) {
-        auto proved = base::prove_chunk_of_file(file, question.chunk);
+        auto proved = base::prove_chunk_of_file(file, question.blob, question.chunk);
         if (!proved) return std::nullopt;
         return market::ChunkAnswer{question.id, std::move(proved->bytes), std::move(proved->proof)};
     }
@@ -37,7 +41,7 @@ std::optional<market::Message> answer_to(const market::StateReader& state, const
     return market::StateAnswer{question.id, std::move(*answer)};
 }
 
-/// Open questions of all jobs, in the order of their ids.
+/// Open questions of all jobs, the most urgent first: many about one blob keep no other one waiting beyond its time.
 std::vector<market::Question> open_questions(const market::StateReader& state) {
     std::vector<market::Question> out;
     const base::Bytes prefix = market::table_prefix(market::Table::question);
@@ -47,6 +51,9 @@ std::vector<market::Question> open_questions(const market::StateReader& state) {
         from = std::move(entry->first);
         from.push_back(0);
     }
+    std::sort(out.begin(), out.end(), [](const market::Question& a, const market::Question& b) {
+        return std::tie(a.deadline, a.id) < std::tie(b.deadline, b.id);
+    });
     return out;
 }
 
@@ -61,22 +68,32 @@ bool Answerer::answer_one() {
     const ledger::Snapshot snapshot = node_.snapshot();
     const market::StateReader& state = snapshot.state();
     if (!market::find_account(state, account_)) return false;
-    if (tried_.size() > kTriedMax) tried_.clear();
+    if (refused_.size() > kTriedMax) refused_.clear();
     for (const market::Question& question : open_questions(state)) {
         // The asker would lose its bond to its own store.
-        if (question.asker == account_ || tried_.contains({question.id, question.rounds})) continue;
+        if (question.asker == account_) continue;
         const auto info = blobs_.find(question.blob);
         if (!info || info->bytes != question.bytes) continue;
-        tried_.emplace(question.id, question.rounds);
+        unsigned& refused = refused_[{question.id, question.rounds}];
+        if (refused >= kRefusedMax) continue;
         const auto message = answer_to(state, question, info->file, threads_);
-        if (!message) continue;
-        if (send(state, *message)) spdlog::info("answered question {}", question.id.hex());
-        return true;
+        if (!message) {
+            refused = kRefusedMax;
+            continue;
+        }
+        switch (send(state, *message)) {
+            case Sent::answered:
+                spdlog::info("answered question {}", question.id.hex());
+                return true;
+            // A nonce that the key's owner used meanwhile, or a fee that rose: once more after the next block.
+            case Sent::refused: ++refused; break;
+            case Sent::no_room: return false;
+        }
     }
     return false;
 }
 
-bool Answerer::send(const market::StateReader& state, const market::Message& message) {
+Answerer::Sent Answerer::send(const market::StateReader& state, const market::Message& message) {
     market::TransactionHeader header;
     header.chain_id = node_.chain_id();
     header.account = account_;
@@ -97,7 +114,13 @@ bool Answerer::send(const market::StateReader& state, const market::Message& mes
     });
     std::unique_lock lock(waiting->mutex);
     waiting->changed.wait(lock, [&] { return waiting->outcome.has_value(); });
-    return waiting->outcome->status == ledger::Outcome::Status::in_block && waiting->outcome->code == market::Refusal::none;
+    switch (waiting->outcome->status) {
+        case ledger::Outcome::Status::in_block: return waiting->outcome->code == market::Refusal::none ? Sent::answered : Sent::refused;
+        case ledger::Outcome::Status::refused: return Sent::refused;
+        case ledger::Outcome::Status::busy:
+        case ledger::Outcome::Status::stopped: break;
+    }
+    return Sent::no_room;
 }
 
 }  // namespace assay::node

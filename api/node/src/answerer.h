@@ -1,6 +1,6 @@
 #pragma once
 
-#include <set>
+#include <map>
 
 #include "base/signature.h"
 #include "block_thread.h"
@@ -12,7 +12,7 @@ namespace assay::node {
 
 /// Answers open questions about whatever the store has, by itself: whose receipt a job names owes its
 /// chunks. Pays the fees from the account of its key, and gets the askers' bonds; without that account
-/// it does nothing. One answer at a time.
+/// it does nothing. One answer at a time, the most urgent question first.
 class Answerer {
   public:
     Answerer(ledger::Node& node, const server::BlobStore& blobs, base::SecretKey key,
@@ -21,16 +21,22 @@ class Answerer {
   private:
     /// True when something was sent: there may be more.
     bool answer_one();
-    /// Signs and submits; false when the rules refused it.
-    bool send(const market::StateReader& state, const market::Message& message);
+    enum class Sent : std::uint8_t {
+        answered,
+        refused,  ///< by the rules; it may be taken later
+        no_room,  ///< nothing can be sent now
+    };
+    /// Signs, submits and waits.
+    Sent send(const market::StateReader& state, const market::Message& message);
 
     ledger::Node& node_;
     const server::BlobStore& blobs_;
     const base::SecretKey key_;
     const base::AccountId account_;
     const unsigned threads_;
-    std::set<std::pair<base::Hash, std::uint32_t>> tried_;  // question and round; this thread only
-    BlockThread thread_;                                    // last: it uses all the others
+    /// By question and round, how often an answer was refused; this thread only.
+    std::map<std::pair<base::Hash, std::uint32_t>, unsigned> refused_;
+    BlockThread thread_;  // last: it uses all the others
 };
 
 }  // namespace assay::node

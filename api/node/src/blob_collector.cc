@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <chrono>
 #include <set>
+#include <tuple>
 
 #include "market/queries.h"
 
@@ -10,6 +11,9 @@ namespace assay::node {
 namespace {
 
 constexpr std::size_t kPage = 1000;
+/// From a receipt to the transaction that names it: who needs longer asks for the receipt again.
+constexpr std::chrono::hours kUnnamedMax{1};
+constexpr std::chrono::minutes kSweepEvery{1};
 
 /// Every job that has not left the state.
 std::vector<market::Job> all_jobs(const market::StateReader& state) {
@@ -61,6 +65,7 @@ void needed(const market::StateReader& state, const market::Job& job, std::set<b
             for (const base::BlobRoot& root : {part.start_blob, part.end_blob, part.payload_blob}) out.insert(root);
             for (const market::DeliveredSegment& segment : part.delivered) out.insert(segment.start_blob);
         });
+        if (const auto merge = market::find_merge(state, job.id, number)) out.insert(merge->blob);
     }
     std::optional<base::Hash> after;
     while (true) {
@@ -107,6 +112,17 @@ void BlobCollector::collect() {
     for (const base::BlobRoot& root : old) {
         if (root.is_zero() || kept.contains(root)) continue;
         if (!blobs_.remove(root)) promised_.insert(root);
+    }
+    sweep(kept);
+}
+
+void BlobCollector::sweep(const std::set<base::BlobRoot>& kept) {
+    const auto now = std::chrono::steady_clock::now();
+    if (swept_ && now - *swept_ < kSweepEvery) return;
+    swept_ = now;
+    for (const base::BlobRoot& root : blobs_.not_promised_for(kUnnamedMax)) {
+        // One that was promised again meanwhile stays.
+        if (!kept.contains(root)) std::ignore = blobs_.remove(root, kUnnamedMax);
     }
 }
 

@@ -6,7 +6,8 @@
 namespace assay::server {
 namespace {
 
-/// How long a receipt promises to keep a blob. What a running job needs is kept longer.
+/// How long a receipt promises to keep a blob that a transaction names. What a running job needs is kept longer; what the ledger does not name yet
+/// is kept for an hour after the last receipt (api/node/src/blob_collector.cc).
 constexpr std::uint64_t kKeepMs = std::uint64_t{30} * 24 * 3600 * 1000;
 
 Json receipt_json(const Context& context, const base::BlobRoot& root, std::uint64_t bytes) {
@@ -29,7 +30,7 @@ Problem blob_problem(BlobProblem what) {
         case BlobProblem::wrong_root:
             return {422, "blob_wrong_root", "the bytes do not have the root in the path"};
         case BlobProblem::no_room:
-            return {507, "blob_no_room", "the store is full"};
+            return {507, "blob_no_room", "the store is full, or this address uploads more than its share"};
         case BlobProblem::storage:
             return {500, "internal", "the blob could not be written"};
     }
@@ -158,7 +159,7 @@ tl::expected<std::unique_ptr<Upload>, Problem> put_blob(Context& context, const 
     if (!root)
         return tl::unexpected(
             Problem{400, "bad_id", "a blob root is 64 lower-case hexadecimal digits"});
-    auto writer = context.blobs.begin(base::BlobRoot{*root}, bytes);
+    auto writer = context.blobs.begin(base::BlobRoot{*root}, bytes, request.address);
     if (!writer) return tl::unexpected(blob_problem(writer.error()));
     return std::make_unique<BlobUpload>(context, base::BlobRoot{*root}, request.id,
                                         std::move(*writer));

@@ -29,6 +29,7 @@ struct Request {
     std::map<std::string, std::string, std::less<>> headers;
     base::Bytes body;  ///< of control routes; uploads never collect one
     std::string id;    ///< for logs and problem documents
+    std::string address;  ///< of the peer
 
     [[nodiscard]] std::string_view header(std::string_view name) const;
     [[nodiscard]] bool accepts(std::string_view media_type) const;  ///< named literally in Accept

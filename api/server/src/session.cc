@@ -93,7 +93,7 @@ void Session::arm(std::chrono::milliseconds after) {
     });
 }
 
-/// The time a transfer may have taken once `bytes` have gone through, measured from the beginning
+/// The time an answer may have taken once `bytes` have gone through, measured from the beginning
 /// of the phase.
 void Session::arm_transfer(std::uint64_t bytes) {
     const Limits& limits = shared_->limits;
@@ -102,6 +102,17 @@ void Session::arm_transfer(std::uint64_t bytes) {
     const auto used =
         std::chrono::duration_cast<std::chrono::milliseconds>(Clock::now() - phase_began_);
     arm(std::max(std::chrono::milliseconds(1), limits.transfer_grace + earned - used));
+}
+
+/// The time in which more of a body must come. Each byte earns some, but what came fast earns no
+/// long silence: an upload holds room that others wait for. The server's own time does not count.
+void Session::arm_body(std::uint64_t new_bytes) {
+    const Limits& limits = shared_->limits;
+    const auto earned =
+        std::chrono::milliseconds(new_bytes * 1000 / limits.transfer_bytes_per_second_min);
+    body_credit_ = std::min<std::chrono::milliseconds>(body_credit_ + earned, limits.body_stall_max);
+    body_wait_began_ = Clock::now();
+    arm(std::max(std::chrono::milliseconds(1), body_credit_));
 }
 
 void Session::expired() {
@@ -139,6 +150,8 @@ void Session::read_more() {
                 return;
             if (error) return s.finish();
             if (s.phase_ == Phase::body) {
+                s.body_credit_ -= std::chrono::duration_cast<std::chrono::milliseconds>(
+                    Clock::now() - s.body_wait_began_);
                 if (!s.feed_body({reinterpret_cast<const std::uint8_t*>(s.piece_.data()), size}))
                     return;
                 return s.take_body();
@@ -154,6 +167,7 @@ void Session::head_bytes() {
         phase_ = Phase::head;
         request_ = Request();
         request_.id = shared_->application.next_request_id();
+        request_.address = address_;
         request_began_ = Clock::now();
         arm(shared_->limits.head_deadline);
     }
@@ -196,13 +210,15 @@ void Session::accept_head(std::size_t head_size) {
                        "the body may have at most " + std::to_string(plan_.bytes_max) + " bytes"});
     phase_ = Phase::body;
     phase_began_ = Clock::now();
+    body_credit_ = shared_->limits.transfer_grace;
+    body_armed_ = 0;
     if (head->expects_continue && buffer_.empty() && body_left_ > 0) return send_continue();
     take_body();
 }
 
 void Session::send_continue() {
     static constexpr std::string_view kContinue = "HTTP/1.1 100 Continue\r\n\r\n";
-    arm_transfer(0);
+    arm_body(0);
     net::async_write(
         socket_, net::buffer(kContinue),
         [self = shared_from_this()](const boost::system::error_code& error, std::size_t) {
@@ -221,7 +237,8 @@ void Session::take_body() {
         if (!feed_body(base::view_of(piece))) return;
     }
     if (body_left_ == 0) return body_done();
-    arm_transfer(body_seen_);
+    arm_body(body_seen_ - body_armed_);
+    body_armed_ = body_seen_;
     read_more();
 }
 

@@ -53,6 +53,7 @@ class Session : public std::enable_shared_from_this<Session> {
 
     void arm(std::chrono::milliseconds after);
     void arm_transfer(std::uint64_t bytes);
+    void arm_body(std::uint64_t new_bytes);
     void expired();
     void read_more();
     void head_bytes();
@@ -83,7 +84,9 @@ class Session : public std::enable_shared_from_this<Session> {
     std::size_t requests_ = 0;
     Request request_;
     BodyPlan plan_;
-    std::uint64_t body_left_ = 0, body_seen_ = 0;
+    std::uint64_t body_left_ = 0, body_seen_ = 0, body_armed_ = 0;
+    std::chrono::milliseconds body_credit_{};
+    std::chrono::steady_clock::time_point body_wait_began_;
     bool keep_alive_ = true, reading_ = false;
 
     Answer answer_;

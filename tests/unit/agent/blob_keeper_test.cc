@@ -5,7 +5,7 @@
 
 #include <fstream>
 
-#include "base/chunk_tree.h"
+#include "base/chunk_nodes.h"
 
 namespace assay::agent {
 namespace {
@@ -51,7 +51,15 @@ TEST_F(BlobKeeperTest, KeepsOneBlobForTwoRounds) {
     ASSERT_TRUE(keeper.keep(job, 2, blob, file_with("state")).has_value());
     std::size_t files = 0;
     for ([[maybe_unused]] const auto& entry : std::filesystem::directory_iterator(folder / "owed")) ++files;
-    EXPECT_EQ(files, 2U);
+    EXPECT_EQ(files, 4U) << "each with the nodes of its chunks beside it";
+}
+
+TEST_F(BlobKeeperTest, KeepsTheNodesOfTheChunks) {
+    const base::BlobRoot blob = base::blob_root(base::view_of("state"));
+    const BlobKeeper keeper(folder / "owed");
+    ASSERT_TRUE(keeper.keep(job, 1, blob, file_with("state")).has_value());
+    EXPECT_TRUE(std::filesystem::exists(base::chunk_nodes_file(*keeper.find(blob))));
+    EXPECT_FALSE(keeper.keep(job, 2, blob, file_with("other")).has_value()) << "what is not that blob answers nothing";
 }
 
 TEST_F(BlobKeeperTest, IgnoresFilesWithOtherNames) {

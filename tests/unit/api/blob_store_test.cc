@@ -4,6 +4,8 @@
 
 #include <fstream>
 
+#include "base/chunk_nodes.h"
+
 namespace assay::server {
 namespace {
 
@@ -67,6 +69,28 @@ TEST_F(Blobs, AreInvisibleUntilTheyAreWholeAndRight) {
     EXPECT_TRUE(fs::is_empty(dir_ / "incoming")) << "dropped uploads leave nothing";
 }
 
+TEST_F(Blobs, LieBesideTheNodesOfTheirChunks) {
+    const std::string bytes(900, 'a');
+    const base::BlobRoot root = base::blob_root(base::view_of(bytes));
+    const auto info = put(bytes);
+    ASSERT_TRUE(info.has_value());
+    const fs::path nodes = base::chunk_nodes_file(info->file);
+    EXPECT_TRUE(fs::exists(nodes));
+    EXPECT_TRUE(base::prove_chunk_of_file(info->file, root, 0).has_value());
+    const fs::path orphan = info->file.parent_path() / (std::string(64, 'b') + ".chunks"), half = fs::path(nodes) += ".1-1";
+    std::ofstream(orphan) << "of a blob that is gone";
+    std::ofstream(half) << "half-written";
+    open();
+    EXPECT_EQ(store_->count(), 1U) << "they are no blobs";
+    EXPECT_EQ(store_->bytes_stored(), 900U);
+    EXPECT_TRUE(fs::exists(nodes));
+    EXPECT_FALSE(fs::exists(orphan));
+    EXPECT_FALSE(fs::exists(half));
+    fs::last_write_time(info->file, fs::file_time_type::clock::now() - std::chrono::hours(1));
+    EXPECT_TRUE(store_->remove(root));
+    EXPECT_FALSE(fs::exists(nodes)) << "they go with their blob";
+}
+
 TEST_F(Blobs, HalfWrittenOnesOfADeadProcessAreDropped) {
     std::ofstream(dir_ / "incoming" / "left") << "behind";
     open();
@@ -78,9 +102,13 @@ TEST_F(Blobs, RespectTheQuotaIncludingUploadsInProgress) {
     EXPECT_EQ(store_->begin({}, 1001).error(), BlobProblem::too_large);
     ASSERT_TRUE(put(std::string(1000, 'a')).has_value());
     {
+        const std::string half(500, 'x');
         const auto first = store_->begin({}, 1000);
         ASSERT_TRUE(first.has_value());
+        EXPECT_TRUE(store_->begin({}, 1000).has_value()) << "nothing has come yet";
+        ASSERT_TRUE((*first)->write(base::view_of(half)).has_value());
         EXPECT_EQ(store_->begin({}, 600).error(), BlobProblem::no_room);
+        EXPECT_TRUE(store_->begin({}, 500).has_value());
     }
     EXPECT_TRUE(put(std::string(600, 'b')).has_value()) << "a dropped upload gives its room back";
     const base::BlobRoot first = base::blob_root(base::view_of(std::string(1000, 'a')));
@@ -100,7 +128,7 @@ TEST_F(Blobs, RespectTheQuotaIncludingUploadsInProgress) {
 }
 
 /// Whoever announces bytes and sends none keeps nobody out: a worker that cannot upload is convicted of silence.
-TEST_F(Blobs, F12_AnnouncementsAloneFillTheStore) {
+TEST_F(Blobs, F12_AnnouncementsAloneTakeNoRoom) {
     std::vector<std::unique_ptr<BlobStore::Writer>> silent;
     for (int i = 0; i < 3; ++i) {
         auto writer = store_->begin(base::blob_root(base::view_of("never sent")), 800);
@@ -109,6 +137,44 @@ TEST_F(Blobs, F12_AnnouncementsAloneFillTheStore) {
     }
     const auto honest = put(std::string(400, 'h'));
     EXPECT_TRUE(honest.has_value()) << "three connections that announce and send nothing keep everybody out";
+}
+
+/// Nor does one that sends, and never ends.
+TEST_F(Blobs, OfOneAddressHoldAQuarterOfWhatIsFree) {
+    const base::BlobRoot never = base::blob_root(base::view_of("never whole"));
+    const std::string some(300, 's');
+    EXPECT_EQ(store_->begin(never, 700, "attacker").error(), BlobProblem::no_room) << "more than 2500 / 4";
+    std::vector<std::unique_ptr<BlobStore::Writer>> open;
+    for (int i = 0; i < 2; ++i) {
+        auto writer = store_->begin(never, 310, "attacker");
+        ASSERT_TRUE(writer.has_value()) << i;
+        ASSERT_TRUE((*writer)->write(base::view_of(some)).has_value()) << i;
+        open.push_back(std::move(*writer));
+    }
+    EXPECT_EQ(store_->begin(never, 310, "attacker").error(), BlobProblem::no_room);
+    const std::string bytes(400, 'h');
+    {
+        auto honest = store_->begin(base::blob_root(base::view_of(bytes)), 400, "worker");
+        ASSERT_TRUE(honest.has_value()) << "another address has a share of its own";
+        ASSERT_TRUE((*honest)->write(base::view_of(bytes)).has_value());
+        EXPECT_TRUE((*honest)->finish().has_value());
+    }
+    open.clear();
+    EXPECT_TRUE(store_->begin(never, 500, "attacker").has_value()) << "what ends gives its room back";
+    EXPECT_TRUE(put(std::string(1000, 'c')).has_value());
+}
+
+TEST_F(Blobs, NotPromisedForLongAreNamed) {
+    const std::string bytes(900, 'a');
+    const auto old = put(bytes), fresh = put(std::string(100, 'b'));
+    ASSERT_TRUE(old.has_value() && fresh.has_value());
+    EXPECT_TRUE(store_->not_promised_for(std::chrono::hours(1)).empty());
+    fs::last_write_time(old->file, fs::file_time_type::clock::now() - std::chrono::hours(2));
+    const base::BlobRoot root = base::blob_root(base::view_of(bytes));
+    EXPECT_EQ(store_->not_promised_for(std::chrono::hours(1)), std::vector{root});
+    EXPECT_FALSE(store_->remove(root, std::chrono::hours(3)));
+    EXPECT_TRUE(store_->remove(root, std::chrono::hours(1)));
+    EXPECT_EQ(store_->count(), 1U);
 }
 
 }  // namespace

@@ -1,4 +1,4 @@
-#include "base/chunk_tree.h"
+#include "base/chunk_nodes.h"
 
 #include <gtest/gtest.h>
 
@@ -139,18 +139,87 @@ TEST(VerifyChunk, RefusesAnythingElse) {
     EXPECT_FALSE(verify_chunk(blob_root(pattern(3)), bytes.size(), 2, good.bytes, good.proof));
 }
 
+/// A file with some chunks, and nothing beside it.
+struct BlobFile {
+    explicit BlobFile(std::size_t size) : bytes(pattern(size)), root(blob_root(bytes)) {
+        std::string name = (std::filesystem::temp_directory_path() / "assay-prove-chunk-XXXXXX").string();
+        EXPECT_NE(::mkdtemp(name.data()), nullptr);
+        folder = name;
+        file = folder / "blob";
+        write(bytes);
+    }
+    ~BlobFile() { std::filesystem::remove_all(folder); }
+    BlobFile(const BlobFile&) = delete;
+    BlobFile& operator=(const BlobFile&) = delete;
+    void write(const Bytes& what) const {
+        std::ofstream(file, std::ios::binary).write(reinterpret_cast<const char*>(what.data()), static_cast<std::streamsize>(what.size()));
+    }
+    [[nodiscard]] std::size_t files() const {
+        return static_cast<std::size_t>(std::distance(std::filesystem::directory_iterator(folder), std::filesystem::directory_iterator()));
+    }
+    Bytes bytes;
+    BlobRoot root;
+    std::filesystem::path folder, file;
+};
+
 TEST(ProveChunkOfFile, EqualsTheProofOfItsBytes) {
-    const auto file = std::filesystem::temp_directory_path() / ("assay-prove-chunk-test-" + std::to_string(::getpid()));
-    const Bytes bytes = pattern(200'000);
-    std::ofstream(file, std::ios::binary)
-        .write(reinterpret_cast<const char*>(bytes.data()), static_cast<std::streamsize>(bytes.size()));
-    const auto found = prove_chunk_of_file(file, 3);
-    ASSERT_TRUE(found.has_value());
-    EXPECT_EQ(found->bytes, prove_chunk(bytes, 3).bytes);
-    EXPECT_EQ(found->proof, prove_chunk(bytes, 3).proof);
-    EXPECT_FALSE(prove_chunk_of_file(file, 4).has_value());
-    std::filesystem::remove(file);
-    EXPECT_FALSE(prove_chunk_of_file(file, 0).has_value());
+    for (const std::size_t size : {1UL, 65'536UL, 65'537UL, 200'000UL, 9 * kBlobChunkBytes}) {
+        const BlobFile blob(size);
+        for (int again = 0; again < 2; ++again) {
+            for (std::uint64_t chunk = 0; chunk < blob_chunks(size); ++chunk) {
+                const auto found = prove_chunk_of_file(blob.file, blob.root, chunk);
+                ASSERT_TRUE(found.has_value());
+                EXPECT_EQ(found->bytes, prove_chunk(blob.bytes, chunk).bytes);
+                EXPECT_EQ(found->proof, prove_chunk(blob.bytes, chunk).proof);
+            }
+        }
+        EXPECT_FALSE(prove_chunk_of_file(blob.file, blob.root, blob_chunks(size)).has_value());
+        EXPECT_EQ(std::filesystem::file_size(chunk_nodes_file(blob.file)), 32 * blob_chunks(size));
+        EXPECT_EQ(blob.files(), 2U) << "temporary files are gone";
+    }
+    EXPECT_FALSE(prove_chunk_of_file("/nowhere", {}, 0).has_value());
+    const BlobFile empty(0);
+    EXPECT_FALSE(prove_chunk_of_file(empty.file, empty.root, 0).has_value());
+}
+
+TEST(ProveChunkOfFile, MakesDamagedNodesAgain) {
+    const BlobFile blob(300'000);
+    ASSERT_TRUE(ensure_chunk_nodes(blob.file, blob.root));
+    const std::filesystem::path nodes = chunk_nodes_file(blob.file);
+    const auto content = [&] {
+        std::ifstream in(nodes, std::ios::binary);
+        return std::string(std::istreambuf_iterator<char>(in), {});
+    };
+    const std::string right = content();
+    ASSERT_EQ(right.size(), 5U * 32);
+    for (std::size_t damage = 0; damage < 4; ++damage) {
+        std::string wrong = right;
+        if (damage == 0) wrong[40] = static_cast<char>(wrong[40] ^ 1);
+        if (damage == 1) wrong.pop_back();
+        if (damage == 2) wrong += std::string(32, '\0');
+        if (damage == 3) wrong.clear();
+        std::ofstream(nodes, std::ios::binary) << wrong;
+        const auto found = prove_chunk_of_file(blob.file, blob.root, 3);
+        ASSERT_TRUE(found.has_value()) << damage;
+        EXPECT_TRUE(verify_chunk(blob.root, blob.bytes.size(), 3, found->bytes, found->proof));
+        EXPECT_EQ(content(), right) << damage;
+    }
+}
+
+TEST(ProveChunkOfFile, GivesNothingOfAnotherBlob) {
+    const BlobFile blob(300'000);
+    EXPECT_FALSE(prove_chunk_of_file(blob.file, blob_root(pattern(3)), 0).has_value());
+    EXPECT_FALSE(ensure_chunk_nodes(blob.file, blob_root(pattern(3))));
+    EXPECT_EQ(blob.files(), 1U) << "nothing is kept of it";
+    ASSERT_TRUE(ensure_chunk_nodes(blob.file, blob.root));
+    Bytes changed = blob.bytes;
+    changed[70'000] ^= 1U;
+    blob.write(changed);
+    EXPECT_FALSE(prove_chunk_of_file(blob.file, blob.root, 1).has_value()) << "the nodes are right, this chunk is not";
+    EXPECT_TRUE(prove_chunk_of_file(blob.file, blob.root, 0).has_value());
+    changed.pop_back();
+    blob.write(changed);
+    EXPECT_FALSE(prove_chunk_of_file(blob.file, blob.root, 0).has_value());
 }
 
 }  // namespace

@@ -298,6 +298,11 @@ TEST(Golden, ChunkPageShowsWhatTheCodeWrites) {
     EXPECT_EQ(golden("chunks.md", "tree"), proved.proof.tree.hex());
     ASSERT_EQ(proved.proof.path.size(), 1U);
     EXPECT_EQ(golden("chunks.md", "path"), proved.proof.path[0].hex());
+    base::ChunkTreeHasher hasher;
+    hasher.add(bytes);
+    ASSERT_EQ(hasher.finish(), base::blob_root(bytes));
+    ASSERT_EQ(hasher.nodes().size(), 2U);
+    EXPECT_EQ(golden("chunks.md", "nodes"), hasher.nodes()[0].hex() + hasher.nodes()[1].hex());
 }
 
 TEST(Refusals, EveryWordIsExplainedInThePage) {

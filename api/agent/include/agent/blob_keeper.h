@@ -10,7 +10,7 @@
 
 namespace assay::agent {
 
-/// Blobs that a party committed to, in files of a folder: `JOB-ROUND-BLOB`. Kept until everything that starts from them is final, so the round is
+/// Blobs that a party committed to, in files of a folder: `JOB-ROUND-BLOB`, each with the nodes of its chunks beside it. Kept until everything that starts from them is final, so the round is
 /// the last one in which anything does: the next one for a merged state, its own for a checkpoint or payload. Safe for threads that keep different
 /// blobs.
 class BlobKeeper {

@@ -21,15 +21,14 @@ namespace assay::agent {
 /// an answer would be refused. Pure.
 tl::expected<base::Bytes, std::string> state_answer(base::ByteView question, base::ByteView blob, unsigned threads);
 
-/// Answers one question from `file`, and brings the whole blob back to the store: who asked needs all of it. True when it is answered now. A file
-/// that is not the blob answers nothing.
-[[nodiscard]] tl::expected<bool, std::string> answer_question(Party& party, const market::Question& question, const std::filesystem::path& file,
-                                                              unsigned threads);
+/// Sees to it, later, that the store has this blob again: who asked needs all of it. Returns at once.
+using Restore = std::function<void(const std::filesystem::path& file, const base::BlobRoot& blob)>;
 
-/// Answers what the account owes: from the keeper, else from the store. Also what others owe for these jobs, as far as the store has it: the
-/// bond pays for it. Says how many questions it answered. `scratch`: a file for what comes from the store. `said`: what could not be answered before.
-std::size_t answer_questions(Party& party, const BlobKeeper& keeper, const std::vector<base::JobId>& jobs, const std::filesystem::path& scratch,
-                             unsigned threads, SaidBefore& said);
+/// Answers what the account owes, the most urgent first: from the keeper, else from the store. Then what others owe for these jobs, as far as it is
+/// kept here or small in the store: the bond pays for it. Says how many questions it answered. `fetched`: a folder for what comes from the store. `said`: what could not be
+/// answered before. `stop`: asked between two questions.
+std::size_t answer_questions(Party& party, const BlobKeeper& keeper, const std::vector<base::JobId>& jobs, const std::filesystem::path& fetched,
+                             unsigned threads, SaidBefore& said, const Restore& restore, const std::function<bool()>& stop);
 
 /// Moves the account's own state questions on, from the committed blobs as the store gives them: names the node below which the blob differs, and at
 /// last shows the leaf that does. A blob that is what its root says leaves its question to run out. Says how many moves it sent. Call often: each

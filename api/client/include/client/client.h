@@ -129,6 +129,8 @@ class Client {
     // the node has the blob.
     Result<market::Receipt> put_blob(base::ByteView bytes);
     Result<market::Receipt> put_blob_file(const std::filesystem::path& file);
+    /// The same where the file's root is known: nothing is read when the node has the blob.
+    Result<market::Receipt> put_blob_file(const std::filesystem::path& file, const base::BlobRoot& root);
     Result<market::Receipt> blob_receipt(
         const base::BlobRoot& root);  ///< 404 when the node has not got it
     Result<bool> blob_exists(const base::BlobRoot& root);

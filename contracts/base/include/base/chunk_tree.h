@@ -1,6 +1,8 @@
 #pragma once
 
 #include <filesystem>
+#include <optional>
+#include <span>
 #include <vector>
 
 #include "base/hash.h"
@@ -14,22 +16,24 @@ namespace assay::base {
 inline constexpr std::size_t kBlobLeafBytes = 1024;
 inline constexpr std::size_t kBlobChunkBytes = 64 * 1024;
 
-/// Incremental: feed bytes in any pieces. Memory is 32 bytes per KiB... of the pending right edge only (log n).
+/// Incremental: feed bytes in any pieces. Memory is 32 bytes a chunk: 8 MiB for 16 GiB.
 class ChunkTreeHasher {
   public:
     ChunkTreeHasher();
     void add(ByteView bytes);
     [[nodiscard]] BlobRoot finish();
     [[nodiscard]] std::uint64_t size() const { return size_; }
+    /// One for each chunk, once finished (chunk_nodes.h).
+    [[nodiscard]] const std::vector<Hash>& nodes() const { return nodes_; }
 
   private:
     std::size_t add_whole_leaves(ByteView bytes);
     void flush_pending();
-    void push(unsigned level, Hash hash);
+    void end_chunk();
 
     Bytes pending_;                                // of the leaf that is not complete
-    std::uint64_t leaves_ = 0;
-    std::vector<std::pair<unsigned, Hash>> edge_;  // (level, subtree root), levels strictly decreasing
+    std::vector<Hash> leaves_;                     // of the chunk that is not complete
+    std::vector<Hash> nodes_;                      // of the chunks that are
     std::uint64_t size_ = 0;
 };
 
@@ -46,14 +50,20 @@ struct ProvedChunk {
     Bytes bytes;
     ChunkProof proof;
 };
+/// The address of a blob of `size` bytes whose chunks have these nodes.
+BlobRoot blob_root_of_nodes(std::uint64_t size, std::span<const Hash> nodes);
+/// Requires chunk < nodes.size().
+ChunkProof prove_among_nodes(std::span<const Hash> nodes, std::uint64_t chunk);
+/// Whether the bytes of a chunk have this node.
+[[nodiscard]] bool is_chunk(const Hash& node, ByteView bytes);
 /// Requires chunk < blob_chunks(blob.size()).
 ProvedChunk prove_chunk(ByteView blob, std::uint64_t chunk);
-/// Reads the whole file once. Nothing when it is unreadable, has no such chunk, or changes while it is read.
-std::optional<ProvedChunk> prove_chunk_of_file(const std::filesystem::path& file, std::uint64_t chunk);
 /// True when `bytes` are chunk number `chunk` of the blob with this address and size: their number, place and path are right.
 [[nodiscard]] bool verify_chunk(const BlobRoot& blob, std::uint64_t size, std::uint64_t chunk, ByteView bytes, const ChunkProof& proof);
 
 BlobRoot blob_root(ByteView bytes);
+/// Feeds all bytes of a file to a new hasher and finishes it; nothing when it is unreadable.
+std::optional<BlobRoot> hash_file(const std::filesystem::path& file, ChunkTreeHasher& hasher);
 std::optional<BlobRoot> blob_root_of_file(const std::filesystem::path& file);  ///< nothing when unreadable
 
 }  // namespace assay::base

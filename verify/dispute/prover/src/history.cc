@@ -4,6 +4,7 @@
 
 #include "base/check.h"
 #include "base/merkle.h"
+#include "commit/checkpoint.h"
 
 namespace assay::dispute {
 
@@ -93,6 +94,17 @@ bool StageHistory::scalar_agrees() {
     return *scalar_agrees_;
 }
 
+void StageHistory::rest() {
+    start_ = {};
+    round_start_ = {};
+    members_.clear();
+    payloads_.clear();
+    evidence_.clear();
+    inputs_.start = inputs_.round_start = nullptr;
+    inputs_.members = {};
+    rests_ = true;
+}
+
 // --- all of them
 
 History::History(const Terms& terms, Replayer& replayer, PublicData& data, HistoryOptions options)
@@ -134,11 +146,12 @@ History::Result<Hash> History::init_or_merge_root() {
 
 /// Brings the state to where so many steps are done, from the nearest one before that is at hand.
 History::Result<void> History::seek(std::uint32_t steps) {
-    if (!state_ || steps_ > steps) {
+    const bool woken = !state_ && resting_ && resting_->steps <= steps && wake();
+    if (!woken && (!state_ || steps_ > steps)) {
         const StageHistory* nearest = nullptr;
         std::uint32_t at = 0;
         for (const auto& [place, stage] : stages_) {
-            if (place.stage != Stage::step || place.steps > steps) continue;
+            if (place.stage != Stage::step || place.steps > steps || stage->rests()) continue;
             nearest = stage.get();
             at = place.steps;
         }
@@ -159,6 +172,38 @@ History::Result<void> History::seek(std::uint32_t steps) {
         }
     }
     return {};
+}
+
+bool History::wake() {
+    auto state = commit::load_state(resting_->file, replayer_.program(),
+                                    descriptor_after(terms_, resting_->steps), resting_->root,
+                                    replayer_.threads());
+    if (!state) {
+        resting_.reset();
+        return false;
+    }
+    state_ = std::move(*state);
+    steps_ = resting_->steps;
+    return true;
+}
+
+void History::rest(const std::filesystem::path& file) {
+    for (const auto& [place, stage] : stages_) stage->rest();
+    if (!state_) return;
+    if (!resting_ || resting_->steps != steps_ || resting_->file != file) {
+        const commit::StateDescriptor descriptor = descriptor_after(terms_, steps_);
+        const Hash root =
+            commit::state_root(replayer_.program(), *state_, descriptor, replayer_.threads());
+        const auto saved = commit::save_state(file, replayer_.program(), *state_, descriptor,
+                                              commit::Durability::scratch);
+        resting_ = saved ? std::optional(Resting{file, root, steps_}) : std::nullopt;
+    }
+    state_.reset();
+}
+
+bool History::is_awake() const {
+    return state_.has_value() ||
+           std::ranges::any_of(stages_, [](const auto& entry) { return !entry.second->rests(); });
 }
 
 History::Result<Hash> History::root_after(std::uint32_t steps) {
@@ -246,7 +291,13 @@ History::Result<void> History::fill(StageHistory& stage, const Place& place) {
 
 History::Result<StageHistory*> History::at(const Place& place) {
     const auto found = stages_.find(place);
-    if (found != stages_.end()) return found->second.get();
+    if (found != stages_.end()) {
+        StageHistory& there = *found->second;
+        if (!there.rests()) return &there;
+        if (const auto filled = fill(there, place); !filled) return tl::unexpected(filled.error());
+        there.rests_ = false;
+        return &there;
+    }
     auto stage = std::make_unique<StageHistory>(replayer_, records_);
     if (const auto filled = fill(*stage, place); !filled) return tl::unexpected(filled.error());
     while (stages_.size() >= options_.stages_max) stages_.erase(stages_.begin());

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <filesystem>
 #include <functional>
 #include <map>
 #include <memory>
@@ -80,6 +81,10 @@ class StageHistory {
 
   private:
     friend class History;
+    /// Keeps what was traced; what it was traced from is had again.
+    void rest();
+    [[nodiscard]] bool rests() const { return rests_; }
+    bool rests_ = false;
     Replayer& replayer_;
     const ProgramRecords& records_;
     commit::State start_, round_start_;
@@ -122,6 +127,11 @@ class History {
     [[nodiscard]] unsigned threads() const { return replayer_.threads(); }
     /// Valid until the next call.
     Result<StageHistory*> at(const Place& place);
+    /// Gives the memory of its states back, for a game whose turn comes later: the state at hand goes to
+    /// `file`, where the next call finds it. Without the file the next call replays.
+    void rest(const std::filesystem::path& file);
+    /// Whether it has states in memory.
+    [[nodiscard]] bool is_awake() const;
     /// Of a game about a cell: where its stage is, the root of the state that it reads (zeros in
     /// init), and its hash.
     [[nodiscard]] Place cell_place() const;
@@ -131,6 +141,8 @@ class History {
   private:
     Result<base::Hash> init_or_merge_root();
     Result<void> seek(std::uint32_t steps);
+    /// True when what rests in a file is at hand again.
+    bool wake();
     Result<void> fill(StageHistory& stage, const Place& place);
     Result<std::vector<commit::Payload>> member_payloads();
 
@@ -143,6 +155,12 @@ class History {
     std::optional<base::Hash> payload_root_;
     std::optional<commit::State> state_;  // after steps_ steps
     std::uint32_t steps_ = 0;
+    struct Resting {
+        std::filesystem::path file;
+        base::Hash root;
+        std::uint32_t steps = 0;
+    };
+    std::optional<Resting> resting_;
     std::map<Place, std::unique_ptr<StageHistory>> stages_;
 };
 
