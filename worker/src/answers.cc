@@ -42,6 +42,8 @@ void Answers::wake() {
 void Answers::run() {
     while (true) {
         look();
+        // Connections of one address are counted, and most of the time nobody asks anything.
+        node_ = client::Client(settings_.node_url, agent::patient_options());
         std::unique_lock lock(mutex_);
         changed_.wait_for(lock, kLookEvery, [this] { return woken_ || ending_; });
         woken_ = false;

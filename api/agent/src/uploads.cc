@@ -17,7 +17,7 @@ constexpr auto kTroubleWait = 1000ms;
 
 }  // namespace
 
-Uploads::Uploads(const std::string& node_url) : node_(node_url, patient_options()), thread_([this] { run(); }) {}
+Uploads::Uploads(const std::string& node_url) : url_(node_url), node_(node_url, patient_options()), thread_([this] { run(); }) {}
 
 Uploads::~Uploads() {
     {
@@ -73,6 +73,8 @@ void Uploads::to_front(const std::filesystem::path& file) {
 
 std::optional<std::filesystem::path> Uploads::next() {
     std::unique_lock lock(mutex_);
+    // Connections of one address are counted: none is kept while there is nothing to send.
+    if (queue_.empty()) node_ = client::Client(url_, patient_options());
     changed_.wait(lock, [this] { return ending_ || !queue_.empty(); });
     if (ending_) return std::nullopt;
     std::filesystem::path file = std::move(queue_.front());

@@ -45,6 +45,7 @@ class Uploads {
     bool send(const std::filesystem::path& file);
     void to_front(const std::filesystem::path& file);
 
+    const std::string url_;
     client::Client node_;
     std::mutex mutex_;
     std::condition_variable changed_;
