@@ -287,7 +287,7 @@ LaneRunner::Next LaneRunner::train(const Look& look) {
     const base::PartId id = market::part_id(identity_.chain_id(), plan->key);
     if (auto kept = signed_record(*plan, id)) {
         // The store keeps for an hour what the ledger does not name yet.
-        if (!renew_receipts(id, *kept)) trouble("upload.trouble", "what a signed commitment names could not be stored again");
+        if (!renew_receipts(*kept)) trouble("upload.trouble", "what a signed commitment names could not be stored again");
         return commit(*plan, id, std::move(*kept));
     }
     if (context_.interrupted()) return Next::again;
@@ -322,8 +322,9 @@ LaneRunner::Next LaneRunner::train(const Look& look) {
     return commit(*plan, id, std::move((*trained)->record));
 }
 
-/// Receipts run out, and so does what nobody names: what a worker that was away for long had uploaded is stored again. The tree stays the same.
-bool LaneRunner::renew_receipts(const base::PartId& id, PartRecord& record) {
+/// Receipts run out, and so does what nobody names: what a worker that was away for long had uploaded is stored again. The tree stays the same, and
+/// the record on disk is never written again: what was signed once is there as it was.
+bool LaneRunner::renew_receipts(PartRecord& record) {
     const auto renew = [&](market::Receipt& receipt) {
         const auto kept = context_.keeper.find(receipt.blob);
         const auto renewed = kept ? node_.put_blob_file(*kept, receipt.blob) : node_.blob_receipt(receipt.blob);
@@ -332,14 +333,13 @@ bool LaneRunner::renew_receipts(const base::PartId& id, PartRecord& record) {
         return true;
     };
     if (!renew(record.end_receipt)) return false;
-    if (record.payload_receipt && !renew(*record.payload_receipt)) return false;
-    return parts_.save(id, record).has_value();
+    return !record.payload_receipt || renew(*record.payload_receipt);
 }
 
 /// The record is on disk. It goes out unchanged but for receipts, however often.
 LaneRunner::Next LaneRunner::commit(const PartPlan& plan, const base::PartId& id, PartRecord record) {
     auto sent = party_.send(record.commit_message());
-    if (!sent && agent::is_refusal(sent.error(), market::Refusal::receipt_expires_early) && renew_receipts(id, record)) {
+    if (!sent && agent::is_refusal(sent.error(), market::Refusal::receipt_expires_early) && renew_receipts(record)) {
         sent = party_.send(record.commit_message());
     }
     if (sent) {

@@ -55,7 +55,7 @@ class LaneRunner {
     /// The record of the part that comes next when one was signed already. Nothing on an error too.
     std::optional<PartRecord> signed_record(const PartPlan& plan, const base::PartId& id);
     Next commit(const PartPlan& plan, const base::PartId& id, PartRecord record);
-    bool renew_receipts(const base::PartId& id, PartRecord& record);
+    bool renew_receipts(PartRecord& record);
     Next merge(const Look& look);
     Next post_merge(const Look& look, const base::Hash& root);
     Next stop_as_unfit(const market::Job& job);
