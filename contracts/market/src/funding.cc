@@ -104,7 +104,9 @@ void fund_lane(Context& context, Job& job, Lane& lane) {
         save(context.state, *lease);
     }
     set_timer(context, {context.in(kRetryMs), TimerKind::fund, job.id.hash, lane.lane});
-    if (before != lane.wait) emit(context, EventKind::lane_waits, attributes);
+    if (before == lane.wait) return;
+    lane.funded_at = context.live;
+    emit(context, EventKind::lane_waits, attributes);
 }
 
 void unfund_lane(Context& context, Job& job, Lane& lane) {

@@ -88,7 +88,9 @@ void on_lane_deadline(Context& context, const Timer& timer) {
         save(context.state, late);
         return;
     }
-    release_lease(context, *job, lease->id, LeaseEnd::deadline, true);
+    // The data is asked for and answered chunk by chunk, and still does not open: that is not its worker's doing. The lane goes to others.
+    const bool without_data = asks_for_data(context, id);
+    release_lease(context, *job, lease->id, without_data ? LeaseEnd::waited : LeaseEnd::deadline, !without_data);
     save(context.state, *job);
 }
 

@@ -149,6 +149,15 @@ bool anybody_busy(const Context& context, const Job& job) {
     return job.open_disputes != 0 || job.open_questions != 0 || anybody_audits(context, job);
 }
 
+/// A lane has waited so long for money for its audits that nobody will pay: its worker would stand there with its lock.
+bool waits_for_money(const Context& context, const Job& job) {
+    const std::uint64_t longest = parameters_of(context, job).open_ms_max;
+    const auto lanes = lanes_of(context.state, job.id);
+    return job.state == JobState::running && std::any_of(lanes.begin(), lanes.end(), [&](const Lane& lane) {
+        return lane.wait == LaneWait::audit_funds && lane.funded_at.value + longest <= context.live.value;
+    });
+}
+
 /// Something has waited for its judgement longer than a job that settles would, and nobody works, asks or plays: its auditors never came back.
 /// Without this the locks of those who did the work would wait for ever, and so would the submitter, who can't cancel what is trained.
 bool waits_in_vain(const Context& context, const Job& job) {
@@ -170,6 +179,7 @@ bool waits_in_vain(const Context& context, const Job& job) {
 void watch_job(Context& context, Job& job) {
     if (job.state == JobState::settling) return;
     if (waits_in_vain(context, job)) return fail_job(context, job, CloseReason::no_auditors);
+    if (waits_for_money(context, job)) return fail_job(context, job, CloseReason::hold_used_up);
     set_timer(context, {context.in(parameters_of(context, job).settle_ms_max), TimerKind::settle, job.id.hash, kWatchJob});
 }
 

@@ -141,7 +141,7 @@ struct Lane {
     base::TimeMs vacant_since;
     LaneWait wait = LaneWait::none;
     std::uint64_t expected = 0;              ///< audits of the next part that are counted in Job::expected; 0: it may not be trained yet
-    base::TimeMs funded_at;                  ///< since when the next part may be trained
+    base::TimeMs funded_at;                  ///< since when the next part may be trained, or waits for that
     std::vector<Reservation> asked;          ///< the cheapest first; empty: nobody is asked now
     std::uint32_t ask = 1;                   ///< how many are asked next: 1, then 2, 4, 8 …
     base::TimeMs ask_ends;
