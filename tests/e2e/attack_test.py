@@ -8,10 +8,9 @@ a6: somebody's own job fills the auditors and is not delivered while invented wo
 Every job completes with the root of honest training, and nobody honest loses anything."""
 
 import sys
-import time
 
-from e2e import (STAKE, VALIDATORS, WEALTH, Job, events_of, main, require, require_clean, require_trained, say, slashed_in, start_validators,
-                 verify_chain, wait_for_offers)
+from e2e import (STAKE, VALIDATORS, WEALTH, Job, events_of, main_of_cases, require, require_clean, require_trained, say, slashed_in, start_validators,
+                 wait_for_offers)
 
 HONEST, ACCOMPLICE = "honest-worker", "accomplice"
 # One lane and one round: a part is all of it. The cheat is cheaper, so it gets the lane first.
@@ -140,12 +139,5 @@ def own_job(market, folder):
 ATTACKS = {"a1": invented_states, "a2": ground_draws, "a6": own_job}
 
 
-def test(market, folder, arguments):
-    begin = time.monotonic()
-    ATTACKS[arguments.attack](market, folder)
-    verify_chain(market)
-    say(f"done in {time.monotonic() - begin:.0f} s")
-
-
 if __name__ == "__main__":
-    sys.exit(main(__doc__, test, lambda parser: parser.add_argument("--attack", choices=ATTACKS, required=True)))
+    sys.exit(main_of_cases(__doc__, "attack", ATTACKS))

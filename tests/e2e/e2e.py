@@ -164,3 +164,14 @@ def main(description, test, add_options=None):
     if not arguments.keep:
         shutil.rmtree(folder)
     return 0
+
+
+def main_of_cases(description, option, cases):
+    """One of several cases, chosen by the option; each ends with a chain that replays."""
+    def test(market, folder, arguments):
+        begin = time.monotonic()
+        cases[getattr(arguments, option)](market, folder)
+        verify_chain(market)
+        say(f"done in {time.monotonic() - begin:.0f} s")
+
+    return main(description, test, lambda parser: parser.add_argument(f"--{option}", choices=cases, required=True))

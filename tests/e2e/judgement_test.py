@@ -11,8 +11,8 @@ import shutil
 import sys
 import time
 
-from e2e import (STAKE, TERMINAL, VALIDATORS, WEALTH, Job, events_of, genesis, main, require, require_clean, require_trained, say, slashed_in,
-                 start_validators, start_workers, verify_chain, wait_for_offers)
+from e2e import (STAKE, TERMINAL, VALIDATORS, WEALTH, Job, events_of, genesis, main_of_cases, require, require_clean, require_trained, say, slashed_in,
+                 start_validators, start_workers, wait_for_offers)
 
 HONEST = ["honest-1", "honest-2"]
 KILLS, KEPT_EVERY = 16, 4  # of each kind; all but every fourth lose their verdicts, since only some are asked for their cells
@@ -157,12 +157,5 @@ def wrong_merge(market, folder):
 CASES = {"restart": restarted_validators, "blob": blob_behind_a_root, "merge": wrong_merge}
 
 
-def test(market, folder, arguments):
-    begin = time.monotonic()
-    CASES[arguments.case](market, folder)
-    verify_chain(market)
-    say(f"done in {time.monotonic() - begin:.0f} s")
-
-
 if __name__ == "__main__":
-    sys.exit(main(__doc__, test, lambda parser: parser.add_argument("--case", choices=CASES, required=True)))
+    sys.exit(main_of_cases(__doc__, "case", CASES))
