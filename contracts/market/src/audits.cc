@@ -5,7 +5,7 @@
 
 #include "base/check.h"
 #include "disputes.h"
-#include "market/pricing.h"
+#include "market/hold.h"
 #include "settlement.h"
 
 namespace assay::market {
@@ -22,9 +22,7 @@ Duty duty_of(const Job& job, ClaimKind kind) {
     return {};
 }
 
-Amount greatest_price(const Job& job) {
-    return base::maximum(job.audit_price, base::maximum(job.merge_audit_price, job.init_audit_price));
-}
+Amount greatest_price(const Job& job) { return audit_prices(job).greatest(); }
 
 namespace {
 

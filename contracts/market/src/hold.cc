@@ -52,6 +52,8 @@ JobShape shape_of(const JobSpec& spec) {
 
 Amount AuditPrices::greatest() const { return base::maximum(segment, base::maximum(merge, init)); }
 
+AuditPrices audit_prices(const Job& job) { return {job.audit_price, job.merge_audit_price, job.init_audit_price}; }
+
 std::optional<AuditPrices> audit_prices(const Parameters& parameters, Amount base_fee, const JobShape& shape, const JobFacts& facts) {
     const auto segment = audit_price(parameters.protocol_price, base_fee, facts.costs.segment_flops);
     const auto merge = audit_price(parameters.protocol_price, base_fee, facts.costs.merge_flops);

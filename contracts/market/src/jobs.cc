@@ -163,8 +163,7 @@ Refusal apply_job_post(Context& context, const JobPost& message) {
     if (!job) return Refusal::amount_too_large;
     if (!audits_fit(context.parameters, *job)) return Refusal::audit_too_long;
     if (!enough_auditors(context, *job)) return Refusal::no_auditors;
-    const AuditPrices prices{job->audit_price, job->merge_audit_price, job->init_audit_price};
-    const auto hold = hold_of(context.state, context.chain.epoch_next, context.parameters, job->shape, prices);
+    const auto hold = hold_of(context.state, context.chain.epoch_next, context.parameters, job->shape, audit_prices(*job));
     if (!hold) return Refusal::amount_too_large;
     if (hold->total > message.hold_limit) return Refusal::hold_limit_too_low;
     if (!debit(context, context.sender, hold->total)) return Refusal::insufficient_balance;

@@ -2,10 +2,8 @@
 
 #include "base/check.h"
 #include "base/wide.h"
-#include "settlement.h"
 #include "market/pricing.h"
-#include "money.h"
-#include "store.h"
+#include "settlement.h"
 
 namespace assay::market {
 

@@ -18,6 +18,8 @@ struct AuditPrices {
     base::Amount segment, merge, init;
     base::Amount greatest() const;
 };
+/// Those that a posted job has.
+AuditPrices audit_prices(const Job& job);
 /// Nothing when a price is no amount.
 std::optional<AuditPrices> audit_prices(const Parameters& parameters, base::Amount base_fee, const JobShape& shape, const JobFacts& facts);
 
