@@ -28,7 +28,11 @@ market::Refusal read_code(Decoder& in) {
 }
 
 void write_head(Encoder& out, const Head& head) {
-    out.count(head.height).count(head.time).u32(head.app_version).hash(head.state_root).hash(head.log_root);
+    out.count(head.height)
+        .count(head.time)
+        .u32(head.app_version)
+        .hash(head.state_root)
+        .hash(head.log_root);
     out.u64(head.log_size).hash(head.params_id).hash(head.app_hash).raw(head.signature.view());
 }
 
@@ -53,13 +57,15 @@ Head read_head(Decoder& in) {
     head.params_id = in.hash();
     head.app_hash = in.hash();
     head.signature = read_signature(in);
-    if (head.app_hash != app_hash_of(head.state_root, head.log_root, head.log_size, head.params_id)) in.fail();
+    if (head.app_hash != app_hash_of(head.state_root, head.log_root, head.log_size, head.params_id))
+        in.fail();
     return head;
 }
 
 }  // namespace
 
-Hash app_hash_of(const Hash& state_root, const Hash& log_root, std::uint64_t log_size, const Hash& params_id) {
+Hash app_hash_of(const Hash& state_root, const Hash& log_root, std::uint64_t log_size,
+                 const Hash& params_id) {
     Encoder out;
     out.raw(base::view_of(kAppTag)).hash(state_root).hash(log_root).u64(log_size).hash(params_id);
     return base::sha256(out.view());
@@ -72,8 +78,10 @@ Bytes head_message(base::Height height, base::TimeMs time, const Hash& app_hash)
 }
 
 bool verify_head(const Head& head, const base::PublicKey& operator_key, const Hash& chain_id) {
-    if (head.app_hash != app_hash_of(head.state_root, head.log_root, head.log_size, head.params_id)) return false;
-    return base::verify(operator_key, head.signature, kHeadDomain, chain_id, head_message(head.height, head.time, head.app_hash));
+    if (head.app_hash != app_hash_of(head.state_root, head.log_root, head.log_size, head.params_id))
+        return false;
+    return base::verify(operator_key, head.signature, kHeadDomain, chain_id,
+                        head_message(head.height, head.time, head.app_hash));
 }
 
 Bytes encode_head(const Head& head) {
@@ -91,7 +99,9 @@ std::optional<Head> decode_head(ByteView bytes) {
 
 Bytes encode_block(const Block& block) {
     Encoder out;
-    out.u8(kBlockFormat).hash(block.previous_app_hash).u32(static_cast<std::uint32_t>(block.transactions.size()));
+    out.u8(kBlockFormat)
+        .hash(block.previous_app_hash)
+        .u32(static_cast<std::uint32_t>(block.transactions.size()));
     for (const BlockTransaction& transaction : block.transactions) {
         out.bytes(transaction.raw).u8(number_of(transaction.code)).amount(transaction.fee);
     }
@@ -121,7 +131,11 @@ std::optional<Block> decode_block(ByteView bytes) {
 
 Bytes encode_receipt(const Receipt& receipt) {
     Encoder out;
-    out.raw(base::view_of(kReceiptTag)).id(receipt.id).count(receipt.height).count(receipt.time).u32(receipt.index);
+    out.raw(base::view_of(kReceiptTag))
+        .id(receipt.id)
+        .count(receipt.height)
+        .count(receipt.time)
+        .u32(receipt.index);
     out.u8(number_of(receipt.code)).amount(receipt.fee).u64(receipt.log_index);
     return out.take();
 }

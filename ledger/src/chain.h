@@ -11,12 +11,15 @@
 
 namespace assay::ledger {
 
-/// The application over the store: executes proposals with the rules and commits each block in one write. One thread.
+/// The application over the store: executes proposals with the rules and commits each block in one
+/// write. One thread.
 class Chain : public Application {
   public:
-    /// Opens the chain of the store, or writes the genesis block into an empty one. `store`, `key` and the options' rules outlive it.
-    static tl::expected<std::unique_ptr<Chain>, OpenError> open(Store& store, std::optional<base::ByteView> genesis,
-                                                                const base::SecretKey& key, const Options& options);
+    /// Opens the chain of the store, or writes the genesis block into an empty one. `store`, `key`
+    /// and the options' rules outlive it.
+    static tl::expected<std::unique_ptr<Chain>, OpenError> open(
+        Store& store, std::optional<base::ByteView> genesis, const base::SecretKey& key,
+        const Options& options);
 
     ~Chain() override;
     [[nodiscard]] const Head& head() const override { return head_; }
@@ -33,7 +36,9 @@ class Chain : public Application {
     /// When the earliest pending timer is due, in block time, if any is pending.
     [[nodiscard]] std::optional<base::TimeMs> next_due() const;
 
-    struct CommitCost { std::uint64_t execute_us = 0, tree_us = 0, write_us = 0, state_writes = 0, block_bytes = 0; };
+    struct CommitCost {
+        std::uint64_t execute_us = 0, tree_us = 0, write_us = 0, state_writes = 0, block_bytes = 0;
+    };
     /// Of the last committed block.
     [[nodiscard]] const CommitCost& cost() const { return cost_; }
 

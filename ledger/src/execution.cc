@@ -34,12 +34,15 @@ void seal_head(const RuleSet& rules, const market::StateReader& state, Head& hea
 
 }  // namespace
 
-Execution::Execution(const RuleSet& rules, const market::StateReader& state, const market::BlockContext& context)
+Execution::Execution(const RuleSet& rules, const market::StateReader& state,
+                     const market::BlockContext& context)
     : rules_(rules), before_(state), context_(context), overlay_(state) {
     rules_.begin_block(overlay_, context_, events_);
 }
 
-market::Admission Execution::admit(ByteView raw) const { return rules_.admit(overlay_, context_, raw); }
+market::Admission Execution::admit(ByteView raw) const {
+    return rules_.admit(overlay_, context_, raw);
+}
 
 void Execution::apply(Bytes raw) {
     const market::TransactionResult result = rules_.apply(overlay_, context_, raw, events_);
@@ -61,10 +64,12 @@ std::optional<std::string> Execution::supply_dump() const {
     }
     if (before == after) return std::nullopt;
     const auto by = static_cast<std::uint64_t>(after > before ? after - before : before - after);
-    std::string out = "block " + std::to_string(context_.height.value) + (after > before ? " makes " : " loses ") + std::to_string(by) +
+    std::string out = "block " + std::to_string(context_.height.value) +
+                      (after > before ? " makes " : " loses ") + std::to_string(by) +
                       " grains. Entries that it changes:\n";
     for (const auto& [key, value] : overlay_.changes()) {
-        out += "  " + base::to_hex(key) + " = " + (value ? base::to_hex(*value) : "(erased)") + "\n";
+        out +=
+            "  " + base::to_hex(key) + " = " + (value ? base::to_hex(*value) : "(erased)") + "\n";
     }
     return out;
 }
@@ -81,14 +86,20 @@ TreeChanges tree_changes(const StateChanges& changes) {
     return out;
 }
 
-Sealed seal(const RuleSet& rules, const Execution& execution, const Head& previous, const TreeReader& tree, const LogReader& log) {
+Sealed seal(const RuleSet& rules, const Execution& execution, const Head& previous,
+            const TreeReader& tree, const LogReader& log) {
     Sealed sealed;
     const market::BlockContext& context = execution.context();
     std::vector<Hash> leaves;
     for (const BlockTransaction& transaction : execution.transactions()) {
         const auto index = static_cast<std::uint32_t>(sealed.finalized.receipts.size());
-        const Receipt receipt{transaction_id_of(transaction.raw), context.height, context.time,  index,
-                              transaction.code,                        transaction.fee, previous.log_size + index};
+        const Receipt receipt{transaction_id_of(transaction.raw),
+                              context.height,
+                              context.time,
+                              index,
+                              transaction.code,
+                              transaction.fee,
+                              previous.log_size + index};
         leaves.push_back(base::merkle_leaf(MerkleFamily::sha256, encode_receipt(receipt)));
         sealed.finalized.receipts.push_back(receipt);
     }

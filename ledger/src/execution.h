@@ -14,20 +14,25 @@
 
 namespace assay::ledger {
 
-/// One block while the rules run: begin, then apply for each transaction, then end. The node and `verify_chain` both use it, so a replay
-/// executes what the node executed. No I/O besides reading `state`.
+/// One block while the rules run: begin, then apply for each transaction, then end. The node and
+/// `verify_chain` both use it, so a replay executes what the node executed. No I/O besides reading
+/// `state`.
 class Execution {
   public:
-    Execution(const RuleSet& rules, const market::StateReader& state, const market::BlockContext& context);
+    Execution(const RuleSet& rules, const market::StateReader& state,
+              const market::BlockContext& context);
     /// What the rules would say to this transaction now, on top of those already applied.
     [[nodiscard]] market::Admission admit(base::ByteView raw) const;
     void apply(base::Bytes raw);
-    /// Runs the end of the block. When money was made or lost: a dump for people, and the block must not be committed.
+    /// Runs the end of the block. When money was made or lost: a dump for people, and the block
+    /// must not be committed.
     [[nodiscard]] std::optional<std::string> end();
 
     [[nodiscard]] const Overlay& state() const { return overlay_; }
     [[nodiscard]] const market::BlockContext& context() const { return context_; }
-    [[nodiscard]] const std::vector<BlockTransaction>& transactions() const { return transactions_; }
+    [[nodiscard]] const std::vector<BlockTransaction>& transactions() const {
+        return transactions_;
+    }
     [[nodiscard]] const std::vector<market::Event>& events() const { return events_; }
 
   private:
@@ -48,7 +53,8 @@ struct Sealed {
     LogUpdate log;
 };
 /// Roots, receipts and events of an ended execution, after `previous`.
-Sealed seal(const RuleSet& rules, const Execution& execution, const Head& previous, const TreeReader& tree, const LogReader& log);
+Sealed seal(const RuleSet& rules, const Execution& execution, const Head& previous,
+            const TreeReader& tree, const LogReader& log);
 
 /// Height 0: the state that the genesis makes, under an empty log, without transactions and events.
 struct GenesisBlock {

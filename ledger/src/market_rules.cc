@@ -15,7 +15,8 @@ using base::ByteView;
 tl::expected<GenesisFacts, std::string> read_genesis(ByteView bytes) {
     const auto genesis = market::decode_genesis(bytes);
     if (!genesis) return tl::unexpected(genesis.error());
-    return GenesisFacts{market::chain_id(*genesis), genesis->time, market::genesis_supply(*genesis), genesis->operator_key};
+    return GenesisFacts{market::chain_id(*genesis), genesis->time, market::genesis_supply(*genesis),
+                        genesis->operator_key};
 }
 
 void apply_genesis(market::StateWriter& state, ByteView bytes) {
@@ -31,7 +32,8 @@ T object_of(ByteView value) {
     return std::move(*object);
 }
 
-/// Which objects hold money: balances, stakes (locked parts included), unbonding entries, bonds, holds, pots and the funds of claims.
+/// Which objects hold money: balances, stakes (locked parts included), unbonding entries, bonds,
+/// holds, pots and the funds of claims.
 Amount money_in(ByteView key, ByteView value) {
     ASSAY_CHECK(!key.empty());
     const auto is = [&](market::Table table) { return key[0] == static_cast<std::uint8_t>(table); };
@@ -50,9 +52,13 @@ Amount money_in(ByteView key, ByteView value) {
     return {};
 }
 
-base::Hash params_id(const market::StateReader& state) { return market::load_chain(state).params_id; }
+base::Hash params_id(const market::StateReader& state) {
+    return market::load_chain(state).params_id;
+}
 
-std::uint32_t app_version(const market::StateReader& state) { return market::load_chain(state).app_version; }
+std::uint32_t app_version(const market::StateReader& state) {
+    return market::load_chain(state).app_version;
+}
 
 std::uint64_t weight(ByteView raw) {
     const auto transaction = market::decode_transaction(raw);
@@ -60,7 +66,9 @@ std::uint64_t weight(ByteView raw) {
     return market::message_weight(transaction->message, raw.size());
 }
 
-std::uint64_t block_weight_max(const market::StateReader& state) { return market::current_parameters(state).block_weight_max; }
+std::uint64_t block_weight_max(const market::StateReader& state) {
+    return market::current_parameters(state).block_weight_max;
+}
 
 }  // namespace
 

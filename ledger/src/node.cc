@@ -13,19 +13,25 @@ namespace {
 
 OpenError open_error(const StoreError& error) {
     switch (error.problem) {
-        case StoreProblem::absent: return {OpenProblem::not_found, error.detail};
-        case StoreProblem::locked: return {OpenProblem::already_open, error.detail};
-        case StoreProblem::corrupt: return {OpenProblem::corrupt, error.detail};
-        case StoreProblem::storage: return {OpenProblem::storage, error.detail};
+        case StoreProblem::absent:
+            return {OpenProblem::not_found, error.detail};
+        case StoreProblem::locked:
+            return {OpenProblem::already_open, error.detail};
+        case StoreProblem::corrupt:
+            return {OpenProblem::corrupt, error.detail};
+        case StoreProblem::storage:
+            return {OpenProblem::storage, error.detail};
     }
     return {OpenProblem::storage, error.detail};
 }
 
 }  // namespace
 
-/// Members are destroyed from the last to the first: the writer stops before what it uses goes away.
+/// Members are destroyed from the last to the first: the writer stops before what it uses goes
+/// away.
 struct Node::Impl {
-    Impl(base::SecretKey operator_key, const Options& given) : key(std::move(operator_key)), options(given) {}
+    Impl(base::SecretKey operator_key, const Options& given)
+        : key(std::move(operator_key)), options(given) {}
 
     base::SecretKey key;
     Options options;
@@ -33,7 +39,8 @@ struct Node::Impl {
     std::unique_ptr<Chain> chain;
     base::Hash chain_id;
 
-    std::mutex subscribers_mutex;            ///< held during calls, so that a destroyed subscription is never called
+    std::mutex
+        subscribers_mutex;  ///< held during calls, so that a destroyed subscription is never called
     std::map<std::uint64_t, std::function<void(const Head&)>> subscribers;
     std::uint64_t subscriptions = 0;
 
@@ -50,8 +57,10 @@ Node::~Node() {
     if (impl_) shutdown();
 }
 
-tl::expected<std::unique_ptr<Node>, OpenError> Node::open(const std::filesystem::path& dir, std::optional<base::ByteView> genesis,
-                                                          base::SecretKey operator_key, const Options& options) {
+tl::expected<std::unique_ptr<Node>, OpenError> Node::open(const std::filesystem::path& dir,
+                                                          std::optional<base::ByteView> genesis,
+                                                          base::SecretKey operator_key,
+                                                          const Options& options) {
     ASSAY_CHECK(options.clock != nullptr && options.rules != nullptr);
     auto node = std::unique_ptr<Node>(new Node);
     node->impl_ = std::make_unique<Impl>(std::move(operator_key), options);
@@ -60,7 +69,9 @@ tl::expected<std::unique_ptr<Node>, OpenError> Node::open(const std::filesystem:
     if (!store) return tl::unexpected(open_error(store.error()));
     impl.store = std::move(*store);
     auto chain = Chain::open(*impl.store, genesis, impl.key, impl.options);
-    if (!chain) return tl::unexpected(OpenError{chain.error().problem, dir.string() + ": " + chain.error().detail});
+    if (!chain)
+        return tl::unexpected(
+            OpenError{chain.error().problem, dir.string() + ": " + chain.error().detail});
     impl.chain = std::move(*chain);
     impl.chain_id = impl.chain->facts().chain_id;
     impl.solo = std::make_unique<Solo>(*impl.chain, *impl.store, impl.options);
@@ -68,9 +79,13 @@ tl::expected<std::unique_ptr<Node>, OpenError> Node::open(const std::filesystem:
     return node;
 }
 
-void Node::submit(base::Bytes raw, std::function<void(const Outcome&)> done) { impl_->solo->submit(std::move(raw), std::move(done)); }
+void Node::submit(base::Bytes raw, std::function<void(const Outcome&)> done) {
+    impl_->solo->submit(std::move(raw), std::move(done));
+}
 
-Snapshot Node::snapshot() const { return Snapshot(std::make_unique<Snapshot::Impl>(impl_->store->view(), *impl_->options.rules)); }
+Snapshot Node::snapshot() const {
+    return Snapshot(std::make_unique<Snapshot::Impl>(impl_->store->view(), *impl_->options.rules));
+}
 
 Node::Subscription Node::subscribe(std::function<void(const Head&)> on_block) {
     const std::lock_guard lock(impl_->subscribers_mutex);
@@ -81,7 +96,8 @@ Node::Subscription Node::subscribe(std::function<void(const Head&)> on_block) {
     return subscription;
 }
 
-Node::Subscription::Subscription(Subscription&& other) noexcept : node_(std::exchange(other.node_, nullptr)), id_(other.id_) {}
+Node::Subscription::Subscription(Subscription&& other) noexcept
+    : node_(std::exchange(other.node_, nullptr)), id_(other.id_) {}
 
 Node::Subscription& Node::Subscription::operator=(Subscription&& other) noexcept {
     std::swap(node_, other.node_);
@@ -95,7 +111,9 @@ Node::Subscription::~Subscription() {
     node_->impl_->subscribers.erase(id_);
 }
 
-bool Node::wait_above(base::Height height, std::chrono::milliseconds deadline) const { return impl_->solo->wait_above(height, deadline); }
+bool Node::wait_above(base::Height height, std::chrono::milliseconds deadline) const {
+    return impl_->solo->wait_above(height, deadline);
+}
 
 const base::Hash& Node::chain_id() const { return impl_->chain_id; }
 

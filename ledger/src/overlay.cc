@@ -13,7 +13,9 @@ bool begins_with(ByteView key, ByteView prefix) {
 }
 
 /// `from`, or the prefix itself when `from` lies before everything that has it.
-ByteView later_of(ByteView from, ByteView prefix) { return KeyOrder{}(from, prefix) ? prefix : from; }
+ByteView later_of(ByteView from, ByteView prefix) {
+    return KeyOrder{}(from, prefix) ? prefix : from;
+}
 
 }  // namespace
 
@@ -25,14 +27,17 @@ std::optional<Bytes> Overlay::get(ByteView key) const {
 std::optional<std::pair<Bytes, Bytes>> Overlay::seek(ByteView from, ByteView prefix) const {
     const ByteView start = later_of(from, prefix);
     auto written = changes_.lower_bound(start);
-    while (written != changes_.end() && !written->second && begins_with(written->first, prefix)) ++written;
-    const bool have_written = written != changes_.end() && written->second && begins_with(written->first, prefix);
+    while (written != changes_.end() && !written->second && begins_with(written->first, prefix))
+        ++written;
+    const bool have_written =
+        written != changes_.end() && written->second && begins_with(written->first, prefix);
 
     Bytes base_from(start.begin(), start.end());
     while (true) {
         auto stored = base_.seek(base_from, prefix);
         if (!stored) break;
-        if (have_written && !KeyOrder{}(stored->first, written->first)) break;  // the written one comes first, or replaces it
+        if (have_written && !KeyOrder{}(stored->first, written->first))
+            break;  // the written one comes first, or replaces it
         const auto change = changes_.find(stored->first);
         if (change == changes_.end()) return stored;
         // A change of this key before `written` can only be an erasure: look behind it.
@@ -43,12 +48,15 @@ std::optional<std::pair<Bytes, Bytes>> Overlay::seek(ByteView from, ByteView pre
     return std::pair{written->first, *written->second};
 }
 
-void Overlay::put(ByteView key, ByteView value) { changes_[Bytes(key.begin(), key.end())] = Bytes(value.begin(), value.end()); }
+void Overlay::put(ByteView key, ByteView value) {
+    changes_[Bytes(key.begin(), key.end())] = Bytes(value.begin(), value.end());
+}
 
 void Overlay::erase(ByteView key) { changes_[Bytes(key.begin(), key.end())] = std::nullopt; }
 
 void Overlay::drop_unchanged() {
-    std::erase_if(changes_, [this](const auto& change) { return base_.get(change.first) == change.second; });
+    std::erase_if(changes_,
+                  [this](const auto& change) { return base_.get(change.first) == change.second; });
 }
 
 std::optional<Bytes> MemoryState::get(ByteView key) const {

@@ -13,14 +13,16 @@ namespace assay::ledger {
 /// New values by key; nothing: erased.
 using StateChanges = std::map<base::Bytes, std::optional<base::Bytes>, KeyOrder>;
 
-/// The state a block is working on: what it wrote over what stood before. Reads see the writes at once.
+/// The state a block is working on: what it wrote over what stood before. Reads see the writes at
+/// once.
 class Overlay : public market::StateWriter {
   public:
     /// `base` outlives the overlay and does not change under it.
     explicit Overlay(const market::StateReader& base) : base_(base) {}
 
     [[nodiscard]] std::optional<base::Bytes> get(base::ByteView key) const override;
-    [[nodiscard]] std::optional<std::pair<base::Bytes, base::Bytes>> seek(base::ByteView from, base::ByteView prefix) const override;
+    [[nodiscard]] std::optional<std::pair<base::Bytes, base::Bytes>> seek(
+        base::ByteView from, base::ByteView prefix) const override;
     void put(base::ByteView key, base::ByteView value) override;
     void erase(base::ByteView key) override;
 
@@ -37,9 +39,12 @@ class Overlay : public market::StateWriter {
 class MemoryState : public market::StateReader {
   public:
     [[nodiscard]] std::optional<base::Bytes> get(base::ByteView key) const override;
-    [[nodiscard]] std::optional<std::pair<base::Bytes, base::Bytes>> seek(base::ByteView from, base::ByteView prefix) const override;
+    [[nodiscard]] std::optional<std::pair<base::Bytes, base::Bytes>> seek(
+        base::ByteView from, base::ByteView prefix) const override;
     void write(const StateChanges& changes);
-    [[nodiscard]] const std::map<base::Bytes, base::Bytes, KeyOrder>& entries() const { return entries_; }
+    [[nodiscard]] const std::map<base::Bytes, base::Bytes, KeyOrder>& entries() const {
+        return entries_;
+    }
 
   private:
     std::map<base::Bytes, base::Bytes, KeyOrder> entries_;

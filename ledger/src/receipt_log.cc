@@ -10,7 +10,8 @@ namespace {
 using base::Hash;
 using base::MerkleFamily;
 
-/// A range of leaves as RFC 9162 cuts them: `begin` is a multiple of the largest power of two that is not above `size`.
+/// A range of leaves as RFC 9162 cuts them: `begin` is a multiple of the largest power of two that
+/// is not above `size`.
 struct Range {
     std::uint64_t begin = 0, size = 0;
     [[nodiscard]] std::uint64_t split() const { return std::bit_floor(size - 1); }
@@ -24,11 +25,13 @@ Hash root_of(const LogReader& reader, const Range& range) {
         const auto level = static_cast<std::uint8_t>(std::countr_zero(range.size));
         return reader.subtree({level, range.begin >> level});
     }
-    return base::merkle_node(MerkleFamily::sha256, root_of(reader, range.left()), root_of(reader, range.right()));
+    return base::merkle_node(MerkleFamily::sha256, root_of(reader, range.left()),
+                             root_of(reader, range.right()));
 }
 
 /// PATH(m, D[n]) of RFC 9162 2.1.3.1, leaf side first.
-void collect_path(const LogReader& reader, const Range& range, std::uint64_t index, std::vector<Hash>& path) {
+void collect_path(const LogReader& reader, const Range& range, std::uint64_t index,
+                  std::vector<Hash>& path) {
     if (range.size <= 1) return;
     const bool in_left = index < range.right().begin;
     collect_path(reader, in_left ? range.left() : range.right(), index, path);
@@ -36,7 +39,8 @@ void collect_path(const LogReader& reader, const Range& range, std::uint64_t ind
 }
 
 /// SUBPROOF(m, D[n], b) of RFC 9162 2.1.4.1; `old_size` counts leaves of this range.
-void collect_subproof(const LogReader& reader, const Range& range, std::uint64_t old_size, bool whole, std::vector<Hash>& proof) {
+void collect_subproof(const LogReader& reader, const Range& range, std::uint64_t old_size,
+                      bool whole, std::vector<Hash>& proof) {
     if (old_size == range.size) {
         if (!whole) proof.push_back(root_of(reader, range));
         return;
@@ -53,7 +57,8 @@ void collect_subproof(const LogReader& reader, const Range& range, std::uint64_t
 /// What is stored, with this update's records on top.
 class Extended : public LogReader {
   public:
-    Extended(const LogReader& stored, const std::map<LogPlace, Hash>& added) : stored_(stored), added_(added) {}
+    Extended(const LogReader& stored, const std::map<LogPlace, Hash>& added)
+        : stored_(stored), added_(added) {}
     [[nodiscard]] Hash subtree(const LogPlace& place) const override {
         const auto found = added_.find(place);
         return found != added_.end() ? found->second : stored_.subtree(place);
@@ -66,7 +71,8 @@ class Extended : public LogReader {
 
 }  // namespace
 
-LogUpdate append_log(const LogReader& reader, std::uint64_t size, std::span<const Hash> leaf_hashes) {
+LogUpdate append_log(const LogReader& reader, std::uint64_t size,
+                     std::span<const Hash> leaf_hashes) {
     LogUpdate update;
     update.size = size;
     const Extended extended(reader, update.records);
@@ -75,7 +81,8 @@ LogUpdate append_log(const LogReader& reader, std::uint64_t size, std::span<cons
         Hash hash = leaf;
         update.records[place] = hash;
         while ((place.index & 1U) != 0) {
-            hash = base::merkle_node(MerkleFamily::sha256, extended.subtree({place.level, place.index - 1}), hash);
+            hash = base::merkle_node(MerkleFamily::sha256,
+                                     extended.subtree({place.level, place.index - 1}), hash);
             place = {static_cast<std::uint8_t>(place.level + 1), place.index >> 1U};
             update.records[place] = hash;
         }
@@ -89,7 +96,8 @@ Hash log_root(const LogReader& reader, std::uint64_t size) {
     return root_of(reader, {0, size});
 }
 
-base::InclusionProof prove_inclusion(const LogReader& reader, std::uint64_t index, std::uint64_t size) {
+base::InclusionProof prove_inclusion(const LogReader& reader, std::uint64_t index,
+                                     std::uint64_t size) {
     ASSAY_CHECK(index < size);
     base::InclusionProof proof;
     proof.index = index;
@@ -98,7 +106,8 @@ base::InclusionProof prove_inclusion(const LogReader& reader, std::uint64_t inde
     return proof;
 }
 
-std::vector<Hash> prove_consistency(const LogReader& reader, std::uint64_t old_size, std::uint64_t new_size) {
+std::vector<Hash> prove_consistency(const LogReader& reader, std::uint64_t old_size,
+                                    std::uint64_t new_size) {
     ASSAY_CHECK(0 < old_size && old_size <= new_size);
     std::vector<Hash> proof;
     collect_subproof(reader, {0, new_size}, old_size, true, proof);

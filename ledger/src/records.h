@@ -14,16 +14,19 @@ base::Bytes format_key();
 base::Bytes genesis_key();
 base::Bytes head_key();
 
-base::Bytes height_key(base::Height height);          ///< u64, big-endian
-base::Bytes event_key(const EventCursor& cursor);     ///< u64 height, u32 index, big-endian
-base::Bytes log_key(const LogPlace& place);           ///< u8 level, u64 index, big-endian
+base::Bytes height_key(base::Height height);       ///< u64, big-endian
+base::Bytes event_key(const EventCursor& cursor);  ///< u64 height, u32 index, big-endian
+base::Bytes log_key(const LogPlace& place);        ///< u8 level, u64 index, big-endian
 
 /// The state, its tree and the log as one view of the store shows them.
 class StoredState : public market::StateReader {
   public:
     explicit StoredState(const StoreView& view) : view_(view) {}
-    [[nodiscard]] std::optional<base::Bytes> get(base::ByteView key) const override { return view_.get(Table::state, key); }
-    [[nodiscard]] std::optional<std::pair<base::Bytes, base::Bytes>> seek(base::ByteView from, base::ByteView prefix) const override {
+    [[nodiscard]] std::optional<base::Bytes> get(base::ByteView key) const override {
+        return view_.get(Table::state, key);
+    }
+    [[nodiscard]] std::optional<std::pair<base::Bytes, base::Bytes>> seek(
+        base::ByteView from, base::ByteView prefix) const override {
         return view_.seek(Table::state, from, prefix);
     }
 
@@ -34,7 +37,9 @@ class StoredState : public market::StateReader {
 class StoredTree : public TreeReader {
   public:
     explicit StoredTree(const StoreView& view) : view_(view) {}
-    [[nodiscard]] std::optional<base::Bytes> node(base::ByteView key) const override { return view_.get(Table::tree, key); }
+    [[nodiscard]] std::optional<base::Bytes> node(base::ByteView key) const override {
+        return view_.get(Table::tree, key);
+    }
 
   private:
     const StoreView& view_;

@@ -15,28 +15,40 @@ const market::StateReader& Snapshot::state() const { return impl_->state; }
 
 market::BlockContext Snapshot::next_block(base::TimeMs now) const {
     const Head& head = impl_->head;
-    return {{head.height.value + 1}, {std::max(now.value, head.time.value + 1)}, head.log_size, head.log_root, impl_->referee};
+    return {{head.height.value + 1},
+            {std::max(now.value, head.time.value + 1)},
+            head.log_size,
+            head.log_root,
+            impl_->referee};
 }
 
 base::StateProof Snapshot::state_proof(base::ByteView key) const {
     return prove_path(StoredTree(impl_->view), base::state_path(key));
 }
 
-std::optional<Receipt> Snapshot::receipt(const base::TransactionId& id) const { return stored_receipt(impl_->view, id); }
+std::optional<Receipt> Snapshot::receipt(const base::TransactionId& id) const {
+    return stored_receipt(impl_->view, id);
+}
 
-std::optional<Block> Snapshot::block(base::Height height) const { return stored_block(impl_->view, height); }
+std::optional<Block> Snapshot::block(base::Height height) const {
+    return stored_block(impl_->view, height);
+}
 
-std::optional<base::InclusionProof> Snapshot::receipt_inclusion(std::uint64_t index, std::uint64_t size) const {
+std::optional<base::InclusionProof> Snapshot::receipt_inclusion(std::uint64_t index,
+                                                                std::uint64_t size) const {
     if (index >= size || size > impl_->head.log_size) return std::nullopt;
     return prove_inclusion(StoredLog(impl_->view), index, size);
 }
 
-std::optional<std::vector<base::Hash>> Snapshot::receipt_consistency(std::uint64_t old_size, std::uint64_t new_size) const {
-    if (old_size == 0 || old_size > new_size || new_size > impl_->head.log_size) return std::nullopt;
+std::optional<std::vector<base::Hash>> Snapshot::receipt_consistency(std::uint64_t old_size,
+                                                                     std::uint64_t new_size) const {
+    if (old_size == 0 || old_size > new_size || new_size > impl_->head.log_size)
+        return std::nullopt;
     return prove_consistency(StoredLog(impl_->view), old_size, new_size);
 }
 
-std::vector<StoredEvent> Snapshot::events(std::optional<EventCursor> after, std::size_t limit) const {
+std::vector<StoredEvent> Snapshot::events(std::optional<EventCursor> after,
+                                          std::size_t limit) const {
     std::vector<StoredEvent> out;
     const std::size_t count = std::min(limit, kEventsMax);
     base::Bytes from = after ? event_key(*after) : base::Bytes{};

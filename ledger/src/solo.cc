@@ -14,16 +14,23 @@ constexpr std::size_t kWaitersMax = 64;
 /// The clock is looked at again after this long, since it may be set.
 constexpr std::chrono::milliseconds kClockCheck{1000};
 
-Outcome plain(Outcome::Status status, const base::TransactionId& id, market::Refusal code = market::Refusal::none) {
+Outcome plain(Outcome::Status status, const base::TransactionId& id,
+              market::Refusal code = market::Refusal::none) {
     return {status, id, code, std::nullopt};
 }
 
-Outcome in_block(const Receipt& receipt) { return {Outcome::Status::in_block, receipt.id, receipt.code, receipt}; }
+Outcome in_block(const Receipt& receipt) {
+    return {Outcome::Status::in_block, receipt.id, receipt.code, receipt};
+}
 
 }  // namespace
 
 Solo::Solo(Chain& chain, const Store& store, const Options& options)
-    : chain_(chain), store_(store), options_(options), chain_id_(chain.facts().chain_id), height_(chain.head().height) {}
+    : chain_(chain),
+      store_(store),
+      options_(options),
+      chain_id_(chain.facts().chain_id),
+      height_(chain.head().height) {}
 
 Solo::~Solo() { stop(); }
 
@@ -71,13 +78,15 @@ void Solo::submit(base::Bytes raw, Done done) {
         }
         known = plain(Outcome::Status::busy, id);
     } else if (const auto stored = store_.get(Table::results, id.view())) {
-        // A transaction leaves `waiters_` only after its receipt is stored, so it is found in one of the two.
+        // A transaction leaves `waiters_` only after its receipt is stored, so it is found in one
+        // of the two.
         const auto receipt = decode_receipt(*stored);
         ASSAY_CHECK(receipt.has_value());
         known = in_block(*receipt);
     } else if (stopped_) {
         known = plain(Outcome::Status::stopped, id);
-    } else if (raw.size() > options_.block_bytes_max || queue_.size() >= options_.queue_transactions_max ||
+    } else if (raw.size() > options_.block_bytes_max ||
+               queue_.size() >= options_.queue_transactions_max ||
                queue_bytes_ + raw.size() > options_.queue_bytes_max) {
         ++metrics_.refused_busy;
         known = plain(Outcome::Status::busy, id);
@@ -126,7 +135,8 @@ std::optional<std::vector<Solo::Waiting>> Solo::collect(const std::stop_token& s
         const auto something = [&] { return !queue_.empty() || woken_ || stop.stop_requested(); };
         if (wake_at_) {
             const TimeMs now = options_.clock->now();
-            const auto left = std::chrono::milliseconds(wake_at_->value > now.value ? wake_at_->value - now.value : 0);
+            const auto left = std::chrono::milliseconds(
+                wake_at_->value > now.value ? wake_at_->value - now.value : 0);
             changed_.wait_for(lock, std::min(left, kClockCheck), something);
         } else {
             changed_.wait(lock, something);
@@ -171,7 +181,8 @@ void Solo::make_block(std::vector<Waiting> batch) {
         on_block_(head);
     }
     for (const LeftOut& left : prepared.left_out) {
-        answer(batch[left.candidate].id, plain(Outcome::Status::refused, batch[left.candidate].id, left.code));
+        answer(batch[left.candidate].id,
+               plain(Outcome::Status::refused, batch[left.candidate].id, left.code));
     }
 }
 
@@ -179,7 +190,8 @@ void Solo::plan_next(bool changed) {
     const TimeMs previous = chain_.head().time;
     const TimeMs latest{previous.value + options_.block_interval_ms_max};
     const auto due = chain_.next_due();
-    // A block that changed nothing though a timer was due must not be followed by another one at once.
+    // A block that changed nothing though a timer was due must not be followed by another one at
+    // once.
     wake_at_ = due ? std::optional(changed ? std::min(*due, latest) : latest) : std::nullopt;
 }
 
@@ -203,7 +215,8 @@ void Solo::count_block(const Finalized& finalized) {
         height_ = finalized.block.head.height;
         metrics_.blocks += 1;
         metrics_.transactions += finalized.receipts.size();
-        for (const Receipt& receipt : finalized.receipts) metrics_.refused_in_block += receipt.code != market::Refusal::none ? 1U : 0U;
+        for (const Receipt& receipt : finalized.receipts)
+            metrics_.refused_in_block += receipt.code != market::Refusal::none ? 1U : 0U;
         metrics_.events += finalized.events.size();
         metrics_.block_bytes += cost.block_bytes;
         metrics_.execute_us += cost.execute_us;

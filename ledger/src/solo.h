@@ -12,9 +12,10 @@
 
 namespace assay::ledger {
 
-/// The `solo` engine: one writer thread that takes transactions from a bounded queue and drives the application. While a block is being
-/// synced the next transactions collect in the queue, so the size of blocks follows the load (group commit). It makes a block when a
-/// transaction waits and when a timer is due, and at least every `block_interval_ms_max` while one is pending.
+/// The `solo` engine: one writer thread that takes transactions from a bounded queue and drives the
+/// application. While a block is being synced the next transactions collect in the queue, so the
+/// size of blocks follows the load (group commit). It makes a block when a transaction waits and
+/// when a timer is due, and at least every `block_interval_ms_max` while one is pending.
 class Solo {
   public:
     using Done = std::function<void(const Outcome&)>;
@@ -62,8 +63,8 @@ class Solo {
     base::Height height_;
     Metrics metrics_;
 
-    std::optional<base::TimeMs> wake_at_;    ///< writer thread only
-    std::jthread writer_;                    ///< last: it uses everything above
+    std::optional<base::TimeMs> wake_at_;  ///< writer thread only
+    std::jthread writer_;                  ///< last: it uses everything above
 };
 
 }  // namespace assay::ledger

@@ -49,9 +49,12 @@ struct Node {
 
     [[nodiscard]] Hash hash() const {
         switch (kind) {
-            case NodeKind::empty: return {};
-            case NodeKind::leaf: return base::state_leaf_hash(first, second);
-            case NodeKind::branch: return base::state_branch_hash(first, second);
+            case NodeKind::empty:
+                return {};
+            case NodeKind::leaf:
+                return base::state_leaf_hash(first, second);
+            case NodeKind::branch:
+                return base::state_branch_hash(first, second);
         }
         return {};
     }
@@ -77,10 +80,14 @@ struct Leaf {
 };
 using Change = std::pair<Hash, std::optional<Hash>>;
 
-/// Where the entries that go right begin, in a range sorted by path that agrees on its first `depth` bits.
+/// Where the entries that go right begin, in a range sorted by path that agrees on its first
+/// `depth` bits.
 template <class Entry>
-std::size_t split_point(std::span<const Entry> entries, unsigned depth, const Hash& (*path_of)(const Entry&)) {
-    const auto middle = std::partition_point(entries.begin(), entries.end(), [&](const Entry& entry) { return !state_path_bit(path_of(entry), depth); });
+std::size_t split_point(std::span<const Entry> entries, unsigned depth,
+                        const Hash& (*path_of)(const Entry&)) {
+    const auto middle = std::partition_point(
+        entries.begin(), entries.end(),
+        [&](const Entry& entry) { return !state_path_bit(path_of(entry), depth); });
     return static_cast<std::size_t>(middle - entries.begin());
 }
 
@@ -108,7 +115,8 @@ class Updater {
     }
 
     Node change(const Position& position, const Node& old, std::span<const Change> changes) {
-        return old.kind == NodeKind::branch ? change_branch(position, old, changes) : rebuild(position, old, changes);
+        return old.kind == NodeKind::branch ? change_branch(position, old, changes)
+                                            : rebuild(position, old, changes);
     }
 
     /// The subtree held at most one leaf: what it holds now is that leaf and the changes.
@@ -130,7 +138,8 @@ class Updater {
     Node build(const Position& position, std::span<const Leaf> leaves) {
         if (leaves.empty()) return {};
         if (leaves.size() == 1) return {NodeKind::leaf, leaves[0].path, leaves[0].value_hash};
-        const std::size_t middle = split_point<Leaf>(leaves, position.depth, [](const Leaf& leaf) -> const Hash& { return leaf.path; });
+        const std::size_t middle = split_point<Leaf>(
+            leaves, position.depth, [](const Leaf& leaf) -> const Hash& { return leaf.path; });
         const Node left = build(position.child(false), leaves.first(middle));
         const Node right = build(position.child(true), leaves.subspan(middle));
         keep(position.child(false), left, false);
@@ -139,14 +148,18 @@ class Updater {
     }
 
     Node change_branch(const Position& position, const Node& old, std::span<const Change> changes) {
-        const std::size_t middle = split_point<Change>(changes, position.depth, [](const Change& entry) -> const Hash& { return entry.first; });
+        const std::size_t middle =
+            split_point<Change>(changes, position.depth,
+                                [](const Change& entry) -> const Hash& { return entry.first; });
         const Side left = change_side(position.child(false), old.first, changes.first(middle));
         const Side right = change_side(position.child(true), old.second, changes.subspan(middle));
         // A subtree with one leaf is that leaf: it moves up when its sibling has become empty.
         if (left.hash.is_zero() || right.hash.is_zero()) {
             const Side& other = left.hash.is_zero() ? right : left;
             const Position other_position = position.child(left.hash.is_zero());
-            const Node node = other.changed ? *other.changed : (other.hash.is_zero() ? Node{} : load(reader_, other_position));
+            const Node node = other.changed
+                                  ? *other.changed
+                                  : (other.hash.is_zero() ? Node{} : load(reader_, other_position));
             if (node.kind != NodeKind::branch) {
                 keep(position.child(false), {}, !old.first.is_zero());
                 keep(position.child(true), {}, !old.second.is_zero());
@@ -162,7 +175,8 @@ class Updater {
         Hash hash;
         std::optional<Node> changed;
     };
-    Side change_side(const Position& position, const Hash& old_hash, std::span<const Change> changes) {
+    Side change_side(const Position& position, const Hash& old_hash,
+                     std::span<const Change> changes) {
         if (changes.empty()) return {old_hash, std::nullopt};
         const Node old = old_hash.is_zero() ? Node{} : load(reader_, position);
         ASSAY_CHECK(old_hash.is_zero() == (old.kind == NodeKind::empty));
@@ -179,7 +193,8 @@ Hash scratch_root(std::span<const std::pair<Hash, Hash>> leaves, unsigned depth)
     if (leaves.size() == 1) return base::state_leaf_hash(leaves[0].first, leaves[0].second);
     std::size_t middle = 0;
     while (middle < leaves.size() && !state_path_bit(leaves[middle].first, depth)) ++middle;
-    return base::state_branch_hash(scratch_root(leaves.first(middle), depth + 1), scratch_root(leaves.subspan(middle), depth + 1));
+    return base::state_branch_hash(scratch_root(leaves.first(middle), depth + 1),
+                                   scratch_root(leaves.subspan(middle), depth + 1));
 }
 
 }  // namespace
@@ -205,7 +220,9 @@ base::StateProof prove_path(const TreeReader& reader, const Hash& path) {
 }
 
 Hash root_from_scratch(const std::map<Hash, Hash>& value_hash_by_path) {
-    return scratch_root(std::vector<std::pair<Hash, Hash>>(value_hash_by_path.begin(), value_hash_by_path.end()), 0);
+    return scratch_root(
+        std::vector<std::pair<Hash, Hash>>(value_hash_by_path.begin(), value_hash_by_path.end()),
+        0);
 }
 
 }  // namespace assay::ledger

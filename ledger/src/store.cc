@@ -21,12 +21,15 @@ namespace {
 using base::Bytes;
 using base::ByteView;
 
-constexpr std::array<const char*, kTables> kTableNames = {"state", "tree", "blocks", "results", "events", "log", "meta"};
+constexpr std::array<const char*, kTables> kTableNames = {"state",  "tree", "blocks", "results",
+                                                          "events", "log",  "meta"};
 constexpr std::size_t kBlockCacheBytes = std::size_t{64} << 20U;
 constexpr std::size_t kWriteBufferBytes = std::size_t{16} << 20U;
 constexpr std::size_t kWalBytesMax = std::size_t{128} << 20U;
 
-rocksdb::Slice slice_of(ByteView bytes) { return {reinterpret_cast<const char*>(bytes.data()), bytes.size()}; }
+rocksdb::Slice slice_of(ByteView bytes) {
+    return {reinterpret_cast<const char*>(bytes.data()), bytes.size()};
+}
 
 Bytes bytes_of(const rocksdb::Slice& slice) {
     const auto* first = reinterpret_cast<const std::uint8_t*>(slice.data());
@@ -36,15 +39,20 @@ Bytes bytes_of(const rocksdb::Slice& slice) {
 std::size_t number_of(Table table) { return static_cast<std::size_t>(table); }
 
 [[noreturn]] void stop_on(const char* doing, const rocksdb::Status& status) {
-    std::fprintf(stderr, "ledger store: %s failed: %s. The process stops so that nothing is built on unknown data.\n", doing,
-                 status.ToString().c_str());
+    std::fprintf(stderr,
+                 "ledger store: %s failed: %s. The process stops so that nothing is built on "
+                 "unknown data.\n",
+                 doing, status.ToString().c_str());
     std::abort();
 }
 
-/// RocksDB would go on read-only after a failed flush or compaction and could try to recover by itself; the ledger must not.
+/// RocksDB would go on read-only after a failed flush or compaction and could try to recover by
+/// itself; the ledger must not.
 class StopOnBackgroundError : public rocksdb::EventListener {
   public:
-    void OnBackgroundError(rocksdb::BackgroundErrorReason, rocksdb::Status* status) override { stop_on("background work", *status); }
+    void OnBackgroundError(rocksdb::BackgroundErrorReason, rocksdb::Status* status) override {
+        stop_on("background work", *status);
+    }
 };
 
 rocksdb::ColumnFamilyOptions table_options(const std::shared_ptr<rocksdb::Cache>& cache) {
@@ -69,7 +77,8 @@ rocksdb::DBOptions database_options(bool create) {
     options.create_if_missing = create;
     options.create_missing_column_families = create;
     options.paranoid_checks = true;
-    // A record torn by a crash at the very end is dropped (its block was never acknowledged); damage anywhere before it refuses to open.
+    // A record torn by a crash at the very end is dropped (its block was never acknowledged);
+    // damage anywhere before it refuses to open.
     options.wal_recovery_mode = rocksdb::WALRecoveryMode::kTolerateCorruptedTailRecords;
     options.max_total_wal_size = kWalBytesMax;
     options.max_background_jobs = 2;
@@ -93,16 +102,20 @@ class DirectoryLock {
         const std::filesystem::path file = dir / "ledger.lock";
         const int descriptor = ::open(file.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600);
         if (descriptor < 0) {
-            return tl::unexpected(StoreError{StoreProblem::storage, file.string() + ": " + std::generic_category().message(errno)});
+            return tl::unexpected(
+                StoreError{StoreProblem::storage,
+                           file.string() + ": " + std::generic_category().message(errno)});
         }
         if (::flock(descriptor, LOCK_EX | LOCK_NB) != 0) {
             ::close(descriptor);
-            return tl::unexpected(StoreError{StoreProblem::locked, dir.string() + " is in use by another process"});
+            return tl::unexpected(
+                StoreError{StoreProblem::locked, dir.string() + " is in use by another process"});
         }
         return DirectoryLock(descriptor);
     }
     explicit DirectoryLock(int descriptor) : descriptor_(descriptor) {}
-    DirectoryLock(DirectoryLock&& other) noexcept : descriptor_(std::exchange(other.descriptor_, -1)) {}
+    DirectoryLock(DirectoryLock&& other) noexcept
+        : descriptor_(std::exchange(other.descriptor_, -1)) {}
     DirectoryLock& operator=(DirectoryLock&& other) noexcept {
         std::swap(descriptor_, other.descriptor_);
         return *this;
@@ -130,9 +143,11 @@ struct Store::Impl {
         static_cast<void>(database->Close());
     }
 
-    [[nodiscard]] std::optional<Bytes> get(const rocksdb::ReadOptions& options, Table table, ByteView key) const {
+    [[nodiscard]] std::optional<Bytes> get(const rocksdb::ReadOptions& options, Table table,
+                                           ByteView key) const {
         rocksdb::PinnableSlice value;
-        const rocksdb::Status status = database->Get(options, handles[number_of(table)], slice_of(key), &value);
+        const rocksdb::Status status =
+            database->Get(options, handles[number_of(table)], slice_of(key), &value);
         if (status.IsNotFound()) return std::nullopt;
         if (!status.ok()) stop_on("read", status);
         return bytes_of(value);
@@ -143,7 +158,8 @@ struct StoreView::Impl {
     const Store::Impl* store = nullptr;
     const rocksdb::Snapshot* snapshot = nullptr;
     rocksdb::ReadOptions options;
-    /// One iterator per table, made when first needed and used again: a block seeks hundreds of times.
+    /// One iterator per table, made when first needed and used again: a block seeks hundreds of
+    /// times.
     std::array<std::unique_ptr<rocksdb::Iterator>, kTables> iterators;
 
     ~Impl() {
@@ -157,12 +173,18 @@ StoreView::StoreView(StoreView&&) noexcept = default;
 StoreView& StoreView::operator=(StoreView&&) noexcept = default;
 StoreView::~StoreView() = default;
 
-std::optional<Bytes> StoreView::get(Table table, ByteView key) const { return impl_->store->get(impl_->options, table, key); }
+std::optional<Bytes> StoreView::get(Table table, ByteView key) const {
+    return impl_->store->get(impl_->options, table, key);
+}
 
-std::optional<std::pair<Bytes, Bytes>> StoreView::seek(Table table, ByteView from, ByteView prefix) const {
+std::optional<std::pair<Bytes, Bytes>> StoreView::seek(Table table, ByteView from,
+                                                       ByteView prefix) const {
     auto& iterator = impl_->iterators[number_of(table)];
-    if (!iterator) iterator.reset(impl_->store->database->NewIterator(impl_->options, impl_->store->handles[number_of(table)]));
-    const rocksdb::Slice start = slice_of(from).compare(slice_of(prefix)) < 0 ? slice_of(prefix) : slice_of(from);
+    if (!iterator)
+        iterator.reset(impl_->store->database->NewIterator(
+            impl_->options, impl_->store->handles[number_of(table)]));
+    const rocksdb::Slice start =
+        slice_of(from).compare(slice_of(prefix)) < 0 ? slice_of(prefix) : slice_of(from);
     iterator->Seek(start);
     if (!iterator->status().ok()) stop_on("seek", iterator->status());
     if (!iterator->Valid() || !iterator->key().starts_with(slice_of(prefix))) return std::nullopt;
@@ -172,11 +194,14 @@ std::optional<std::pair<Bytes, Bytes>> StoreView::seek(Table table, ByteView fro
 Store::Store() : impl_(std::make_unique<Impl>()) {}
 Store::~Store() = default;
 
-tl::expected<std::unique_ptr<Store>, StoreError> Store::open(const std::filesystem::path& dir, Mode mode) {
+tl::expected<std::unique_ptr<Store>, StoreError> Store::open(const std::filesystem::path& dir,
+                                                             Mode mode) {
     const std::filesystem::path files = dir / "db";
     std::error_code problem;
     if (mode == Mode::create_or_open) std::filesystem::create_directories(files, problem);
-    if (problem) return tl::unexpected(StoreError{StoreProblem::storage, files.string() + ": " + problem.message()});
+    if (problem)
+        return tl::unexpected(
+            StoreError{StoreProblem::storage, files.string() + ": " + problem.message()});
     if (mode != Mode::create_or_open && !std::filesystem::exists(files / "CURRENT", problem)) {
         return tl::unexpected(StoreError{StoreProblem::absent, dir.string() + " holds no ledger"});
     }
@@ -188,14 +213,16 @@ tl::expected<std::unique_ptr<Store>, StoreError> Store::open(const std::filesyst
         store->impl_->lock.emplace(std::move(*lock));
     }
     const auto cache = rocksdb::NewLRUCache(kBlockCacheBytes);
-    std::vector<rocksdb::ColumnFamilyDescriptor> families{{rocksdb::kDefaultColumnFamilyName, table_options(cache)}};
+    std::vector<rocksdb::ColumnFamilyDescriptor> families{
+        {rocksdb::kDefaultColumnFamilyName, table_options(cache)}};
     for (const char* name : kTableNames) families.emplace_back(name, table_options(cache));
     std::vector<rocksdb::ColumnFamilyHandle*> handles;
     rocksdb::DB* database = nullptr;
     const rocksdb::DBOptions options = database_options(mode == Mode::create_or_open);
-    const rocksdb::Status status = mode == Mode::read_only
-                                       ? rocksdb::DB::OpenForReadOnly(options, files.string(), families, &handles, &database)
-                                       : rocksdb::DB::Open(options, files.string(), families, &handles, &database);
+    const rocksdb::Status status =
+        mode == Mode::read_only
+            ? rocksdb::DB::OpenForReadOnly(options, files.string(), families, &handles, &database)
+            : rocksdb::DB::Open(options, files.string(), families, &handles, &database);
     if (!status.ok()) return tl::unexpected(error_of(status, dir));
     store->impl_->database.reset(database);
     static_cast<void>(database->DestroyColumnFamilyHandle(handles[0]));
@@ -212,14 +239,17 @@ StoreView Store::view() const {
     return StoreView(std::move(view));
 }
 
-std::optional<Bytes> Store::get(Table table, ByteView key) const { return impl_->get(rocksdb::ReadOptions(), table, key); }
+std::optional<Bytes> Store::get(Table table, ByteView key) const {
+    return impl_->get(rocksdb::ReadOptions(), table, key);
+}
 
 void Store::write(const std::vector<StoreWrite>& writes) {
     rocksdb::WriteBatch batch(0, 0, 8, 0);
     for (const StoreWrite& write : writes) {
         rocksdb::ColumnFamilyHandle* handle = impl_->handles[number_of(write.table)];
-        const rocksdb::Status status = write.value ? batch.Put(handle, slice_of(write.key), slice_of(*write.value))
-                                                   : batch.Delete(handle, slice_of(write.key));
+        const rocksdb::Status status =
+            write.value ? batch.Put(handle, slice_of(write.key), slice_of(*write.value))
+                        : batch.Delete(handle, slice_of(write.key));
         if (!status.ok()) stop_on("building a batch", status);
     }
     rocksdb::WriteOptions options;

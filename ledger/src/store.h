@@ -10,7 +10,8 @@
 
 #include "base/bytes.h"
 
-/// The database behind the ledger: one RocksDB with a few ordered tables. Everything RocksDB is in store.cc.
+/// The database behind the ledger: one RocksDB with a few ordered tables. Everything RocksDB is in
+/// store.cc.
 namespace assay::ledger {
 
 /// docs/formats/ledger_store.md states the keys and values of each.
@@ -20,7 +21,7 @@ inline constexpr std::size_t kTables = 7;
 struct StoreWrite {
     Table table = Table::meta;
     base::Bytes key;
-    std::optional<base::Bytes> value;        ///< nothing: erase
+    std::optional<base::Bytes> value;  ///< nothing: erase
 };
 
 enum class StoreProblem : std::uint8_t { absent, locked, corrupt, storage };
@@ -29,13 +30,14 @@ struct StoreError {
     std::string detail;
 };
 
-/// A consistent view of all tables, for one thread at a time. Must be destroyed before its Store. A read error aborts the process: it may
-/// never become a different answer.
+/// A consistent view of all tables, for one thread at a time. Must be destroyed before its Store. A
+/// read error aborts the process: it may never become a different answer.
 class StoreView {
   public:
     [[nodiscard]] std::optional<base::Bytes> get(Table table, base::ByteView key) const;
     /// The first entry with key >= `from` that begins with `prefix`.
-    [[nodiscard]] std::optional<std::pair<base::Bytes, base::Bytes>> seek(Table table, base::ByteView from, base::ByteView prefix) const;
+    [[nodiscard]] std::optional<std::pair<base::Bytes, base::Bytes>> seek(
+        Table table, base::ByteView from, base::ByteView prefix) const;
 
     StoreView(StoreView&&) noexcept;
     StoreView& operator=(StoreView&&) noexcept;
@@ -48,16 +50,19 @@ class StoreView {
     std::unique_ptr<Impl> impl_;
 };
 
-/// Thread-safe. Owns its directory through a file lock until it is destroyed, unless opened read-only.
+/// Thread-safe. Owns its directory through a file lock until it is destroyed, unless opened
+/// read-only.
 class Store {
   public:
     enum class Mode : std::uint8_t { create_or_open, open, read_only };
-    static tl::expected<std::unique_ptr<Store>, StoreError> open(const std::filesystem::path& dir, Mode mode);
+    static tl::expected<std::unique_ptr<Store>, StoreError> open(const std::filesystem::path& dir,
+                                                                 Mode mode);
 
     [[nodiscard]] StoreView view() const;
     /// The newest value, without a view.
     [[nodiscard]] std::optional<base::Bytes> get(Table table, base::ByteView key) const;
-    /// All or nothing, and on disk when it returns. Any error prints why and aborts: the state of the disk is then unknown.
+    /// All or nothing, and on disk when it returns. Any error prints why and aborts: the state of
+    /// the disk is then unknown.
     void write(const std::vector<StoreWrite>& writes);
     ~Store();
 

@@ -43,9 +43,11 @@ class Replay {
     std::optional<std::string> genesis() {
         base::Encoder format;
         format.u32(kStoreFormat);
-        if (view_.get(Table::meta, format_key()) != format.view()) return "the store has another format";
+        if (view_.get(Table::meta, format_key()) != format.view())
+            return "the store has another format";
         const auto bytes = view_.get(Table::meta, genesis_key());
-        const auto facts = bytes ? rules_.read_genesis(*bytes) : tl::unexpected(std::string("the genesis is missing"));
+        const auto facts = bytes ? rules_.read_genesis(*bytes)
+                                 : tl::unexpected(std::string("the genesis is missing"));
         if (!facts) return facts.error();
         facts_ = *facts;
         GenesisBlock first = genesis_block(rules_, facts_, *bytes);
@@ -56,16 +58,21 @@ class Replay {
     std::optional<std::string> block(base::Height height) {
         const auto stored = stored_block(view_, height);
         if (!stored) return at(height, "the block is missing or malformed");
-        if (stored->head.height != height || stored->head.time <= head_.time) return at(height, "height or time does not follow the previous block");
-        Execution execution(rules_, state_, {height, stored->head.time, head_.log_size, head_.log_root, rules_.referee});
+        if (stored->head.height != height || stored->head.time <= head_.time)
+            return at(height, "height or time does not follow the previous block");
+        Execution execution(
+            rules_, state_,
+            {height, stored->head.time, head_.log_size, head_.log_root, rules_.referee});
         const std::uint64_t weight_max = rules_.block_weight_max(state_);
         std::uint64_t weight = 0;
         for (const BlockTransaction& transaction : stored->transactions) {
             if (rules_.check_bytes(transaction.raw, facts_.chain_id) != market::Refusal::none) {
-                return at(height, "transaction " + transaction_id_of(transaction.raw).hex() + " is malformed");
+                return at(height, "transaction " + transaction_id_of(transaction.raw).hex() +
+                                      " is malformed");
             }
             weight += rules_.weight(transaction.raw);
-            if (weight > weight_max) return at(height, "the transactions are heavier than a block may be");
+            if (weight > weight_max)
+                return at(height, "the transactions are heavier than a block may be");
             execution.apply(transaction.raw);
         }
         if (auto dump = execution.end()) return dump;
@@ -74,19 +81,26 @@ class Replay {
         return compare(sealed);
     }
 
-    /// After the last block: every table holds exactly what the replay made, and the state tree is right by its definition.
+    /// After the last block: every table holds exactly what the replay made, and the state tree is
+    /// right by its definition.
     std::optional<std::string> tables() {
-        if (rules_.total_supply(state_) != facts_.supply) return "the state does not hold the genesis supply";
+        if (rules_.total_supply(state_) != facts_.supply)
+            return "the state does not hold the genesis supply";
         std::map<Hash, Hash> leaves;
-        for (const auto& [key, value] : state_.entries()) leaves[base::state_path(key)] = base::state_value_hash(value);
-        if (root_from_scratch(leaves) != head_.state_root) return "the state tree rebuilt from scratch has another root";
+        for (const auto& [key, value] : state_.entries())
+            leaves[base::state_path(key)] = base::state_value_hash(value);
+        if (root_from_scratch(leaves) != head_.state_root)
+            return "the state tree rebuilt from scratch has another root";
         if (auto what = same_table(Table::state, "state", state_.entries())) return what;
         if (auto what = same_table(Table::tree, "tree", tree_.records)) return what;
         std::map<Bytes, Bytes, KeyOrder> log;
-        for (const auto& [place, hash] : log_.records) log[log_key(place)] = Bytes(hash.bytes.begin(), hash.bytes.end());
+        for (const auto& [place, hash] : log_.records)
+            log[log_key(place)] = Bytes(hash.bytes.begin(), hash.bytes.end());
         if (auto what = same_table(Table::log, "log", log)) return what;
-        if (count_of(Table::blocks) != report.blocks + 1) return "there are more blocks than the head says";
-        if (count_of(Table::results) != report.transactions) return "there are receipts of transactions that are in no block";
+        if (count_of(Table::blocks) != report.blocks + 1)
+            return "there are more blocks than the head says";
+        if (count_of(Table::results) != report.transactions)
+            return "there are receipts of transactions that are in no block";
         if (count_of(Table::events) != report.events) return "there are events that no block made";
         return std::nullopt;
     }
@@ -96,7 +110,9 @@ class Replay {
     [[nodiscard]] std::size_t entries() const { return state_.entries().size(); }
 
   private:
-    static std::string at(base::Height height, const std::string& what) { return "block " + std::to_string(height.value) + ": " + what; }
+    static std::string at(base::Height height, const std::string& what) {
+        return "block " + std::to_string(height.value) + ": " + what;
+    }
 
     void keep(const StateChanges& changes, const Sealed& sealed) {
         state_.write(changes);
@@ -117,16 +133,21 @@ class Replay {
         const auto stored = stored_block(view_, height);
         if (!stored) return at(height, "the block is missing or malformed");
         block.head.signature = stored->head.signature;
-        if (stored->head.state_root != block.head.state_root) return at(height, "the replay reaches another state root");
-        if (stored->head.log_root != block.head.log_root) return at(height, "the replay reaches another log root");
+        if (stored->head.state_root != block.head.state_root)
+            return at(height, "the replay reaches another state root");
+        if (stored->head.log_root != block.head.log_root)
+            return at(height, "the replay reaches another log root");
         if (*stored != block) return at(height, "the replay gives another block");
-        if (facts_.operator_key && !verify_head(block.head, *facts_.operator_key, facts_.chain_id)) return at(height, "the operator did not sign the head");
+        if (facts_.operator_key && !verify_head(block.head, *facts_.operator_key, facts_.chain_id))
+            return at(height, "the operator did not sign the head");
         for (const Receipt& receipt : sealed.finalized.receipts) {
-            if (stored_receipt(view_, receipt.id) != receipt) return at(height, "the receipt of " + receipt.id.hex() + " differs");
+            if (stored_receipt(view_, receipt.id) != receipt)
+                return at(height, "the receipt of " + receipt.id.hex() + " differs");
         }
         for (const StoredEvent& event : sealed.finalized.events) {
             if (view_.get(Table::events, event_key(event.cursor)) != encode_event(event)) {
-                return at(height, "event " + std::to_string(event.cursor.index) + " (" + event.event.kind + ") differs");
+                return at(height, "event " + std::to_string(event.cursor.index) + " (" +
+                                      event.event.kind + ") differs");
             }
         }
         report.blocks = height.value;
@@ -136,18 +157,22 @@ class Replay {
         return std::nullopt;
     }
 
-    std::optional<std::string> same_table(Table table, const char* name, const std::map<Bytes, Bytes, KeyOrder>& expected) const {
+    std::optional<std::string> same_table(Table table, const char* name,
+                                          const std::map<Bytes, Bytes, KeyOrder>& expected) const {
         auto next = expected.begin();
         Bytes from;
         while (auto entry = view_.seek(table, from, {})) {
-            if (next == expected.end() || entry->first != next->first || entry->second != next->second) {
-                return std::string("table ") + name + " differs at key " + base::to_hex(entry->first);
+            if (next == expected.end() || entry->first != next->first ||
+                entry->second != next->second) {
+                return std::string("table ") + name + " differs at key " +
+                       base::to_hex(entry->first);
             }
             ++next;
             from = std::move(entry->first);
             from.push_back(0);
         }
-        if (next != expected.end()) return std::string("table ") + name + " lacks key " + base::to_hex(next->first);
+        if (next != expected.end())
+            return std::string("table ") + name + " lacks key " + base::to_hex(next->first);
         return std::nullopt;
     }
 
@@ -173,8 +198,9 @@ class Replay {
 
 }  // namespace
 
-tl::expected<VerifyReport, std::string> verify_chain(const std::filesystem::path& dir, const std::function<void(const VerifyProgress&)>& progress,
-                                                     const RuleSet& rules) {
+tl::expected<VerifyReport, std::string> verify_chain(
+    const std::filesystem::path& dir, const std::function<void(const VerifyProgress&)>& progress,
+    const RuleSet& rules) {
     const auto store = Store::open(dir, Store::Mode::read_only);
     if (!store) return tl::unexpected(store.error().detail);
     const StoreView view = (*store)->view();
@@ -184,9 +210,11 @@ tl::expected<VerifyReport, std::string> verify_chain(const std::filesystem::path
     if (auto what = replay.genesis()) return tl::unexpected(std::move(*what));
     for (std::uint64_t height = 1; height <= head->height.value; ++height) {
         if (auto what = replay.block({height})) return tl::unexpected(std::move(*what));
-        if (progress && (height % kProgressBlocks == 0 || height == head->height.value)) progress({height, head->height.value});
+        if (progress && (height % kProgressBlocks == 0 || height == head->height.value))
+            progress({height, head->height.value});
     }
-    if (replay.head() != *head) return tl::unexpected(std::string("the stored head is not the head of the last block"));
+    if (replay.head() != *head)
+        return tl::unexpected(std::string("the stored head is not the head of the last block"));
     if (auto what = replay.tables()) return tl::unexpected(std::move(*what));
     replay.report.head = *head;
     replay.report.state_entries = replay.entries();

@@ -1,4 +1,5 @@
-/// A worker that cheats in one named way. The command line is that of `assay-worker`, with `--strategy NAME` in front.
+/// A worker that cheats in one named way. The command line is that of `assay-worker`, with
+/// `--strategy NAME` in front.
 #include <iostream>
 #include <string>
 #include <vector>
@@ -19,10 +20,13 @@ int main(int argc, char** argv) {
     }
     if (!adversaries::make_strategy(strategy)) {
         std::cerr << "assay-adversary-worker: --strategy must be one of\n";
-        for (const adversaries::StrategyInfo& info : adversaries::strategies()) std::cerr << "  " << info.name << ": " << info.what << "\n";
+        for (const adversaries::StrategyInfo& info : adversaries::strategies())
+            std::cerr << "  " << info.name << ": " << info.what << "\n";
         return 2;
     }
     rest.push_back(nullptr);
     games::Honest conduct;  // it knows that it cheats, and gives up what it would lose
-    return worker::worker_main(static_cast<int>(rest.size()) - 1, rest.data(), [&] { return adversaries::make_strategy(strategy); }, conduct);
+    return worker::worker_main(
+        static_cast<int>(rest.size()) - 1, rest.data(),
+        [&] { return adversaries::make_strategy(strategy); }, conduct);
 }

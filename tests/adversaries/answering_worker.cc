@@ -1,11 +1,12 @@
-/// A worker that trains, commits to true roots, stores other bytes behind them, and answers questions about them from the true states, which it
-/// keeps for itself. The command line is that of `assay-worker`.
+/// A worker that trains, commits to true roots, stores other bytes behind them, and answers
+/// questions about them from the true states, which it keeps for itself. The command line is that
+/// of `assay-worker`.
 #include <filesystem>
 #include <optional>
 #include <string>
 
-#include "base/chunk_tree.h"
 #include "base/check.h"
+#include "base/chunk_tree.h"
 #include "commit/checkpoint.h"
 #include "runtime/job_cache.h"
 #include "runtime/segment_producer.h"
@@ -15,23 +16,35 @@ namespace {
 
 using namespace assay;
 
-/// Files `true/BLOB`: what a stored blob should have been. Whoever puts them where the worker keeps what it owes makes it answer from them.
+/// Files `true/BLOB`: what a stored blob should have been. Whoever puts them where the worker keeps
+/// what it owes makes it answer from them.
 class Answering final : public runtime::SegmentProducer {
   public:
-    explicit Answering(std::filesystem::path folder) : folder_(std::move(folder)) { std::filesystem::create_directories(folder_); }
+    explicit Answering(std::filesystem::path folder) : folder_(std::move(folder)) {
+        std::filesystem::create_directories(folder_);
+    }
 
-    runtime::SegmentResult produce(runtime::Job& job, commit::State& state, const commit::State* round_start, const runtime::SegmentPlace& place,
-                                   const runtime::Progress& progress, std::uint32_t first_step) override {
+    runtime::SegmentResult produce(runtime::Job& job, commit::State& state,
+                                   const commit::State* round_start,
+                                   const runtime::SegmentPlace& place,
+                                   const runtime::Progress& progress,
+                                   std::uint32_t first_step) override {
         if (true_ && place.start_root == true_root_) state = true_->clone();
-        runtime::SegmentResult result = runtime::run_segment(job, state, round_start, place, progress, first_step);
+        runtime::SegmentResult result =
+            runtime::run_segment(job, state, round_start, place, progress, first_step);
         if (result.stopped) return result;
         true_ = state.clone();
         true_root_ = result.state_root;
         *first_weight(job, state) += 1.0F;
-        const auto descriptor = runtime::state_descriptor(job, place, (place.segment + 1) * job.spec().segment_steps);
+        const auto descriptor =
+            runtime::state_descriptor(job, place, (place.segment + 1) * job.spec().segment_steps);
         const std::filesystem::path stored = folder_ / "stored", honest = folder_ / "honest";
-        ASSAY_CHECK(commit::save_state(stored, job.program(), state, descriptor, commit::Durability::scratch).has_value());
-        ASSAY_CHECK(commit::save_state(honest, job.program(), *true_, descriptor, commit::Durability::scratch).has_value());
+        ASSAY_CHECK(commit::save_state(stored, job.program(), state, descriptor,
+                                       commit::Durability::scratch)
+                        .has_value());
+        ASSAY_CHECK(commit::save_state(honest, job.program(), *true_, descriptor,
+                                       commit::Durability::scratch)
+                        .has_value());
         const auto blob = base::blob_root_of_file(stored);
         ASSAY_CHECK(blob.has_value());
         std::filesystem::rename(honest, folder_ / blob->hex());
@@ -60,5 +73,6 @@ int main(int argc, char** argv) {
         if (std::string(argv[i]) == "--data-dir") data = argv[i + 1];
     }
     games::Honest conduct;
-    return worker::worker_main(argc, argv, [&] { return std::make_unique<Answering>(data / "true"); }, conduct);
+    return worker::worker_main(
+        argc, argv, [&] { return std::make_unique<Answering>(data / "true"); }, conduct);
 }

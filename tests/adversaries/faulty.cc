@@ -17,17 +17,21 @@ using program::Kind;
 
 namespace {
 
-constexpr std::array kKinds = {Kind::load, Kind::random, Kind::gather, Kind::scatter_add, Kind::map, Kind::reduce, Kind::matmul};
+constexpr std::array kKinds = {Kind::load, Kind::random, Kind::gather, Kind::scatter_add,
+                               Kind::map,  Kind::reduce, Kind::matmul};
 constexpr std::array kPositions = {Position::first, Position::edge, Position::last};
 constexpr std::uint32_t kThousand = 1000;
 
-exact::DatasetWords words_of(const runtime::Job& job) { return {job.data().words, job.data().train_count, job.data().row_words}; }
+exact::DatasetWords words_of(const runtime::Job& job) {
+    return {job.data().words, job.data().train_count, job.data().row_words};
+}
 
 base::Hash root_after_first_step(runtime::Job& job, std::optional<Fault> fault) {
     FaultyReplayer replayer(job.program(), words_of(job), fault);
     commit::State state = job.initial_state();
     replayer.run_step(state, 0, 0, 0);
-    return commit::state_root(job.program(), state, runtime::state_descriptor(job, {0, 0, 0, job.initial_root()}, 1));
+    return commit::state_root(job.program(), state,
+                              runtime::state_descriptor(job, {0, 0, 0, job.initial_root()}, 1));
 }
 
 }  // namespace
@@ -37,14 +41,17 @@ Fault fault_of(runtime::Job& job) {
     const Kind kind = kKinds[number / kPositions.size()];
     const Position position = kPositions[number % kPositions.size()];
     const base::Hash right = root_after_first_step(job, std::nullopt);
-    for (const Fault& fault : faults::candidates(job.program(), dispute::Stage::step, 0, kind, position, 0)) {
+    for (const Fault& fault :
+         faults::candidates(job.program(), dispute::Stage::step, 0, kind, position, 0)) {
         if (root_after_first_step(job, fault) != right) return fault;
     }
     base::fail_check("no instruction of this kind changes the state", __FILE__, __LINE__);
 }
 
-runtime::SegmentResult FaultyProducer::produce(runtime::Job& job, commit::State& state, const commit::State* round_start,
-                                               const runtime::SegmentPlace& place, const runtime::Progress& progress,
+runtime::SegmentResult FaultyProducer::produce(runtime::Job& job, commit::State& state,
+                                               const commit::State* round_start,
+                                               const runtime::SegmentPlace& place,
+                                               const runtime::Progress& progress,
                                                std::uint32_t first_step) {
     if (place.round != 0 || place.lane != 0 || place.segment != 0 || first_step != 0)
         return runtime::run_segment(job, state, round_start, place, progress, first_step);
@@ -65,7 +72,8 @@ runtime::SegmentResult FaultyProducer::produce(runtime::Job& job, commit::State&
             return result;
         }
     }
-    result.state_root = commit::state_root(job.program(), state, runtime::state_descriptor(job, place, spec.segment_steps));
+    result.state_root = commit::state_root(
+        job.program(), state, runtime::state_descriptor(job, place, spec.segment_steps));
     result.end_root = result.state_root;
     if (spec.segment_steps == spec.round_steps && spec.has_merge()) {
         result.payload = commit::Payload::zeros(job.program());
@@ -76,7 +84,8 @@ runtime::SegmentResult FaultyProducer::produce(runtime::Job& job, commit::State&
     return result;
 }
 
-std::unique_ptr<dispute::Replayer> FaultyConduct::replayer(runtime::Job& job, const runtime::ExecutorOptions&) {
+std::unique_ptr<dispute::Replayer> FaultyConduct::replayer(runtime::Job& job,
+                                                           const runtime::ExecutorOptions&) {
     return std::make_unique<FaultyReplayer>(job.program(), words_of(job), fault_of(job));
 }
 
@@ -91,7 +100,8 @@ std::uint32_t take_stall(std::vector<char*>& arguments) {
     for (std::size_t i = 1; i + 1 < arguments.size(); ++i) {
         if (std::string(arguments[i]) != "--stall") continue;
         const auto stall = static_cast<std::uint32_t>(std::stoul(arguments[i + 1]));
-        arguments.erase(arguments.begin() + static_cast<std::ptrdiff_t>(i), arguments.begin() + static_cast<std::ptrdiff_t>(i) + 2);
+        arguments.erase(arguments.begin() + static_cast<std::ptrdiff_t>(i),
+                        arguments.begin() + static_cast<std::ptrdiff_t>(i) + 2);
         return stall;
     }
     return 0;

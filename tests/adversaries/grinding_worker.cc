@@ -1,6 +1,8 @@
-/// A worker that makes everything up and grinds what its accomplices will draw. The command line is that of `assay-worker`, with
-/// `--accomplice KEYFILE` for each validator whose keys it has, `--wish drawn|undrawn|unforced`, `--no-states` where nothing that it commits to
-/// has a state, and `--rubbish` where it answers questions about states with rubbish. The passphrase is everybody's.
+/// A worker that makes everything up and grinds what its accomplices will draw. The command line is
+/// that of `assay-worker`, with
+/// `--accomplice KEYFILE` for each validator whose keys it has, `--wish drawn|undrawn|unforced`,
+/// `--no-states` where nothing that it commits to has a state, and `--rubbish` where it answers
+/// questions about states with rubbish. The passphrase is everybody's.
 #include <iostream>
 #include <map>
 #include <string>
@@ -13,7 +15,9 @@
 int main(int argc, char** argv) {
     using namespace assay;
     const std::map<std::string, adversaries::Wish> wishes = {
-        {"drawn", adversaries::Wish::drawn}, {"undrawn", adversaries::Wish::undrawn}, {"unforced", adversaries::Wish::unforced}};
+        {"drawn", adversaries::Wish::drawn},
+        {"undrawn", adversaries::Wish::undrawn},
+        {"unforced", adversaries::Wish::unforced}};
     adversaries::GrindSettings settings;
     std::vector<std::string> files;
     bool rubbish = false;
@@ -28,7 +32,8 @@ int main(int argc, char** argv) {
         if (name == "--accomplice" || name == "--wish") {
             if (name == "--accomplice") files.push_back(value);
             if (name == "--wish" && !wishes.contains(value)) {
-                std::cerr << "assay-adversary-grinding-worker: --wish is drawn, undrawn or unforced\n";
+                std::cerr
+                    << "assay-adversary-grinding-worker: --wish is drawn, undrawn or unforced\n";
                 return 2;
             }
             if (name == "--wish") settings.wish = wishes.at(value);
@@ -40,10 +45,16 @@ int main(int argc, char** argv) {
         if (name == "--passphrase-file") settings.own.passphrase_file = value;
         rest.push_back(argv[i]);
     }
-    for (const std::string& file : files) settings.accomplices.push_back({file, settings.own.passphrase_file, std::nullopt});
+    for (const std::string& file : files)
+        settings.accomplices.push_back({file, settings.own.passphrase_file, std::nullopt});
     rest.push_back(nullptr);
     games::Honest conduct;  // it knows that it cheats, and gives up what it would lose
     std::jthread answers;
-    if (rubbish) answers = std::jthread([&settings](const std::stop_token& stop) { adversaries::answer_with_rubbish(stop, settings); });
-    return worker::worker_main(static_cast<int>(rest.size()) - 1, rest.data(), [&] { return adversaries::make_grinder(settings); }, conduct);
+    if (rubbish)
+        answers = std::jthread([&settings](const std::stop_token& stop) {
+            adversaries::answer_with_rubbish(stop, settings);
+        });
+    return worker::worker_main(
+        static_cast<int>(rest.size()) - 1, rest.data(),
+        [&] { return adversaries::make_grinder(settings); }, conduct);
 }

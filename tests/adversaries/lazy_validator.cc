@@ -1,5 +1,6 @@
-/// A validator that recomputes and invents the cells: what one seals who has the root from somebody else. The command line is that of
-/// `assay-validator`; with `--wrong` it finds another initial state than everybody else, with `--stubborn` it does not give up its games.
+/// A validator that recomputes and invents the cells: what one seals who has the root from somebody
+/// else. The command line is that of `assay-validator`; with `--wrong` it finds another initial
+/// state than everybody else, with `--stubborn` it does not give up its games.
 #include <algorithm>
 #include <string>
 #include <vector>
@@ -14,27 +15,31 @@ using program::CellPlace;
 using runtime::ReplayError;
 
 std::vector<base::Hash> invented(std::size_t count) {
-    return std::vector<base::Hash>(count, base::blake2b("assay.test", base::view_of("an invented cell")));
+    return std::vector<base::Hash>(count,
+                                   base::blake2b("assay.test", base::view_of("an invented cell")));
 }
 
 class Lazy final : public validator::Recomputer {
   public:
     explicit Lazy(bool wrong) : wrong_(wrong) {}
-    tl::expected<runtime::SegmentOutcome, ReplayError> segment(runtime::Job& job, commit::State& state, const commit::State* round_start,
-                                                               const runtime::SegmentPlace& place, std::span<const CellPlace> places,
-                                                               const runtime::Progress& progress) override {
+    tl::expected<runtime::SegmentOutcome, ReplayError> segment(
+        runtime::Job& job, commit::State& state, const commit::State* round_start,
+        const runtime::SegmentPlace& place, std::span<const CellPlace> places,
+        const runtime::Progress& progress) override {
         auto outcome = replays_.segment(job, state, round_start, place, {}, progress);
         if (outcome) outcome->cells = invented(places.size());
         return outcome;
     }
-    tl::expected<runtime::StateOutcome, ReplayError> merge(runtime::Job& job, commit::State& round_start,
-                                                           std::span<const commit::Payload* const> members, std::uint32_t round,
-                                                           const base::Hash& round_start_root, std::span<const CellPlace> places) override {
+    tl::expected<runtime::StateOutcome, ReplayError> merge(
+        runtime::Job& job, commit::State& round_start,
+        std::span<const commit::Payload* const> members, std::uint32_t round,
+        const base::Hash& round_start_root, std::span<const CellPlace> places) override {
         auto outcome = replays_.merge(job, round_start, members, round, round_start_root, {});
         if (outcome) outcome->cells = invented(places.size());
         return outcome;
     }
-    tl::expected<runtime::StateOutcome, ReplayError> init(runtime::Job& job, std::span<const CellPlace> places) override {
+    tl::expected<runtime::StateOutcome, ReplayError> init(
+        runtime::Job& job, std::span<const CellPlace> places) override {
         auto outcome = replays_.init(job, {});
         if (!outcome) return outcome;
         outcome->cells = invented(places.size());
@@ -50,7 +55,8 @@ class Lazy final : public validator::Recomputer {
 /// Lets its clock run instead of giving up.
 class Silent final : public games::Conduct {
   public:
-    std::unique_ptr<dispute::Replayer> replayer(runtime::Job& job, const runtime::ExecutorOptions& options) override {
+    std::unique_ptr<dispute::Replayer> replayer(runtime::Job& job,
+                                                const runtime::ExecutorOptions& options) override {
         return std::make_unique<dispute::JobReplayer>(job, options);
     }
     bool answers_now(const market::Dispute&) override { return false; }

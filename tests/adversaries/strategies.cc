@@ -27,7 +27,8 @@ void change_weights(const program::Program& program, commit::State& state, const
     for (std::size_t i = 0; i < tensors.size(); ++i) {
         if (!program.tensors[tensors[i]].weight) continue;
         float* values = state.tensors[i].f32();
-        for (std::size_t k = 0; k < state.tensors[i].size() / sizeof(float); ++k) values[k] = change(i, k, values[k]);
+        for (std::size_t k = 0; k < state.tensors[i].size() / sizeof(float); ++k)
+            values[k] = change(i, k, values[k]);
     }
 }
 
@@ -49,23 +50,28 @@ StepResult results_in(const program::Program& program, const commit::State& stat
     return result;
 }
 
-/// Where a false segment differs from an honest one: what a step does to the state, and what is done before and after all of them.
+/// Where a false segment differs from an honest one: what a step does to the state, and what is
+/// done before and after all of them.
 class Cheat : public runtime::SegmentProducer {
   public:
-    runtime::SegmentResult produce(Job& job, commit::State& state, const commit::State* round_start, const SegmentPlace& place,
-                                   const runtime::Progress& progress, std::uint32_t first_step) final;
+    runtime::SegmentResult produce(Job& job, commit::State& state, const commit::State* round_start,
+                                   const SegmentPlace& place, const runtime::Progress& progress,
+                                   std::uint32_t first_step) final;
 
   protected:
     virtual void begin(Job&, const commit::State&) {}
-    virtual StepResult step(Job& job, commit::State& state, const SegmentPlace& place, std::uint32_t h) = 0;
+    virtual StepResult step(Job& job, commit::State& state, const SegmentPlace& place,
+                            std::uint32_t h) = 0;
     /// After step `index` of `count`.
     virtual void after_step(Job&, commit::State&, std::uint32_t, std::uint32_t) {}
-    static StepResult honest_step(Job& job, commit::State& state, const SegmentPlace& place, std::uint32_t h) {
+    static StepResult honest_step(Job& job, commit::State& state, const SegmentPlace& place,
+                                  std::uint32_t h) {
         return job.executor().run_step(state, job.data(), place.round, place.lane, h);
     }
 };
 
-runtime::SegmentResult Cheat::produce(Job& job, commit::State& state, const commit::State* round_start, const SegmentPlace& place,
+runtime::SegmentResult Cheat::produce(Job& job, commit::State& state,
+                                      const commit::State* round_start, const SegmentPlace& place,
                                       const runtime::Progress& progress, std::uint32_t first_step) {
     const market::JobSpec& spec = job.spec();
     const std::uint32_t count = spec.segment_steps;
@@ -82,7 +88,8 @@ runtime::SegmentResult Cheat::produce(Job& job, commit::State& state, const comm
             return result;
         }
     }
-    result.state_root = commit::state_root(job.program(), state, runtime::state_descriptor(job, place, done), job.threads());
+    result.state_root = commit::state_root(
+        job.program(), state, runtime::state_descriptor(job, place, done), job.threads());
     result.end_root = result.state_root;
     if (done == spec.round_steps && spec.has_merge()) {
         result.payload = commit::Payload::zeros(job.program());
@@ -95,7 +102,8 @@ runtime::SegmentResult Cheat::produce(Job& job, commit::State& state, const comm
 
 /// A loss that falls as a training loss would, and weights that have moved a little.
 class FakesEverything final : public Cheat {
-    StepResult step(Job& job, commit::State& state, const SegmentPlace& place, std::uint32_t h) override {
+    StepResult step(Job& job, commit::State& state, const SegmentPlace& place,
+                    std::uint32_t h) override {
         const program::Program& program = job.program();
         const float progress = static_cast<float>(place.round * job.spec().round_steps + h);
         StepResult made;
@@ -114,14 +122,16 @@ class FakesEverything final : public Cheat {
 };
 
 class SkipsSteps final : public Cheat {
-    StepResult step(Job& job, commit::State& state, const SegmentPlace& place, std::uint32_t h) override {
+    StepResult step(Job& job, commit::State& state, const SegmentPlace& place,
+                    std::uint32_t h) override {
         return h % 2 == 0 ? honest_step(job, state, place, h) : results_in(job.program(), state);
     }
 };
 
 /// The same program for half of the batch: same state, half of the work.
 class SmallerBatch final : public Cheat {
-    StepResult step(Job& job, commit::State& state, const SegmentPlace& place, std::uint32_t h) override {
+    StepResult step(Job& job, commit::State& state, const SegmentPlace& place,
+                    std::uint32_t h) override {
         if (!executor_) {
             market::JobSpec spec = job.spec();
             spec.batch = std::max<std::uint32_t>(1, spec.batch / 2);
@@ -137,20 +147,25 @@ class SmallerBatch final : public Cheat {
 };
 
 class StaleCheckpoint final : public Cheat {
-    StepResult step(Job& job, commit::State& state, const SegmentPlace&, std::uint32_t) override { return results_in(job.program(), state); }
+    StepResult step(Job& job, commit::State& state, const SegmentPlace&, std::uint32_t) override {
+        return results_in(job.program(), state);
+    }
 };
 
 /// What the lane beside it makes from the same start: bits that somebody has really trained.
 class OthersCheckpoint final : public Cheat {
-    StepResult step(Job& job, commit::State& state, const SegmentPlace& place, std::uint32_t h) override {
-        return job.executor().run_step(state, job.data(), place.round, place.lane == 0 ? 1 : place.lane - 1, h);
+    StepResult step(Job& job, commit::State& state, const SegmentPlace& place,
+                    std::uint32_t h) override {
+        return job.executor().run_step(state, job.data(), place.round,
+                                       place.lane == 0 ? 1 : place.lane - 1, h);
     }
 };
 
 /// Trains the first half of the steps and goes on in the same direction.
 class Interpolates final : public Cheat {
     void begin(Job&, const commit::State& state) override { start_ = state.clone(); }
-    StepResult step(Job& job, commit::State& state, const SegmentPlace& place, std::uint32_t h) override {
+    StepResult step(Job& job, commit::State& state, const SegmentPlace& place,
+                    std::uint32_t h) override {
         const std::uint32_t count = job.spec().segment_steps;
         const std::uint32_t i = h - place.segment * count;
         if (i == 0 || i < count / 2) {
@@ -159,8 +174,9 @@ class Interpolates final : public Cheat {
             return made;
         }
         const float further = 1.0F / static_cast<float>(trained_);
-        change_weights(job.program(), state,
-                       [&](std::size_t tensor, std::size_t k, float value) { return value + (value - start_.tensors[tensor].f32()[k]) * further; });
+        change_weights(job.program(), state, [&](std::size_t tensor, std::size_t k, float value) {
+            return value + (value - start_.tensors[tensor].f32()[k]) * further;
+        });
         return results_in(job.program(), state);
     }
     commit::State start_;
@@ -169,7 +185,8 @@ class Interpolates final : public Cheat {
 
 /// Trains on the dataset read backwards.
 class WrongData final : public Cheat {
-    StepResult step(Job& job, commit::State& state, const SegmentPlace& place, std::uint32_t h) override {
+    StepResult step(Job& job, commit::State& state, const SegmentPlace& place,
+                    std::uint32_t h) override {
         runtime::DataView data = job.data();
         if (words_.empty()) words_.assign(data.words.rbegin(), data.words.rend());
         data.words = words_;
@@ -180,7 +197,10 @@ class WrongData final : public Cheat {
 
 /// Keeps the weights in bf16 between steps.
 class LowerPrecision final : public Cheat {
-    StepResult step(Job& job, commit::State& state, const SegmentPlace& place, std::uint32_t h) override { return honest_step(job, state, place, h); }
+    StepResult step(Job& job, commit::State& state, const SegmentPlace& place,
+                    std::uint32_t h) override {
+        return honest_step(job, state, place, h);
+    }
     void after_step(Job& job, commit::State& state, std::uint32_t, std::uint32_t) override {
         change_weights(job.program(), state, [](std::size_t, std::size_t, float value) {
             return std::bit_cast<float>(std::bit_cast<std::uint32_t>(value) & 0xffff0000U);
@@ -190,8 +210,12 @@ class LowerPrecision final : public Cheat {
 
 /// Trains, and flips the lowest bit of one weight after the last step.
 class OneFlippedBit final : public Cheat {
-    StepResult step(Job& job, commit::State& state, const SegmentPlace& place, std::uint32_t h) override { return honest_step(job, state, place, h); }
-    void after_step(Job& job, commit::State& state, std::uint32_t index, std::uint32_t count) override {
+    StepResult step(Job& job, commit::State& state, const SegmentPlace& place,
+                    std::uint32_t h) override {
+        return honest_step(job, state, place, h);
+    }
+    void after_step(Job& job, commit::State& state, std::uint32_t index,
+                    std::uint32_t count) override {
         if (index + 1 != count) return;
         flip_a_bit(job.program(), state);
     }
@@ -199,20 +223,27 @@ class OneFlippedBit final : public Cheat {
 
 class Diverges final : public Cheat {
     StepResult step(Job& job, commit::State& state, const SegmentPlace&, std::uint32_t) override {
-        change_weights(job.program(), state, [](std::size_t, std::size_t, float) { return std::numeric_limits<float>::quiet_NaN(); });
+        change_weights(job.program(), state, [](std::size_t, std::size_t, float) {
+            return std::numeric_limits<float>::quiet_NaN();
+        });
         return results_in(job.program(), state);
     }
 };
 
-/// A1: the first segment of a round ends in a root that nobody has a state of, and everything after it is invented.
+/// A1: the first segment of a round ends in a root that nobody has a state of, and everything after
+/// it is invented.
 class UnforcedEnd final : public runtime::SegmentProducer {
   public:
-    runtime::SegmentResult produce(Job& job, commit::State& state, const commit::State* round_start, const SegmentPlace& place,
-                                   const runtime::Progress& progress, std::uint32_t first_step) override {
-        runtime::SegmentResult result = fake_.produce(job, state, round_start, place, progress, first_step);
+    runtime::SegmentResult produce(Job& job, commit::State& state, const commit::State* round_start,
+                                   const SegmentPlace& place, const runtime::Progress& progress,
+                                   std::uint32_t first_step) override {
+        runtime::SegmentResult result =
+            fake_.produce(job, state, round_start, place, progress, first_step);
         if (place.segment == 0 && !result.stopped) {
             result.state_root = base::blake2b("assay.test", result.state_root.view());
-            result.end_root = result.payload_root ? commit::end_root(result.state_root, *result.payload_root) : result.state_root;
+            result.end_root = result.payload_root
+                                  ? commit::end_root(result.state_root, *result.payload_root)
+                                  : result.state_root;
         }
         return result;
     }
@@ -221,17 +252,22 @@ class UnforcedEnd final : public runtime::SegmentProducer {
     FakesEverything fake_;
 };
 
-/// Trains, commits to the true roots and stores other bytes behind them: nobody can go on from there.
+/// Trains, commits to the true roots and stores other bytes behind them: nobody can go on from
+/// there.
 class GarbageCheckpoint final : public runtime::SegmentProducer {
   public:
-    runtime::SegmentResult produce(Job& job, commit::State& state, const commit::State* round_start, const SegmentPlace& place,
-                                   const runtime::Progress& progress, std::uint32_t first_step) override {
+    runtime::SegmentResult produce(Job& job, commit::State& state, const commit::State* round_start,
+                                   const SegmentPlace& place, const runtime::Progress& progress,
+                                   std::uint32_t first_step) override {
         if (true_ && place.start_root == true_root_) state = true_->clone();
-        runtime::SegmentResult result = runtime::run_segment(job, state, round_start, place, progress, first_step);
+        runtime::SegmentResult result =
+            runtime::run_segment(job, state, round_start, place, progress, first_step);
         if (result.stopped) return result;
         true_ = state.clone();
         true_root_ = result.state_root;
-        change_weights(job.program(), state, [](std::size_t, std::size_t k, float value) { return k == 0 ? value + 1.0F : value; });
+        change_weights(job.program(), state, [](std::size_t, std::size_t k, float value) {
+            return k == 0 ? value + 1.0F : value;
+        });
         return result;
     }
 
@@ -243,11 +279,13 @@ class GarbageCheckpoint final : public runtime::SegmentProducer {
 /// Trains rightly and posts merges with one bit of one weight flipped.
 class WrongMerge final : public runtime::SegmentProducer {
   public:
-    runtime::SegmentResult produce(Job& job, commit::State& state, const commit::State* round_start, const SegmentPlace& place,
-                                   const runtime::Progress& progress, std::uint32_t first_step) override {
+    runtime::SegmentResult produce(Job& job, commit::State& state, const commit::State* round_start,
+                                   const SegmentPlace& place, const runtime::Progress& progress,
+                                   std::uint32_t first_step) override {
         return runtime::run_segment(job, state, round_start, place, progress, first_step);
     }
-    base::Hash merge(Job& job, commit::State& round_start, std::span<const commit::Payload* const> members, std::uint32_t round,
+    base::Hash merge(Job& job, commit::State& round_start,
+                     std::span<const commit::Payload* const> members, std::uint32_t round,
                      const base::Hash& round_start_root) override {
         runtime::run_merge(job, round_start, members, round, round_start_root);
         flip_a_bit(job.program(), round_start);
@@ -267,18 +305,23 @@ struct Entry {
 
 const std::vector<Entry>& entries() {
     static const std::vector<Entry> all = {
-        {{"fakes_everything", "never trains: a little noise on the weights and a made-up loss"}, make<FakesEverything>},
+        {{"fakes_everything", "never trains: a little noise on the weights and a made-up loss"},
+         make<FakesEverything>},
         {{"skips_steps", "trains every second step"}, make<SkipsSteps>},
         {{"smaller_batch", "trains on half of each batch"}, make<SmallerBatch>},
         {{"stale_checkpoint", "commits the state it was given"}, make<StaleCheckpoint>},
         {{"others_checkpoint", "commits what another lane has trained"}, make<OthersCheckpoint>},
-        {{"interpolated_weights", "trains half of the steps and extrapolates the rest"}, make<Interpolates>},
+        {{"interpolated_weights", "trains half of the steps and extrapolates the rest"},
+         make<Interpolates>},
         {{"wrong_data", "trains on the dataset read backwards"}, make<WrongData>},
         {{"lower_precision", "keeps weights in bf16 between steps"}, make<LowerPrecision>},
         {{"one_flipped_bit", "trains, and flips one bit of one weight"}, make<OneFlippedBit>},
         {{"diverges_on_purpose", "commits weights that are no numbers"}, make<Diverges>},
-        {{"unforced_end", "ends a segment in a root that nobody has a state of, and invents the rest"}, make<UnforcedEnd>},
-        {{"garbage_checkpoint", "trains, and stores other bytes than those it commits to", true}, make<GarbageCheckpoint>},
+        {{"unforced_end",
+          "ends a segment in a root that nobody has a state of, and invents the rest"},
+         make<UnforcedEnd>},
+        {{"garbage_checkpoint", "trains, and stores other bytes than those it commits to", true},
+         make<GarbageCheckpoint>},
         {{"wrong_merge", "trains, and posts merges with one flipped bit", true}, make<WrongMerge>},
     };
     return all;

@@ -6,13 +6,14 @@
 
 #include "runtime/segment_producer.h"
 
-/// Ways of a worker to make up a segment, with real bits. Everything except the segment itself is the product's own worker.
+/// Ways of a worker to make up a segment, with real bits. Everything except the segment itself is
+/// the product's own worker.
 namespace assay::adversaries {
 
 struct StrategyInfo {
-    std::string name;                        ///< as in --strategy skips_steps
-    std::string what;                        ///< one line for people
-    bool true_roots = false;                 ///< what is committed is right: only what is stored is not
+    std::string name;         ///< as in --strategy skips_steps
+    std::string what;         ///< one line for people
+    bool true_roots = false;  ///< what is committed is right: only what is stored is not
 };
 
 const std::vector<StrategyInfo>& strategies();

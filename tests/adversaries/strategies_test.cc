@@ -8,12 +8,12 @@
 
 #include "base/chunk_tree.h"
 #include "base/merkle.h"
-#include "parties.h"
 #include "part_training.h"
+#include "parties.h"
 #include "world.h"
 
-/// Every strategy makes a segment that the ledger takes at first, and whose bits are not those of honest training: with real training on
-/// one side and the real rules on the other.
+/// Every strategy makes a segment that the ledger takes at first, and whose bits are not those of
+/// honest training: with real training on one side and the real rules on the other.
 namespace assay::adversaries {
 namespace {
 
@@ -22,7 +22,8 @@ constexpr std::uint32_t kSegments = 2;
 
 base::Bytes tokens() {
     base::Bytes bytes(4 * 4000, 0);
-    for (std::size_t i = 0; i < 4000; ++i) bytes[4 * i] = static_cast<std::uint8_t>((i * i + i / 7) % 16);
+    for (std::size_t i = 0; i < 4000; ++i)
+        bytes[4 * i] = static_cast<std::uint8_t>((i * i + i / 7) % 16);
     return bytes;
 }
 
@@ -54,15 +55,27 @@ market::JobSpec tiny_spec() {
 }
 
 client::KeySet keys_of(const sim::Person& person) {
-    return {base::SecretKey::from_seed(person.key.seed()), std::nullopt, base::SecretKey::from_seed(person.vrf.seed())};
+    return {base::SecretKey::from_seed(person.key.seed()), std::nullopt,
+            base::SecretKey::from_seed(person.vrf.seed())};
 }
 
 /// The first part of one lane, trained by whatever producer is given.
 struct Bench {
-    Bench(const std::filesystem::path& data_folder, runtime::SegmentProducer& producer, const sim::Person& person, const base::Hash& chain,
-          const base::JobId& id, std::uint32_t lane_number)
-        : folder(data_folder), identity(keys_of(person), chain),
-          lane{settings, party, parts, keeper, producer, cache, folder / "lane", [] { return false; }, {}, {}, 1, nullptr} {
+    Bench(const std::filesystem::path& data_folder, runtime::SegmentProducer& producer,
+          const sim::Person& person, const base::Hash& chain, const base::JobId& id,
+          std::uint32_t lane_number)
+        : folder(data_folder), identity(keys_of(person), chain), lane{settings,
+                                                                      party,
+                                                                      parts,
+                                                                      keeper,
+                                                                      producer,
+                                                                      cache,
+                                                                      folder / "lane",
+                                                                      [] { return false; },
+                                                                      {},
+                                                                      {},
+                                                                      1,
+                                                                      nullptr} {
         settings.data_folder = folder;
         std::filesystem::create_directories(folder / "lane");
         job = &cache.open(id, tiny_spec()).value().get();
@@ -86,14 +99,18 @@ struct Bench {
     client::Client node{"http://127.0.0.1:1"};
     agent::Party party{identity, node, 0};
     worker::PartStore parts{folder / "parts"};
-    runtime::JobCache cache{folder / "jobs", {},
-                            [](const base::BlobRoot&, const std::filesystem::path& file) -> tl::expected<void, std::string> {
-                                const base::Bytes bytes = tokens();
-                                std::ofstream(file, std::ios::binary)
-                                    .write(reinterpret_cast<const char*>(bytes.data()), static_cast<std::streamsize>(bytes.size()));
-                                return {};
-                            },
-                            1};
+    runtime::JobCache cache{
+        folder / "jobs",
+        {},
+        [](const base::BlobRoot&,
+           const std::filesystem::path& file) -> tl::expected<void, std::string> {
+            const base::Bytes bytes = tokens();
+            std::ofstream(file, std::ios::binary)
+                .write(reinterpret_cast<const char*>(bytes.data()),
+                       static_cast<std::streamsize>(bytes.size()));
+            return {};
+        },
+        1};
     runtime::Job* job = nullptr;
     agent::BlobKeeper keeper{folder / "owed"};
     worker::LaneContext lane;
@@ -104,7 +121,8 @@ struct Bench {
 class Strategies : public testing::TestWithParam<std::string> {
   protected:
     void SetUp() override {
-        std::string name = (std::filesystem::temp_directory_path() / "assay-adversary-XXXXXX").string();
+        std::string name =
+            (std::filesystem::temp_directory_path() / "assay-adversary-XXXXXX").string();
         ASSERT_NE(::mkdtemp(name.data()), nullptr);
         folder_ = name;
     }
@@ -139,7 +157,8 @@ struct Stage {
         job = world.post_job();
         std::vector<sim::Validator> validators;
         for (std::size_t i = 0; i < world.validators.size(); ++i) validators.emplace_back(world, i);
-        for (int i = 0; i < 200 && market::leases_of_job(world.state(), job, std::nullopt, 1).empty(); ++i) {
+        for (int i = 0;
+             i < 200 && market::leases_of_job(world.state(), job, std::nullopt, 1).empty(); ++i) {
             for (sim::Validator& validator : validators) validator.act();
             for (const market::Lane& lane : market::lanes_of(world.state(), job)) {
                 const bool asked = !lane.asked.empty() && !lane.asked.front().accepted;
@@ -165,7 +184,8 @@ market::Refusal answer(sim::World& world, const market::Message& message) {
 
 market::PartCommit commitment(const Stage& stage, const worker::PartRecord& record) {
     std::vector<base::Hash> leaves;
-    for (const worker::SegmentRecord& segment : record.segments) leaves.push_back(market::segment_leaf_hash(segment.leaf));
+    for (const worker::SegmentRecord& segment : record.segments)
+        leaves.push_back(market::segment_leaf_hash(segment.leaf));
     market::PartCommit commit;
     commit.lease = stage.lease.id;
     commit.tree_root = market::part_root(leaves);
@@ -183,33 +203,45 @@ TEST_P(Strategies, DifferFromHonestTrainingAndAreTakenAtFirst) {
     sim::World& world = stage.world;
     const sim::Person& person = world.workers[0];
     runtime::Trainer trainer;
-    const worker::PartRecord honest = Bench(folder_ / "honest", trainer, person, world.chain_id(), stage.job, stage.lease.lane).train();
+    const worker::PartRecord honest =
+        Bench(folder_ / "honest", trainer, person, world.chain_id(), stage.job, stage.lease.lane)
+            .train();
     const auto producer = make_strategy(GetParam());
-    Bench bench(folder_ / "cheat", *producer, person, world.chain_id(), stage.job, stage.lease.lane);
+    Bench bench(folder_ / "cheat", *producer, person, world.chain_id(), stage.job,
+                stage.lease.lane);
     worker::PartRecord record = bench.train();
-    const auto info = std::find_if(strategies().begin(), strategies().end(), [](const StrategyInfo& s) { return s.name == GetParam(); });
+    const auto info = std::find_if(strategies().begin(), strategies().end(),
+                                   [](const StrategyInfo& s) { return s.name == GetParam(); });
     for (std::uint32_t i = 0; i < kSegments; ++i) {
-        EXPECT_EQ(record.segments[i].state_root == honest.segments[i].state_root, info->true_roots) << i;
+        EXPECT_EQ(record.segments[i].state_root == honest.segments[i].state_root, info->true_roots)
+            << i;
     }
     EXPECT_EQ(record.segments[0].leaf.start_root, honest.segments[0].leaf.start_root);
 
     const market::PartCommit commit = commitment(stage, record);
-    ASSERT_EQ(answer(world, commit), market::Refusal::none) << market::to_word(world.last_refusal());
+    ASSERT_EQ(answer(world, commit), market::Refusal::none)
+        << market::to_word(world.last_refusal());
     std::vector<sim::Validator> validators;
     for (std::size_t i = 0; i < world.validators.size(); ++i) validators.emplace_back(world, i);
     const market::PartKey key{stage.job, 0, stage.lease.lane, 0, 0, person.id, 0};
     const base::PartId id = market::part_id(world.chain_id(), key);
-    for (int i = 0; i < 50 && market::find_part(world.state(), id)->state == market::PartState::committed; ++i) {
+    for (int i = 0;
+         i < 50 && market::find_part(world.state(), id)->state == market::PartState::committed;
+         ++i) {
         for (sim::Validator& validator : validators) validator.act();
         world.block();
     }
     ASSERT_EQ(market::claims_of(world.state(), id, kSegments).size(), kSegments);
     std::vector<base::Hash> leaves;
-    for (const worker::SegmentRecord& segment : record.segments) leaves.push_back(market::segment_leaf_hash(segment.leaf));
+    for (const worker::SegmentRecord& segment : record.segments)
+        leaves.push_back(market::segment_leaf_hash(segment.leaf));
     for (std::uint32_t i = 0; i < kSegments; ++i) {
-        market::SegmentDeliver deliver{id, i, record.segments[i].leaf, base::merkle_prove(base::MerkleFamily::blake2b, leaves, i).path,
-                                       world.receipt(record.segments[i].leaf.start_root)};
-        EXPECT_EQ(answer(world, deliver), market::Refusal::none) << market::to_word(world.last_refusal());
+        market::SegmentDeliver deliver{
+            id, i, record.segments[i].leaf,
+            base::merkle_prove(base::MerkleFamily::blake2b, leaves, i).path,
+            world.receipt(record.segments[i].leaf.start_root)};
+        EXPECT_EQ(answer(world, deliver), market::Refusal::none)
+            << market::to_word(world.last_refusal());
     }
 }
 
@@ -219,7 +251,8 @@ std::vector<std::string> names() {
     return all;
 }
 
-INSTANTIATE_TEST_SUITE_P(All, Strategies, testing::ValuesIn(names()), [](const auto& given) { return given.param; });
+INSTANTIATE_TEST_SUITE_P(All, Strategies, testing::ValuesIn(names()),
+                         [](const auto& given) { return given.param; });
 
 TEST(MakeStrategy, KnowsNoOtherNames) {
     EXPECT_EQ(make_strategy("honest"), nullptr);

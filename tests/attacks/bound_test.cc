@@ -8,12 +8,14 @@
 namespace assay::attacks {
 namespace {
 
-/// Objects that one handler may touch; what is more is swept by timers (contracts/market/src/settlement.h).
+/// Objects that one handler may touch; what is more is swept by timers
+/// (contracts/market/src/settlement.h).
 constexpr std::size_t kTouchedMax = 4'096;
 /// With two unfinal rounds as many parts as a job may have open.
 constexpr std::uint32_t kLanes = 8, kPartsPerLane = 64, kUnfinalRounds = 2;
 
-/// A job with 512 committed parts in one round, all in the hands of one worker, and no validator awake.
+/// A job with 512 committed parts in one round, all in the hands of one worker, and no validator
+/// awake.
 std::unique_ptr<Stage> busy_job(base::JobId& job) {
     WorldOptions options = options_of(1);
     options.lanes = kLanes;
@@ -53,8 +55,8 @@ Touched touched_by(Stage& stage, const Person& sender, const market::Message& me
     CountingState state(moment.state);
     const base::Bytes raw = world.build(sender, message);
     const market::BlockContext block{base::Height{moment.height.value + 1},
-                                     base::TimeMs{moment.time.value + 1}, moment.log_size, moment.log_root,
-                                     &world.truth()};
+                                     base::TimeMs{moment.time.value + 1}, moment.log_size,
+                                     moment.log_root, &world.truth()};
     std::vector<market::Event> events;
     const auto begun = std::chrono::steady_clock::now();
     const market::TransactionResult result = market::apply(state, block, raw, events);
@@ -135,8 +137,8 @@ TEST(Attack, A12_BoundedHandlers) {
         signed_tree(world, world.workers[0], leases.front(), 0, 0),
         signed_tree(world, world.workers[0], leases.front(), 0, 1)};
     const std::size_t size = report.first.size() + report.second.size();
-    expect_bounded(touched_by(*stage, world.workers[1], report),
-                   "a conviction over 512 open parts", market::message_weight(report, size));
+    expect_bounded(touched_by(*stage, world.workers[1], report), "a conviction over 512 open parts",
+                   market::message_weight(report, size));
     world.block();
     expect_bounded(touched_by_finality(*stage, job), "finality of a round of 512 parts", 0);
 }

@@ -5,7 +5,8 @@
 #include "market/rules.h"
 #include "schemes.h"
 
-/// Everybody does anything that the rules allow, at any time: books stay right, money is conserved, and every job ends. ASSAY_CHAOS_SEED chooses one seed.
+/// Everybody does anything that the rules allow, at any time: books stay right, money is conserved,
+/// and every job ends. ASSAY_CHAOS_SEED chooses one seed.
 namespace assay::attacks {
 namespace {
 
@@ -18,19 +19,33 @@ class Anything final : public sim::WorkerConduct {
         wrong_merges_ = chance(40);
         lazy_ = chance(30);
     }
-    sim::SegmentWork train(const World& world, const sim::SegmentPlace& place, const base::Hash& honest_end) override {
+    sim::SegmentWork train(const World& world, const sim::SegmentPlace& place,
+                           const base::Hash& honest_end) override {
         if (!lies_ || !chance(30)) return {honest_end, sim::kWhole, {}};
-        return {sim::numbered(world.options.seed, "chaos", place.round * 1000 + place.segment + random_() % 7), 0, {}};
+        return {sim::numbered(world.options.seed, "chaos",
+                              place.round * 1000 + place.segment + random_() % 7),
+                0,
+                {}};
     }
-    bool accepts(const World&, const market::Job&, const market::Reservation&) override { return !chance(20); }
-    bool commits(const World&, const market::Job&, const market::Lease&) override { return !lazy_ || chance(30); }
+    bool accepts(const World&, const market::Job&, const market::Reservation&) override {
+        return !chance(20);
+    }
+    bool commits(const World&, const market::Job&, const market::Lease&) override {
+        return !lazy_ || chance(30);
+    }
     Drawn drawn(const World&, const market::Part&) override {
         const auto n = random_() % 100;
-        return n < 85 ? Drawn::deliver : n < 92 ? Drawn::wait : n < 97 ? Drawn::confess : Drawn::retract;
+        return n < 85   ? Drawn::deliver
+               : n < 92 ? Drawn::wait
+               : n < 97 ? Drawn::confess
+                        : Drawn::retract;
     }
     bool closes(const World&, const market::Part&) override { return !chance(10); }
-    base::Hash merge(const World& world, const market::Job& job, const base::Hash& honest_root) override {
-        return wrong_merges_ && chance(40) ? sim::numbered(world.options.seed, "chaos merge", job.round) : honest_root;
+    base::Hash merge(const World& world, const market::Job& job,
+                     const base::Hash& honest_root) override {
+        return wrong_merges_ && chance(40)
+                   ? sim::numbered(world.options.seed, "chaos merge", job.round)
+                   : honest_root;
     }
     sim::Play plays(const World&, const market::Dispute&) override {
         const auto n = random_() % 100;
@@ -51,7 +66,8 @@ class AnyValidator final : public sim::ValidatorConduct {
     bool seals(const World&, const market::Audit&) override { return !chance(10); }
     bool reveals(const World&, const market::Audit&) override { return !chance(8); }
     bool opens_cells(const World&, const market::Audit&) override { return !chance(10); }
-    sim::Opinion judge(const World& world, const market::Audit& audit, const std::function<sim::Finding()>& recompute) override {
+    sim::Opinion judge(const World& world, const market::Audit& audit,
+                       const std::function<sim::Finding()>& recompute) override {
         const auto n = random_() % 100;
         if (n < 80) return sim::opinion_of(recompute());
         if (n < 90) return sim::guess(world, audit);
@@ -77,34 +93,51 @@ struct Chaos {
         const auto job = market::find_job(world.state(), id);
         if (!job || market::is_terminal(job->state)) return;
         const Person& anybody = world.workers[below(world.workers.size())];
-        const auto parts = market::parts_of_job(world.state(), id, std::nullopt, std::nullopt, 1'000);
-        const auto any_part = [&]() -> const market::Part* { return parts.empty() ? nullptr : &parts[below(parts.size())]; };
+        const auto parts =
+            market::parts_of_job(world.state(), id, std::nullopt, std::nullopt, 1'000);
+        const auto any_part = [&]() -> const market::Part* {
+            return parts.empty() ? nullptr : &parts[below(parts.size())];
+        };
         switch (below(60)) {
-            case 0: world.send(world.submitter, market::JobPause{id}); break;
+            case 0:
+                world.send(world.submitter, market::JobPause{id});
+                break;
             case 1:
-            case 2: world.send(world.submitter, market::JobResume{id}); break;
+            case 2:
+                world.send(world.submitter, market::JobResume{id});
+                break;
             case 3:
                 if (below(12) == 0) world.send(world.submitter, market::JobCancel{id});
                 break;
-            case 4: world.send(world.submitter, market::JobFund{id, Amount::of(1 + below(1'000'000))}); break;
+            case 4:
+                world.send(world.submitter, market::JobFund{id, Amount::of(1 + below(1'000'000))});
+                break;
             case 5:
-                if (const auto* part = any_part()) world.send(world.person(part->key.worker), market::Confess{part->id});
+                if (const auto* part = any_part())
+                    world.send(world.person(part->key.worker), market::Confess{part->id});
                 break;
             case 6:
             case 7:
-                if (const auto* part = any_part()) world.send(world.person(part->key.worker), market::PartRetract{part->id});
+                if (const auto* part = any_part())
+                    world.send(world.person(part->key.worker), market::PartRetract{part->id});
                 break;
             case 8:
-                if (const auto* part = any_part()) world.send(world.person(part->key.worker), market::LeaseLeave{part->lease});
+                if (const auto* part = any_part())
+                    world.send(world.person(part->key.worker), market::LeaseLeave{part->lease});
                 break;
             case 9:
             case 10:
             case 11:
                 if (const auto* part = any_part()) {
                     const auto kind = static_cast<market::StoredKind>(1 + below(6));
-                    const bool of_job = kind == market::StoredKind::merge || kind == market::StoredKind::init || kind == market::StoredKind::data;
+                    const bool of_job = kind == market::StoredKind::merge ||
+                                        kind == market::StoredKind::init ||
+                                        kind == market::StoredKind::data;
                     const market::StoredTarget target{kind, of_job ? id.hash : part->id.hash,
-                                                      kind == market::StoredKind::merge ? part->key.round : kind == market::StoredKind::start ? 1U : 0U};
+                                                      kind == market::StoredKind::merge
+                                                          ? part->key.round
+                                                      : kind == market::StoredKind::start ? 1U
+                                                                                          : 0U};
                     if (below(2) == 0)
                         world.send(anybody, market::ChunkAsk{target, below(3)});
                     else
@@ -121,12 +154,16 @@ struct Chaos {
                 target.segment = static_cast<std::uint32_t>(below(part->segments));
                 if (below(2) == 0) {
                     const auto merge = market::find_merge(world.state(), id, part->key.round);
-                    if (merge && !merge->commitment.is_zero()) target = {market::DisputeTarget::merge, merge->commitment, 0, id, part->key.round};
+                    if (merge && !merge->commitment.is_zero())
+                        target = {market::DisputeTarget::merge, merge->commitment, 0, id,
+                                  part->key.round};
                 }
-                const base::Hash claimed = base::blake2b("chaos.claim", base::view_of(std::to_string(below(3))));
+                const base::Hash claimed =
+                    base::blake2b("chaos.claim", base::view_of(std::to_string(below(3))));
                 const base::Hash nonce = base::blake2b("chaos.nonce", base::view_of("n"));
                 sealed.push_back({&anybody, target, claimed, nonce});
-                world.send(anybody, market::ChallengeSealPost{market::challenge_digest(anybody.id, target, claimed, nonce)});
+                world.send(anybody, market::ChallengeSealPost{market::challenge_digest(
+                                        anybody.id, target, claimed, nonce)});
                 break;
             }
             case 15:
@@ -135,33 +172,49 @@ struct Chaos {
             case 18:
                 if (!sealed.empty()) {
                     const Seal seal = sealed[below(sealed.size())];
-                    world.send(*seal.who, market::ChallengeOpen{seal.target, seal.claimed, seal.nonce, market::Role::worker});
+                    world.send(*seal.who, market::ChallengeOpen{seal.target, seal.claimed,
+                                                                seal.nonce, market::Role::worker});
                 }
                 break;
             case 19:
             case 20: {
-                const auto games = market::disputes_of_job(world.state(), id, true, std::nullopt, 100);
+                const auto games =
+                    market::disputes_of_job(world.state(), id, true, std::nullopt, 100);
                 if (games.empty()) break;
                 const market::Dispute& game = games[below(games.size())];
-                world.send(world.person(below(2) == 0 ? game.asserter : game.challenger), market::DisputeConcede{game.id});
+                world.send(world.person(below(2) == 0 ? game.asserter : game.challenger),
+                           market::DisputeConcede{game.id});
                 break;
             }
             case 21:
                 if (const auto* part = any_part()) {
                     const auto lease = market::find_lease(world.state(), part->lease);
                     if (lease && below(8) == 0)
-                        world.send(anybody, market::EquivocationReport{signed_tree(world, world.person(part->key.worker), *lease, part->key.round, 0),
-                                                                        signed_tree(world, world.person(part->key.worker), *lease, part->key.round, 1)});
+                        world.send(anybody, market::EquivocationReport{
+                                                signed_tree(world, world.person(part->key.worker),
+                                                            *lease, part->key.round, 0),
+                                                signed_tree(world, world.person(part->key.worker),
+                                                            *lease, part->key.round, 1)});
                 }
                 break;
-            case 22: world.outage(below(40'000)); break;
+            case 22:
+                world.outage(below(40'000));
+                break;
             case 23: {
                 const Person& validator = world.validators[below(world.validators.size())];
-                world.send(validator, market::ValidatorDeclare{"f32", 1'000'000'000'000, Amount::of(below(3) == 0 ? 1'000'000'000 : 0), below(6) == 0});
+                world.send(validator,
+                           market::ValidatorDeclare{"f32", 1'000'000'000'000,
+                                                    Amount::of(below(3) == 0 ? 1'000'000'000 : 0),
+                                                    below(6) == 0});
                 break;
             }
-            case 24: world.send(world.validators[below(world.validators.size())], market::StakeUnbond{market::Role::validator, Amount::of(1'000'000'000 * (1 + below(400)))}); break;
-            default: break;
+            case 24:
+                world.send(world.validators[below(world.validators.size())],
+                           market::StakeUnbond{market::Role::validator,
+                                               Amount::of(1'000'000'000 * (1 + below(400)))});
+                break;
+            default:
+                break;
         }
     }
     struct Seal {
@@ -175,7 +228,8 @@ struct Chaos {
 
 TEST(Attack, AnythingAtAnyTimeEnds) {
     std::uint64_t first = 1, last = 6;
-    if (const char* given = std::getenv("ASSAY_CHAOS_SEED")) first = last = std::strtoull(given, nullptr, 10);
+    if (const char* given = std::getenv("ASSAY_CHAOS_SEED"))
+        first = last = std::strtoull(given, nullptr, 10);
     for (std::uint64_t seed = first; seed <= last; ++seed) {
         SCOPED_TRACE("seed " + std::to_string(seed));
         Random random(seed);
@@ -185,15 +239,18 @@ TEST(Attack, AnythingAtAnyTimeEnds) {
         options.lanes = 1 + static_cast<std::uint32_t>(random() % 4);
         options.rounds = 1 + static_cast<std::uint32_t>(random() % 6);
         options.part_segments = 1 + static_cast<std::uint32_t>(random() % 2);
-        options.round_steps = 20 * (options.part_segments + static_cast<std::uint32_t>(random() % 4));
+        options.round_steps =
+            20 * (options.part_segments + static_cast<std::uint32_t>(random() % 4));
         options.audit_lag = options.rounds > 2 ? static_cast<std::uint32_t>(random() % 3) : 0;
         options.rate_ppm = random() % 2 == 0 ? 450'000 : 900'000;
         WorkerSeats workers;
         for (std::size_t i = 0; i < 5; ++i) workers[i] = std::make_unique<Anything>(seed * 100 + i);
         ValidatorSeats validators;
-        for (std::size_t i = 0; i + 1 < options.validators; ++i) validators[i] = std::make_unique<AnyValidator>(seed * 100 + 50 + i);
+        for (std::size_t i = 0; i + 1 < options.validators; ++i)
+            validators[i] = std::make_unique<AnyValidator>(seed * 100 + 50 + i);
         Stage stage(options, std::move(workers), std::move(validators));
-        stage.offer({{0, 1000}, {1, 1001}, {2, 1002}, {3, 1003}, {4, 1004}, {5, 1005}, {6, 1006}}, 3);
+        stage.offer({{0, 1000}, {1, 1001}, {2, 1002}, {3, 1003}, {4, 1004}, {5, 1005}, {6, 1006}},
+                    3);
         const base::JobId job = stage.post();
         Chaos chaos(seed);
         bool ended = false;

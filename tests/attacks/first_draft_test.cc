@@ -2,14 +2,16 @@
 
 #include "schemes.h"
 
-/// What broke the first draft of the second edition: B1, B2, B4 to B7 of docs/attacks.md. B9 stands beside A4, B3 and B8 where their formats are tested.
+/// What broke the first draft of the second edition: B1, B2, B4 to B7 of docs/attacks.md. B9 stands
+/// beside A4, B3 and B8 where their formats are tested.
 namespace assay::attacks {
 namespace {
 
 constexpr std::size_t kMany = 10'000;
 
-/// A faker that uses its whole clock in every game, while its submitter closes the job and settles as fast as the rules let it: its lock does not
-/// return before the games are over, and nothing that is not judged is paid.
+/// A faker that uses its whole clock in every game, while its submitter closes the job and settles
+/// as fast as the rules let it: its lock does not return before the games are over, and nothing
+/// that is not judged is paid.
 TEST(Attack, B1_DeadlinesSettleNothing) {
     for (std::uint64_t seed = 1; seed <= 4; ++seed) {
         SCOPED_TRACE("seed " + std::to_string(seed));
@@ -29,11 +31,13 @@ TEST(Attack, B1_DeadlinesSettleNothing) {
         ASSERT_TRUE(stage.until([&] { return market::is_terminal(stage.job(job).state); }));
         EXPECT_LT(world.stake_of(cheat, market::Role::worker), kStake) << "its lock returned";
         EXPECT_EQ(paid_to(world, cheat, "segments"), Amount{});
-        for (const Person& validator : world.validators) expect_unharmed(world, validator, market::Role::validator, kStake);
+        for (const Person& validator : world.validators)
+            expect_unharmed(world, validator, market::Role::validator, kStake);
     }
 }
 
-/// An accomplice that was not drawn audits nothing, however early it calls, and every audit follows from its auditor's own contribution.
+/// An accomplice that was not drawn audits nothing, however early it calls, and every audit follows
+/// from its auditor's own contribution.
 TEST(Attack, B2_NobodyChoosesItself) {
     WorldOptions options = options_of(3);
     options.validators = 5;
@@ -50,9 +54,11 @@ TEST(Attack, B2_NobodyChoosesItself) {
     std::set<base::AuditId> seen;
     std::size_t refused = 0;
     stage.until([&] {
-        for (const market::Audit& audit : market::audits_of_job(world.state(), job, std::nullopt, kMany)) {
+        for (const market::Audit& audit :
+             market::audits_of_job(world.state(), job, std::nullopt, kMany)) {
             if (audit.state != market::AuditState::open || !seen.insert(audit.id).second) continue;
-            const Person& caller = audit.auditor == world.validators[4].id ? world.validators[3] : world.validators[4];
+            const Person& caller =
+                audit.auditor == world.validators[4].id ? world.validators[3] : world.validators[4];
             world.send(caller, market::VerdictSeal{audit.id, sim::numbered(3, "first to call")});
             world.block();
             EXPECT_NE(world.last_refusal(), market::Refusal::none);
@@ -97,18 +103,21 @@ TEST(Attack, B4_CopiedCells) {
     figures("B4", std::to_string(caught) + " of 4 copiers lost their locks");
 }
 
-/// Who sells its draws in advance does not know them: what it proves has the commitments in it, and the weights.
+/// Who sells its draws in advance does not know them: what it proves has the commitments in it, and
+/// the weights.
 TEST(Attack, B5_DrawsSoldInAdvance) {
     const auto key = base::SecretKey::from_seed(sim::numbered(1, "seller").bytes);
     const auto output = [&](const base::Hash& root) {
         const base::Bytes alpha = market::contribution_alpha(sim::numbered(1, "chain"), 7, root);
-        return market::contribution_output(*base::vrf_verify(key.public_key(), alpha, base::vrf_prove(key, alpha)));
+        return market::contribution_output(
+            *base::vrf_verify(key.public_key(), alpha, base::vrf_prove(key, alpha)));
     };
     const base::PartId part{sim::numbered(1, "part")};
     const base::JobId job{sim::numbered(1, "job")};
     std::set<base::Hash> outputs;
     for (std::uint64_t i = 0; i < 20; ++i) {
-        const std::vector<base::Hash> leaves{market::commitment_leaf(part, job, sim::numbered(1, "tree", i))};
+        const std::vector<base::Hash> leaves{
+            market::commitment_leaf(part, job, sim::numbered(1, "tree", i))};
         outputs.insert(output(market::epoch_root(sim::numbered(1, "members"), 0, leaves)));
         outputs.insert(output(market::epoch_root(sim::numbered(1, "other members"), 0, leaves)));
         outputs.insert(output(market::epoch_root(sim::numbered(1, "members"), 1, leaves)));
@@ -116,7 +125,8 @@ TEST(Attack, B5_DrawsSoldInAdvance) {
     EXPECT_EQ(outputs.size(), 60U);
 }
 
-/// Nobody waits for a seat: whoever has stake is a member of every epoch, however many they are and however little they have.
+/// Nobody waits for a seat: whoever has stake is a member of every epoch, however many they are and
+/// however little they have.
 TEST(Attack, B6_SeatsForSale) {
     WorldOptions options = options_of(1);
     options.validators = 40;
@@ -127,7 +137,8 @@ TEST(Attack, B6_SeatsForSale) {
     const base::JobId job = stage.post();
     ASSERT_TRUE(stage.finish(job));
     std::size_t epochs = 0;
-    for (std::uint64_t number = 0; number < market::load_chain(world.state()).epoch_next; ++number) {
+    for (std::uint64_t number = 0; number < market::load_chain(world.state()).epoch_next;
+         ++number) {
         const auto epoch = market::find_epoch(world.state(), number);
         if (!epoch || epoch->state != market::EpochState::done) continue;
         ++epochs;
@@ -137,7 +148,8 @@ TEST(Attack, B6_SeatsForSale) {
     EXPECT_GT(epochs, 1U);
 }
 
-/// Many games against one honest machine at once: the later ones give it time for the earlier ones, and it loses none.
+/// Many games against one honest machine at once: the later ones give it time for the earlier ones,
+/// and it loses none.
 TEST(Attack, B7_NineGamesAtOnce) {
     std::size_t most = 0;
     std::uint64_t first = 0, last = 0;
@@ -160,10 +172,13 @@ TEST(Attack, B7_NineGamesAtOnce) {
         stage.offer({{0, 1000}});
         const base::JobId job = stage.post();
         stage.until([&] {
-            const auto games = market::disputes_of_account(world.state(), worker.id, market::Side::asserter, std::nullopt, kMany);
+            const auto games = market::disputes_of_account(
+                world.state(), worker.id, market::Side::asserter, std::nullopt, kMany);
             if (games.size() > most) {
                 most = games.size();
-                const auto clock = [](const market::Dispute& a, const market::Dispute& b) { return a.asserter_ms < b.asserter_ms; };
+                const auto clock = [](const market::Dispute& a, const market::Dispute& b) {
+                    return a.asserter_ms < b.asserter_ms;
+                };
                 const auto range = std::minmax_element(games.begin(), games.end(), clock);
                 first = range.first->asserter_ms;
                 last = range.second->asserter_ms;
@@ -175,7 +190,8 @@ TEST(Attack, B7_NineGamesAtOnce) {
     }
     EXPECT_GE(most, 9U);
     EXPECT_GT(last, first) << "a clock that does not know of the other games";
-    figures("B7", std::to_string(most) + " games at once, clocks from " + std::to_string(first) + " to " + std::to_string(last) + " ms");
+    figures("B7", std::to_string(most) + " games at once, clocks from " + std::to_string(first) +
+                      " to " + std::to_string(last) + " ms");
 }
 
 }  // namespace

@@ -4,8 +4,9 @@
 namespace assay::attacks {
 namespace {
 
-/// With 14 % of stake nobody can close an honest job, nor make it cost more than it held: there is nobody who could be asked for a vote, and a
-/// game about the initial state or a segment is won by who is right.
+/// With 14 % of stake nobody can close an honest job, nor make it cost more than it held: there is
+/// nobody who could be asked for a vote, and a game about the initial state or a segment is won by
+/// who is right.
 TEST(Attack, A10_SmallStakeAgainstAnHonestJob) {
     constexpr std::size_t kHonest = 6, kAccomplices = 7;
     std::size_t games = 0;
@@ -24,15 +25,19 @@ TEST(Attack, A10_SmallStakeAgainstAnHonestJob) {
         stage.offer({{0, 1000}, {1, 1001}});
         const base::JobId job = stage.post();
         ASSERT_TRUE(stage.finish(job));
-        EXPECT_EQ(stage.job(job).state, market::JobState::completed) << market::to_word(stage.job(job).reason);
+        EXPECT_EQ(stage.job(job).state, market::JobState::completed)
+            << market::to_word(stage.job(job).reason);
         const World& world = stage.world;
-        for (const Person& worker : world.workers) EXPECT_EQ(world.stake_of(worker, market::Role::worker), kStake);
+        for (const Person& worker : world.workers)
+            EXPECT_EQ(world.stake_of(worker, market::Role::worker), kStake);
         for (std::size_t i = 0; i < kHonest; ++i)
-            expect_unharmed(world, world.validators[i], market::Role::validator, Amount::of(430'000'000'000));
+            expect_unharmed(world, world.validators[i], market::Role::validator,
+                            Amount::of(430'000'000'000));
         games += world.count_events("dispute_closed");
     }
     EXPECT_GT(games, 0U);
-    figures("A10", "10 of 10 honest jobs completed, " + std::to_string(games) + " games won by who was right");
+    figures("A10", "10 of 10 honest jobs completed, " + std::to_string(games) +
+                       " games won by who was right");
 }
 
 struct ChallengedFakes {

@@ -9,7 +9,8 @@ namespace {
 
 constexpr std::size_t kMany = 10'000;
 
-/// Auditor and audit of everything that a job's run draws, when one of its validators declares this speed.
+/// Auditor and audit of everything that a job's run draws, when one of its validators declares this
+/// speed.
 std::set<std::pair<std::string, std::string>> draws_with_speed(std::uint64_t flops_per_second) {
     Stage stage(options_of(4));
     World& world = stage.world;
@@ -20,7 +21,8 @@ std::set<std::pair<std::string, std::string>> draws_with_speed(std::uint64_t flo
     EXPECT_TRUE(stage.finish(stage.post()));
     std::set<std::pair<std::string, std::string>> drawn;
     for (const market::Event& event : world.events()) {
-        if (event.kind == "audit_drawn") drawn.emplace(attribute(event, "validator"), attribute(event, "audit"));
+        if (event.kind == "audit_drawn")
+            drawn.emplace(attribute(event, "validator"), attribute(event, "audit"));
     }
     return drawn;
 }
@@ -33,23 +35,27 @@ TEST(Attack, C1_DeclaredSpeedChangesNobodysDraw) {
 }
 
 /// Chance that a fake segment passes one draw, in which these weights of `all` contribute.
-double escape(std::uint32_t rate_ppm, const std::vector<std::uint64_t>& weights, std::uint64_t all) {
+double escape(std::uint32_t rate_ppm, const std::vector<std::uint64_t>& weights,
+              std::uint64_t all) {
     double chance = 1;
     for (const std::uint64_t weight : weights) {
-        const std::uint64_t x = market::member_exponent(market::rate_exponent(rate_ppm), weight, all);
+        const std::uint64_t x =
+            market::member_exponent(market::rate_exponent(rate_ppm), weight, all);
         chance *= 1 - std::ldexp(static_cast<double>(market::draw_chance(x)), -64);
     }
     return chance;
 }
 
-/// A void epoch's contributions draw all the same: whoever makes it void after it has seen them only adds draws. And what it withholds with
-/// raises nothing: with all weight below, the honest chance is what it was.
+/// A void epoch's contributions draw all the same: whoever makes it void after it has seen them
+/// only adds draws. And what it withholds with raises nothing: with all weight below, the honest
+/// chance is what it was.
 TEST(Attack, C2_VoidEpochsDoNotForgetTheirDraws) {
     const std::vector<std::uint64_t> honest{100, 233};
     const double once = escape(450'000, honest, 999);
     EXPECT_LE(std::pow(once, 2), once);
     EXPECT_LE(escape(450'000, honest, 666), once) << "withholding lowers the others' chances";
-    // The same with the rules: weight that is more than half never contributes, and the cheat is found by the first draw all the same.
+    // The same with the rules: weight that is more than half never contributes, and the cheat is
+    // found by the first draw all the same.
     for (std::uint64_t seed = 1; seed <= 4; ++seed) {
         SCOPED_TRACE("seed " + std::to_string(seed));
         WorldOptions options = options_of(seed);
@@ -57,9 +63,12 @@ TEST(Attack, C2_VoidEpochsDoNotForgetTheirDraws) {
         options.validators = 4;
         options.rate_ppm = 1'000'000;
         options.validator_stakes[0] = options.validator_stakes[1] = 1'100'000'000'000;
-        // They contribute as long as the initial state is looked at, and stay away from what their friend has committed.
+        // They contribute as long as the initial state is looked at, and stay away from what their
+        // friend has committed.
         class Withholds final : public sim::ValidatorConduct {
-            bool contributes(const World& world, const market::Epoch&) override { return world.count_events("part_committed") == 0; }
+            bool contributes(const World& world, const market::Epoch&) override {
+                return world.count_events("part_committed") == 0;
+            }
         };
         ValidatorSeats validators;
         validators[0] = std::make_unique<Withholds>();
@@ -70,10 +79,14 @@ TEST(Attack, C2_VoidEpochsDoNotForgetTheirDraws) {
         const World& world = stage.world;
         stage.offer({{0, 1000}});
         const base::JobId job = stage.post();
-        const auto convicted = [&] { return world.stake_of(world.workers[0], market::Role::worker) < kStake; };
-        EXPECT_TRUE(stage.until([&] { return convicted() || market::is_terminal(stage.job(job).state); }));
+        const auto convicted = [&] {
+            return world.stake_of(world.workers[0], market::Role::worker) < kStake;
+        };
+        EXPECT_TRUE(
+            stage.until([&] { return convicted() || market::is_terminal(stage.job(job).state); }));
         EXPECT_TRUE(convicted());
-        EXPECT_GT(count_where(world, "epoch_drawn", "void", "1"), 0U) << "no epoch was void: the test shows nothing";
+        EXPECT_GT(count_where(world, "epoch_drawn", "void", "1"), 0U)
+            << "no epoch was void: the test shows nothing";
     }
 }
 
@@ -96,8 +109,10 @@ TEST(Attack, C3_KnockedOutWeightStaysInTheDenominator) {
     const base::JobId job = stage.post();
     ASSERT_TRUE(stage.finish(job));
     std::size_t without = 0;
-    const std::uint64_t all = 5 * kStake.grains() - 2 * market::demo_parameters().absence_fine.grains();
-    for (std::uint64_t number = 0; number < market::load_chain(world.state()).epoch_next; ++number) {
+    const std::uint64_t all =
+        5 * kStake.grains() - 2 * market::demo_parameters().absence_fine.grains();
+    for (std::uint64_t number = 0; number < market::load_chain(world.state()).epoch_next;
+         ++number) {
         const auto epoch = market::find_epoch(world.state(), number);
         if (!epoch || epoch->state != market::EpochState::done) continue;
         EXPECT_GE(epoch->all_weight(), all) << "epoch " << number;
@@ -106,7 +121,8 @@ TEST(Attack, C3_KnockedOutWeightStaysInTheDenominator) {
     EXPECT_GT(without, 0U);
 }
 
-/// A worker with a right root lets a false accusation win. Auditors that called its work valid told the truth, and lose nothing.
+/// A worker with a right root lets a false accusation win. Auditors that called its work valid told
+/// the truth, and lose nothing.
 TEST(Attack, C4_FalseMovesWithARightRoot) {
     std::size_t lost_games = 0;
     for (const sim::Play play : {sim::Play::wait, sim::Play::concede}) {
@@ -124,8 +140,10 @@ TEST(Attack, C4_FalseMovesWithARightRoot) {
                 sim::Play how_;
             };
             class AccusesSegments final : public sim::ValidatorConduct {
-                sim::Opinion judge(const World& world, const market::Audit& audit, const std::function<sim::Finding()>& recompute) override {
-                    if (audit.claim != market::ClaimKind::segment) return sim::opinion_of(recompute());
+                sim::Opinion judge(const World& world, const market::Audit& audit,
+                                   const std::function<sim::Finding()>& recompute) override {
+                    if (audit.claim != market::ClaimKind::segment)
+                        return sim::opinion_of(recompute());
                     return {sim::numbered(world.options.seed, "accusation"), {}, 0, {}};
                 }
             };
@@ -138,14 +156,17 @@ TEST(Attack, C4_FalseMovesWithARightRoot) {
             stage.offer({{0, 1000}});
             const base::JobId job = stage.post();
             stage.until([&] { return market::is_terminal(stage.job(job).state); }, 300);
-            lost_games += count_where(world, "dispute_closed", "outcome", "upheld") + count_where(world, "dispute_closed", "outcome", "conceded");
-            for (std::size_t i = 1; i < 5; ++i) expect_unharmed(world, world.validators[i], market::Role::validator, kStake);
+            lost_games += count_where(world, "dispute_closed", "outcome", "upheld") +
+                          count_where(world, "dispute_closed", "outcome", "conceded");
+            for (std::size_t i = 1; i < 5; ++i)
+                expect_unharmed(world, world.validators[i], market::Role::validator, kStake);
         }
     }
     EXPECT_GT(lost_games, 0U);
 }
 
-/// Accomplices ask and accuse without end while the job settles as fast as the rules allow: the lock of the fake does not return.
+/// Accomplices ask and accuse without end while the job settles as fast as the rules allow: the
+/// lock of the fake does not return.
 TEST(Attack, C5_ShamGamesPadTheClock) {
     for (std::uint64_t seed = 1; seed <= 3; ++seed) {
         SCOPED_TRACE("seed " + std::to_string(seed));
@@ -156,15 +177,21 @@ TEST(Attack, C5_ShamGamesPadTheClock) {
         options.tune = [](market::Parameters& p) { p.settle_ms_max = 60'000; };
         // Asks for its friend's part again and again.
         class Asks final : public sim::WorkerConduct {
-            bool accepts(const World&, const market::Job&, const market::Reservation&) override { return false; }
+            bool accepts(const World&, const market::Job&, const market::Reservation&) override {
+                return false;
+            }
             std::vector<market::Message> extra(const World& world) override {
                 std::vector<market::Message> messages;
                 if (world.time().value < next_) return messages;
                 next_ = world.time().value + 2'000;
                 for (const market::Job& job : market::jobs(world.state(), std::nullopt, kMany)) {
-                    for (const market::Part& part : market::parts_of_job(world.state(), job.id, std::nullopt, std::nullopt, kMany)) {
-                        for (std::uint64_t chunk = 0; chunk < 2; ++chunk) messages.emplace_back(market::ChunkAsk{{market::StoredKind::checkpoint, part.id.hash, 0}, chunk});
-                        messages.emplace_back(market::StateAsk{{market::StoredKind::checkpoint, part.id.hash, 0}});
+                    for (const market::Part& part : market::parts_of_job(
+                             world.state(), job.id, std::nullopt, std::nullopt, kMany)) {
+                        for (std::uint64_t chunk = 0; chunk < 2; ++chunk)
+                            messages.emplace_back(market::ChunkAsk{
+                                {market::StoredKind::checkpoint, part.id.hash, 0}, chunk});
+                        messages.emplace_back(
+                            market::StateAsk{{market::StoredKind::checkpoint, part.id.hash, 0}});
                     }
                 }
                 return messages;
@@ -183,23 +210,28 @@ TEST(Attack, C5_ShamGamesPadTheClock) {
         ASSERT_TRUE(stage.until([&] { return world.count_events("part_committed") != 0; }));
         world.send(world.submitter, market::JobCancel{job});
         const Person& cheat = world.workers[0];
-        stage.until([&] { return world.stake_of(cheat, market::Role::worker) < kStake || market::is_terminal(stage.job(job).state); });
+        stage.until([&] {
+            return world.stake_of(cheat, market::Role::worker) < kStake ||
+                   market::is_terminal(stage.job(job).state);
+        });
         EXPECT_GT(world.count_events("question_opened"), 0U);
         EXPECT_LT(world.stake_of(cheat, market::Role::worker), kStake) << "its lock returned";
         EXPECT_EQ(paid_to(world, cheat, "segments"), Amount{});
-        for (std::size_t i = 1; i < 5; ++i) expect_unharmed(world, world.validators[i], market::Role::validator, kStake);
+        for (std::size_t i = 1; i < 5; ++i)
+            expect_unharmed(world, world.validators[i], market::Role::validator, kStake);
     }
 }
 
-/// One honest machine at the class's reference speed: replays one audit after the other, and is done when it is done. Block time goes on where
-/// nothing happens, recorded live time does not.
+/// One honest machine at the class's reference speed: replays one audit after the other, and is
+/// done when it is done. Block time goes on where nothing happens, recorded live time does not.
 class OneMachine final : public sim::ValidatorConduct {
   public:
     bool seals(const World& world, const market::Audit& audit) override {
         const std::uint64_t now = world.time().value;
         const auto known = done_.find(audit.id);
         if (known != done_.end()) return now >= known->second;
-        busy_until_ = std::max(now, busy_until_) + audit.flops / (market::demo_parameters().reference_flops / 1'000);
+        busy_until_ = std::max(now, busy_until_) +
+                      audit.flops / (market::demo_parameters().reference_flops / 1'000);
         done_[audit.id] = busy_until_;
         return false;
     }
@@ -209,7 +241,8 @@ class OneMachine final : public sim::ValidatorConduct {
     std::uint64_t busy_until_ = 0;
 };
 
-/// A flood of own jobs, all audited at 100 %, on machines that replay one audit after the other at the speed of their class: nobody misses.
+/// A flood of own jobs, all audited at 100 %, on machines that replay one audit after the other at
+/// the speed of their class: nobody misses.
 TEST(Attack, C6_FloodOfOwnJobs) {
     WorldOptions options = options_of(1);
     options.workers = 2;
@@ -222,21 +255,27 @@ TEST(Attack, C6_FloodOfOwnJobs) {
     for (std::size_t i = 0; i < 3; ++i) validators[i] = std::make_unique<OneMachine>();
     Stage stage(options, {}, std::move(validators));
     World& world = stage.world;
-    for (const Person& validator : world.validators) world.send(validator, market::ValidatorDeclare{"f32", 10'000'000'000, {}, false});
+    for (const Person& validator : world.validators)
+        world.send(validator, market::ValidatorDeclare{"f32", 10'000'000'000, {}, false});
     stage.offer({{0, 1000}}, 12);
     std::vector<base::JobId> jobs;
     for (int i = 0; i < 12; ++i) jobs.push_back(stage.post(options, world.workers[1]));
     std::uint32_t most = 0;
-    const auto ended = [&](const base::JobId& job) { return market::is_terminal(stage.job(job).state); };
+    const auto ended = [&](const base::JobId& job) {
+        return market::is_terminal(stage.job(job).state);
+    };
     EXPECT_TRUE(stage.until([&] {
         most = std::max(most, open_audits(world));
         return std::all_of(jobs.begin(), jobs.end(), ended);
     }));
     EXPECT_EQ(world.count_events("audit_missed"), 0U);
     EXPECT_GT(world.count_events("lane_waits"), 0U) << "no flood: the test shows nothing";
-    for (const Person& validator : world.validators) expect_unharmed(world, validator, market::Role::validator, kStake);
-    for (const base::JobId& job : jobs) EXPECT_EQ(stage.job(job).state, market::JobState::completed);
-    figures("C6", std::to_string(most) + " audits open at once, " + std::to_string(world.count_events("lane_waits")) + " waits, no miss");
+    for (const Person& validator : world.validators)
+        expect_unharmed(world, validator, market::Role::validator, kStake);
+    for (const base::JobId& job : jobs)
+        EXPECT_EQ(stage.job(job).state, market::JobState::completed);
+    figures("C6", std::to_string(most) + " audits open at once, " +
+                      std::to_string(world.count_events("lane_waits")) + " waits, no miss");
 }
 
 /// Offers that never accept cost a lane a few askings, each of twice as many, and then they sleep.
@@ -245,7 +284,8 @@ TEST(Attack, C7_OffersThatNeverAccept) {
     WorldOptions options = options_of(1);
     options.workers = kSquatters + 1;
     WorkerSeats workers;
-    for (std::size_t i = 0; i < kSquatters; ++i) workers[i] = sim::conduct_of(sim::WorkerKind::never_accepts);
+    for (std::size_t i = 0; i < kSquatters; ++i)
+        workers[i] = sim::conduct_of(sim::WorkerKind::never_accepts);
     Stage stage(options, std::move(workers));
     const World& world = stage.world;
     std::map<std::size_t, std::uint64_t> prices;
@@ -287,13 +327,17 @@ TEST(Attack, C8_ControllersSealBeforeCellsArePublic) {
                 const auto audit = market::find_audit(world.state(), control.controls);
                 if (!audit->cells.empty()) {
                     ++opened;
-                    EXPECT_FALSE(control.seal.is_zero()) << "cells are public before a control has sealed";
+                    EXPECT_FALSE(control.seal.is_zero())
+                        << "cells are public before a control has sealed";
                     continue;
                 }
                 // An auditor that would show its cells to a friend first is told to wait.
-                if (!control.seal.is_zero() || control.state != market::AuditState::open || !tried.insert(control.id).second) continue;
+                if (!control.seal.is_zero() || control.state != market::AuditState::open ||
+                    !tried.insert(control.id).second)
+                    continue;
                 std::vector<base::Hash> cells(market::kCells);
-                world.send(world.person(audit->auditor), market::CellsOpen{audit->id, sim::numbered(seed, "salt"), cells});
+                world.send(world.person(audit->auditor),
+                           market::CellsOpen{audit->id, sim::numbered(seed, "salt"), cells});
                 world.block();
                 EXPECT_NE(world.last_refusal(), market::Refusal::none);
                 ++refused;

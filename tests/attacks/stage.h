@@ -35,7 +35,8 @@ class Stage {
 
     /// Offers of the given workers, in grains per GFLOP and in force after this call.
     void offer(const std::map<std::size_t, std::uint64_t>& prices, std::uint32_t slots = 1);
-    /// Posts a job of this shape in a block of its own. It is matched once its initial state has passed.
+    /// Posts a job of this shape in a block of its own. It is matched once its initial state has
+    /// passed.
     base::JobId post(const WorldOptions& shape, const Person& poster);
     base::JobId post() { return post(world.options, world.submitter); }
     /// Everybody reacts to what stands in the state, then a block.

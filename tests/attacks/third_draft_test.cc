@@ -5,12 +5,13 @@
 #include "market/rules.h"
 #include "schemes.h"
 
-/// What an outside auditor found (wt-adv-findings.md): each test states what must hold, and fails while it does not.
+/// What an outside auditor found (wt-adv-findings.md): each test states what must hold, and fails
+/// while it does not.
 namespace assay::attacks {
 namespace {
 
 constexpr std::uint64_t kAlmost = 1'000;
-constexpr std::uint32_t kTurns = 40;         ///< twenty minutes of grace after grace
+constexpr std::uint32_t kTurns = 40;  ///< twenty minutes of grace after grace
 
 /// Takes lanes and trains nothing.
 class Squats final : public sim::WorkerConduct {
@@ -18,8 +19,10 @@ class Squats final : public sim::WorkerConduct {
     bool commits(const World&, const market::Job&, const market::Lease&) override { return false; }
 };
 
-/// Lets time pass until `due` is nearly there, asks for a chunk of the job's data that is there, lets `due` pass, and shows the chunk itself: the bond comes back.
-void ask_over(Stage& stage, const Person& asker, const base::JobId& job, std::uint64_t due, std::uint64_t chunk) {
+/// Lets time pass until `due` is nearly there, asks for a chunk of the job's data that is there,
+/// lets `due` pass, and shows the chunk itself: the bond comes back.
+void ask_over(Stage& stage, const Person& asker, const base::JobId& job, std::uint64_t due,
+              std::uint64_t chunk) {
     World& world = stage.world;
     while (world.live().value + kAlmost < due) {
         stage.tick(std::min<std::uint64_t>(due - kAlmost - world.live().value, 4'000));
@@ -28,9 +31,12 @@ void ask_over(Stage& stage, const Person& asker, const base::JobId& job, std::ui
     const market::StoredTarget data{market::StoredKind::data, job.hash, 0};
     world.send(asker, market::ChunkAsk{data, chunk});
     world.block();
-    ASSERT_TRUE(market::find_question(world.state(), market::chunk_question_id(data, chunk))) << world.refusals_text();
+    ASSERT_TRUE(market::find_question(world.state(), market::chunk_question_id(data, chunk)))
+        << world.refusals_text();
     while (world.live().value <= due) stage.tick(kAlmost);
-    if (const auto question = market::find_question(world.state(), market::chunk_question_id(data, chunk))) world.send(asker, *world.answer_to(*question));
+    if (const auto question =
+            market::find_question(world.state(), market::chunk_question_id(data, chunk)))
+        world.send(asker, *world.answer_to(*question));
     world.block();
 }
 
@@ -52,18 +58,23 @@ TEST(Attack, F2_ChunkQuestionsHoldALane) {
     for (; held < kTurns; ++held) {
         const auto lane = market::find_lane(world.state(), job, 0);
         const auto lease = market::find_lease(world.state(), lane->lease);
-        if (!lease || lease->worker != squatter.id || market::is_terminal(stage.job(job).state)) break;
+        if (!lease || lease->worker != squatter.id || market::is_terminal(stage.job(job).state))
+            break;
         ask_over(stage, squatter, job, lease->deadline.value, held % 2);
         if (HasFatalFailure()) return;
     }
     const market::Job now = stage.job(job);
-    figures("F2", "a lane held for " + std::to_string(held) + " deadlines, for " + (before - world.wealth_of(squatter)).decimal() +
-                      " grains in fees; then the job is " + std::string(market::to_word(now.state)) + " (" + std::string(market::to_word(now.reason)) + ")");
+    figures("F2", "a lane held for " + std::to_string(held) + " deadlines, for " +
+                      (before - world.wealth_of(squatter)).decimal() +
+                      " grains in fees; then the job is " +
+                      std::string(market::to_word(now.state)) + " (" +
+                      std::string(market::to_word(now.reason)) + ")");
     EXPECT_LE(held, 10U) << "its worker has eight extensions";
     EXPECT_EQ(now.state, market::JobState::running) << "the lane goes to another worker";
 }
 
-/// The merge goes to the next member when the one whose turn it is is silent, whatever is asked meanwhile.
+/// The merge goes to the next member when the one whose turn it is is silent, whatever is asked
+/// meanwhile.
 TEST(Attack, F2_ChunkQuestionsHoldAMerge) {
     WorldOptions options = options_of(1);
     options.workers = 2;
@@ -84,16 +95,21 @@ TEST(Attack, F2_ChunkQuestionsHoldAMerge) {
         ask_over(stage, silent, job, merge->deadline.value, held % 2);
         if (HasFatalFailure()) return;
     }
-    figures("F2", "a merge held for " + std::to_string(held) + " turns, for " + (before - world.wealth_of(silent)).decimal() + " grains in fees");
+    figures("F2", "a merge held for " + std::to_string(held) + " turns, for " +
+                      (before - world.wealth_of(silent)).decimal() + " grains in fees");
     EXPECT_LT(held, kTurns) << "a job that never ends";
 }
 
-/// Posts wrong merges, gives each up when it is found, and trains and is paid as if nothing had been.
+/// Posts wrong merges, gives each up when it is found, and trains and is paid as if nothing had
+/// been.
 class PostsAndConcedes final : public sim::WorkerConduct {
   public:
-    base::Hash merge(const World& world, const market::Job& job, const base::Hash&) override { return sim::numbered(world.options.seed, "wrong merge", job.round); }
+    base::Hash merge(const World& world, const market::Job& job, const base::Hash&) override {
+        return sim::numbered(world.options.seed, "wrong merge", job.round);
+    }
     sim::Play plays(const World&, const market::Dispute& dispute) override {
-        return dispute.target == market::DisputeTarget::merge ? sim::Play::concede : sim::Play::move;
+        return dispute.target == market::DisputeTarget::merge ? sim::Play::concede
+                                                              : sim::Play::move;
     }
 };
 
@@ -110,7 +126,9 @@ TEST(Attack, F3_ConcededMergesEatTheLockOfALeaseThatGoesOn) {
     World& world = stage.world;
     const base::JobId job = stage.post();
     ASSERT_TRUE(stage.until([&] { return world.count_events("lease_started") == 2; }));
-    const auto lease_of = [&] { return market::leases_of_worker(world.state(), world.workers[0].id, std::nullopt, 1).at(0); };
+    const auto lease_of = [&] {
+        return market::leases_of_worker(world.state(), world.workers[0].id, std::nullopt, 1).at(0);
+    };
     const Amount lock = lease_of().lock;
     Amount least = lock;
     std::size_t wrong = 0;
@@ -122,22 +140,28 @@ TEST(Attack, F3_ConcededMergesEatTheLockOfALeaseThatGoesOn) {
         }
         return market::is_terminal(stage.job(job).state);
     });
-    figures("F3", "lock " + lock.decimal() + ", least lock of the active lease " + least.decimal() + ", " +
-                      std::to_string(count_where(world, "merge_audited", "outcome", "refuted")) + " wrong merges, paid " + paid_to(world, world.workers[0], "segments").decimal() +
-                      ", slashed " + std::to_string(wrong) + " times, job " + std::string(market::to_word(stage.job(job).state)));
+    figures("F3",
+            "lock " + lock.decimal() + ", least lock of the active lease " + least.decimal() +
+                ", " + std::to_string(count_where(world, "merge_audited", "outcome", "refuted")) +
+                " wrong merges, paid " + paid_to(world, world.workers[0], "segments").decimal() +
+                ", slashed " + std::to_string(wrong) + " times, job " +
+                std::string(market::to_word(stage.job(job).state)));
     EXPECT_EQ(least, lock) << "it trains on with less than its lock";
 }
 
 /// Trains honestly, and tries salts until an accomplice is drawn to audit it.
 class GrindsForPay final : public sim::WorkerConduct {
   public:
-    GrindsForPay(std::size_t accomplice, std::uint64_t patience) : accomplice_(accomplice), patience_(patience) {}
+    GrindsForPay(std::size_t accomplice, std::uint64_t patience)
+        : accomplice_(accomplice), patience_(patience) {}
     bool commits(const World& world, const market::Job&, const market::Lease& lease) override {
         rate_ppm_ = lease.rate_ppm;
         return !market::load_chain(world.state()).epoch_open;
     }
-    sim::SegmentWork train(const World&, const sim::SegmentPlace& place, const base::Hash& honest_end) override {
-        subject_ = {market::ClaimKind::segment, place.job, place.round, place.lane, place.segment, {}};
+    sim::SegmentWork train(const World&, const sim::SegmentPlace& place,
+                           const base::Hash& honest_end) override {
+        subject_ = {
+            market::ClaimKind::segment, place.job, place.round, place.lane, place.segment, {}};
         return {honest_end, sim::kWhole, {}};
     }
     void finish(const World& world, const base::PartId& id, sim::PartWork& work) override {
@@ -151,22 +175,28 @@ class GrindsForPay final : public sim::WorkerConduct {
     std::uint64_t tries = 0;
 
   private:
-    [[nodiscard]] bool drawn(const World& world, const base::PartId& id, const base::Hash& tree) const {
+    [[nodiscard]] bool drawn(const World& world, const base::PartId& id,
+                             const base::Hash& tree) const {
         const Person& accomplice = world.validators[accomplice_];
         base::Hash members;
         std::uint64_t all = 0, own = 0;
         for (const base::AccountId& one : market::validators_by_stake(world.state(), 100)) {
-            const std::uint64_t weight = market::weight_of(*market::find_validator(world.state(), one), *market::find_stake(world.state(), one, market::Role::validator));
+            const std::uint64_t weight =
+                market::weight_of(*market::find_validator(world.state(), one),
+                                  *market::find_stake(world.state(), one, market::Role::validator));
             members = market::extend_members(members, one, weight);
             all += weight;
             if (one == accomplice.id) own = weight;
         }
         const std::vector<base::Hash> leaves{market::commitment_leaf(id, subject_.job, tree)};
         const std::uint64_t epoch = market::load_chain(world.state()).epoch_next;
-        const base::Bytes alpha = market::contribution_alpha(world.chain_id(), epoch, market::epoch_root(members, 0, leaves));
-        const auto beta = base::vrf_verify(accomplice.vrf.public_key(), alpha, base::vrf_prove(accomplice.vrf, alpha));
+        const base::Bytes alpha = market::contribution_alpha(
+            world.chain_id(), epoch, market::epoch_root(members, 0, leaves));
+        const auto beta = base::vrf_verify(accomplice.vrf.public_key(), alpha,
+                                           base::vrf_prove(accomplice.vrf, alpha));
         const std::uint64_t x = market::member_exponent(market::rate_exponent(rate_ppm_), own, all);
-        return market::is_drawn(market::contribution_output(*beta), subject_, market::draw_chance(x));
+        return market::is_drawn(market::contribution_output(*beta), subject_,
+                                market::draw_chance(x));
     }
     std::size_t accomplice_;
     std::uint64_t patience_;
@@ -181,7 +211,8 @@ TEST(Attack, F7_AFriendIsPaidForAtMostOneAuditOfEachSegment) {
         options.workers = 1;
         options.lanes = 1;
         options.round_steps = 40 * 20;
-        options.validator_stakes[2] = 40'000'000'000;      // 2 % of the stake: 40,000 segments' worth, far above one audit's lock
+        options.validator_stakes[2] =
+            40'000'000'000;  // 2 % of the stake: 40,000 segments' worth, far above one audit's lock
         WorkerSeats seats;
         if (patience > 0) seats[0] = std::make_unique<GrindsForPay>(2, patience);
         Stage stage(options, std::move(seats));
@@ -189,17 +220,23 @@ TEST(Attack, F7_AFriendIsPaidForAtMostOneAuditOfEachSegment) {
         const base::JobId job = stage.post();
         EXPECT_TRUE(stage.until([&] { return market::is_terminal(stage.job(job).state); }));
         auditors = stage.job(job).spent.auditors;
-        figures("F7", "patience " + std::to_string(patience) + ": job " + std::string(market::to_word(stage.job(job).state)) + ", worker paid " +
-                          paid_to(stage.world, stage.world.workers[0], "segments").decimal() + ", auditors " + auditors.decimal() + ", of it the accomplice with 2 % of the weight " +
-                          paid_to(stage.world, stage.world.validators[2], "audit").decimal() + ", refunded " + stage.job(job).spent.refunded.decimal() + ", held " +
-                          stage.job(job).held.decimal() + ", lanes waited " + std::to_string(stage.world.count_events("lane_waits")));
+        figures("F7", "patience " + std::to_string(patience) + ": job " +
+                          std::string(market::to_word(stage.job(job).state)) + ", worker paid " +
+                          paid_to(stage.world, stage.world.workers[0], "segments").decimal() +
+                          ", auditors " + auditors.decimal() +
+                          ", of it the accomplice with 2 % of the weight " +
+                          paid_to(stage.world, stage.world.validators[2], "audit").decimal() +
+                          ", refunded " + stage.job(job).spent.refunded.decimal() + ", held " +
+                          stage.job(job).held.decimal() + ", lanes waited " +
+                          std::to_string(stage.world.count_events("lane_waits")));
         return paid_to(stage.world, stage.world.validators[2], "audit");
     };
     Amount fair, ground;
     const Amount before = run(0, fair);
     const Amount after = run(5'000, ground);
-    // Open: a worker may choose the salt with which its friend draws its segments. Nobody honest is drawn less for it, so no fake gets through; the
-    // submitter pays at most one more audit a segment, and never more than it holds.
+    // Open: a worker may choose the salt with which its friend draws its segments. Nobody honest is
+    // drawn less for it, so no fake gets through; the submitter pays at most one more audit a
+    // segment, and never more than it holds.
     constexpr std::uint64_t kSegments = 40, kPrice = 1'000'000;
     EXPECT_LE(after, before + Amount::of(kSegments * kPrice * 3 / 2));
     EXPECT_LE(ground, fair + Amount::of(kSegments * kPrice * 3 / 2));
@@ -224,23 +261,33 @@ TEST(Attack, F8_AConvictionReadsAllQuestionsForEveryPart) {
     stage.offer({{0, 1000}}, kLanes);
     const base::JobId job = stage.post();
     ASSERT_TRUE(stage.until([&] { return world.count_events("lease_started") == kLanes; }));
-    for (std::uint32_t i = 0; i < 2 * kPartsPerLane && world.count_events("part_committed") < kLanes * kPartsPerLane; ++i) {
+    for (std::uint32_t i = 0;
+         i < 2 * kPartsPerLane && world.count_events("part_committed") < kLanes * kPartsPerLane;
+         ++i) {
         stage.workers[0].act();
         world.block();
     }
-    const auto leases = market::leases_of_worker(world.state(), world.workers[0].id, std::nullopt, 1);
-    const market::EquivocationReport report{signed_tree(world, world.workers[0], leases.front(), 0, 0), signed_tree(world, world.workers[0], leases.front(), 0, 1)};
+    const auto leases =
+        market::leases_of_worker(world.state(), world.workers[0].id, std::nullopt, 1);
+    const market::EquivocationReport report{
+        signed_tree(world, world.workers[0], leases.front(), 0, 0),
+        signed_tree(world, world.workers[0], leases.front(), 0, 1)};
     const auto measure = [&](std::string_view when) {
         const World::Moment moment = world.moment();
         CountingState state(moment.state);
         const base::Bytes raw = world.build(world.workers[1], report);
-        const market::BlockContext block{base::Height{moment.height.value + 1}, base::TimeMs{moment.time.value + 1}, moment.log_size, moment.log_root, &world.truth()};
+        const market::BlockContext block{base::Height{moment.height.value + 1},
+                                         base::TimeMs{moment.time.value + 1}, moment.log_size,
+                                         moment.log_root, &world.truth()};
         std::vector<market::Event> events;
         const auto begun = std::chrono::steady_clock::now();
         const market::TransactionResult result = market::apply(state, block, raw, events);
-        const auto took = std::chrono::duration_cast<std::chrono::milliseconds>(std::chrono::steady_clock::now() - begun).count();
+        const auto took = std::chrono::duration_cast<std::chrono::milliseconds>(
+                              std::chrono::steady_clock::now() - begun)
+                              .count();
         EXPECT_EQ(result.code, market::Refusal::none);
-        figures("F8", std::string(when) + ": " + std::to_string(state.reads()) + " reads, " + std::to_string(took) + " ms at a weight of " +
+        figures("F8", std::string(when) + ": " + std::to_string(state.reads()) + " reads, " +
+                          std::to_string(took) + " ms at a weight of " +
                           std::to_string(market::message_weight(report, raw.size())));
         return state.reads();
     };
@@ -250,7 +297,9 @@ TEST(Attack, F8_AConvictionReadsAllQuestionsForEveryPart) {
     ASSERT_EQ(parts.size(), kLanes * kPartsPerLane);
     for (std::uint32_t asker = 0; asker < kAskers; ++asker) {
         for (std::uint32_t i = 0; i < kEach; ++i)
-            world.send(world.workers[asker + 1], market::StateAsk{{market::StoredKind::checkpoint, parts[(asker * kEach + i) % parts.size()].id.hash, 0}});
+            world.send(world.workers[asker + 1],
+                       market::StateAsk{{market::StoredKind::checkpoint,
+                                         parts[(asker * kEach + i) % parts.size()].id.hash, 0}});
     }
     world.block();
     figures("F8", std::to_string(world.count_events("question_opened")) + " questions open");
@@ -270,7 +319,8 @@ TEST(Attack, F13_ASilentMergerEndsAJobForNothing) {
     const Amount before = world.wealth_of(world.workers[0]);
     const base::JobId job = stage.post();
     ASSERT_TRUE(stage.until([&] { return world.count_events("round_closed") == 2; }));
-    const market::Round round = market::find_round(world.state(), job, stage.job(job).round).value();
+    const market::Round round =
+        market::find_round(world.state(), job, stage.job(job).round).value();
     const std::size_t seat = round.members.at(0).worker == world.workers[0].id ? 0 : 1;
     const Amount stake = world.stake_of(world.workers[seat], market::Role::worker);
     // It stops right after its part has passed; everybody else goes on.
@@ -281,18 +331,24 @@ TEST(Attack, F13_ASilentMergerEndsAJobForNothing) {
         world.block();
     }
     const market::Job now = stage.job(job);
-    figures("F13", "job " + std::string(market::to_word(now.state)) + " (" + std::string(market::to_word(now.reason)) + ") with " + std::to_string(now.final_rounds) +
-                       " of 5 rounds final; its worker was paid " + paid_to(world, world.workers[seat], "segments").decimal() + ", its stake " +
-                       std::string(world.stake_of(world.workers[seat], market::Role::worker) == stake ? "whole" : "smaller") + ", gained " +
-                       (world.wealth_of(world.workers[seat]) - before).decimal());
+    figures("F13",
+            "job " + std::string(market::to_word(now.state)) + " (" +
+                std::string(market::to_word(now.reason)) + ") with " +
+                std::to_string(now.final_rounds) + " of 5 rounds final; its worker was paid " +
+                paid_to(world, world.workers[seat], "segments").decimal() + ", its stake " +
+                std::string(world.stake_of(world.workers[seat], market::Role::worker) == stake
+                                ? "whole"
+                                : "smaller") +
+                ", gained " + (world.wealth_of(world.workers[seat]) - before).decimal());
     EXPECT_EQ(now.state, market::JobState::completed) << "another worker was there";
 }
 
-/// What three accounts of one owner share: the cheat is accused, and its friends take the job back to before its work.
+/// What three accounts of one owner share: the cheat is accused, and its friends take the job back
+/// to before its work.
 struct Ring {
     base::JobId job;
     base::AccountId cheat, poster;
-    std::set<std::uint32_t> used;            ///< rounds in which the way out was taken
+    std::set<std::uint32_t> used;  ///< rounds in which the way out was taken
     std::size_t fakes = 0;
 };
 
@@ -300,8 +356,10 @@ struct Ring {
 class FakesWithAWayOut final : public sim::WorkerConduct {
   public:
     explicit FakesWithAWayOut(std::shared_ptr<Ring> ring) : ring_(std::move(ring)) {}
-    sim::SegmentWork train(const World& world, const sim::SegmentPlace& place, const base::Hash& honest_end) override {
-        if (place.round == 0 || ring_->used.contains(place.round)) return {honest_end, sim::kWhole, {}};
+    sim::SegmentWork train(const World& world, const sim::SegmentPlace& place,
+                           const base::Hash& honest_end) override {
+        if (place.round == 0 || ring_->used.contains(place.round))
+            return {honest_end, sim::kWhole, {}};
         ++ring_->fakes;
         return {sim::numbered(world.options.seed, "ring fake", place.round), 0, {}};
     }
@@ -315,42 +373,63 @@ class FakesWithAWayOut final : public sim::WorkerConduct {
 class ConcedesRightMerges final : public sim::WorkerConduct {
   public:
     sim::Play plays(const World&, const market::Dispute& dispute) override {
-        return dispute.target == market::DisputeTarget::merge ? sim::Play::concede : sim::Play::move;
+        return dispute.target == market::DisputeTarget::merge ? sim::Play::concede
+                                                              : sim::Play::move;
     }
 };
 
-/// Seals a false challenge of every merge that its friend posts, and opens it when the cheat of the round after it is accused.
+/// Seals a false challenge of every merge that its friend posts, and opens it when the cheat of the
+/// round after it is accused.
 class ChallengesOnCall final : public sim::WorkerConduct {
   public:
-    ChallengesOnCall(std::shared_ptr<Ring> ring, std::size_t seat) : ring_(std::move(ring)), seat_(seat) {}
-    bool accepts(const World&, const market::Job&, const market::Reservation&) override { return false; }
+    ChallengesOnCall(std::shared_ptr<Ring> ring, std::size_t seat)
+        : ring_(std::move(ring)), seat_(seat) {}
+    bool accepts(const World&, const market::Job&, const market::Reservation&) override {
+        return false;
+    }
     std::vector<market::Message> extra(const World& world) override {
         std::vector<market::Message> out;
         if (ring_->job.is_zero()) return out;
         const base::AccountId self = world.workers[seat_].id;
         const market::Job job = market::find_job(world.state(), ring_->job).value();
         const base::Hash claimed = sim::numbered(world.options.seed, "false merge");
-        for (std::uint32_t round = job.final_rounds; round <= job.round && round < job.shape.rounds; ++round) {
+        for (std::uint32_t round = job.final_rounds; round <= job.round && round < job.shape.rounds;
+             ++round) {
             const auto merge = market::find_merge(world.state(), job.id, round);
-            if (!merge || merge->state != market::MergeState::posted || merge->poster != ring_->poster || merge->commitment.is_zero()) continue;
-            const market::ChallengeTarget target{market::DisputeTarget::merge, merge->commitment, 0, job.id, round};
+            if (!merge || merge->state != market::MergeState::posted ||
+                merge->poster != ring_->poster || merge->commitment.is_zero())
+                continue;
+            const market::ChallengeTarget target{market::DisputeTarget::merge, merge->commitment, 0,
+                                                 job.id, round};
             if (sealed_.insert(merge->commitment).second) {
-                out.emplace_back(market::ChallengeSealPost{market::challenge_digest(self, target, claimed, nonce())});
+                out.emplace_back(market::ChallengeSealPost{
+                    market::challenge_digest(self, target, claimed, nonce())});
                 continue;
             }
         }
-        for (const market::Dispute& dispute : market::disputes_of_account(world.state(), ring_->cheat, market::Side::asserter, std::nullopt, 10)) {
-            if (dispute.target != market::DisputeTarget::segment || dispute.state != market::DisputeState::open || dispute.round == 0) continue;
+        for (const market::Dispute& dispute : market::disputes_of_account(
+                 world.state(), ring_->cheat, market::Side::asserter, std::nullopt, 10)) {
+            if (dispute.target != market::DisputeTarget::segment ||
+                dispute.state != market::DisputeState::open || dispute.round == 0)
+                continue;
             const auto merge = market::find_merge(world.state(), job.id, dispute.round - 1);
-            if (!merge || !sealed_.contains(merge->commitment) || !opened_.insert(merge->commitment).second) continue;
+            if (!merge || !sealed_.contains(merge->commitment) ||
+                !opened_.insert(merge->commitment).second)
+                continue;
             ring_->used.insert(dispute.round);
-            out.emplace_back(market::ChallengeOpen{{market::DisputeTarget::merge, merge->commitment, 0, job.id, dispute.round - 1}, claimed, nonce(), market::Role::worker});
+            out.emplace_back(market::ChallengeOpen{
+                {market::DisputeTarget::merge, merge->commitment, 0, job.id, dispute.round - 1},
+                claimed,
+                nonce(),
+                market::Role::worker});
         }
         return out;
     }
 
   private:
-    [[nodiscard]] base::Hash nonce() const { return base::blake2b("attack.ring", base::view_of("nonce")); }
+    [[nodiscard]] base::Hash nonce() const {
+        return base::blake2b("attack.ring", base::view_of("nonce"));
+    }
     std::shared_ptr<Ring> ring_;
     std::size_t seat_;
     std::set<base::PartId> sealed_, opened_;
@@ -383,33 +462,50 @@ TEST(Attack, F14_AFriendConcedesTheMergeBeforeAndTheAccusedWorkIsVoid) {
     for (const base::Bytes& bytes : market::history_of(world.state(), job, 0, 100'000)) {
         const auto entry = market::decode<market::JobHistoryEntry>(bytes);
         const auto* part = std::get_if<market::PartPassed>(&*entry);
-        if (part != nullptr && part->key.worker == ring->cheat && part->end_root == sim::numbered(world.options.seed, "ring fake", part->key.round)) ++stood;
+        if (part != nullptr && part->key.worker == ring->cheat &&
+            part->end_root == sim::numbered(world.options.seed, "ring fake", part->key.round))
+            ++stood;
     }
-    figures("F14", "job " + std::string(market::to_word(now.state)) + " with " + std::to_string(now.final_rounds) + " of 60 rounds; " + std::to_string(ring->fakes) +
-                       " fakes, accused and taken back " + std::to_string(ring->used.size()) + ", passed " + std::to_string(stood) + ", convictions of the cheat " +
-                       std::to_string(count_where(world, "slashed", "worker", ring->cheat.hex())) + ", its stake " + stake_left.decimal() + ", the poster's stake " +
-                       world.stake_of(world.workers[0], market::Role::worker).decimal() + ", coalition " + before.decimal() + " -> " + wealth(world, owner).decimal() +
-                       ", paid to the cheat " + paid_to(world, world.workers[1], "segments").decimal());
-    EXPECT_LE(stood, 12U) << "a fake passes with chance 0.55, and the first one that does not costs the lock and the lane: 1.2 expected";
+    figures("F14",
+            "job " + std::string(market::to_word(now.state)) + " with " +
+                std::to_string(now.final_rounds) + " of 60 rounds; " + std::to_string(ring->fakes) +
+                " fakes, accused and taken back " + std::to_string(ring->used.size()) +
+                ", passed " + std::to_string(stood) + ", convictions of the cheat " +
+                std::to_string(count_where(world, "slashed", "worker", ring->cheat.hex())) +
+                ", its stake " + stake_left.decimal() + ", the poster's stake " +
+                world.stake_of(world.workers[0], market::Role::worker).decimal() + ", coalition " +
+                before.decimal() + " -> " + wealth(world, owner).decimal() +
+                ", paid to the cheat " + paid_to(world, world.workers[1], "segments").decimal());
+    EXPECT_LE(stood, 12U) << "a fake passes with chance 0.55, and the first one that does not "
+                             "costs the lock and the lane: 1.2 expected";
     EXPECT_LT(stake_left, kStake) << "accused, and nothing lost";
 }
 
-/// Invents states, and makes its own queue of questions long before anybody asks: it asks itself for a chunk and shows it, again and again.
+/// Invents states, and makes its own queue of questions long before anybody asks: it asks itself
+/// for a chunk and shows it, again and again.
 class QueuesUpQuestions final : public sim::WorkerConduct {
   public:
-    QueuesUpQuestions(std::shared_ptr<Phantoms> phantoms, std::uint32_t pairs) : phantoms_(std::move(phantoms)), left_(pairs) {}
-    sim::SegmentWork train(const World& world, const sim::SegmentPlace& place, const base::Hash& honest_end) override {
+    QueuesUpQuestions(std::shared_ptr<Phantoms> phantoms, std::uint32_t pairs)
+        : phantoms_(std::move(phantoms)), left_(pairs) {}
+    sim::SegmentWork train(const World& world, const sim::SegmentPlace& place,
+                           const base::Hash& honest_end) override {
         if (place.index == 0 && place.round == 0 && place.segment > 0) return {honest_end, 0, {}};
-        const base::Hash root = base::Hasher("attack.queue").add_u64(world.options.seed).add_u32(place.segment).finish();
+        const base::Hash root = base::Hasher("attack.queue")
+                                    .add_u64(world.options.seed)
+                                    .add_u32(place.segment)
+                                    .finish();
         phantoms_->insert(root);
         return {root, 0, {}};
     }
     /// The one that was asked last keeps the queue; it is due long after the others.
-    bool answers(const World&, const market::Question& question) override { return question.kind == market::QuestionKind::chunk && question.chunk == 2 && left_ == 0; }
+    bool answers(const World&, const market::Question& question) override {
+        return question.kind == market::QuestionKind::chunk && question.chunk == 2 && left_ == 0;
+    }
     std::vector<market::Message> extra(const World& world) override {
         std::vector<market::Message> out;
         const base::AccountId self = world.workers[0].id;
-        for (const market::Lease& lease : market::leases_of_worker(world.state(), self, std::nullopt, 1)) {
+        for (const market::Lease& lease :
+             market::leases_of_worker(world.state(), self, std::nullopt, 1)) {
             const auto parts = market::parts_of_lane(world.state(), lease.job, 0, lease.lane);
             if (parts.empty() || left_ == 0) return out;
             const market::StoredTarget target{market::StoredKind::checkpoint, parts[0].id.hash, 0};
@@ -421,7 +517,8 @@ class QueuesUpQuestions final : public sim::WorkerConduct {
             for (std::uint32_t i = 0; i < 150 && left_ > 0; ++i, --left_) {
                 const base::ProvedChunk proved = base::prove_chunk(*bytes, 0);
                 out.emplace_back(market::ChunkAsk{target, 0});
-                out.emplace_back(market::ChunkAnswer{market::chunk_question_id(target, 0), proved.bytes, proved.proof});
+                out.emplace_back(market::ChunkAnswer{market::chunk_question_id(target, 0),
+                                                     proved.bytes, proved.proof});
             }
             if (left_ == 0) out.emplace_back(market::ChunkAsk{target, 1});
         }
@@ -434,7 +531,8 @@ class QueuesUpQuestions final : public sim::WorkerConduct {
     bool anchored_ = false;
 };
 
-/// While an auditor waits for the answer to its question it misses nothing, however long that takes.
+/// While an auditor waits for the answer to its question it misses nothing, however long that
+/// takes.
 TEST(Attack, F15_AQueueOfOwnQuestionsMakesHonestAuditorsMiss) {
     std::uint64_t fines = 0, lost = 0;
     std::size_t misses = 0, jobs = 0;
@@ -449,17 +547,27 @@ TEST(Attack, F15_AQueueOfOwnQuestionsMakesHonestAuditorsMiss) {
         WorkerSeats workers;
         workers[0] = std::make_unique<QueuesUpQuestions>(phantoms, 1'800);
         ValidatorSeats validators;
-        for (std::size_t i = 0; i < 3; ++i) validators[i] = std::make_unique<HonestButBlind>(phantoms);
+        for (std::size_t i = 0; i < 3; ++i)
+            validators[i] = std::make_unique<HonestButBlind>(phantoms);
         Stage stage(options, std::move(workers), std::move(validators));
         stage.offer({{0, 1000}});
         World& world = stage.world;
         const Amount before = world.wealth_of(world.workers[0]);
         const base::JobId job = stage.post();
-        stage.until([&] { return world.stake_of(world.workers[0], market::Role::worker) < kStake || market::is_terminal(stage.job(job).state); }, 20'000);
+        stage.until(
+            [&] {
+                return world.stake_of(world.workers[0], market::Role::worker) < kStake ||
+                       market::is_terminal(stage.job(job).state);
+            },
+            20'000);
         std::uint64_t here = 0;
         for (const Person& validator : world.validators) here += fined(world, validator).grains();
-        figures("F15", "seed " + std::to_string(seed) + ": honest auditors fined " + std::to_string(here) + " in " + std::to_string(world.count_events("audit_missed")) +
-                           " misses, the cheat lost " + (before - world.wealth_of(world.workers[0])).decimal() + ", live " + std::to_string(world.live().value / 1000) + " s, job " +
+        figures("F15", "seed " + std::to_string(seed) + ": honest auditors fined " +
+                           std::to_string(here) + " in " +
+                           std::to_string(world.count_events("audit_missed")) +
+                           " misses, the cheat lost " +
+                           (before - world.wealth_of(world.workers[0])).decimal() + ", live " +
+                           std::to_string(world.live().value / 1000) + " s, job " +
                            std::string(market::to_word(stage.job(job).state)));
         fines += here;
         lost += (before - world.wealth_of(world.workers[0])).grains();
@@ -488,17 +596,23 @@ TEST(Attack, F19_AQuestionSurvivesItsRoundAndStopsTheChain) {
     World& world = stage.world;
     const base::JobId job = stage.post();
     const auto part_of_second = [&]() -> std::optional<market::Part> {
-        for (const market::Part& part : market::parts_of_job(world.state(), job, 1, std::nullopt, 100)) {
-            if (part.key.worker == world.workers[1].id && part.state == market::PartState::committed) return part;
+        for (const market::Part& part :
+             market::parts_of_job(world.state(), job, 1, std::nullopt, 100)) {
+            if (part.key.worker == world.workers[1].id &&
+                part.state == market::PartState::committed)
+                return part;
         }
         return std::nullopt;
     };
     ASSERT_TRUE(stage.until([&] { return part_of_second().has_value(); }, 20'000));
     const auto merge = market::find_merge(world.state(), job, 0);
     ASSERT_EQ(merge->poster, world.workers[0].id);
-    const market::ChallengeTarget target{market::DisputeTarget::merge, merge->commitment, 0, job, 0};
-    const base::Hash claimed = base::blake2b("attack.claim", base::view_of("x")), nonce = base::blake2b("attack.nonce", base::view_of("x"));
-    world.send(world.workers[2], market::ChallengeSealPost{market::challenge_digest(world.workers[2].id, target, claimed, nonce)});
+    const market::ChallengeTarget target{market::DisputeTarget::merge, merge->commitment, 0, job,
+                                         0};
+    const base::Hash claimed = base::blake2b("attack.claim", base::view_of("x")),
+                     nonce = base::blake2b("attack.nonce", base::view_of("x"));
+    world.send(world.workers[2], market::ChallengeSealPost{market::challenge_digest(
+                                     world.workers[2].id, target, claimed, nonce)});
     world.block();
     // Many questions about the round that stands, and one about the one that will not.
     const auto parts = market::parts_of_job(world.state(), job, 0, std::nullopt, 1'000);
@@ -508,7 +622,9 @@ TEST(Attack, F19_AQuestionSurvivesItsRoundAndStopsTheChain) {
     }
     ASSERT_GE(passed.size(), kEach);
     for (std::size_t asker = 0; asker < kAskers; ++asker) {
-        for (std::size_t i = 0; i < kEach; ++i) world.send(world.workers[kFirstAsker + asker], market::StateAsk{{market::StoredKind::checkpoint, passed[i].hash, 0}});
+        for (std::size_t i = 0; i < kEach; ++i)
+            world.send(world.workers[kFirstAsker + asker],
+                       market::StateAsk{{market::StoredKind::checkpoint, passed[i].hash, 0}});
     }
     const auto late = part_of_second();
     ASSERT_TRUE(late.has_value());
@@ -518,23 +634,27 @@ TEST(Attack, F19_AQuestionSurvivesItsRoundAndStopsTheChain) {
     const base::Hash question = market::state_question_id(about, world.submitter.id);
     ASSERT_TRUE(market::find_question(world.state(), question)) << world.refusals_text();
     figures("F19", std::to_string(world.count_events("question_opened")) + " questions open");
-    world.send(world.workers[2], market::ChallengeOpen{target, claimed, nonce, market::Role::worker});
+    world.send(world.workers[2],
+               market::ChallengeOpen{target, claimed, nonce, market::Role::worker});
     world.block();
     ASSERT_EQ(world.last_refusal(), market::Refusal::none) << world.refusals_text();
-    const auto games = market::disputes_of_account(world.state(), world.workers[0].id, market::Side::asserter, std::nullopt, 10);
+    const auto games = market::disputes_of_account(world.state(), world.workers[0].id,
+                                                   market::Side::asserter, std::nullopt, 10);
     ASSERT_EQ(games.size(), 1U);
     world.send(world.workers[0], market::DisputeConcede{games[0].id});
     world.block();
     ASSERT_EQ(world.last_refusal(), market::Refusal::none) << world.refusals_text();
     ASSERT_EQ(market::find_part(world.state(), late->id)->state, market::PartState::void_);
-    EXPECT_FALSE(market::find_question(world.state(), question)) << "a question about a part that is void";
+    EXPECT_FALSE(market::find_question(world.state(), question))
+        << "a question about a part that is void";
     if (std::getenv("ASSAY_SHOW_THE_STOP") == nullptr) return;
     // The round opens again, with no question counted; then this one ends.
     for (int i = 0; i < 20'000 && market::find_question(world.state(), question); ++i) stage.step();
     figures("F19", "went on");
 }
 
-/// Who takes a lane and gives it back without work pays for the time in which nobody else could have it.
+/// Who takes a lane and gives it back without work pays for the time in which nobody else could
+/// have it.
 TEST(Attack, F20_LanesAreHeldForNothingByWhoLeavesInTime) {
     WorldOptions options = options_of(1);
     options.workers = 3;
@@ -547,7 +667,7 @@ TEST(Attack, F20_LanesAreHeldForNothingByWhoLeavesInTime) {
     for (std::size_t seat = 0; seat < 2; ++seat) {
         market::OfferPost offer;
         offer.price_per_gflop = Amount::of(1'000 + seat);
-        offer.segment_ms = 3'599'000;        // what the submitter waits for a round, and no more
+        offer.segment_ms = 3'599'000;  // what the submitter waits for a round, and no more
         offer.profile = "f32";
         offer.memory_bytes = std::uint64_t{1} << 40U;
         offer.flops_per_second = 1'000'000'000'000;
@@ -557,14 +677,15 @@ TEST(Attack, F20_LanesAreHeldForNothingByWhoLeavesInTime) {
         world.block();
         ASSERT_EQ(world.last_refusal(), market::Refusal::none) << world.refusals_text();
     }
-    stage.offer({{2, 100'000}});             // honest, and dearer
+    stage.offer({{2, 100'000}});  // honest, and dearer
     const Amount before = wealth(world, {&world.workers[0], &world.workers[1]});
     const base::JobId job = stage.post();
     std::size_t left = 0;
     for (int i = 0; i < 20'000 && !market::is_terminal(stage.job(job).state); ++i) {
         const auto lane = market::find_lane(world.state(), job, 0);
         const auto lease = market::find_lease(world.state(), lane->lease);
-        const bool squats = lease && lease->worker != world.workers[2].id && lease->deadline.value != 0;
+        const bool squats =
+            lease && lease->worker != world.workers[2].id && lease->deadline.value != 0;
         if (squats && lease->deadline.value <= world.live().value + 10'000) {
             world.send(world.person(lease->worker), market::LeaseLeave{lease->id});
             ++left;
@@ -578,10 +699,13 @@ TEST(Attack, F20_LanesAreHeldForNothingByWhoLeavesInTime) {
     // Every tick gives the first of them a grain.
     const Amount after = wealth(world, {&world.workers[0], &world.workers[1]});
     const Amount lost = before > after ? before - after : Amount{};
-    figures("F20", "job " + std::string(market::to_word(now.state)) + " (" + std::string(market::to_word(now.reason)) + ") after " +
-                       std::to_string(world.live().value / 1000) + " s, lanes given back " + std::to_string(left) + " times, for " +
-                       lost.decimal() + " grains and the fees");
-    EXPECT_TRUE(world.live().value < 600'000 || lost >= Amount::of(500'000)) << "the bond of a part is what a lane costs that is not worked";
+    figures("F20", "job " + std::string(market::to_word(now.state)) + " (" +
+                       std::string(market::to_word(now.reason)) + ") after " +
+                       std::to_string(world.live().value / 1000) + " s, lanes given back " +
+                       std::to_string(left) + " times, for " + lost.decimal() +
+                       " grains and the fees");
+    EXPECT_TRUE(world.live().value < 600'000 || lost >= Amount::of(500'000))
+        << "the bond of a part is what a lane costs that is not worked";
 }
 
 }  // namespace

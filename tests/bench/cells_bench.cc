@@ -11,8 +11,8 @@
 #include "program/cells.h"
 #include "runtime/cell_watch.h"
 
-/// What the cells of a verdict cost beside the replay of a segment of 20 steps, on one thread: processor time of the steps with a watch against
-/// those without. Recorded, never gating.
+/// What the cells of a verdict cost beside the replay of a segment of 20 steps, on one thread:
+/// processor time of the steps with a watch against those without. Recorded, never gating.
 namespace assay {
 namespace {
 
@@ -90,8 +90,10 @@ class Bench {
             watched += with;
             worst = std::max(worst, with / without - 1);
         }
-        std::printf("%-8s batch %3u: %8.1f ms plain, %8.1f ms with cells, %+5.1f %% (at most %+.1f %%)\n", shape.name, shape.batch,
-                    plain / spots * 1e3, watched / spots * 1e3, (watched / plain - 1) * 100, worst * 100);
+        std::printf(
+            "%-8s batch %3u: %8.1f ms plain, %8.1f ms with cells, %+5.1f %% (at most %+.1f %%)\n",
+            shape.name, shape.batch, plain / spots * 1e3, watched / spots * 1e3,
+            (watched / plain - 1) * 100, worst * 100);
         std::fflush(stdout);
     }
 
@@ -104,13 +106,15 @@ class Bench {
 };
 
 constexpr Shape kShapes[] = {
-    {"demo", 4, 4, 128, 64, 1}, {"demo", 4, 4, 128, 64, 4}, {"demo", 4, 4, 128, 64, 12}, {"small", 6, 6, 384, 256, 1}, {"small", 6, 6, 384, 256, 8},
+    {"demo", 4, 4, 128, 64, 1},   {"demo", 4, 4, 128, 64, 4},   {"demo", 4, 4, 128, 64, 12},
+    {"small", 6, 6, 384, 256, 1}, {"small", 6, 6, 384, 256, 8},
 };
 
 }  // namespace
 }  // namespace assay
 
 int main() {
-    for (const assay::Shape& shape : assay::kShapes) assay::Bench(shape).report(shape, shape.width > 200 ? 3 : 12);
+    for (const assay::Shape& shape : assay::kShapes)
+        assay::Bench(shape).report(shape, shape.width > 200 ? 3 : 12);
     return 0;
 }

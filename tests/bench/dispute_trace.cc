@@ -20,10 +20,14 @@ namespace assay::dispute {
 namespace {
 
 constexpr const char* kHelp =
-    "Usage: dispute_bench trace [--batch 2] [--context 1024] [--threads 1] [--tries 2] [--recompute 0] [--reference 0]\n"
-    "Traces one step of a GPT-2 124M: roots by sequence, the instructions of the first sequence and of the update, evidence for one\n"
-    "instruction, each with its time (the best of the tries) and the peak memory of this process, the caller's state included. With\n"
-    "--reference 1 the scalar reference does the same, once, which takes hours at a context of 1024.\n";
+    "Usage: dispute_bench trace [--batch 2] [--context 1024] [--threads 1] [--tries 2] "
+    "[--recompute 0] [--reference 0]\n"
+    "Traces one step of a GPT-2 124M: roots by sequence, the instructions of the first sequence "
+    "and of the update, evidence for one\n"
+    "instruction, each with its time (the best of the tries) and the peak memory of this process, "
+    "the caller's state included. With\n"
+    "--reference 1 the scalar reference does the same, once, which takes hours at a context of "
+    "1024.\n";
 
 using Settings = std::map<std::string, unsigned>;
 
@@ -35,9 +39,7 @@ double peak_mb() {
     }
     return 0;
 }
-void reset_peak() {
-    std::ofstream("/proc/self/clear_refs") << "5";
-}
+void reset_peak() { std::ofstream("/proc/self/clear_refs") << "5"; }
 
 double seconds(const std::function<void()>& work) {
     using Clock = std::chrono::steady_clock;
@@ -60,7 +62,8 @@ void trace_with(const char* name, const Engine& engine, const StageInputs& input
     StageTrace stage;
     UnitTrace sequence;
     report("  roots by sequence, update", tries, [&] { stage = trace_stage(inputs, engine); });
-    report("  instructions of the first sequence", tries, [&] { sequence = trace_unit(inputs, 0, engine); });
+    report("  instructions of the first sequence", tries,
+           [&] { sequence = trace_unit(inputs, 0, engine); });
     report("  sequences, then instructions of the update", tries,
            [&] { (void)trace_unit(inputs, stage.units.size() - 1, engine); });
     std::printf("  stage root %s, first sequence %s\n", stage.root().hex().substr(0, 16).c_str(),
@@ -68,7 +71,8 @@ void trace_with(const char* name, const Engine& engine, const StageInputs& input
     for (const char* output : {"h.0.mlp.f", "head.dy"}) {
         const std::uint32_t number = instruction_of(program, program::Part::sequence, output);
         const std::string what = std::string("  evidence for ") + output;
-        report(what.c_str(), tries, [&] { (void)collect_evidence(inputs, stage, sequence, 0, number, {}, engine); });
+        report(what.c_str(), tries,
+               [&] { (void)collect_evidence(inputs, stage, sequence, 0, number, {}, engine); });
     }
 }
 
@@ -84,8 +88,9 @@ int trace(const Settings& settings) {
     inputs.dataset = {tokens, kTrainTokens, 1};
     commit::State state = commit::State::zeros(program);
     inputs.start = &state;
-    std::printf("GPT-2 124M, batch %u of %u tokens, %u threads, recompute %u, best of %u\n", settings.at("--batch"),
-                settings.at("--context"), options.threads, settings.at("--recompute"), tries);
+    std::printf("GPT-2 124M, batch %u of %u tokens, %u threads, recompute %u, best of %u\n",
+                settings.at("--batch"), settings.at("--context"), options.threads,
+                settings.at("--recompute"), tries);
     {
         runtime::Executor executor(program, options);
         executor.run_init(state);
@@ -101,8 +106,10 @@ int trace(const Settings& settings) {
 }  // namespace
 
 int run_trace(int argc, char** argv) {
-    Settings settings = {{"--batch", 2}, {"--context", 1024}, {"--threads", 1}, {"--tries", 2}, {"--recompute", 0}, {"--reference", 0}};
-    const bool help = argc == 1 && (std::strcmp(argv[0], "--help") == 0 || std::strcmp(argv[0], "-h") == 0);
+    Settings settings = {{"--batch", 2}, {"--context", 1024}, {"--threads", 1},
+                         {"--tries", 2}, {"--recompute", 0},  {"--reference", 0}};
+    const bool help =
+        argc == 1 && (std::strcmp(argv[0], "--help") == 0 || std::strcmp(argv[0], "-h") == 0);
     bool right = argc % 2 == 0;
     for (int i = 0; right && i < argc; i += 2) {
         const auto setting = settings.find(argv[i]);

@@ -10,7 +10,8 @@
 #include "base/hash_batch.h"
 #include "commit/state.h"
 
-/// How fast commitments are hashed on this machine, per instruction set and number of threads. Recorded, never gating.
+/// How fast commitments are hashed on this machine, per instruction set and number of threads.
+/// Recorded, never gating.
 namespace assay {
 namespace {
 
@@ -18,7 +19,8 @@ constexpr int kTries = 15;
 
 constexpr const char* kHelp =
     "Usage: hash_bench [MEGABYTES]\n"
-    "Measures tile leaves (32 x 32 f32, read in place) and tree nodes per instruction set in time of the processor, and state roots in\n"
+    "Measures tile leaves (32 x 32 f32, read in place) and tree nodes per instruction set in time "
+    "of the processor, and state roots in\n"
     "time of the clock; best of 15 tries.\n"
     "MEGABYTES: size of the state, default 10.\n";
 
@@ -58,32 +60,43 @@ void leaves(std::size_t megabytes) {
     std::vector<std::uint8_t> matrix(rows * width, 0x3b);
     std::vector<const std::uint8_t*> starts;
     for (std::size_t row = 0; row < rows; row += 32) {
-        for (std::size_t col = 0; col < width; col += 128) starts.push_back(matrix.data() + row * width + col);
+        for (std::size_t col = 0; col < width; col += 128)
+            starts.push_back(matrix.data() + row * width + col);
     }
     std::vector<base::Hash> out(starts.size());
     for (const auto target : base::hash_targets()) {
         const double s = best_cpu_seconds([&] {
-            base::blake2b_batch("assay.leaf", {32, 128, width, base::MessageWords::f32}, starts, out, target);
+            base::blake2b_batch("assay.leaf", {32, 128, width, base::MessageWords::f32}, starts,
+                                out, target);
         });
-        std::printf("leaves  %-7s 1 thread  %6.3f GB/s\n", std::string(base::name_of(target)).c_str(), static_cast<double>(matrix.size()) / s * 1e-9);
+        std::printf("leaves  %-7s 1 thread  %6.3f GB/s\n",
+                    std::string(base::name_of(target)).c_str(),
+                    static_cast<double>(matrix.size()) / s * 1e-9);
     }
     for (const auto target : base::hash_targets()) {
         const std::size_t nodes = starts.size();
         std::vector<const std::uint8_t*> pairs;
         for (std::size_t i = 0; i < nodes; ++i) pairs.push_back(matrix.data() + 64 * i);
-        const double s = best_cpu_seconds([&] { base::blake2b_batch("assay.node", {1, 64, 64, base::MessageWords::bytes}, pairs, out, target); });
-        std::printf("nodes   %-7s 1 thread  %6.1f ns each\n", std::string(base::name_of(target)).c_str(), s / static_cast<double>(nodes) * 1e9);
+        const double s = best_cpu_seconds([&] {
+            base::blake2b_batch("assay.node", {1, 64, 64, base::MessageWords::bytes}, pairs, out,
+                                target);
+        });
+        std::printf("nodes   %-7s 1 thread  %6.1f ns each\n",
+                    std::string(base::name_of(target)).c_str(),
+                    s / static_cast<double>(nodes) * 1e9);
     }
 }
 
 void roots(std::size_t megabytes) {
-    const auto program = program_of(768, static_cast<std::uint32_t>((megabytes << 20U) / (768 * 4)));
+    const auto program =
+        program_of(768, static_cast<std::uint32_t>((megabytes << 20U) / (768 * 4)));
     commit::State state = commit::State::zeros(program);
     std::memset(state.tensors[0].data(), 0x3b, state.tensors[0].size());
     for (const unsigned threads : {1U, 2U, 4U}) {
-        const double s = best_wall_seconds([&] { (void)commit::state_root(program, state, {}, threads); });
-        std::printf("state root of %zu MB, %u threads: %.3f ms, %.3f GB/s\n", megabytes, threads, s * 1e3,
-                    static_cast<double>(state.tensors[0].size()) / s * 1e-9);
+        const double s =
+            best_wall_seconds([&] { (void)commit::state_root(program, state, {}, threads); });
+        std::printf("state root of %zu MB, %u threads: %.3f ms, %.3f GB/s\n", megabytes, threads,
+                    s * 1e3, static_cast<double>(state.tensors[0].size()) / s * 1e-9);
     }
     const double start = best_wall_seconds([] { const std::jthread nothing([] {}); });
     std::printf("start and join of a thread: %.1f us\n", start * 1e6);

@@ -107,8 +107,7 @@ class Draw {
 ExecutorOptions random_options(Draw& draw, const market::JobSpec& spec) {
     const std::vector<std::string> names = runtime::available_targets();
     const auto fast = static_cast<std::uint32_t>(names.size()) - 1;
-    return {1 + draw(8), 1 + draw(spec.batch),
-            *runtime::target_from_name(names[1 + draw(fast)])};
+    return {1 + draw(8), 1 + draw(spec.batch), *runtime::target_from_name(names[1 + draw(fast)])};
 }
 
 /// A state moves between executors after random numbers of steps; some of them have run other steps
@@ -196,8 +195,7 @@ TEST(Invariance, WholeJobsGoOnWithOtherSettings) {
     ASSERT_TRUE(whole.completed);
     for (const std::string name : {"first", "second", "third"}) {
         auto cut = run(name, random_options(draw, job.spec), false, 1 + draw(30));
-        while (!cut.completed)
-            cut = run(name, random_options(draw, job.spec), true, 1 + draw(30));
+        while (!cut.completed) cut = run(name, random_options(draw, job.spec), true, 1 + draw(30));
         EXPECT_EQ(cut.final_root, whole.final_root) << name << ", seed " << kSeed;
         EXPECT_EQ(cut.opening_roots, whole.opening_roots) << name << ", seed " << kSeed;
         EXPECT_EQ(content_of(folder / (name + ".roots")), content_of(folder / "whole.roots"))

@@ -35,8 +35,8 @@ class Draw {
     std::uint32_t below(std::uint32_t limit) { return word() % limit; }
     /// Mostly near 1; zeros of either sign, subnormals, the neighbours of 2^-63 and huge numbers.
     float real() {
-        constexpr float kSpecial[] = {-0.0F, 0x1p-149F, -0x1p-130F, 0x1p-63F, -0x1.fffffep-64F,
-                                      0x1p62F};
+        constexpr float kSpecial[] = {-0.0F,    0x1p-149F,        -0x1p-130F,
+                                      0x1p-63F, -0x1.fffffep-64F, 0x1p62F};
         if (below(12) == 0) return kSpecial[below(6)];
         return std::bit_cast<float>((word() & 0x80ffffffU) | 0x3f000000U);
     }
@@ -235,8 +235,8 @@ void add_merge(std::vector<Row>& rows, const TextJob& job) {
         }
         const commit::Payload* members[] = {&payloads[0], &payloads[1]};
         executor.run_merge(opening, members, 0);
-        rows.push_back({job.name + ".merge", name,
-                        root_after(job, opening, commit::kOpeningLane, 0).hex()});
+        rows.push_back(
+            {job.name + ".merge", name, root_after(job, opening, commit::kOpeningLane, 0).hex()});
     }
 }
 

@@ -164,7 +164,8 @@ TextJob mlp_on_text(std::string_view text, std::uint32_t steps) {
     job.words.assign(data.rows * (data.features + 1), 0U);
     for (std::size_t row = 0; row < data.rows; ++row) {
         std::uint32_t* words = job.words.data() + row * (data.features + 1);
-        for (std::uint32_t i = 0; i < kMlpCharacters; ++i) words[i * classes + tokens[row + i]] = one;
+        for (std::uint32_t i = 0; i < kMlpCharacters; ++i)
+            words[i * classes + tokens[row + i]] = one;
         words[data.features] =
             std::bit_cast<std::uint32_t>(static_cast<float>(tokens[row + kMlpCharacters]));
     }

@@ -19,18 +19,10 @@ constexpr std::uint32_t kAround = 4096, kSign = 0x80000000U, kMagnitude = 0x7fff
 constexpr std::uint32_t kInfinity = 0x7f800000U;
 constexpr double kLn2 = 0x1.62e42fefa39efp-1;
 
-float f32(std::uint32_t word) {
-    return std::bit_cast<float>(word);
-}
-std::uint32_t bits(float x) {
-    return std::bit_cast<std::uint32_t>(x);
-}
-std::uint32_t rounded(double x) {
-    return bits(static_cast<float>(x));
-}
-bool is_nan(std::uint32_t word) {
-    return (word & kMagnitude) > kInfinity;
-}
+float f32(std::uint32_t word) { return std::bit_cast<float>(word); }
+std::uint32_t bits(float x) { return std::bit_cast<std::uint32_t>(x); }
+std::uint32_t rounded(double x) { return bits(static_cast<float>(x)); }
+bool is_nan(std::uint32_t word) { return (word & kMagnitude) > kInfinity; }
 
 template <ChunkOp kOp>
 void chunk(const Kernels& kernels, const std::uint32_t* in, std::uint32_t* out, std::size_t n) {
@@ -107,8 +99,7 @@ Words exp_edges() {
 /// begins, which meets both an edge of its own and the windows below it.
 Words log_edges() {
     Words edges{bits(0x1p-126F), bits(1.0F)};
-    for (int e = -149; e <= 128; ++e)
-        edges.push_back(rounded(std::ldexp(std::sqrt(0.5), e)));
+    for (int e = -149; e <= 128; ++e) edges.push_back(rounded(std::ldexp(std::sqrt(0.5), e)));
     return edges;
 }
 
@@ -197,18 +188,16 @@ constexpr UnaryFunction kFunctions[] = {
 
 }  // namespace
 
-std::span<const UnaryFunction> unary_functions() {
-    return kFunctions;
-}
+std::span<const UnaryFunction> unary_functions() { return kFunctions; }
 
 std::vector<std::uint32_t> inputs_of(const UnaryFunction& function, std::uint32_t stride) {
     Words all;
     for (std::uint64_t i = 0; i < (std::uint64_t{1} << 32U); i += stride)
         all.push_back(static_cast<std::uint32_t>(i));
     Words centres = function.edges();
-    for (const float x : {0.0F, 0x1p-149F, 0x1p-126F, 0x1p-63F, 0x1p-24F, 0.125F, 0.25F, 0.5F, 1.0F,
-                          1.5F, 10.0F, 0x1p22F, 0x1p23F, 0x1p24F, 0x1p31F,
-                          std::numeric_limits<float>::max(), f32(kInfinity)})
+    for (const float x :
+         {0.0F, 0x1p-149F, 0x1p-126F, 0x1p-63F, 0x1p-24F, 0.125F, 0.25F, 0.5F, 1.0F, 1.5F, 10.0F,
+          0x1p22F, 0x1p23F, 0x1p24F, 0x1p31F, std::numeric_limits<float>::max(), f32(kInfinity)})
         centres.push_back(bits(x));
     for (const std::uint32_t centre : centres) {
         for (std::uint32_t i = 0; i < kAround; ++i) {

@@ -34,7 +34,8 @@ TwoLeaves two_leaves() {
     tree.proof.siblings.assign(depth, Hash{});
     tree.proof.siblings.push_back(leaf_b);
     const auto join = [&](const Hash& mine, const Hash& other, std::size_t at) {
-        return base::state_path_bit(path_a, at) ? base::state_branch_hash(other, mine) : base::state_branch_hash(mine, other);
+        return base::state_path_bit(path_a, at) ? base::state_branch_hash(other, mine)
+                                                : base::state_branch_hash(mine, other);
     };
     tree.root = join(leaf_a, leaf_b, depth);
     for (std::size_t at = depth; at-- > 0;) tree.root = join(tree.root, Hash{}, at);
@@ -47,7 +48,10 @@ std::vector<Bytes> state_proof_seeds() {
     std::vector<Bytes> seeds;
     for (const char* key : {"a", "absent"}) {
         base::Encoder out;
-        out.text(key).boolean(std::string_view(key) == "a").text("1").u32(static_cast<std::uint32_t>(tree.proof.siblings.size()));
+        out.text(key)
+            .boolean(std::string_view(key) == "a")
+            .text("1")
+            .u32(static_cast<std::uint32_t>(tree.proof.siblings.size()));
         for (const Hash& sibling : tree.proof.siblings) out.hash(sibling);
         out.boolean(true).hash(tree.proof.leaf->path).hash(tree.proof.leaf->value_hash);
         seeds.push_back(out.take());
@@ -91,7 +95,11 @@ std::vector<Bytes> merkle_proof_seeds() {
     for (const std::uint8_t family : {std::uint8_t{0}, std::uint8_t{1}}) {
         const auto proof = base::merkle_prove(static_cast<base::MerkleFamily>(family), leaves, 3);
         base::Encoder out;
-        out.u8(family).u64(proof.index).u64(proof.size).hash(leaves[3]).u32(static_cast<std::uint32_t>(proof.path.size()));
+        out.u8(family)
+            .u64(proof.index)
+            .u64(proof.size)
+            .hash(leaves[3])
+            .u32(static_cast<std::uint32_t>(proof.path.size()));
         for (const Hash& node : proof.path) out.hash(node);
         seeds.push_back(out.take());
     }
@@ -113,7 +121,9 @@ void run_merkle_proof(ByteView input) {
         ASSAY_CHECK(proof.index < leaves.size() && leaf == leaves[proof.index]);
     }
     const auto old_root = base::merkle_root(family, std::span(leaves).first(3));
-    if (base::consistency_verify(family, proof.index, leaf, proof.size, base::merkle_root(family, leaves), proof.path) && proof.index == 3) {
+    if (base::consistency_verify(family, proof.index, leaf, proof.size,
+                                 base::merkle_root(family, leaves), proof.path) &&
+        proof.index == 3) {
         ASSAY_CHECK(leaf == old_root);
     }
 }
@@ -135,8 +145,9 @@ void run_vrf(ByteView input) {
     const auto output = base::vrf_verify(*key, in.rest(), *proof);
     if (!output) return;
     // Under the seed's key and alpha there is one output.
-    static const auto expected = base::vrf_verify(base::SecretKey::from_seed(filled(1).view()).public_key(), base::view_of("alpha"),
-                                                  base::vrf_prove(base::SecretKey::from_seed(filled(1).view()), base::view_of("alpha")));
+    static const auto expected = base::vrf_verify(
+        base::SecretKey::from_seed(filled(1).view()).public_key(), base::view_of("alpha"),
+        base::vrf_prove(base::SecretKey::from_seed(filled(1).view()), base::view_of("alpha")));
     if (key->bytes == base::SecretKey::from_seed(filled(1).view()).public_key().bytes &&
         std::string(in.rest().begin(), in.rest().end()) == "alpha")
         ASSAY_CHECK(output == expected);

@@ -1,8 +1,8 @@
 #include <algorithm>
 
-#include "base/check.h"
 #include "../unit/commit/fixtures.h"
 #include "../unit/dispute/samples.h"
+#include "base/check.h"
 #include "dispute/game.h"
 #include "dispute/openings.h"
 #include "dispute/questions.h"
@@ -39,18 +39,21 @@ void run_openings(ByteView input) {
     const auto openings = dispute::decode_openings(input);
     if (!openings) return;
     const Bytes again = dispute::encode_openings(*openings);
-    ASSAY_CHECK(ByteView(again).size() == input.size() && std::equal(again.begin(), again.end(), input.begin()));
+    ASSAY_CHECK(ByteView(again).size() == input.size() &&
+                std::equal(again.begin(), again.end(), input.begin()));
 }
 
 std::vector<Bytes> record_seeds() {
     using namespace program;
     std::vector<Bytes> seeds;
-    for (const Kind kind : {Kind::load, Kind::random, Kind::gather, Kind::scatter_add, Kind::map, Kind::reduce, Kind::matmul}) {
+    for (const Kind kind : {Kind::load, Kind::random, Kind::gather, Kind::scatter_add, Kind::map,
+                            Kind::reduce, Kind::matmul}) {
         Instruction instruction;
         instruction.kind = kind;
         instruction.in = {View{1, 0, 0, 4, 4}, View{2, 0, 0, 4, 4, true}};
         instruction.k_band.hi = -1;
-        instruction.expression = {{Op::operand, 0, 0, 0, 0}, {Op::constant_f32, 0, 0, 0, 7}, {Op::fma, 0, 1, 0, 0}};
+        instruction.expression = {
+            {Op::operand, 0, 0, 0, 0}, {Op::constant_f32, 0, 0, 0, 7}, {Op::fma, 0, 1, 0, 0}};
         seeds.push_back(instruction_record(instruction));
     }
     Tensor tensor;
@@ -63,9 +66,14 @@ std::vector<Bytes> record_seeds() {
 
 /// A record has one spelling.
 void run_record(ByteView input) {
-    const auto same = [&](const Bytes& again) { return ByteView(again).size() == input.size() && std::equal(again.begin(), again.end(), input.begin()); };
-    if (const auto instruction = dispute::decode_instruction_record(input)) ASSAY_CHECK(same(program::instruction_record(*instruction)));
-    if (const auto tensor = dispute::decode_tensor_record(input)) ASSAY_CHECK(same(program::tensor_record(*tensor)));
+    const auto same = [&](const Bytes& again) {
+        return ByteView(again).size() == input.size() &&
+               std::equal(again.begin(), again.end(), input.begin());
+    };
+    if (const auto instruction = dispute::decode_instruction_record(input))
+        ASSAY_CHECK(same(program::instruction_record(*instruction)));
+    if (const auto tensor = dispute::decode_tensor_record(input))
+        ASSAY_CHECK(same(program::tensor_record(*tensor)));
     (void)dispute::decode_contents_record(input);
 }
 
@@ -74,14 +82,16 @@ void run_frame(ByteView input) { ASSAY_CHECK(!dispute::check_frame(filled(1), in
 
 std::vector<Bytes> move_seeds() {
     std::vector<Bytes> seeds;
-    for (const dispute::Move& move : dispute::testing::sample_moves()) seeds.push_back(dispute::encode_move(move));
+    for (const dispute::Move& move : dispute::testing::sample_moves())
+        seeds.push_back(dispute::encode_move(move));
     return seeds;
 }
 void run_move(ByteView input) {
     const auto move = dispute::decode_move(input);
     if (!move) return;
     const Bytes again = dispute::encode_move(*move);
-    ASSAY_CHECK(ByteView(again).size() == input.size() && std::equal(again.begin(), again.end(), input.begin()));
+    ASSAY_CHECK(ByteView(again).size() == input.size() &&
+                std::equal(again.begin(), again.end(), input.begin()));
 }
 
 /// In every phase, so that mutations reach whatever a move does there.
@@ -89,7 +99,8 @@ std::vector<Bytes> game_seeds() {
     dispute::Terms terms = dispute::testing::sample_terms();
     terms.steps = 1;
     const Bytes first = dispute::encode_game(dispute::Game(terms));
-    constexpr std::size_t kPhase = 1 + 32 + 32 + 4 + 3 + 32 + 8 + 8 + 4 + 1 + 4 * 4 + 4 * 32 + 1 + 4 + 4;
+    constexpr std::size_t kPhase =
+        1 + 32 + 32 + 4 + 3 + 32 + 8 + 8 + 4 + 1 + 4 * 4 + 4 * 32 + 1 + 4 + 4;
     std::vector<Bytes> seeds = {first};
     for (std::uint8_t phase = 2; phase <= 18; ++phase) {
         Bytes bytes = first;
@@ -104,10 +115,12 @@ void run_game(ByteView input) {
     const auto game = dispute::decode_game(input);
     if (!game) return;
     const Bytes again = dispute::encode_game(*game);
-    ASSAY_CHECK(ByteView(again).size() == input.size() && std::equal(again.begin(), again.end(), input.begin()));
+    ASSAY_CHECK(ByteView(again).size() == input.size() &&
+                std::equal(again.begin(), again.end(), input.begin()));
     for (const dispute::Move& move : dispute::testing::sample_moves()) {
         dispute::Game copy = *game;
-        if (!copy.apply(copy.turn(), move)) ASSAY_CHECK(dispute::decode_game(dispute::encode_game(copy)));
+        if (!copy.apply(copy.turn(), move))
+            ASSAY_CHECK(dispute::decode_game(dispute::encode_game(copy)));
     }
 }
 
@@ -131,8 +144,10 @@ std::vector<Bytes> question_seeds() {
         const std::size_t size = opened->answer_bytes();
         const bool tiles = dispute::shows_bytes(opened->layout, question.node);
         question.phase = tiles ? dispute::QuestionPhase::shown : dispute::QuestionPhase::listed;
-        if (tiles) question.tiles.resize(size);
-        else question.hashes.resize(size / 32);
+        if (tiles)
+            question.tiles.resize(size);
+        else
+            question.hashes.resize(size / 32);
         seeds.push_back(dispute::encode_question(question));
     }
     return seeds;
@@ -142,15 +157,19 @@ void run_question(ByteView input) {
     const auto opened = dispute::OpenedQuestion::read(input);
     if (!opened) return;
     const Bytes again = dispute::encode_question(opened->question);
-    ASSAY_CHECK(ByteView(again).size() == input.size() && std::equal(again.begin(), again.end(), input.begin()));
-    const auto read_back = [](const market::QuestionStatus& status) { return dispute::OpenedQuestion::read(status.question).has_value(); };
+    ASSAY_CHECK(ByteView(again).size() == input.size() &&
+                std::equal(again.begin(), again.end(), input.begin()));
+    const auto read_back = [](const market::QuestionStatus& status) {
+        return dispute::OpenedQuestion::read(status.question).has_value();
+    };
     for (const std::uint32_t child : {0U, 1U, 100U, 0xffffffffU}) {
         dispute::OpenedQuestion copy = *opened;
         if (!copy.ask(child)) ASSAY_CHECK(read_back(copy.status()));
     }
     dispute::OpenedQuestion copy = *opened;
     if (!copy.answer(Bytes(copy.answer_bytes(), 0))) ASSAY_CHECK(read_back(copy.status()));
-    for (const std::uint64_t leaf : {std::uint64_t{0}, std::uint64_t{1}, copy.layout.blob_bytes() / 1024, UINT64_MAX})
+    for (const std::uint64_t leaf :
+         {std::uint64_t{0}, std::uint64_t{1}, copy.layout.blob_bytes() / 1024, UINT64_MAX})
         (void)opened->leaf_differs(leaf, Bytes(1024, 0));
 }
 

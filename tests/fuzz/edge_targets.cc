@@ -14,7 +14,9 @@ namespace {
 using base::Bytes;
 using base::ByteView;
 
-std::string_view text_of(ByteView input) { return {reinterpret_cast<const char*>(input.data()), input.size()}; }
+std::string_view text_of(ByteView input) {
+    return {reinterpret_cast<const char*>(input.data()), input.size()};
+}
 Bytes bytes_of(std::string_view text) { return {text.begin(), text.end()}; }
 
 std::vector<Bytes> certificate_seeds() {
@@ -35,7 +37,8 @@ void run_certificate(ByteView input) {
 
 std::vector<Bytes> json_spec_seeds() {
     std::vector<Bytes> seeds;
-    for (const auto& spec : {commit::small_gpt(), commit::small_mlp()}) seeds.push_back(bytes_of(client::spec_to_json(spec).dump()));
+    for (const auto& spec : {commit::small_gpt(), commit::small_mlp()})
+        seeds.push_back(bytes_of(client::spec_to_json(spec).dump()));
     seeds.push_back(bytes_of(client::parameters_to_json(market::demo_parameters()).dump()));
     seeds.push_back(bytes_of(R"({"a":[1,-2.5e3,"\u00e4\ud83d\ude00",null,true],"b":{"c":{}}})"));
     return seeds;
@@ -50,7 +53,8 @@ void run_json_spec(ByteView input) {
         ASSAY_CHECK(market::decode_spec(market::encode_spec(*spec)).has_value());
     }
     if (const auto parameters = client::parameters_from_json(*json, market::demo_parameters())) {
-        const auto again = client::parameters_from_json(client::parameters_to_json(*parameters), market::Parameters{});
+        const auto again = client::parameters_from_json(client::parameters_to_json(*parameters),
+                                                        market::Parameters{});
         ASSAY_CHECK(again.has_value() && *again == *parameters);
     }
     (void)client::genesis_from_json(*json);
@@ -61,20 +65,26 @@ void run_json_spec(ByteView input) {
 const std::set<std::string, std::less<>> kHosts = {"127.0.0.1:8420", "localhost:8420"};
 
 std::vector<Bytes> framing_seeds() {
-    return {bytes_of("GET /v1/jobs?state=open&limit=10 HTTP/1.1\r\nHost: localhost:8420\r\nAccept: */*\r\n\r\n"),
-            bytes_of("POST /v1/transactions HTTP/1.1\r\nHost: 127.0.0.1:8420\r\nContent-Type: application/octet-stream\r\nContent-Length: 17\r\n"
+    return {bytes_of("GET /v1/jobs?state=open&limit=10 HTTP/1.1\r\nHost: localhost:8420\r\nAccept: "
+                     "*/*\r\n\r\n"),
+            bytes_of("POST /v1/transactions HTTP/1.1\r\nHost: 127.0.0.1:8420\r\nContent-Type: "
+                     "application/octet-stream\r\nContent-Length: 17\r\n"
                      "Expect: 100-continue\r\n\r\n"),
-            bytes_of("PUT /v1/blobs/00 HTTP/1.1\r\nHost: localhost:8420\r\nContent-Length: 0\r\nConnection: close\r\nRange: bytes=0-5\r\n\r\n")};
+            bytes_of("PUT /v1/blobs/00 HTTP/1.1\r\nHost: localhost:8420\r\nContent-Length: "
+                     "0\r\nConnection: close\r\nRange: bytes=0-5\r\n\r\n")};
 }
 void run_framing(ByteView input) {
     const std::string_view text = text_of(input);
     const auto head = server::check_head(text, kHosts);
     if (!head) {
-        ASSAY_CHECK(head.error().status >= 400 && head.error().status < 600 && !head.error().code.empty());
+        ASSAY_CHECK(head.error().status >= 400 && head.error().status < 600 &&
+                    !head.error().code.empty());
         return;
     }
-    ASSAY_CHECK(text.size() <= server::kHeadBytesMax && text.ends_with("\r\n\r\n") && text.find("\r\n\r\n") + 4 == text.size());
-    ASSAY_CHECK(head->target.size() <= server::kTargetBytesMax && head->headers.size() <= server::kFieldsMax);
+    ASSAY_CHECK(text.size() <= server::kHeadBytesMax && text.ends_with("\r\n\r\n") &&
+                text.find("\r\n\r\n") + 4 == text.size());
+    ASSAY_CHECK(head->target.size() <= server::kTargetBytesMax &&
+                head->headers.size() <= server::kFieldsMax);
     ASSAY_CHECK(head->headers.contains("host") && !head->headers.contains("transfer-encoding"));
     ASSAY_CHECK(head->has_content_length || head->content_length == 0);
     server::Request request;

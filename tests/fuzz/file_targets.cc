@@ -35,7 +35,9 @@ class MemoryFile {
     ~MemoryFile() { ::close(descriptor_); }
     MemoryFile(const MemoryFile&) = delete;
     MemoryFile& operator=(const MemoryFile&) = delete;
-    [[nodiscard]] std::filesystem::path path() const { return "/proc/self/fd/" + std::to_string(descriptor_); }
+    [[nodiscard]] std::filesystem::path path() const {
+        return "/proc/self/fd/" + std::to_string(descriptor_);
+    }
 
   private:
     int descriptor_;
@@ -64,7 +66,8 @@ Example make_example() {
     example.state_root = commit::state_root(example.program, example.state, example.descriptor);
     example.payload_root = commit::payload_root(example.program, example.payload);
     const commit::TemporaryFolder folder;
-    ASSAY_CHECK(commit::save_state(folder / "s", example.program, example.state, example.descriptor).has_value());
+    ASSAY_CHECK(commit::save_state(folder / "s", example.program, example.state, example.descriptor)
+                    .has_value());
     ASSAY_CHECK(commit::save_payload(folder / "p", example.program, example.payload).has_value());
     const commit::ResumePoint point{example.descriptor, filled(1), example.state.clone()};
     ASSAY_CHECK(commit::save_resume_point(folder / "r", example.program, point).has_value());
@@ -79,14 +82,19 @@ const Example& example() {
 }
 bool same(ByteView a, const Bytes& b) { return std::equal(a.begin(), a.end(), b.begin(), b.end()); }
 
-std::vector<Bytes> checkpoint_seeds() { return {example().state_file, example().payload_file, example().resume_file}; }
+std::vector<Bytes> checkpoint_seeds() {
+    return {example().state_file, example().payload_file, example().resume_file};
+}
 /// Nothing but the file itself has the expected root.
 void run_checkpoint(ByteView input) {
     const Example& e = example();
     const MemoryFile file(input);
-    if (commit::load_state(file.path(), e.program, e.descriptor, e.state_root)) ASSAY_CHECK(same(input, e.state_file));
-    if (commit::load_payload(file.path(), e.program, e.payload_root)) ASSAY_CHECK(same(input, e.payload_file));
-    if (commit::load_resume_point(file.path(), e.program, e.descriptor.spec_root, e.descriptor.program_root)) {
+    if (commit::load_state(file.path(), e.program, e.descriptor, e.state_root))
+        ASSAY_CHECK(same(input, e.state_file));
+    if (commit::load_payload(file.path(), e.program, e.payload_root))
+        ASSAY_CHECK(same(input, e.payload_file));
+    if (commit::load_resume_point(file.path(), e.program, e.descriptor.spec_root,
+                                  e.descriptor.program_root)) {
         ASSAY_CHECK(input.size() >= 12);
     }
 }
@@ -109,7 +117,8 @@ void run_training_record(ByteView input) {
 
 std::vector<Bytes> safetensors_seeds() {
     const Bytes data(24, 7);
-    const commit::SafetensorsEntry entries[] = {{"a", "F32", {2, 2}, ByteView(data).first(16)}, {"b", "I64", {1}, ByteView(data).last(8)}};
+    const commit::SafetensorsEntry entries[] = {{"a", "F32", {2, 2}, ByteView(data).first(16)},
+                                                {"b", "I64", {1}, ByteView(data).last(8)}};
     return {commit::write_safetensors(entries), commit::write_safetensors({})};
 }
 void run_safetensors(ByteView input) {
@@ -117,10 +126,13 @@ void run_safetensors(ByteView input) {
     if (!file) return;
     std::size_t covered = 0;
     for (const auto& tensor : file->tensors) {
-        ASSAY_CHECK(tensor.data.data() >= file->bytes.data() && tensor.data.data() + tensor.data.size() <= file->bytes.data() + file->bytes.size());
+        ASSAY_CHECK(tensor.data.data() >= file->bytes.data() &&
+                    tensor.data.data() + tensor.data.size() <=
+                        file->bytes.data() + file->bytes.size());
         ASSAY_CHECK(file->find(tensor.name) == &tensor);
         covered += tensor.data.size();
-        if (const auto table = commit::numeric_array(tensor); table && table->rows() > 0 && table->cols() > 0) {
+        if (const auto table = commit::numeric_array(tensor);
+            table && table->rows() > 0 && table->cols() > 0) {
             (void)table->at(table->rows() - 1, table->cols() - 1);
         }
     }
@@ -139,7 +151,8 @@ Bytes npy(const std::string& header, std::size_t data) {
     return {text.begin(), text.end()};
 }
 std::vector<Bytes> npy_seeds() {
-    return {npy("{'descr': '<f4', 'fortran_order': False, 'shape': (3, 2), }", 24), npy("{'descr': '<i8', 'fortran_order': True, 'shape': (2, 2), }", 32),
+    return {npy("{'descr': '<f4', 'fortran_order': False, 'shape': (3, 2), }", 24),
+            npy("{'descr': '<i8', 'fortran_order': True, 'shape': (2, 2), }", 32),
             npy("{'descr': '|u1', 'fortran_order': False, 'shape': (5,), }", 5)};
 }
 void run_npy(ByteView input) {
@@ -150,21 +163,24 @@ void run_npy(ByteView input) {
 }
 
 std::vector<Bytes> key_file_seeds() {
-    const std::filesystem::path golden = std::filesystem::path(ASSAY_SOURCE_DIR) / "tests/golden/key_file.hex";
+    const std::filesystem::path golden =
+        std::filesystem::path(ASSAY_SOURCE_DIR) / "tests/golden/key_file.hex";
     const Bytes text = commit::read_file(golden);
     const std::string line(text.begin(), std::find(text.begin(), text.end(), '\n'));
     const auto bytes = base::from_hex(line);
     ASSAY_CHECK(bytes.has_value());
     return {*bytes};
 }
-/// The header only: everything behind it is authenticated with a key whose derivation is slow by design.
+/// The header only: everything behind it is authenticated with a key whose derivation is slow by
+/// design.
 void run_key_file(ByteView input) {
     static const commit::TemporaryFolder folder;
     static std::uint64_t number = 0;
     // A new name each time: some file systems flush a file that is truncated and written again.
     const auto file = folder / std::to_string(number++);
     commit::write_file(file, input);
-    std::filesystem::permissions(file, std::filesystem::perms::owner_read | std::filesystem::perms::owner_write);
+    std::filesystem::permissions(
+        file, std::filesystem::perms::owner_read | std::filesystem::perms::owner_write);
     const auto info = client::inspect_key_file(file);
     std::filesystem::remove(file);
     if (info) ASSAY_CHECK(info->passes <= 16 && info->memory_bytes <= (std::uint64_t{1} << 30U));

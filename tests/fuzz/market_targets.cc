@@ -12,7 +12,8 @@
 #include "target.h"
 #include "verdict_store.h"
 
-/// Bytes of the ledger and of the parties' folders. Each has one spelling: what decodes is encoded to the same bytes.
+/// Bytes of the ledger and of the parties' folders. Each has one spelling: what decodes is encoded
+/// to the same bytes.
 namespace assay::fuzz {
 namespace {
 
@@ -23,7 +24,8 @@ using namespace market;
 bool same(ByteView a, const Bytes& b) { return std::equal(a.begin(), a.end(), b.begin(), b.end()); }
 
 std::vector<Bytes> spec_seeds() {
-    return {encode_spec(commit::small_gpt()), encode_spec(commit::small_gpt(false)), encode_spec(commit::small_mlp())};
+    return {encode_spec(commit::small_gpt()), encode_spec(commit::small_gpt(false)),
+            encode_spec(commit::small_mlp())};
 }
 void run_spec(ByteView input) {
     const auto spec = decode_spec(input);
@@ -37,7 +39,8 @@ Genesis example_genesis() {
     genesis.operator_key = base::SecretKey::from_seed(filled(9).view()).public_key();
     genesis.parameters = demo_parameters();
     GenesisAccount account;
-    account.cold = account.hot = account.vrf = base::SecretKey::from_seed(filled(1).view()).public_key();
+    account.cold = account.hot = account.vrf =
+        base::SecretKey::from_seed(filled(1).view()).public_key();
     account.balance = base::Amount::of(1'000'000);
     account.validator_stake = base::Amount::of(1'000'000'000);
     account.validator = GenesisValidator{"f32", 1'000'000};
@@ -74,35 +77,40 @@ std::vector<Bytes> transaction_seeds() {
     post.spec = encode_spec(commit::small_gpt());
     const auto pub = key.public_key();
     const StoredTarget target{StoredKind::start, filled(3), 4};
-    const std::vector<Message> messages = {KeysSet{pub, pub, {}},
-                                           Transfer{},
-                                           StakeBond{Role::worker, base::Amount::of(1)},
-                                           ValidatorDeclare{"f32", 1, base::Amount::of(2), true},
-                                           ValidatorReturn{},
-                                           OfferPost{},
-                                           post,
-                                           JobFund{{filled(1)}, base::Amount::of(2)},
-                                           LeaseAccept{{filled(1)}, 2},
-                                           commit,
-                                           EpochContribute{1, filled(2), 3, filled(4), {}},
-                                           deliver,
-                                           VerdictReveal{{}, {VerdictKind::invalid, filled(1), {}}, filled(2), std::nullopt},
-                                           VerdictReveal{{}, {VerdictKind::valid, {}, filled(1)}, filled(2), base::VrfProof{}},
-                                           CellsOpen{{filled(1)}, filled(2), std::vector(kCells, filled(3))},
-                                           close,
-                                           MergePost{},
-                                           EquivocationReport{{1, 2}, {3}},
-                                           ChunkAsk{target, 5},
-                                           ChunkAnswer{filled(1), {1, 2, 3}, {filled(2), {filled(3)}}},
-                                           StateAsk{target},
-                                           StateAnswer{filled(1), {1, 2, 3}},
-                                           StateNext{filled(1), 2},
-                                           StateShow{filled(1), 2, {3}, {filled(5), {filled(4)}}},
-                                           ChallengeSealPost{filled(1)},
-                                           ChallengeOpen{{DisputeTarget::init, {filled(1)}, 0, {filled(2)}, 0}, filled(3), filled(4), Role::worker},
-                                           DisputeMove{{filled(1)}, {2, 3}}};
+    const std::vector<Message> messages = {
+        KeysSet{pub, pub, {}},
+        Transfer{},
+        StakeBond{Role::worker, base::Amount::of(1)},
+        ValidatorDeclare{"f32", 1, base::Amount::of(2), true},
+        ValidatorReturn{},
+        OfferPost{},
+        post,
+        JobFund{{filled(1)}, base::Amount::of(2)},
+        LeaseAccept{{filled(1)}, 2},
+        commit,
+        EpochContribute{1, filled(2), 3, filled(4), {}},
+        deliver,
+        VerdictReveal{{}, {VerdictKind::invalid, filled(1), {}}, filled(2), std::nullopt},
+        VerdictReveal{{}, {VerdictKind::valid, {}, filled(1)}, filled(2), base::VrfProof{}},
+        CellsOpen{{filled(1)}, filled(2), std::vector(kCells, filled(3))},
+        close,
+        MergePost{},
+        EquivocationReport{{1, 2}, {3}},
+        ChunkAsk{target, 5},
+        ChunkAnswer{filled(1), {1, 2, 3}, {filled(2), {filled(3)}}},
+        StateAsk{target},
+        StateAnswer{filled(1), {1, 2, 3}},
+        StateNext{filled(1), 2},
+        StateShow{filled(1), 2, {3}, {filled(5), {filled(4)}}},
+        ChallengeSealPost{filled(1)},
+        ChallengeOpen{{DisputeTarget::init, {filled(1)}, 0, {filled(2)}, 0},
+                      filled(3),
+                      filled(4),
+                      Role::worker},
+        DisputeMove{{filled(1)}, {2, 3}}};
     std::vector<Bytes> seeds;
-    for (const Message& message : messages) seeds.push_back(build_transaction(header, message, key));
+    for (const Message& message : messages)
+        seeds.push_back(build_transaction(header, message, key));
     return seeds;
 }
 void run_transaction(ByteView input) {
@@ -110,8 +118,10 @@ void run_transaction(ByteView input) {
     if (!transaction) return;
     // Building the same message again gives the same body: there is one encoding.
     const auto key = base::SecretKey::from_seed(filled(1).view());
-    const auto again = decode_transaction(build_transaction(transaction->header, transaction->message, key));
-    ASSAY_CHECK(again.has_value() && again->body == transaction->body && again->message == transaction->message);
+    const auto again =
+        decode_transaction(build_transaction(transaction->header, transaction->message, key));
+    ASSAY_CHECK(again.has_value() && again->body == transaction->body &&
+                again->message == transaction->message);
     ASSAY_CHECK(message_weight(transaction->message, input.size()) > 0);
 }
 
@@ -141,8 +151,10 @@ struct Objects {
         return all;
     }
 };
-using AllObjects = Objects<Account, Stake, Unbonding, Validator, WorkRecord, Offer, Job, Lane, Lease, Receipt, Round, MergeRecord, Part, Claim, Epoch, EpochMember,
-                           EpochCommitment, Audit, Question, QuestionDuty, Pool, PoolMember, Dispute, GameLoad, ChallengeSeal, Chain, JobHistoryEntry>;
+using AllObjects = Objects<Account, Stake, Unbonding, Validator, WorkRecord, Offer, Job, Lane,
+                           Lease, Receipt, Round, MergeRecord, Part, Claim, Epoch, EpochMember,
+                           EpochCommitment, Audit, Question, QuestionDuty, Pool, PoolMember,
+                           Dispute, GameLoad, ChallengeSeal, Chain, JobHistoryEntry>;
 /// An object with lists and optional fields that are there, under its place among all.
 template <class T>
 Bytes object_seed(std::uint8_t place, const T& object) {
@@ -157,7 +169,8 @@ std::vector<Bytes> object_seeds() {
     lane.excluded = {{filled(1)}};
     seeds.push_back(object_seed(7, lane));
     Round round;
-    round.members.push_back({1, {filled(1)}, {filled(2)}, {filled(3)}, filled(4), filled(5), {filled(6)}, {filled(7)}});
+    round.members.push_back(
+        {1, {filled(1)}, {filled(2)}, {filled(3)}, filled(4), filled(5), {filled(6)}, {filled(7)}});
     seeds.push_back(object_seed(10, round));
     Part part;
     part.delivered.push_back({1, {filled(1), filled(2), filled(3)}, {filled(5)}, 9});
@@ -195,7 +208,8 @@ std::vector<Bytes> block_seeds() {
     ledger::Block block;
     block.transactions.push_back({Bytes{1, 2, 3}, Refusal::none, base::Amount::of(9)});
     const ledger::StoredEvent event{{{3}, 1}, {1'700'000'000'123}, {"job_opened", {{"job", "ab"}}}};
-    std::vector<Bytes> seeds = {ledger::encode_block(block), ledger::encode_head(block.head), ledger::encode_receipt({}), ledger::encode_event(event)};
+    std::vector<Bytes> seeds = {ledger::encode_block(block), ledger::encode_head(block.head),
+                                ledger::encode_receipt({}), ledger::encode_event(event)};
     for (std::uint8_t i = 0; i < 4; ++i) seeds[i].insert(seeds[i].begin(), i);
     return seeds;
 }
@@ -204,16 +218,20 @@ void run_block(ByteView input) {
     const ByteView bytes = input.subspan(1);
     switch (input[0] % 4) {
         case 0:
-            if (const auto block = ledger::decode_block(bytes)) ASSAY_CHECK(same(bytes, ledger::encode_block(*block)));
+            if (const auto block = ledger::decode_block(bytes))
+                ASSAY_CHECK(same(bytes, ledger::encode_block(*block)));
             break;
         case 1:
-            if (const auto head = ledger::decode_head(bytes)) ASSAY_CHECK(same(bytes, ledger::encode_head(*head)));
+            if (const auto head = ledger::decode_head(bytes))
+                ASSAY_CHECK(same(bytes, ledger::encode_head(*head)));
             break;
         case 2:
-            if (const auto receipt = ledger::decode_receipt(bytes)) ASSAY_CHECK(same(bytes, ledger::encode_receipt(*receipt)));
+            if (const auto receipt = ledger::decode_receipt(bytes))
+                ASSAY_CHECK(same(bytes, ledger::encode_receipt(*receipt)));
             break;
         default:
-            if (const auto event = ledger::decode_event(bytes)) ASSAY_CHECK(same(bytes, ledger::encode_event(*event)));
+            if (const auto event = ledger::decode_event(bytes))
+                ASSAY_CHECK(same(bytes, ledger::encode_event(*event)));
     }
 }
 
@@ -225,13 +243,20 @@ std::vector<Bytes> part_record_seeds() {
     return {worker::encode_part_record(record), worker::encode_part_record({})};
 }
 void run_part_record(ByteView input) {
-    if (const auto record = worker::decode_part_record(input)) ASSAY_CHECK(same(input, worker::encode_part_record(*record)));
+    if (const auto record = worker::decode_part_record(input))
+        ASSAY_CHECK(same(input, worker::encode_part_record(*record)));
 }
 std::vector<Bytes> verdict_seeds() {
-    return {validator::encode_sealed_verdict({{filled(1)}, {VerdictKind::valid, {}, filled(2)}, filled(3), filled(4), filled(5), std::vector<base::Hash>(market::kCells, filled(6))})};
+    return {validator::encode_sealed_verdict({{filled(1)},
+                                              {VerdictKind::valid, {}, filled(2)},
+                                              filled(3),
+                                              filled(4),
+                                              filled(5),
+                                              std::vector<base::Hash>(market::kCells, filled(6))})};
 }
 void run_verdict(ByteView input) {
-    if (const auto sealed = validator::decode_sealed_verdict(input)) ASSAY_CHECK(same(input, validator::encode_sealed_verdict(*sealed)));
+    if (const auto sealed = validator::decode_sealed_verdict(input))
+        ASSAY_CHECK(same(input, validator::encode_sealed_verdict(*sealed)));
 }
 
 constexpr Target kTargets[] = {

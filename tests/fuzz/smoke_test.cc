@@ -7,8 +7,9 @@
 #include "base/signature.h"
 #include "target.h"
 
-/// Every decoder of outside bytes against valid inputs, all their truncations, flipped bytes and random mutations. The seed is printed;
-/// ASSAY_FUZZ_SEED repeats a run. A failure aborts inside the target and names what was broken.
+/// Every decoder of outside bytes against valid inputs, all their truncations, flipped bytes and
+/// random mutations. The seed is printed; ASSAY_FUZZ_SEED repeats a run. A failure aborts inside
+/// the target and names what was broken.
 namespace assay::fuzz {
 
 static void PrintTo(const Target& target, std::ostream* out) { *out << target.name; }
@@ -29,7 +30,9 @@ std::uint64_t seed_of_run() {
 class Mutator {
   public:
     explicit Mutator(std::uint64_t seed) : random_(seed) {}
-    std::size_t below(std::size_t n) { return n == 0 ? 0 : static_cast<std::size_t>(random_() % n); }
+    std::size_t below(std::size_t n) {
+        return n == 0 ? 0 : static_cast<std::size_t>(random_() % n);
+    }
 
     Bytes mutate(Bytes bytes, ByteView other) {
         for (std::size_t edits = 1 + below(4); edits > 0; --edits) edit(bytes, other);
@@ -51,33 +54,52 @@ class Mutator {
                 if (rest > 0) bytes[at] = static_cast<std::uint8_t>(random_());
                 break;
             case 2:  // a length or a count that lies
-                overwrite(bytes, at, kInteresting[below(std::size(kInteresting))], std::size_t{1} << below(4));
+                overwrite(bytes, at, kInteresting[below(std::size(kInteresting))],
+                          std::size_t{1} << below(4));
                 break;
             case 3:
                 bytes.insert(place, static_cast<std::uint8_t>(random_()));
                 break;
             case 4:
-                bytes.erase(place, place + static_cast<Difference>(below(std::min<std::size_t>(rest, 40) + 1)));
+                bytes.erase(place, place + static_cast<Difference>(
+                                               below(std::min<std::size_t>(rest, 40) + 1)));
                 break;
             case 5: {  // a piece twice
-                const Bytes piece(place, place + static_cast<Difference>(below(std::min<std::size_t>(rest, 64) + 1)));
-                bytes.insert(bytes.begin() + static_cast<Difference>(below(bytes.size() + 1)), piece.begin(), piece.end());
+                const Bytes piece(place, place + static_cast<Difference>(
+                                                     below(std::min<std::size_t>(rest, 64) + 1)));
+                bytes.insert(bytes.begin() + static_cast<Difference>(below(bytes.size() + 1)),
+                             piece.begin(), piece.end());
                 break;
             }
             case 6:  // the end of another input
                 bytes.resize(at);
-                bytes.insert(bytes.end(), other.begin() + static_cast<Difference>(std::min(at, other.size())), other.end());
+                bytes.insert(bytes.end(),
+                             other.begin() + static_cast<Difference>(std::min(at, other.size())),
+                             other.end());
                 break;
             default:
                 bytes.resize(at);
         }
     }
     static void overwrite(Bytes& bytes, std::size_t at, std::uint64_t value, std::size_t width) {
-        for (std::size_t i = 0; i < width && at + i < bytes.size(); ++i) bytes[at + i] = static_cast<std::uint8_t>(value >> (8 * i));
+        for (std::size_t i = 0; i < width && at + i < bytes.size(); ++i)
+            bytes[at + i] = static_cast<std::uint8_t>(value >> (8 * i));
     }
-    static constexpr std::uint64_t kInteresting[] = {0,          1,          2,          0x7f,       0x80,
-                                                     0xff,       0xffff,     0x7fffffff, 0x80000000, 0xffffffff,
-                                                     0x7fffffffffffffff, 0x8000000000000000, 0xffffffffffffffff, 0x20202020, 0x30303030};
+    static constexpr std::uint64_t kInteresting[] = {0,
+                                                     1,
+                                                     2,
+                                                     0x7f,
+                                                     0x80,
+                                                     0xff,
+                                                     0xffff,
+                                                     0x7fffffff,
+                                                     0x80000000,
+                                                     0xffffffff,
+                                                     0x7fffffffffffffff,
+                                                     0x8000000000000000,
+                                                     0xffffffffffffffff,
+                                                     0x20202020,
+                                                     0x30303030};
     std::mt19937_64 random_;
 };
 
@@ -111,12 +133,14 @@ TEST_P(Decoder, SurvivesEveryInput) {
         target.run(longer);
     }
     for (unsigned i = 0; i < target.rounds; ++i) {
-        target.run(mutator.mutate(seeds[mutator.below(seeds.size())], seeds[mutator.below(seeds.size())]));
+        target.run(
+            mutator.mutate(seeds[mutator.below(seeds.size())], seeds[mutator.below(seeds.size())]));
     }
     EXPECT_EQ(testing::internal::GetCapturedStderr(), "");
 }
 
-INSTANTIATE_TEST_SUITE_P(All, Decoder, testing::ValuesIn(targets()), [](const auto& parameter) { return std::string(parameter.param.name); });
+INSTANTIATE_TEST_SUITE_P(All, Decoder, testing::ValuesIn(targets()),
+                         [](const auto& parameter) { return std::string(parameter.param.name); });
 
 }  // namespace
 }  // namespace assay::fuzz

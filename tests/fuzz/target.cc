@@ -8,7 +8,9 @@ namespace assay::fuzz {
 
 std::vector<Target> targets() {
     std::vector<Target> all;
-    for (const auto& some : {contract_targets(), market_targets(), file_targets(), edge_targets(), dispute_targets()}) all.insert(all.end(), some.begin(), some.end());
+    for (const auto& some :
+         {contract_targets(), market_targets(), file_targets(), edge_targets(), dispute_targets()})
+        all.insert(all.end(), some.begin(), some.end());
     return all;
 }
 

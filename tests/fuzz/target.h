@@ -7,15 +7,16 @@
 #include "base/bytes.h"
 #include "base/hash.h"
 
-/// One decoder of bytes that come from outside. `run` must return for every input; it aborts when a decoder breaks its promise (what is
-/// accepted is encoded to the same bytes, what claims to be proved is what was proved). Used by fuzz_smoke_test and by libFuzzer.
+/// One decoder of bytes that come from outside. `run` must return for every input; it aborts when a
+/// decoder breaks its promise (what is accepted is encoded to the same bytes, what claims to be
+/// proved is what was proved). Used by fuzz_smoke_test and by libFuzzer.
 namespace assay::fuzz {
 
 struct Target {
     std::string_view name;
-    std::vector<base::Bytes> (*seeds)();     ///< valid inputs: where mutations begin
+    std::vector<base::Bytes> (*seeds)();  ///< valid inputs: where mutations begin
     void (*run)(base::ByteView input);
-    unsigned rounds = 50'000;                ///< random mutations in the smoke test
+    unsigned rounds = 50'000;  ///< random mutations in the smoke test
 };
 
 std::span<const Target> contract_targets();

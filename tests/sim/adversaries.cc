@@ -64,7 +64,8 @@ Cast shielded() {
     return cast;
 }
 
-/// Few audits, so that much is left for third parties to find; and one honest validator that looks at everything.
+/// Few audits, so that much is left for third parties to find; and one honest validator that looks
+/// at everything.
 void watched(SeasonOptions& options) {
     options.world.rate_ppm = 200'000;
     options.watcher = true;
@@ -78,7 +79,8 @@ void copying(SeasonOptions& options) {
 
 /// Stake for the lock of one lease and slots for many.
 void one_stake(SeasonOptions& options) {
-    const std::uint64_t lock = std::uint64_t{kSeasonPrice} * 10 * 8 * options.world.lanes * options.world.round_steps / options.world.segment_steps;
+    const std::uint64_t lock = std::uint64_t{kSeasonPrice} * 10 * 8 * options.world.lanes *
+                               options.world.round_steps / options.world.segment_steps;
     options.world.worker_stakes[0] = lock + 1;
     options.worker_slots[0] = 32;
 }
@@ -101,7 +103,8 @@ void by_record(SeasonOptions& options) {
     };
 }
 
-/// One `valid` in sixteen is controlled, and costs whoever is caught 32 audits: it takes a hundred audits and more until that is no luck.
+/// One `valid` in sixteen is controlled, and costs whoever is caught 32 audits: it takes a hundred
+/// audits and more until that is no luck.
 void much_audited(SeasonOptions& options) { options.world.rate_ppm = 990'000; }
 constexpr std::uint32_t kLazySeasons = 5;
 
@@ -110,45 +113,84 @@ void cheapest(SeasonOptions& options) { options.prices[0] = 1; }
 const std::vector<Adversary>& library() {
     using Role = AdversaryRole;
     static const std::vector<Adversary> all = {
-        {"fakes_everything", Role::worker, "never trains", [] { return liar_cast("fake", kWhole, 0); }},
-        {"skips_steps", Role::worker, "trains every second step", [] { return liar_cast("skips", kWhole, 500'000); }},
-        {"stale_checkpoint", Role::worker, "commits the state it was given", worker_cast<StaleCheckpoint>},
-        {"others_checkpoint", Role::worker, "commits what another lane has committed", worker_cast<OthersCheckpoint>},
-        {"wrong_data", Role::worker, "trains on data of its own choice", [] { return liar_cast("data", kWhole, kWhole); }},
-        {"one_flipped_bit", Role::worker, "trains, and flips a bit in one segment of four", [] { return liar_cast("bit", 250'000, kWhole); }},
-        {"withholds_when_drawn", Role::worker, "fakes, and is silent when drawn", worker_cast<WithholdsWhenDrawn>},
-        {"stalls_late", Role::worker, "leaves the last part of each round undone", worker_cast<StallsLate>},
-        {"retracts_what_is_drawn", Role::worker, "fakes, takes back what is drawn, confesses when it can't", worker_cast<RetractsWhatIsDrawn>},
-        {"many_leases_one_stake", Role::worker, "fakes, with 32 slots and stake for one lease", [] { return liar_cast("one stake", kWhole, 0); }, one_stake},
-        {"bids_zero_to_squat", Role::worker, "takes lanes for one grain and does nothing", worker_cast<Squats>, cheapest},
-        {"holds_lanes_vacant", Role::worker, "is the cheapest and never accepts", worker_cast<HoldsLanesVacant>, cheapest},
-        {"late_fake", Role::worker, "fakes, and does everything at the last moment", [] {
+        {"fakes_everything", Role::worker, "never trains",
+         [] { return liar_cast("fake", kWhole, 0); }},
+        {"skips_steps", Role::worker, "trains every second step",
+         [] { return liar_cast("skips", kWhole, 500'000); }},
+        {"stale_checkpoint", Role::worker, "commits the state it was given",
+         worker_cast<StaleCheckpoint>},
+        {"others_checkpoint", Role::worker, "commits what another lane has committed",
+         worker_cast<OthersCheckpoint>},
+        {"wrong_data", Role::worker, "trains on data of its own choice",
+         [] { return liar_cast("data", kWhole, kWhole); }},
+        {"one_flipped_bit", Role::worker, "trains, and flips a bit in one segment of four",
+         [] { return liar_cast("bit", 250'000, kWhole); }},
+        {"withholds_when_drawn", Role::worker, "fakes, and is silent when drawn",
+         worker_cast<WithholdsWhenDrawn>},
+        {"stalls_late", Role::worker, "leaves the last part of each round undone",
+         worker_cast<StallsLate>},
+        {"retracts_what_is_drawn", Role::worker,
+         "fakes, takes back what is drawn, confesses when it can't",
+         worker_cast<RetractsWhatIsDrawn>},
+        {"many_leases_one_stake", Role::worker, "fakes, with 32 slots and stake for one lease",
+         [] { return liar_cast("one stake", kWhole, 0); }, one_stake},
+        {"bids_zero_to_squat", Role::worker, "takes lanes for one grain and does nothing",
+         worker_cast<Squats>, cheapest},
+        {"holds_lanes_vacant", Role::worker, "is the cheapest and never accepts",
+         worker_cast<HoldsLanesVacant>, cheapest},
+        {"late_fake", Role::worker, "fakes, and does everything at the last moment",
+         [] {
              Cast cast;
              cast.workers[0] = std::make_unique<LateWorker>(kWhole);
              return cast;
          }},
-        {"poisons_merges", Role::worker, "trains honestly and posts wrong merges", worker_cast<PoisonsMerges>},
-        {"lazy_validator", Role::validator, "says valid without computing", validator_cast<Lazy>, much_audited, false, kLazySeasons},
-        {"false_accuser", Role::validator, "says invalid without computing", validator_cast<FalseAccuser>},
-        {"hides_cells", Role::validator, "says valid without computing, and is silent when it is controlled", validator_cast<HidesCells>, much_audited, false, kLazySeasons},
-        {"never_seals", Role::validator, "contributes, and answers no audit", validator_cast<NeverSeals>},
-        {"copies_seals", Role::validator, "computes nothing and sends the seals of others", validator_cast<CopiesSeals>},
-        {"claims_non_delivery", Role::validator, "asks for what its audits start from instead of computing", validator_cast<ClaimsNonDelivery>},
-        {"late_accuser", Role::validator, "challenges honest work at the last moment of its window", validator_cast<LateAccuser>},
-        {"withholds_contribution", Role::validator, "never contributes to a draw", validator_cast<WithholdsContribution>},
-        {"cancels_before_commits", Role::submitter, "cancels each job before the first commitment", submitter_cast<CancelsBeforeCommits>},
-        {"impossible_deadlines", Role::submitter, "asks for rounds of one second", submitter_cast<ImpossibleDeadlines>},
-        {"missing_data", Role::submitter, "posts jobs and keeps their data to itself", submitter_cast<WithholdsData>},
-        {"claims_missing_chunks", Role::coalition, "a validator that asks for a chunk of every checkpoint, for its submitter", chunk_coalition, nullptr, true},
-        {"record_washing", Role::coalition, "a worker that buys a record with jobs of its own, then fakes others'", record_washing, by_record},
+        {"poisons_merges", Role::worker, "trains honestly and posts wrong merges",
+         worker_cast<PoisonsMerges>},
+        {"lazy_validator", Role::validator, "says valid without computing", validator_cast<Lazy>,
+         much_audited, false, kLazySeasons},
+        {"false_accuser", Role::validator, "says invalid without computing",
+         validator_cast<FalseAccuser>},
+        {"hides_cells", Role::validator,
+         "says valid without computing, and is silent when it is controlled",
+         validator_cast<HidesCells>, much_audited, false, kLazySeasons},
+        {"never_seals", Role::validator, "contributes, and answers no audit",
+         validator_cast<NeverSeals>},
+        {"copies_seals", Role::validator, "computes nothing and sends the seals of others",
+         validator_cast<CopiesSeals>},
+        {"claims_non_delivery", Role::validator,
+         "asks for what its audits start from instead of computing",
+         validator_cast<ClaimsNonDelivery>},
+        {"late_accuser", Role::validator, "challenges honest work at the last moment of its window",
+         validator_cast<LateAccuser>},
+        {"withholds_contribution", Role::validator, "never contributes to a draw",
+         validator_cast<WithholdsContribution>},
+        {"cancels_before_commits", Role::submitter, "cancels each job before the first commitment",
+         submitter_cast<CancelsBeforeCommits>},
+        {"impossible_deadlines", Role::submitter, "asks for rounds of one second",
+         submitter_cast<ImpossibleDeadlines>},
+        {"missing_data", Role::submitter, "posts jobs and keeps their data to itself",
+         submitter_cast<WithholdsData>},
+        {"claims_missing_chunks", Role::coalition,
+         "a validator that asks for a chunk of every checkpoint, for its submitter",
+         chunk_coalition, nullptr, true},
+        {"record_washing", Role::coalition,
+         "a worker that buys a record with jobs of its own, then fakes others'", record_washing,
+         by_record},
         {"nan_bomb", Role::submitter, "posts jobs that diverge", submitter_cast<NumericBomb>},
-        {"slashes_itself", Role::coalition, "signs two trees and lets an accomplice report it", slashes_itself},
-        {"colluders", Role::coalition, "a worker that fakes and a third of the validators", colluders},
-        {"concedes_when_caught", Role::worker, "fakes, and concedes every game at once", worker_cast<ConcedesWhenCaught>},
-        {"stalls_in_games", Role::worker, "fakes, and makes every move at the last moment", worker_cast<StallsInGames>},
-        {"serial_challenger", Role::validator, "challenges all honest work with made-up roots", validator_cast<SerialChallenger>},
-        {"copies_challenges", Role::worker, "repeats challenges that have become public", copier, copying},
-        {"worse_root_shield", Role::coalition, "a worker that fakes, and an accomplice that challenges it badly", shielded, watched},
+        {"slashes_itself", Role::coalition, "signs two trees and lets an accomplice report it",
+         slashes_itself},
+        {"colluders", Role::coalition, "a worker that fakes and a third of the validators",
+         colluders},
+        {"concedes_when_caught", Role::worker, "fakes, and concedes every game at once",
+         worker_cast<ConcedesWhenCaught>},
+        {"stalls_in_games", Role::worker, "fakes, and makes every move at the last moment",
+         worker_cast<StallsInGames>},
+        {"serial_challenger", Role::validator, "challenges all honest work with made-up roots",
+         validator_cast<SerialChallenger>},
+        {"copies_challenges", Role::worker, "repeats challenges that have become public", copier,
+         copying},
+        {"worse_root_shield", Role::coalition,
+         "a worker that fakes, and an accomplice that challenges it badly", shielded, watched},
     };
     return all;
 }
@@ -159,7 +201,8 @@ const std::vector<Adversary>& adversaries() { return library(); }
 
 const Adversary& adversary(const std::string& name) {
     const auto& all = library();
-    const auto found = std::find_if(all.begin(), all.end(), [&](const Adversary& one) { return one.name == name; });
+    const auto found = std::find_if(all.begin(), all.end(),
+                                    [&](const Adversary& one) { return one.name == name; });
     ASSAY_CHECK(found != all.end());
     return *found;
 }
@@ -193,11 +236,13 @@ SeasonResult play(const Adversary& adversary, std::uint64_t seed, std::uint32_t 
     Cast cast = adversary.cast();
     if (honest) {
         for (const auto& [seat, conduct] : cast.workers) {
-            const bool bystander = std::find(cast.bystanders.begin(), cast.bystanders.end(), seat) != cast.bystanders.end();
+            const bool bystander = std::find(cast.bystanders.begin(), cast.bystanders.end(),
+                                             seat) != cast.bystanders.end();
             if (!bystander) cast.accomplices_workers.push_back(seat);
         }
         cast.bystanders.clear();
-        for (const auto& [seat, conduct] : cast.validators) cast.accomplices_validators.push_back(seat);
+        for (const auto& [seat, conduct] : cast.validators)
+            cast.accomplices_validators.push_back(seat);
         cast.workers.clear();
         cast.validators.clear();
         if (cast.submitter) cast.submitter = std::make_unique<SubmitterConduct>();

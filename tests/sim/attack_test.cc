@@ -5,7 +5,8 @@
 #include "market/tables.h"
 #include "market_fixture.h"
 
-/// Ways to win without work, to make honest parties lose, or to leave something behind: none of them may pay.
+/// Ways to win without work, to make honest parties lose, or to leave something behind: none of
+/// them may pay.
 namespace assay::sim {
 namespace {
 
@@ -36,11 +37,14 @@ std::size_t entries_in(const World& world, market::Table table) {
 }
 
 std::size_t paid_for(const World& world, std::string_view reason) {
-    return static_cast<std::size_t>(std::count_if(world.events().begin(), world.events().end(), [&](const market::Event& event) {
-        return event.kind == "paid" && std::any_of(event.attributes.begin(), event.attributes.end(), [&](const auto& attribute) {
-                   return attribute.first == "reason" && attribute.second == reason;
-               });
-    }));
+    return static_cast<std::size_t>(std::count_if(
+        world.events().begin(), world.events().end(), [&](const market::Event& event) {
+            return event.kind == "paid" &&
+                   std::any_of(event.attributes.begin(), event.attributes.end(),
+                               [&](const auto& attribute) {
+                                   return attribute.first == "reason" && attribute.second == reason;
+                               });
+        }));
 }
 
 TEST(EpochContribute, AKeyThatMayHaveBeenChosenByItsOutcomeDoesNotCount) {
@@ -69,7 +73,8 @@ TEST(EpochContribute, AKeyThatMayHaveBeenChosenByItsOutcomeDoesNotCount) {
     keys.vrf = ground.public_key();
     ASSERT_EQ(answer(world, cheat, keys), Refusal::none);
     market::EpochContribute message = held->second;
-    message.proof = base::vrf_prove(ground, market::contribution_alpha(world.chain_id(), epoch.number, epoch.commitments_root));
+    message.proof = base::vrf_prove(
+        ground, market::contribution_alpha(world.chain_id(), epoch.number, epoch.commitments_root));
     EXPECT_EQ(answer(world, cheat, message), Refusal::vrf_key_missing);
 }
 
@@ -81,14 +86,18 @@ TEST(Epochs, LeaveTheStateOneRetentionPeriodAfterTheirDraw) {
     wait(market.world, market::demo_parameters().retention_ms + 60'000);
     EXPECT_EQ(entries_in(market.world, market::Table::epoch), 0U);
     EXPECT_EQ(entries_in(market.world, market::Table::epoch_commitment), 0U);
-    for (const auto table : {market::Table::job, market::Table::lane, market::Table::round, market::Table::merge, market::Table::history,
-                             market::Table::lease, market::Table::party, market::Table::part, market::Table::claim, market::Table::audit, market::Table::audit_of_claim,
-                             market::Table::epoch_member, market::Table::dispute, market::Table::pool, market::Table::evidence, market::Table::timer}) {
+    for (const auto table :
+         {market::Table::job, market::Table::lane, market::Table::round, market::Table::merge,
+          market::Table::history, market::Table::lease, market::Table::party, market::Table::part,
+          market::Table::claim, market::Table::audit, market::Table::audit_of_claim,
+          market::Table::epoch_member, market::Table::dispute, market::Table::pool,
+          market::Table::evidence, market::Table::timer}) {
         EXPECT_EQ(entries_in(market.world, table), 0U) << static_cast<int>(table);
     }
 }
 
-/// What honest lanes built on a wrong merge is void, but it was work: half of the lock pays for it. And nothing of it stays behind.
+/// What honest lanes built on a wrong merge is void, but it was work: half of the lock pays for it.
+/// And nothing of it stays behind.
 TEST(WrongMerge, HonestLanesArePaidFromTheLockAndEveryLeaseIsSettled) {
     std::size_t compensated = 0;
     for (std::uint64_t seed = 50; seed < 53; ++seed) {
@@ -101,18 +110,21 @@ TEST(WrongMerge, HonestLanesArePaidFromTheLockAndEveryLeaseIsSettled) {
         wait(market.world, market::demo_parameters().retention_ms + 700'000);
         EXPECT_EQ(entries_in(market.world, market::Table::lease), 0U) << seed;
         EXPECT_EQ(entries_in(market.world, market::Table::merge), 0U) << seed;
-        for (const auto table : {market::Table::claim, market::Table::audit, market::Table::dispute, market::Table::pool, market::Table::pool_member})
+        for (const auto table : {market::Table::claim, market::Table::audit, market::Table::dispute,
+                                 market::Table::pool, market::Table::pool_member})
             EXPECT_EQ(entries_in(market.world, table), 0U) << seed;
     }
     EXPECT_GT(compensated, 0U);
 }
 
-/// One of three validators is always silent: the cheat is found all the same, and nobody waits for ever.
+/// One of three validators is always silent: the cheat is found all the same, and nobody waits for
+/// ever.
 TEST(ThreeValidators, ACheatGainsNothingFromAMissingAuditor) {
     for (std::uint64_t seed = 60; seed < 64; ++seed) {
         WorldOptions options = options_with(seed);
         options.rate_ppm = 990'000;
-        Market market(options, {WorkerKind::fakes_everything}, {ValidatorKind::honest, ValidatorKind::honest, ValidatorKind::never_seals});
+        Market market(options, {WorkerKind::fakes_everything},
+                      {ValidatorKind::honest, ValidatorKind::honest, ValidatorKind::never_seals});
         const base::AccountId cheat = market.world.workers[0].id;
         ASSERT_TRUE(market.finish()) << seed;
         market.expect_completed();
@@ -125,7 +137,8 @@ TEST(ThreeValidators, ACheatGainsNothingFromAMissingAuditor) {
     }
 }
 
-/// Validators that miss everything on purpose, under many names: they pay the redraws, and never multiply them.
+/// Validators that miss everything on purpose, under many names: they pay the redraws, and never
+/// multiply them.
 TEST(SplitMissers, PayTheRedrawsAndDoNotMultiplyThem) {
     WorldOptions options = options_with(65);
     options.validators = 12;
@@ -142,7 +155,8 @@ TEST(SplitMissers, PayTheRedrawsAndDoNotMultiplyThem) {
     EXPECT_EQ(market.world.count_events("lane_waits"), 0U);
 }
 
-/// A submitter whose deadline is too short for the audits of what it has already got pays for it all the same.
+/// A submitter whose deadline is too short for the audits of what it has already got pays for it
+/// all the same.
 TEST(RoundDeadline, WaitsForWhatIsCommitted) {
     std::size_t extended = 0;
     for (std::uint64_t seed = 71; seed < 83; ++seed) {
@@ -151,7 +165,9 @@ TEST(RoundDeadline, WaitsForWhatIsCommitted) {
         options.validators = 5;
         options.rate_ppm = 900'000;
         options.round_deadline_s = 10;
-        Market market(options, {}, {ValidatorKind::honest, ValidatorKind::never_seals, ValidatorKind::never_seals});
+        Market market(
+            options, {},
+            {ValidatorKind::honest, ValidatorKind::never_seals, ValidatorKind::never_seals});
         ASSERT_TRUE(market.finish());
         extended += market.world.count_events("round_extended");
         market.expect_completed();
@@ -159,7 +175,8 @@ TEST(RoundDeadline, WaitsForWhatIsCommitted) {
     EXPECT_GT(extended, 0U);
 }
 
-/// A committed part's checkpoint is public: cancelling before its audits are over must not make it free, nor pay what nobody has judged.
+/// A committed part's checkpoint is public: cancelling before its audits are over must not make it
+/// free, nor pay what nobody has judged.
 TEST(JobCancel, AtTheRightMomentDoesNotGetWorkForNothing) {
     for (const WorkerKind kind : {WorkerKind::honest, WorkerKind::fakes_everything}) {
         WorldOptions options = options_with(70);
@@ -172,7 +189,8 @@ TEST(JobCancel, AtTheRightMomentDoesNotGetWorkForNothing) {
         }
         ASSERT_EQ(market.world.count_events("part_committed"), 2U);
         ASSERT_EQ(market.world.count_events("part_passed"), 0U);
-        EXPECT_EQ(answer(market.world, market.world.submitter, market::JobCancel{market.job}), Refusal::none);
+        EXPECT_EQ(answer(market.world, market.world.submitter, market::JobCancel{market.job}),
+                  Refusal::none);
         EXPECT_EQ(market.record().state, market::JobState::settling);
         EXPECT_EQ(paid_for(market.world, "segments"), 0U);
         ASSERT_TRUE(market.finish());
@@ -184,7 +202,8 @@ TEST(JobCancel, AtTheRightMomentDoesNotGetWorkForNothing) {
     }
 }
 
-/// Whoever is to judge it never comes back: its price is burned, neither paid nor refunded, and nobody loses a lock.
+/// Whoever is to judge it never comes back: its price is burned, neither paid nor refunded, and
+/// nobody loses a lock.
 TEST(Unproved, WorkThatNobodyJudgesIsNeitherPaidNorRefunded) {
     WorldOptions options = options_with(72);
     options.rate_ppm = 1'000'000;
@@ -196,7 +215,8 @@ TEST(Unproved, WorkThatNobodyJudgesIsNeitherPaidNorRefunded) {
         market.world.block();
     }
     ASSERT_EQ(market.world.count_events("part_committed"), 2U);
-    ASSERT_EQ(answer(market.world, market.world.submitter, market::JobCancel{market.job}), Refusal::none);
+    ASSERT_EQ(answer(market.world, market.world.submitter, market::JobCancel{market.job}),
+              Refusal::none);
     // Validators contribute and then say nothing: only the workers go on, and nobody is jailed.
     std::vector<Validator> none;
     for (int i = 0; i < 5'000 && !market::is_terminal(market.record().state); ++i) {
@@ -223,20 +243,24 @@ TEST(JobCancel, WhileAGameAboutTheInitialStateRuns) {
     }
     ASSERT_EQ(market.record().open_disputes, 1U);
     ASSERT_EQ(market.record().state, market::JobState::open);
-    ASSERT_EQ(answer(market.world, market.world.submitter, market::JobCancel{market.job}), Refusal::none);
+    ASSERT_EQ(answer(market.world, market.world.submitter, market::JobCancel{market.job}),
+              Refusal::none);
     EXPECT_EQ(market.record().state, market::JobState::cancelled);
     EXPECT_EQ(market.record().open_disputes, 0U);
     wait(market.world, 1'000'000);
     market.expect_money_settled();
 }
 
-/// A submitter that posts a state which does not follow from its program pays the audits, and nobody else loses anything.
+/// A submitter that posts a state which does not follow from its program pays the audits, and
+/// nobody else loses anything.
 TEST(WrongInit, IsRefutedWithoutHarmToAuditors) {
     for (std::uint64_t seed = 90; seed < 96; ++seed) {
         Market market(options_with(seed));
         World& world = market.world;
         const base::Hash wrong = numbered(seed, "wrong init");
-        const base::JobId job = world.send_job(world.spec_of(world.options), wrong, world.receipt(wrong), world.receipt(numbered(seed, "data")), world.submitter);
+        const base::JobId job =
+            world.send_job(world.spec_of(world.options), wrong, world.receipt(wrong),
+                           world.receipt(numbered(seed, "data")), world.submitter);
         world.block();
         ASSERT_EQ(world.last_refusal(), Refusal::none);
         ASSERT_TRUE(run(world, market.workers, market.validators, job, kBlocksMax));
@@ -245,7 +269,8 @@ TEST(WrongInit, IsRefutedWithoutHarmToAuditors) {
         EXPECT_EQ(record->reason, market::CloseReason::wrong_init);
         EXPECT_TRUE(market::leases_of_job(world.state(), job, std::nullopt, 1).empty());
         EXPECT_FALSE(record->spent.auditors.is_zero());
-        for (const Person& validator : world.validators) EXPECT_EQ(world.stake_of(validator, market::Role::validator), kStake);
+        for (const Person& validator : world.validators)
+            EXPECT_EQ(world.stake_of(validator, market::Role::validator), kStake);
         ASSERT_TRUE(market.finish());
         market.expect_completed();
     }

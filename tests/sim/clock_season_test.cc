@@ -6,7 +6,8 @@
 #include "other_strategies.h"
 #include "season_checks.h"
 
-/// Seasons in which the honest use their clocks up: nobody is fined, jailed or slashed for that, and jobs end.
+/// Seasons in which the honest use their clocks up: nobody is fined, jailed or slashed for that,
+/// and jobs end.
 namespace assay::sim {
 namespace {
 
@@ -20,8 +21,10 @@ SeasonOptions slow_season() {
     return options;
 }
 
-/// Everybody who is honest does everything at the last moment, the submitter included; `with`: validators that give them something to answer.
-Cast late_cast(const SeasonOptions& options, std::map<std::size_t, std::unique_ptr<ValidatorConduct>> with) {
+/// Everybody who is honest does everything at the last moment, the submitter included; `with`:
+/// validators that give them something to answer.
+Cast late_cast(const SeasonOptions& options,
+               std::map<std::size_t, std::unique_ptr<ValidatorConduct>> with) {
     Cast cast;
     cast.validators = std::move(with);
     for (std::size_t i = 0; i < options.world.workers; ++i) {
@@ -60,7 +63,8 @@ TEST(LastMoment, HonestSidesLoseNothingByItWhenTheyAreAccusedAndAsked) {
     expect_honest_are_paid(result);
 }
 
-/// One honest machine against four accusers, each with a root of its own for every part: its replays queue, and no silence convicts it.
+/// One honest machine against four accusers, each with a root of its own for every part: its
+/// replays queue, and no silence convicts it.
 TEST(TwelveGames, OneHonestMachinePlaysThemAll) {
     SeasonOptions options = slow_season();
     options.jobs = 4;
@@ -69,13 +73,17 @@ TEST(TwelveGames, OneHonestMachinePlaysThemAll) {
     options.prices[0] = kSeasonPrice - 1;
     options.worker_slots[0] = 32;
     Cast cast;
-    // A segment of 10 GFLOP takes the reference machine a second, an offer of these seasons says ten.
+    // A segment of 10 GFLOP takes the reference machine a second, an offer of these seasons says
+    // ten.
     cast.workers[0] = std::make_unique<OneMachine>(kReplayMs);
     cast.honest_workers = {0};
     for (std::size_t i = 0; i < 4; ++i) cast.validators[i] = std::make_unique<AccusesInCompany>(i);
     std::size_t most = 0;
     cast.plot = [&most](World& world, const Snapshot&) {
-        most = std::max(most, market::disputes_of_account(world.state(), world.workers[0].id, market::Side::asserter, std::nullopt, 1000).size());
+        most =
+            std::max(most, market::disputes_of_account(world.state(), world.workers[0].id,
+                                                       market::Side::asserter, std::nullopt, 1000)
+                               .size());
     };
     const SeasonResult result = Season(std::move(options), std::move(cast)).run();
     ASSERT_TRUE(result.finished);

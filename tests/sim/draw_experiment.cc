@@ -18,17 +18,21 @@ struct Member {
     base::Hash key;
 };
 
-/// One try of the coalition. A VRF output is a hash that nobody else can compute before it is shown; here it is a hash of what the true one is
-/// over. Another salt or epoch gives another c_e, and with it other outputs of everybody, those of the honest unknown; another key of its own other
-/// outputs of the coalition alone, which is less; another job id other tickets under the same outputs. Nothing else stands in a ticket, so these
-/// are all tries there are.
+/// One try of the coalition. A VRF output is a hash that nobody else can compute before it is
+/// shown; here it is a hash of what the true one is over. Another salt or epoch gives another c_e,
+/// and with it other outputs of everybody, those of the honest unknown; another key of its own
+/// other outputs of the coalition alone, which is less; another job id other tickets under the same
+/// outputs. Nothing else stands in a ticket, so these are all tries there are.
 struct Try {
     base::Hash commitments;
     base::JobId job;
-    [[nodiscard]] base::Hash output(const Member& member) const { return base::Hasher("sim.vrf").add(member.key).add(commitments).finish(); }
+    [[nodiscard]] base::Hash output(const Member& member) const {
+        return base::Hasher("sim.vrf").add(member.key).add(commitments).finish();
+    }
 };
 
-std::vector<Member> split(std::uint64_t seed, const char* who, std::uint64_t weight, std::uint32_t accounts) {
+std::vector<Member> split(std::uint64_t seed, const char* who, std::uint64_t weight,
+                          std::uint32_t accounts) {
     std::vector<Member> members;
     std::uint64_t left = weight;
     for (std::uint32_t i = 0; i < accounts && left > 0; ++i) {
@@ -39,31 +43,39 @@ std::vector<Member> split(std::uint64_t seed, const char* who, std::uint64_t wei
     return members;
 }
 
-std::uint64_t chance_of(const Member& member, std::uint64_t all_weight, const DrawSetting& setting) {
-    return market::draw_chance(market::member_exponent(market::rate_exponent(setting.rate_ppm), member.weight, all_weight));
+std::uint64_t chance_of(const Member& member, std::uint64_t all_weight,
+                        const DrawSetting& setting) {
+    return market::draw_chance(market::member_exponent(market::rate_exponent(setting.rate_ppm),
+                                                       member.weight, all_weight));
 }
 
-std::uint32_t drawn_of(const Try& made, const Member& member, std::uint64_t all_weight, const DrawSetting& setting) {
+std::uint32_t drawn_of(const Try& made, const Member& member, std::uint64_t all_weight,
+                       const DrawSetting& setting) {
     const std::uint64_t chance = chance_of(member, all_weight, setting);
     const base::Hash y = made.output(member);
     std::uint32_t drawn = 0;
     market::DrawSubject subject;
     subject.job = made.job;
-    for (subject.segment = 0; subject.segment < setting.segments; ++subject.segment) drawn += market::is_drawn(y, subject, chance) ? 1U : 0U;
+    for (subject.segment = 0; subject.segment < setting.segments; ++subject.segment)
+        drawn += market::is_drawn(y, subject, chance) ? 1U : 0U;
     return drawn;
 }
 
-std::uint32_t drawn_of(const Try& made, const std::vector<Member>& members, std::uint64_t all_weight, const DrawSetting& setting) {
+std::uint32_t drawn_of(const Try& made, const std::vector<Member>& members,
+                       std::uint64_t all_weight, const DrawSetting& setting) {
     std::uint32_t drawn = 0;
     for (const Member& member : members) drawn += drawn_of(made, member, all_weight, setting);
     return drawn;
 }
 
-/// Goes through the tries of one part; the coalition sees its own outputs only, so it keeps the first in which it audits itself most.
+/// Goes through the tries of one part; the coalition sees its own outputs only, so it keeps the
+/// first in which it audits itself most.
 class Choice {
   public:
-    Choice(std::uint64_t trial, const std::vector<Member>& own, const DrawSetting& setting) : trial_(trial), own_(own), setting_(setting) {
-        for (std::uint32_t i = 0; i < setting.jobs; ++i) jobs_.push_back({numbered(setting.seed, "job", trial * setting.jobs + i)});
+    Choice(std::uint64_t trial, const std::vector<Member>& own, const DrawSetting& setting)
+        : trial_(trial), own_(own), setting_(setting) {
+        for (std::uint32_t i = 0; i < setting.jobs; ++i)
+            jobs_.push_back({numbered(setting.seed, "job", trial * setting.jobs + i)});
         for (const Member& member : own_) chances_.push_back(chance_of(member, kWeight, setting));
         best_ = {commitments(0), jobs_.front()};
     }
@@ -83,8 +95,12 @@ class Choice {
     }
 
   private:
-    [[nodiscard]] base::Hash commitments(std::uint32_t i) const { return numbered(setting_.seed, "c_e", trial_ * setting_.commitments + i); }
-    [[nodiscard]] std::uint32_t draws() const { return static_cast<std::uint32_t>(own_.size()) * setting_.segments; }
+    [[nodiscard]] base::Hash commitments(std::uint32_t i) const {
+        return numbered(setting_.seed, "c_e", trial_ * setting_.commitments + i);
+    }
+    [[nodiscard]] std::uint32_t draws() const {
+        return static_cast<std::uint32_t>(own_.size()) * setting_.segments;
+    }
     /// No try can be better.
     [[nodiscard]] bool perfect() const { return most_ == draws(); }
 
@@ -95,7 +111,8 @@ class Choice {
     }
 
     void look_slowly(const base::Hash& c_e) {
-        for (std::size_t i = 0; i < jobs_.size(); ++i) keep(c_e, i, drawn_of({c_e, jobs_[i]}, own_, kWeight, setting_));
+        for (std::size_t i = 0; i < jobs_.size(); ++i)
+            keep(c_e, i, drawn_of({c_e, jobs_[i]}, own_, kWeight, setting_));
     }
 
     void look(const base::Hash& c_e, const JobBatches& batches) {
@@ -104,14 +121,19 @@ class Choice {
         for (std::size_t batch = 0; batch < batches.count(); ++batch) {
             Tickets drawn{};
             std::uint32_t left = draws();
-            // The smallest account first: it is drawn least, and without it most tries are no better than the best one.
-            for (; left > 0 && *std::max_element(drawn.begin(), drawn.end()) + left > most_; --left) {
+            // The smallest account first: it is drawn least, and without it most tries are no
+            // better than the best one.
+            for (; left > 0 && *std::max_element(drawn.begin(), drawn.end()) + left > most_;
+                 --left) {
                 const std::size_t member = (left - 1) / setting_.segments;
-                const Tickets tickets = batches.tickets(batch, outputs[member], (left - 1) % setting_.segments);
-                for (std::size_t i = 0; i < kTicketLanes; ++i) drawn[i] += tickets[i] < chances_[member] ? 1U : 0U;
+                const Tickets tickets =
+                    batches.tickets(batch, outputs[member], (left - 1) % setting_.segments);
+                for (std::size_t i = 0; i < kTicketLanes; ++i)
+                    drawn[i] += tickets[i] < chances_[member] ? 1U : 0U;
             }
             if (left > 0) continue;
-            for (std::size_t i = 0; i < kTicketLanes; ++i) keep(c_e, batch * kTicketLanes + i, static_cast<std::uint32_t>(drawn[i]));
+            for (std::size_t i = 0; i < kTicketLanes; ++i)
+                keep(c_e, batch * kTicketLanes + i, static_cast<std::uint32_t>(drawn[i]));
         }
     }
 
@@ -125,12 +147,14 @@ class Choice {
 };
 
 /// Whether some subset of the coalition lets the part through when only that subset contributes.
-bool escapes_by_withholding(const Try& made, const std::vector<Member>& honest, const std::vector<Member>& own, const DrawSetting& setting) {
+bool escapes_by_withholding(const Try& made, const std::vector<Member>& honest,
+                            const std::vector<Member>& own, const DrawSetting& setting) {
     std::uint64_t honest_weight = 0;
     for (const Member& member : honest) honest_weight += member.weight;
     for (std::uint32_t given = 0; given < (1U << own.size()); ++given) {
         std::uint64_t all = honest_weight;
-        for (std::size_t i = 0; i < own.size(); ++i) all += ((given >> i) & 1U) != 0 ? own[i].weight : 0;
+        for (std::size_t i = 0; i < own.size(); ++i)
+            all += ((given >> i) & 1U) != 0 ? own[i].weight : 0;
         if (drawn_of(made, honest, all, setting) == 0) return true;
     }
     return false;

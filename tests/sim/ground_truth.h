@@ -9,9 +9,11 @@
 
 namespace assay::sim {
 
-/// A referee that knows what honest training gives. A game of its is a fixed number of moves, asserter first; then the truth decides, so that
-/// what is left to a party is to play, to stall, to concede, or to be silent. A state tree of its is one node with eight tiles, which follow
-/// from the root. The real games and questions are tested where they live (verify/dispute, verify/commit).
+/// A referee that knows what honest training gives. A game of its is a fixed number of moves,
+/// asserter first; then the truth decides, so that what is left to a party is to play, to stall, to
+/// concede, or to be silent. A state tree of its is one node with eight tiles, which follow from
+/// the root. The real games and questions are tested where they live (verify/dispute,
+/// verify/commit).
 class GroundTruth : public market::Referee {
   public:
     static constexpr std::uint8_t kMoves = 4;
@@ -24,18 +26,28 @@ class GroundTruth : public market::Referee {
     /// The initial state that follows from every program of the world.
     void set_init_root(const base::Hash& root) { init_root_ = root; }
     /// Training the segment that begins at `first_step` from `start` ends in this field.
-    void know(const base::Hash& start, std::uint32_t round, std::uint32_t lane, std::uint32_t first_step, const base::Hash& end);
+    void know(const base::Hash& start, std::uint32_t round, std::uint32_t lane,
+              std::uint32_t first_step, const base::Hash& end);
 
-    [[nodiscard]] bool knows(const base::Hash& start, std::uint32_t round, std::uint32_t lane, std::uint32_t first_step, const base::Hash& end) const;
+    [[nodiscard]] bool knows(const base::Hash& start, std::uint32_t round, std::uint32_t lane,
+                             std::uint32_t first_step, const base::Hash& end) const;
 
-    [[nodiscard]] tl::expected<market::JobFacts, market::SpecError> facts(const market::JobSpec& spec, base::ByteView encoded) const override;
-    [[nodiscard]] market::QuestionStatus open_question(const market::QuestionSubject& subject) const override;
-    [[nodiscard]] tl::expected<market::QuestionStatus, market::MoveRefusal> answer(base::ByteView question, base::ByteView bytes) const override;
-    [[nodiscard]] tl::expected<market::QuestionStatus, market::MoveRefusal> ask(base::ByteView question, std::uint32_t child) const override;
-    [[nodiscard]] tl::expected<bool, market::MoveRefusal> leaf_differs(base::ByteView question, std::uint64_t leaf, base::ByteView bytes) const override;
-    [[nodiscard]] std::uint64_t blob_bytes(const market::QuestionSubject&) const override { return blob_bytes_; }
+    [[nodiscard]] tl::expected<market::JobFacts, market::SpecError> facts(
+        const market::JobSpec& spec, base::ByteView encoded) const override;
+    [[nodiscard]] market::QuestionStatus open_question(
+        const market::QuestionSubject& subject) const override;
+    [[nodiscard]] tl::expected<market::QuestionStatus, market::MoveRefusal> answer(
+        base::ByteView question, base::ByteView bytes) const override;
+    [[nodiscard]] tl::expected<market::QuestionStatus, market::MoveRefusal> ask(
+        base::ByteView question, std::uint32_t child) const override;
+    [[nodiscard]] tl::expected<bool, market::MoveRefusal> leaf_differs(
+        base::ByteView question, std::uint64_t leaf, base::ByteView bytes) const override;
+    [[nodiscard]] std::uint64_t blob_bytes(const market::QuestionSubject&) const override {
+        return blob_bytes_;
+    }
     [[nodiscard]] market::GameStatus open(const market::GameSubject& subject) const override;
-    [[nodiscard]] tl::expected<market::GameStatus, market::MoveRefusal> play(base::ByteView game, market::Side side, base::ByteView move) const override;
+    [[nodiscard]] tl::expected<market::GameStatus, market::MoveRefusal> play(
+        base::ByteView game, market::Side side, base::ByteView move) const override;
     /// The only move there is.
     static base::Bytes move() { return {1}; }
     /// The right answer to what a question asks now.
@@ -52,7 +64,7 @@ class GroundTruth : public market::Referee {
 struct CellPlace {
     market::GameStage stage = market::GameStage::segment;
     std::uint32_t round = 0, lane = 0, first_step = 0;
-    base::Hash start;                        ///< zeros in init
+    base::Hash start;  ///< zeros in init
 };
 /// The hash of one cell that honest training gives.
 base::Hash true_cell(const CellPlace& place, const base::VrfOutput& spot, std::uint32_t cell);

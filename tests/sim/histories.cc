@@ -17,9 +17,11 @@ namespace {
 using base::Amount;
 
 constexpr std::size_t kMany = 10'000;
-/// By then a job that goes on is cancelled, in half of the histories, everybody dishonest is gone, and the job has ended.
+/// By then a job that goes on is cancelled, in half of the histories, everybody dishonest is gone,
+/// and the job has ended.
 constexpr std::uint64_t kCancelAt = 250, kGoneAt = 350, kBlocksMax = 12'000;
-/// Who has let its lane wait for audit money until then cancels: no rule ends such a wait, because the worker may leave without loss at any time.
+/// Who has let its lane wait for audit money until then cancels: no rule ends such a wait, because
+/// the worker may leave without loss at any time.
 constexpr std::uint64_t kNoMoneyAt = 2'000;
 constexpr std::uint64_t kIdleMs = 3'000, kIdleAfterMs = 20'000;
 /// Blocks that locks may take to come back when the job is over.
@@ -45,7 +47,8 @@ void short_clocks(market::Parameters& p) {
 
 /// What moves money or takes work back, after which books are most likely to be wrong.
 bool is_a_turn(const market::Event& event) {
-    constexpr std::string_view kTurns[] = {"slashed", "fined", "dispute_closed", "job_settling", "job_closed", "job_resumed",
+    constexpr std::string_view kTurns[] = {"slashed",        "fined",         "dispute_closed",
+                                           "job_settling",   "job_closed",    "job_resumed",
                                            "round_reopened", "part_unproved", "part_retracted"};
     return std::find(std::begin(kTurns), std::end(kTurns), event.kind) != std::end(kTurns);
 }
@@ -53,7 +56,7 @@ bool is_a_turn(const market::Event& event) {
 struct Seat {
     Member member;
     Temper temper;
-    std::uint32_t acts = 0;                  ///< things that it still does of its own accord
+    std::uint32_t acts = 0;  ///< things that it still does of its own accord
     std::vector<market::ChallengeOpen> sealed;
 };
 
@@ -84,7 +87,9 @@ class History {
     [[nodiscard]] bool over() const;
     void wait_for_locks();
     [[nodiscard]] HistoryResult result() const;
-    void complain(const std::string& what) { wrong_.push_back(what + ", block " + std::to_string(world_.blocks)); }
+    void complain(const std::string& what) {
+        wrong_.push_back(what + ", block " + std::to_string(world_.blocks));
+    }
 
     std::uint64_t seed_;
     HistoryOptions options_;
@@ -101,12 +106,13 @@ class History {
     std::uint64_t cancel_at_ = 0, pause_at_ = 0, resume_at_ = 0;
     bool cancels_in_the_end_ = false;
     std::set<base::PartId> watched_;
-    std::uint32_t others_ = kCoalition;      ///< numbers of owners so far
+    std::uint32_t others_ = kCoalition;  ///< numbers of owners so far
     std::vector<std::string> wrong_;
-    std::uint32_t changed_ = 0;              ///< blocks that changed something
+    std::uint32_t changed_ = 0;  ///< blocks that changed something
 };
 
-History::History(std::uint64_t seed, const HistoryOptions& options) : seed_(seed), options_(options), dice_(seed), world_(shape()) {
+History::History(std::uint64_t seed, const HistoryOptions& options)
+    : seed_(seed), options_(options), dice_(seed), world_(shape()) {
     cast();
     std::vector<Member> members;
     for (const auto& one : seats_) members.push_back(one->member);
@@ -123,7 +129,8 @@ WorldOptions History::shape() {
     out.validators = 2 + static_cast<std::uint32_t>(dice_.below(4));
     out.segment_steps = 4;
     out.round_steps = 4 * (1 + static_cast<std::uint32_t>(dice_.below(3)));
-    out.part_segments = 1 + static_cast<std::uint32_t>(dice_.below(std::min<std::uint64_t>(2, out.round_steps / out.segment_steps)));
+    out.part_segments = 1 + static_cast<std::uint32_t>(dice_.below(
+                                std::min<std::uint64_t>(2, out.round_steps / out.segment_steps)));
     constexpr std::uint32_t kRates[] = {100'000, 450'000, 700'000, 950'000, 1'000'000};
     out.rate_ppm = kRates[dice_.below(5)];
     out.audit_lag = dice_.below(3) == 0 ? 1 : 0;
@@ -142,9 +149,11 @@ WorldOptions History::shape() {
     };
     // Some have hardly more than what one lease or audit locks.
     const auto some_stake = [&](std::uint64_t least) {
-        return dice_.below(3) == 0 ? least + dice_.below(least) : std::uint64_t{1'000'000'000'000} >> dice_.below(4);
+        return dice_.below(3) == 0 ? least + dice_.below(least)
+                                   : std::uint64_t{1'000'000'000'000} >> dice_.below(4);
     };
-    for (std::size_t i = 0; i < out.validators; ++i) out.validator_stakes[i] = some_stake(100'000'000);
+    for (std::size_t i = 0; i < out.validators; ++i)
+        out.validator_stakes[i] = some_stake(100'000'000);
     for (std::size_t i = 0; i < out.workers; ++i) out.worker_stakes[i] = some_stake(500'000'000);
     return out;
 }
@@ -154,7 +163,8 @@ Seat& History::seat(const Person& person, bool honest, std::uint32_t owner) {
     Seat& made = *seats_.back();
     made.member = {&person, owner, honest};
     made.temper = honest ? Temper{} : random_temper(dice_);
-    made.temper.leaves_at = honest ? made.temper.leaves_at : std::min(made.temper.leaves_at, kGoneAt);
+    made.temper.leaves_at =
+        honest ? made.temper.leaves_at : std::min(made.temper.leaves_at, kGoneAt);
     made.acts = honest ? 0 : static_cast<std::uint32_t>(dice_.below(6));
     if (!friends_[owner]) friends_[owner] = std::make_shared<Accomplices>();
     seat_of_[person.id] = &made;
@@ -185,15 +195,19 @@ void History::open_market() {
     const auto worker = [&](const Person& person) {
         const Seat& seat = *seat_of_.at(person.id);
         std::unique_ptr<WorkerConduct> conduct = std::make_unique<WorkerConduct>();
-        if (!seat.member.honest) conduct = std::make_unique<RandomWorker>(seat.temper, friends_.at(seat.member.owner));
+        if (!seat.member.honest)
+            conduct = std::make_unique<RandomWorker>(seat.temper, friends_.at(seat.member.owner));
         workers_.emplace_back(world_, person, std::move(conduct));
-        workers_.back().offer(1'000 + dice_.below(1'000), 1 + static_cast<std::uint32_t>(dice_.below(2)));
+        workers_.back().offer(1'000 + dice_.below(1'000),
+                              1 + static_cast<std::uint32_t>(dice_.below(2)));
     };
     for (std::size_t i = 0; i < world_.validators.size(); ++i) {
         const Person& person = world_.validators[i];
         const Seat& seat = *seat_of_.at(person.id);
         std::unique_ptr<ValidatorConduct> conduct = std::make_unique<ValidatorConduct>();
-        if (!seat.member.honest) conduct = std::make_unique<RandomValidator>(seat.temper, friends_.at(seat.member.owner));
+        if (!seat.member.honest)
+            conduct =
+                std::make_unique<RandomValidator>(seat.temper, friends_.at(seat.member.owner));
         validators_.emplace_back(world_, i, std::move(conduct));
         // Some validators work as well.
         if (dice_.below(8) != 0) continue;
@@ -209,8 +223,10 @@ void History::post() {
     const Person& person = *poster_->member.person;
     const bool honest = poster_->member.honest;
     const market::JobSpec spec = world_.spec_of(world_.options);
-    const base::Hash init = !honest && dice_.below(8) == 0 ? numbered(seed_, "wrong init") : world_.init_root;
-    jobs_.push_back(world_.send_job(spec, init, world_.receipt(init), world_.receipt(numbered(seed_, "data")), person));
+    const base::Hash init =
+        !honest && dice_.below(8) == 0 ? numbered(seed_, "wrong init") : world_.init_root;
+    jobs_.push_back(world_.send_job(spec, init, world_.receipt(init),
+                                    world_.receipt(numbered(seed_, "data")), person));
     if (!honest && dice_.below(12) == 0) world_.missing.insert(jobs_.back());
     cancels_in_the_end_ = dice_.below(2) == 0;
     if (dice_.below(4) == 0) cancel_at_ = world_.blocks + 5 + dice_.below(120);
@@ -234,20 +250,25 @@ void History::submitter_acts() {
     if (cancel_at_ != 0 && world_.blocks == cancel_at_) {
         for (const base::JobId& own : jobs_) {
             const auto record = market::find_job(world_.state(), own);
-            if (record) world_.send(*seat_of_.at(record->submitter)->member.person, market::JobCancel{own});
+            if (record)
+                world_.send(*seat_of_.at(record->submitter)->member.person, market::JobCancel{own});
         }
     }
-    if (world_.blocks == kCancelAt && cancels_in_the_end_) world_.send(person, market::JobCancel{job});
+    if (world_.blocks == kCancelAt && cancels_in_the_end_)
+        world_.send(person, market::JobCancel{job});
     if (pause_at_ != 0 && world_.blocks == pause_at_) world_.send(person, market::JobPause{job});
     if (resume_at_ != 0 && world_.blocks == resume_at_) world_.send(person, market::JobResume{job});
     if (world_.blocks == kNoMoneyAt) {
         for (const market::Lane& lane : market::lanes_of(world_.state(), job)) {
-            if (lane.wait == market::LaneWait::audit_funds) world_.send(person, market::JobCancel{job});
+            if (lane.wait == market::LaneWait::audit_funds)
+                world_.send(person, market::JobCancel{job});
         }
     }
     const bool missing = world_.missing.contains(job);
-    for (const market::Question& question : market::questions_owed(world_.state(), person.id, std::nullopt, kMany)) {
-        const bool silent = (missing && question.target.kind == market::StoredKind::data) || poster_->temper.does(Wrong::no_answer, question.id);
+    for (const market::Question& question :
+         market::questions_owed(world_.state(), person.id, std::nullopt, kMany)) {
+        const bool silent = (missing && question.target.kind == market::StoredKind::data) ||
+                            poster_->temper.does(Wrong::no_answer, question.id);
         if (!question.lease.is_zero() || silent) continue;
         if (const auto answer = world_.answer_to(question)) world_.send(person, *answer);
     }
@@ -274,17 +295,21 @@ void History::step() {
 /// Accounts by their names, other ids by their beginning.
 std::string History::named(const std::string& value) const {
     for (const auto& [id, seat] : seat_of_) {
-        if (id.hex() == value) return seat->member.person->name + (seat->member.honest ? "" : "!") + std::to_string(seat->member.owner);
+        if (id.hex() == value)
+            return seat->member.person->name + (seat->member.honest ? "" : "!") +
+                   std::to_string(seat->member.owner);
     }
     return value.size() == 64 ? value.substr(0, 8) : value;
 }
 
 void History::print_block() const {
-    std::fprintf(options_.out, "-- block %" PRIu64 ", live %" PRIu64 "\n", world_.blocks, world_.live().value);
+    std::fprintf(options_.out, "-- block %" PRIu64 ", live %" PRIu64 "\n", world_.blocks,
+                 world_.live().value);
     for (std::size_t i = 0; i < world_.last_refusals().size(); ++i) {
         if (world_.last_refusals()[i] == market::Refusal::none) continue;
         const std::string why(market::to_word(world_.last_refusals()[i]));
-        std::fprintf(options_.out, "   refused %s: %s\n", named(world_.last_fees()[i].first.hex()).c_str(), why.c_str());
+        std::fprintf(options_.out, "   refused %s: %s\n",
+                     named(world_.last_fees()[i].first.hex()).c_str(), why.c_str());
     }
     for (const market::Event& event : world_.last_events()) {
         std::string line = "   " + event.kind;
@@ -297,8 +322,11 @@ void History::check_block() {
     if (options_.out != nullptr) print_block();
     incidents_->read_block();
     if (world_.last_events().empty() && world_.last_fees().empty()) return;
-    if (market::total_supply(world_.state()) != market::genesis_supply(world_.genesis())) complain("the supply is another one");
-    const bool due = ++changed_ % options_.books_every == 0 || std::any_of(world_.last_events().begin(), world_.last_events().end(), is_a_turn);
+    if (market::total_supply(world_.state()) != market::genesis_supply(world_.genesis()))
+        complain("the supply is another one");
+    const bool due =
+        ++changed_ % options_.books_every == 0 ||
+        std::any_of(world_.last_events().begin(), world_.last_events().end(), is_a_turn);
     if (!due) return;
     const auto books = wrong_books(world_.state());
     if (!books.empty()) complain(books.front());
@@ -307,15 +335,21 @@ void History::check_block() {
 void History::own_accord(Seat& seat) {
     switch (dice_.below(10)) {
         case 0:
-        case 1: return ask(seat);
+        case 1:
+            return ask(seat);
         case 2:
         case 3:
-        case 4: return challenge(seat, false);
-        case 5: return equivocate(seat);
+        case 4:
+            return challenge(seat, false);
+        case 5:
+            return equivocate(seat);
         case 6:
-        case 7: return leave_or_give_up(seat);
-        case 8: return move_stake(seat);
-        default: return declare(seat);
+        case 7:
+            return leave_or_give_up(seat);
+        case 8:
+            return move_stake(seat);
+        default:
+            return declare(seat);
     }
 }
 
@@ -326,12 +360,16 @@ void History::ask(Seat& seat) {
     market::StoredTarget target{static_cast<market::StoredKind>(1 + dice_.below(6)), job.hash, 0};
     const auto parts = market::parts_of_job(world_.state(), job, std::nullopt, std::nullopt, kMany);
     using market::StoredKind;
-    if (!parts.empty() && (target.kind == StoredKind::checkpoint || target.kind == StoredKind::payload || target.kind == StoredKind::start)) {
+    if (!parts.empty() &&
+        (target.kind == StoredKind::checkpoint || target.kind == StoredKind::payload ||
+         target.kind == StoredKind::start)) {
         const market::Part& part = parts[dice_.below(parts.size())];
         target.subject = part.id.hash;
-        if (target.kind == StoredKind::start) target.number = static_cast<std::uint32_t>(dice_.below(part.segments));
+        if (target.kind == StoredKind::start)
+            target.number = static_cast<std::uint32_t>(dice_.below(part.segments));
     }
-    for (const market::Question& open : market::questions_asked(world_.state(), person.id, std::nullopt, kMany)) {
+    for (const market::Question& open :
+         market::questions_asked(world_.state(), person.id, std::nullopt, kMany)) {
         if (open.kind == market::QuestionKind::state && open.answered && dice_.below(2) == 0)
             return world_.send(person, market::StateNext{open.id, 0});
     }
@@ -339,14 +377,16 @@ void History::ask(Seat& seat) {
     world_.send(person, market::StateAsk{target});
 }
 
-/// Seals a challenge of something that has passed: with the right root when it is wrong and the challenger watches, else as it happens.
+/// Seals a challenge of something that has passed: with the right root when it is wrong and the
+/// challenger watches, else as it happens.
 void History::challenge(Seat& seat, bool watches) {
     const Person& person = *seat.member.person;
     const bool validates = market::find_validator(world_.state(), person.id).has_value();
     if (watches && !validates) return;
     std::vector<market::Part> parts;
     for (const base::JobId& job : jobs_) {
-        for (market::Part& part : market::parts_of_job(world_.state(), job, std::nullopt, std::nullopt, kMany)) {
+        for (market::Part& part :
+             market::parts_of_job(world_.state(), job, std::nullopt, std::nullopt, kMany)) {
             if (part.state == market::PartState::passed) parts.push_back(std::move(part));
         }
     }
@@ -367,11 +407,14 @@ void History::challenge(Seat& seat, bool watches) {
         open.target = {market::DisputeTarget::merge, merge->commitment, 0, job->id, part.key.round};
         open.claimed = numbered(seed_, "merge claim", dice_.next());
     } else {
-        open.claimed = wrong && (watches || dice_.below(3) != 0) ? honest : numbered(seed_, "claim", dice_.next());
+        open.claimed = wrong && (watches || dice_.below(3) != 0)
+                           ? honest
+                           : numbered(seed_, "claim", dice_.next());
     }
     open.nonce = numbered(seed_, "nonce", dice_.next());
     open.role = validates ? market::Role::validator : market::Role::worker;
-    world_.send(person, market::ChallengeSealPost{market::challenge_digest(person.id, open.target, open.claimed, open.nonce)});
+    world_.send(person, market::ChallengeSealPost{market::challenge_digest(
+                            person.id, open.target, open.claimed, open.nonce)});
     seat.sealed.push_back(open);
 }
 
@@ -385,23 +428,34 @@ void History::open_challenges(Seat& seat) {
 /// Two trees under one part's key, reported by anybody, itself included.
 void History::equivocate(Seat& seat) {
     const Person& person = *seat.member.person;
-    for (const market::Lease& lease : market::leases_of_worker(world_.state(), person.id, std::nullopt, kMany)) {
+    for (const market::Lease& lease :
+         market::leases_of_worker(world_.state(), person.id, std::nullopt, kMany)) {
         const auto job = market::find_job(world_.state(), lease.job);
-        if (lease.state == market::LeaseState::settled || market::is_terminal(job->state) || dice_.below(2) == 0) continue;
-        if (market::find_lane(world_.state(), lease.job, lease.lane)->committed_parts >= job->shape.parts_per_round()) continue;
-        const market::EquivocationReport report{signed_commit(world_, person, lease, *job, 0), signed_commit(world_, person, lease, *job, 1)};
+        if (lease.state == market::LeaseState::settled || market::is_terminal(job->state) ||
+            dice_.below(2) == 0)
+            continue;
+        if (market::find_lane(world_.state(), lease.job, lease.lane)->committed_parts >=
+            job->shape.parts_per_round())
+            continue;
+        const market::EquivocationReport report{signed_commit(world_, person, lease, *job, 0),
+                                                signed_commit(world_, person, lease, *job, 1)};
         return world_.send(*seats_[dice_.below(seats_.size())]->member.person, report);
     }
 }
 
 void History::leave_or_give_up(Seat& seat) {
     const Person& person = *seat.member.person;
-    for (const market::Lease& lease : market::leases_of_worker(world_.state(), person.id, std::nullopt, kMany)) {
+    for (const market::Lease& lease :
+         market::leases_of_worker(world_.state(), person.id, std::nullopt, kMany)) {
         if (lease.state != market::LeaseState::active || dice_.below(2) == 0) continue;
-        const auto parts = market::parts_of_job(world_.state(), lease.job, std::nullopt, std::nullopt, kMany);
-        const auto own = std::find_if(parts.rbegin(), parts.rend(), [&](const market::Part& part) { return part.lease == lease.id; });
+        const auto parts =
+            market::parts_of_job(world_.state(), lease.job, std::nullopt, std::nullopt, kMany);
+        const auto own = std::find_if(parts.rbegin(), parts.rend(), [&](const market::Part& part) {
+            return part.lease == lease.id;
+        });
         const std::uint64_t how = dice_.below(3);
-        if (how == 0 || own == parts.rend()) return world_.send(person, market::LeaseLeave{lease.id});
+        if (how == 0 || own == parts.rend())
+            return world_.send(person, market::LeaseLeave{lease.id});
         if (how == 1) return world_.send(person, market::PartRetract{own->id});
         return world_.send(person, market::Confess{own->id});
     }
@@ -412,8 +466,12 @@ void History::move_stake(Seat& seat) {
     const market::Role role = dice_.below(2) == 0 ? market::Role::worker : market::Role::validator;
     const auto stake = market::find_stake(world_.state(), person.id, role);
     const Person& other = *seats_[dice_.below(seats_.size())]->member.person;
-    if (!stake || dice_.below(4) == 0) return world_.send(person, market::Transfer{other.id, Amount::of(1 + dice_.below(1'000'000'000))});
-    if (dice_.below(3) == 0) return world_.send(person, market::StakeBond{role, Amount::of(1 + dice_.below(1'000'000'000))});
+    if (!stake || dice_.below(4) == 0)
+        return world_.send(person,
+                           market::Transfer{other.id, Amount::of(1 + dice_.below(1'000'000'000))});
+    if (dice_.below(3) == 0)
+        return world_.send(person,
+                           market::StakeBond{role, Amount::of(1 + dice_.below(1'000'000'000))});
     const Amount free = stake->free();
     const Amount some = dice_.below(2) == 0 ? free : Amount::of(free.grains() / 2);
     if (!some.is_zero()) world_.send(person, market::StakeUnbond{role, some});
@@ -423,12 +481,17 @@ void History::declare(Seat& seat) {
     const Person& person = *seat.member.person;
     const auto validator = market::find_validator(world_.state(), person.id);
     if (validator && dice_.below(2) == 0) {
-        const Amount most = dice_.below(2) == 0 ? Amount{} : Amount::of(1 + dice_.below(1'000'000'000'000));
-        return world_.send(person, market::ValidatorDeclare{"f32", 1'000'000'000'000, most, dice_.below(2) == 0});
+        const Amount most =
+            dice_.below(2) == 0 ? Amount{} : Amount::of(1 + dice_.below(1'000'000'000'000));
+        return world_.send(
+            person, market::ValidatorDeclare{"f32", 1'000'000'000'000, most, dice_.below(2) == 0});
     }
     const auto offers = market::offers_of(world_.state(), person.id, kMany);
-    if (!offers.empty() && dice_.below(2) == 0) return world_.send(person, market::OfferWithdraw{offers.front().id});
-    if (!jobs_.empty()) world_.send(person, market::JobFund{jobs_[dice_.below(jobs_.size())], Amount::of(1 + dice_.below(10'000'000))});
+    if (!offers.empty() && dice_.below(2) == 0)
+        return world_.send(person, market::OfferWithdraw{offers.front().id});
+    if (!jobs_.empty())
+        world_.send(person, market::JobFund{jobs_[dice_.below(jobs_.size())],
+                                            Amount::of(1 + dice_.below(10'000'000))});
 }
 
 bool History::over() const {
@@ -443,7 +506,10 @@ void History::wait_for_locks() {
     world_.options.idle_ms = kIdleAfterMs;
     for (std::uint64_t i = 0; i < kBlocksAfterMax && wrong_.empty(); ++i) {
         const auto leases = all_of<market::Lease>(world_.state(), market::Table::lease);
-        if (std::all_of(leases.begin(), leases.end(), [](const auto& lease) { return lease.state == market::LeaseState::settled; })) return;
+        if (std::all_of(leases.begin(), leases.end(), [](const auto& lease) {
+                return lease.state == market::LeaseState::settled;
+            }))
+            return;
         step();
     }
     complain("a lock does not come back");
@@ -458,15 +524,18 @@ HistoryResult History::result() const {
     out.counts = incidents_->counts();
     base::Hasher hasher("sim.history");
     hasher.add_u64(seed_).add_u64(out.blocks).add_u64(out.wrong.size());
-    for (const auto& [name, count] : out.counts) hasher.add_sized(base::view_of(name)).add_u64(count);
-    for (const auto& one : seats_) hasher.add_u64(market::balance_of(world_.state(), one->member.person->id).grains());
+    for (const auto& [name, count] : out.counts)
+        hasher.add_sized(base::view_of(name)).add_u64(count);
+    for (const auto& one : seats_)
+        hasher.add_u64(market::balance_of(world_.state(), one->member.person->id).grains());
     out.digest = base::first_u64(hasher.finish());
     return out;
 }
 
 HistoryResult History::tell() {
     step();
-    while (world_.blocks < kBlocksMax && !over() && wrong_.empty() && incidents_->wrong().empty()) step();
+    while (world_.blocks < kBlocksMax && !over() && wrong_.empty() && incidents_->wrong().empty())
+        step();
     if (wrong_.empty() && incidents_->wrong().empty()) {
         if (!over()) complain("a job does not end");
         wait_for_locks();
@@ -477,6 +546,8 @@ HistoryResult History::tell() {
 
 }  // namespace
 
-HistoryResult tell_history(std::uint64_t seed, const HistoryOptions& options) { return History(seed, options).tell(); }
+HistoryResult tell_history(std::uint64_t seed, const HistoryOptions& options) {
+    return History(seed, options).tell();
+}
 
 }  // namespace assay::sim

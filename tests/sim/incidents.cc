@@ -25,17 +25,23 @@ std::int64_t grains_in(const Event& event, std::string_view name) {
     return grains;
 }
 
-std::int64_t signed_grains(base::Amount amount) { return static_cast<std::int64_t>(amount.grains()); }
-
-bool of_incident(const std::string& reason) {
-    return reason == "compensation" || reason == "overtaken" || reason == "bounty" || reason == "dispute" || reason == "dispute_fees";
+std::int64_t signed_grains(base::Amount amount) {
+    return static_cast<std::int64_t>(amount.grains());
 }
 
-base::PartId part_id_in(const std::string& hex) { return base::PartId{base::hash_from_hex(hex).value()}; }
+bool of_incident(const std::string& reason) {
+    return reason == "compensation" || reason == "overtaken" || reason == "bounty" ||
+           reason == "dispute" || reason == "dispute_fees";
+}
+
+base::PartId part_id_in(const std::string& hex) {
+    return base::PartId{base::hash_from_hex(hex).value()};
+}
 
 }  // namespace
 
-Incidents::Incidents(const World& world, std::vector<Member> members) : world_(world), members_(std::move(members)) {
+Incidents::Incidents(const World& world, std::vector<Member> members)
+    : world_(world), members_(std::move(members)) {
     for (std::size_t i = 0; i < members_.size(); ++i) index_[members_[i].person->id.hex()] = i;
     flows_.resize(members_.size());
     own_.resize(members_.size());
@@ -57,19 +63,29 @@ std::vector<Incidents::Grains> Incidents::wealth() const {
     };
     const market::StateReader& state = world_.state();
     using market::Table;
-    for (const auto& account : all_of<market::Account>(state, Table::account)) add(account.id, account.balance);
-    for (const auto& stake : all_of<market::Stake>(state, Table::stake)) add(stake.account, stake.active);
-    for (const auto& entry : all_of<market::Unbonding>(state, Table::unbonding)) add(entry.account, entry.amount);
-    for (const auto& offer : all_of<market::Offer>(state, Table::offer)) add(offer.worker, offer.bond);
-    for (const auto& lease : all_of<market::Lease>(state, Table::lease)) add(lease.worker, lease.bond);
-    for (const auto& job : all_of<market::Job>(state, Table::job)) add(job.submitter, job.hold.total());
-    for (const auto& member : all_of<market::PoolMember>(state, Table::pool_member)) add(member.account, member.bond);
-    for (const auto& dispute : all_of<market::Dispute>(state, Table::dispute)) add(dispute.challenger, dispute.bond);
-    for (const auto& question : all_of<market::Question>(state, Table::question)) add(question.asker, question.bond);
+    for (const auto& account : all_of<market::Account>(state, Table::account))
+        add(account.id, account.balance);
+    for (const auto& stake : all_of<market::Stake>(state, Table::stake))
+        add(stake.account, stake.active);
+    for (const auto& entry : all_of<market::Unbonding>(state, Table::unbonding))
+        add(entry.account, entry.amount);
+    for (const auto& offer : all_of<market::Offer>(state, Table::offer))
+        add(offer.worker, offer.bond);
+    for (const auto& lease : all_of<market::Lease>(state, Table::lease))
+        add(lease.worker, lease.bond);
+    for (const auto& job : all_of<market::Job>(state, Table::job))
+        add(job.submitter, job.hold.total());
+    for (const auto& member : all_of<market::PoolMember>(state, Table::pool_member))
+        add(member.account, member.bond);
+    for (const auto& dispute : all_of<market::Dispute>(state, Table::dispute))
+        add(dispute.challenger, dispute.bond);
+    for (const auto& question : all_of<market::Question>(state, Table::question))
+        add(question.asker, question.bond);
     return sum;
 }
 
-void Incidents::note_incident(const std::string& kind, std::size_t offender, Grains loss, const std::vector<Gain>& gains, Grains to_submitter) {
+void Incidents::note_incident(const std::string& kind, std::size_t offender, Grains loss,
+                              const std::vector<Gain>& gains, Grains to_submitter) {
     ++counts_["incidents"];
     ++counts_[kind];
     if (offender >= members_.size()) return complain(kind + ": the offender is nobody");
@@ -82,15 +98,22 @@ void Incidents::note_incident(const std::string& kind, std::size_t offender, Gra
         if (members_[who].owner == owner) owners_[owner] += grains;
     };
     for (const Gain& gain : gains) {
-        // One account may have been drawn by two epochs and play against itself: it loses what is burned.
+        // One account may have been drawn by two epochs and play against itself: it loses what is
+        // burned.
         if (gain.to == offender && !kind.starts_with("game_"))
-            complain(kind + ": " + members_[offender].person->name + " is paid by its own incident, " + gain.reason);
+            complain(kind + ": " + members_[offender].person->name +
+                     " is paid by its own incident, " + gain.reason);
         gained(gain.to, gain.grains);
     }
     gained(submitter_, to_submitter);
-    if (own_[offender] > 0) complain(kind + ": " + members_[offender].person->name + " gains by incidents of its own");
-    if (owners_[owner] > 0) complain(kind + ": the accounts of owner " + std::to_string(owner) + " gain by incidents of their own");
-    if (members_[offender].honest) complain(kind + ": " + members_[offender].person->name + " is honest and loses " + std::to_string(loss));
+    if (own_[offender] > 0)
+        complain(kind + ": " + members_[offender].person->name + " gains by incidents of its own");
+    if (owners_[owner] > 0)
+        complain(kind + ": the accounts of owner " + std::to_string(owner) +
+                 " gain by incidents of their own");
+    if (members_[offender].honest)
+        complain(kind + ": " + members_[offender].person->name + " is honest and loses " +
+                 std::to_string(loss));
 }
 
 void Incidents::read_block() {
@@ -103,10 +126,14 @@ void Incidents::read_block() {
         ++events_;
         read(event, block);
     }
-    for (const Gain& left : block.gains) complain("paid outside of any incident: " + left.reason + " " + std::to_string(left.grains));
-    // Or its round is trained again because its maker had to merge it, was silent and lost its bond (read_burned).
+    for (const Gain& left : block.gains)
+        complain("paid outside of any incident: " + left.reason + " " +
+                 std::to_string(left.grains));
+    // Or its round is trained again because its maker had to merge it, was silent and lost its bond
+    // (read_burned).
     const auto silent = [&](const Event* event) {
-        const auto lease = market::find_lease(world_.state(), base::LeaseId{base::hash_from_hex(attribute(*event, "lease")).value()});
+        const auto lease = market::find_lease(
+            world_.state(), base::LeaseId{base::hash_from_hex(attribute(*event, "lease")).value()});
         return lease && lease->end == market::LeaseEnd::deadline;
     };
     if (block.slashed.empty() && !std::all_of(block.voided.begin(), block.voided.end(), silent))
@@ -128,8 +155,9 @@ void Incidents::read(const Event& event, Block& block) {
     if (kind == "part_passed") return check_passed(event);
     if (kind == "part_unproved") block.unproved.push_back(&event);
     if (kind == "part_void") block.voided.push_back(&event);
-    if (kind == "part_unproved" || kind == "part_void" || kind == "part_committed" || kind == "round_reopened" || kind == "epoch_void" ||
-        kind == "epoch_carried" || kind == "part_retracted")
+    if (kind == "part_unproved" || kind == "part_void" || kind == "part_committed" ||
+        kind == "round_reopened" || kind == "epoch_void" || kind == "epoch_carried" ||
+        kind == "part_retracted")
         ++counts_[kind];
     if (kind == "transferred") {
         const Grains grains = grains_in(event, "amount");
@@ -137,11 +165,13 @@ void Incidents::read(const Event& event, Block& block) {
         flow(index_of(attribute(event, "to")), grains);
     }
     if (kind == "job_funded") {
-        const auto job = market::find_job(world_.state(), base::JobId{*base::hash_from_hex(attribute(event, "job"))});
+        const auto job = market::find_job(
+            world_.state(), base::JobId{*base::hash_from_hex(attribute(event, "job"))});
         flow(index_of(attribute(event, "account")), -grains_in(event, "amount"));
         flow(index_of(job->submitter.hex()), grains_in(event, "amount"));
     }
-    if (kind == "job_posted" && counts_[kind]++ == 0) submitter_ = index_of(attribute(event, "submitter"));
+    if (kind == "job_posted" && counts_[kind]++ == 0)
+        submitter_ = index_of(attribute(event, "submitter"));
 }
 
 void Incidents::read_paid(const Event& event, Block& block) {
@@ -151,12 +181,16 @@ void Incidents::read_paid(const Event& event, Block& block) {
     ++counts_["paid_" + reason];
     if (who >= members_.size()) return complain("paid to nobody: " + reason);
     flow(who, grains);
-    if (of_incident(reason)) block.gains.push_back({who, grains, reason, attribute(event, "subject")});
+    if (of_incident(reason))
+        block.gains.push_back({who, grains, reason, attribute(event, "subject")});
     if (reason == "segments") check_paid_part(attribute(event, "subject"), grains);
-    if (reason == "audit" && std::exchange(audits_[attribute(event, "subject")].paid, events_) != 0) complain("an audit is paid twice");
-    // The submitter pays a pause from its balance first: what the job's books do not say of it is that.
+    if (reason == "audit" && std::exchange(audits_[attribute(event, "subject")].paid, events_) != 0)
+        complain("an audit is paid twice");
+    // The submitter pays a pause from its balance first: what the job's books do not say of it is
+    // that.
     if (reason != "pause") return;
-    const auto job = market::find_job(world_.state(), base::JobId{*base::hash_from_hex(attribute(event, "job"))});
+    const auto job = market::find_job(world_.state(),
+                                      base::JobId{*base::hash_from_hex(attribute(event, "job"))});
     flow(index_of(job->submitter.hex()), -grains);
 }
 
@@ -165,21 +199,30 @@ void Incidents::read_burned(const Event& event, Block& block) {
     const std::string& subject = attribute(event, "subject");
     const Grains grains = grains_in(event, "amount");
     block.burned.push_back({members_.size(), grains, reason, subject});
-    if (reason == "retract") flow(index_of(market::find_part(world_.state(), part_id_in(subject))->key.worker.hex()), -grains);
+    if (reason == "retract")
+        flow(index_of(market::find_part(world_.state(), part_id_in(subject))->key.worker.hex()),
+             -grains);
     if (reason != "bond") return;
-    const auto lease = market::find_lease(world_.state(), base::LeaseId{base::hash_from_hex(subject).value()});
+    const auto lease =
+        market::find_lease(world_.state(), base::LeaseId{base::hash_from_hex(subject).value()});
     const std::size_t who = index_of(lease->worker.hex());
     flow(who, -grains);
     note_incident("bond_burned", who, grains, {}, 0);
 }
 
-void Incidents::check_compensation(const Gain& gain, const std::string& offender, const Block& block) {
+void Incidents::check_compensation(const Gain& gain, const std::string& offender,
+                                   const Block& block) {
     const auto part = market::find_part(world_.state(), part_id_in(gain.subject));
-    const auto is_it = [&](const Event* event) { return attribute(*event, "part") == gain.subject; };
-    if (!part || std::none_of(block.voided.begin(), block.voided.end(), is_it)) return complain("compensation for work that is not void");
+    const auto is_it = [&](const Event* event) {
+        return attribute(*event, "part") == gain.subject;
+    };
+    if (!part || std::none_of(block.voided.begin(), block.voided.end(), is_it))
+        return complain("compensation for work that is not void");
     const auto lease = market::find_lease(world_.state(), part->lease);
-    if (part->key.worker.hex() == offender || index_of(part->key.worker.hex()) != gain.to) complain("compensation to somebody else");
-    if (gain.grains > signed_grains(lease->price) * part->segments) complain("compensation above the price");
+    if (part->key.worker.hex() == offender || index_of(part->key.worker.hex()) != gain.to)
+        complain("compensation to somebody else");
+    if (gain.grains > signed_grains(lease->price) * part->segments)
+        complain("compensation above the price");
     if (!compensated_.insert(gain.subject).second) complain("compensated twice");
 }
 
@@ -202,13 +245,17 @@ void Incidents::check_slash(const Event& event, Block& block) {
     });
     for (const Gain& gain : gains) {
         paid += gain.grains;
-        if (gain.reason == "compensation") check_compensation(gain, attribute(event, "worker"), block);
+        if (gain.reason == "compensation")
+            check_compensation(gain, attribute(event, "worker"), block);
     }
     const std::size_t offender = index_of(attribute(event, "worker"));
     if (offender < members_.size()) flow(offender, -taken);
-    if (paid > taken / 2) complain("slashed " + reason + ": pays " + std::to_string(paid) + " of " + std::to_string(taken));
+    if (paid > taken / 2)
+        complain("slashed " + reason + ": pays " + std::to_string(paid) + " of " +
+                 std::to_string(taken));
     if (burned < taken - taken / 2 || burned + paid > taken)
-        complain("slashed " + reason + ": burns " + std::to_string(burned) + " and pays " + std::to_string(paid) + " of " + std::to_string(taken));
+        complain("slashed " + reason + ": burns " + std::to_string(burned) + " and pays " +
+                 std::to_string(paid) + " of " + std::to_string(taken));
     if (taken - burned - paid > 0) ++counts_["returned_to_job"];
     note_incident("slashed_" + reason, offender, taken, gains, taken - burned - paid);
 }
@@ -232,22 +279,29 @@ void Incidents::check_game(const Event& event, Block& block) {
         return true;
     });
     const bool auditors = target == "init" || target == "cell";
-    const bool challenger_lost = outcome == "rejected", asserter_lost = auditors && outcome == "upheld";
+    const bool challenger_lost = outcome == "rejected",
+               asserter_lost = auditors && outcome == "upheld";
     if (!challenger_lost && !asserter_lost) {
         if (!gains.empty() || burned != 0) complain("a game that cost nobody anything pays");
         return;
     }
-    const std::size_t offender = index_of(attribute(event, challenger_lost ? "challenger" : "asserter"));
-    const std::size_t winner = index_of(attribute(event, challenger_lost ? "asserter" : "challenger"));
-    const auto dispute = market::find_dispute(world_.state(), base::DisputeId{*base::hash_from_hex(id)});
-    const Grains fees = dispute ? signed_grains(challenger_lost ? dispute->asserter_spent : dispute->challenger_spent) : 0;
+    const std::size_t offender =
+        index_of(attribute(event, challenger_lost ? "challenger" : "asserter"));
+    const std::size_t winner =
+        index_of(attribute(event, challenger_lost ? "asserter" : "challenger"));
+    const auto dispute =
+        market::find_dispute(world_.state(), base::DisputeId{*base::hash_from_hex(id)});
+    const Grains fees = dispute ? signed_grains(challenger_lost ? dispute->asserter_spent
+                                                                : dispute->challenger_spent)
+                                : 0;
     for (const Gain& gain : gains) {
         paid += gain.grains;
         if (gain.to != winner) complain("a game pays somebody who has not won it");
     }
     const Grains lost = paid + burned;
     if (2 * paid > lost + fees)
-        complain("a game pays " + std::to_string(paid) + " of " + std::to_string(lost) + " and fees of " + std::to_string(fees));
+        complain("a game pays " + std::to_string(paid) + " of " + std::to_string(lost) +
+                 " and fees of " + std::to_string(fees));
     if (offender < members_.size()) flow(offender, -lost);
     note_incident("game_lost_" + target, offender, lost, gains, 0);
 }
@@ -256,9 +310,11 @@ void Incidents::read_question(const Event& event) {
     const std::string& outcome = attribute(event, "outcome");
     ++counts_["question_" + attribute(event, "kind") + "_" + outcome];
     if (outcome != "vain" && outcome != "answered") return;
-    const std::size_t asker = index_of(attribute(event, "asker")), answerer = index_of(attribute(event, "answerer"));
+    const std::size_t asker = index_of(attribute(event, "asker")),
+                      answerer = index_of(attribute(event, "answerer"));
     const Grains bond = grains_in(event, "bond");
-    if (asker >= members_.size() || answerer >= members_.size()) return complain("a question of nobody");
+    if (asker >= members_.size() || answerer >= members_.size())
+        return complain("a question of nobody");
     flow(asker, -bond);
     flow(answerer, bond);
     // Whoever answers itself has moved its own money; an honest asker has got what it paid for.
@@ -282,7 +338,8 @@ void Incidents::read_harm(const Event& event) {
 void Incidents::read_audit(const Event& event) {
     const std::string& kind = event.kind;
     if (kind == "claim_redrawn") ++counts_[kind];
-    if (kind == "claim_judged") claims_[attribute(event, "subject")][attribute(event, "segment")].judged = events_;
+    if (kind == "claim_judged")
+        claims_[attribute(event, "subject")][attribute(event, "segment")].judged = events_;
     const std::string& id = attribute(event, "audit");
     if (kind == "audit_drawn") {
         AuditSeen& audit = audits_[id];
@@ -292,10 +349,12 @@ void Incidents::read_audit(const Event& event) {
         audit.controls = attribute(event, "controls");
         claims_[attribute(event, "subject")][attribute(event, "segment")].audits.push_back(id);
         ++counts_[audit.control ? "drawn_control" : "drawn_" + attribute(event, "claim")];
-        if (attribute(event, "worker") == attribute(event, "validator")) complain("an auditor of its own work is drawn");
+        if (attribute(event, "worker") == attribute(event, "validator"))
+            complain("an auditor of its own work is drawn");
         return;
     }
-    if (kind == "audit_revealed") (attribute(event, "verdict") == "valid" ? audits_[id].valid : audits_[id].invalid) = true;
+    if (kind == "audit_revealed")
+        (attribute(event, "verdict") == "valid" ? audits_[id].valid : audits_[id].invalid) = true;
     if (kind == "audit_missed") audits_[id].missed = true;
     if (kind == "audit_missed" || kind == "audit_settled") {
         audits_[id].ended = true;
@@ -316,19 +375,25 @@ void Incidents::check_passed(const Event& event) {
     ++counts_["part_passed"];
     const auto joined = joined_.find(attribute(event, "part"));
     const auto drawn = joined == joined_.end() ? drawn_.end() : drawn_.find(joined->second);
-    if (drawn == drawn_.end() || drawn->second.void_) complain("a part passes that no epoch has drawn");
+    if (drawn == drawn_.end() || drawn->second.void_)
+        complain("a part passes that no epoch has drawn");
 }
 
 /// A `valid` that is paid has been offered to a control, in an epoch that was drawn before.
-void Incidents::check_controlled(const std::string& what, const std::string& id, const AuditSeen& audit) {
+void Incidents::check_controlled(const std::string& what, const std::string& id,
+                                 const AuditSeen& audit) {
     if (!audit.valid || audit.missed || audit.paid == 0) return;
-    const auto joined = joined_.find(market::control_commitment_id(base::AuditId{*base::hash_from_hex(id)}, 0).hex());
+    const auto joined = joined_.find(
+        market::control_commitment_id(base::AuditId{*base::hash_from_hex(id)}, 0).hex());
     const auto drawn = joined == joined_.end() ? drawn_.end() : drawn_.find(joined->second);
-    if (drawn == drawn_.end() || drawn->second.number > audit.paid) complain(what + "a `valid` is paid that was not offered to a control");
+    if (drawn == drawn_.end() || drawn->second.number > audit.paid)
+        complain(what + "a `valid` is paid that was not offered to a control");
 }
 
-/// All audits that were drawn have ended, each with a `valid` or with a miss, and after the last miss somebody else's `valid` was drawn.
-void Incidents::check_judged(const std::string& part, const std::string& segment, const ClaimSeen& claim) {
+/// All audits that were drawn have ended, each with a `valid` or with a miss, and after the last
+/// miss somebody else's `valid` was drawn.
+void Incidents::check_judged(const std::string& part, const std::string& segment,
+                             const ClaimSeen& claim) {
     std::uint64_t last_miss = 0, last_valid = 0, last_drawn = 0;
     const std::string what = "paid part " + part.substr(0, 12) + " segment " + segment + ": ";
     for (const std::string& id : claim.audits) {
@@ -354,10 +419,12 @@ void Incidents::check_judged(const std::string& part, const std::string& segment
 
 void Incidents::check_paid_part(const std::string& id, Grains paid) {
     const auto part = market::find_part(world_.state(), part_id_in(id));
-    if (!part || part->state != market::PartState::settled) return complain("paid for a part that is not settled");
+    if (!part || part->state != market::PartState::settled)
+        return complain("paid for a part that is not settled");
     if (!paid_.insert(id).second) complain("a part is paid twice");
     const auto lease = market::find_lease(world_.state(), part->lease);
-    if (paid > signed_grains(lease->price) * part->segments) complain("a part is paid above its price");
+    if (paid > signed_grains(lease->price) * part->segments)
+        complain("a part is paid above its price");
     const auto claims = claims_.find(id);
     if (claims != claims_.end()) {
         for (const auto& [segment, claim] : claims->second) check_judged(id, segment, claim);
@@ -367,13 +434,16 @@ void Incidents::check_paid_part(const std::string& id, Grains paid) {
         const auto leaf = market::opened_leaf(world_.state(), *part, i);
         if (!leaf) return complain("paid for a segment that was never opened");
         const std::uint32_t first_step = (part->first_segment + i) * job->shape.segment_steps;
-        if (world_.truth().knows(leaf->start_root, part->key.round, part->key.lane, first_step, leaf->end_field)) continue;
+        if (world_.truth().knows(leaf->start_root, part->key.round, part->key.lane, first_step,
+                                 leaf->end_field))
+            continue;
         ++counts_["false_segment_paid"];
         if (claims == claims_.end() || !claims->second.contains(std::to_string(i))) continue;
         for (const std::string& audit : claims->second.at(std::to_string(i)).audits) {
             const AuditSeen& seen = audits_.at(audit);
             if (!seen.control && seen.auditor < members_.size() && members_[seen.auditor].honest)
-                complain("a false segment is paid that " + members_[seen.auditor].person->name + " has audited, who is honest");
+                complain("a false segment is paid that " + members_[seen.auditor].person->name +
+                         " has audited, who is honest");
         }
     }
 }
@@ -387,7 +457,8 @@ void Incidents::check_unproved(const Block& block) {
         for (const Gain& gain : block.burned) {
             if (gain.reason == "unproved" && gain.subject == id) burned += gain.grains;
         }
-        if (burned != signed_grains(lease->price) * part->segments) complain("the price of an unproved part is not burned");
+        if (burned != signed_grains(lease->price) * part->segments)
+            complain("the price of an unproved part is not burned");
     }
 }
 
@@ -397,12 +468,18 @@ void Incidents::read_job_closed(const Event& event) {
     const auto job = market::find_job(world_.state(), id);
     const market::Spent& spent = job->spent;
     // What the hold paid for pauses was taken off with the rest of the pause.
-    flow(index_of(job->submitter.hex()), -signed_grains(spent.workers + spent.auditors + spent.protocol_fees + spent.unproved));
-    for (const market::Part& part : market::parts_of_job(world_.state(), id, std::nullopt, std::nullopt, 10'000)) {
-        const bool over = part.state == market::PartState::settled || part.state == market::PartState::void_ ||
-                          part.state == market::PartState::retracted || part.state == market::PartState::unproved;
-        if (!over) complain("a job is over with a part that is " + std::string(market::to_word(part.state)));
-        if (part.state == market::PartState::settled && !paid_.contains(part.id.hex())) complain("a settled part is not paid");
+    flow(index_of(job->submitter.hex()),
+         -signed_grains(spent.workers + spent.auditors + spent.protocol_fees + spent.unproved));
+    for (const market::Part& part :
+         market::parts_of_job(world_.state(), id, std::nullopt, std::nullopt, 10'000)) {
+        const bool over =
+            part.state == market::PartState::settled || part.state == market::PartState::void_ ||
+            part.state == market::PartState::retracted || part.state == market::PartState::unproved;
+        if (!over)
+            complain("a job is over with a part that is " +
+                     std::string(market::to_word(part.state)));
+        if (part.state == market::PartState::settled && !paid_.contains(part.id.hex()))
+            complain("a settled part is not paid");
     }
 }
 
@@ -411,7 +488,8 @@ void Incidents::end() {
     for (std::size_t i = 0; i < members_.size(); ++i) {
         if (now[i] - begin_[i] == flows_[i]) continue;
         const std::string more = std::to_string(now[i] - begin_[i]);
-        complain(members_[i].person->name + " has " + more + " more than it had, events tell of " + std::to_string(flows_[i]));
+        complain(members_[i].person->name + " has " + more + " more than it had, events tell of " +
+                 std::to_string(flows_[i]));
     }
 }
 

@@ -4,7 +4,8 @@
 
 #include "market_fixture.h"
 
-/// Audit lag: merges take what is committed, audits run while the next rounds train, and what turns out wrong takes the job back.
+/// Audit lag: merges take what is committed, audits run while the next rounds train, and what turns
+/// out wrong takes the job back.
 namespace assay::sim {
 namespace {
 
@@ -19,7 +20,8 @@ WorldOptions lag_options(std::uint64_t seed, std::uint32_t lag) {
     return options;
 }
 
-/// One block with every party acting but the workers in `quiet`. Checks the bounds of a lag in the state after it.
+/// One block with every party acting but the workers in `quiet`. Checks the bounds of a lag in the
+/// state after it.
 void step(Market& market, const std::vector<std::size_t>& quiet = {}) {
     const Snapshot seen = snapshot(market.world);
     for (std::size_t i = 0; i < market.workers.size(); ++i) {
@@ -29,12 +31,15 @@ void step(Market& market, const std::vector<std::size_t>& quiet = {}) {
     market.world.block();
     const market::Job job = market.record();
     if (market::is_terminal(job.state)) return;
-    ASSERT_LE(std::min(job.round + 1, job.shape.rounds) - job.final_rounds, market::demo_parameters().unfinal_rounds_max);
+    ASSERT_LE(std::min(job.round + 1, job.shape.rounds) - job.final_rounds,
+              market::demo_parameters().unfinal_rounds_max);
     if (job.round >= job.shape.rounds) return;
-    for (std::uint32_t number = job.final_rounds; number + job.shape.audit_lag < job.round; ++number) {
+    for (std::uint32_t number = job.final_rounds; number + job.shape.audit_lag < job.round;
+         ++number) {
         const auto round = market::find_round(market.world.state(), job.id, number);
         ASSERT_TRUE(round.has_value());
-        ASSERT_EQ(round->open_parts, 0U) << "round " << job.round << " trains while round " << number << " is audited";
+        ASSERT_EQ(round->open_parts, 0U)
+            << "round " << job.round << " trains while round " << number << " is audited";
     }
 }
 
@@ -49,8 +54,11 @@ bool finish(Market& market, const std::vector<std::size_t>& quiet = {}) {
 std::uint32_t unfinal_open_parts(const Market& market) {
     const market::Job job = market.record();
     std::uint32_t open = 0;
-    for (const market::Part& part : market::parts_of_job(market.world.state(), market.job, std::nullopt, std::nullopt, 10'000)) {
-        const bool waits = part.state == market::PartState::committed || part.state == market::PartState::auditing || part.state == market::PartState::closing;
+    for (const market::Part& part : market::parts_of_job(market.world.state(), market.job,
+                                                         std::nullopt, std::nullopt, 10'000)) {
+        const bool waits = part.state == market::PartState::committed ||
+                           part.state == market::PartState::auditing ||
+                           part.state == market::PartState::closing;
         if (waits && part.key.round < job.round) ++open;
     }
     return open;
@@ -89,8 +97,9 @@ TEST(AuditLag, WithPartsAndManySeeds) {
     }
 }
 
-/// A worker falls silent about round `bad` after the job has gone on: the round opens again, the others' work in it stands, what came after it
-/// is done again, and the honest lane is paid for what it lost.
+/// A worker falls silent about round `bad` after the job has gone on: the round opens again, the
+/// others' work in it stands, what came after it is done again, and the honest lane is paid for
+/// what it lost.
 TEST(AuditLag, AFailedAuditTakesTheJobBackToTheLastSoundRound) {
     for (const std::uint32_t lag : {1U, 2U}) {
         for (const std::uint32_t bad : {0U, 2U, 5U}) {
@@ -100,7 +109,8 @@ TEST(AuditLag, AFailedAuditTakesTheJobBackToTheLastSoundRound) {
             while (!market::is_terminal(market.record().state)) {
                 step(market, silent ? std::vector<std::size_t>{0} : std::vector<std::size_t>{});
                 ASSERT_FALSE(HasFatalFailure());
-                for (const market::Part& part : market::parts_of_job(market.world.state(), market.job, bad, std::nullopt, 10)) {
+                for (const market::Part& part : market::parts_of_job(
+                         market.world.state(), market.job, bad, std::nullopt, 10)) {
                     silent = silent || part.key.worker == culprit;
                 }
             }
@@ -113,7 +123,9 @@ TEST(AuditLag, AFailedAuditTakesTheJobBackToTheLastSoundRound) {
             EXPECT_EQ(market.world.stake_of(market.world.workers[1], market::Role::worker), kStake);
             // No lane is paid twice out of the hold.
             std::uint64_t paid = 0;
-            for (const market::Lease& lease : market::leases_of_job(market.world.state(), market.job, std::nullopt, 10)) paid += lease.paid_segments;
+            for (const market::Lease& lease :
+                 market::leases_of_job(market.world.state(), market.job, std::nullopt, 10))
+                paid += lease.paid_segments;
             EXPECT_EQ(paid, 12U);
         }
     }
@@ -133,16 +145,21 @@ TEST(AuditLag, ALeaseThatHasEndedAnswersForItsLastRound) {
     EXPECT_EQ(market.world.count_events("round_reopened"), 1U);
 }
 
-/// With the round everything after it would fall, and what others are accused of there, for half of one lock.
+/// With the round everything after it would fall, and what others are accused of there, for half of
+/// one lock.
 TEST(AuditLag, ARoundThatHasClosedTakesNoConfession) {
     Market market(lag_options(83, 1));
     const Person& person = market.world.workers[0];
     bool tried = false;
     while (!market::is_terminal(market.record().state)) {
         const market::Job job = market.record();
-        for (const market::Part& part : market::parts_of_job(market.world.state(), market.job, std::nullopt, std::nullopt, 100)) {
-            const bool waits = part.state == market::PartState::committed || part.state == market::PartState::auditing;
-            if (tried || part.key.worker != person.id || !waits || part.key.round + 1 != job.round || part.key.round < 1) continue;
+        for (const market::Part& part : market::parts_of_job(market.world.state(), market.job,
+                                                             std::nullopt, std::nullopt, 100)) {
+            const bool waits = part.state == market::PartState::committed ||
+                               part.state == market::PartState::auditing;
+            if (tried || part.key.worker != person.id || !waits ||
+                part.key.round + 1 != job.round || part.key.round < 1)
+                continue;
             market.world.send(person, market::Confess{part.id});
             market.world.block();
             tried = true;
@@ -164,7 +181,8 @@ TEST(AuditLag, ARoundThatHasClosedTakesNoRetraction) {
         step(market);
         const auto round = market::find_round(market.world.state(), market.job, 0);
         if (!round || round->state == market::RoundState::open) continue;
-        for (const market::Part& part : market::parts_of_job(market.world.state(), market.job, 0, std::nullopt, 10)) {
+        for (const market::Part& part :
+             market::parts_of_job(market.world.state(), market.job, 0, std::nullopt, 10)) {
             if (part.state == market::PartState::committed) last = part;
         }
     }

@@ -5,7 +5,8 @@
 #include "market/pricing.h"
 #include "market_fixture.h"
 
-/// Whole jobs through the real rules with pretended training. An independent model (the chain of honest roots) says what must come out.
+/// Whole jobs through the real rules with pretended training. An independent model (the chain of
+/// honest roots) says what must come out.
 namespace assay::sim {
 namespace {
 
@@ -135,10 +136,14 @@ TEST(CheatingWorker, WrongMergeIsRefutedAndItsPosterSlashed) {
     Market market(options, {WorkerKind::wrong_merge, WorkerKind::wrong_merge});
     ASSERT_TRUE(market.finish());
     const auto& events = market.world.events();
-    EXPECT_GE(std::count_if(events.begin(), events.end(), [](const market::Event& event) {
-                  return event.kind == "merge_audited" && std::find(event.attributes.begin(), event.attributes.end(),
-                                                                    std::pair<std::string, std::string>{"outcome", "refuted"}) != event.attributes.end();
-              }),
+    EXPECT_GE(std::count_if(events.begin(), events.end(),
+                            [](const market::Event& event) {
+                                return event.kind == "merge_audited" &&
+                                       std::find(event.attributes.begin(), event.attributes.end(),
+                                                 std::pair<std::string, std::string>{"outcome",
+                                                                                     "refuted"}) !=
+                                           event.attributes.end();
+                            }),
               1);
     EXPECT_GE(market.world.count_events("slashed"), 1U);
     market.expect_completed();
@@ -149,18 +154,21 @@ TEST(CheatingWorker, WrongMergeIsRefutedAndItsPosterSlashed) {
 TEST(CheatingWorker, NeverAcceptingDelaysNobodyForLong) {
     WorldOptions options = options_with(16);
     options.workers = 6;
-    Market market(options, {WorkerKind::never_accepts, WorkerKind::never_accepts, WorkerKind::never_accepts});
+    Market market(
+        options, {WorkerKind::never_accepts, WorkerKind::never_accepts, WorkerKind::never_accepts});
     ASSERT_TRUE(market.finish());
     market.expect_completed();
     EXPECT_EQ(market.record().final_root, market.honest_root());
     for (std::size_t i = 0; i < 3; ++i) {
-        EXPECT_TRUE(market::leases_of_worker(market.world.state(), market.world.workers[i].id, std::nullopt, 1).empty());
+        EXPECT_TRUE(market::leases_of_worker(market.world.state(), market.world.workers[i].id,
+                                             std::nullopt, 1)
+                        .empty());
         EXPECT_EQ(market.world.stake_of(market.world.workers[i], market::Role::worker), kStake);
     }
 }
 
-/// Any mixture of dishonest workers: honest ones keep their stake to the grain, cheats that were judged lose, and money adds up. Which
-/// party does what follows from the seed.
+/// Any mixture of dishonest workers: honest ones keep their stake to the grain, cheats that were
+/// judged lose, and money adds up. Which party does what follows from the seed.
 TEST(CheatingWorker, HonestOnesNeverLoseStakeInAnyMixture) {
     constexpr std::uint32_t kKinds = 6;
     constexpr std::uint64_t kValidatorKinds = 6;
@@ -172,10 +180,13 @@ TEST(CheatingWorker, HonestOnesNeverLoseStakeInAnyMixture) {
         options.round_steps = 40;
         options.rate_ppm = 600'000;
         options.part_segments = 1 + static_cast<std::uint32_t>(seed % 2);
-        options.tune = [seed](market::Parameters& p) { p.control_ppm = seed % 3 == 0 ? 500'000 : 250'000; };
+        options.tune = [seed](market::Parameters& p) {
+            p.control_ppm = seed % 3 == 0 ? 500'000 : 250'000;
+        };
         std::vector<WorkerKind> kinds(options.workers, WorkerKind::honest);
         for (std::size_t i = 0; i < 3; ++i) {
-            kinds[i] = static_cast<WorkerKind>(base::scale_u64(base::first_u64(numbered(seed, "kind", i)), kKinds));
+            kinds[i] = static_cast<WorkerKind>(
+                base::scale_u64(base::first_u64(numbered(seed, "kind", i)), kKinds));
         }
         std::vector<ValidatorKind> validators(options.validators, ValidatorKind::honest);
         validators[0] = static_cast<ValidatorKind>(1 + seed % kValidatorKinds);
@@ -185,10 +196,13 @@ TEST(CheatingWorker, HonestOnesNeverLoseStakeInAnyMixture) {
         market.expect_history_adds_up();
         for (std::size_t i = 0; i < kinds.size(); ++i) {
             if (kinds[i] != WorkerKind::honest) continue;
-            EXPECT_EQ(market.world.stake_of(market.world.workers[i], market::Role::worker), kStake) << "seed " << seed << " worker " << i;
+            EXPECT_EQ(market.world.stake_of(market.world.workers[i], market::Role::worker), kStake)
+                << "seed " << seed << " worker " << i;
         }
         for (std::size_t i = 1; i < validators.size(); ++i) {
-            EXPECT_GE(market.world.stake_of(market.world.validators[i], market::Role::validator), kStake) << "seed " << seed << " validator " << i;
+            EXPECT_GE(market.world.stake_of(market.world.validators[i], market::Role::validator),
+                      kStake)
+                << "seed " << seed << " validator " << i;
         }
     }
 }
@@ -214,7 +228,8 @@ TEST(BadValidator, FalseInvalidNeverSlashesAnHonestWorker) {
     market.expect_completed();
     EXPECT_EQ(market.world.count_events("slashed"), 0U);
     EXPECT_GE(market.world.count_events("dispute_closed"), 1U);
-    for (const Person& worker : market.world.workers) EXPECT_EQ(market.world.stake_of(worker, market::Role::worker), kStake);
+    for (const Person& worker : market.world.workers)
+        EXPECT_EQ(market.world.stake_of(worker, market::Role::worker), kStake);
     EXPECT_LT(market.world.stake_of(market.world.validators[0], market::Role::validator), kStake);
     EXPECT_EQ(market.record().final_root, market.honest_root());
 }
@@ -229,7 +244,8 @@ TEST(BadValidator, AlwaysValidLosesItsLockWhenItIsControlled) {
     market.expect_completed();
     EXPECT_EQ(market.record().final_root, market.honest_root());
     EXPECT_GE(market.world.count_events("dispute_opened"), 1U);
-    const Amount lost = kStake - market.world.stake_of(market.world.validators[0], market::Role::validator);
+    const Amount lost =
+        kStake - market.world.stake_of(market.world.validators[0], market::Role::validator);
     EXPECT_GE(lost, *market::audit_lock(market.record().merge_audit_price, 500'000));
     EXPECT_EQ(market.world.stake_of(market.world.validators[1], market::Role::validator), kStake);
     EXPECT_EQ(market.world.stake_of(market.world.validators[2], market::Role::validator), kStake);
@@ -272,7 +288,9 @@ TEST(BadValidator, WithoutAnyHonestAuditorNoJobBegins) {
     options.rate_ppm = 1'000'000;
     options.rounds = 1;
     options.tune = [](market::Parameters& p) { p.open_ms_max = 600'000; };
-    Market market(options, {}, {ValidatorKind::never_seals, ValidatorKind::never_seals, ValidatorKind::never_seals});
+    Market market(
+        options, {},
+        {ValidatorKind::never_seals, ValidatorKind::never_seals, ValidatorKind::never_seals});
     ASSERT_TRUE(market.finish());
     EXPECT_EQ(market.record().state, market::JobState::expired);
     EXPECT_EQ(market.world.count_events("lease_started"), 0U);

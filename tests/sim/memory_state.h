@@ -17,7 +17,8 @@ class MemoryState : public market::StateWriter {
         return it->second;
     }
 
-    [[nodiscard]] std::optional<std::pair<base::Bytes, base::Bytes>> seek(base::ByteView from, base::ByteView prefix) const override {
+    [[nodiscard]] std::optional<std::pair<base::Bytes, base::Bytes>> seek(
+        base::ByteView from, base::ByteView prefix) const override {
         const auto it = entries_.lower_bound(from);
         if (it == entries_.end() || it->first.size() < prefix.size()) return std::nullopt;
         if (!std::equal(prefix.begin(), prefix.end(), it->first.begin())) return std::nullopt;
@@ -26,10 +27,12 @@ class MemoryState : public market::StateWriter {
 
     void put(base::ByteView key, base::ByteView value) override {
         const auto it = entries_.lower_bound(key);
-        if (it != entries_.end() && std::equal(key.begin(), key.end(), it->first.begin(), it->first.end()))
+        if (it != entries_.end() &&
+            std::equal(key.begin(), key.end(), it->first.begin(), it->first.end()))
             it->second.assign(value.begin(), value.end());
         else
-            entries_.emplace_hint(it, base::Bytes(key.begin(), key.end()), base::Bytes(value.begin(), value.end()));
+            entries_.emplace_hint(it, base::Bytes(key.begin(), key.end()),
+                                  base::Bytes(value.begin(), value.end()));
     }
 
     void erase(base::ByteView key) override {

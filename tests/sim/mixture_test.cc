@@ -2,15 +2,18 @@
 
 #include "market_fixture.h"
 
-/// Several jobs at once, parties of every kind, a node that leaves messages out, cancels, pauses and outages: the books are right after every
-/// block, everything ends, and who is honest loses nothing. One seed decides each story.
+/// Several jobs at once, parties of every kind, a node that leaves messages out, cancels, pauses
+/// and outages: the books are right after every block, everything ends, and who is honest loses
+/// nothing. One seed decides each story.
 namespace assay::sim {
 namespace {
 
 class Dice {
   public:
     explicit Dice(std::uint64_t seed) : seed_(seed) {}
-    std::uint64_t below(std::uint64_t n) { return base::scale_u64(base::first_u64(numbered(seed_, "dice", next_++)), n); }
+    std::uint64_t below(std::uint64_t n) {
+        return base::scale_u64(base::first_u64(numbered(seed_, "dice", next_++)), n);
+    }
 
   private:
     std::uint64_t seed_, next_ = 0;
@@ -20,11 +23,13 @@ struct Story {
     explicit Story(std::uint64_t given) : seed(given), dice(given), world(options()) {
         const std::uint64_t bad_validators = dice.below(4);
         for (std::size_t i = 0; i < world.workers.size(); ++i) {
-            worker_kinds.push_back(i < 3 ? static_cast<WorkerKind>(dice.below(6)) : WorkerKind::honest);
+            worker_kinds.push_back(i < 3 ? static_cast<WorkerKind>(dice.below(6))
+                                         : WorkerKind::honest);
             workers.emplace_back(world, i, worker_kinds.back());
         }
         for (std::size_t i = 0; i < world.validators.size(); ++i) {
-            validator_kinds.push_back(i < bad_validators ? static_cast<ValidatorKind>(dice.below(7)) : ValidatorKind::honest);
+            validator_kinds.push_back(i < bad_validators ? static_cast<ValidatorKind>(dice.below(7))
+                                                         : ValidatorKind::honest);
             validators.emplace_back(world, i, validator_kinds.back());
         }
         for (std::size_t i = 0; i < workers.size(); ++i) workers[i].offer(1'000 + i, 3);
@@ -61,14 +66,25 @@ struct Story {
     void disturb() {
         const base::JobId job = jobs[dice.below(jobs.size())];
         switch (dice.below(400)) {
-            case 0: world.send(world.submitter, market::JobCancel{job}); break;
-            case 1: world.send(world.submitter, market::JobPause{job}); break;
+            case 0:
+                world.send(world.submitter, market::JobCancel{job});
+                break;
+            case 1:
+                world.send(world.submitter, market::JobPause{job});
+                break;
             case 2:
             case 3:
-            case 4: world.send(world.submitter, market::JobResume{job}); break;
-            case 5: world.outage(3'600'000); break;
-            case 6: world.send(world.submitter, market::JobFund{job, base::Amount::of(1'000'000)}); break;
-            default: break;
+            case 4:
+                world.send(world.submitter, market::JobResume{job});
+                break;
+            case 5:
+                world.outage(3'600'000);
+                break;
+            case 6:
+                world.send(world.submitter, market::JobFund{job, base::Amount::of(1'000'000)});
+                break;
+            default:
+                break;
         }
     }
 
@@ -88,20 +104,35 @@ struct Story {
     }
 
     [[nodiscard]] std::string describe(const market::Job& job) const {
-        std::string text = std::string(market::to_word(job.state)) + " round " + std::to_string(job.round) + " of " + std::to_string(job.shape.rounds) +
-                           " final " + std::to_string(job.final_rounds) + " claims " + std::to_string(job.open_claims) + " disputes " +
-                           std::to_string(job.open_disputes) + " questions " + std::to_string(job.open_questions) + " init " +
-                           std::to_string(job.init_passed ? 1 : 0) + " live " + std::to_string(world.live().value) + " deadline " + std::to_string(job.deadline.value);
+        std::string text =
+            std::string(market::to_word(job.state)) + " round " + std::to_string(job.round) +
+            " of " + std::to_string(job.shape.rounds) + " final " +
+            std::to_string(job.final_rounds) + " claims " + std::to_string(job.open_claims) +
+            " disputes " + std::to_string(job.open_disputes) + " questions " +
+            std::to_string(job.open_questions) + " init " +
+            std::to_string(job.init_passed ? 1 : 0) + " live " +
+            std::to_string(world.live().value) + " deadline " + std::to_string(job.deadline.value);
         for (const market::Lane& lane : market::lanes_of(world.state(), job.id))
-            text += " lane " + std::string(market::to_word(lane.wait)) + (lane.lease.is_zero() ? " vacant " : " leased ") + std::to_string(lane.committed_parts);
-        for (const market::Part& part : market::parts_of_job(world.state(), job.id, std::nullopt, std::nullopt, 100))
-            text += " part " + std::string(market::to_word(part.state)) + " draws " + std::to_string(part.draws) + " claims " + std::to_string(part.open_claims);
+            text += " lane " + std::string(market::to_word(lane.wait)) +
+                    (lane.lease.is_zero() ? " vacant " : " leased ") +
+                    std::to_string(lane.committed_parts);
+        for (const market::Part& part :
+             market::parts_of_job(world.state(), job.id, std::nullopt, std::nullopt, 100))
+            text += " part " + std::string(market::to_word(part.state)) + " draws " +
+                    std::to_string(part.draws) + " claims " + std::to_string(part.open_claims);
         if (const auto round = market::find_round(world.state(), job.id, job.final_rounds))
-            text += " round " + std::string(market::to_word(round->state)) + " merge audited " + std::to_string(round->merge_audited ? 1 : 0);
-        for (const market::Audit& audit : market::audits_of_job(world.state(), job.id, std::nullopt, 1'000)) {
-            if (audit.state == market::AuditState::settled || audit.state == market::AuditState::missed) continue;
-            text += "\n" + std::string(market::to_word(audit.kind)) + " " + std::string(market::to_word(audit.claim)) + " " + std::string(market::to_word(audit.state)) +
-                    " due " + std::to_string(audit.deadline.value) + " controls " + std::to_string(audit.controls_open);
+            text += " round " + std::string(market::to_word(round->state)) + " merge audited " +
+                    std::to_string(round->merge_audited ? 1 : 0);
+        for (const market::Audit& audit :
+             market::audits_of_job(world.state(), job.id, std::nullopt, 1'000)) {
+            if (audit.state == market::AuditState::settled ||
+                audit.state == market::AuditState::missed)
+                continue;
+            text += "\n" + std::string(market::to_word(audit.kind)) + " " +
+                    std::string(market::to_word(audit.claim)) + " " +
+                    std::string(market::to_word(audit.state)) + " due " +
+                    std::to_string(audit.deadline.value) + " controls " +
+                    std::to_string(audit.controls_open);
         }
         return text;
     }
@@ -119,7 +150,8 @@ struct Story {
         }
         for (const base::JobId& id : jobs) {
             const auto job = market::find_job(world.state(), id);
-            if (job && !market::is_terminal(job->state)) ADD_FAILURE() << "a job does not end: " << describe(*job);
+            if (job && !market::is_terminal(job->state))
+                ADD_FAILURE() << "a job does not end: " << describe(*job);
         }
         for (std::size_t i = 0; i < workers.size(); ++i) {
             if (worker_kinds[i] == WorkerKind::honest) {
@@ -128,7 +160,8 @@ struct Story {
         }
         for (std::size_t i = 0; i < validators.size(); ++i) {
             if (validator_kinds[i] == ValidatorKind::honest) {
-                EXPECT_EQ(world.stake_of(world.validators[i], market::Role::validator), kStake) << i;
+                EXPECT_EQ(world.stake_of(world.validators[i], market::Role::validator), kStake)
+                    << i;
             }
         }
     }

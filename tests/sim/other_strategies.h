@@ -16,13 +16,15 @@ namespace assay::sim {
 /// Says `valid` without computing; its cells are a guess.
 class Lazy final : public ValidatorConduct {
   public:
-    Opinion judge(const World& world, const market::Audit& audit, const std::function<Finding()>& recompute) override;
+    Opinion judge(const World& world, const market::Audit& audit,
+                  const std::function<Finding()>& recompute) override;
 };
 
 /// Says `invalid` without computing.
 class FalseAccuser final : public ValidatorConduct {
   public:
-    Opinion judge(const World& world, const market::Audit& audit, const std::function<Finding()>& recompute) override;
+    Opinion judge(const World& world, const market::Audit& audit,
+                  const std::function<Finding()>& recompute) override;
 };
 
 /// Challenges honest work with made-up roots, one after the other, as long as its stake lasts.
@@ -34,23 +36,29 @@ class SerialChallenger : public ValidatorConduct {
     /// Whether it challenges this worker's parts.
     virtual bool wants(const World&, const market::Part&) const { return true; }
     /// The root it claims; `honest`: what it would find if it computed.
-    virtual base::Hash claim(const World& world, const market::Part& part) const { return numbered(world.options.seed, "challenge", part.first_segment); }
+    virtual base::Hash claim(const World& world, const market::Part& part) const {
+        return numbered(world.options.seed, "challenge", part.first_segment);
+    }
 
   private:
     std::vector<market::ChallengeOpen> sealed_;
     std::set<base::PartId> seen_;
 };
 
-/// Challenges its accomplice's false work with a root that is worse, and loses on purpose: a shield, if losing closed the case.
+/// Challenges its accomplice's false work with a root that is worse, and loses on purpose: a
+/// shield, if losing closed the case.
 class ShieldsWithAWorseRoot final : public SerialChallenger {
   public:
     Play plays(const World&, const market::Dispute&) override { return Play::concede; }
 
   private:
-    bool wants(const World& world, const market::Part& part) const override { return part.key.worker == world.workers[0].id; }
+    bool wants(const World& world, const market::Part& part) const override {
+        return part.key.worker == world.workers[0].id;
+    }
 };
 
-/// Also computes what a worker that it suspects has passed, and challenges what is wrong: an honest validator that lives on bounties too.
+/// Also computes what a worker that it suspects has passed, and challenges what is wrong: an honest
+/// validator that lives on bounties too.
 class Watches final : public ValidatorConduct {
   public:
     explicit Watches(std::size_t suspect) : suspect_(suspect) {}
@@ -64,7 +72,8 @@ class Watches final : public ValidatorConduct {
     base::Amount cost_;
 };
 
-/// Repeats, under its own name, every challenge that becomes public. It holds a worker's stake and does nothing else.
+/// Repeats, under its own name, every challenge that becomes public. It holds a worker's stake and
+/// does nothing else.
 class CopiesChallenges final : public WorkerConduct {
   public:
     explicit CopiesChallenges(std::size_t seat) : seat_(seat) {}
@@ -85,7 +94,9 @@ class LeavesForGood final : public ValidatorConduct {
     bool reveals(const World& world, const market::Audit&) override { return here(world); }
     bool opens_cells(const World& world, const market::Audit&) override { return here(world); }
     bool returns(const World& world) override { return here(world); }
-    Play plays(const World& world, const market::Dispute&) override { return here(world) ? Play::move : Play::wait; }
+    Play plays(const World& world, const market::Dispute&) override {
+        return here(world) ? Play::move : Play::wait;
+    }
 
   private:
     [[nodiscard]] bool here(const World& world) const { return world.blocks < after_; }
@@ -96,7 +107,10 @@ class LeavesForGood final : public ValidatorConduct {
 class HidesCells final : public ValidatorConduct {
   public:
     bool opens_cells(const World&, const market::Audit&) override { return false; }
-    Opinion judge(const World& world, const market::Audit& audit, const std::function<Finding()>&) override { return guess(world, audit); }
+    Opinion judge(const World& world, const market::Audit& audit,
+                  const std::function<Finding()>&) override {
+        return guess(world, audit);
+    }
 };
 
 class NeverSeals final : public ValidatorConduct {
@@ -104,11 +118,13 @@ class NeverSeals final : public ValidatorConduct {
     bool seals(const World&, const market::Audit&) override { return false; }
 };
 
-/// Computes nothing, waits until another auditor of the same work has sealed, and sends that seal as its own.
+/// Computes nothing, waits until another auditor of the same work has sealed, and sends that seal
+/// as its own.
 class CopiesSeals final : public ValidatorConduct {
   public:
     bool seals(const World& world, const market::Audit& audit) override;
-    Opinion judge(const World& world, const market::Audit& audit, const std::function<Finding()>& recompute) override;
+    Opinion judge(const World& world, const market::Audit& audit,
+                  const std::function<Finding()>& recompute) override;
     /// It does not know what it has sealed.
     bool reveals(const World&, const market::Audit&) override { return false; }
 };
@@ -116,20 +132,26 @@ class CopiesSeals final : public ValidatorConduct {
 /// Says of whatever it has to audit that it cannot get it, as long as that stops its clock.
 class ClaimsNonDelivery final : public ValidatorConduct {
   public:
-    bool seals(const World&, const market::Audit& audit) override { return audit.claim != market::ClaimKind::segment; }
+    bool seals(const World&, const market::Audit& audit) override {
+        return audit.claim != market::ClaimKind::segment;
+    }
     std::vector<market::Message> extra(const World& world, const Person& self) override;
 };
 
-/// Challenges honest work with made-up roots at the last moment of its window, and makes every move at the last moment.
+/// Challenges honest work with made-up roots at the last moment of its window, and makes every move
+/// at the last moment.
 class LateAccuser final : public SerialChallenger {
   public:
-    Play plays(const World& world, const market::Dispute& dispute) override { return plays_late(world, dispute); }
+    Play plays(const World& world, const market::Dispute& dispute) override {
+        return plays_late(world, dispute);
+    }
 
   private:
     bool wants(const World& world, const market::Part& part) const override;
 };
 
-/// Challenges the same parts as others of its kind, each with a root of its own: as many games as there are accusers.
+/// Challenges the same parts as others of its kind, each with a root of its own: as many games as
+/// there are accusers.
 class AccusesInCompany final : public SerialChallenger {
   public:
     explicit AccusesInCompany(std::uint64_t seat) : seat_(seat) {}
@@ -142,11 +164,21 @@ class AccusesInCompany final : public SerialChallenger {
 /// Honest, and does everything at the last moment.
 class LateValidator final : public ValidatorConduct {
   public:
-    bool contributes(const World& world, const market::Epoch& epoch) override { return is_last_moment(world, epoch.deadline); }
-    bool seals(const World& world, const market::Audit& audit) override { return is_last_moment(world, audit.deadline); }
-    bool reveals(const World& world, const market::Audit& audit) override { return is_last_moment(world, audit.deadline); }
-    bool opens_cells(const World& world, const market::Audit& audit) override { return is_last_moment(world, audit.deadline); }
-    Play plays(const World& world, const market::Dispute& dispute) override { return plays_late(world, dispute); }
+    bool contributes(const World& world, const market::Epoch& epoch) override {
+        return is_last_moment(world, epoch.deadline);
+    }
+    bool seals(const World& world, const market::Audit& audit) override {
+        return is_last_moment(world, audit.deadline);
+    }
+    bool reveals(const World& world, const market::Audit& audit) override {
+        return is_last_moment(world, audit.deadline);
+    }
+    bool opens_cells(const World& world, const market::Audit& audit) override {
+        return is_last_moment(world, audit.deadline);
+    }
+    Play plays(const World& world, const market::Dispute& dispute) override {
+        return plays_late(world, dispute);
+    }
 };
 
 class WithholdsContribution final : public ValidatorConduct {
@@ -161,18 +193,24 @@ struct Coalition {
 
 class ColludingWorker final : public Liar {
   public:
-    explicit ColludingWorker(std::shared_ptr<Coalition> coalition) : Liar("colluder", kWhole, 0), coalition_(std::move(coalition)) {}
-    void committed(const base::PartId& id, const PartWork& work) override { coalition_->parts[id] = work; }
+    explicit ColludingWorker(std::shared_ptr<Coalition> coalition)
+        : Liar("colluder", kWhole, 0), coalition_(std::move(coalition)) {}
+    void committed(const base::PartId& id, const PartWork& work) override {
+        coalition_->parts[id] = work;
+    }
 
   private:
     std::shared_ptr<Coalition> coalition_;
 };
 
-/// Confirms what the coalition's worker committed to, as if it had recomputed it; honest to everybody else.
+/// Confirms what the coalition's worker committed to, as if it had recomputed it; honest to
+/// everybody else.
 class ColludingValidator final : public ValidatorConduct {
   public:
-    explicit ColludingValidator(std::shared_ptr<Coalition> coalition) : coalition_(std::move(coalition)) {}
-    Opinion judge(const World& world, const market::Audit& audit, const std::function<Finding()>& recompute) override;
+    explicit ColludingValidator(std::shared_ptr<Coalition> coalition)
+        : coalition_(std::move(coalition)) {}
+    Opinion judge(const World& world, const market::Audit& audit,
+                  const std::function<Finding()>& recompute) override;
 
   private:
     std::shared_ptr<Coalition> coalition_;
@@ -193,7 +231,9 @@ class ImpossibleDeadlines final : public SubmitterConduct {
 /// Honest, and shows what it is asked for at the last moment.
 class LateSubmitter final : public SubmitterConduct {
   public:
-    bool answers(const World& world, const market::Question& question) override { return is_last_moment(world, question.deadline); }
+    bool answers(const World& world, const market::Question& question) override {
+        return is_last_moment(world, question.deadline);
+    }
 };
 
 /// Posts jobs and keeps their data to itself.
@@ -203,7 +243,8 @@ class WithholdsData final : public SubmitterConduct {
     bool useful() override { return false; }
 };
 
-/// Says of everything that is committed that it can't be got: a validator that wants the work void without having looked at it.
+/// Says of everything that is committed that it can't be got: a validator that wants the work void
+/// without having looked at it.
 class ClaimsMissingChunks final : public ValidatorConduct {
   public:
     std::vector<market::Message> extra(const World& world, const Person& self) override;
@@ -212,28 +253,38 @@ class ClaimsMissingChunks final : public ValidatorConduct {
     std::set<base::PartId> seen_;
 };
 
-/// Trains honestly until it has a record, and fakes everything afterwards. Its own jobs cost it nothing to compute.
+/// Trains honestly until it has a record, and fakes everything afterwards. Its own jobs cost it
+/// nothing to compute.
 class WashesItsRecord final : public Liar {
   public:
-    explicit WashesItsRecord(std::shared_ptr<Coalition> coalition) : Liar("washed", kWhole, 0), coalition_(std::move(coalition)) {}
-    SegmentWork train(const World& world, const SegmentPlace& place, const base::Hash& honest_end) override;
-    void committed(const base::PartId& id, const PartWork& work) override { coalition_->parts[id] = work; }
+    explicit WashesItsRecord(std::shared_ptr<Coalition> coalition)
+        : Liar("washed", kWhole, 0), coalition_(std::move(coalition)) {}
+    SegmentWork train(const World& world, const SegmentPlace& place,
+                      const base::Hash& honest_end) override;
+    void committed(const base::PartId& id, const PartWork& work) override {
+        coalition_->parts[id] = work;
+    }
 
   private:
     std::shared_ptr<Coalition> coalition_;
 };
-/// A worker that is its own submitter and has a validator: it buys a record with jobs of its own, and then fakes those of others.
+/// A worker that is its own submitter and has a validator: it buys a record with jobs of its own,
+/// and then fakes those of others.
 Cast record_washing();
 
-/// Posts jobs whose training diverges or runs in subnormals: what comes out is of no use to anybody.
+/// Posts jobs whose training diverges or runs in subnormals: what comes out is of no use to
+/// anybody.
 class NumericBomb final : public SubmitterConduct {
   public:
     bool useful() override { return false; }
 };
 
-/// One commitment with a made-up tree, signed as the worker's next transaction would be: two of them, numbered, are evidence against it.
-base::Bytes signed_commit(const World& world, const Person& worker, const market::Lease& lease, const market::Job& job, std::uint32_t which);
-/// A worker that wants its stake out of a lease signs two trees for one part, and an accomplice reports it.
+/// One commitment with a made-up tree, signed as the worker's next transaction would be: two of
+/// them, numbered, are evidence against it.
+base::Bytes signed_commit(const World& world, const Person& worker, const market::Lease& lease,
+                          const market::Job& job, std::uint32_t which);
+/// A worker that wants its stake out of a lease signs two trees for one part, and an accomplice
+/// reports it.
 Cast slashes_itself();
 
 }  // namespace assay::sim

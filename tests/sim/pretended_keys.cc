@@ -1,5 +1,6 @@
-/// Keys as hashes: linked in the place of base/signature.cc and base/vrf.cc where a million histories would spend nearly all of their time on
-/// curves. Whoever knows a public key could sign for it; no party of a simulation does. Real keys are tested where they live.
+/// Keys as hashes: linked in the place of base/signature.cc and base/vrf.cc where a million
+/// histories would spend nearly all of their time on curves. Whoever knows a public key could sign
+/// for it; no party of a simulation does. Real keys are tested where they live.
 #include <algorithm>
 
 #include "base/check.h"
@@ -14,11 +15,19 @@ struct SecretKey::Guarded {
 
 namespace {
 
-Hash signed_hash(const PublicKey& key, std::string_view domain, const Hash& chain_id, ByteView message) {
-    return Hasher("pretended.sign").add(key.view()).add_sized(view_of(domain)).add(chain_id).add(message).finish();
+Hash signed_hash(const PublicKey& key, std::string_view domain, const Hash& chain_id,
+                 ByteView message) {
+    return Hasher("pretended.sign")
+        .add(key.view())
+        .add_sized(view_of(domain))
+        .add(chain_id)
+        .add(message)
+        .finish();
 }
 
-Hash proved_hash(const PublicKey& key, ByteView alpha) { return Hasher("pretended.vrf").add(key.view()).add(alpha).finish(); }
+Hash proved_hash(const PublicKey& key, ByteView alpha) {
+    return Hasher("pretended.vrf").add(key.view()).add(alpha).finish();
+}
 
 template <class T>
 std::optional<T> copied(ByteView bytes) {
@@ -61,7 +70,11 @@ Signature SecretKey::sign(std::string_view domain, const Hash& chain_id, ByteVie
 ByteView SecretKey::seed() const { return guarded_->seed.view(); }
 
 Hash SecretKey::derive(std::string_view purpose, ByteView context) const {
-    return Hasher("pretended.derive").add(guarded_->seed).add_sized(view_of(purpose)).add(context).finish();
+    return Hasher("pretended.derive")
+        .add(guarded_->seed)
+        .add_sized(view_of(purpose))
+        .add(context)
+        .finish();
 }
 
 Bytes signed_bytes(std::string_view domain, const Hash& chain_id, ByteView message) {
@@ -72,7 +85,8 @@ Bytes signed_bytes(std::string_view domain, const Hash& chain_id, ByteView messa
     return covered;
 }
 
-bool verify(const PublicKey& key, const Signature& signature, std::string_view domain, const Hash& chain_id, ByteView message) {
+bool verify(const PublicKey& key, const Signature& signature, std::string_view domain,
+            const Hash& chain_id, ByteView message) {
     const Hash hash = signed_hash(key, domain, chain_id, message);
     return std::equal(hash.bytes.begin(), hash.bytes.end(), signature.bytes.begin());
 }

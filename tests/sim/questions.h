@@ -8,7 +8,8 @@
 #include "base/chunk_tree.h"
 #include "market_fixture.h"
 
-/// What the tests of questions share: a market driven block by block, its answers and what it took from whom.
+/// What the tests of questions share: a market driven block by block, its answers and what it took
+/// from whom.
 namespace assay::sim {
 
 using base::Amount;
@@ -28,7 +29,8 @@ inline bool until(Market& market, const std::function<bool()>& reached) {
     return reached();
 }
 
-inline std::vector<market::Part> parts_in(const Market& market, market::PartState state, std::uint32_t round) {
+inline std::vector<market::Part> parts_in(const Market& market, market::PartState state,
+                                          std::uint32_t round) {
     auto parts = market::parts_of_job(market.world.state(), market.job, round, std::nullopt, 1000);
     std::erase_if(parts, [&](const market::Part& part) { return part.state != state; });
     return parts;
@@ -43,7 +45,9 @@ inline Refusal send(Market& market, const Person& person, const market::Message&
 /// Any party that has nothing to do with the job's work.
 inline const Person& challenger(const Market& market) { return market.world.validators[0]; }
 
-inline Amount balance(const Market& market, const Person& person) { return market::balance_of(market.world.state(), person.id); }
+inline Amount balance(const Market& market, const Person& person) {
+    return market::balance_of(market.world.state(), person.id);
+}
 
 inline market::ChunkAnswer right_answer(const market::Question& challenge, const base::Hash& what) {
     const base::ProvedChunk proved = base::prove_chunk(blob_of(what), challenge.chunk);
@@ -52,9 +56,13 @@ inline market::ChunkAnswer right_answer(const market::Question& challenge, const
 
 inline std::size_t closed_as(const Market& market, const std::string& outcome) {
     const auto& events = market.world.events();
-    return static_cast<std::size_t>(std::count_if(events.begin(), events.end(), [&](const market::Event& event) {
-        return event.kind == "question_closed" && std::find(event.attributes.begin(), event.attributes.end(), std::pair<std::string, std::string>{"outcome", outcome}) != event.attributes.end();
-    }));
+    return static_cast<std::size_t>(
+        std::count_if(events.begin(), events.end(), [&](const market::Event& event) {
+            return event.kind == "question_closed" &&
+                   std::find(event.attributes.begin(), event.attributes.end(),
+                             std::pair<std::string, std::string>{"outcome", outcome}) !=
+                       event.attributes.end();
+        }));
 }
 
 /// Nobody answers but who is told to.
@@ -66,7 +74,8 @@ inline WorldOptions quiet_options(std::uint64_t seed) {
 
 inline std::vector<market::Slashed> slashes(const Market& market) {
     std::vector<market::Slashed> out;
-    for (const base::Bytes& bytes : market::history_of(market.world.state(), market.job, 0, 100'000)) {
+    for (const base::Bytes& bytes :
+         market::history_of(market.world.state(), market.job, 0, 100'000)) {
         const auto entry = market::decode<market::JobHistoryEntry>(bytes);
         if (const auto* slash = std::get_if<market::Slashed>(&*entry)) out.push_back(*slash);
     }

@@ -6,8 +6,9 @@
 #include "conduct.h"
 #include "world.h"
 
-/// Parties that pick at random among honest and dishonest conduct, at every choice they have. A choice depends on the party's salt, its kind and
-/// its subject alone: a party that is asked again says the same again, and one number decides a history.
+/// Parties that pick at random among honest and dishonest conduct, at every choice they have. A
+/// choice depends on the party's salt, its kind and its subject alone: a party that is asked again
+/// says the same again, and one number decides a history.
 namespace assay::sim {
 
 /// A stream of numbers, for what is chosen in order.
@@ -24,11 +25,37 @@ class Dice {
 
 /// What a party may do wrong.
 enum class Wrong : std::uint8_t {
-    refuses_lease, fakes, stale_state, wrong_payload, copies, stops_committing, hides_drawn, late_delivery, confesses,
-    nothing,                                 ///< honest wherever it is asked: it acts of its own accord only
-    never_closes, late_close,
-    wrong_merge, no_merge, no_answer, late_answer, stalls_game, late_game, concedes, no_contribution, no_seal, late_seal, no_reveal, late_reveal,
-    hides_cells, lazy_cells, wrong_invalid, empty_seal, stays_in_jail, blind_to_friends, no_start,
+    refuses_lease,
+    fakes,
+    stale_state,
+    wrong_payload,
+    copies,
+    stops_committing,
+    hides_drawn,
+    late_delivery,
+    confesses,
+    nothing,  ///< honest wherever it is asked: it acts of its own accord only
+    never_closes,
+    late_close,
+    wrong_merge,
+    no_merge,
+    no_answer,
+    late_answer,
+    stalls_game,
+    late_game,
+    concedes,
+    no_contribution,
+    no_seal,
+    late_seal,
+    no_reveal,
+    late_reveal,
+    hides_cells,
+    lazy_cells,
+    wrong_invalid,
+    empty_seal,
+    stays_in_jail,
+    blind_to_friends,
+    no_start,
     count
 };
 
@@ -46,21 +73,26 @@ Temper random_temper(Dice& dice);
 /// How long before a deadline a late party acts: more than a block without messages takes.
 inline constexpr std::uint64_t kLateMs = 4'500;
 
-/// What the accounts of one owner know of each other's work: parts of theirs, and whether something in them is made up.
+/// What the accounts of one owner know of each other's work: parts of theirs, and whether something
+/// in them is made up.
 struct Accomplices {
     std::map<base::PartId, bool> parts;
 };
 
 class RandomWorker final : public WorkerConduct {
   public:
-    RandomWorker(const Temper& temper, std::shared_ptr<Accomplices> friends) : temper_(temper), friends_(std::move(friends)) {}
-    bool accepts(const World& world, const market::Job& job, const market::Reservation& asked) override;
-    SegmentWork train(const World& world, const SegmentPlace& place, const base::Hash& honest_end) override;
+    RandomWorker(const Temper& temper, std::shared_ptr<Accomplices> friends)
+        : temper_(temper), friends_(std::move(friends)) {}
+    bool accepts(const World& world, const market::Job& job,
+                 const market::Reservation& asked) override;
+    SegmentWork train(const World& world, const SegmentPlace& place,
+                      const base::Hash& honest_end) override;
     bool commits(const World& world, const market::Job& job, const market::Lease& lease) override;
     Drawn drawn(const World& world, const market::Part& part) override;
     bool closes(const World& world, const market::Part& part) override;
     bool merges(const World& world, const market::MergeRecord& merge) override;
-    base::Hash merge(const World& world, const market::Job& job, const base::Hash& honest_root) override;
+    base::Hash merge(const World& world, const market::Job& job,
+                     const base::Hash& honest_root) override;
     Play plays(const World& world, const market::Dispute& dispute) override;
     void committed(const base::PartId& id, const PartWork& work) override;
     bool answers(const World& world, const market::Question& question) override;
@@ -68,12 +100,13 @@ class RandomWorker final : public WorkerConduct {
   private:
     Temper temper_;
     std::shared_ptr<Accomplices> friends_;
-    bool made_up_ = false;                   ///< something of what it trained since its last commitment
+    bool made_up_ = false;  ///< something of what it trained since its last commitment
 };
 
 class RandomValidator final : public ValidatorConduct {
   public:
-    RandomValidator(const Temper& temper, std::shared_ptr<Accomplices> friends) : temper_(temper), friends_(std::move(friends)) {}
+    RandomValidator(const Temper& temper, std::shared_ptr<Accomplices> friends)
+        : temper_(temper), friends_(std::move(friends)) {}
     bool contributes(const World& world, const market::Epoch& epoch) override;
     bool seals(const World& world, const market::Audit& audit) override;
     bool reveals(const World& world, const market::Audit& audit) override;
@@ -81,12 +114,14 @@ class RandomValidator final : public ValidatorConduct {
     bool returns(const World& world) override;
     Play plays(const World& world, const market::Dispute& dispute) override;
     std::vector<market::Message> extra(const World& world, const Person& self) override;
-    Opinion judge(const World& world, const market::Audit& audit, const std::function<Finding()>& recompute) override;
+    Opinion judge(const World& world, const market::Audit& audit,
+                  const std::function<Finding()>& recompute) override;
 
   private:
     Temper temper_;
     std::shared_ptr<Accomplices> friends_;
-    std::vector<market::Message> asks_;      ///< of audits that it does not begin for want of a state, it says
+    std::vector<market::Message>
+        asks_;  ///< of audits that it does not begin for want of a state, it says
 };
 
 }  // namespace assay::sim

@@ -10,7 +10,8 @@ namespace {
 using base::Amount;
 
 constexpr std::uint64_t kAuditPrice = 1'000'000;  // 10 GFLOP at the protocol's price
-constexpr std::uint64_t kFirstPrice = 10'000;  // of the fixture's first worker; the others ask a little more
+constexpr std::uint64_t kFirstPrice =
+    10'000;  // of the fixture's first worker; the others ask a little more
 
 WorldOptions record_options(std::uint64_t seed) {
     WorldOptions options = options_with(seed);
@@ -39,7 +40,8 @@ TEST(Record, GrowsByAuditedFinalWorkAtMostByItsFees) {
     const market::Job job = market.record();
     ASSERT_EQ(job.audited_segments, 6U);
     ASSERT_EQ(job.audit_price, Amount::of(kAuditPrice));
-    // The fixture's workers ask a hundredth of the protocol price: the fees are what counts, not the work.
+    // The fixture's workers ask a hundredth of the protocol price: the fees are what counts, not
+    // the work.
     EXPECT_EQ(all_records(market).grains(), 100 * job.spent.protocol_fees.grains());
     EXPECT_LT(all_records(market).grains(), job.audited_segments * kAuditPrice);
 }
@@ -91,7 +93,8 @@ TEST(Record, NeverLowersTheRateBelowTheFloorOrTheJob) {
         }
         bool rests_on_record = false;
         for (const market::Job& job : market::jobs(market.world.state(), std::nullopt, 10)) {
-            for (const market::Lease& lease : market::leases_of_job(market.world.state(), job.id, std::nullopt, 10)) {
+            for (const market::Lease& lease :
+                 market::leases_of_job(market.world.state(), job.id, std::nullopt, 10)) {
                 EXPECT_GE(lease.rate_ppm, least);
                 rests_on_record = rests_on_record || lease.rate_ppm < 450'000;
             }
@@ -100,7 +103,8 @@ TEST(Record, NeverLowersTheRateBelowTheFloorOrTheJob) {
     }
 }
 
-/// The next job's leases are audited less, by exactly the stated formula; what a lease rests on backs no other until it is settled.
+/// The next job's leases are audited less, by exactly the stated formula; what a lease rests on
+/// backs no other until it is settled.
 TEST(Record, LowersTheRateOfTheNextLeases) {
     WorldOptions options = record_options(5);
     options.rounds = 25;
@@ -137,7 +141,8 @@ TEST(Record, LowersTheRateOfTheNextLeases) {
         EXPECT_TRUE(record->free().is_zero()) << "two leases never rest on the same record";
     }
     ASSERT_TRUE(market.finish());
-    EXPECT_TRUE(market::find_record(market.world.state(), market.world.workers[0].id)->in_use.is_zero());
+    EXPECT_TRUE(
+        market::find_record(market.world.state(), market.world.workers[0].id)->in_use.is_zero());
     EXPECT_LT(market.record().audited_segments, market.record().final_segments);
 }
 
@@ -151,7 +156,8 @@ TEST(Record, IsNeverEarnedAtAFactorOfZero) {
     Market market(options);
     ASSERT_TRUE(market.finish());
     EXPECT_TRUE(all_records(market).is_zero());
-    for (const market::Lease& lease : market::leases_of_job(market.world.state(), market.job, std::nullopt, 10)) {
+    for (const market::Lease& lease :
+         market::leases_of_job(market.world.state(), market.job, std::nullopt, 10)) {
         EXPECT_EQ(lease.rate_ppm, 450'000U);
     }
 }
@@ -175,7 +181,8 @@ TEST(Record, HalvesWithLiveTime) {
     const auto after = market::find_record(market.world.state(), market.world.workers[0].id);
     ASSERT_TRUE(after.has_value());
     std::uint64_t earned = 0;
-    for (const market::Lease& lease : market::leases_of_job(market.world.state(), market.job, std::nullopt, 10)) {
+    for (const market::Lease& lease :
+         market::leases_of_job(market.world.state(), market.job, std::nullopt, 10)) {
         if (lease.worker == market.world.workers[0].id) earned += lease.paid_segments * kFirstPrice;
     }
     EXPECT_EQ(after->amount.grains(), before->amount.grains() / 4 + earned);
@@ -196,10 +203,14 @@ TEST(Record, IsGoneWithAConviction) {
         bool committed = false;
         for (int i = 0; i < 3'000 && market.world.count_events("slashed") == 0; ++i) {
             // Once it has committed, the first worker says nothing any more, or confesses.
-            for (std::size_t w = committed ? 1 : 0; w < market.workers.size(); ++w) market.workers[w].act();
+            for (std::size_t w = committed ? 1 : 0; w < market.workers.size(); ++w)
+                market.workers[w].act();
             for (Validator& validator : market.validators) validator.act();
-            for (const market::Part& part : market::parts_of_job(market.world.state(), market.job, std::nullopt, std::nullopt, 10)) {
-                if (committed || part.key.worker != convicted || part.state != market::PartState::committed) continue;
+            for (const market::Part& part : market::parts_of_job(market.world.state(), market.job,
+                                                                 std::nullopt, std::nullopt, 10)) {
+                if (committed || part.key.worker != convicted ||
+                    part.state != market::PartState::committed)
+                    continue;
                 if (confess) market.world.send(market.world.workers[0], market::Confess{part.id});
                 committed = true;
             }
@@ -211,7 +222,8 @@ TEST(Record, IsGoneWithAConviction) {
     }
 }
 
-/// A submitter that pays its own workers next to nothing gets next to no record: fees count, not the price that is written into a job.
+/// A submitter that pays its own workers next to nothing gets next to no record: fees count, not
+/// the price that is written into a job.
 TEST(Record, CannotBeWashedForLessThanItIsWorth) {
     WorldOptions options = record_options(9);
     options.rate_ppm = 1'000'000;
@@ -227,7 +239,9 @@ TEST(Record, CannotBeWashedForLessThanItIsWorth) {
     const std::uint32_t rate = market::record_rate_ppm(terms, Amount::of(record));
     // Segments that are faked on average until one is found.
     const auto fakes = [&](std::uint32_t q) {
-        const double found = 1 - static_cast<double>(market::escape_chance(q, p.collusion_max_ppm)) / 18446744073709551616.0;
+        const double found =
+            1 - static_cast<double>(market::escape_chance(q, p.collusion_max_ppm)) /
+                    18446744073709551616.0;
         return 1 / found;
     };
     const double more = fakes(rate) - fakes(p.rate_new_ppm);

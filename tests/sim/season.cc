@@ -12,7 +12,9 @@ namespace {
 
 constexpr std::size_t kMany = 100'000;
 
-Amount share_of(Amount amount, std::uint32_t ppm) { return *base::multiply_divide(amount, ppm, kWhole, base::Rounding::up); }
+Amount share_of(Amount amount, std::uint32_t ppm) {
+    return *base::multiply_divide(amount, ppm, kWhole, base::Rounding::up);
+}
 
 std::string attribute(const market::Event& event, std::string_view name) {
     for (const auto& [key, value] : event.attributes) {
@@ -21,7 +23,9 @@ std::string attribute(const market::Event& event, std::string_view name) {
     return {};
 }
 
-bool contains(const std::vector<std::size_t>& seats, std::size_t seat) { return std::find(seats.begin(), seats.end(), seat) != seats.end(); }
+bool contains(const std::vector<std::size_t>& seats, std::size_t seat) {
+    return std::find(seats.begin(), seats.end(), seat) != seats.end();
+}
 
 }  // namespace
 
@@ -55,15 +59,20 @@ std::uint64_t SeasonResult::count(const std::string& kind) const {
     return found == events.end() ? 0 : found->second;
 }
 
-Season::Season(SeasonOptions options, Cast cast) : options_(std::move(options)), cast_(std::move(cast)), world_(options_.world) {
+Season::Season(SeasonOptions options, Cast cast)
+    : options_(std::move(options)), cast_(std::move(cast)), world_(options_.world) {
     for (std::size_t i = 0; i < world_.workers.size(); ++i) {
         auto own = cast_.workers.find(i);
         PartyResult party;
         party.name = world_.workers[i].name;
         party.bystander = contains(cast_.bystanders, i);
-        party.adversary = (own != cast_.workers.end() && !party.bystander && !contains(cast_.honest_workers, i)) || contains(cast_.accomplices_workers, i);
+        party.adversary = (own != cast_.workers.end() && !party.bystander &&
+                           !contains(cast_.honest_workers, i)) ||
+                          contains(cast_.accomplices_workers, i);
         result_.workers.push_back(party);
-        workers_.emplace_back(world_, i, own == cast_.workers.end() ? std::make_unique<WorkerConduct>() : std::move(own->second));
+        workers_.emplace_back(world_, i,
+                              own == cast_.workers.end() ? std::make_unique<WorkerConduct>()
+                                                         : std::move(own->second));
     }
     for (std::size_t i = 0; i < world_.validators.size(); ++i) {
         auto own = cast_.validators.find(i);
@@ -71,33 +80,44 @@ Season::Season(SeasonOptions options, Cast cast) : options_(std::move(options)),
         party.name = world_.validators[i].name;
         party.volunteer = contains(cast_.volunteers, i);
         const bool honest = party.volunteer || contains(cast_.honest_validators, i);
-        party.adversary = (own != cast_.validators.end() && !honest) || contains(cast_.accomplices_validators, i);
+        party.adversary =
+            (own != cast_.validators.end() && !honest) || contains(cast_.accomplices_validators, i);
         result_.validators.push_back(party);
-        validators_.emplace_back(world_, i, own == cast_.validators.end() ? std::make_unique<ValidatorConduct>() : std::move(own->second));
+        validators_.emplace_back(world_, i,
+                                 own == cast_.validators.end()
+                                     ? std::make_unique<ValidatorConduct>()
+                                     : std::move(own->second));
     }
     result_.submitter.name = world_.submitter.name;
     result_.submitter.adversary = cast_.submitter != nullptr && !cast_.honest_submitter;
-    submitter_ = cast_.submitter ? std::move(cast_.submitter) : std::make_unique<SubmitterConduct>();
+    submitter_ =
+        cast_.submitter ? std::move(cast_.submitter) : std::make_unique<SubmitterConduct>();
 }
 
 void Season::open_books() {
-    for (std::size_t i = 0; i < workers_.size(); ++i) result_.workers[i].begin = world_.wealth_of(world_.workers[i]);
-    for (std::size_t i = 0; i < validators_.size(); ++i) result_.validators[i].begin = world_.wealth_of(world_.validators[i]);
+    for (std::size_t i = 0; i < workers_.size(); ++i)
+        result_.workers[i].begin = world_.wealth_of(world_.workers[i]);
+    for (std::size_t i = 0; i < validators_.size(); ++i)
+        result_.validators[i].begin = world_.wealth_of(world_.validators[i]);
     result_.submitter.begin = world_.wealth_of(world_.submitter);
     for (std::size_t i = 0; i < workers_.size(); ++i) {
-        if (!result_.workers[i].adversary && !result_.workers[i].bystander) honest_[world_.workers[i].id.hex()] = world_.workers[i].name;
+        if (!result_.workers[i].adversary && !result_.workers[i].bystander)
+            honest_[world_.workers[i].id.hex()] = world_.workers[i].name;
     }
     for (std::size_t i = 0; i < validators_.size(); ++i) {
-        if (!result_.validators[i].adversary) honest_[world_.validators[i].id.hex()] = world_.validators[i].name;
+        if (!result_.validators[i].adversary)
+            honest_[world_.validators[i].id.hex()] = world_.validators[i].name;
     }
     for (std::size_t i = 0; i < workers_.size(); ++i) {
         const auto price = options_.prices.find(i);
         const auto slots = options_.worker_slots.find(i);
         workers_[i].offer(price == options_.prices.end() ? kSeasonPrice : price->second,
-                          slots == options_.worker_slots.end() ? options_.slots : slots->second, options_.bond);
+                          slots == options_.worker_slots.end() ? options_.slots : slots->second,
+                          options_.bond);
     }
     world_.block();
-    for (const market::Refusal refusal : world_.last_refusals()) EXPECT_EQ(refusal, market::Refusal::none) << market::to_word(refusal);
+    for (const market::Refusal refusal : world_.last_refusals())
+        EXPECT_EQ(refusal, market::Refusal::none) << market::to_word(refusal);
 }
 
 bool Season::posting() const {
@@ -128,7 +148,8 @@ void Season::close_job(const base::JobId& id) {
     if (job->final_root != honest_root_of(*job, world_.init_root)) {
         ++result_.poisoned;
     } else if (submitter_->useful()) {
-        worth_ += share_of(job->spent.workers + job->spent.auditors + job->spent.protocol_fees, kModelWorthPpm);
+        worth_ += share_of(job->spent.workers + job->spent.auditors + job->spent.protocol_fees,
+                           kModelWorthPpm);
     }
 }
 
@@ -138,27 +159,36 @@ void Season::note_events() {
         if (event.kind == "lease_started") ++result_.leases_of[attribute(event, "worker")];
         if (event.kind == "slashed") ++result_.slashed_of[attribute(event, "worker")];
         if (event.kind == "slashed") ++result_.events["slashed_" + attribute(event, "reason")];
-        if (event.kind == "dispute_closed") ++result_.events["dispute_" + attribute(event, "outcome")];
-        if (event.kind == "audit_drawn" && attribute(event, "kind") == "audit" && attribute(event, "claim") == "segment") {
+        if (event.kind == "dispute_closed")
+            ++result_.events["dispute_" + attribute(event, "outcome")];
+        if (event.kind == "audit_drawn" && attribute(event, "kind") == "audit" &&
+            attribute(event, "claim") == "segment") {
             result_.drawn_by[attribute(event, "subject")].insert(attribute(event, "validator"));
         }
         note_harm(event);
-        if (event.kind == "job_closed") close_job(base::JobId{*base::hash_from_hex(attribute(event, "job"))});
+        if (event.kind == "job_closed")
+            close_job(base::JobId{*base::hash_from_hex(attribute(event, "job"))});
     }
 }
 
 void Season::note_harm(const market::Event& event) {
-    if (event.kind != "fined" && event.kind != "jailed" && event.kind != "slashed" && event.kind != "tombstoned") return;
+    if (event.kind != "fined" && event.kind != "jailed" && event.kind != "slashed" &&
+        event.kind != "tombstoned")
+        return;
     for (const auto& [name, value] : event.attributes) {
         const auto found = honest_.find(value);
-        if (name != "reporter" && found != honest_.end()) result_.harmed.push_back(found->second + " " + event.kind + " " + attribute(event, "reason"));
+        if (name != "reporter" && found != honest_.end())
+            result_.harmed.push_back(found->second + " " + event.kind + " " +
+                                     attribute(event, "reason"));
     }
 }
 
-/// Workers answer by themselves (parties.h). The submitter does when it is not its strategy to be silent.
+/// Workers answer by themselves (parties.h). The submitter does when it is not its strategy to be
+/// silent.
 void Season::show_data() {
     if (submitter_->withholds()) return;
-    for (const market::Question& question : market::questions_owed(world_.state(), world_.submitter.id, std::nullopt, kMany)) {
+    for (const market::Question& question :
+         market::questions_owed(world_.state(), world_.submitter.id, std::nullopt, kMany)) {
         if (!submitter_->answers(world_, question)) continue;
         if (const auto answer = world_.answer_to(question)) world_.send(world_.submitter, *answer);
     }
@@ -168,7 +198,8 @@ void Season::step() {
     const Snapshot seen = snapshot(world_);
     for (Worker& worker : workers_) worker.act(seen);
     for (Validator& validator : validators_) validator.act(seen);
-    for (const market::Message& message : submitter_->act(world_, seen)) world_.send(world_.submitter, message);
+    for (const market::Message& message : submitter_->act(world_, seen))
+        world_.send(world_.submitter, message);
     show_data();
     if (cast_.plot) cast_.plot(world_, seen);
     world_.block();

@@ -12,12 +12,12 @@
 #include "parties.h"
 #include "world.h"
 
-/// A season: many jobs, one population, real rules, settled to the grain at its end. Whoever computes pays for it, so that what a cheat saves
-/// counts as its gain.
+/// A season: many jobs, one population, real rules, settled to the grain at its end. Whoever
+/// computes pays for it, so that what a cheat saves counts as its gain.
 namespace assay::sim {
 
-/// Computing costs a worker exactly the protocol's price: a cheat saves as much as it can. Validators are paid that price, so theirs is less,
-/// or honest auditing would not pay at all.
+/// Computing costs a worker exactly the protocol's price: a cheat saves as much as it can.
+/// Validators are paid that price, so theirs is less, or honest auditing would not pay at all.
 inline constexpr std::uint32_t kWorkerCostPpm = 1'000'000;
 inline constexpr std::uint32_t kValidatorCostPpm = 800'000;
 /// What a finished honest model is worth to its submitter, of what it paid for it.
@@ -39,16 +39,16 @@ class SubmitterConduct {
 };
 
 struct SeasonOptions {
-    WorldOptions world;                      ///< parties, and the shape of each job
+    WorldOptions world;  ///< parties, and the shape of each job
     std::uint32_t jobs = 24, at_once = 4;
     /// Instead of `jobs`: posts as long as fewer leases than this have committed.
     std::optional<std::uint64_t> leases;
     std::uint32_t slots = 4;
-    std::uint64_t bond = 1'000'000'000;      ///< grains of each offer's reserve bond
+    std::uint64_t bond = 1'000'000'000;           ///< grains of each offer's reserve bond
     std::map<std::size_t, std::uint64_t> prices;  ///< of workers that ask another price
     std::map<std::size_t, std::uint32_t> worker_slots;
     std::uint64_t blocks_max = 40'000;
-    bool watcher = false;                    ///< the last validator also looks at everything that nobody audited
+    bool watcher = false;  ///< the last validator also looks at everything that nobody audited
 };
 
 /// Who takes which seat of the population; seats that are not named are honest.
@@ -60,36 +60,40 @@ struct Cast {
     std::function<void(World&, const Snapshot&)> plot;
     /// Seats that belong to the adversary although they behave honestly.
     std::vector<std::size_t> accomplices_workers, accomplices_validators;
-    /// Seats with a conduct of their own that is honest, and workers that cheat on their own account.
+    /// Seats with a conduct of their own that is honest, and workers that cheat on their own
+    /// account.
     std::vector<std::size_t> honest_validators, honest_workers, bystanders;
-    std::vector<std::size_t> volunteers;     ///< honest validators that compute what nobody asked them to
-    bool honest_submitter = false;           ///< it has a conduct of its own that is honest
+    std::vector<std::size_t>
+        volunteers;                 ///< honest validators that compute what nobody asked them to
+    bool honest_submitter = false;  ///< it has a conduct of its own that is honest
 };
 
 struct PartyResult {
     std::string name;
     bool adversary = false;
-    bool bystander = false;                  ///< cheats, but not for the adversary
-    bool volunteer = false;                  ///< honest, and computes at its own risk: nobody asked it to
+    bool bystander = false;  ///< cheats, but not for the adversary
+    bool volunteer = false;  ///< honest, and computes at its own risk: nobody asked it to
     base::Amount begin, end, cost, worth;
     /// What the season brought, after the cost of computing, in grains.
     [[nodiscard]] std::int64_t net() const {
-        return static_cast<std::int64_t>(end.grains()) + static_cast<std::int64_t>(worth.grains()) - static_cast<std::int64_t>(begin.grains()) -
-               static_cast<std::int64_t>(cost.grains());
+        return static_cast<std::int64_t>(end.grains()) + static_cast<std::int64_t>(worth.grains()) -
+               static_cast<std::int64_t>(begin.grains()) - static_cast<std::int64_t>(cost.grains());
     }
 };
 
 struct SeasonResult {
     std::vector<PartyResult> workers, validators;
     PartyResult submitter;
-    std::map<std::string, std::uint64_t> events;             ///< by kind
-    std::map<std::string, std::uint64_t> leases_of;          ///< leases started, by worker (hex)
-    std::map<std::string, std::uint64_t> slashed_of;         ///< convictions, by worker (hex)
+    std::map<std::string, std::uint64_t> events;      ///< by kind
+    std::map<std::string, std::uint64_t> leases_of;   ///< leases started, by worker (hex)
+    std::map<std::string, std::uint64_t> slashed_of;  ///< convictions, by worker (hex)
     std::uint64_t completed = 0, other_end = 0;
-    /// Honest parties that were fined, jailed or slashed, or have less stake than before: nobody may stand here.
+    /// Honest parties that were fined, jailed or slashed, or have less stake than before: nobody
+    /// may stand here.
     std::vector<std::string> harmed;
-    std::map<std::string, std::set<std::string>> drawn_by;   ///< segments' audits, controls aside: part -> auditors (hex)
-    std::uint64_t poisoned = 0;                              ///< completed with another root than honest training gives
+    std::map<std::string, std::set<std::string>>
+        drawn_by;                ///< segments' audits, controls aside: part -> auditors (hex)
+    std::uint64_t poisoned = 0;  ///< completed with another root than honest training gives
     std::uint64_t blocks = 0;
     bool finished = false;
     /// Sum over the adversary's parties.
@@ -126,7 +130,7 @@ class Season {
     void note_harm(const market::Event& event);
     base::Amount worth_;
     std::map<std::string, std::string> honest_;  ///< ids (hex) of whoever may not be harmed
-    std::set<base::JobId> own_;              ///< jobs of the season's submitter
+    std::set<base::JobId> own_;                  ///< jobs of the season's submitter
 };
 
 /// What honest training of a whole job gives.

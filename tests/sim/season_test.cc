@@ -7,8 +7,9 @@
 #include "other_strategies.h"
 #include "season_checks.h"
 
-/// Every adversary of the library plays a season against honest parties under the real rules, and the same season once more in their own
-/// honest company: it must end with less than it began, and with less than honesty would have brought. Nobody honest is harmed, all are paid.
+/// Every adversary of the library plays a season against honest parties under the real rules, and
+/// the same season once more in their own honest company: it must end with less than it began, and
+/// with less than honesty would have brought. Nobody honest is harmed, all are paid.
 namespace assay::sim {
 namespace {
 
@@ -43,7 +44,8 @@ TEST_P(AdversarySeason, LosesAgainstHonesty) {
     EXPECT_TRUE(one.loses(brought, honesty_brings)) << brought << " instead of " << honesty_brings;
 }
 
-/// The node makes no block for two hours, again and again: live time stands still, so nobody is late.
+/// The node makes no block for two hours, again and again: live time stands still, so nobody is
+/// late.
 TEST(Operator, TwoHoursOfOutageHurtNobody) {
     Cast cast;
     std::size_t blocks = 0;
@@ -57,14 +59,16 @@ TEST(Operator, TwoHoursOfOutageHurtNobody) {
     expect_honest_are_paid(result);
 }
 
-/// The node leaves out everything of one worker and one validator in two blocks of four, which is less than `grace` at a time.
+/// The node leaves out everything of one worker and one validator in two blocks of four, which is
+/// less than `grace` at a time.
 TEST(Operator, CensoringForLessThanGraceHurtsNobody) {
     Cast cast;
     std::size_t blocks = 0, left_out = 0;
     cast.plot = [&](World& world, const Snapshot&) {
         if (++blocks % 4 < 2) return;
         for (const auto& [person, message] : world.take_queue()) {
-            const bool censored = person->id == world.workers[0].id || person->id == world.validators[0].id;
+            const bool censored =
+                person->id == world.workers[0].id || person->id == world.validators[0].id;
             left_out += censored ? 1 : 0;
             if (!censored) world.send(*person, message);
         }
@@ -76,7 +80,8 @@ TEST(Operator, CensoringForLessThanGraceHurtsNobody) {
     expect_honest_are_paid(result);
 }
 
-/// Half of the validators, and more than half, are never seen again: the market goes on after an unbonding time at the latest.
+/// Half of the validators, and more than half, are never seen again: the market goes on after an
+/// unbonding time at the latest.
 TEST(Validators, HalfLeaveForGoodAndTheMarketGoesOn) {
     for (const std::size_t leaving : {3U, 4U}) {
         SCOPED_TRACE(leaving);
@@ -86,7 +91,8 @@ TEST(Validators, HalfLeaveForGoodAndTheMarketGoesOn) {
             p.open_ms_max = 6'000'000;
         };
         Cast cast;
-        for (std::size_t i = 0; i < leaving; ++i) cast.validators[i] = std::make_unique<LeavesForGood>(60);
+        for (std::size_t i = 0; i < leaving; ++i)
+            cast.validators[i] = std::make_unique<LeavesForGood>(60);
         const SeasonResult result = Season(std::move(options), std::move(cast)).run();
         ASSERT_TRUE(result.finished);
         EXPECT_EQ(result.completed, kJobs);
@@ -103,7 +109,8 @@ TEST(OneStake, NeverBacksTwoLeases) {
     std::size_t most = 0;
     cast.plot = [&](World& world, const Snapshot&) {
         std::size_t held = 0;
-        for (const market::Lease& lease : market::leases_of_worker(world.state(), world.workers[0].id, std::nullopt, 1000)) {
+        for (const market::Lease& lease :
+             market::leases_of_worker(world.state(), world.workers[0].id, std::nullopt, 1000)) {
             if (lease.state != market::LeaseState::settled) ++held;
         }
         most = std::max(most, held);
@@ -112,7 +119,8 @@ TEST(OneStake, NeverBacksTwoLeases) {
     EXPECT_EQ(most, 1U);
 }
 
-/// The draw with real proofs, through the rules: jobs of one false segment, a third of the stake in the coalition.
+/// The draw with real proofs, through the rules: jobs of one false segment, a third of the stake in
+/// the coalition.
 TEST(Detection, ThroughTheRulesIsWhatTheModelSays) {
     for (const std::size_t colluding : {0U, 2U}) {
         SCOPED_TRACE(colluding);
@@ -126,20 +134,27 @@ TEST(Detection, ThroughTheRulesIsWhatTheModelSays) {
         options.bond = 100'000'000'000;
         Cast cast;
         auto coalition = std::make_shared<Coalition>();
-        for (std::size_t i = 0; i < options.world.workers; ++i) cast.workers[i] = std::make_unique<ColludingWorker>(coalition);
-        for (std::size_t i = 0; i < colluding; ++i) cast.validators[i] = std::make_unique<ColludingValidator>(coalition);
+        for (std::size_t i = 0; i < options.world.workers; ++i)
+            cast.workers[i] = std::make_unique<ColludingWorker>(coalition);
+        for (std::size_t i = 0; i < colluding; ++i)
+            cast.validators[i] = std::make_unique<ColludingValidator>(coalition);
         Season driver(std::move(options), std::move(cast));
         const SeasonResult result = driver.run();
         std::set<std::string> own;
-        for (std::size_t i = 0; i < colluding; ++i) own.insert(driver.world().validators[i].id.hex());
+        for (std::size_t i = 0; i < colluding; ++i)
+            own.insert(driver.world().validators[i].id.hex());
         std::size_t found = 0;
         for (const auto& [part, auditors] : result.drawn_by) {
-            found += std::any_of(auditors.begin(), auditors.end(), [&](const std::string& who) { return own.count(who) == 0; }) ? 1 : 0;
+            found += std::any_of(auditors.begin(), auditors.end(),
+                                 [&](const std::string& who) { return own.count(who) == 0; })
+                         ? 1
+                         : 0;
         }
         const double trials = static_cast<double>(result.count("part_committed"));
         const double expected = model::detection(0.45, static_cast<double>(colluding) / 6, 1);
         EXPECT_GE(trials, 150);
-        EXPECT_NEAR(static_cast<double>(found) / trials, expected, model::interval99(expected, trials));
+        EXPECT_NEAR(static_cast<double>(found) / trials, expected,
+                    model::interval99(expected, trials));
         EXPECT_GE(result.count("slashed"), found);
         EXPECT_TRUE(result.harmed.empty()) << result.harmed.front();
     }
@@ -151,7 +166,8 @@ std::vector<std::string> names() {
     return all;
 }
 
-INSTANTIATE_TEST_SUITE_P(Adversaries, AdversarySeason, testing::ValuesIn(names()), [](const auto& given) { return given.param; });
+INSTANTIATE_TEST_SUITE_P(Adversaries, AdversarySeason, testing::ValuesIn(names()),
+                         [](const auto& given) { return given.param; });
 
 }  // namespace
 }  // namespace assay::sim

@@ -5,21 +5,24 @@
 
 #include "market_fixture.h"
 
-/// Refusals and side paths of the settlement, driven through whole markets: a message of an honest party is held back, its mutants are
-/// refused, and the original still goes through.
+/// Refusals and side paths of the settlement, driven through whole markets: a message of an honest
+/// party is held back, its mutants are refused, and the original still goes through.
 namespace assay::sim {
 namespace {
 
 using market::Refusal;
 
-/// Runs honest blocks until somebody wants to send a T; that message is held back and given out, all others of the block wait again.
+/// Runs honest blocks until somebody wants to send a T; that message is held back and given out,
+/// all others of the block wait again.
 template <class T>
 std::optional<std::pair<const Person*, T>> hold_back(Market& market) {
     for (int i = 0; i < 2000; ++i) {
         for (Worker& worker : market.workers) worker.act();
         for (Validator& validator : market.validators) validator.act();
         auto queue = market.world.take_queue();
-        const auto found = std::find_if(queue.begin(), queue.end(), [](const auto& entry) { return std::holds_alternative<T>(entry.second); });
+        const auto found = std::find_if(queue.begin(), queue.end(), [](const auto& entry) {
+            return std::holds_alternative<T>(entry.second);
+        });
         if (found != queue.end()) return std::pair{found->first, std::get<T>(found->second)};
         for (const auto& [person, message] : queue) market.world.send(*person, message);
         market.world.block();
@@ -34,15 +37,18 @@ Refusal answer(World& world, const Person& person, const market::Message& messag
 }
 
 template <class T>
-void expect_refused(Market& market, const Person& person, const T& good, Refusal expected, const std::function<void(T&)>& change) {
+void expect_refused(Market& market, const Person& person, const T& good, Refusal expected,
+                    const std::function<void(T&)>& change) {
     T bad = good;
     change(bad);
     const Refusal found = answer(market.world, person, bad);
-    EXPECT_EQ(found, expected) << market::to_word(found) << " instead of " << market::to_word(expected);
+    EXPECT_EQ(found, expected) << market::to_word(found) << " instead of "
+                               << market::to_word(expected);
 }
 
 const Person& other_worker(const Market& market, const Person& person) {
-    return market.world.workers[0].id == person.id ? market.world.workers[1] : market.world.workers[0];
+    return market.world.workers[0].id == person.id ? market.world.workers[1]
+                                                   : market.world.workers[0];
 }
 
 TEST(PartCommit, RefusesWhatDoesNotFitTheLease) {
@@ -52,7 +58,8 @@ TEST(PartCommit, RefusesWhatDoesNotFitTheLease) {
     const auto held = hold_back<market::PartCommit>(market);
     ASSERT_TRUE(held);
     const auto& [person, good] = *held;
-    const auto refused = [&](Refusal expected, const std::function<void(market::PartCommit&)>& change) {
+    const auto refused = [&](Refusal expected,
+                             const std::function<void(market::PartCommit&)>& change) {
         expect_refused<market::PartCommit>(market, *person, good, expected, change);
     };
     EXPECT_EQ(answer(market.world, other_worker(market, *person), good), Refusal::lease_not_yours);
@@ -63,7 +70,8 @@ TEST(PartCommit, RefusesWhatDoesNotFitTheLease) {
     refused(Refusal::wrong_segment_count, [](auto& m) { ++m.segments; });
     refused(Refusal::wrong_start_root, [](auto& m) { m.start_root.bytes[5] ^= 1U; });
     refused(Refusal::receipt_invalid, [](auto& m) { m.end_receipt.bytes += 1; });
-    refused(Refusal::receipt_size_wrong, [&](auto& m) { m.end_receipt = market.world.receipt(base::Bytes(100)); });
+    refused(Refusal::receipt_size_wrong,
+            [&](auto& m) { m.end_receipt = market.world.receipt(base::Bytes(100)); });
     refused(Refusal::receipt_invalid, [](auto& m) { m.end_receipt.signature.bytes[0] ^= 1U; });
     refused(Refusal::payload_unexpected, [](auto& m) {
         m.payload_root.bytes[0] = 1;
@@ -80,10 +88,11 @@ TEST(PartCommit, TheLastPartOfARoundNeedsItsPayload) {
     const auto held = hold_back<market::PartCommit>(market);
     ASSERT_TRUE(held);
     const auto& [person, good] = *held;
-    expect_refused<market::PartCommit>(market, *person, good, Refusal::payload_missing, [](auto& m) {
-        m.payload_root = {};
-        m.payload_receipt.reset();
-    });
+    expect_refused<market::PartCommit>(market, *person, good, Refusal::payload_missing,
+                                       [](auto& m) {
+                                           m.payload_root = {};
+                                           m.payload_receipt.reset();
+                                       });
     ASSERT_TRUE(market.finish());
     market.expect_completed();
 }
@@ -95,9 +104,11 @@ TEST(PartRetract, LetsTheWorkerCommitAgainUnderTheNextAttempt) {
     const auto& [person, good] = *held;
     ASSERT_EQ(answer(market.world, *person, good), Refusal::none);
     const auto lease = market::find_lease(market.world.state(), good.lease);
-    const market::PartKey key{market.job, good.round, lease->lane, 0, good.part, person->id, good.attempt};
+    const market::PartKey key{market.job, good.round, lease->lane, 0,
+                              good.part,  person->id, good.attempt};
     const base::PartId part = market::part_id(market.world.chain_id(), key);
-    EXPECT_EQ(answer(market.world, other_worker(market, *person), market::PartRetract{part}), Refusal::part_not_yours);
+    EXPECT_EQ(answer(market.world, other_worker(market, *person), market::PartRetract{part}),
+              Refusal::part_not_yours);
     EXPECT_EQ(answer(market.world, *person, market::PartRetract{part}), Refusal::none);
     EXPECT_EQ(answer(market.world, *person, market::PartRetract{part}), Refusal::part_state);
     EXPECT_EQ(answer(market.world, *person, good), Refusal::key_used);
@@ -112,9 +123,12 @@ TEST(PartRetract, IsRefusedOnceTheEpochIsClosed) {
     ASSERT_TRUE(held);
     ASSERT_EQ(answer(market.world, *held->first, held->second), Refusal::none);
     ASSERT_TRUE(hold_back<market::EpochContribute>(market));
-    const auto parts = market::parts_of_job(market.world.state(), market.job, std::nullopt, std::nullopt, 1);
+    const auto parts =
+        market::parts_of_job(market.world.state(), market.job, std::nullopt, std::nullopt, 1);
     ASSERT_EQ(parts.size(), 1U);
-    EXPECT_EQ(answer(market.world, market.world.person(parts[0].key.worker), market::PartRetract{parts[0].id}), Refusal::epoch_closed);
+    EXPECT_EQ(answer(market.world, market.world.person(parts[0].key.worker),
+                     market::PartRetract{parts[0].id}),
+              Refusal::epoch_closed);
 }
 
 TEST(EpochContribute, RefusesStrangersRepetitionsAndFalseProofs) {
@@ -123,11 +137,16 @@ TEST(EpochContribute, RefusesStrangersRepetitionsAndFalseProofs) {
     ASSERT_TRUE(held);
     const auto& [person, good] = *held;
     EXPECT_EQ(answer(market.world, market.world.workers[0], good), Refusal::not_member);
-    expect_refused<market::EpochContribute>(market, *person, good, Refusal::epoch_unknown, [](auto& m) { m.epoch += 1000; });
-    expect_refused<market::EpochContribute>(market, *person, good, Refusal::proof_invalid, [](auto& m) { m.proof.bytes[40] ^= 1U; });
-    expect_refused<market::EpochContribute>(market, *person, good, Refusal::wrong_commitments, [](auto& m) { m.commitments_root.bytes[0] ^= 1U; });
-    expect_refused<market::EpochContribute>(market, *person, good, Refusal::wrong_log, [](auto& m) { ++m.log_size; });
-    expect_refused<market::EpochContribute>(market, *person, good, Refusal::wrong_log, [](auto& m) { m.log_root.bytes[0] ^= 1U; });
+    expect_refused<market::EpochContribute>(market, *person, good, Refusal::epoch_unknown,
+                                            [](auto& m) { m.epoch += 1000; });
+    expect_refused<market::EpochContribute>(market, *person, good, Refusal::proof_invalid,
+                                            [](auto& m) { m.proof.bytes[40] ^= 1U; });
+    expect_refused<market::EpochContribute>(market, *person, good, Refusal::wrong_commitments,
+                                            [](auto& m) { m.commitments_root.bytes[0] ^= 1U; });
+    expect_refused<market::EpochContribute>(market, *person, good, Refusal::wrong_log,
+                                            [](auto& m) { ++m.log_size; });
+    expect_refused<market::EpochContribute>(market, *person, good, Refusal::wrong_log,
+                                            [](auto& m) { m.log_root.bytes[0] ^= 1U; });
     EXPECT_EQ(answer(market.world, *person, good), Refusal::none);
     EXPECT_EQ(answer(market.world, *person, good), Refusal::already_contributed);
     ASSERT_TRUE(market.finish());
@@ -143,7 +162,8 @@ TEST(SegmentDeliver, RefusesWhatIsNotInTheTree) {
     const auto held = hold_back<market::SegmentDeliver>(market);
     ASSERT_TRUE(held);
     const auto& [person, good] = *held;
-    const auto refused = [&](Refusal expected, const std::function<void(market::SegmentDeliver&)>& change) {
+    const auto refused = [&](Refusal expected,
+                             const std::function<void(market::SegmentDeliver&)>& change) {
         expect_refused<market::SegmentDeliver>(market, *person, good, expected, change);
     };
     EXPECT_EQ(answer(market.world, other_worker(market, *person), good), Refusal::part_not_yours);
@@ -166,7 +186,8 @@ TEST(EpochContribute, CostsAFeeOnlyWhenItFails) {
     const auto& [person, good] = *held;
     const auto balance = [&] { return market::balance_of(market.world.state(), person->id); };
     const base::Amount before = balance();
-    expect_refused<market::EpochContribute>(market, *person, good, Refusal::wrong_log, [](auto& m) { ++m.log_size; });
+    expect_refused<market::EpochContribute>(market, *person, good, Refusal::wrong_log,
+                                            [](auto& m) { ++m.log_size; });
     const base::Amount after = balance();
     EXPECT_LT(after, before);
     EXPECT_EQ(answer(market.world, *person, good), Refusal::none);
@@ -180,8 +201,10 @@ TEST(LeaseAccept, IsForWhoIsAskedAndOnce) {
     const auto& [person, good] = *held;
     EXPECT_EQ(answer(market.world, market.world.workers[2], good), Refusal::not_reserved);
     EXPECT_EQ(answer(market.world, market.world.validators[0], good), Refusal::not_reserved);
-    expect_refused<market::LeaseAccept>(market, *person, good, Refusal::job_unknown, [](auto& m) { m.job.hash.bytes[0] ^= 1U; });
-    expect_refused<market::LeaseAccept>(market, *person, good, Refusal::not_reserved, [](auto& m) { m.lane = 9; });
+    expect_refused<market::LeaseAccept>(market, *person, good, Refusal::job_unknown,
+                                        [](auto& m) { m.job.hash.bytes[0] ^= 1U; });
+    expect_refused<market::LeaseAccept>(market, *person, good, Refusal::not_reserved,
+                                        [](auto& m) { m.lane = 9; });
     EXPECT_EQ(market::find_job(market.world.state(), market.job)->state, market::JobState::open);
     EXPECT_EQ(answer(market.world, *person, good), Refusal::none);
     EXPECT_EQ(market::find_job(market.world.state(), market.job)->state, market::JobState::running);
@@ -195,7 +218,9 @@ TEST(LeaseAccept, LocksWhatItTakesAndNothingBefore) {
     const auto held = hold_back<market::LeaseAccept>(market);
     ASSERT_TRUE(held);
     const auto& [person, good] = *held;
-    const auto locked = [&] { return market::find_stake(market.world.state(), person->id, market::Role::worker)->locked; };
+    const auto locked = [&] {
+        return market::find_stake(market.world.state(), person->id, market::Role::worker)->locked;
+    };
     EXPECT_EQ(locked(), base::Amount{});
     ASSERT_EQ(answer(market.world, *person, good), Refusal::none);
     const auto lane = market::find_lane(market.world.state(), market.job, good.lane);
@@ -209,15 +234,21 @@ TEST(Verdicts, AreSealedBeforeTheyAreRevealed) {
     Market market(options);
     const auto sealed = hold_back<market::VerdictSeal>(market);
     ASSERT_TRUE(sealed);
-    const market::VerdictReveal early{sealed->second.audit, {market::VerdictKind::valid, {}, numbered(1, "d")}, {}, {}};
+    const market::VerdictReveal early{
+        sealed->second.audit, {market::VerdictKind::valid, {}, numbered(1, "d")}, {}, {}};
     EXPECT_EQ(answer(market.world, *sealed->first, early), Refusal::audit_state);
-    EXPECT_EQ(answer(market.world, market.world.workers[0], sealed->second), Refusal::audit_not_yours);
-    expect_refused<market::VerdictSeal>(market, *sealed->first, sealed->second, Refusal::audit_unknown, [](auto& m) { m.audit.hash.bytes[0] ^= 1U; });
-    expect_refused<market::VerdictSeal>(market, *sealed->first, sealed->second, Refusal::wrong_seal, [](auto& m) { m.seal = {}; });
+    EXPECT_EQ(answer(market.world, market.world.workers[0], sealed->second),
+              Refusal::audit_not_yours);
+    expect_refused<market::VerdictSeal>(market, *sealed->first, sealed->second,
+                                        Refusal::audit_unknown,
+                                        [](auto& m) { m.audit.hash.bytes[0] ^= 1U; });
+    expect_refused<market::VerdictSeal>(market, *sealed->first, sealed->second, Refusal::wrong_seal,
+                                        [](auto& m) { m.seal = {}; });
     const auto held = hold_back<market::VerdictReveal>(market);
     ASSERT_TRUE(held);
     const auto& [person, good] = *held;
-    const auto refused = [&](Refusal expected, const std::function<void(market::VerdictReveal&)>& change) {
+    const auto refused = [&](Refusal expected,
+                             const std::function<void(market::VerdictReveal&)>& change) {
         expect_refused<market::VerdictReveal>(market, *person, good, expected, change);
     };
     EXPECT_EQ(answer(market.world, market.world.workers[0], good), Refusal::audit_not_yours);
@@ -241,7 +272,8 @@ TEST(CellsOpen, ShowsWhatWasSealed) {
         const auto held = hold_back<market::CellsOpen>(market);
         ASSERT_TRUE(held);
         const auto& [person, good] = *held;
-        const auto refused = [&](Refusal expected, const std::function<void(market::CellsOpen&)>& change) {
+        const auto refused = [&](Refusal expected,
+                                 const std::function<void(market::CellsOpen&)>& change) {
             expect_refused<market::CellsOpen>(market, *person, good, expected, change);
         };
         EXPECT_EQ(answer(market.world, market.world.workers[0], good), Refusal::audit_not_yours);
@@ -264,15 +296,19 @@ TEST(PartClose, RefusesOtherLeaves) {
     options.rate_ppm = 1'000'000;
     Market market(options);
     const auto sealed = hold_back<market::VerdictSeal>(market);
-    const auto parts = market::parts_of_job(market.world.state(), market.job, std::nullopt, std::nullopt, 1);
+    const auto parts =
+        market::parts_of_job(market.world.state(), market.job, std::nullopt, std::nullopt, 1);
     ASSERT_TRUE(sealed);
     if (!parts.empty()) {
-        EXPECT_EQ(answer(market.world, market.world.person(parts[0].key.worker), market::PartClose{parts[0].id, {}}), Refusal::not_judged);
+        EXPECT_EQ(answer(market.world, market.world.person(parts[0].key.worker),
+                         market::PartClose{parts[0].id, {}}),
+                  Refusal::not_judged);
     }
     const auto held = hold_back<market::PartClose>(market);
     ASSERT_TRUE(held);
     const auto& [person, good] = *held;
-    const auto refused = [&](Refusal expected, const std::function<void(market::PartClose&)>& change) {
+    const auto refused = [&](Refusal expected,
+                             const std::function<void(market::PartClose&)>& change) {
         expect_refused<market::PartClose>(market, *person, good, expected, change);
     };
     EXPECT_EQ(answer(market.world, other_worker(market, *person), good), Refusal::part_not_yours);
@@ -293,10 +329,14 @@ TEST(MergePost, OnlyTheOneWhoseTurnItIsPosts) {
     const auto& [person, good] = *held;
     EXPECT_EQ(answer(market.world, other_worker(market, *person), good), Refusal::not_your_turn);
     EXPECT_EQ(answer(market.world, market.world.validators[0], good), Refusal::not_your_turn);
-    expect_refused<market::MergePost>(market, *person, good, Refusal::job_unknown, [](auto& m) { m.job.hash.bytes[0] ^= 1U; });
-    expect_refused<market::MergePost>(market, *person, good, Refusal::merge_not_due, [](auto& m) { ++m.round; });
-    expect_refused<market::MergePost>(market, *person, good, Refusal::merge_unexpected, [](auto& m) { m.merge_root = {}; });
-    expect_refused<market::MergePost>(market, *person, good, Refusal::receipt_invalid, [](auto& m) { m.receipt.bytes += 1; });
+    expect_refused<market::MergePost>(market, *person, good, Refusal::job_unknown,
+                                      [](auto& m) { m.job.hash.bytes[0] ^= 1U; });
+    expect_refused<market::MergePost>(market, *person, good, Refusal::merge_not_due,
+                                      [](auto& m) { ++m.round; });
+    expect_refused<market::MergePost>(market, *person, good, Refusal::merge_unexpected,
+                                      [](auto& m) { m.merge_root = {}; });
+    expect_refused<market::MergePost>(market, *person, good, Refusal::receipt_invalid,
+                                      [](auto& m) { m.receipt.bytes += 1; });
     EXPECT_EQ(answer(market.world, *person, good), Refusal::none);
     EXPECT_EQ(answer(market.world, *person, good), Refusal::merge_known);
     ASSERT_TRUE(market.finish());
@@ -315,35 +355,46 @@ TEST(Equivocation, TwoTreesUnderOneKeyCostTheLock) {
     const base::Bytes second = world.build(*person, other);
     world.take_queue();
     EXPECT_EQ(answer(world, *person, good), Refusal::none);
-    EXPECT_EQ(answer(world, world.submitter, market::EquivocationReport{first, first}), Refusal::not_equivocation);
-    EXPECT_EQ(answer(world, world.submitter, market::EquivocationReport{first, {}}), Refusal::not_equivocation);
+    EXPECT_EQ(answer(world, world.submitter, market::EquivocationReport{first, first}),
+              Refusal::not_equivocation);
+    EXPECT_EQ(answer(world, world.submitter, market::EquivocationReport{first, {}}),
+              Refusal::not_equivocation);
     market::PartCommit moved = other;
     moved.start_root.bytes[0] ^= 1U;
-    EXPECT_EQ(answer(world, world.submitter, market::EquivocationReport{first, world.build(*person, moved)}), Refusal::not_equivocation);
+    EXPECT_EQ(answer(world, world.submitter,
+                     market::EquivocationReport{first, world.build(*person, moved)}),
+              Refusal::not_equivocation);
     world.take_queue();
     market::PartCommit later = other;
     later.attempt = 1;
-    EXPECT_EQ(answer(world, world.submitter, market::EquivocationReport{first, world.build(*person, later)}), Refusal::not_equivocation);
+    EXPECT_EQ(answer(world, world.submitter,
+                     market::EquivocationReport{first, world.build(*person, later)}),
+              Refusal::not_equivocation);
     const base::Bytes forged = world.build(other_worker(market, *person), other);
-    EXPECT_EQ(answer(world, world.submitter, market::EquivocationReport{first, forged}), Refusal::not_equivocation);
+    EXPECT_EQ(answer(world, world.submitter, market::EquivocationReport{first, forged}),
+              Refusal::not_equivocation);
     world.take_queue();
     const auto lease = market::find_lease(world.state(), good.lease);
     const base::Amount lock = lease->lock;
     const base::Amount before = market::balance_of(world.state(), world.validators[0].id);
-    EXPECT_EQ(answer(world, world.validators[0], market::EquivocationReport{first, second}), Refusal::none);
+    EXPECT_EQ(answer(world, world.validators[0], market::EquivocationReport{first, second}),
+              Refusal::none);
     EXPECT_EQ(world.stake_of(*person, market::Role::worker), kStake - lock);
     const base::Amount after = market::balance_of(world.state(), world.validators[0].id);
     EXPECT_LE(after.grains(), before.grains() + lock.grains() / 10);
-    EXPECT_EQ(answer(world, world.validators[0], market::EquivocationReport{second, first}), Refusal::evidence_known);
+    EXPECT_EQ(answer(world, world.validators[0], market::EquivocationReport{second, first}),
+              Refusal::evidence_known);
     EXPECT_TRUE(market::find_stake(world.state(), person->id, market::Role::worker)->tombstoned);
-    EXPECT_EQ(answer(world, *person, market::StakeBond{market::Role::worker, base::Amount::of(1)}), Refusal::tombstoned);
+    EXPECT_EQ(answer(world, *person, market::StakeBond{market::Role::worker, base::Amount::of(1)}),
+              Refusal::tombstoned);
     ASSERT_TRUE(market.finish());
     market.expect_completed();
     market.expect_history_adds_up();
     EXPECT_EQ(market.record().final_root, market.honest_root());
 }
 
-/// The double signature of a round that is merged already: what was built on it goes back, whoever made it, and honest lanes are paid for it.
+/// The double signature of a round that is merged already: what was built on it goes back, whoever
+/// made it, and honest lanes are paid for it.
 TEST(Equivocation, InAMergedRoundRollsTheJobBackToIt) {
     std::size_t paid = 0;
     for (std::uint64_t seed = 300; seed < 304; ++seed) {
@@ -356,7 +407,8 @@ TEST(Equivocation, InAMergedRoundRollsTheJobBackToIt) {
             for (Worker& worker : market.workers) worker.act();
             for (Validator& validator : market.validators) validator.act();
             for (const auto& [person, message] : world.take_queue()) {
-                if (const auto* commit = std::get_if<market::PartCommit>(&message); commit != nullptr && commit->round == 1)
+                if (const auto* commit = std::get_if<market::PartCommit>(&message);
+                    commit != nullptr && commit->round == 1)
                     signed_in_round_one = std::pair{person, *commit};
                 world.send(*person, message);
             }
@@ -368,14 +420,17 @@ TEST(Equivocation, InAMergedRoundRollsTheJobBackToIt) {
         const auto& [person, commit] = *signed_in_round_one;
         market::PartCommit other = commit;
         other.tree_root.bytes[0] ^= 1U;
-        const base::Bytes first = world.build(*person, commit), second = world.build(*person, other);
+        const base::Bytes first = world.build(*person, commit),
+                          second = world.build(*person, other);
         world.take_queue();
         const base::Amount stake = world.stake_of(*person, market::Role::worker);
-        ASSERT_EQ(answer(world, world.validators[0], market::EquivocationReport{first, second}), Refusal::none);
+        ASSERT_EQ(answer(world, world.validators[0], market::EquivocationReport{first, second}),
+                  Refusal::none);
         EXPECT_LT(world.stake_of(*person, market::Role::worker), stake);
         EXPECT_EQ(world.count_events("round_reopened"), 1U);
         EXPECT_EQ(market.record().round, 1U);
-        EXPECT_EQ(market::find_round(world.state(), market.job, 1)->state, market::RoundState::open);
+        EXPECT_EQ(market::find_round(world.state(), market.job, 1)->state,
+                  market::RoundState::open);
         EXPECT_FALSE(market::find_round(world.state(), market.job, 2)) << "it was built on round 1";
         for (const market::Event& event : world.events()) {
             if (event.kind == "paid" && event.attributes[2].second == "compensation") ++paid;
@@ -396,18 +451,25 @@ TEST(Confess, CostsLessThanBeingConvicted) {
     ASSERT_TRUE(held);
     const Person& person = *held->first;
     const base::PartId part = held->second.part;
-    const auto lease = market::find_lease(market.world.state(), market::find_part(market.world.state(), part)->lease);
-    EXPECT_EQ(answer(market.world, other_worker(market, person), market::Confess{part}), Refusal::part_not_yours);
+    const auto lease = market::find_lease(market.world.state(),
+                                          market::find_part(market.world.state(), part)->lease);
+    EXPECT_EQ(answer(market.world, other_worker(market, person), market::Confess{part}),
+              Refusal::part_not_yours);
     EXPECT_EQ(answer(market.world, person, market::Confess{part}), Refusal::none);
     EXPECT_EQ(answer(market.world, person, market::Confess{part}), Refusal::confess_too_late);
     const base::Amount stake = market.world.stake_of(person, market::Role::worker);
     EXPECT_LT(stake, kStake);
     EXPECT_GT(stake, kStake - lease->lock);
-    // What is left of the lock is not free before every window that was open has closed: confessing is no way around unbonding.
-    const auto left = [&] { return market::find_stake(market.world.state(), person.id, market::Role::worker)->locked; };
+    // What is left of the lock is not free before every window that was open has closed: confessing
+    // is no way around unbonding.
+    const auto left = [&] {
+        return market::find_stake(market.world.state(), person.id, market::Role::worker)->locked;
+    };
     ASSERT_TRUE(market.finish());
     EXPECT_EQ(left(), lease->lock - (kStake - stake));
-    const std::uint64_t held_until = market::find_lease(market.world.state(), lease->id)->ended_at.value + market::demo_parameters().unbonding_ms;
+    const std::uint64_t held_until =
+        market::find_lease(market.world.state(), lease->id)->ended_at.value +
+        market::demo_parameters().unbonding_ms;
     while (market.world.live().value < held_until) {
         ASSERT_FALSE(left().is_zero());
         market.world.block();
@@ -423,16 +485,21 @@ TEST(JobCancel, JudgesAndPaysWhatIsCommittedAndReturnsTheRest) {
     for (const std::uint64_t blocks : {1U, 10U, 25U, 40U, 60U, 90U}) {
         Market market(options);
         run(market.world, market.workers, market.validators, market.job, blocks);
-        EXPECT_EQ(answer(market.world, market.world.workers[0], market::JobCancel{market.job}), Refusal::job_not_yours);
-        EXPECT_EQ(answer(market.world, market.world.submitter, market::JobCancel{market.job}), Refusal::none) << blocks;
-        EXPECT_EQ(answer(market.world, market.world.submitter, market::JobCancel{market.job}), Refusal::job_state);
+        EXPECT_EQ(answer(market.world, market.world.workers[0], market::JobCancel{market.job}),
+                  Refusal::job_not_yours);
+        EXPECT_EQ(answer(market.world, market.world.submitter, market::JobCancel{market.job}),
+                  Refusal::none)
+            << blocks;
+        EXPECT_EQ(answer(market.world, market.world.submitter, market::JobCancel{market.job}),
+                  Refusal::job_state);
         // What is committed is judged first.
         ASSERT_TRUE(market.finish()) << blocks;
         EXPECT_EQ(market.record().state, market::JobState::cancelled);
         EXPECT_EQ(market.record().unproved_segments, 0U);
         EXPECT_EQ(market.world.count_events("slashed"), 0U);
         market.expect_money_settled();
-        EXPECT_EQ(answer(market.world, market.world.submitter, market::JobCancel{market.job}), Refusal::job_state);
+        EXPECT_EQ(answer(market.world, market.world.submitter, market::JobCancel{market.job}),
+                  Refusal::job_state);
     }
 }
 
@@ -442,9 +509,11 @@ TEST(JobPause, GoesOnWhereItStopped) {
     for (const std::uint64_t blocks : {25U, 40U, 60U, 80U}) {
         Market market(options);
         run(market.world, market.workers, market.validators, market.job, blocks);
-        ASSERT_EQ(answer(market.world, market.world.submitter, market::JobPause{market.job}), Refusal::none);
+        ASSERT_EQ(answer(market.world, market.world.submitter, market::JobPause{market.job}),
+                  Refusal::none);
         run(market.world, market.workers, market.validators, market.job, 40);
-        ASSERT_EQ(answer(market.world, market.world.submitter, market::JobResume{market.job}), Refusal::none);
+        ASSERT_EQ(answer(market.world, market.world.submitter, market::JobResume{market.job}),
+                  Refusal::none);
         ASSERT_TRUE(market.finish());
         market.expect_completed();
         EXPECT_EQ(market.record().final_root, market.honest_root());
@@ -458,9 +527,12 @@ TEST(LeaseLeave, TheNextWorkerEndsWithTheSameRoot) {
     Market market(options);
     ASSERT_TRUE(hold_back<market::PartClose>(market));
     run(market.world, market.workers, market.validators, market.job, 3);
-    for (const market::Lease& lease : market::leases_of_job(market.world.state(), market.job, std::nullopt, 10)) {
+    for (const market::Lease& lease :
+         market::leases_of_job(market.world.state(), market.job, std::nullopt, 10)) {
         if (lease.open_parts > 0) continue;
-        EXPECT_EQ(answer(market.world, market.world.person(lease.worker), market::LeaseLeave{lease.id}), Refusal::none);
+        EXPECT_EQ(
+            answer(market.world, market.world.person(lease.worker), market::LeaseLeave{lease.id}),
+            Refusal::none);
         break;
     }
     ASSERT_TRUE(market.finish());
@@ -487,17 +559,20 @@ TEST(LaneDeadline, WaitsForTheQuestionsOfItsWorkerAndNotForEver) {
     std::uint32_t extensions = 0;
     std::optional<market::Lease> lease;
     for (std::uint64_t i = 0; i < kBlocksMax; ++i) {
-        const auto leases = market::leases_of_worker(market.world.state(), worker.id, std::nullopt, 1);
+        const auto leases =
+            market::leases_of_worker(market.world.state(), worker.id, std::nullopt, 1);
         if (!leases.empty()) lease = leases.front();
         if (lease) extensions = std::max(extensions, lease->extensions);
         if (lease && lease->state != market::LeaseState::active) break;
         const Snapshot seen = snapshot(market.world);
         market.workers.front().act(seen);
         for (Validator& validator : market.validators) validator.act(seen);
-        const auto question = market::find_question(market.world.state(), market::state_question_id(init, worker.id));
+        const auto question =
+            market::find_question(market.world.state(), market::state_question_id(init, worker.id));
         if (lease && !question) market.world.send(worker, market::StateAsk{init});
         if (question) {
-            if (const auto answer = market.world.answer_to(*question)) market.world.send(market.world.submitter, *answer);
+            if (const auto answer = market.world.answer_to(*question))
+                market.world.send(market.world.submitter, *answer);
         }
         market.world.block();
     }

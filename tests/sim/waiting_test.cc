@@ -2,7 +2,8 @@
 
 #include "questions.h"
 
-/// Auditors that never come back: what waits for them is given up in the end, and what others have locked comes back.
+/// Auditors that never come back: what waits for them is given up in the end, and what others have
+/// locked comes back.
 namespace assay::sim {
 namespace {
 
@@ -20,7 +21,8 @@ bool ends_without_validators(Market& market) {
 void expect_locks_are_free(const Market& market) {
     EXPECT_EQ(market.record().hold.total(), Amount{});
     for (const Person& worker : market.world.workers) {
-        const auto stake = market::find_stake(market.world.state(), worker.id, market::Role::worker);
+        const auto stake =
+            market::find_stake(market.world.state(), worker.id, market::Role::worker);
         EXPECT_EQ(stake->active, kStake) << worker.name;
         EXPECT_EQ(stake->locked, Amount{}) << worker.name;
     }
@@ -32,7 +34,8 @@ TEST(AuditorsLeaveForGood, AJobThatIsTrainedEnds) {
         options.rounds = 2;
         options.audit_lag = lag;
         Market market(options);
-        ASSERT_TRUE(until(market, [&] { return market.record().state == market::JobState::verifying; }));
+        ASSERT_TRUE(
+            until(market, [&] { return market.record().state == market::JobState::verifying; }));
         ASSERT_TRUE(ends_without_validators(market)) << lag;
         EXPECT_EQ(market.record().reason, market::CloseReason::no_auditors);
         expect_locks_are_free(market);
@@ -45,7 +48,8 @@ TEST(AuditorsLeaveForGood, AJobThatTrainsEndsWithoutItsSubmitter) {
     options.rounds = 3;
     options.rate_ppm = 1'000'000;
     Market market(options);
-    ASSERT_TRUE(until(market, [&] { return !parts_in(market, market::PartState::auditing, 0).empty(); }));
+    ASSERT_TRUE(
+        until(market, [&] { return !parts_in(market, market::PartState::auditing, 0).empty(); }));
     ASSERT_TRUE(ends_without_validators(market));
     EXPECT_EQ(market.record().reason, market::CloseReason::no_auditors);
     EXPECT_GT(market.record().unproved_segments, 0U);
@@ -57,8 +61,11 @@ TEST(AuditorsLeaveForGood, AVerdictThatWaitsForItsControlIsNoWork) {
     options.rate_ppm = 1'000'000;
     Market market(options);
     const auto waits = [&] {
-        for (const market::Audit& audit : market::audits_of_job(market.world.state(), market.job, std::nullopt, 1000)) {
-            if (audit.claim == market::ClaimKind::segment && audit.state == market::AuditState::revealed && audit.controls_open > 0) return true;
+        for (const market::Audit& audit :
+             market::audits_of_job(market.world.state(), market.job, std::nullopt, 1000)) {
+            if (audit.claim == market::ClaimKind::segment &&
+                audit.state == market::AuditState::revealed && audit.controls_open > 0)
+                return true;
         }
         return false;
     };

@@ -14,11 +14,20 @@ base::Hash numbered(std::uint64_t seed, std::string_view what, std::uint64_t n) 
     return base::Hasher("sim").add_u64(seed).add_sized(base::view_of(what)).add_u64(n).finish();
 }
 
-base::Hash trained_root(const base::Hash& start, const base::JobId& job, std::uint32_t round, std::uint32_t lane, std::uint32_t segment) {
-    return base::Hasher("sim.segment").add(start).add(job.hash).add_u32(round).add_u32(lane).add_u32(segment).finish();
+base::Hash trained_root(const base::Hash& start, const base::JobId& job, std::uint32_t round,
+                        std::uint32_t lane, std::uint32_t segment) {
+    return base::Hasher("sim.segment")
+        .add(start)
+        .add(job.hash)
+        .add_u32(round)
+        .add_u32(lane)
+        .add_u32(segment)
+        .finish();
 }
 
-base::Hash trained_payload(const base::Hash& end) { return base::Hasher("sim.payload").add(end).finish(); }
+base::Hash trained_payload(const base::Hash& end) {
+    return base::Hasher("sim.payload").add(end).finish();
+}
 
 base::Hash merged_root(const base::Hash& opening, const std::vector<base::Hash>& payloads) {
     base::Hasher hasher("sim.merge");
@@ -35,7 +44,10 @@ constexpr std::uint64_t kBusyBlockMs = 20;
 Person make_person(std::uint64_t seed, const std::string& name, std::uint64_t n) {
     const base::Hash key = numbered(seed, name + " key", n);
     const base::Hash vrf = numbered(seed, name + " vrf", n);
-    return {base::SecretKey::from_seed(key.view()), base::SecretKey::from_seed(vrf.view()), {}, name + std::to_string(n)};
+    return {base::SecretKey::from_seed(key.view()),
+            base::SecretKey::from_seed(vrf.view()),
+            {},
+            name + std::to_string(n)};
 }
 
 market::GenesisAccount genesis_account(const Person& person) {
@@ -85,10 +97,15 @@ market::JobSpec make_spec(const WorldOptions& options) {
 }  // namespace
 
 World::World(const WorldOptions& given)
-    : options(given), submitter(make_person(given.seed, "submitter", 0)), node(make_person(given.seed, "node", 0)),
-      init_root(numbered(given.seed, "init")), time_{kStartTime} {
-    for (std::uint32_t i = 0; i < options.workers; ++i) workers.push_back(make_person(options.seed, "worker", i));
-    for (std::uint32_t i = 0; i < options.validators; ++i) validators.push_back(make_person(options.seed, "validator", i));
+    : options(given),
+      submitter(make_person(given.seed, "submitter", 0)),
+      node(make_person(given.seed, "node", 0)),
+      init_root(numbered(given.seed, "init")),
+      time_{kStartTime} {
+    for (std::uint32_t i = 0; i < options.workers; ++i)
+        workers.push_back(make_person(options.seed, "worker", i));
+    for (std::uint32_t i = 0; i < options.validators; ++i)
+        validators.push_back(make_person(options.seed, "validator", i));
     genesis_.chain_name = "sim";
     genesis_.time = time_;
     genesis_.operator_key = node.key.public_key();
@@ -109,11 +126,14 @@ World::World(const WorldOptions& given)
         account.validator = market::GenesisValidator{"f32", 1'000'000'000'000};
         genesis_.accounts.push_back(account);
     }
-    std::sort(genesis_.accounts.begin(), genesis_.accounts.end(), [](const auto& a, const auto& b) { return a.cold < b.cold; });
+    std::sort(genesis_.accounts.begin(), genesis_.accounts.end(),
+              [](const auto& a, const auto& b) { return a.cold < b.cold; });
     chain_id_ = market::chain_id(genesis_);
     submitter.id = market::account_id(chain_id_, submitter.key.public_key());
-    for (Person& worker : workers) worker.id = market::account_id(chain_id_, worker.key.public_key());
-    for (Person& validator : validators) validator.id = market::account_id(chain_id_, validator.key.public_key());
+    for (Person& worker : workers)
+        worker.id = market::account_id(chain_id_, worker.key.public_key());
+    for (Person& validator : validators)
+        validator.id = market::account_id(chain_id_, validator.key.public_key());
     market::apply_genesis(state_, genesis_);
     EXPECT_EQ(market::total_supply(state_), market::genesis_supply(genesis_));
 }
@@ -128,7 +148,9 @@ base::Bytes World::build(const Person& person, const market::Message& message) {
     return market::build_transaction(header, message, person.key);
 }
 
-void World::send(const Person& person, const market::Message& message) { queue_.emplace_back(person.id, build(person, message)); }
+void World::send(const Person& person, const market::Message& message) {
+    queue_.emplace_back(person.id, build(person, message));
+}
 
 const Person& World::person(const base::AccountId& id) const {
     for (const std::vector<Person>* group : {&workers, &validators}) {
@@ -144,7 +166,9 @@ std::vector<std::pair<const Person*, market::Message>> World::take_queue() {
     for (const auto& [sender, raw] : queue_) {
         auto transaction = market::decode_transaction(raw);
         EXPECT_TRUE(transaction.has_value());
-        if (transaction) messages.emplace_back(&person(transaction->header.account), std::move(transaction->message));
+        if (transaction)
+            messages.emplace_back(&person(transaction->header.account),
+                                  std::move(transaction->message));
     }
     queue_.clear();
     queued_.clear();
@@ -153,7 +177,9 @@ std::vector<std::pair<const Person*, market::Message>> World::take_queue() {
 
 void World::note_calls(const std::vector<market::Event>& events) {
     for (const market::Event& event : events) {
-        if (event.kind != "audit_open" && event.kind != "audit_reveal_due" && event.kind != "audit_cells_due") continue;
+        if (event.kind != "audit_open" && event.kind != "audit_reveal_due" &&
+            event.kind != "audit_cells_due")
+            continue;
         std::optional<base::Hash> audit, validator;
         for (const auto& [name, value] : event.attributes) {
             if (name == "audit") audit = base::hash_from_hex(value);
@@ -181,7 +207,8 @@ void World::block() {
     if (due) wait = std::min(wait, due->value > time_.value ? due->value - time_.value : 1);
     time_.value += wait;
     ++height_.value;
-    const market::BlockContext context{height_, time_, log_size_, log_root_, options.referee != nullptr ? options.referee : &truth_};
+    const market::BlockContext context{height_, time_, log_size_, log_root_,
+                                       options.referee != nullptr ? options.referee : &truth_};
     std::vector<market::Event> events;
     market::begin_block(state_, context, events);
     const auto sent = std::move(queue_);
@@ -211,16 +238,19 @@ void World::block() {
     ++blocks;
     if (options.books_every != 0 && blocks % options.books_every == 0) {
         const std::vector<std::string> wrong = wrong_books(state_);
-        ASSERT_TRUE(wrong.empty()) << "seed " << options.seed << " block " << blocks << ": " << wrong.front();
+        ASSERT_TRUE(wrong.empty())
+            << "seed " << options.seed << " block " << blocks << ": " << wrong.front();
     }
     if (options.supply_every == 0 || blocks % options.supply_every != 0) return;
-    ASSERT_EQ(market::total_supply(state_), market::genesis_supply(genesis_)) << "seed " << options.seed << " block " << blocks;
+    ASSERT_EQ(market::total_supply(state_), market::genesis_supply(genesis_))
+        << "seed " << options.seed << " block " << blocks;
 }
 
 base::Bytes blob_of(const base::Hash& what, std::size_t size) {
     base::Bytes bytes(size);
     for (std::size_t i = 0; i + what.bytes.size() <= size; i += base::kBlobLeafBytes) {
-        std::copy(what.bytes.begin(), what.bytes.end(), bytes.begin() + static_cast<std::ptrdiff_t>(i));
+        std::copy(what.bytes.begin(), what.bytes.end(),
+                  bytes.begin() + static_cast<std::ptrdiff_t>(i));
         bytes[i] = static_cast<std::uint8_t>(bytes[i] + i / base::kBlobLeafBytes);
     }
     return bytes;
@@ -235,7 +265,8 @@ market::Receipt World::receipt(const base::Hash& what) const {
 
 std::optional<base::Bytes> World::stored(const base::BlobRoot& blob) const {
     if (lost.count(blob) != 0) return std::nullopt;
-    if (const auto state = stored_.find(blob); state != stored_.end()) return blob_of(state->second, options.blob_bytes);
+    if (const auto state = stored_.find(blob); state != stored_.end())
+        return blob_of(state->second, options.blob_bytes);
     if (const auto other = bytes_.find(blob); other != bytes_.end()) return other->second;
     return std::nullopt;
 }
@@ -248,7 +279,8 @@ std::optional<market::Message> World::answer_to(const market::Question& question
         return market::ChunkAnswer{question.id, proved.bytes, proved.proof};
     }
     if (question.answered) return std::nullopt;
-    return market::StateAnswer{question.id, truth_.right_answer(market::find_question_bytes(state_, question.id).value())};
+    return market::StateAnswer{
+        question.id, truth_.right_answer(market::find_question_bytes(state_, question.id).value())};
 }
 
 market::Receipt World::receipt(const base::Bytes& bytes) const {
@@ -256,7 +288,8 @@ market::Receipt World::receipt(const base::Bytes& bytes) const {
     receipt.blob = base::blob_root(bytes);
     receipt.bytes = bytes.size();
     receipt.kept_until_block_time = base::TimeMs{time_.value + 86'400'000'000};
-    const base::Bytes message = market::receipt_message(receipt.blob, receipt.bytes, receipt.kept_until_block_time);
+    const base::Bytes message =
+        market::receipt_message(receipt.blob, receipt.bytes, receipt.kept_until_block_time);
     receipt.signature = node.key.sign(market::kReceiptDomain, chain_id_, message);
     if (stored_.count(receipt.blob) == 0) bytes_[receipt.blob] = bytes;
     return receipt;
@@ -265,10 +298,12 @@ market::Receipt World::receipt(const base::Bytes& bytes) const {
 market::JobSpec World::spec_of(const WorldOptions& shape) const { return make_spec(shape); }
 
 base::JobId World::send_job(const WorldOptions& shape, const Person& poster) {
-    return send_job(make_spec(shape), init_root, receipt(init_root), receipt(numbered(options.seed, "data")), poster);
+    return send_job(make_spec(shape), init_root, receipt(init_root),
+                    receipt(numbered(options.seed, "data")), poster);
 }
 
-base::JobId World::send_job(const market::JobSpec& spec, const base::Hash& job_init_root, const market::Receipt& init, const market::Receipt& data,
+base::JobId World::send_job(const market::JobSpec& spec, const base::Hash& job_init_root,
+                            const market::Receipt& init, const market::Receipt& data,
                             const Person& poster) {
     market::JobPost post;
     post.spec = market::encode_spec(spec);
@@ -281,7 +316,8 @@ base::JobId World::send_job(const market::JobSpec& spec, const base::Hash& job_i
     queue_.emplace_back(poster.id, raw);
     const market::Referee& referee = options.referee != nullptr ? *options.referee : truth_;
     const auto facts = referee.facts(spec, post.spec);
-    return market::job_id(chain_id_, poster.id, nonce, 0, market::spec_root(post.spec), facts ? facts->program_root : base::Hash{}, post.init_root);
+    return market::job_id(chain_id_, poster.id, nonce, 0, market::spec_root(post.spec),
+                          facts ? facts->program_root : base::Hash{}, post.init_root);
 }
 
 base::JobId World::post_job() {
@@ -293,7 +329,8 @@ base::JobId World::post_job() {
 }
 
 base::TimeMs World::live() const {
-    return market::live_time(market::load_chain(state_), height_, time_, market::current_parameters(state_).live_step_ms_max);
+    return market::live_time(market::load_chain(state_), height_, time_,
+                             market::current_parameters(state_).live_step_ms_max);
 }
 
 Amount World::wealth_of(const Person& person) const {
@@ -301,10 +338,14 @@ Amount World::wealth_of(const Person& person) const {
     Amount sum = market::balance_of(state_, person.id);
     for (const market::Role role : {market::Role::worker, market::Role::validator}) {
         if (const auto stake = market::find_stake(state_, person.id, role)) sum += stake->active;
-        for (const market::Unbonding& entry : market::unbondings_of(state_, person.id, role)) sum += entry.amount;
+        for (const market::Unbonding& entry : market::unbondings_of(state_, person.id, role))
+            sum += entry.amount;
     }
-    for (const market::Offer& offer : market::offers_of(state_, person.id, kMany)) sum += offer.bond;
-    for (const market::Lease& lease : market::leases_of_worker(state_, person.id, std::nullopt, kMany)) sum += lease.bond;
+    for (const market::Offer& offer : market::offers_of(state_, person.id, kMany))
+        sum += offer.bond;
+    for (const market::Lease& lease :
+         market::leases_of_worker(state_, person.id, std::nullopt, kMany))
+        sum += lease.bond;
     for (const market::Job& job : market::jobs(state_, std::nullopt, kMany)) {
         if (job.submitter == person.id) sum += job.hold.total();
     }
@@ -312,12 +353,14 @@ Amount World::wealth_of(const Person& person) const {
 }
 
 std::size_t World::count_events(std::string_view kind) const {
-    return static_cast<std::size_t>(std::count_if(events_.begin(), events_.end(), [&](const auto& event) { return event.kind == kind; }));
+    return static_cast<std::size_t>(std::count_if(
+        events_.begin(), events_.end(), [&](const auto& event) { return event.kind == kind; }));
 }
 
 std::string World::refusals_text() const {
     std::string text;
-    for (const market::Refusal refusal : refusals_) text += std::string(market::to_word(refusal)) + " ";
+    for (const market::Refusal refusal : refusals_)
+        text += std::string(market::to_word(refusal)) + " ";
     return text;
 }
 

@@ -46,8 +46,8 @@ std::string hex(std::uint32_t word) {
 void note_mismatch(Piece& piece, const std::string& by, std::uint32_t input, std::uint32_t got,
                    std::uint32_t wanted) {
     if (piece.mismatches++ == 0)
-        piece.first_mismatch = by + " gives " + hex(got) + ", not " + hex(wanted) + ", at " +
-                               hex(input);
+        piece.first_mismatch =
+            by + " gives " + hex(got) + ", not " + hex(wanted) + ", at " + hex(input);
 }
 
 Piece run_piece(const UnaryFunction& function, std::uint32_t number) {

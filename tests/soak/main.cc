@@ -192,13 +192,13 @@ int run_training(const Options& options) {
             return 3;
         }
         good = good && report->difference.empty();
-        std::printf("%s: %u steps, %s; loss %.4f to %.4f; %llu moments came near the cut, %llu "
-                    "were cut\n",
-                    name, report->steps,
-                    report->difference.empty() ? "equal" : report->difference.c_str(),
-                    report->first_loss, report->last_loss,
-                    static_cast<unsigned long long>(report->moments_near_cut),
-                    static_cast<unsigned long long>(report->moments_cut));
+        std::printf(
+            "%s: %u steps, %s; loss %.4f to %.4f; %llu moments came near the cut, %llu "
+            "were cut\n",
+            name, report->steps, report->difference.empty() ? "equal" : report->difference.c_str(),
+            report->first_loss, report->last_loss,
+            static_cast<unsigned long long>(report->moments_near_cut),
+            static_cast<unsigned long long>(report->moments_cut));
         json["jobs"].push_back({{"name", name},
                                 {"steps", report->steps},
                                 {"resumed_at", report->resumed_at},

@@ -119,8 +119,8 @@ tl::expected<TrainingReport, std::string> soak_training(const TextJob& job,
             run(definition, state);
         }
         ++report.comparisons;
-        const bool equal = equality::root_after(job, state, 0, end) ==
-                           equality::root_after(job, copy, 0, end);
+        const bool equal =
+            equality::root_after(job, state, 0, end) == equality::root_after(job, copy, 0, end);
         if (!equal) {
             report.difference = "between steps " + std::to_string(saved.step) + " and " +
                                 std::to_string(end) + ": " +

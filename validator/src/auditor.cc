@@ -24,13 +24,18 @@ constexpr auto kForgetEvery = 10s;
 constexpr auto kQuestionsLook = 2000ms;
 
 agent::LogFields audit_fields(const market::Audit& audit) {
-    return {{"audit", agent::shortened(audit.id.hex())}, {"kind", std::string(market::to_word(audit.kind))},
-            {"claim", std::string(market::to_word(audit.claim))}, {"job", agent::shortened(audit.job.hex())}, {"round", std::to_string(audit.round)}, {"lane", std::to_string(audit.lane)}};
+    return {{"audit", agent::shortened(audit.id.hex())},
+            {"kind", std::string(market::to_word(audit.kind))},
+            {"claim", std::string(market::to_word(audit.claim))},
+            {"job", agent::shortened(audit.job.hex())},
+            {"round", std::to_string(audit.round)},
+            {"lane", std::to_string(audit.lane)}};
 }
 
 }  // namespace
 
-Auditor::Auditor(const ValidatorSettings& settings, const agent::Identity& identity, const VerdictStore& verdicts, Recomputer& recomputer)
+Auditor::Auditor(const ValidatorSettings& settings, const agent::Identity& identity,
+                 const VerdictStore& verdicts, Recomputer& recomputer)
     : settings_(settings),
       identity_(identity),
       verdicts_(verdicts),
@@ -56,16 +61,20 @@ void Auditor::offer(const market::Audit& audit) {
         const std::lock_guard lock(mutex_);
         if (known_.contains(audit.id) || queue_.size() >= kQueueMax) return;
         const auto retry = retries_.find(audit.id);
-        if (retry != retries_.end() && std::chrono::steady_clock::now() < retry->second.after) return;
+        if (retry != retries_.end() && std::chrono::steady_clock::now() < retry->second.after)
+            return;
         known_.insert(audit.id);
-        const auto later = std::find_if(queue_.begin(), queue_.end(), [&](const market::Audit& a) { return a.deadline > audit.deadline; });
+        const auto later = std::find_if(queue_.begin(), queue_.end(), [&](const market::Audit& a) {
+            return a.deadline > audit.deadline;
+        });
         queue_.insert(later, audit);
     }
     changed_.notify_one();
 }
 
 void Auditor::run() {
-    if (settings_.spot_check > 0) spot_checks_.emplace(party_, judge_, challenges_, settings_.spot_check);
+    if (settings_.spot_check > 0)
+        spot_checks_.emplace(party_, judge_, challenges_, settings_.spot_check);
     while (true) {
         const auto audit = take();
         {
@@ -116,7 +125,8 @@ void Auditor::look_around() {
     look_again_ = more;
 }
 
-/// What chooses the audit's cells: the own secret, and in a control what chose those that it controls. Nothing when that cannot be read now.
+/// What chooses the audit's cells: the own secret, and in a control what chose those that it
+/// controls. Nothing when that cannot be read now.
 std::optional<SpotOf> Auditor::spot_of(const market::Audit& audit) {
     if (audit.kind == market::AuditKind::control) {
         const auto controlled = node_.audit(audit.controls);
@@ -125,7 +135,8 @@ std::optional<SpotOf> Auditor::spot_of(const market::Audit& audit) {
     }
     return [this, id = audit.id](const base::Hash& root) {
         const base::Bytes alpha = market::spot_alpha(id, root);
-        const auto output = base::vrf_verify(identity_.vrf().public_key(), alpha, base::vrf_prove(identity_.vrf(), alpha));
+        const auto output = base::vrf_verify(identity_.vrf().public_key(), alpha,
+                                             base::vrf_prove(identity_.vrf(), alpha));
         ASSAY_CHECK(output.has_value());
         return *output;
     };
@@ -138,12 +149,16 @@ std::optional<SealedVerdict> Auditor::find(const market::Audit& audit) {
     if (!spot) return std::nullopt;
     auto done = judge_.recompute(audit, *spot);
     if (!done) {
-        const bool is_new = done.error() != Judge::kInterrupted && said_.is_new(audit.id.hex(), done.error());
-        if (is_new) agent::log(agent::LogLevel::warning, "audit.trouble", done.error(), audit_fields(audit));
+        const bool is_new =
+            done.error() != Judge::kInterrupted && said_.is_new(audit.id.hex(), done.error());
+        if (is_new)
+            agent::log(agent::LogLevel::warning, "audit.trouble", done.error(),
+                       audit_fields(audit));
         return std::nullopt;
     }
     const bool control = audit.kind == market::AuditKind::control;
-    SealedVerdict sealed = make_verdict(identity_.hot(), audit.id, control, done->root, done->asserted, done->found, std::move(done->cells));
+    SealedVerdict sealed = make_verdict(identity_.hot(), audit.id, control, done->root,
+                                        done->asserted, done->found, std::move(done->cells));
     if (auto saved = verdicts_.save(sealed); !saved) {
         agent::log(agent::LogLevel::error, "audit.trouble", saved.error(), audit_fields(audit));
         return std::nullopt;
@@ -151,12 +166,14 @@ std::optional<SealedVerdict> Auditor::find(const market::Audit& audit) {
     return sealed;
 }
 
-/// Soon at first, since a blob may be on its way and a question takes some misses; then seldom, since each try reads it again. Requires the lock.
+/// Soon at first, since a blob may be on its way and a question takes some misses; then seldom,
+/// since each try reads it again. Requires the lock.
 void Auditor::postpone(const base::AuditId& id) {
     if (retries_.size() >= kQueueMax) retries_.clear();
     Retry& retry = retries_[id];
     ++retry.tries;
-    retry.after = std::chrono::steady_clock::now() + (retry.tries <= agent::kMissesBeforeQuestion ? kRetrySoon : kRetryLater);
+    retry.after = std::chrono::steady_clock::now() +
+                  (retry.tries <= agent::kMissesBeforeQuestion ? kRetrySoon : kRetryLater);
 }
 
 /// False when it has to be tried again.
@@ -164,7 +181,8 @@ bool Auditor::serve(const market::Audit& offered) {
     // It may have been sealed, or its deadline passed, since it was queued.
     const auto audit = node_.audit(offered.id);
     if (!audit) return audit.error().not_found();
-    const bool lost = audit->state == market::AuditState::sealed || audit->state == market::AuditState::revealed;
+    const bool lost =
+        audit->state == market::AuditState::sealed || audit->state == market::AuditState::revealed;
     if (audit->state != market::AuditState::open && !lost) return true;
     const auto sealed = find(*audit);
     if (sealed) {
@@ -176,7 +194,8 @@ bool Auditor::serve(const market::Audit& offered) {
 }
 
 void Auditor::seal(const market::Audit& audit, const SealedVerdict& sealed) {
-    const base::Hash seal = market::verdict_seal(audit.id, identity_.account(), sealed.verdict, sealed.nonce);
+    const base::Hash seal =
+        market::verdict_seal(audit.id, identity_.account(), sealed.verdict, sealed.nonce);
     const auto sent = party_.send(market::VerdictSeal{audit.id, seal});
     agent::LogFields fields = audit_fields(audit);
     if (!sent) {
@@ -188,11 +207,16 @@ void Auditor::seal(const market::Audit& audit, const SealedVerdict& sealed) {
     const bool bad = sealed.verdict.kind == market::VerdictKind::invalid;
     fields.emplace_back("verdict", std::string(market::to_word(sealed.verdict.kind)));
     agent::log(bad ? agent::LogLevel::warning : agent::LogLevel::info, "audit.sealed",
-               bad ? "recomputed another root, twice: sealed an invalid verdict" : "recomputed and sealed a verdict", fields);
+               bad ? "recomputed another root, twice: sealed an invalid verdict"
+                   : "recomputed and sealed a verdict",
+               fields);
 }
 
 Asker::Asker(const ValidatorSettings& settings, const agent::Identity& identity)
-    : settings_(settings), node_(settings.node_url, agent::patient_options()), party_(identity, node_, kAskerNonceLane), thread_([this] { run(); }) {}
+    : settings_(settings),
+      node_(settings.node_url, agent::patient_options()),
+      party_(identity, node_, kAskerNonceLane),
+      thread_([this] { run(); }) {}
 
 Asker::~Asker() {
     {
@@ -214,7 +238,8 @@ void Asker::wake() {
 void Asker::run() {
     while (true) {
         if (agent::stop_requested()) return;
-        agent::follow_questions(party_, settings_.data_folder / "questions", settings_.executor.threads);
+        agent::follow_questions(party_, settings_.data_folder / "questions",
+                                settings_.executor.threads);
         std::unique_lock lock(mutex_);
         changed_.wait_for(lock, kQuestionsLook, [this] { return woken_ || ending_; });
         woken_ = false;

@@ -18,15 +18,18 @@
 
 namespace assay::validator {
 
-/// Replays open audits one after another on a thread of its own and seals what it found. While none waits, spot checks run, if there are any; an
-/// audit that comes interrupts them.
+/// Replays open audits one after another on a thread of its own and seals what it found. While none
+/// waits, spot checks run, if there are any; an audit that comes interrupts them.
 class Auditor {
   public:
-    Auditor(const ValidatorSettings& settings, const agent::Identity& identity, const VerdictStore& verdicts, Recomputer& recomputer);
-    ~Auditor();                              ///< waits for the thread; a replay under way ends at its next step once a stop is requested
+    Auditor(const ValidatorSettings& settings, const agent::Identity& identity,
+            const VerdictStore& verdicts, Recomputer& recomputer);
+    ~Auditor();  ///< waits for the thread; a replay under way ends at its next step once a stop is
+                 ///< requested
     Auditor(const Auditor&) = delete;
     Auditor& operator=(const Auditor&) = delete;
-    /// Queues the audit unless it is queued already or the queue is full (it comes again at the next look).
+    /// Queues the audit unless it is queued already or the queue is full (it comes again at the
+    /// next look).
     void offer(const market::Audit& audit);
 
   private:
@@ -50,12 +53,12 @@ class Auditor {
     Challenges challenges_;
     agent::SaidBefore said_;
     std::chrono::steady_clock::time_point forgot_;  ///< when jobs that are over were deleted last
-    std::optional<SpotChecks> spot_checks_;  ///< none: nothing is recomputed unasked
+    std::optional<SpotChecks> spot_checks_;         ///< none: nothing is recomputed unasked
 
     std::mutex mutex_;
     std::condition_variable changed_;
-    std::deque<market::Audit> queue_;        ///< the earliest deadline first
-    std::set<base::AuditId> known_;          ///< queued or being replayed
+    std::deque<market::Audit> queue_;  ///< the earliest deadline first
+    std::set<base::AuditId> known_;    ///< queued or being replayed
     /// Of audits that could not be judged: how often, and when they are tried again.
     struct Retry {
         std::uint32_t tries = 0;
@@ -63,11 +66,12 @@ class Auditor {
     };
     std::map<base::AuditId, Retry> retries_;
     bool ending_ = false;
-    bool look_again_ = false;                ///< a spot check found work: the next look need not wait
+    bool look_again_ = false;  ///< a spot check found work: the next look need not wait
     std::thread thread_;
 };
 
-/// Follows the questions that the auditor asked, on a thread of its own: whose turn it is has seconds, while a replay may take minutes.
+/// Follows the questions that the auditor asked, on a thread of its own: whose turn it is has
+/// seconds, while a replay may take minutes.
 class Asker {
   public:
     Asker(const ValidatorSettings& settings, const agent::Identity& identity);

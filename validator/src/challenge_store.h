@@ -18,7 +18,8 @@ enum class ChallengeStep : std::uint8_t {
     done = 3,    ///< opened, or no longer possible: never again for this target
 };
 
-/// Another root than somebody's, what is challenged with it, and the nonce that hides it until it is opened.
+/// Another root than somebody's, what is challenged with it, and the nonce that hides it until it
+/// is opened.
 struct KeptChallenge {
     ChallengeStep step = ChallengeStep::found;
     base::JobId job;

@@ -9,17 +9,19 @@
 
 namespace assay::validator {
 
-/// Seals and opens what was found: one message at a time, each from what is on disk, so that a crash at any instant neither opens a challenge
-/// twice nor forgets one. The games that follow are played by games::Desk. One thread.
+/// Seals and opens what was found: one message at a time, each from what is on disk, so that a
+/// crash at any instant neither opens a challenge twice nor forgets one. The games that follow are
+/// played by games::Desk. One thread.
 class Challenges {
   public:
     Challenges(agent::Party& party, const ChallengeStore& store) : party_(party), store_(store) {}
-    /// Puts it on disk; the next `advance` seals it. A target that was challenged before stays as it is.
+    /// Puts it on disk; the next `advance` seals it. A target that was challenged before stays as
+    /// it is.
     void take(const base::JobId& job, std::uint32_t round, const Finding& finding);
     /// Sends what is due. Cheap when nothing is.
     void advance();
-    /// Forgets the challenges of rounds that are final and of jobs that are over. `live`: the jobs that are not over, with the number of
-    /// their final rounds.
+    /// Forgets the challenges of rounds that are final and of jobs that are over. `live`: the jobs
+    /// that are not over, with the number of their final rounds.
     void forget_settled(const std::map<base::JobId, std::uint32_t>& live);
 
   private:
@@ -33,8 +35,8 @@ class Challenges {
     agent::Party& party_;
     const ChallengeStore& store_;
     bool loaded_ = false;
-    std::map<base::Hash, KeptChallenge> due_;          ///< not done, by target digest
-    std::map<base::Hash, std::string> said_;           ///< the last trouble of each: said once
+    std::map<base::Hash, KeptChallenge> due_;  ///< not done, by target digest
+    std::map<base::Hash, std::string> said_;   ///< the last trouble of each: said once
 };
 
 }  // namespace assay::validator

@@ -17,13 +17,17 @@ using agent::ExitCode;
 using Json = nlohmann::ordered_json;
 
 constexpr const char* kFooter =
-    "Exit codes: 0 done or stopped by SIGTERM, 2 wrong option, 3 key file or passphrase, 4 node unreachable,\n"
+    "Exit codes: 0 done or stopped by SIGTERM, 2 wrong option, 3 key file or passphrase, 4 node "
+    "unreachable,\n"
     "5 refused by the ledger, 6 self test failed, 7 data folder.";
 
 constexpr const char* kSpotCheckHelp =
-    "Share of accepted segments and merges, drawn or not, to recompute unpaid while no audit waits, and to challenge when the root is another "
-    "one. Costs the time of training them again and, for each challenge, a bond from the free stake: a few replays and the fees of a game, "
-    "half of it to the other side if this machine is wrong. Brings the bond back and a bounty, up to a tenth of the lock of whoever cheated";
+    "Share of accepted segments and merges, drawn or not, to recompute unpaid while no audit "
+    "waits, and to challenge when the root is another "
+    "one. Costs the time of training them again and, for each challenge, a bond from the free "
+    "stake: a few replays and the fees of a game, "
+    "half of it to the other side if this machine is wrong. Brings the bond back and a bounty, up "
+    "to a tenth of the lock of whoever cheated";
 
 struct Options {
     Options() { machine.data_folder = "assay-validator-data"; }
@@ -44,13 +48,19 @@ int fail(ExitCode code, const std::string& text) {
 
 void add_run_options(CLI::App& command, Options& options) {
     agent::add_service_options(command, options.service, "More lines");
-    agent::add_machine_options(command, options.machine, "Folder for sealed verdicts; keep it across restarts");
-    command.add_option("--stake", options.stake, "Grains to have staked (default: half the balance when there is no stake)");
-    command.add_option("--weight-max", options.weight_max, "Grains of stake to draw with at most (default: all of it)");
+    agent::add_machine_options(command, options.machine,
+                               "Folder for sealed verdicts; keep it across restarts");
+    command.add_option("--stake", options.stake,
+                       "Grains to have staked (default: half the balance when there is no stake)");
+    command.add_option("--weight-max", options.weight_max,
+                       "Grains of stake to draw with at most (default: all of it)");
     command.add_option("--gflops", options.gflops, "Speed to declare (default: measured)");
     command.add_flag("--away-on-exit", options.away_on_exit,
-                     "Declare to be away when stopped by SIGTERM, so that being stopped is not being absent; the next start declares to be back");
-    command.add_option("--spot-check", options.spot_check, kSpotCheckHelp)->check(CLI::Range(0.0, 1.0))->capture_default_str();
+                     "Declare to be away when stopped by SIGTERM, so that being stopped is not "
+                     "being absent; the next start declares to be back");
+    command.add_option("--spot-check", options.spot_check, kSpotCheckHelp)
+        ->check(CLI::Range(0.0, 1.0))
+        ->capture_default_str();
 }
 
 int run(const Options& options, Recomputer& recomputer, games::Conduct& conduct) {
@@ -74,8 +84,11 @@ int run(const Options& options, Recomputer& recomputer, games::Conduct& conduct)
     return static_cast<int>(run_validator(settings, std::move(*keys), recomputer, conduct));
 }
 
-/// As accuser or challenger: in the jobs that it audited, and whatever is open. A spot check won in a job without own audits is not found.
-client::Result<games::DisputeRecord> disputes_of(client::Client& node, const base::AccountId& account, const std::vector<market::Audit>& audits) {
+/// As accuser or challenger: in the jobs that it audited, and whatever is open. A spot check won in
+/// a job without own audits is not found.
+client::Result<games::DisputeRecord> disputes_of(client::Client& node,
+                                                 const base::AccountId& account,
+                                                 const std::vector<market::Audit>& audits) {
     std::set<base::JobId> jobs;
     for (const market::Audit& audit : audits) jobs.insert(audit.job);
     const auto open = node.disputes_of(account, market::Side::challenger);
@@ -92,12 +105,17 @@ int earnings(const agent::AccountOptions& options) {
     if (!id) return fail(ExitCode::usage, id.error());
     const auto account = node.account(*id);
     const auto audits = node.audits_of(*id);
-    for (const auto* error : {account ? nullptr : &account.error(), audits ? nullptr : &audits.error()}) {
-        if (error != nullptr) return fail(error->status == 0 ? ExitCode::unreachable : ExitCode::refused, error->text());
+    for (const auto* error :
+         {account ? nullptr : &account.error(), audits ? nullptr : &audits.error()}) {
+        if (error != nullptr)
+            return fail(error->status == 0 ? ExitCode::unreachable : ExitCode::refused,
+                        error->text());
     }
     const auto stake = node.stake(*id, market::Role::validator);
     const auto disputes = disputes_of(node, *id, *audits);
-    if (!disputes) return fail(disputes.error().status == 0 ? ExitCode::unreachable : ExitCode::refused, disputes.error().text());
+    if (!disputes)
+        return fail(disputes.error().status == 0 ? ExitCode::unreachable : ExitCode::refused,
+                    disputes.error().text());
     base::Amount paid;
     std::size_t paid_audits = 0;
     std::size_t missed = 0;
@@ -115,30 +133,42 @@ int earnings(const agent::AccountOptions& options) {
     const base::Amount staked = stake ? stake->active : base::Amount{};
     const base::Amount locked = stake ? stake->locked : base::Amount{};
     if (options.json) {
-        const Json json = {{"account", id->hex()}, {"balance", account->balance.decimal()}, {"stake", staked.decimal()},
-                           {"locked", locked.decimal()}, {"paid", paid.decimal()}, {"paid_audits", paid_audits},
-                           {"open_audits", open}, {"missed_audits", missed},
-                           {"disputes", {{"won", disputes->won}, {"lost", disputes->lost}, {"open", disputes->open}}}};
+        const Json json = {
+            {"account", id->hex()},
+            {"balance", account->balance.decimal()},
+            {"stake", staked.decimal()},
+            {"locked", locked.decimal()},
+            {"paid", paid.decimal()},
+            {"paid_audits", paid_audits},
+            {"open_audits", open},
+            {"missed_audits", missed},
+            {"disputes",
+             {{"won", disputes->won}, {"lost", disputes->lost}, {"open", disputes->open}}}};
         std::cout << json.dump(2) << "\n";
         return 0;
     }
-    std::cout << "account  " << id->hex() << "\nbalance  " << account->balance.decimal() << "\nstake    " << staked.decimal() << " (locked "
-              << locked.decimal() << ")\npaid     " << paid.decimal() << " for " << paid_audits << " audits\nopen     " << open
-              << "\nmissed   " << missed << "\ndisputes " << disputes->won << " won, " << disputes->lost << " lost, " << disputes->open << " open\n";
+    std::cout << "account  " << id->hex() << "\nbalance  " << account->balance.decimal()
+              << "\nstake    " << staked.decimal() << " (locked " << locked.decimal()
+              << ")\npaid     " << paid.decimal() << " for " << paid_audits << " audits\nopen     "
+              << open << "\nmissed   " << missed << "\ndisputes " << disputes->won << " won, "
+              << disputes->lost << " lost, " << disputes->open << " open\n";
     return 0;
 }
 
 }  // namespace
 
 int validator_main(int argc, char** argv, Recomputer& recomputer, games::Conduct& conduct) {
-    if (const auto failed = base::crypto_self_test()) return fail(ExitCode::check_failed, "cryptography self test failed: " + *failed);
+    if (const auto failed = base::crypto_self_test())
+        return fail(ExitCode::check_failed, "cryptography self test failed: " + *failed);
     Options options;
     CLI::App app{"Recomputes drawn segments and merges, and is paid for auditing."};
     app.require_subcommand(1);
     app.footer(kFooter);
-    CLI::App* run_command = app.add_subcommand("run", "Declare this machine and audit until SIGTERM");
+    CLI::App* run_command =
+        app.add_subcommand("run", "Declare this machine and audit until SIGTERM");
     add_run_options(*run_command, options);
-    CLI::App* earnings_command = app.add_subcommand("earnings", "What an account has earned as a validator");
+    CLI::App* earnings_command =
+        app.add_subcommand("earnings", "What an account has earned as a validator");
     agent::add_account_options(*earnings_command, options.account);
     try {
         app.parse(argc, argv);

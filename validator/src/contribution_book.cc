@@ -26,7 +26,11 @@ std::optional<std::uint64_t> epoch_of(const std::filesystem::path& file) {
 
 base::Bytes encode_signed_contribution(const SignedContribution& contribution) {
     base::Encoder out;
-    out.u8(kVersion).u64(contribution.epoch).hash(contribution.commitments_root).u64(contribution.log_size).hash(contribution.log_root);
+    out.u8(kVersion)
+        .u64(contribution.epoch)
+        .hash(contribution.commitments_root)
+        .u64(contribution.log_size)
+        .hash(contribution.log_root);
     out.text(contribution.shown);
     const base::Hash digest = base::blake2b("assay.contrib", out.view());
     return out.hash(digest).take();
@@ -35,7 +39,8 @@ base::Bytes encode_signed_contribution(const SignedContribution& contribution) {
 std::optional<SignedContribution> decode_signed_contribution(base::ByteView bytes) {
     if (bytes.size() < 32) return std::nullopt;
     const base::ByteView content = bytes.first(bytes.size() - 32);
-    if (base::hash_from_bytes(bytes.last(32)) != base::blake2b("assay.contrib", content)) return std::nullopt;
+    if (base::hash_from_bytes(bytes.last(32)) != base::blake2b("assay.contrib", content))
+        return std::nullopt;
     base::Decoder in(content);
     if (in.u8() != kVersion) return std::nullopt;
     SignedContribution contribution;
@@ -48,7 +53,8 @@ std::optional<SignedContribution> decode_signed_contribution(base::ByteView byte
     return contribution;
 }
 
-ContributionBook::ContributionBook(std::filesystem::path folder, const Evidence& evidence) : folder_(std::move(folder)), evidence_(evidence) {
+ContributionBook::ContributionBook(std::filesystem::path folder, const Evidence& evidence)
+    : folder_(std::move(folder)), evidence_(evidence) {
     std::error_code error;
     for (const auto& entry : std::filesystem::directory_iterator(folder_, error)) {
         const auto epoch = epoch_of(entry.path());
@@ -79,17 +85,25 @@ Entry ContributionBook::enter(const SignedContribution& contribution) {
     if (there) {
         const auto bytes = agent::load_file(file, kFileBytesMax);
         const auto before = bytes ? decode_signed_contribution(*bytes) : std::nullopt;
-        if (!before || before->epoch != contribution.epoch) return fail(Entry::not_saved, file.string() + " is damaged: it says what this account has signed");
-        const bool same = before->commitments_root == contribution.commitments_root && before->log_size == contribution.log_size &&
+        if (!before || before->epoch != contribution.epoch)
+            return fail(Entry::not_saved,
+                        file.string() + " is damaged: it says what this account has signed");
+        const bool same = before->commitments_root == contribution.commitments_root &&
+                          before->log_size == contribution.log_size &&
                           before->log_root == contribution.log_root;
         if (same) return Entry::may_be_sent;
         const auto saved = evidence_.save("epoch-" + number, before->shown, contribution.shown);
-        return fail(Entry::other_signed, "the operator closed epoch " + number + " twice, with different commitments or logs: " +
-                                             (saved ? "both heads are in " + saved->string() : saved.error()));
+        return fail(Entry::other_signed,
+                    "the operator closed epoch " + number +
+                        " twice, with different commitments or logs: " +
+                        (saved ? "both heads are in " + saved->string() : saved.error()));
     }
-    if (newest_ && contribution.epoch + kKept <= *newest_) return fail(Entry::too_old, "epoch " + number + " is older than what is remembered");
-    if (contribution.shown.size() > kShownBytesMax) return fail(Entry::not_saved, "the node's answer is too large to be kept");
-    if (auto saved = agent::save_durable(file, encode_signed_contribution(contribution)); !saved) return fail(Entry::not_saved, saved.error());
+    if (newest_ && contribution.epoch + kKept <= *newest_)
+        return fail(Entry::too_old, "epoch " + number + " is older than what is remembered");
+    if (contribution.shown.size() > kShownBytesMax)
+        return fail(Entry::not_saved, "the node's answer is too large to be kept");
+    if (auto saved = agent::save_durable(file, encode_signed_contribution(contribution)); !saved)
+        return fail(Entry::not_saved, saved.error());
     const bool newer = !newest_ || contribution.epoch > *newest_;
     if (newer) newest_ = contribution.epoch;
     constexpr std::uint64_t kForgetEvery = 64;

@@ -17,20 +17,21 @@ struct SignedContribution {
     base::Hash commitments_root;
     std::uint64_t log_size = 0;
     base::Hash log_root;
-    std::string shown;                       ///< the node's answer with the epoch under a signed head
+    std::string shown;  ///< the node's answer with the epoch under a signed head
     bool operator==(const SignedContribution&) const = default;
 };
 base::Bytes encode_signed_contribution(const SignedContribution& contribution);
 std::optional<SignedContribution> decode_signed_contribution(base::ByteView bytes);
 
 enum class Entry : std::uint8_t {
-    may_be_sent = 1,                         ///< on disk, now or before
-    other_signed = 2,                        ///< another one is signed for this epoch: evidence is on disk
-    too_old = 3,                             ///< nothing is known of so old an epoch any more: perhaps another one is signed
+    may_be_sent = 1,   ///< on disk, now or before
+    other_signed = 2,  ///< another one is signed for this epoch: evidence is on disk
+    too_old = 3,  ///< nothing is known of so old an epoch any more: perhaps another one is signed
     not_saved = 4,
 };
 
-/// Files `contributions/<epoch>` (docs/formats/worker_folder.md): one for each epoch, written before it is sent and never replaced. One thread.
+/// Files `contributions/<epoch>` (docs/formats/worker_folder.md): one for each epoch, written
+/// before it is sent and never replaced. One thread.
 class ContributionBook {
   public:
     ContributionBook(std::filesystem::path folder, const Evidence& evidence);
@@ -45,7 +46,7 @@ class ContributionBook {
     void forget_old();
     std::filesystem::path folder_;
     const Evidence& evidence_;
-    std::optional<std::uint64_t> newest_;    ///< greatest epoch that was ever signed
+    std::optional<std::uint64_t> newest_;  ///< greatest epoch that was ever signed
     std::string trouble_;
 };
 

@@ -20,33 +20,44 @@ bool until_stop(const runtime::StepReport&) { return !agent::stop_requested(); }
 std::string said(const client::ClientError& error) { return error.text(); }
 
 std::string text_of(runtime::ReplayError error) {
-    return error == runtime::ReplayError::stopped ? std::string(Judge::kInterrupted) : std::string("a cell was chosen that does not exist");
+    return error == runtime::ReplayError::stopped
+               ? std::string(Judge::kInterrupted)
+               : std::string("a cell was chosen that does not exist");
 }
 
 }  // namespace
 
-tl::expected<Recomputed, std::string> compare(const base::Hash& root, const base::Hash& asserted, const CellPlaces& places, const ReplayOnce& replay) {
+tl::expected<Recomputed, std::string> compare(const base::Hash& root, const base::Hash& asserted,
+                                              const CellPlaces& places, const ReplayOnce& replay) {
     auto once = replay(places);
     if (!once) return tl::unexpected(once.error());
-    if (once->found == asserted) return Recomputed{root, asserted, once->found, std::move(once->cells)};
+    if (once->found == asserted)
+        return Recomputed{root, asserted, once->found, std::move(once->cells)};
     const auto again = replay({});
     if (!again) return tl::unexpected(again.error());
     if (again->found != once->found) {
-        return tl::unexpected("two replays on this machine lead to " + once->found.hex() + " and to " + again->found.hex() + ": look at the machine");
+        return tl::unexpected("two replays on this machine lead to " + once->found.hex() +
+                              " and to " + again->found.hex() + ": look at the machine");
     }
     return Recomputed{root, asserted, again->found, {}};
 }
 
-Judge::Judge(client::Client& node, std::filesystem::path folder, runtime::ExecutorOptions options, Recomputer& recomputer)
-    : node_(node), cache_(std::move(folder), options, games::fetch_from(node), kJobsOpenMax), recomputer_(recomputer) {}
+Judge::Judge(client::Client& node, std::filesystem::path folder, runtime::ExecutorOptions options,
+             Recomputer& recomputer)
+    : node_(node),
+      cache_(std::move(folder), options, games::fetch_from(node), kJobsOpenMax),
+      recomputer_(recomputer) {}
 
 Judge::Result<std::reference_wrapper<runtime::Job>> Judge::open(const base::JobId& id) {
     const auto spec = node_.job_spec(id);
     if (!spec) return tl::unexpected(said(spec.error()));
     auto job = cache_.open(id, *spec);
     if (job) return job;
-    // Whoever cannot open the job has no data, or data that are none: nothing but the blob's address stands behind them.
-    if (const auto posted = node_.job(id)) need_ = agent::Need{{market::StoredKind::data, id.hash, 0}, posted->data_blob, posted->data_bytes, {}};
+    // Whoever cannot open the job has no data, or data that are none: nothing but the blob's
+    // address stands behind them.
+    if (const auto posted = node_.job(id))
+        need_ = agent::Need{
+            {market::StoredKind::data, id.hash, 0}, posted->data_blob, posted->data_bytes, {}};
     return job;
 }
 
@@ -61,39 +72,53 @@ void Judge::forget_closed() {
 Judge::Result<Recomputed> Judge::recompute(const market::Audit& audit, const SpotOf& spot) {
     need_.reset();
     switch (audit.claim) {
-        case market::ClaimKind::segment: return recompute_segment(audit, spot);
-        case market::ClaimKind::merge: return recompute_merge(audit, spot);
-        case market::ClaimKind::init: return recompute_init(audit, spot);
+        case market::ClaimKind::segment:
+            return recompute_segment(audit, spot);
+        case market::ClaimKind::merge:
+            return recompute_merge(audit, spot);
+        case market::ClaimKind::init:
+            return recompute_init(audit, spot);
     }
     return tl::unexpected(std::string("unknown kind of claim"));
 }
 
-// ---- Segments -----------------------------------------------------------------------------------------------------------------------
+// ---- Segments
+// -----------------------------------------------------------------------------------------------------------------------
 
-Judge::Result<Judge::Segment> Judge::locate(const market::Audit& audit, games::JobStates& states, runtime::Job& job) {
+Judge::Result<Judge::Segment> Judge::locate(const market::Audit& audit, games::JobStates& states,
+                                            runtime::Job& job) {
     const auto part = node_.part(audit.subject);
     if (!part) return tl::unexpected(said(part.error()));
-    const auto delivered = std::find_if(part->delivered.begin(), part->delivered.end(),
-                                        [&](const market::DeliveredSegment& d) { return d.segment == audit.segment; });
-    if (delivered == part->delivered.end()) return tl::unexpected(std::string("the segment is not delivered"));
+    const auto delivered =
+        std::find_if(part->delivered.begin(), part->delivered.end(),
+                     [&](const market::DeliveredSegment& d) { return d.segment == audit.segment; });
+    if (delivered == part->delivered.end())
+        return tl::unexpected(std::string("the segment is not delivered"));
     auto opening = states.opening(audit.round);
     if (!opening) return tl::unexpected(opening.error());
-    const runtime::SegmentPlace place{audit.round, audit.lane, part->first_segment + audit.segment, opening->round.opening_root,
-                                      delivered->leaf.start_root};
-    if (place.segment >= job.spec().segments_per_round()) return tl::unexpected(std::string("the round has no such segment"));
+    const runtime::SegmentPlace place{audit.round, audit.lane, part->first_segment + audit.segment,
+                                      opening->round.opening_root, delivered->leaf.start_root};
+    if (place.segment >= job.spec().segments_per_round())
+        return tl::unexpected(std::string("the round has no such segment"));
     return Segment{*part, *delivered, std::move(*opening), place};
 }
 
-Judge::Result<commit::State> Judge::opening_state(const base::JobId& id, const Segment& segment, games::JobStates& states, runtime::Job& job) {
+Judge::Result<commit::State> Judge::opening_state(const base::JobId& id, const Segment& segment,
+                                                  games::JobStates& states, runtime::Job& job) {
     auto state = states.opening_state(segment.place.round, segment.opening);
     if (!state) need_opening(id, segment.place.round, segment.opening, job);
     return state;
 }
 
-/// The state of the checkpoint that the worker delivered; else, after some tries, what training from the part's start gives.
-Judge::Result<commit::State> Judge::delivered_start(const market::Audit& audit, const Segment& segment, games::JobStates& states, runtime::Job& job) {
-    const auto descriptor = runtime::segment_start_descriptor(job, segment.place, segment.opening.previous_root);
-    auto state = cache_.fetch_state(audit.job, job, segment.delivered.start_blob, descriptor, segment.delivered.leaf.start_root);
+/// The state of the checkpoint that the worker delivered; else, after some tries, what training
+/// from the part's start gives.
+Judge::Result<commit::State> Judge::delivered_start(const market::Audit& audit,
+                                                    const Segment& segment,
+                                                    games::JobStates& states, runtime::Job& job) {
+    const auto descriptor =
+        runtime::segment_start_descriptor(job, segment.place, segment.opening.previous_root);
+    auto state = cache_.fetch_state(audit.job, job, segment.delivered.start_blob, descriptor,
+                                    segment.delivered.leaf.start_root);
     if (state) {
         waiting_.erase(audit.id);
         return state;
@@ -101,20 +126,27 @@ Judge::Result<commit::State> Judge::delivered_start(const market::Audit& audit, 
     need_start(segment, job);
     const std::string problem = state.error();
     auto trained = trained_start(audit, segment, states);
-    if (!trained && trained.error() != kInterrupted) return tl::unexpected(problem + (trained.error().empty() ? "" : "; and " + trained.error()));
+    if (!trained && trained.error() != kInterrupted)
+        return tl::unexpected(problem +
+                              (trained.error().empty() ? "" : "; and " + trained.error()));
     return trained;
 }
 
-/// Once the question about the checkpoint is asked: what the worker committed to may be right although what it stored is not. An empty error: not
-/// tried.
-Judge::Result<commit::State> Judge::trained_start(const market::Audit& audit, const Segment& segment, games::JobStates& states) {
+/// Once the question about the checkpoint is asked: what the worker committed to may be right
+/// although what it stored is not. An empty error: not tried.
+Judge::Result<commit::State> Judge::trained_start(const market::Audit& audit,
+                                                  const Segment& segment,
+                                                  games::JobStates& states) {
     const auto now = std::chrono::steady_clock::now();
     if (waiting_.size() >= kWaitingMax) waiting_.clear();
     Waiting& waiting = waiting_[audit.id];
     ++waiting.tries;
-    const bool soon = waiting.trained != std::chrono::steady_clock::time_point() && now < waiting.trained + kTrainAgain;
-    if (segment.delivered.segment == 0 || waiting.tries <= agent::kMissesBeforeQuestion || soon) return tl::unexpected(std::string());
-    auto state = states.segment_start(segment.part, audit.segment, segment.delivered.leaf.start_root, until_stop);
+    const bool soon = waiting.trained != std::chrono::steady_clock::time_point() &&
+                      now < waiting.trained + kTrainAgain;
+    if (segment.delivered.segment == 0 || waiting.tries <= agent::kMissesBeforeQuestion || soon)
+        return tl::unexpected(std::string());
+    auto state = states.segment_start(segment.part, audit.segment,
+                                      segment.delivered.leaf.start_root, until_stop);
     waiting.trained = std::chrono::steady_clock::now();
     return state;
 }
@@ -127,7 +159,8 @@ Judge::Result<Recomputed> Judge::recompute_segment(const market::Audit& audit, c
     const auto segment = locate(audit, states, job);
     if (!segment) return tl::unexpected(segment.error());
     const program::CellScope scope = runtime::segment_scope(job.spec(), segment->place.segment);
-    const CellPlaces places = program::choose_cells(job.program(), scope, spot(segment->part.tree_root));
+    const CellPlaces places =
+        program::choose_cells(job.program(), scope, spot(segment->part.tree_root));
     const auto replay = [&](const CellPlaces& looked_at) -> Result<ReplayOutcome> {
         const bool first = segment->place.segment == 0;
         std::optional<commit::State> round_start;
@@ -136,18 +169,22 @@ Judge::Result<Recomputed> Judge::recompute_segment(const market::Audit& audit, c
             if (!loaded) return tl::unexpected(loaded.error());
             round_start = std::move(*loaded);
         }
-        auto state = first ? Result<commit::State>(round_start->clone()) : delivered_start(audit, *segment, states, job);
+        auto state = first ? Result<commit::State>(round_start->clone())
+                           : delivered_start(audit, *segment, states, job);
         if (!state) return tl::unexpected(state.error());
-        auto outcome = recomputer_.segment(job, *state, round_start ? &*round_start : nullptr, segment->place, looked_at, until_stop);
+        auto outcome = recomputer_.segment(job, *state, round_start ? &*round_start : nullptr,
+                                           segment->place, looked_at, until_stop);
         if (!outcome) return tl::unexpected(text_of(outcome.error()));
         return ReplayOutcome{outcome->end_root, std::move(outcome->cells)};
     };
     return compare(segment->part.tree_root, segment->delivered.leaf.end_field, places, replay);
 }
 
-// ---- Merges and initial states --------------------------------------------------------------------------------------------------------
+// ---- Merges and initial states
+// --------------------------------------------------------------------------------------------------------
 
-Judge::Result<ReplayOutcome> Judge::merge_once(const base::JobId& id, std::uint32_t round, runtime::Job& job, const CellPlaces& places) {
+Judge::Result<ReplayOutcome> Judge::merge_once(const base::JobId& id, std::uint32_t round,
+                                               runtime::Job& job, const CellPlaces& places) {
     games::JobStates states(node_, cache_, id, job);
     const auto opening = states.opening(round);
     if (!opening) return tl::unexpected(opening.error());
@@ -168,7 +205,8 @@ Judge::Result<ReplayOutcome> Judge::merge_once(const base::JobId& id, std::uint3
     if (payloads.empty()) return tl::unexpected(std::string("the round has no members"));
     std::vector<const commit::Payload*> members;
     for (const commit::Payload& payload : payloads) members.push_back(&payload);
-    auto outcome = recomputer_.merge(job, *state, members, round, opening->round.opening_root, places);
+    auto outcome =
+        recomputer_.merge(job, *state, members, round, opening->round.opening_root, places);
     if (!outcome) return tl::unexpected(text_of(outcome.error()));
     return ReplayOutcome{outcome->root, std::move(outcome->cells)};
 }
@@ -176,12 +214,16 @@ Judge::Result<ReplayOutcome> Judge::merge_once(const base::JobId& id, std::uint3
 Judge::Result<Recomputed> Judge::recompute_merge(const market::Audit& audit, const SpotOf& spot) {
     const auto merge = node_.merge(audit.job, audit.round);
     if (!merge) return tl::unexpected(said(merge.error()));
-    if (merge->commitment != audit.subject) return tl::unexpected(std::string("another merge stands for the round now"));
+    if (merge->commitment != audit.subject)
+        return tl::unexpected(std::string("another merge stands for the round now"));
     auto opened = open(audit.job);
     if (!opened) return tl::unexpected(opened.error());
     runtime::Job& job = opened->get();
-    const CellPlaces places = program::choose_cells(job.program(), runtime::merge_scope(), spot(merge->root));
-    return compare(merge->root, merge->root, places, [&](const CellPlaces& looked_at) { return merge_once(audit.job, audit.round, job, looked_at); });
+    const CellPlaces places =
+        program::choose_cells(job.program(), runtime::merge_scope(), spot(merge->root));
+    return compare(merge->root, merge->root, places, [&](const CellPlaces& looked_at) {
+        return merge_once(audit.job, audit.round, job, looked_at);
+    });
 }
 
 Judge::Result<Recomputed> Judge::recompute_init(const market::Audit& audit, const SpotOf& spot) {
@@ -190,39 +232,51 @@ Judge::Result<Recomputed> Judge::recompute_init(const market::Audit& audit, cons
     auto opened = open(audit.job);
     if (!opened) return tl::unexpected(opened.error());
     runtime::Job& job = opened->get();
-    const CellPlaces places = program::choose_cells(job.program(), runtime::init_scope(), spot(posted->init_root));
-    return compare(posted->init_root, posted->init_root, places, [&](const CellPlaces& looked_at) -> Result<ReplayOutcome> {
-        auto outcome = recomputer_.init(job, looked_at);
-        if (!outcome) return tl::unexpected(text_of(outcome.error()));
-        return ReplayOutcome{outcome->root, std::move(outcome->cells)};
-    });
+    const CellPlaces places =
+        program::choose_cells(job.program(), runtime::init_scope(), spot(posted->init_root));
+    return compare(posted->init_root, posted->init_root, places,
+                   [&](const CellPlaces& looked_at) -> Result<ReplayOutcome> {
+                       auto outcome = recomputer_.init(job, looked_at);
+                       if (!outcome) return tl::unexpected(text_of(outcome.error()));
+                       return ReplayOutcome{outcome->root, std::move(outcome->cells)};
+                   });
 }
 
-// ---- Unasked --------------------------------------------------------------------------------------------------------------------------
+// ---- Unasked
+// --------------------------------------------------------------------------------------------------------------------------
 
-Judge::Result<std::optional<Finding>> Judge::check_merge(const base::JobId& id, std::uint32_t round) {
+Judge::Result<std::optional<Finding>> Judge::check_merge(const base::JobId& id,
+                                                         std::uint32_t round) {
     need_.reset();
     const auto merge = node_.merge(id, round);
     if (!merge) return tl::unexpected(said(merge.error()));
     auto opened = open(id);
     if (!opened) return tl::unexpected(opened.error());
     runtime::Job& job = opened->get();
-    const auto done = compare(merge->root, merge->root, {}, [&](const CellPlaces& places) { return merge_once(id, round, job, places); });
+    const auto done = compare(merge->root, merge->root, {}, [&](const CellPlaces& places) {
+        return merge_once(id, round, job, places);
+    });
     if (!done) return tl::unexpected(done.error());
     if (done->found == done->asserted) return std::nullopt;
     return Finding{{market::DisputeTarget::merge, merge->commitment, 0, id, round}, done->found};
 }
 
-Judge::Result<std::optional<Finding>> Judge::check_segment(const market::PartPassed& passed, std::uint32_t segment, const runtime::Progress& go_on) {
+Judge::Result<std::optional<Finding>> Judge::check_segment(const market::PartPassed& passed,
+                                                           std::uint32_t segment,
+                                                           const runtime::Progress& go_on) {
     need_.reset();
     auto first = walk(passed, segment, go_on);
     if (!first || !*first) return first;
     auto again = walk(passed, segment, go_on);
-    if (again && *again != *first) return tl::unexpected(std::string("two replays on this machine differ: look at the machine"));
+    if (again && *again != *first)
+        return tl::unexpected(
+            std::string("two replays on this machine differ: look at the machine"));
     return again;
 }
 
-Judge::Result<std::optional<Finding>> Judge::walk(const market::PartPassed& passed, std::uint32_t segment, const runtime::Progress& go_on) {
+Judge::Result<std::optional<Finding>> Judge::walk(const market::PartPassed& passed,
+                                                  std::uint32_t segment,
+                                                  const runtime::Progress& go_on) {
     const auto part = node_.part(passed.part);
     if (!part) return tl::unexpected(said(part.error()));
     auto opened = open(passed.key.job);
@@ -233,8 +287,9 @@ Judge::Result<std::optional<Finding>> Judge::walk(const market::PartPassed& pass
     if (!opening) return tl::unexpected(opening.error());
 
     std::uint32_t at = segment;
-    const bool shown = std::any_of(part->delivered.begin(), part->delivered.end(),
-                                   [&](const market::DeliveredSegment& d) { return d.segment == segment; });
+    const bool shown =
+        std::any_of(part->delivered.begin(), part->delivered.end(),
+                    [&](const market::DeliveredSegment& d) { return d.segment == segment; });
     Result<commit::State> state = tl::unexpected(std::string());
     if (shown) state = states.segment_start(*part, at, passed.leaves.at(at).start_root, go_on);
     if (!state) {
@@ -244,14 +299,16 @@ Judge::Result<std::optional<Finding>> Judge::walk(const market::PartPassed& pass
     if (!state) return tl::unexpected(state.error());
     std::optional<commit::State> round_start;
     for (; at <= segment; ++at) {
-        const runtime::SegmentPlace place{passed.key.round, passed.key.lane, passed.first_segment + at, opening->round.opening_root,
+        const runtime::SegmentPlace place{passed.key.round, passed.key.lane,
+                                          passed.first_segment + at, opening->round.opening_root,
                                           passed.leaves.at(at).start_root};
         if (runtime::segment_scope(job.spec(), place.segment).closes_round) {
             auto loaded = states.opening_state(passed.key.round, *opening);
             if (!loaded) return tl::unexpected(loaded.error());
             round_start = std::move(*loaded);
         }
-        const auto found = recomputer_.segment(job, *state, round_start ? &*round_start : nullptr, place, {}, go_on);
+        const auto found = recomputer_.segment(job, *state, round_start ? &*round_start : nullptr,
+                                               place, {}, go_on);
         if (!found) return tl::unexpected(text_of(found.error()));
         if (passed.leaves.at(at).end_field == found->end_root) continue;
         return Finding{{market::DisputeTarget::segment, passed.part, at, {}, 0}, found->end_root};

@@ -24,9 +24,9 @@ struct Finding {
 
 /// What a replay gave, beside what was committed to.
 struct Recomputed {
-    base::Hash root;                         ///< that was committed: a part's tree root, a merge's or an initial root
-    base::Hash asserted, found;              ///< end field of the leaf, merged or initial root
-    std::vector<base::Hash> cells;           ///< empty unless the two agree
+    base::Hash root;  ///< that was committed: a part's tree root, a merge's or an initial root
+    base::Hash asserted, found;     ///< end field of the leaf, merged or initial root
+    std::vector<base::Hash> cells;  ///< empty unless the two agree
 };
 /// Chooses an audit's cells: from the root that was committed.
 using SpotOf = std::function<base::VrfOutput(const base::Hash& root)>;
@@ -37,37 +37,47 @@ struct ReplayOutcome {
     std::vector<base::Hash> cells;
 };
 /// One whole replay with these cells; without any it is the plain one.
-using ReplayOnce = std::function<tl::expected<ReplayOutcome, std::string>(const CellPlaces& places)>;
-/// Replays with the cells, and when that contradicts what was asserted, once more without: only what both find is found. An error when the two
-/// differ: a machine that is not sure accuses nobody.
-tl::expected<Recomputed, std::string> compare(const base::Hash& root, const base::Hash& asserted, const CellPlaces& places, const ReplayOnce& replay);
+using ReplayOnce =
+    std::function<tl::expected<ReplayOutcome, std::string>(const CellPlaces& places)>;
+/// Replays with the cells, and when that contradicts what was asserted, once more without: only
+/// what both find is found. An error when the two differ: a machine that is not sure accuses
+/// nobody.
+tl::expected<Recomputed, std::string> compare(const base::Hash& root, const base::Hash& asserted,
+                                              const CellPlaces& places, const ReplayOnce& replay);
 
-/// Finds verdicts, and wrong work that nobody was drawn for, by recomputing. Reads public state and blobs only; the same work gives the same
-/// answer whoever judges. What contradicts a commitment is recomputed once more without looking at cells, and stands only when that gives the same.
-/// One thread.
+/// Finds verdicts, and wrong work that nobody was drawn for, by recomputing. Reads public state and
+/// blobs only; the same work gives the same answer whoever judges. What contradicts a commitment is
+/// recomputed once more without looking at cells, and stands only when that gives the same. One
+/// thread.
 class Judge {
   public:
     /// `recomputer` outlives it.
-    Judge(client::Client& node, std::filesystem::path folder, runtime::ExecutorOptions options, Recomputer& recomputer);
+    Judge(client::Client& node, std::filesystem::path folder, runtime::ExecutorOptions options,
+          Recomputer& recomputer);
     template <class T>
     using Result = tl::expected<T, std::string>;
 
-    /// Of an audit or control. An error means "not now" (something cannot be had, or two replays differ), never "invalid".
+    /// Of an audit or control. An error means "not now" (something cannot be had, or two replays
+    /// differ), never "invalid".
     Result<Recomputed> recompute(const market::Audit& audit, const SpotOf& spot);
-    /// What the last call failed for: something stored that cannot be had or is not what was committed to, and who has to answer for it. Good until
-    /// the next call.
+    /// What the last call failed for: something stored that cannot be had or is not what was
+    /// committed to, and who has to answer for it. Good until the next call.
     [[nodiscard]] const std::optional<agent::Need>& need() const { return need_; }
 
-    /// Recomputes a segment of a passed part. Where its start checkpoint was not delivered the part is trained from its start, and what
-    /// differs first on the way is the finding. Nothing when all is right; an error means "not now".
-    Result<std::optional<Finding>> check_segment(const market::PartPassed& passed, std::uint32_t segment, const runtime::Progress& go_on);
+    /// Recomputes a segment of a passed part. Where its start checkpoint was not delivered the part
+    /// is trained from its start, and what differs first on the way is the finding. Nothing when
+    /// all is right; an error means "not now".
+    Result<std::optional<Finding>> check_segment(const market::PartPassed& passed,
+                                                 std::uint32_t segment,
+                                                 const runtime::Progress& go_on);
     /// Recomputes the merge that stands for a round.
     Result<std::optional<Finding>> check_merge(const base::JobId& job, std::uint32_t round);
 
     /// Deletes what is here of jobs that are over.
     void forget_closed();
 
-    /// The end was asked for, or `go_on` said so: a replay under way stops at the next step and the answer is this error.
+    /// The end was asked for, or `go_on` said so: a replay under way stops at the next step and the
+    /// answer is this error.
     static constexpr std::string_view kInterrupted = "interrupted";
 
   private:
@@ -75,31 +85,39 @@ class Judge {
     Result<Recomputed> recompute_merge(const market::Audit& audit, const SpotOf& spot);
     Result<Recomputed> recompute_init(const market::Audit& audit, const SpotOf& spot);
     Result<std::reference_wrapper<runtime::Job>> open(const base::JobId& id);
-    Result<ReplayOutcome> merge_once(const base::JobId& id, std::uint32_t round, runtime::Job& job, const CellPlaces& places);
-    Result<std::optional<Finding>> walk(const market::PartPassed& passed, std::uint32_t segment, const runtime::Progress& go_on);
+    Result<ReplayOutcome> merge_once(const base::JobId& id, std::uint32_t round, runtime::Job& job,
+                                     const CellPlaces& places);
+    Result<std::optional<Finding>> walk(const market::PartPassed& passed, std::uint32_t segment,
+                                        const runtime::Progress& go_on);
 
-    struct Segment {                         ///< where an audited segment is, and what its worker says about it
+    struct Segment {  ///< where an audited segment is, and what its worker says about it
         market::Part part;
         market::DeliveredSegment delivered;
         games::JobStates::Opening opening;
         runtime::SegmentPlace place;
     };
     Result<Segment> locate(const market::Audit& audit, games::JobStates& states, runtime::Job& job);
-    Result<commit::State> opening_state(const base::JobId& id, const Segment& segment, games::JobStates& states, runtime::Job& job);
-    Result<commit::State> delivered_start(const market::Audit& audit, const Segment& segment, games::JobStates& states, runtime::Job& job);
-    Result<commit::State> trained_start(const market::Audit& audit, const Segment& segment, games::JobStates& states);
+    Result<commit::State> opening_state(const base::JobId& id, const Segment& segment,
+                                        games::JobStates& states, runtime::Job& job);
+    Result<commit::State> delivered_start(const market::Audit& audit, const Segment& segment,
+                                          games::JobStates& states, runtime::Job& job);
+    Result<commit::State> trained_start(const market::Audit& audit, const Segment& segment,
+                                        games::JobStates& states);
 
-    agent::Need need_state(const market::StoredTarget& target, const base::BlobRoot& blob, std::uint64_t bytes, const base::Hash& root,
+    agent::Need need_state(const market::StoredTarget& target, const base::BlobRoot& blob,
+                           std::uint64_t bytes, const base::Hash& root,
                            const commit::StateDescriptor& descriptor, runtime::Job& job);
     void need_start(const Segment& segment, runtime::Job& job);
-    void need_opening(const base::JobId& id, std::uint32_t round, const games::JobStates::Opening& opening, runtime::Job& job);
+    void need_opening(const base::JobId& id, std::uint32_t round,
+                      const games::JobStates::Opening& opening, runtime::Job& job);
     void need_payload(const market::RoundMember& member, runtime::Job& job);
 
     client::Client& node_;
     runtime::JobCache cache_;
     Recomputer& recomputer_;
     std::optional<agent::Need> need_;
-    /// Audits without a start, how often that was so, and when their start was last trained from the part's.
+    /// Audits without a start, how often that was so, and when their start was last trained from
+    /// the part's.
     struct Waiting {
         std::uint32_t tries = 0;
         std::chrono::steady_clock::time_point trained;

@@ -15,10 +15,13 @@ constexpr std::size_t kFileBytesMax = kShownBytesMax + 1024;
 
 }  // namespace
 
-tl::expected<std::filesystem::path, std::string> Evidence::save(const std::string& name, const std::string& first, const std::string& second) const {
+tl::expected<std::filesystem::path, std::string> Evidence::save(const std::string& name,
+                                                                const std::string& first,
+                                                                const std::string& second) const {
     const std::filesystem::path file = folder_ / (name + ".json");
     const std::string text = "{\"first\":" + first + ",\"second\":" + second + "}\n";
-    if (auto saved = agent::save_durable(file, base::view_of(text)); !saved) return tl::unexpected(saved.error());
+    if (auto saved = agent::save_durable(file, base::view_of(text)); !saved)
+        return tl::unexpected(saved.error());
     return file;
 }
 
@@ -40,7 +43,8 @@ base::Bytes encode_log_point(const LogPoint& point) {
 std::optional<LogPoint> decode_log_point(base::ByteView bytes) {
     if (bytes.size() < 32) return std::nullopt;
     const base::ByteView content = bytes.first(bytes.size() - 32);
-    if (base::hash_from_bytes(bytes.last(32)) != base::blake2b("assay.log.point", content)) return std::nullopt;
+    if (base::hash_from_bytes(bytes.last(32)) != base::blake2b("assay.log.point", content))
+        return std::nullopt;
     base::Decoder in(content);
     if (in.u8() != kVersion) return std::nullopt;
     LogPoint point;
@@ -51,7 +55,8 @@ std::optional<LogPoint> decode_log_point(base::ByteView bytes) {
     return point;
 }
 
-LogWatch::LogWatch(std::filesystem::path file, const Evidence& evidence) : file_(std::move(file)), evidence_(evidence) {
+LogWatch::LogWatch(std::filesystem::path file, const Evidence& evidence)
+    : file_(std::move(file)), evidence_(evidence) {
     std::error_code error;
     if (!std::filesystem::exists(file_, error) && !error) return;
     const auto bytes = agent::load_file(file_, kFileBytesMax);
@@ -67,13 +72,18 @@ LogOutcome LogWatch::fail(LogOutcome outcome, std::string text) {
 LogOutcome LogWatch::forked(const LogPoint& point) {
     const std::string sizes = std::to_string(longest_->size) + "-" + std::to_string(point.size);
     const auto saved = evidence_.save("log-" + sizes, longest_->shown, point.shown);
-    return fail(LogOutcome::forked, "the operator signed two receipt logs, of sizes " + sizes + ", of which neither extends the other: " +
-                                        (saved ? "both heads are in " + saved->string() : saved.error()));
+    return fail(LogOutcome::forked,
+                "the operator signed two receipt logs, of sizes " + sizes +
+                    ", of which neither extends the other: " +
+                    (saved ? "both heads are in " + saved->string() : saved.error()));
 }
 
 LogOutcome LogWatch::see(const LogPoint& point, const ProveLog& prove) {
-    if (damaged_) return fail(LogOutcome::unknown, file_.string() + " is damaged: it says which log this account has signed");
-    if (point.shown.size() > kShownBytesMax) return fail(LogOutcome::unknown, "the node's answer is too large to be kept");
+    if (damaged_)
+        return fail(LogOutcome::unknown,
+                    file_.string() + " is damaged: it says which log this account has signed");
+    if (point.shown.size() > kShownBytesMax)
+        return fail(LogOutcome::unknown, "the node's answer is too large to be kept");
     if (longest_ && (longest_->size != point.size || longest_->root != point.root)) {
         const bool longer = point.size > longest_->size;
         const LogPoint& before = longer ? *longest_ : point;
@@ -81,16 +91,20 @@ LogOutcome LogWatch::see(const LogPoint& point, const ProveLog& prove) {
         std::vector<base::Hash> path;
         if (before.size != 0 && before.size != after.size) {
             auto proof = prove(before.size, after.size);
-            if (!proof && proof.error() == NoProof::no_answer) return fail(LogOutcome::unknown, "the node does not prove its log");
+            if (!proof && proof.error() == NoProof::no_answer)
+                return fail(LogOutcome::unknown, "the node does not prove its log");
             if (!proof) return forked(point);
             path = std::move(*proof);
         }
-        if (!base::consistency_verify(base::MerkleFamily::sha256, before.size, before.root, after.size, after.root, path)) return forked(point);
+        if (!base::consistency_verify(base::MerkleFamily::sha256, before.size, before.root,
+                                      after.size, after.root, path))
+            return forked(point);
         if (!longer) return LogOutcome::extends;
     } else if (longest_) {
         return LogOutcome::extends;
     }
-    if (auto saved = agent::save_durable(file_, encode_log_point(point)); !saved) return fail(LogOutcome::unknown, saved.error());
+    if (auto saved = agent::save_durable(file_, encode_log_point(point)); !saved)
+        return fail(LogOutcome::unknown, saved.error());
     longest_ = point;
     return LogOutcome::extends;
 }

@@ -53,14 +53,16 @@ std::optional<std::vector<base::Hash>> hashes_of(const Json& json, const char* n
     if (list == nullptr || !list->is_array() || list->size() > kPathMax) return std::nullopt;
     std::vector<base::Hash> hashes;
     for (const Json& entry : *list) {
-        const auto hash = entry.is_string() ? base::hash_from_hex(entry.get<std::string>()) : std::nullopt;
+        const auto hash =
+            entry.is_string() ? base::hash_from_hex(entry.get<std::string>()) : std::nullopt;
         if (!hash) return std::nullopt;
         hashes.push_back(*hash);
     }
     return hashes;
 }
 
-tl::expected<ledger::Head, std::string> signed_head(const Json& answer, const OperatorIdentity& who) {
+tl::expected<ledger::Head, std::string> signed_head(const Json& answer,
+                                                    const OperatorIdentity& who) {
     const Json* json = member(answer, "head");
     if (json == nullptr) return tl::unexpected(std::string("the answer has no head"));
     const auto height = number_of(*json, "height");
@@ -72,8 +74,9 @@ tl::expected<ledger::Head, std::string> signed_head(const Json& answer, const Op
     const auto params_id = hash_of(*json, "params_id");
     const auto app_hash = hash_of(*json, "app_hash");
     const auto signature = bytes_of(*json, "signature");
-    const bool whole = height && time && version != nullptr && version->is_number_unsigned() && state_root && log_root && log_size && params_id &&
-                       app_hash && signature && signature->size() == base::Signature{}.bytes.size();
+    const bool whole = height && time && version != nullptr && version->is_number_unsigned() &&
+                       state_root && log_root && log_size && params_id && app_hash && signature &&
+                       signature->size() == base::Signature{}.bytes.size();
     if (!whole) return tl::unexpected(std::string("the answer's head is malformed"));
     ledger::Head head;
     head.height = base::Height{*height};
@@ -85,7 +88,9 @@ tl::expected<ledger::Head, std::string> signed_head(const Json& answer, const Op
     head.params_id = *params_id;
     head.app_hash = *app_hash;
     std::copy(signature->begin(), signature->end(), head.signature.bytes.begin());
-    if (!ledger::verify_head(head, who.key, who.chain_id)) return tl::unexpected(std::string("the operator did not sign the head that the node shows"));
+    if (!ledger::verify_head(head, who.key, who.chain_id))
+        return tl::unexpected(
+            std::string("the operator did not sign the head that the node shows"));
     return head;
 }
 
@@ -93,7 +98,9 @@ std::string text_of(const client::ClientError& error) { return error.text(); }
 
 }  // namespace
 
-tl::expected<ShownEpoch, std::string> read_shown_epoch(const Json& answer, const OperatorIdentity& who, std::uint64_t number) {
+tl::expected<ShownEpoch, std::string> read_shown_epoch(const Json& answer,
+                                                       const OperatorIdentity& who,
+                                                       std::uint64_t number) {
     const auto head = signed_head(answer, who);
     if (!head) return tl::unexpected(head.error());
     const auto value = bytes_of(answer, "value");
@@ -102,18 +109,24 @@ tl::expected<ShownEpoch, std::string> read_shown_epoch(const Json& answer, const
     const Json* leaf = member(answer, "leaf");
     const auto path = leaf != nullptr ? hash_of(*leaf, "path") : std::nullopt;
     const auto value_hash = leaf != nullptr ? hash_of(*leaf, "value_hash") : std::nullopt;
-    if (!value || !siblings || !path || !value_hash) return tl::unexpected(std::string("the answer is no proof of an epoch"));
+    if (!value || !siblings || !path || !value_hash)
+        return tl::unexpected(std::string("the answer is no proof of an epoch"));
     proof.siblings = *siblings;
     proof.leaf = base::StateProof::Leaf{*path, *value_hash};
-    if (!base::state_verify(head->state_root, market::epoch_key(number), base::ByteView(*value), proof)) {
-        return tl::unexpected(std::string("the epoch that the node shows is not in the state that the operator signed"));
+    if (!base::state_verify(head->state_root, market::epoch_key(number), base::ByteView(*value),
+                            proof)) {
+        return tl::unexpected(std::string(
+            "the epoch that the node shows is not in the state that the operator signed"));
     }
     auto epoch = market::decode<market::Epoch>(*value);
-    if (!epoch || epoch->number != number) return tl::unexpected(std::string("the epoch that the node shows is malformed"));
+    if (!epoch || epoch->number != number)
+        return tl::unexpected(std::string("the epoch that the node shows is malformed"));
     return ShownEpoch{std::move(*epoch), *head, answer.dump()};
 }
 
-tl::expected<ShownReceipt, std::string> read_shown_receipt(const Json& answer, const OperatorIdentity& who, const base::TransactionId& id) {
+tl::expected<ShownReceipt, std::string> read_shown_receipt(const Json& answer,
+                                                           const OperatorIdentity& who,
+                                                           const base::TransactionId& id) {
     const auto head = signed_head(answer, who);
     if (!head) return tl::unexpected(head.error());
     const auto bytes = bytes_of(answer, "receipt");
@@ -121,19 +134,25 @@ tl::expected<ShownReceipt, std::string> read_shown_receipt(const Json& answer, c
     const auto size = number_of(answer, "size");
     const auto path = hashes_of(answer, "path");
     const auto receipt = bytes ? ledger::decode_receipt(*bytes) : std::nullopt;
-    if (!receipt || !index || !size || !path || receipt->id != id || receipt->log_index != *index || *size != head->log_size) {
+    if (!receipt || !index || !size || !path || receipt->id != id || receipt->log_index != *index ||
+        *size != head->log_size) {
         return tl::unexpected(std::string("the answer is no receipt of the transaction"));
     }
     const base::Hash leaf = base::merkle_leaf(base::MerkleFamily::sha256, *bytes);
-    if (!base::merkle_verify(base::MerkleFamily::sha256, leaf, {*index, *size, *path}, head->log_root)) {
-        return tl::unexpected(std::string("the receipt that the node shows is not in the log that the operator signed"));
+    if (!base::merkle_verify(base::MerkleFamily::sha256, leaf, {*index, *size, *path},
+                             head->log_root)) {
+        return tl::unexpected(std::string(
+            "the receipt that the node shows is not in the log that the operator signed"));
     }
     return ShownReceipt{*receipt, *head, answer.dump()};
 }
 
-tl::expected<std::vector<base::Hash>, std::string> read_log_proof(const Json& answer, std::uint64_t from, std::uint64_t to) {
+tl::expected<std::vector<base::Hash>, std::string> read_log_proof(const Json& answer,
+                                                                  std::uint64_t from,
+                                                                  std::uint64_t to) {
     auto path = hashes_of(answer, "path");
-    if (!path || number_of(answer, "from") != from || number_of(answer, "to") != to) return tl::unexpected(std::string("the answer is no proof about the log"));
+    if (!path || number_of(answer, "from") != from || number_of(answer, "to") != to)
+        return tl::unexpected(std::string("the answer is no proof about the log"));
     return std::move(*path);
 }
 
@@ -150,16 +169,22 @@ tl::expected<ShownReceipt, std::string> NodeLog::receipt(const base::Transaction
 }
 
 ProveLog NodeLog::prover() {
-    return [this](std::uint64_t from, std::uint64_t to) -> tl::expected<std::vector<base::Hash>, NoProof> {
-        const auto answer = node_.get_json("/v1/log/consistency?from=" + std::to_string(from) + "&to=" + std::to_string(to));
+    return [this](std::uint64_t from,
+                  std::uint64_t to) -> tl::expected<std::vector<base::Hash>, NoProof> {
+        const auto answer = node_.get_json("/v1/log/consistency?from=" + std::to_string(from) +
+                                           "&to=" + std::to_string(to));
         // A node that answers and has no log of that size has lost what it once showed.
-        if (!answer) return tl::unexpected(answer.error().code == "bad_query" ? NoProof::refused : NoProof::no_answer);
+        if (!answer)
+            return tl::unexpected(answer.error().code == "bad_query" ? NoProof::refused
+                                                                     : NoProof::no_answer);
         auto path = read_log_proof(*answer, from, to);
         if (!path) return tl::unexpected(NoProof::no_answer);
         return std::move(*path);
     };
 }
 
-LogPoint point_of(const ledger::Head& head, const std::string& shown) { return {head.log_size, head.log_root, shown}; }
+LogPoint point_of(const ledger::Head& head, const std::string& shown) {
+    return {head.log_size, head.log_root, shown};
+}
 
 }  // namespace assay::validator

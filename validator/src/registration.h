@@ -15,8 +15,10 @@ struct RegistrationError {
 };
 
 /// Keys, stake and declaration; sends only what the ledger lacks. Who was away is back.
-tl::expected<void, RegistrationError> ensure_registered(agent::Party& party, const ValidatorSettings& settings);
-/// At a clean end: no member of epochs that close from now on. One attempt; what fails costs the fine of who is absent.
+tl::expected<void, RegistrationError> ensure_registered(agent::Party& party,
+                                                        const ValidatorSettings& settings);
+/// At a clean end: no member of epochs that close from now on. One attempt; what fails costs the
+/// fine of who is absent.
 void declare_away(const std::string& node_url, const agent::Identity& identity);
 
 }  // namespace assay::validator

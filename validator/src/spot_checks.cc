@@ -28,7 +28,8 @@ bool SpotChecks::is_chosen(const base::Hash& secret, double rate) {
 }
 
 bool SpotChecks::chosen(const market::ChallengeTarget& target) const {
-    return is_chosen(party_.identity().hot().derive("spot check", client::target_digest(target).view()), rate_);
+    return is_chosen(
+        party_.identity().hot().derive("spot check", client::target_digest(target).view()), rate_);
 }
 
 bool SpotChecks::look(const runtime::Progress& go_on) {
@@ -37,7 +38,9 @@ bool SpotChecks::look(const runtime::Progress& go_on) {
     auto first = jobs_.end();
     for (auto job = jobs_.begin(); job != jobs_.end(); ++job) {
         if (job->second.wanted.empty()) continue;
-        if (first == jobs_.end() || job->second.wanted.begin()->first < first->second.wanted.begin()->first) first = job;
+        if (first == jobs_.end() ||
+            job->second.wanted.begin()->first < first->second.wanted.begin()->first)
+            first = job;
     }
     if (first == jobs_.end()) return false;
     const auto entry = first->second.wanted.begin();
@@ -49,8 +52,8 @@ bool SpotChecks::look(const runtime::Progress& go_on) {
 /// False when the node does not answer.
 bool SpotChecks::learn() {
     std::map<base::JobId, std::uint32_t> live;
-    for (const auto state : {market::JobState::running, market::JobState::paused, market::JobState::verifying,
-                             market::JobState::settling}) {
+    for (const auto state : {market::JobState::running, market::JobState::paused,
+                             market::JobState::verifying, market::JobState::settling}) {
         const auto jobs = party_.node().jobs(market::to_word(state));
         if (!jobs) return false;
         for (const market::Job& job : *jobs) {
@@ -61,11 +64,13 @@ bool SpotChecks::learn() {
                 const auto entries = party_.node().history(job.id, followed.entries);
                 if (!entries) return false;
                 for (const base::Bytes& bytes : *entries) {
-                    if (const auto fact = market::decode<market::JobHistoryEntry>(bytes)) read(job.id, followed, *fact);
+                    if (const auto fact = market::decode<market::JobHistoryEntry>(bytes))
+                        read(job.id, followed, *fact);
                     ++followed.entries;
                 }
             }
-            followed.wanted.erase(followed.wanted.begin(), followed.wanted.lower_bound(job.final_rounds));
+            followed.wanted.erase(followed.wanted.begin(),
+                                  followed.wanted.lower_bound(job.final_rounds));
         }
     }
     std::erase_if(jobs_, [&](const auto& entry) { return !live.contains(entry.first); });
@@ -73,54 +78,68 @@ bool SpotChecks::learn() {
     return true;
 }
 
-void SpotChecks::read(const base::JobId& id, Followed& followed, const market::JobHistoryEntry& entry) {
+void SpotChecks::read(const base::JobId& id, Followed& followed,
+                      const market::JobHistoryEntry& entry) {
     const base::AccountId& account = party_.identity().account();
     if (const auto* passed = std::get_if<market::PartPassed>(&entry)) {
         if (passed->key.worker == account || passed->key.round < followed.final_rounds) return;
         const auto shared = std::make_shared<const market::PartPassed>(*passed);
-        for (std::uint32_t segment = 0; segment < passed->leaves.size() && followed.wanted.size() < kWantedMax; ++segment) {
-            const bool audited = std::any_of(passed->audits.begin(), passed->audits.end(), [&](const market::AuditFact& fact) {
-                return fact.segment == segment && fact.auditor == account;
-            });
+        for (std::uint32_t segment = 0;
+             segment < passed->leaves.size() && followed.wanted.size() < kWantedMax; ++segment) {
+            const bool audited = std::any_of(
+                passed->audits.begin(), passed->audits.end(), [&](const market::AuditFact& fact) {
+                    return fact.segment == segment && fact.auditor == account;
+                });
             if (!audited && chosen({market::DisputeTarget::segment, passed->part, segment, {}, 0}))
                 followed.wanted.emplace(passed->key.round, Wanted{shared, segment});
         }
     } else if (const auto* merged = std::get_if<market::RoundMerged>(&entry)) {
         if (merged->poster == account || merged->round < followed.final_rounds) return;
         // By its root: another attempt is another choice.
-        if (chosen({market::DisputeTarget::merge, base::PartId{merged->root}, 0, id, merged->round})) followed.wanted.emplace(merged->round, Wanted{});
+        if (chosen(
+                {market::DisputeTarget::merge, base::PartId{merged->root}, 0, id, merged->round}))
+            followed.wanted.emplace(merged->round, Wanted{});
     }
 }
 
 /// Whether it is still what stands, and may be challenged.
 bool SpotChecks::stands(const base::JobId& id, std::uint32_t round, const Wanted& wanted) {
     const auto record = party_.node().round(id, round);
-    if (!record || record->state == market::RoundState::final || record->state == market::RoundState::failed) return false;
+    if (!record || record->state == market::RoundState::final ||
+        record->state == market::RoundState::failed)
+        return false;
     if (!wanted.part) return record->state == market::RoundState::merged;
     const auto part = party_.node().part(wanted.part->part);
     return part && part->state == market::PartState::passed;
 }
 
-bool SpotChecks::examine(const base::JobId& id, std::uint32_t round, const Wanted& wanted, Followed& followed, const runtime::Progress& go_on) {
+bool SpotChecks::examine(const base::JobId& id, std::uint32_t round, const Wanted& wanted,
+                         Followed& followed, const runtime::Progress& go_on) {
     if (!stands(id, round, wanted)) return true;
-    agent::LogFields fields = {{"job", agent::shortened(id.hex())}, {"round", std::to_string(round)}};
+    agent::LogFields fields = {{"job", agent::shortened(id.hex())},
+                               {"round", std::to_string(round)}};
     if (wanted.part) {
         fields.emplace_back("lane", std::to_string(wanted.part->key.lane));
         fields.emplace_back("segment", std::to_string(wanted.part->first_segment + wanted.segment));
     }
-    const auto found = wanted.part ? judge_.check_segment(*wanted.part, wanted.segment, go_on) : judge_.check_merge(id, round);
+    const auto found = wanted.part ? judge_.check_segment(*wanted.part, wanted.segment, go_on)
+                                   : judge_.check_merge(id, round);
     if (!found) {
         const bool interrupted = found.error() == Judge::kInterrupted;
-        if (!interrupted) agent::log(agent::LogLevel::debug, "spot_check.trouble", found.error(), fields);
+        if (!interrupted)
+            agent::log(agent::LogLevel::debug, "spot_check.trouble", found.error(), fields);
         if (interrupted || wanted.tries + 1 < kTriesMax)
-            followed.wanted.emplace(round, Wanted{wanted.part, wanted.segment, wanted.tries + (interrupted ? 0 : 1)});
+            followed.wanted.emplace(
+                round, Wanted{wanted.part, wanted.segment, wanted.tries + (interrupted ? 0 : 1)});
         return false;
     }
     if (*found) {
         challenges_.take(id, round, **found);
         return true;
     }
-    agent::log(agent::LogLevel::info, "spot_check.agrees", wanted.part ? "recomputed a segment unasked: it is right" : "recomputed a merge unasked: it is right",
+    agent::log(agent::LogLevel::info, "spot_check.agrees",
+               wanted.part ? "recomputed a segment unasked: it is right"
+                           : "recomputed a merge unasked: it is right",
                fields);
     return true;
 }

@@ -10,14 +10,16 @@
 
 namespace assay::validator {
 
-/// Recomputes work that was accepted and that this account was not drawn for, at random, and challenges what is wrong. What is chosen follows
-/// from a secret of the key, so a cheat cannot know it and a restart chooses the same. One thread.
+/// Recomputes work that was accepted and that this account was not drawn for, at random, and
+/// challenges what is wrong. What is chosen follows from a secret of the key, so a cheat cannot
+/// know it and a restart chooses the same. One thread.
 class SpotChecks {
   public:
     /// `rate`: share of passed segments and merges, 0 to 1.
     SpotChecks(agent::Party& party, Judge& judge, Challenges& challenges, double rate);
-    /// Learns what is new on the ledger and examines at most one thing. False when there was nothing to examine, or it has to be tried again
-    /// later. `go_on` ends it early; what was interrupted comes again.
+    /// Learns what is new on the ledger and examines at most one thing. False when there was
+    /// nothing to examine, or it has to be tried again later. `go_on` ends it early; what was
+    /// interrupted comes again.
     bool look(const runtime::Progress& go_on);
 
     [[nodiscard]] static bool is_chosen(const base::Hash& secret, double rate);
@@ -29,13 +31,14 @@ class SpotChecks {
         std::uint32_t tries = 0;
     };
     struct Followed {
-        std::uint64_t entries = 0;                     ///< of the history, read
+        std::uint64_t entries = 0;  ///< of the history, read
         std::uint32_t final_rounds = 0;
-        std::multimap<std::uint32_t, Wanted> wanted;   ///< by round
+        std::multimap<std::uint32_t, Wanted> wanted;  ///< by round
     };
     bool learn();
     void read(const base::JobId& id, Followed& followed, const market::JobHistoryEntry& entry);
-    bool examine(const base::JobId& id, std::uint32_t round, const Wanted& wanted, Followed& followed, const runtime::Progress& go_on);
+    bool examine(const base::JobId& id, std::uint32_t round, const Wanted& wanted,
+                 Followed& followed, const runtime::Progress& go_on);
     [[nodiscard]] bool chosen(const market::ChallengeTarget& target) const;
     bool stands(const base::JobId& id, std::uint32_t round, const Wanted& wanted);
 

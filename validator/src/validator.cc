@@ -19,8 +19,9 @@ using namespace std::chrono_literals;
 constexpr auto kEventWait = 2000ms;
 constexpr std::uint32_t kDutyNonceLane = 0;
 
-void follow(const ValidatorSettings& settings, const agent::Identity& identity, const client::ChainInfo& chain, client::Client& node,
-            agent::Party& party, Recomputer& recomputer, games::Conduct& conduct) {
+void follow(const ValidatorSettings& settings, const agent::Identity& identity,
+            const client::ChainInfo& chain, client::Client& node, agent::Party& party,
+            Recomputer& recomputer, games::Conduct& conduct) {
     const VerdictStore verdicts(settings.data_folder / "verdicts");
     agent::EventFollower follower(node, settings.data_folder / "cursor");
     Contributions contributions(party, settings.data_folder, {chain.chain_id, chain.operator_key});
@@ -31,7 +32,9 @@ void follow(const ValidatorSettings& settings, const agent::Identity& identity, 
     const games::KeptBlobs kept = [&settings](const base::JobId& job, const base::BlobRoot&) {
         return std::optional(settings.data_folder / "jobs" / job.hex() / "dataset");
     };
-    games::Desk desk({settings.node_url, settings.data_folder / "disputes", settings.executor, kept}, identity, conduct);
+    games::Desk desk(
+        {settings.node_url, settings.data_folder / "disputes", settings.executor, kept}, identity,
+        conduct);
     while (!agent::stop_requested()) {
         duties.come_back();
         contributions.contribute();
@@ -52,7 +55,8 @@ void follow(const ValidatorSettings& settings, const agent::Identity& identity, 
 
 }  // namespace
 
-agent::ExitCode run_validator(ValidatorSettings settings, client::KeySet keys, Recomputer& recomputer, games::Conduct& conduct) {
+agent::ExitCode run_validator(ValidatorSettings settings, client::KeySet keys,
+                              Recomputer& recomputer, games::Conduct& conduct) {
     if (const auto wrong = dispute::check_environment()) {
         agent::log(agent::LogLevel::error, "build.wrong", *wrong);
         return agent::ExitCode::check_failed;
@@ -66,7 +70,8 @@ agent::ExitCode run_validator(ValidatorSettings settings, client::KeySet keys, R
     const auto chain = node.chain();
     if (!chain) {
         if (agent::stop_requested()) return agent::ExitCode::success;
-        agent::log(agent::LogLevel::error, "node.unreachable", settings.node_url + ": " + chain.error().text());
+        agent::log(agent::LogLevel::error, "node.unreachable",
+                   settings.node_url + ": " + chain.error().text());
         return agent::ExitCode::unreachable;
     }
     const agent::Identity identity(std::move(keys), chain->chain_id);
@@ -76,10 +81,12 @@ agent::ExitCode run_validator(ValidatorSettings settings, client::KeySet keys, R
         agent::log(agent::LogLevel::error, "registration.trouble", registered.error().text);
         return registered.error().code;
     }
-    agent::log(agent::LogLevel::info, "validator.ready", "waits for epochs and audits", {{"account", identity.account().hex()}});
+    agent::log(agent::LogLevel::info, "validator.ready", "waits for epochs and audits",
+               {{"account", identity.account().hex()}});
     follow(settings, identity, *chain, node, party, recomputer, conduct);
     if (settings.away_on_exit) declare_away(settings.node_url, identity);
-    agent::log(agent::LogLevel::info, "validator.ended", "stopped; every sealed verdict is on disk");
+    agent::log(agent::LogLevel::info, "validator.ended",
+               "stopped; every sealed verdict is on disk");
     return agent::is_unfit() ? agent::ExitCode::check_failed : agent::ExitCode::success;
 }
 

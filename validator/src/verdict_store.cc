@@ -17,7 +17,11 @@ constexpr std::size_t kFileBytesMax = 1024;
 base::Bytes encode_sealed_verdict(const SealedVerdict& sealed) {
     base::Encoder out;
     out.u8(kVersion).id(sealed.audit).u8(static_cast<std::uint8_t>(sealed.verdict.kind));
-    out.hash(sealed.verdict.end_root).hash(sealed.verdict.cells_digest).hash(sealed.nonce).hash(sealed.root).hash(sealed.salt);
+    out.hash(sealed.verdict.end_root)
+        .hash(sealed.verdict.cells_digest)
+        .hash(sealed.nonce)
+        .hash(sealed.root)
+        .hash(sealed.salt);
     out.u32(static_cast<std::uint32_t>(sealed.cells.size()));
     for (const base::Hash& cell : sealed.cells) out.hash(cell);
     const base::Hash digest = base::blake2b("assay.verdict", out.view());
@@ -27,7 +31,8 @@ base::Bytes encode_sealed_verdict(const SealedVerdict& sealed) {
 std::optional<SealedVerdict> decode_sealed_verdict(base::ByteView bytes) {
     if (bytes.size() < 32) return std::nullopt;
     const base::ByteView content = bytes.first(bytes.size() - 32);
-    if (base::hash_from_bytes(bytes.last(32)) != base::blake2b("assay.verdict", content)) return std::nullopt;
+    if (base::hash_from_bytes(bytes.last(32)) != base::blake2b("assay.verdict", content))
+        return std::nullopt;
     base::Decoder in(content);
     if (in.u8() != kVersion) return std::nullopt;
     SealedVerdict sealed;
@@ -46,10 +51,15 @@ std::optional<SealedVerdict> decode_sealed_verdict(base::ByteView bytes) {
     return sealed;
 }
 
-base::Hash verdict_nonce(const base::SecretKey& key, const base::AuditId& audit) { return key.derive("verdict", audit.view()); }
-base::Hash cells_salt(const base::SecretKey& key, const base::AuditId& audit) { return key.derive("cells", audit.view()); }
+base::Hash verdict_nonce(const base::SecretKey& key, const base::AuditId& audit) {
+    return key.derive("verdict", audit.view());
+}
+base::Hash cells_salt(const base::SecretKey& key, const base::AuditId& audit) {
+    return key.derive("cells", audit.view());
+}
 
-SealedVerdict make_verdict(const base::SecretKey& key, const base::AuditId& audit, bool control, const base::Hash& root, const base::Hash& asserted,
+SealedVerdict make_verdict(const base::SecretKey& key, const base::AuditId& audit, bool control,
+                           const base::Hash& root, const base::Hash& asserted,
                            const base::Hash& found, std::vector<base::Hash> cells) {
     SealedVerdict sealed;
     sealed.audit = audit;
@@ -82,7 +92,8 @@ std::vector<base::AuditId> VerdictStore::list() const {
     std::vector<base::AuditId> ids;
     std::error_code error;
     for (const auto& entry : std::filesystem::directory_iterator(folder_, error)) {
-        if (const auto id = base::hash_from_hex(entry.path().filename().string())) ids.push_back(base::AuditId{*id});
+        if (const auto id = base::hash_from_hex(entry.path().filename().string()))
+            ids.push_back(base::AuditId{*id});
     }
     std::sort(ids.begin(), ids.end());
     return ids;

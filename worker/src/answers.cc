@@ -14,7 +14,8 @@ constexpr auto kLookEvery = 2000ms;
 
 }  // namespace
 
-Answers::Answers(const WorkerSettings& settings, const agent::Identity& identity, const agent::BlobKeeper& keeper, agent::Uploads& uploads)
+Answers::Answers(const WorkerSettings& settings, const agent::Identity& identity,
+                 const agent::BlobKeeper& keeper, agent::Uploads& uploads)
     : settings_(settings),
       keeper_(keeper),
       uploads_(uploads),
@@ -62,10 +63,13 @@ void Answers::look() {
     for (const market::Lease& lease : leases ? *leases : std::vector<market::Lease>{}) {
         if (lease.state == market::LeaseState::active) jobs.insert(lease.job);
     }
-    const auto restore = [this](const std::filesystem::path& file, const base::BlobRoot& blob) { uploads_.again(file, blob); };
+    const auto restore = [this](const std::filesystem::path& file, const base::BlobRoot& blob) {
+        uploads_.again(file, blob);
+    };
     const unsigned threads = settings_.executor.threads;
     const auto stop = [this] { return is_ending(); };
-    agent::answer_questions(party_, keeper_, {jobs.begin(), jobs.end()}, settings_.data_folder / "fetched", threads, said_, restore, stop);
+    agent::answer_questions(party_, keeper_, {jobs.begin(), jobs.end()},
+                            settings_.data_folder / "fetched", threads, said_, restore, stop);
     agent::follow_questions(party_, settings_.data_folder / "asked", threads);
     keeper_.forget_settled(node_);
 }

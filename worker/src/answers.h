@@ -10,13 +10,15 @@
 
 namespace assay::worker {
 
-/// Answers questions of all jobs that this worker has leases of, for whoever owes them, and goes on with its own, on a thread of its own: a flood of them keeps
-/// no delivery and no close waiting. Goes on until its end, a worker that leaves owes answers too. Owns its connection
-/// and nonce lane.
+/// Answers questions of all jobs that this worker has leases of, for whoever owes them, and goes on
+/// with its own, on a thread of its own: a flood of them keeps no delivery and no close waiting.
+/// Goes on until its end, a worker that leaves owes answers too. Owns its connection and nonce
+/// lane.
 class Answers {
   public:
     /// All outlive it.
-    Answers(const WorkerSettings& settings, const agent::Identity& identity, const agent::BlobKeeper& keeper, agent::Uploads& uploads);
+    Answers(const WorkerSettings& settings, const agent::Identity& identity,
+            const agent::BlobKeeper& keeper, agent::Uploads& uploads);
     ~Answers();
     Answers(const Answers&) = delete;
     Answers& operator=(const Answers&) = delete;
@@ -38,7 +40,7 @@ class Answers {
     std::condition_variable changed_;
     bool woken_ = false;
     bool ending_ = false;
-    std::thread thread_;                     ///< last: it uses all the others
+    std::thread thread_;  ///< last: it uses all the others
 };
 
 }  // namespace assay::worker

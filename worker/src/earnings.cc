@@ -17,8 +17,10 @@ client::Result<Earnings> earnings_of(client::Client& node, const base::AccountId
     auto leases = node.leases_of(account);
     if (!leases) return tl::unexpected(leases.error());
     for (market::Lease& lease : *leases) {
-        const base::Amount paid = base::multiply(lease.price, lease.paid_segments).value_or(base::Amount{});
-        const base::Amount pending = base::multiply(lease.price, lease.passed_segments).value_or(base::Amount{});
+        const base::Amount paid =
+            base::multiply(lease.price, lease.paid_segments).value_or(base::Amount{});
+        const base::Amount pending =
+            base::multiply(lease.price, lease.passed_segments).value_or(base::Amount{});
         earnings.paid = base::add(earnings.paid, paid).value_or(earnings.paid);
         earnings.pending = base::add(earnings.pending, pending).value_or(earnings.pending);
         earnings.leases.push_back({std::move(lease), paid, pending});

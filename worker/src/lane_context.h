@@ -2,8 +2,8 @@
 
 #include <functional>
 
-#include "agent/questions.h"
 #include "agent/party.h"
+#include "agent/questions.h"
 #include "client/client.h"
 #include "part_record.h"
 #include "runtime/job_cache.h"
@@ -20,18 +20,21 @@ struct LaneContext {
     const agent::BlobKeeper& keeper;
     runtime::SegmentProducer& producer;
     runtime::JobCache& cache;
-    std::filesystem::path folder;            ///< of this lease: resume point, partial part, files on their way to the node
-    /// True when training should stop at the next step: the end was asked for, or the lease is over.
+    std::filesystem::path
+        folder;  ///< of this lease: resume point, partial part, files on their way to the node
+    /// True when training should stop at the next step: the end was asked for, or the lease is
+    /// over.
     std::function<bool()> interrupted;
     base::JobId job_id;
     base::LeaseId lease_id;
     std::uint32_t lane = 0;
-    runtime::Job* job = nullptr;             ///< open, never null while a part is trained
+    runtime::Job* job = nullptr;  ///< open, never null while a part is trained
 
     [[nodiscard]] client::Client& node() const { return party.node(); }
 };
 
-/// The states a lane has in memory: the one training goes on from, and the one that opened the round (the payload and the merge need it).
+/// The states a lane has in memory: the one training goes on from, and the one that opened the
+/// round (the payload and the merge need it).
 struct LaneStates {
     struct Known {
         base::Hash root;
@@ -45,9 +48,9 @@ struct LaneStates {
 struct PartPlan {
     market::PartKey key;
     market::PartSpan span;
-    base::Hash opening_root;                 ///< of the round
+    base::Hash opening_root;  ///< of the round
     base::BlobRoot opening_blob;
-    base::Hash previous_opening;             ///< of the round before; zeros for round 0
+    base::Hash previous_opening;  ///< of the round before; zeros for round 0
     base::Hash start_root;
     base::BlobRoot start_blob;
 };

@@ -14,28 +14,36 @@ namespace {
 
 using namespace std::chrono_literals;
 
-/// Without an event the ledger is looked at this often: the reconciliation that makes a lost event harmless.
+/// Without an event the ledger is looked at this often: the reconciliation that makes a lost event
+/// harmless.
 constexpr auto kLookEvery = 2000ms;
-/// After this many failures in a row the lease is left to its deadline rather than retried in a tight loop for ever.
+/// After this many failures in a row the lease is left to its deadline rather than retried in a
+/// tight loop for ever.
 constexpr auto kTroubleWaitMax = 10'000ms;
 
 agent::LogFields lane_fields(const base::JobId& job, std::uint32_t lane, std::uint32_t round) {
-    return {{"job", agent::shortened(job.hex())}, {"lane", std::to_string(lane)}, {"round", std::to_string(round)}};
+    return {{"job", agent::shortened(job.hex())},
+            {"lane", std::to_string(lane)},
+            {"round", std::to_string(round)}};
 }
 
 bool is_member(const market::Round& round, const base::LeaseId& lease) {
-    return std::any_of(round.members.begin(), round.members.end(), [&](const market::RoundMember& m) { return m.lease == lease; });
+    return std::any_of(round.members.begin(), round.members.end(),
+                       [&](const market::RoundMember& m) { return m.lease == lease; });
 }
 
 }  // namespace
 
 bool owes_merge(const market::Job& job, const market::Round& round, const market::Lease& lease) {
-    const bool waits = job.state == market::JobState::running && round.round == job.round && round.state == market::RoundState::closed;
+    const bool waits = job.state == market::JobState::running && round.round == job.round &&
+                       round.state == market::RoundState::closed;
     return waits && lease.state == market::LeaseState::ended && is_member(round, lease.id);
 }
 
-LaneRunner::LaneRunner(const WorkerSettings& settings, const agent::Identity& identity, const PartStore& parts,
-                       const agent::BlobKeeper& keeper, const base::LeaseId& lease, std::uint32_t nonce_lane, std::unique_ptr<runtime::SegmentProducer> producer)
+LaneRunner::LaneRunner(const WorkerSettings& settings, const agent::Identity& identity,
+                       const PartStore& parts, const agent::BlobKeeper& keeper,
+                       const base::LeaseId& lease, std::uint32_t nonce_lane,
+                       std::unique_ptr<runtime::SegmentProducer> producer)
     : settings_(settings),
       identity_(identity),
       parts_(parts),
@@ -46,8 +54,12 @@ LaneRunner::LaneRunner(const WorkerSettings& settings, const agent::Identity& id
       node_(settings.node_url, agent::patient_options()),
       party_(identity_, node_, nonce_lane),
       cache_(folder_ / "jobs", settings.executor, games::fetch_from(node_), 1),
-      context_{settings_, party_, parts_, keeper, *producer_, cache_, folder_, [this] { return abandoned_.load() || agent::stop_requested(); },
-               {}, lease, 0, nullptr},
+      context_{settings_,  party_,
+               parts_,     keeper,
+               *producer_, cache_,
+               folder_,    [this] { return abandoned_.load() || agent::stop_requested(); },
+               {},         lease,
+               0,          nullptr},
       suspicion_(folder_ / "suspected") {
     std::error_code error;
     std::filesystem::create_directories(folder_, error);
@@ -89,7 +101,9 @@ void LaneRunner::run() {
         if (next == Next::over) break;
         if (troubles_ == before) troubles_ = 0;
         if (next == Next::wait) {
-            pause(troubles_ == 0 ? kLookEvery : std::min<std::chrono::milliseconds>(troubles_ * 500ms, kTroubleWaitMax));
+            pause(troubles_ == 0
+                      ? kLookEvery
+                      : std::min<std::chrono::milliseconds>(troubles_ * 500ms, kTroubleWaitMax));
         }
     }
     // A stopped worker goes on here later; a lease that is over leaves nothing behind.
@@ -133,15 +147,20 @@ LaneRunner::Next LaneRunner::step() {
         trouble("node.trouble", seen.error().text());
         return Next::wait;
     }
-    const bool works = seen->lease.state == market::LeaseState::active && seen->lane.lease == lease_;
-    if (market::is_terminal(seen->job.state) || !(works || owes_merge(seen->job, seen->round, seen->lease))) {
-        agent::log(agent::LogLevel::info, "lease.over", "the lease is over: " + std::string(market::to_word(seen->lease.end)),
+    const bool works =
+        seen->lease.state == market::LeaseState::active && seen->lane.lease == lease_;
+    if (market::is_terminal(seen->job.state) ||
+        !(works || owes_merge(seen->job, seen->round, seen->lease))) {
+        agent::log(agent::LogLevel::info, "lease.over",
+                   "the lease is over: " + std::string(market::to_word(seen->lease.end)),
                    {{"lease", agent::shortened(lease_.hex())}});
         return Next::over;
     }
-    if (seen->job.state != market::JobState::running || seen->job.round >= seen->job.shape.rounds) return Next::wait;
+    if (seen->job.state != market::JobState::running || seen->job.round >= seen->job.shape.rounds)
+        return Next::wait;
     if (context_.job == nullptr) {
-        if (const auto opened = open_job(seen->job); !opened) return no_job(seen->job, opened.error());
+        if (const auto opened = open_job(seen->job); !opened)
+            return no_job(seen->job, opened.error());
         if (context_.job->program_root() != seen->job.program_root) return stop_as_unfit(seen->job);
         if (context_.job->initial_root() != seen->job.init_root) {
             context_.job = nullptr;
@@ -150,11 +169,14 @@ LaneRunner::Next LaneRunner::step() {
         }
     }
     switch (seen->round.state) {
-        case market::RoundState::open: return train(*seen);
-        case market::RoundState::closed: return merge(*seen);
+        case market::RoundState::open:
+            return train(*seen);
+        case market::RoundState::closed:
+            return merge(*seen);
         case market::RoundState::merged:
         case market::RoundState::final:
-        case market::RoundState::failed: return Next::wait;
+        case market::RoundState::failed:
+            return Next::wait;
     }
     return Next::wait;
 }
@@ -174,40 +196,50 @@ tl::expected<void, std::string> LaneRunner::open_job(const market::Job& job) {
     }
     context_.lane = lease->lane;
     keep_dataset(job);
-    agent::log(agent::LogLevel::info, "lease.started", "works a lane", lane_fields(job.id, lease->lane, job.round));
+    agent::log(agent::LogLevel::info, "lease.started", "works a lane",
+               lane_fields(job.id, lease->lane, job.round));
     return {};
 }
 
-/// The submitter owes the data and may withhold it: who trained on it can still show it, and defend what it made of it, until the job is over.
+/// The submitter owes the data and may withhold it: who trained on it can still show it, and defend
+/// what it made of it, until the job is over.
 void LaneRunner::keep_dataset(const market::Job& job) {
     const std::filesystem::path link = folder_ / "dataset.kept";
     std::error_code error;
     std::filesystem::remove(link, error);
     std::filesystem::create_hard_link(cache_.folder_of(job.id) / "dataset", link, error);
     if (error) return trouble("job.trouble", link.string() + ": " + error.message());
-    if (auto kept = context_.keeper.keep(job.id, job.shape.rounds, job.data_blob, link); !kept) trouble("job.trouble", kept.error());
+    if (auto kept = context_.keeper.keep(job.id, job.shape.rounds, job.data_blob, link); !kept)
+        trouble("job.trouble", kept.error());
 }
 
-/// The rules computed the program root from the same spec: this build is wrong, and what it would train is worth nothing.
+/// The rules computed the program root from the same spec: this build is wrong, and what it would
+/// train is worth nothing.
 LaneRunner::Next LaneRunner::stop_as_unfit(const market::Job& job) {
-    agent::log(agent::LogLevel::error, "build.wrong", "this build makes another program of the spec than the chain's rules: stops",
-               {{"job", job.id.hex()}, {"here", context_.job->program_root().hex()}, {"chain", job.program_root.hex()}});
+    agent::log(agent::LogLevel::error, "build.wrong",
+               "this build makes another program of the spec than the chain's rules: stops",
+               {{"job", job.id.hex()},
+                {"here", context_.job->program_root().hex()},
+                {"chain", job.program_root.hex()}});
     context_.job = nullptr;
     agent::request_stop_as_unfit();
     return Next::over;
 }
 
-/// Where the data is missing, who owes it is asked, and leaving costs nothing while it is asked for. Data that is there and does not open never
-/// will here.
+/// Where the data is missing, who owes it is asked, and leaving costs nothing while it is asked
+/// for. Data that is there and does not open never will here.
 LaneRunner::Next LaneRunner::no_job(const market::Job& job, const std::string& why) {
     trouble("job.trouble", why);
-    suspect(agent::Need{{market::StoredKind::data, job.id.hash, 0}, job.data_blob, job.data_bytes, nullptr});
+    suspect(agent::Need{
+        {market::StoredKind::data, job.id.hash, 0}, job.data_blob, job.data_bytes, nullptr});
     const auto there = node_.blob_exists(job.data_blob);
-    if (there && *there && suspicion_.misses(job.data_blob) > agent::kMissesBeforeQuestion) leave("the job does not open here");
+    if (there && *there && suspicion_.misses(job.data_blob) > agent::kMissesBeforeQuestion)
+        leave("the job does not open here");
     return Next::wait;
 }
 
-/// The part that comes next, under the first attempt that the ledger does not have: what was rolled back or taken back has used its number up.
+/// The part that comes next, under the first attempt that the ledger does not have: what was rolled
+/// back or taken back has used its number up.
 std::optional<PartPlan> LaneRunner::plan_part(const Look& look) {
     PartPlan plan;
     plan.key.job = look.job.id;
@@ -215,7 +247,8 @@ std::optional<PartPlan> LaneRunner::plan_part(const Look& look) {
     plan.key.lane = look.lane.lane;
     plan.key.part = look.lane.committed_parts;
     plan.key.worker = identity_.account();
-    plan.span = market::part_span(plan.key.part, look.job.shape.segments_per_round(), look.job.shape.part_segments);
+    plan.span = market::part_span(plan.key.part, look.job.shape.segments_per_round(),
+                                  look.job.shape.part_segments);
     plan.opening_root = look.job.opening_root;
     plan.opening_blob = look.job.opening_blob;
     plan.previous_opening = look.previous_opening;
@@ -229,17 +262,20 @@ std::optional<PartPlan> LaneRunner::plan_part(const Look& look) {
             return std::nullopt;
         }
         if (!part) return plan;
-        const bool used_up = part->state == market::PartState::retracted || part->state == market::PartState::void_;
+        const bool used_up =
+            part->state == market::PartState::retracted || part->state == market::PartState::void_;
         if (!used_up) return std::nullopt;  // committed meanwhile: look again
     }
     return std::nullopt;
 }
 
-/// Gives the lane to somebody else rather than break a rule, or wait for ever. Open parts are judged first: leaving is no way out of an audit.
+/// Gives the lane to somebody else rather than break a rule, or wait for ever. Open parts are
+/// judged first: leaving is no way out of an audit.
 void LaneRunner::leave(const std::string& why) {
     const auto sent = party_.send(market::LeaseLeave{lease_});
     if (sent) {
-        agent::log(agent::LogLevel::warning, "lease.left", why, {{"lease", agent::shortened(lease_.hex())}});
+        agent::log(agent::LogLevel::warning, "lease.left", why,
+                   {{"lease", agent::shortened(lease_.hex())}});
     } else if (!agent::is_refusal(sent.error(), market::Refusal::parts_open)) {
         trouble("lease.trouble", why + ": " + sent.error().text());
     }
@@ -254,17 +290,21 @@ bool LaneRunner::may_train(const Look& look) {
         fields.emplace_back("reason", std::string(market::to_word(now)));
         const bool waits = now != market::LaneWait::none;
         agent::log(agent::LogLevel::info, waits ? "lane.waits" : "lane.goes_on",
-                   waits ? "the audits of the next part are not paid for, or cannot be done yet" : "the next part may be trained", fields);
+                   waits ? "the audits of the next part are not paid for, or cannot be done yet"
+                         : "the next part may be trained",
+                   fields);
         if (wait_ == market::LaneWait::none) waits_since_ = clock;
         wait_ = now;
     }
-    const bool waited = now != market::LaneWait::none && clock - waits_since_ >= settings_.leave_waiting_after;
+    const bool waited =
+        now != market::LaneWait::none && clock - waits_since_ >= settings_.leave_waiting_after;
     if (waited) leave("the lane has waited for its audits for too long: leaving costs nothing");
     return may;
 }
 
-/// A record for another start was refused when the lane was rolled back: it cannot be committed any more, and two trees under one key are a double
-/// signature only where they start from one root. So it makes room.
+/// A record for another start was refused when the lane was rolled back: it cannot be committed any
+/// more, and two trees under one key are a double signature only where they start from one root. So
+/// it makes room.
 std::optional<PartRecord> LaneRunner::signed_record(const PartPlan& plan, const base::PartId& id) {
     auto kept = parts_.load(id);
     if (!kept) {
@@ -287,14 +327,18 @@ LaneRunner::Next LaneRunner::train(const Look& look) {
     const base::PartId id = market::part_id(identity_.chain_id(), plan->key);
     if (auto kept = signed_record(*plan, id)) {
         // The store keeps for an hour what the ledger does not name yet.
-        if (!renew_receipts(*kept)) trouble("upload.trouble", "what a signed commitment names could not be stored again");
+        if (!renew_receipts(*kept))
+            trouble("upload.trouble", "what a signed commitment names could not be stored again");
         return commit(*plan, id, std::move(*kept));
     }
     if (context_.interrupted()) return Next::again;
 
-    if (auto got = need_opening(context_, states_, plan->key.round, plan->opening_root, plan->opening_blob, plan->previous_opening); !got) {
+    if (auto got = need_opening(context_, states_, plan->key.round, plan->opening_root,
+                                plan->opening_blob, plan->previous_opening);
+        !got) {
         trouble("state.trouble", got.error());
-        suspect(opening_need(context_, plan->key.round, plan->opening_root, plan->previous_opening));
+        suspect(
+            opening_need(context_, plan->key.round, plan->opening_root, plan->previous_opening));
         return Next::wait;
     }
     if (auto got = need_start(context_, states_, *plan); !got) {
@@ -322,12 +366,14 @@ LaneRunner::Next LaneRunner::train(const Look& look) {
     return commit(*plan, id, std::move((*trained)->record));
 }
 
-/// Receipts run out, and so does what nobody names: what a worker that was away for long had uploaded is stored again. The tree stays the same, and
-/// the record on disk is never written again: what was signed once is there as it was.
+/// Receipts run out, and so does what nobody names: what a worker that was away for long had
+/// uploaded is stored again. The tree stays the same, and the record on disk is never written
+/// again: what was signed once is there as it was.
 bool LaneRunner::renew_receipts(PartRecord& record) {
     const auto renew = [&](market::Receipt& receipt) {
         const auto kept = context_.keeper.find(receipt.blob);
-        const auto renewed = kept ? node_.put_blob_file(*kept, receipt.blob) : node_.blob_receipt(receipt.blob);
+        const auto renewed =
+            kept ? node_.put_blob_file(*kept, receipt.blob) : node_.blob_receipt(receipt.blob);
         if (!renewed || renewed->blob != receipt.blob) return false;
         receipt = *renewed;
         return true;
@@ -337,9 +383,11 @@ bool LaneRunner::renew_receipts(PartRecord& record) {
 }
 
 /// The record is on disk. It goes out unchanged but for receipts, however often.
-LaneRunner::Next LaneRunner::commit(const PartPlan& plan, const base::PartId& id, PartRecord record) {
+LaneRunner::Next LaneRunner::commit(const PartPlan& plan, const base::PartId& id,
+                                    PartRecord record) {
     auto sent = party_.send(record.commit_message());
-    if (!sent && agent::is_refusal(sent.error(), market::Refusal::receipt_expires_early) && renew_receipts(record)) {
+    if (!sent && agent::is_refusal(sent.error(), market::Refusal::receipt_expires_early) &&
+        renew_receipts(record)) {
         sent = party_.send(record.commit_message());
     }
     if (sent) {
@@ -348,30 +396,38 @@ LaneRunner::Next LaneRunner::commit(const PartPlan& plan, const base::PartId& id
         agent::log(agent::LogLevel::info, "part.committed", "committed a part", fields);
         return Next::again;
     }
-    if (node_.part(id)) return Next::again;  // it was there already: the answer to an earlier send was lost
-    if (agent::is_refusal(sent.error(), market::Refusal::too_many_attempts)) leave("this part was rolled back too often");
-    if (!agent::is_refusal(sent.error(), market::Refusal::lane_waits)) trouble("commit.trouble", sent.error().text());
+    if (node_.part(id))
+        return Next::again;  // it was there already: the answer to an earlier send was lost
+    if (agent::is_refusal(sent.error(), market::Refusal::too_many_attempts))
+        leave("this part was rolled back too often");
+    if (!agent::is_refusal(sent.error(), market::Refusal::lane_waits))
+        trouble("commit.trouble", sent.error().text());
     return Next::wait;
 }
 
 LaneRunner::Next LaneRunner::merge(const Look& look) {
     if (!look.job.shape.has_merge() || !is_member(look.round, lease_)) return Next::wait;
     const auto& members = look.round.members;
-    // A round that was opened again may close with other members: what was merged before says nothing then.
+    // A round that was opened again may close with other members: what was merged before says
+    // nothing then.
     base::Hasher hasher("assay.merge.in");
     hasher.add_u32(look.job.round).add(look.job.opening_root);
     for (const market::RoundMember& m : members) hasher.add_u32(m.lane).add(m.payload_root);
     const base::Hash inputs = hasher.finish();
     if (merged_inputs_ == inputs) return post_merge(look, merged_root_);
 
-    if (auto got = need_opening(context_, states_, look.job.round, look.job.opening_root, look.job.opening_blob, look.previous_opening); !got) {
+    if (auto got = need_opening(context_, states_, look.job.round, look.job.opening_root,
+                                look.job.opening_blob, look.previous_opening);
+        !got) {
         trouble("state.trouble", got.error());
-        suspect(opening_need(context_, look.job.round, look.job.opening_root, look.previous_opening));
+        suspect(
+            opening_need(context_, look.job.round, look.job.opening_root, look.previous_opening));
         return Next::wait;
     }
     std::vector<commit::Payload> payloads;
     for (const market::RoundMember& m : members) {
-        auto payload = cache_.fetch_payload(look.job.id, *context_.job, m.payload_blob, m.payload_root);
+        auto payload =
+            cache_.fetch_payload(look.job.id, *context_.job, m.payload_blob, m.payload_root);
         if (!payload) {
             trouble("merge.trouble", payload.error());
             suspect(payload_need(context_, m));
@@ -384,7 +440,8 @@ LaneRunner::Next LaneRunner::merge(const Look& look) {
     commit::State state = std::move(states_.opening->state);
     states_.opening.reset();
     states_.current.reset();
-    merged_root_ = producer_->merge(*context_.job, state, pointers, look.job.round, look.job.opening_root);
+    merged_root_ =
+        producer_->merge(*context_.job, state, pointers, look.job.round, look.job.opening_root);
     merged_inputs_ = inputs;
     states_.opening = LaneStates::Known{merged_root_, std::move(state)};
     return post_merge(look, merged_root_);
@@ -397,10 +454,13 @@ LaneRunner::Next LaneRunner::post_merge(const Look& look, const base::Hash& root
         if (!turn.error().not_found()) trouble("node.trouble", turn.error().text());
         return Next::wait;
     }
-    const bool barred = std::find(turn->barred.begin(), turn->barred.end(), identity_.account()) != turn->barred.end();
+    const bool barred = std::find(turn->barred.begin(), turn->barred.end(), identity_.account()) !=
+                        turn->barred.end();
     const bool due = turn->state == market::MergeState::waiting && !barred;
     const auto& members = look.round.members;
-    const auto member = std::find_if(members.begin(), members.end(), [&](const market::RoundMember& m) { return m.lease == lease_; });
+    const auto member =
+        std::find_if(members.begin(), members.end(),
+                     [&](const market::RoundMember& m) { return m.lease == lease_; });
     const bool mine = due && static_cast<std::uint64_t>(member - members.begin()) <= turn->turn;
     if (!mine) return Next::wait;
     if (!states_.opening || states_.opening->root != root) {
@@ -408,8 +468,9 @@ LaneRunner::Next LaneRunner::post_merge(const Look& look, const base::Hash& root
         return Next::again;
     }
     // The next round starts from it.
-    auto receipt = upload_state(context_, look.job.round + 1, states_.opening->state,
-                                runtime::opening_descriptor(*context_.job, look.job.round + 1, look.job.opening_root));
+    auto receipt = upload_state(
+        context_, look.job.round + 1, states_.opening->state,
+        runtime::opening_descriptor(*context_.job, look.job.round + 1, look.job.opening_root));
     if (!receipt) {
         trouble("merge.trouble", receipt.error());
         return Next::wait;

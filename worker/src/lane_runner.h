@@ -11,24 +11,31 @@
 
 namespace assay::worker {
 
-/// Whether a lease that has ended owes its round a merge: where one was refuted later, the next member posts.
-[[nodiscard]] bool owes_merge(const market::Job& job, const market::Round& round, const market::Lease& lease);
+/// Whether a lease that has ended owes its round a merge: where one was refuted later, the next
+/// member posts.
+[[nodiscard]] bool owes_merge(const market::Job& job, const market::Round& round,
+                              const market::Lease& lease);
 
-/// Works one lease from its start to its end on a thread of its own: trains the lane's parts, commits them, computes the merges and posts
-/// them when it is its turn. What comes next is read from the ledger each time, never remembered, so a lane taken over in mid-round and a
-/// restart are the ordinary case.
+/// Works one lease from its start to its end on a thread of its own: trains the lane's parts,
+/// commits them, computes the merges and posts them when it is its turn. What comes next is read
+/// from the ledger each time, never remembered, so a lane taken over in mid-round and a restart are
+/// the ordinary case.
 class LaneRunner {
   public:
-    LaneRunner(const WorkerSettings& settings, const agent::Identity& identity, const PartStore& parts, const agent::BlobKeeper& keeper,
-               const base::LeaseId& lease, std::uint32_t nonce_lane, std::unique_ptr<runtime::SegmentProducer> producer);
-    ~LaneRunner();                           ///< asks it to stop and waits
+    LaneRunner(const WorkerSettings& settings, const agent::Identity& identity,
+               const PartStore& parts, const agent::BlobKeeper& keeper, const base::LeaseId& lease,
+               std::uint32_t nonce_lane, std::unique_ptr<runtime::SegmentProducer> producer);
+    ~LaneRunner();  ///< asks it to stop and waits
     LaneRunner(const LaneRunner&) = delete;
     LaneRunner& operator=(const LaneRunner&) = delete;
 
     /// Something happened on the ledger: look again now.
     void wake();
     /// The lease is over, or the worker cannot go on with it: training stops at the next step.
-    void abandon() { abandoned_.store(true); wake(); }
+    void abandon() {
+        abandoned_.store(true);
+        wake();
+    }
     [[nodiscard]] bool finished() const { return finished_.load(); }
     [[nodiscard]] std::uint32_t nonce_lane() const { return nonce_lane_; }
 
@@ -50,7 +57,8 @@ class LaneRunner {
     void keep_dataset(const market::Job& job);
     Next no_job(const market::Job& job, const std::string& why);
     Next train(const Look& look);
-    /// Whether the lane's next part may be trained now; says why not, and leaves when that takes too long.
+    /// Whether the lane's next part may be trained now; says why not, and leaves when that takes
+    /// too long.
     bool may_train(const Look& look);
     /// The record of the part that comes next when one was signed already. Nothing on an error too.
     std::optional<PartRecord> signed_record(const PartPlan& plan, const base::PartId& id);
@@ -82,9 +90,9 @@ class LaneRunner {
     std::optional<market::JobSpec> spec_;
     market::LaneWait wait_ = market::LaneWait::none;  ///< as seen last
     std::chrono::steady_clock::time_point waits_since_;
-    std::optional<base::Hash> merged_inputs_;    ///< digest of what was merged into states_.opening
+    std::optional<base::Hash> merged_inputs_;  ///< digest of what was merged into states_.opening
     base::Hash merged_root_;
-    std::uint32_t troubles_ = 0;             ///< in a row
+    std::uint32_t troubles_ = 0;  ///< in a row
 
     std::mutex mutex_;
     std::condition_variable woken_;

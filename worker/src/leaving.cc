@@ -21,7 +21,8 @@ bool left(const WorkerSettings& settings, agent::Party& party, const market::Lea
     // Leaving is no way out of an audit: the ledger refuses it while a part is open.
     if (lease.open_parts > 0) return false;
     const auto sent = party.send(market::LeaseLeave{lease.id});
-    const agent::LogFields fields = {{"lease", agent::shortened(lease.id.hex())}, {"lane", std::to_string(lease.lane)}};
+    const agent::LogFields fields = {{"lease", agent::shortened(lease.id.hex())},
+                                     {"lane", std::to_string(lease.lane)}};
     if (!sent) {
         if (agent::is_refusal(sent.error(), market::Refusal::lease_ended)) return true;
         agent::log(agent::LogLevel::warning, "lease.trouble", sent.error().text(), fields);
@@ -35,7 +36,8 @@ bool left(const WorkerSettings& settings, agent::Party& party, const market::Lea
 
 }  // namespace
 
-void leave_everything(const WorkerSettings& settings, const agent::Identity& identity, std::uint32_t nonce_lane) {
+void leave_everything(const WorkerSettings& settings, const agent::Identity& identity,
+                      std::uint32_t nonce_lane) {
     client::Client node(settings.node_url, {});
     agent::Party party(identity, node, nonce_lane);
     const PartStore parts(settings.data_folder / "parts");
@@ -54,7 +56,8 @@ void leave_everything(const WorkerSettings& settings, const agent::Identity& ide
         bool done = true;
         duties.look();
         for (const market::Lease& lease : *leases) {
-            if (lease.state == market::LeaseState::active && !left(settings, party, lease)) done = false;
+            if (lease.state == market::LeaseState::active && !left(settings, party, lease))
+                done = false;
         }
         if (done) return;
         std::this_thread::sleep_for(kLookEvery);

@@ -13,7 +13,9 @@ constexpr std::uint8_t kVersion = 2;
 constexpr std::uint32_t kSegmentsMax = 65'536;
 constexpr std::size_t kRecordBytesMax = std::size_t{1} << 30U;
 
-void put_receipt(base::Encoder& out, const market::Receipt& receipt) { out.bytes(market::encode(receipt)); }
+void put_receipt(base::Encoder& out, const market::Receipt& receipt) {
+    out.bytes(market::encode(receipt));
+}
 
 market::Receipt take_receipt(base::Decoder& in) {
     const auto receipt = market::decode<market::Receipt>(in.bytes(1024));
@@ -32,7 +34,8 @@ SegmentRecord take_segment(base::Decoder& in) {
 
 std::vector<base::Hash> PartRecord::leaf_hashes() const {
     std::vector<base::Hash> hashes;
-    for (const SegmentRecord& segment : segments) hashes.push_back(market::segment_leaf_hash(segment.leaf));
+    for (const SegmentRecord& segment : segments)
+        hashes.push_back(market::segment_leaf_hash(segment.leaf));
     return hashes;
 }
 
@@ -58,7 +61,11 @@ market::PartCommit PartRecord::commit_message() const {
 base::Bytes encode_part_record(const PartRecord& record) {
     base::Encoder out;
     out.u8(kVersion);
-    out.id(record.key.job).u32(record.key.round).u32(record.key.lane).u32(record.key.stage).u32(record.key.part);
+    out.id(record.key.job)
+        .u32(record.key.round)
+        .u32(record.key.lane)
+        .u32(record.key.stage)
+        .u32(record.key.part);
     out.id(record.key.worker).u32(record.key.attempt);
     out.id(record.lease).u32(record.first_segment);
     out.hash(record.start_root).hash(record.end_root).id(record.start_blob);
@@ -79,7 +86,8 @@ base::Bytes encode_part_record(const PartRecord& record) {
 std::optional<PartRecord> decode_part_record(base::ByteView bytes) {
     if (bytes.size() < 32) return std::nullopt;
     const base::ByteView content = bytes.first(bytes.size() - 32);
-    if (base::hash_from_bytes(bytes.last(32)) != base::blake2b("assay.part.rec", content)) return std::nullopt;
+    if (base::hash_from_bytes(bytes.last(32)) != base::blake2b("assay.part.rec", content))
+        return std::nullopt;
     base::Decoder in(content);
     PartRecord record;
     if (in.u8() != kVersion) return std::nullopt;
@@ -96,7 +104,8 @@ std::optional<PartRecord> decode_part_record(base::ByteView bytes) {
     record.end_root = in.hash();
     record.start_blob = in.id_of<base::BlobRoot>();
     const std::uint32_t segments = in.length(kSegmentsMax);
-    for (std::uint32_t i = 0; i < segments && in.ok(); ++i) record.segments.push_back(take_segment(in));
+    for (std::uint32_t i = 0; i < segments && in.ok(); ++i)
+        record.segments.push_back(take_segment(in));
     record.end_receipt = take_receipt(in);
     record.payload_root = in.hash();
     if (in.boolean()) record.payload_receipt = take_receipt(in);
@@ -105,9 +114,13 @@ std::optional<PartRecord> decode_part_record(base::ByteView bytes) {
     return record;
 }
 
-tl::expected<void, std::string> PartStore::save(const base::PartId& id, const PartRecord& record) const {
-    if (auto saved = agent::save_durable(folder_of(id) / "record", encode_part_record(record)); !saved) return saved;
-    // The part's folder is new: without its name on disk the record would be lost in a power cut, and the key could sign a second tree.
+tl::expected<void, std::string> PartStore::save(const base::PartId& id,
+                                                const PartRecord& record) const {
+    if (auto saved = agent::save_durable(folder_of(id) / "record", encode_part_record(record));
+        !saved)
+        return saved;
+    // The part's folder is new: without its name on disk the record would be lost in a power cut,
+    // and the key could sign a second tree.
     if (!agent::sync_folder(folder_)) return tl::unexpected("cannot sync " + folder_.string());
     return {};
 }
@@ -126,7 +139,8 @@ std::vector<base::PartId> PartStore::list() const {
     std::vector<base::PartId> ids;
     std::error_code error;
     for (const auto& entry : std::filesystem::directory_iterator(folder_, error)) {
-        if (const auto id = base::hash_from_hex(entry.path().filename().string())) ids.push_back(base::PartId{*id});
+        if (const auto id = base::hash_from_hex(entry.path().filename().string()))
+            ids.push_back(base::PartId{*id});
     }
     std::sort(ids.begin(), ids.end());
     return ids;

@@ -10,26 +10,33 @@ constexpr std::string_view kProfile = "f32";
 
 RegistrationError problem(const client::ClientError& error, const std::string& what) {
     const bool no_answer = error.status == 0;
-    return {no_answer ? agent::ExitCode::unreachable : agent::ExitCode::refused, what + ": " + error.text()};
+    return {no_answer ? agent::ExitCode::unreachable : agent::ExitCode::refused,
+            what + ": " + error.text()};
 }
 
-tl::expected<void, RegistrationError> ensure_stake(agent::Party& party, const WorkerSettings& settings) {
+tl::expected<void, RegistrationError> ensure_stake(agent::Party& party,
+                                                   const WorkerSettings& settings) {
     const base::AccountId& id = party.identity().account();
     const auto account = party.node().account(id);
     if (!account) return tl::unexpected(problem(account.error(), "account"));
     const auto stake = party.node().stake(id, market::Role::worker);
-    if (!stake && !stake.error().not_found()) return tl::unexpected(problem(stake.error(), "stake"));
+    if (!stake && !stake.error().not_found())
+        return tl::unexpected(problem(stake.error(), "stake"));
     const base::Amount active = stake ? stake->active : base::Amount{};
     if (!settings.stake && !active.is_zero()) return {};
-    const base::Amount wanted = settings.stake.value_or(base::Amount::of(account->balance.grains() / 2));
+    const base::Amount wanted =
+        settings.stake.value_or(base::Amount::of(account->balance.grains() / 2));
     if (active >= wanted) return {};
     const auto sent = party.send(market::StakeBond{market::Role::worker, wanted - active});
     if (!sent) return tl::unexpected(problem(sent.error(), "stake_bond"));
-    agent::log(agent::LogLevel::info, "stake.bonded", "bonded stake", {{"grains", (wanted - active).decimal()}});
+    agent::log(agent::LogLevel::info, "stake.bonded", "bonded stake",
+               {{"grains", (wanted - active).decimal()}});
     return {};
 }
 
-tl::expected<void, RegistrationError> ensure_offer(agent::Party& party, const WorkerSettings& settings, std::uint64_t flops_per_second,
+tl::expected<void, RegistrationError> ensure_offer(agent::Party& party,
+                                                   const WorkerSettings& settings,
+                                                   std::uint64_t flops_per_second,
                                                    std::uint64_t memory_bytes) {
     const base::AccountId& id = party.identity().account();
     const auto chain = party.node().chain();
@@ -47,8 +54,9 @@ tl::expected<void, RegistrationError> ensure_offer(agent::Party& party, const Wo
     wanted.slots = settings.slots;
     for (const market::Offer& offer : *offers) {
         if (offer.withdrawn) continue;
-        const bool same = offer.price_per_gflop == wanted.price_per_gflop && offer.segment_ms == wanted.segment_ms &&
-                          offer.slots == wanted.slots && offer.profile == wanted.profile &&
+        const bool same = offer.price_per_gflop == wanted.price_per_gflop &&
+                          offer.segment_ms == wanted.segment_ms && offer.slots == wanted.slots &&
+                          offer.profile == wanted.profile &&
                           (!settings.bond || offer.bond == *settings.bond || offer.slots_used > 0);
         if (same) return {};
         const auto sent = party.send(market::OfferWithdraw{offer.id});
@@ -58,16 +66,20 @@ tl::expected<void, RegistrationError> ensure_offer(agent::Party& party, const Wo
     const auto sent = party.send(wanted);
     if (!sent) return tl::unexpected(problem(sent.error(), "offer_post"));
     agent::log(agent::LogLevel::info, "offer.posted", "posted an offer",
-               {{"price_per_gflop", wanted.price_per_gflop.decimal()}, {"slots", std::to_string(wanted.slots)},
+               {{"price_per_gflop", wanted.price_per_gflop.decimal()},
+                {"slots", std::to_string(wanted.slots)},
                 {"gflops", std::to_string(flops_per_second / 1'000'000'000)}});
     return {};
 }
 
 }  // namespace
 
-tl::expected<void, RegistrationError> ensure_registered(agent::Party& party, const WorkerSettings& settings, std::uint64_t flops_per_second,
+tl::expected<void, RegistrationError> ensure_registered(agent::Party& party,
+                                                        const WorkerSettings& settings,
+                                                        std::uint64_t flops_per_second,
                                                         std::uint64_t memory_bytes) {
-    if (const auto keys = agent::ensure_keys(party); !keys) return tl::unexpected(problem(keys.error(), "keys_set"));
+    if (const auto keys = agent::ensure_keys(party); !keys)
+        return tl::unexpected(problem(keys.error(), "keys_set"));
     if (auto stake = ensure_stake(party, settings); !stake) return stake;
     return ensure_offer(party, settings, flops_per_second, memory_bytes);
 }

@@ -31,9 +31,13 @@ constexpr std::uint32_t kDutyNonceLane = 0;
 /// The leases this process works, one runner each.
 class Runners {
   public:
-    Runners(const WorkerSettings& settings, const agent::Identity& identity, const PartStore& parts, const agent::BlobKeeper& keeper,
-            const runtime::ProducerFactory& producer)
-        : settings_(settings), identity_(identity), parts_(parts), keeper_(keeper), producer_(producer) {}
+    Runners(const WorkerSettings& settings, const agent::Identity& identity, const PartStore& parts,
+            const agent::BlobKeeper& keeper, const runtime::ProducerFactory& producer)
+        : settings_(settings),
+          identity_(identity),
+          parts_(parts),
+          keeper_(keeper),
+          producer_(producer) {}
 
     void reconcile(const std::set<base::LeaseId>& leases) {
         for (const base::LeaseId& lease : leases) {
@@ -58,7 +62,8 @@ class Runners {
         for (const auto& [id, runner] : runners_) used.insert(runner->nonce_lane());
         std::uint32_t nonce_lane = kDutyNonceLane + 1;
         while (used.contains(nonce_lane)) ++nonce_lane;
-        runners_.emplace(lease, std::make_unique<LaneRunner>(settings_, identity_, parts_, keeper_, lease, nonce_lane, producer_()));
+        runners_.emplace(lease, std::make_unique<LaneRunner>(settings_, identity_, parts_, keeper_,
+                                                             lease, nonce_lane, producer_()));
     }
 
     const WorkerSettings& settings_;
@@ -70,7 +75,8 @@ class Runners {
 };
 
 /// Active leases, and those that have ended and are asked for a merge again.
-std::set<base::LeaseId> leases_to_work(client::Client& node, const std::vector<market::Lease>& leases) {
+std::set<base::LeaseId> leases_to_work(client::Client& node,
+                                       const std::vector<market::Lease>& leases) {
     std::set<base::LeaseId> out;
     std::vector<const market::Lease*> ended;
     for (const market::Lease& lease : leases) {
@@ -80,17 +86,22 @@ std::set<base::LeaseId> leases_to_work(client::Client& node, const std::vector<m
     if (ended.empty()) return out;
     const auto jobs = node.jobs(market::to_word(market::JobState::running));
     for (const market::Job& job : jobs ? *jobs : std::vector<market::Job>{}) {
-        const bool ours = std::any_of(ended.begin(), ended.end(), [&](const market::Lease* lease) { return lease->job == job.id; });
-        const auto round = ours ? node.round(job.id, job.round) : tl::unexpected(client::ClientError());
+        const bool ours = std::any_of(ended.begin(), ended.end(), [&](const market::Lease* lease) {
+            return lease->job == job.id;
+        });
+        const auto round =
+            ours ? node.round(job.id, job.round) : tl::unexpected(client::ClientError());
         for (const market::Lease* lease : ended) {
-            if (round && lease->job == job.id && owes_merge(job, *round, *lease)) out.insert(lease->id);
+            if (round && lease->job == job.id && owes_merge(job, *round, *lease))
+                out.insert(lease->id);
         }
     }
     return out;
 }
 
-void follow(const WorkerSettings& settings, const agent::Identity& identity, client::Client& node, agent::Party& party,
-            const runtime::ProducerFactory& producer, games::Conduct& conduct) {
+void follow(const WorkerSettings& settings, const agent::Identity& identity, client::Client& node,
+            agent::Party& party, const runtime::ProducerFactory& producer,
+            games::Conduct& conduct) {
     const PartStore parts(settings.data_folder / "parts");
     agent::EventFollower follower(node, settings.data_folder / "cursor");
     const agent::BlobKeeper keeper(settings.data_folder / "owed");
@@ -98,9 +109,14 @@ void follow(const WorkerSettings& settings, const agent::Identity& identity, cli
     Answers answers(settings, identity, keeper, uploads);
     Duties duties(party, parts, keeper, uploads);
     Runners runners(settings, identity, parts, keeper, producer);
-    const games::KeptBlobs kept = [&keeper](const base::JobId&, const base::BlobRoot& blob) { return keeper.find(blob); };
-    const std::uint64_t memory = settings.memory_bytes != 0 ? settings.memory_bytes : usable_memory();
-    games::Desk desk({settings.node_url, settings.data_folder / "disputes", settings.executor, kept, memory / 4}, identity, conduct);
+    const games::KeptBlobs kept = [&keeper](const base::JobId&, const base::BlobRoot& blob) {
+        return keeper.find(blob);
+    };
+    const std::uint64_t memory =
+        settings.memory_bytes != 0 ? settings.memory_bytes : usable_memory();
+    games::Desk desk(
+        {settings.node_url, settings.data_folder / "disputes", settings.executor, kept, memory / 4},
+        identity, conduct);
     while (!agent::stop_requested()) {
         const auto leases = node.leases_of(identity.account());
         if (leases) {
@@ -125,8 +141,8 @@ void follow(const WorkerSettings& settings, const agent::Identity& identity, cli
 
 }  // namespace
 
-agent::ExitCode run_worker(const WorkerSettings& settings, client::KeySet keys, const runtime::ProducerFactory& producer,
-                           games::Conduct& conduct) {
+agent::ExitCode run_worker(const WorkerSettings& settings, client::KeySet keys,
+                           const runtime::ProducerFactory& producer, games::Conduct& conduct) {
     if (const auto wrong = dispute::check_environment()) {
         agent::log(agent::LogLevel::error, "build.wrong", *wrong);
         return agent::ExitCode::check_failed;
@@ -140,25 +156,32 @@ agent::ExitCode run_worker(const WorkerSettings& settings, client::KeySet keys, 
     const auto chain = node.chain();
     if (!chain) {
         if (agent::stop_requested()) return agent::ExitCode::success;
-        agent::log(agent::LogLevel::error, "node.unreachable", settings.node_url + ": " + chain.error().text());
+        agent::log(agent::LogLevel::error, "node.unreachable",
+                   settings.node_url + ": " + chain.error().text());
         return agent::ExitCode::unreachable;
     }
     const agent::Identity identity(std::move(keys), chain->chain_id);
     agent::Party party(identity, node, kDutyNonceLane);
 
-    const auto measured = settings.gflops ? std::optional(*settings.gflops * 1e9)
-                                          : runtime::measure_flops(settings.data_folder, settings.executor, 1.0);
+    const auto measured =
+        settings.gflops ? std::optional(*settings.gflops * 1e9)
+                        : runtime::measure_flops(settings.data_folder, settings.executor, 1.0);
     if (!measured) {
-        agent::log(agent::LogLevel::error, "speed.trouble", "the speed of this machine could not be measured in the data folder");
+        agent::log(agent::LogLevel::error, "speed.trouble",
+                   "the speed of this machine could not be measured in the data folder");
         return agent::ExitCode::data;
     }
-    const std::uint64_t memory = settings.memory_bytes != 0 ? settings.memory_bytes : usable_memory();
-    if (auto registered = ensure_registered(party, settings, static_cast<std::uint64_t>(*measured), memory); !registered) {
+    const std::uint64_t memory =
+        settings.memory_bytes != 0 ? settings.memory_bytes : usable_memory();
+    if (auto registered =
+            ensure_registered(party, settings, static_cast<std::uint64_t>(*measured), memory);
+        !registered) {
         if (agent::stop_requested()) return agent::ExitCode::success;
         agent::log(agent::LogLevel::error, "registration.trouble", registered.error().text);
         return registered.error().code;
     }
-    agent::log(agent::LogLevel::info, "worker.ready", "waits for leases and works them", {{"account", identity.account().hex()}});
+    agent::log(agent::LogLevel::info, "worker.ready", "waits for leases and works them",
+               {{"account", identity.account().hex()}});
     follow(settings, identity, node, party, producer, conduct);
     if (settings.leave_on_exit) {
         leave_everything(settings, identity, kDutyNonceLane);

@@ -18,20 +18,27 @@ struct KeptName {
 
 std::optional<KeptName> parse_name(const std::string& name) {
     // JOB-ROUND-BLOB
-    if (name.size() < 2 * kHexDigits + 3 || name[kHexDigits] != '-' || name[name.size() - kHexDigits - 1] != '-') return std::nullopt;
+    if (name.size() < 2 * kHexDigits + 3 || name[kHexDigits] != '-' ||
+        name[name.size() - kHexDigits - 1] != '-')
+        return std::nullopt;
     const auto job = base::hash_from_hex(std::string_view(name).substr(0, kHexDigits));
     const std::string round = name.substr(kHexDigits + 1, name.size() - 2 * kHexDigits - 2);
-    if (!job || round.empty() || round.size() > 9 || round.find_first_not_of("0123456789") != std::string::npos) return std::nullopt;
-    return KeptName{base::JobId{*job}, static_cast<std::uint32_t>(std::stoul(round)), name.substr(name.size() - kHexDigits)};
+    if (!job || round.empty() || round.size() > 9 ||
+        round.find_first_not_of("0123456789") != std::string::npos)
+        return std::nullopt;
+    return KeptName{base::JobId{*job}, static_cast<std::uint32_t>(std::stoul(round)),
+                    name.substr(name.size() - kHexDigits)};
 }
 
 }  // namespace
 
-tl::expected<void, std::string> BlobKeeper::keep(const base::JobId& job, std::uint32_t round, const base::BlobRoot& blob,
+tl::expected<void, std::string> BlobKeeper::keep(const base::JobId& job, std::uint32_t round,
+                                                 const base::BlobRoot& blob,
                                                  const std::filesystem::path& file) const {
     std::error_code error;
     std::filesystem::create_directories(folder_, error);
-    const std::filesystem::path kept = folder_ / (job.hex() + "-" + std::to_string(round) + "-" + blob.hex());
+    const std::filesystem::path kept =
+        folder_ / (job.hex() + "-" + std::to_string(round) + "-" + blob.hex());
     std::filesystem::rename(file, kept, error);
     if (error) return tl::unexpected("cannot keep " + kept.string() + ": " + error.message());
     // Now, while there is time: an answer has seconds. Whoever hashed the file may have made them.
@@ -62,11 +69,14 @@ void BlobKeeper::forget_settled(client::Client& node) const {
         auto found = seen.find(name->job);
         if (found == seen.end()) {
             auto job = node.job(name->job);
-            if (!job && !job.error().not_found()) return;  // the node does not answer: nothing is known
-            found = seen.emplace(name->job, job ? std::optional(std::move(*job)) : std::nullopt).first;
+            if (!job && !job.error().not_found())
+                return;  // the node does not answer: nothing is known
+            found =
+                seen.emplace(name->job, job ? std::optional(std::move(*job)) : std::nullopt).first;
         }
         const std::optional<market::Job>& job = found->second;
-        const bool needed = job && !market::is_terminal(job->state) && name->round >= job->final_rounds;
+        const bool needed =
+            job && !market::is_terminal(job->state) && name->round >= job->final_rounds;
         std::error_code ignored;
         if (needed) continue;
         std::filesystem::remove(entry.path(), ignored);

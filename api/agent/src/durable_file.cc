@@ -37,13 +37,15 @@ bool sync_folder(const std::filesystem::path& folder) {
     return synced;
 }
 
-tl::expected<void, std::string> save_durable(const std::filesystem::path& file, base::ByteView bytes) {
+tl::expected<void, std::string> save_durable(const std::filesystem::path& file,
+                                             base::ByteView bytes) {
     std::error_code error;
     const std::filesystem::path folder = file.parent_path();
     std::filesystem::create_directories(folder, error);
     std::filesystem::path temporary = file;
     temporary += ".new";
-    const int descriptor = ::open(temporary.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+    const int descriptor =
+        ::open(temporary.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
     if (descriptor < 0) return tl::unexpected(failure("cannot create", temporary));
     const bool written = write_all(descriptor, bytes) && ::fsync(descriptor) == 0;
     const bool closed = ::close(descriptor) == 0;
@@ -79,7 +81,8 @@ tl::expected<FolderLock, std::string> FolderLock::acquire(const std::filesystem:
     return FolderLock(descriptor);
 }
 
-FolderLock::FolderLock(FolderLock&& other) noexcept : descriptor_(std::exchange(other.descriptor_, -1)) {}
+FolderLock::FolderLock(FolderLock&& other) noexcept
+    : descriptor_(std::exchange(other.descriptor_, -1)) {}
 
 FolderLock::~FolderLock() {
     if (descriptor_ >= 0) ::close(descriptor_);

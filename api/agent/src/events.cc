@@ -13,13 +13,16 @@ constexpr std::uint32_t kEventsMax = 500;
 
 }  // namespace
 
-EventFollower::EventFollower(client::Client& node, std::filesystem::path file) : node_(node), file_(std::move(file)) {
+EventFollower::EventFollower(client::Client& node, std::filesystem::path file)
+    : node_(node), file_(std::move(file)) {
     if (const auto saved = load_file(file_, 64)) {
-        cursor_ = client::cursor_from_text({reinterpret_cast<const char*>(saved->data()), saved->size()});
+        cursor_ =
+            client::cursor_from_text({reinterpret_cast<const char*>(saved->data()), saved->size()});
     }
 }
 
-client::Result<std::vector<client::EventRecord>> EventFollower::next(std::chrono::milliseconds wait) {
+client::Result<std::vector<client::EventRecord>> EventFollower::next(
+    std::chrono::milliseconds wait) {
     if (!cursor_) {
         const auto chain = node_.chain();
         if (!chain) return tl::unexpected(chain.error());
@@ -36,14 +39,16 @@ client::Result<std::vector<client::EventRecord>> EventFollower::next(std::chrono
     return std::move(page->events);
 }
 
-void log_events_about(const std::vector<client::EventRecord>& events, const base::AccountId& account) {
+void log_events_about(const std::vector<client::EventRecord>& events,
+                      const base::AccountId& account) {
     const std::string id = account.hex();
     for (const client::EventRecord& record : events) {
         bool concerns = false;
         LogFields fields;
         for (const auto& [name, value] : record.event.attributes) {
             concerns = concerns || value == id;
-            if (value != id) fields.emplace_back(name, value.size() == id.size() ? shortened(value) : value);
+            if (value != id)
+                fields.emplace_back(name, value.size() == id.size() ? shortened(value) : value);
         }
         if (concerns) log(LogLevel::info, record.event.kind, "on the ledger", fields);
     }

@@ -5,9 +5,11 @@ namespace assay::agent {
 namespace {
 
 tl::expected<client::Passphrase, std::string> passphrase_of(const KeyOptions& options) {
-    if (options.passphrase_descriptor) return client::Passphrase::from_descriptor(*options.passphrase_descriptor);
+    if (options.passphrase_descriptor)
+        return client::Passphrase::from_descriptor(*options.passphrase_descriptor);
     if (options.passphrase_file) return client::Passphrase::from_file(*options.passphrase_file);
-    return client::Passphrase::from_prompt("Passphrase of " + options.key_file.string() + ": ", false);
+    return client::Passphrase::from_prompt("Passphrase of " + options.key_file.string() + ": ",
+                                           false);
 }
 
 }  // namespace
@@ -16,19 +18,26 @@ tl::expected<client::KeySet, std::string> open_keys(const KeyOptions& options) {
     auto passphrase = passphrase_of(options);
     if (!passphrase) return tl::unexpected(passphrase.error());
     auto keys = client::open_key_file(options.key_file, *passphrase);
-    if (!keys) return tl::unexpected(options.key_file.string() + ": " + std::string(client::key_file_error_text(keys.error())));
+    if (!keys)
+        return tl::unexpected(options.key_file.string() + ": " +
+                              std::string(client::key_file_error_text(keys.error())));
     return std::move(*keys);
 }
 
-tl::expected<base::AccountId, std::string> account_meant(const std::string& account, const std::filesystem::path& key_file, client::Client& node) {
+tl::expected<base::AccountId, std::string> account_meant(const std::string& account,
+                                                         const std::filesystem::path& key_file,
+                                                         client::Client& node) {
     if (!account.empty()) {
         const auto hash = base::hash_from_hex(account);
-        if (!hash) return tl::unexpected(std::string("--account: 64 lower-case hexadecimal digits"));
+        if (!hash)
+            return tl::unexpected(std::string("--account: 64 lower-case hexadecimal digits"));
         return base::AccountId{*hash};
     }
     if (key_file.empty()) return tl::unexpected(std::string("--account or --key is needed"));
     const auto info = client::inspect_key_file(key_file);
-    if (!info) return tl::unexpected(key_file.string() + ": " + std::string(client::key_file_error_text(info.error())));
+    if (!info)
+        return tl::unexpected(key_file.string() + ": " +
+                              std::string(client::key_file_error_text(info.error())));
     const auto chain = node.chain();
     if (!chain) return tl::unexpected(chain.error().text());
     return market::account_id(chain->chain_id, info->first_key());

@@ -14,10 +14,14 @@ bool lines_are_json = false;
 
 spdlog::level::level_enum level_of(LogLevel level) {
     switch (level) {
-        case LogLevel::debug: return spdlog::level::debug;
-        case LogLevel::info: return spdlog::level::info;
-        case LogLevel::warning: return spdlog::level::warn;
-        case LogLevel::error: return spdlog::level::err;
+        case LogLevel::debug:
+            return spdlog::level::debug;
+        case LogLevel::info:
+            return spdlog::level::info;
+        case LogLevel::warning:
+            return spdlog::level::warn;
+        case LogLevel::error:
+            return spdlog::level::err;
     }
     return spdlog::level::err;
 }
@@ -36,7 +40,8 @@ std::string json_line(LogLevel level, std::string_view event, std::string_view s
 std::string text_line(std::string_view event, std::string_view sentence, const LogFields& fields) {
     std::string line(sentence);
     line.append("  [").append(event);
-    for (const auto& [name, value] : fields) line.append(" ").append(name).append("=").append(value);
+    for (const auto& [name, value] : fields)
+        line.append(" ").append(name).append("=").append(value);
     line.append("]");
     return line;
 }
@@ -45,14 +50,16 @@ std::string text_line(std::string_view event, std::string_view sentence, const L
 
 void configure_log(bool json, LogLevel least) {
     lines_are_json = json;
-    auto logger = std::make_shared<spdlog::logger>("assay", std::make_shared<spdlog::sinks::stderr_sink_mt>());
+    auto logger = std::make_shared<spdlog::logger>(
+        "assay", std::make_shared<spdlog::sinks::stderr_sink_mt>());
     logger->set_pattern(json ? "%v" : "%Y-%m-%dT%H:%M:%S.%e %^%l%$ %v");
     logger->set_level(level_of(least));
     logger->flush_on(spdlog::level::debug);
     spdlog::set_default_logger(std::move(logger));
 }
 
-void log(LogLevel level, std::string_view event, std::string_view sentence, const LogFields& fields) {
+void log(LogLevel level, std::string_view event, std::string_view sentence,
+         const LogFields& fields) {
     const std::string line = lines_are_json ? json_line(level, event, sentence, fields)
                                             : text_line(event, sentence, fields);
     spdlog::default_logger_raw()->log(level_of(level), "{}", line);

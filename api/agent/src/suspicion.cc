@@ -9,7 +9,8 @@ namespace assay::agent {
 namespace {
 
 LogFields fields_of(const Need& need) {
-    return {{"target", std::string(market::to_word(need.target.kind))}, {"blob", shortened(need.blob.hex())}};
+    return {{"target", std::string(market::to_word(need.target.kind))},
+            {"blob", shortened(need.blob.hex())}};
 }
 
 }  // namespace
@@ -25,19 +26,22 @@ bool Suspicion::missed(Party& party, const Need& need) {
     if (!there) return false;  // the node does not answer: that says nothing about the blob
     const std::uint32_t misses = ++misses_[need.blob];
     if (misses < kMissesBeforeQuestion) return false;
-    if (!*there) return misses < kMissesBeforeQuestion + kQuestionsOfBlobMax && ask_chunk(party, need);
+    if (!*there)
+        return misses < kMissesBeforeQuestion + kQuestionsOfBlobMax && ask_chunk(party, need);
     return need.is_right != nullptr && ask_state(party, need);
 }
 
 bool Suspicion::ask_chunk(Party& party, const Need& need) {
     // At random, so that who withholds cannot know which part is enough to keep.
     std::random_device chance;
-    const std::uint64_t chunk = (std::uint64_t{chance()} << 32U | chance()) % base::blob_chunks(need.bytes);
+    const std::uint64_t chunk =
+        (std::uint64_t{chance()} << 32U | chance()) % base::blob_chunks(need.bytes);
     LogFields fields = fields_of(need);
     fields.emplace_back("chunk", std::to_string(chunk));
     const auto sent = party.send(market::ChunkAsk{need.target, chunk});
     if (sent) {
-        log(LogLevel::warning, "question.asked", "a blob that is needed is not in the store: asked for a chunk of it", fields);
+        log(LogLevel::warning, "question.asked",
+            "a blob that is needed is not in the store: asked for a chunk of it", fields);
         return true;
     }
     const bool known = is_refusal(sent.error(), market::Refusal::question_known);
@@ -62,7 +66,9 @@ bool Suspicion::ask_state(Party& party, const Need& need) {
         return false;
     }
     asked_.insert(need.blob);
-    if (sent) log(LogLevel::warning, "question.asked", "a stored state is not what was committed to: asked about it", fields_of(need));
+    if (sent)
+        log(LogLevel::warning, "question.asked",
+            "a stored state is not what was committed to: asked about it", fields_of(need));
     return sent.has_value();
 }
 

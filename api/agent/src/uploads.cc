@@ -17,7 +17,8 @@ constexpr auto kTroubleWait = 1000ms;
 
 }  // namespace
 
-Uploads::Uploads(const std::string& node_url) : url_(node_url), node_(node_url, patient_options()), thread_([this] { run(); }) {}
+Uploads::Uploads(const std::string& node_url)
+    : url_(node_url), node_(node_url, patient_options()), thread_([this] { run(); }) {}
 
 Uploads::~Uploads() {
     {
@@ -105,7 +106,9 @@ bool Uploads::send(const std::filesystem::path& file) {
         root = base::hash_file(file, hasher);
         if (root) base::save_chunk_nodes(file, hasher.nodes());
     }
-    const auto receipt = root ? node_.put_blob_file(file, *root) : tl::unexpected(client::ClientError{0, "file", "cannot read " + file.string()});
+    const auto receipt =
+        root ? node_.put_blob_file(file, *root)
+             : tl::unexpected(client::ClientError{0, "file", "cannot read " + file.string()});
     std::error_code error;
     const std::lock_guard lock(mutex_);
     const auto entry = entries_.find(file);
@@ -121,7 +124,8 @@ bool Uploads::send(const std::filesystem::path& file) {
         std::erase(queue_, file);
         return true;
     }
-    if (!stop_requested() && said_.is_new(file.string(), receipt.error().text())) log(LogLevel::warning, "upload.trouble", receipt.error().text(), {{"file", file.string()}});
+    if (!stop_requested() && said_.is_new(file.string(), receipt.error().text()))
+        log(LogLevel::warning, "upload.trouble", receipt.error().text(), {{"file", file.string()}});
     return false;
 }
 

@@ -12,16 +12,19 @@ using base::Hash;
 
 struct Choice {
     const evidence::FinalPart* part = nullptr;
-    const evidence::FinalPart* before = nullptr;  ///< the lane's part before it; nothing: it starts from the round's opening
-    std::uint32_t segment = 0;                    ///< within the part
+    const evidence::FinalPart* before =
+        nullptr;  ///< the lane's part before it; nothing: it starts from the round's opening
+    std::uint32_t segment = 0;  ///< within the part
 };
 
 /// Leaves `count`, each set as likely: the first ones of a shuffle by the seed.
 template <class T>
-void draw_some(std::vector<T>& all, std::uint64_t count, std::string_view domain, const Hash& seed) {
+void draw_some(std::vector<T>& all, std::uint64_t count, std::string_view domain,
+               const Hash& seed) {
     const std::size_t wanted = std::min<std::uint64_t>(count, all.size());
     for (std::size_t i = 0; i < wanted; ++i) {
-        const std::uint64_t word = base::first_u64(base::Hasher(domain).add(seed).add_u64(i).finish());
+        const std::uint64_t word =
+            base::first_u64(base::Hasher(domain).add(seed).add_u64(i).finish());
         std::swap(all[i], all[i + word % (all.size() - i)]);
     }
     all.erase(all.begin() + static_cast<std::ptrdiff_t>(wanted), all.end());
@@ -32,13 +35,16 @@ std::vector<Choice> all_segments(const evidence::Facts& facts) {
     for (std::size_t i = 0; i < facts.parts.size(); ++i) {
         const evidence::FinalPart& part = facts.parts[i];
         const evidence::FinalPart* before = part.first_segment == 0 ? nullptr : &facts.parts[i - 1];
-        for (std::uint32_t segment = 0; segment < part.leaves.size(); ++segment) all.push_back({&part, before, segment});
+        for (std::uint32_t segment = 0; segment < part.leaves.size(); ++segment)
+            all.push_back({&part, before, segment});
     }
     return all;
 }
 
-/// The same share of the merges as of the segments, rounded up. That of the last round gives the model: it is never left to chance.
-std::vector<std::uint32_t> choose_merges(const evidence::Facts& facts, std::uint64_t segments, std::uint64_t of, const Hash& seed) {
+/// The same share of the merges as of the segments, rounded up. That of the last round gives the
+/// model: it is never left to chance.
+std::vector<std::uint32_t> choose_merges(const evidence::Facts& facts, std::uint64_t segments,
+                                         std::uint64_t of, const Hash& seed) {
     std::vector<std::uint32_t> out;
     const auto rounds = static_cast<std::uint32_t>(facts.final_roots.size());
     if (!facts.spec.has_merge() || rounds == 0) return out;
@@ -51,15 +57,20 @@ std::vector<std::uint32_t> choose_merges(const evidence::Facts& facts, std::uint
 
 class Replay {
   public:
-    Replay(const evidence::Facts& facts, const ReplayOptions& options, runtime::Job& job) : facts_(facts), options_(options), job_(job) {}
+    Replay(const evidence::Facts& facts, const ReplayOptions& options, runtime::Job& job)
+        : facts_(facts), options_(options), job_(job) {}
 
     /// False: its checkpoints could not be had.
     Result<bool> segment(const Choice& choice);
     Result<bool> merge(std::uint32_t round);
-    [[nodiscard]] std::vector<base::BlobRoot> missing() const { return {missing_.begin(), missing_.end()}; }
+    [[nodiscard]] std::vector<base::BlobRoot> missing() const {
+        return {missing_.begin(), missing_.end()};
+    }
 
   private:
-    [[nodiscard]] const Hash& opening_root(std::uint32_t round) const { return round == 0 ? facts_.init_root : facts_.final_roots[round - 1]; }
+    [[nodiscard]] const Hash& opening_root(std::uint32_t round) const {
+        return round == 0 ? facts_.init_root : facts_.final_roots[round - 1];
+    }
     [[nodiscard]] commit::StateDescriptor opening(std::uint32_t round) const {
         commit::StateDescriptor descriptor = shared();
         descriptor.round = round;
@@ -76,7 +87,8 @@ class Replay {
     }
     /// What `read` makes of the blob's file. A file that is something else is as good as none.
     template <class Read>
-    auto load(const base::BlobRoot& blob, Read read) -> std::optional<typename decltype(read(std::filesystem::path{}))::value_type> {
+    auto load(const base::BlobRoot& blob, Read read)
+        -> std::optional<typename decltype(read(std::filesystem::path{}))::value_type> {
         const std::filesystem::path file = options_.scratch / blob.hex();
         if (options_.fetch(blob, file)) {
             auto content = read(file);
@@ -87,8 +99,12 @@ class Replay {
         missing_.insert(blob);
         return std::nullopt;
     }
-    std::optional<commit::State> load_state(const base::BlobRoot& blob, const commit::StateDescriptor& descriptor, const Hash& root) {
-        return load(blob, [&](const std::filesystem::path& file) { return commit::load_state(file, job_.program(), descriptor, root, options_.threads); });
+    std::optional<commit::State> load_state(const base::BlobRoot& blob,
+                                            const commit::StateDescriptor& descriptor,
+                                            const Hash& root) {
+        return load(blob, [&](const std::filesystem::path& file) {
+            return commit::load_state(file, job_.program(), descriptor, root, options_.threads);
+        });
     }
 
     const evidence::Facts& facts_;
@@ -120,11 +136,15 @@ Result<bool> Replay::segment(const Choice& choice) {
         if (!state) return false;
     }
     for (std::uint32_t segment = 0; segment <= choice.segment; ++segment) {
-        const runtime::SegmentPlace place{part.round, part.lane, part.first_segment + segment, round_root, part.leaves[segment].start_root};
-        const auto result = runtime::run_segment(job_, *state, round_start ? &*round_start : nullptr, place, {});
+        const runtime::SegmentPlace place{part.round, part.lane, part.first_segment + segment,
+                                          round_root, part.leaves[segment].start_root};
+        const auto result =
+            runtime::run_segment(job_, *state, round_start ? &*round_start : nullptr, place, {});
         if (result.end_root != part.leaves[segment].end_field) {
-            return tl::unexpected(Failure{Problem::replay, "segment " + std::to_string(place.segment) + " of lane " + std::to_string(part.lane) +
-                                                               " in round " + std::to_string(part.round) + " ends elsewhere"});
+            return tl::unexpected(
+                Failure{Problem::replay, "segment " + std::to_string(place.segment) + " of lane " +
+                                             std::to_string(part.lane) + " in round " +
+                                             std::to_string(part.round) + " ends elsewhere"});
         }
     }
     return true;
@@ -137,7 +157,8 @@ Result<bool> Replay::merge(std::uint32_t round) {
     std::vector<commit::Payload> payloads;
     for (std::size_t i = 0; i < facts_.parts.size(); ++i) {
         const evidence::FinalPart& part = facts_.parts[i];
-        const bool last = i + 1 == facts_.parts.size() || facts_.parts[i + 1].round != part.round || facts_.parts[i + 1].lane != part.lane;
+        const bool last = i + 1 == facts_.parts.size() || facts_.parts[i + 1].round != part.round ||
+                          facts_.parts[i + 1].lane != part.lane;
         if (part.round != round || !last) continue;
         auto payload = load(part.payload_blob, [&](const std::filesystem::path& file) {
             return commit::load_payload(file, job_.program(), part.payload_root, options_.threads);
@@ -150,16 +171,21 @@ Result<bool> Replay::merge(std::uint32_t round) {
     if (!all) return false;
     std::vector<const commit::Payload*> members;
     for (const commit::Payload& payload : payloads) members.push_back(&payload);
-    if (runtime::run_merge(job_, *state, members, round, opening_root(round)) != facts_.final_roots[round])
-        return tl::unexpected(Failure{Problem::replay, "the merge of round " + std::to_string(round) + " ends elsewhere"});
+    if (runtime::run_merge(job_, *state, members, round, opening_root(round)) !=
+        facts_.final_roots[round])
+        return tl::unexpected(Failure{
+            Problem::replay, "the merge of round " + std::to_string(round) + " ends elsewhere"});
     return true;
 }
 
 }  // namespace
 
 std::string to_text(const Replayed& replayed) {
-    std::string text = std::to_string(replayed.segments) + " of " + std::to_string(replayed.segments_all) + " segments";
-    if (replayed.merges_all > 0) text += ", " + std::to_string(replayed.merges) + " of " + std::to_string(replayed.merges_all) + " merges";
+    std::string text = std::to_string(replayed.segments) + " of " +
+                       std::to_string(replayed.segments_all) + " segments";
+    if (replayed.merges_all > 0)
+        text += ", " + std::to_string(replayed.merges) + " of " +
+                std::to_string(replayed.merges_all) + " merges";
     return text;
 }
 
@@ -175,7 +201,8 @@ Result<Replayed> replay(const evidence::Facts& facts, const ReplayOptions& optio
     std::vector<Choice> segments = all_segments(facts);
     out.segments_all = segments.size();
     out.merges_all = facts.spec.has_merge() ? facts.final_roots.size() : 0;
-    const std::vector<std::uint32_t> merges = choose_merges(facts, options.segments, segments.size(), options.seed);
+    const std::vector<std::uint32_t> merges =
+        choose_merges(facts, options.segments, segments.size(), options.seed);
     draw_some(segments, options.segments, "assay.replay", options.seed);
     for (const std::uint32_t round : merges) {
         const auto done = replay.merge(round);

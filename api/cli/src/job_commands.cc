@@ -45,25 +45,32 @@ std::string plan_text(const Json& plan) {
                 " grains a segment";
     if (const Json hold = plan.value("hold", Json::object()); !hold.empty()) {
         const auto held = [&](const char* name) { return hold.value(name, std::string("-")); };
-        text += "\nhold          " + held("total") + " grains: " + held("segment_pay") + " for workers at the ceiling, " + held("audits") +
-                " for audits, " + held("fees") + " protocol fee";
+        text += "\nhold          " + held("total") + " grains: " + held("segment_pay") +
+                " for workers at the ceiling, " + held("audits") + " for audits, " + held("fees") +
+                " protocol fee";
         std::array<char, 32> number{};
         std::snprintf(number.data(), number.size(), "%.1f", plan.value("expected_audits", 0.0));
-        text += "\naudits        " + std::string(number.data()) + " expected in all; what they do not use returns (add more: assay fund)";
-        text += "\na worker      needs a bond of " + get("bond") + " grains for each lane, at the ceiling's price, and the lock below as free stake";
+        text += "\naudits        " + std::string(number.data()) +
+                " expected in all; what they do not use returns (add more: assay fund)";
+        text += "\na worker      needs a bond of " + get("bond") +
+                " grains for each lane, at the ceiling's price, and the lock below as free stake";
     }
     bool all_deterred = true;
     for (const Json& c : plan.value("cheating", Json::array())) {
-        text += "\na cheat       with " + percent(c.value("share_ppm", 0U)) + " of the auditors' weight is caught with " +
-                percent(c.value("caught_per_segment_ppm", 0U)) + " a segment, saves at most " + c.value("saved_per_segment", std::string("-")) +
-                " and loses " + c.value("expected_loss_per_segment", std::string("-")) + " of a lock of " +
-                c.value("lock_at_ceiling", std::string("-")) + " on average; passes a whole lane unseen with " +
+        text += "\na cheat       with " + percent(c.value("share_ppm", 0U)) +
+                " of the auditors' weight is caught with " +
+                percent(c.value("caught_per_segment_ppm", 0U)) + " a segment, saves at most " +
+                c.value("saved_per_segment", std::string("-")) + " and loses " +
+                c.value("expected_loss_per_segment", std::string("-")) + " of a lock of " +
+                c.value("lock_at_ceiling", std::string("-")) +
+                " on average; passes a whole lane unseen with " +
                 c.value("survives_whole_lane_ppb", std::string("-")) + " in 10^9" +
                 (c.value("deterred", false) ? "" : "  (NOT deterred at this audit rate)");
         all_deterred = all_deterred && c.value("deterred", false);
     }
     if (!all_deterred || plan.contains("job_worth"))
-        text += "\nnote          one poisoned segment may be worth the whole job (" + get("job_worth") + " grains) to somebody: then take audit_rate 1";
+        text += "\nnote          one poisoned segment may be worth the whole job (" +
+                get("job_worth") + " grains) to somebody: then take audit_rate 1";
     return text;
 }
 
@@ -80,37 +87,44 @@ Exit plan(const Program& program, const JobOptions& options) {
 Result<base::Amount> hold_limit(client::Client& client, const market::JobSpec& spec) {
     const auto plan = client.post_json("/v1/plan", client::spec_to_json(spec));
     if (!plan) return tl::unexpected(failure_of(plan.error()));
-    const auto total = base::amount_from_decimal(plan->value("hold", Json::object()).value("total", std::string()));
-    const auto limit = total ? base::multiply_divide(*total, 11, 10, base::Rounding::up) : std::nullopt;
+    const auto total = base::amount_from_decimal(
+        plan->value("hold", Json::object()).value("total", std::string()));
+    const auto limit =
+        total ? base::multiply_divide(*total, 11, 10, base::Rounding::up) : std::nullopt;
     if (!limit) return tl::unexpected(Failure{Exit::refused, "the hold does not fit an amount"});
     return *limit;
 }
 
 /// Saves the initial state in a temporary folder for as long as `use` runs.
 template <class Use>
-auto with_initial_state(const plan::PreparedJob& job, const Use& use) -> decltype(use(std::filesystem::path())) {
+auto with_initial_state(const plan::PreparedJob& job, const Use& use)
+    -> decltype(use(std::filesystem::path())) {
     std::string folder = (std::filesystem::temp_directory_path() / "assay-XXXXXX").string();
     if (::mkdtemp(folder.data()) == nullptr)
         return tl::unexpected(Failure{Exit::refused, "cannot make a temporary folder"});
     const std::filesystem::path file = std::filesystem::path(folder) / "init.state";
     const auto saved = commit::save_state(file, job.program, job.initial_state, job.descriptor);
-    auto result = saved ? use(file) : tl::unexpected(Failure{Exit::refused, std::string(commit::message_of(saved.error()))});
+    auto result = saved ? use(file)
+                        : tl::unexpected(Failure{Exit::refused,
+                                                 std::string(commit::message_of(saved.error()))});
     std::error_code ignored;
     std::filesystem::remove_all(folder, ignored);
     return result;
 }
 
 Result<market::Receipt> store_initial_state(client::Client& client, const plan::PreparedJob& job) {
-    return with_initial_state(job, [&](const std::filesystem::path& file) -> Result<market::Receipt> {
-        auto receipt = client.put_blob_file(file);
-        if (!receipt) return tl::unexpected(failure_of(receipt.error()));
-        return *receipt;
-    });
+    return with_initial_state(job,
+                              [&](const std::filesystem::path& file) -> Result<market::Receipt> {
+                                  auto receipt = client.put_blob_file(file);
+                                  if (!receipt) return tl::unexpected(failure_of(receipt.error()));
+                                  return *receipt;
+                              });
 }
 
-/// Shows what is asked of the job's data and initial state. What fails is tried again at the next look.
-void answer_for_job(client::Client& client, Signer& signer, const plan::PreparedJob& job, const std::filesystem::path& data,
-                    const base::JobId& id) {
+/// Shows what is asked of the job's data and initial state. What fails is tried again at the next
+/// look.
+void answer_for_job(client::Client& client, Signer& signer, const plan::PreparedJob& job,
+                    const std::filesystem::path& data, const base::JobId& id) {
     const auto open = client.job_questions(id);
     if (!open) return;
     // All that is asked of a file at once: each look reads it once, however many ask.
@@ -121,11 +135,15 @@ void answer_for_job(client::Client& client, Signer& signer, const plan::Prepared
         if (question.target.kind == market::StoredKind::init) of_init.push_back(question);
     }
     const auto said = [](const Result<std::size_t>& answered) {
-        if (!answered) std::fprintf(stderr, "assay: a question about the job's data is not answered yet: %s\n", answered.error().text.c_str());
+        if (!answered)
+            std::fprintf(stderr, "assay: a question about the job's data is not answered yet: %s\n",
+                         answered.error().text.c_str());
     };
     if (!of_data.empty()) said(answer_questions_with(client, signer, of_data, data));
     if (of_init.empty()) return;
-    said(with_initial_state(job, [&](const std::filesystem::path& file) { return answer_questions_with(client, signer, of_init, file); }));
+    said(with_initial_state(job, [&](const std::filesystem::path& file) {
+        return answer_questions_with(client, signer, of_init, file);
+    }));
 }
 
 Exit submit(const Program& program, const JobOptions& options) {
@@ -146,12 +164,10 @@ Exit submit(const Program& program, const JobOptions& options) {
     const auto init_receipt = store_initial_state(client, *prepared);
     if (!init_receipt) return fail(program, init_receipt.error());
 
-    market::JobPost post{market::encode_spec(*spec),
-                         prepared->facts.init_root,
-                         *init_receipt,
-                         *data_receipt,
-                         {}};
-    const auto limit = options.hold_limit.empty() ? hold_limit(client, *spec) : parse_amount(options.hold_limit);
+    market::JobPost post{
+        market::encode_spec(*spec), prepared->facts.init_root, *init_receipt, *data_receipt, {}};
+    const auto limit =
+        options.hold_limit.empty() ? hold_limit(client, *spec) : parse_amount(options.hold_limit);
     if (!limit) return fail(program, limit.error());
     post.hold_limit = *limit;
     std::optional<market::TransactionHeader> header;
@@ -159,8 +175,7 @@ Exit submit(const Program& program, const JobOptions& options) {
     if (!sent) return fail(program, sent.error());
     const base::JobId id =
         market::job_id(signer->chain.chain_id, signer->account, header->nonce, header->nonce_lane,
-                       prepared->facts.spec_root, prepared->facts.program_root,
-                       post.init_root);
+                       prepared->facts.spec_root, prepared->facts.program_root, post.init_root);
     const auto job = client.job(id);
     Json json{{"job", id.hex()},
               {"transaction", sent->id.hex()},
@@ -172,7 +187,8 @@ Exit submit(const Program& program, const JobOptions& options) {
     const Exit printed =
         print(program, json, "job " + id.hex() + (job ? "\nheld " + grains(job->held) : ""));
     if (!options.watch) return printed;
-    return watch_job(program, client, id, [&] { answer_for_job(client, *signer, *prepared, options.data, id); });
+    return watch_job(program, client, id,
+                     [&] { answer_for_job(client, *signer, *prepared, options.data, id); });
 }
 
 Exit list_jobs(const Program& program, const JobOptions& options) {
@@ -217,8 +233,12 @@ Exit fund(const Program& program, const JobOptions& options) {
     const auto sent = send(client, *signer, market::JobFund{base::JobId{*id}, *amount});
     if (!sent) return fail(program, sent.error());
     return print(program,
-                 {{"job", options.job}, {"added", amount->decimal()}, {"transaction", sent->id.hex()}, {"fee", sent->fee.decimal()}},
-                 "added " + grains(*amount) + " to the audits of job " + options.job + "; what they do not use returns to the submitter");
+                 {{"job", options.job},
+                  {"added", amount->decimal()},
+                  {"transaction", sent->id.hex()},
+                  {"fee", sent->fee.decimal()}},
+                 "added " + grains(*amount) + " to the audits of job " + options.job +
+                     "; what they do not use returns to the submitter");
 }
 
 }  // namespace
@@ -244,7 +264,8 @@ void add_job_commands(CLI::App& app, Program& program) {
         "Refuse when more grains than this would be held (default: the plan's figure and a tenth)");
     submit_command->add_option("--threads", options->threads, "Threads for the initial state")
         ->check(CLI::Range(1U, 1024U));
-    submit_command->add_flag("--watch", options->watch, "Follow the job until it ends, and answer questions about its data");
+    submit_command->add_flag("--watch", options->watch,
+                             "Follow the job until it ends, and answer questions about its data");
     program.on(submit_command, [&program, options] { return submit(program, *options); });
 
     auto* list_command = app.add_subcommand("jobs", "List jobs");
@@ -259,12 +280,15 @@ void add_job_commands(CLI::App& app, Program& program) {
         program.on(command,
                    [&program, options, body, done] { return body(program, *options, done); });
     };
-    auto* fund_command = app.add_subcommand("fund", "Add money to a job's audit pool: lanes that wait in audit_funds go on");
+    auto* fund_command = app.add_subcommand(
+        "fund", "Add money to a job's audit pool: lanes that wait in audit_funds go on");
     fund_command->add_option("job", options->job, "Job id")->required();
     fund_command->add_option("--amount", options->amount, "Grains")->required();
     program.on(fund_command, [&program, options] { return fund(program, *options); });
-    add_act("cancel", "End a job: nothing new is trained, what is committed is judged, and what passes is paid", act<market::JobCancel>,
-            "is being cancelled");
+    add_act(
+        "cancel",
+        "End a job: nothing new is trained, what is committed is judged, and what passes is paid",
+        act<market::JobCancel>, "is being cancelled");
     add_act("pause", "Pause a job", act<market::JobPause>, "is paused");
     add_act("resume", "Resume a paused job", act<market::JobResume>, "goes on");
 }

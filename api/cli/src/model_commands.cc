@@ -20,11 +20,12 @@ namespace {
 constexpr const char* kCertificateFile = "certificate.bin";
 constexpr const char* kSpecFile = "job.spec";  // canonical bytes
 constexpr std::size_t kTrustBytesMax = std::size_t{1} << 20U;
-constexpr const char* kJobFile = "job.json";   // the same for people
+constexpr const char* kJobFile = "job.json";  // the same for people
 
 struct ModelOptions {
     std::string job, chain, operator_key, prompt, replay;
-    std::filesystem::path out, model, certificate, data, spec, trust, checkpoints, scratch = "assay-replay";
+    std::filesystem::path out, model, certificate, data, spec, trust, checkpoints,
+        scratch = "assay-replay";
     std::uint32_t windows = 200, tokens = 300;
     std::uint64_t seed = 1;
     double temperature = 0.8;
@@ -32,13 +33,16 @@ struct ModelOptions {
     unsigned threads = std::max(1U, std::thread::hardware_concurrency());
 };
 
-/// A job that has just ended is in an epoch that is not drawn yet: the validators sign it within moments, or somebody is missing for `grace`.
+/// A job that has just ended is in an epoch that is not drawn yet: the validators sign it within
+/// moments, or somebody is missing for `grace`.
 Result<evidence::Evidence> read_evidence(client::Client& client, const base::JobId& id) {
     constexpr std::chrono::seconds kWait{90};
     const auto until = std::chrono::steady_clock::now() + kWait;
     const std::string path = "/v1/jobs/" + id.hex() + "/evidence";
     auto bytes = client.get_bytes(path);
-    for (bool told = false; !bytes && bytes.error().code == "not_ready" && std::chrono::steady_clock::now() < until; told = true) {
+    for (bool told = false;
+         !bytes && bytes.error().code == "not_ready" && std::chrono::steady_clock::now() < until;
+         told = true) {
         if (!told) std::fputs("waiting for the validators to sign the job's end\n", stderr);
         std::this_thread::sleep_for(std::chrono::milliseconds(300));
         bytes = client.get_bytes(path);
@@ -46,7 +50,8 @@ Result<evidence::Evidence> read_evidence(client::Client& client, const base::Job
     if (!bytes) return tl::unexpected(failure_of(bytes.error()));
     base::Decoder in(*bytes);
     auto evidence = evidence::read(in);
-    if (!in.finished()) return tl::unexpected(Failure{Exit::refused, "the node's evidence is not readable"});
+    if (!in.finished())
+        return tl::unexpected(Failure{Exit::refused, "the node's evidence is not readable"});
     return evidence;
 }
 
@@ -122,7 +127,8 @@ Json report_json(const certificate::Report& r) {
               {"statement", r.statement},
               {"not_proved", r.not_proved}};
     if (r.weighed)
-        json["trust"] = {{"segments", std::to_string(r.weighed->vouched)}, {"attempts", std::to_string(r.weighed->attempts)}};
+        json["trust"] = {{"segments", std::to_string(r.weighed->vouched)},
+                         {"attempts", std::to_string(r.weighed->attempts)}};
     return json;
 }
 
@@ -144,20 +150,25 @@ Result<certificate::VerifyOptions> wanted_by(const ModelOptions& options) {
     if (!options.operator_key.empty()) {
         const auto key = base::from_hex(options.operator_key);
         wanted.operator_key = key ? base::public_key_from_bytes(*key) : std::nullopt;
-        if (!wanted.operator_key) return tl::unexpected(Failure{Exit::usage, "--operator must be a public key in hexadecimal"});
+        if (!wanted.operator_key)
+            return tl::unexpected(
+                Failure{Exit::usage, "--operator must be a public key in hexadecimal"});
     }
     if (!options.trust.empty()) {
         const auto text = read_text(options.trust, kTrustBytesMax);
         if (!text) return tl::unexpected(text.error());
         auto trust = evidence::read_trust(*text);
-        if (!trust) return tl::unexpected(Failure{Exit::usage, options.trust.string() + ": " + trust.error()});
+        if (!trust)
+            return tl::unexpected(
+                Failure{Exit::usage, options.trust.string() + ": " + trust.error()});
         wanted.trust = std::move(*trust);
     }
     return wanted;
 }
 
 Failure not_valid(const certificate::Failure& failure) {
-    return {Exit::not_proved, "NOT valid: " + std::string(certificate::to_word(failure.problem)) + ": " + failure.detail};
+    return {Exit::not_proved, "NOT valid: " + std::string(certificate::to_word(failure.problem)) +
+                                  ": " + failure.detail};
 }
 
 struct Recomputed {
@@ -167,7 +178,8 @@ struct Recomputed {
 
 /// Runs the whole job as the certificate's merges did; the final root must be the certificate's.
 Result<Recomputed> replay_all(const certificate::Report& report, const ModelOptions& options) {
-    auto job = runtime::Job::open(report.facts.spec, options.data, {options.threads, 0, runtime::Target::best});
+    auto job = runtime::Job::open(report.facts.spec, options.data,
+                                  {options.threads, 0, runtime::Target::best});
     if (!job) return tl::unexpected(Failure{Exit::refused, job.error()});
     runtime::TrainingOptions training;
     training.members = report.facts.members;
@@ -176,22 +188,28 @@ Result<Recomputed> replay_all(const certificate::Report& report, const ModelOpti
     const auto result = runtime::train(**job, training);
     if (!result) return tl::unexpected(Failure{Exit::refused, result.error()});
     if (!result->completed || result->final_root != report.facts.final_roots.back())
-        return tl::unexpected(not_valid({certificate::Problem::replay, "the whole job, recomputed, ends elsewhere"}));
+        return tl::unexpected(
+            not_valid({certificate::Problem::replay, "the whole job, recomputed, ends elsewhere"}));
     return Recomputed{"recomputed  the whole job"};
 }
 
 /// Where what is missing was looked for.
 std::string missing_text(const std::vector<base::BlobRoot>& missing, const std::string& place) {
     constexpr std::size_t kNamed = 8;
-    std::string text = "; " + std::to_string(missing.size()) + (missing.size() == 1 ? " checkpoint" : " checkpoints") + " could not be had:";
-    for (std::size_t i = 0; i < std::min(kNamed, missing.size()); ++i) text += (i == 0 ? " " : ", ") + place + missing[i].hex();
+    std::string text = "; " + std::to_string(missing.size()) +
+                       (missing.size() == 1 ? " checkpoint" : " checkpoints") +
+                       " could not be had:";
+    for (std::size_t i = 0; i < std::min(kNamed, missing.size()); ++i)
+        text += (i == 0 ? " " : ", ") + place + missing[i].hex();
     return missing.size() > kNamed ? text + ", ..." : text;
 }
 
-Result<Recomputed> replay(const Program& program, const certificate::Report& report, const ModelOptions& options) {
+Result<Recomputed> replay(const Program& program, const certificate::Report& report,
+                          const ModelOptions& options) {
     if (options.data.empty()) return tl::unexpected(Failure{Exit::usage, "--replay needs --data"});
     if (options.replay == "all") return replay_all(report, options);
-    if (options.replay.empty() || options.replay.size() > 9 || options.replay.find_first_not_of("0123456789") != std::string::npos)
+    if (options.replay.empty() || options.replay.size() > 9 ||
+        options.replay.find_first_not_of("0123456789") != std::string::npos)
         return tl::unexpected(Failure{Exit::usage, "--replay is a number of segments, or all"});
     certificate::ReplayOptions wanted;
     wanted.dataset = options.data;
@@ -205,12 +223,14 @@ Result<Recomputed> replay(const Program& program, const certificate::Report& rep
     wanted.fetch = [&](const base::BlobRoot& blob, const std::filesystem::path& file) {
         if (node) return node->get_blob(blob, file).has_value();
         std::error_code error;
-        return std::filesystem::copy_file(options.checkpoints / blob.hex(), file, std::filesystem::copy_options::overwrite_existing, error);
+        return std::filesystem::copy_file(options.checkpoints / blob.hex(), file,
+                                          std::filesystem::copy_options::overwrite_existing, error);
     };
     const auto done = certificate::replay(report.facts, wanted);
     if (!done) return tl::unexpected(not_valid(done.error()));
     Recomputed out{"recomputed  " + certificate::to_text(*done), done->missing.empty()};
-    const std::string place = node ? program.globals.node + "/v1/blobs/" : options.checkpoints.string() + "/";
+    const std::string place =
+        node ? program.globals.node + "/v1/blobs/" : options.checkpoints.string() + "/";
     if (!out.complete) out.text += missing_text(done->missing, place);
     return out;
 }
@@ -223,11 +243,14 @@ Exit verify_certificate(const Program& program, const ModelOptions& options) {
     const auto report = certificate::verify(base::view_of(*bytes), *wanted);
     if (!report) return fail(program, not_valid(report.error()));
     const evidence::Facts& facts = report->facts;
-    std::string text = report->statement + "\njob         " + facts.job.hex() + "\nmodel root  " + report->model_root.hex() +
-                       (report->model_checked ? ", that of " + options.model.string() : "") + "\nchain       " + facts.chain_id.hex() +
-                       ", height " + std::to_string(facts.height.value) + "\noperator    " + facts.operator_key.hex() +
-                       "\nsegments    " + std::to_string(report->segments) + ", recomputed by auditors " + std::to_string(report->audited) +
-                       ", controls " + std::to_string(facts.controls) + ", slashes " + std::to_string(facts.slashes);
+    std::string text =
+        report->statement + "\njob         " + facts.job.hex() + "\nmodel root  " +
+        report->model_root.hex() +
+        (report->model_checked ? ", that of " + options.model.string() : "") + "\nchain       " +
+        facts.chain_id.hex() + ", height " + std::to_string(facts.height.value) + "\noperator    " +
+        facts.operator_key.hex() + "\nsegments    " + std::to_string(report->segments) +
+        ", recomputed by auditors " + std::to_string(report->audited) + ", controls " +
+        std::to_string(facts.controls) + ", slashes " + std::to_string(facts.slashes);
     Json json = report_json(*report);
     bool complete = true;
     if (!options.replay.empty()) {
@@ -340,21 +363,27 @@ void add_model_commands(CLI::App& app, Program& program) {
     verify_command->add_option("file", options->certificate, "Certificate")
         ->required()
         ->check(CLI::ExistingFile);
-    verify_command
-        ->add_option("--model", options->model, "Folder with model.safetensors and config.json");
+    verify_command->add_option("--model", options->model,
+                               "Folder with model.safetensors and config.json");
     verify_command
         ->add_option("--trust", options->trust,
-                     "File with lines: chain-id public-key, of validators that you trust; refuses what they do not prove")
+                     "File with lines: chain-id public-key, of validators that you trust; refuses "
+                     "what they do not prove")
         ->check(CLI::ExistingFile);
     verify_command->add_option("--replay", options->replay,
-                               "Recompute so many segments, chosen at random, and the same share of the merges (that of the last round always), or all: the "
-                               "whole job. The initial state is always recomputed. Ends with 4 when a checkpoint of what was chosen cannot be had");
-    verify_command->add_option("--data", options->data, "With --replay: the dataset blob")->check(CLI::ExistingFile);
+                               "Recompute so many segments, chosen at random, and the same share "
+                               "of the merges (that of the last round always), or all: the "
+                               "whole job. The initial state is always recomputed. Ends with 4 "
+                               "when a checkpoint of what was chosen cannot be had");
+    verify_command->add_option("--data", options->data, "With --replay: the dataset blob")
+        ->check(CLI::ExistingFile);
     verify_command
-        ->add_option("--checkpoints", options->checkpoints,
-                     "With --replay: folder of blobs named by their roots (default: the node's store)")
+        ->add_option(
+            "--checkpoints", options->checkpoints,
+            "With --replay: folder of blobs named by their roots (default: the node's store)")
         ->check(CLI::ExistingDirectory);
-    verify_command->add_option("--scratch", options->scratch, "With --replay: folder for states")->capture_default_str();
+    verify_command->add_option("--scratch", options->scratch, "With --replay: folder for states")
+        ->capture_default_str();
     verify_command->add_option("--chain", options->chain, "Refuse certificates of other chains");
     verify_command->add_option("--operator", options->operator_key,
                                "Refuse certificates of other operators");

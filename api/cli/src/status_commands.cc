@@ -17,24 +17,28 @@ Exit chain_status(const Program& program) {
 }
 
 /// Lines and JSON of the open disputes in which the account is on this side.
-std::string disputes_of(client::Client& client, const base::AccountId& account, market::Side side, Json& json) {
+std::string disputes_of(client::Client& client, const base::AccountId& account, market::Side side,
+                        Json& json) {
     std::string text;
     json["disputes"] = Json::array();
     const auto open = client.disputes_of(account, side);
     if (!open) return text;
     for (const market::Dispute& dispute : *open) {
         json["disputes"].push_back(client::json_of(dispute));
-        text += "\ndispute " + dispute.id.hex() + ", moves " + std::to_string(dispute.moves) + ", turn of the " +
-                std::string(market::to_word(dispute.turn)) + " (assay dispute show)";
+        text += "\ndispute " + dispute.id.hex() + ", moves " + std::to_string(dispute.moves) +
+                ", turn of the " + std::string(market::to_word(dispute.turn)) +
+                " (assay dispute show)";
     }
     return text;
 }
 
 std::string audit_line(const market::Audit& audit) {
-    return audit.id.hex() + "  " + std::string(market::to_word(audit.kind)) + " of a " + std::string(market::to_word(audit.claim)) + "  job " +
-           audit.job.hex().substr(0, 12) + " round " + std::to_string(audit.round) + " lane " + std::to_string(audit.lane) + "  " +
+    return audit.id.hex() + "  " + std::string(market::to_word(audit.kind)) + " of a " +
+           std::string(market::to_word(audit.claim)) + "  job " + audit.job.hex().substr(0, 12) +
+           " round " + std::to_string(audit.round) + " lane " + std::to_string(audit.lane) + "  " +
            std::string(market::to_word(audit.state)) +
-           (audit.deadline.value > 0 ? "  until " + std::to_string(audit.deadline.value) + " ms" : "");
+           (audit.deadline.value > 0 ? "  until " + std::to_string(audit.deadline.value) + " ms"
+                                     : "");
 }
 
 /// Open questions that the account owes an answer to, or has asked.
@@ -46,8 +50,10 @@ std::string questions_of(client::Client& client, const base::AccountId& account,
         if (!open) continue;
         for (const market::Question& question : *open) {
             json["questions"].push_back(client::json_of(question));
-            text += "\nquestion " + question.id.hex() + ", " + (owed ? "to answer" : "asked") + ", " + std::string(market::to_word(question.kind)) +
-                    " of a " + std::string(market::to_word(question.target.kind)) + ", until " + std::to_string(question.deadline.value) + " ms";
+            text += "\nquestion " + question.id.hex() + ", " + (owed ? "to answer" : "asked") +
+                    ", " + std::string(market::to_word(question.kind)) + " of a " +
+                    std::string(market::to_word(question.target.kind)) + ", until " +
+                    std::to_string(question.deadline.value) + " ms";
         }
     }
     return text;
@@ -103,7 +109,8 @@ Exit validator_status(const Program& program, const std::string& given) {
     std::string lines;
     for (const auto& audit : *audits) {
         json["audits"].push_back(client::json_of(audit));
-        const bool over = audit.state == market::AuditState::settled || audit.state == market::AuditState::missed;
+        const bool over =
+            audit.state == market::AuditState::settled || audit.state == market::AuditState::missed;
         paid += audit.paid ? 1 : 0;
         open += over ? 0 : 1;
         controls += audit.kind == market::AuditKind::control ? 1 : 0;
@@ -112,16 +119,22 @@ Exit validator_status(const Program& program, const std::string& given) {
     }
     std::string text =
         "validator " + account->hex() + "\nstake     " +
-        (stake ? grains(stake->active) + ", claimed by its audits " + grains(stake->locked) : "none") +
+        (stake ? grains(stake->active) + ", claimed by its audits " + grains(stake->locked)
+               : "none") +
         "\ndeclared  " +
-        (declared ? declared->profile + ", " + std::to_string(declared->flops_per_second) + " FLOP/s" +
-                        (declared->weight_max.is_zero() ? "" : ", draws with at most " + grains(declared->weight_max)) +
-                        (declared->away ? ", away" : "")
-                  : "no") +
-        "\naudits    " + std::to_string(audits->size()) + " (" + std::to_string(controls) + " controls), open " + std::to_string(open) +
-        ", paid " + std::to_string(paid) + ", missed " + std::to_string(missed) + lines;
+        (declared
+             ? declared->profile + ", " + std::to_string(declared->flops_per_second) + " FLOP/s" +
+                   (declared->weight_max.is_zero()
+                        ? ""
+                        : ", draws with at most " + grains(declared->weight_max)) +
+                   (declared->away ? ", away" : "")
+             : "no") +
+        "\naudits    " + std::to_string(audits->size()) + " (" + std::to_string(controls) +
+        " controls), open " + std::to_string(open) + ", paid " + std::to_string(paid) +
+        ", missed " + std::to_string(missed) + lines;
     if (stake && stake->jailed_at.value > 0)
-        text += "\njailed since live time " + std::to_string(stake->jailed_at.value) + " ms: comes back by validator_return";
+        text += "\njailed since live time " + std::to_string(stake->jailed_at.value) +
+                " ms: comes back by validator_return";
     text += questions_of(client, *account, json);
     text += disputes_of(client, *account, market::Side::challenger, json);
     return print(program, json, text);
@@ -158,7 +171,8 @@ void add_status_commands(CLI::App& app, Program& program) {
         program.on(status, [&program, account, body] { return body(program, *account); });
     };
     auto job = std::make_shared<std::string>();
-    auto* audits = app.add_subcommand("audits", "Audits and controls of a job: who was drawn, what they said, and until when");
+    auto* audits = app.add_subcommand(
+        "audits", "Audits and controls of a job: who was drawn, what they said, and until when");
     audits->add_option("job", *job, "Job id")->required();
     program.on(audits, [&program, job] { return list_audits(program, *job); });
     add("worker", "A worker as the ledger sees it", worker_status);

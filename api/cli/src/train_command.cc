@@ -23,9 +23,7 @@ struct TrainOptions {
 };
 
 std::atomic<bool> stop_asked{false};
-void ask_to_stop(int) {
-    stop_asked = true;
-}
+void ask_to_stop(int) { stop_asked = true; }
 
 /// Which lanes entered each merge, from a certificate's history. The last closing of a round
 /// counts.
@@ -68,7 +66,8 @@ runtime::Progress progress_of(const Program& program, const market::JobSpec& spe
 }
 
 Exit train(const Program& program, const TrainOptions& options) {
-    if (const auto wrong = dispute::check_environment()) return fail(program, {Exit::refused, *wrong});
+    if (const auto wrong = dispute::check_environment())
+        return fail(program, {Exit::refused, *wrong});
     const auto spec = read_spec(options.spec);
     if (!spec) return fail(program, spec.error());
     const auto target = runtime::target_from_name(options.target);
@@ -81,8 +80,8 @@ Exit train(const Program& program, const TrainOptions& options) {
         if (!members) return fail(program, members.error());
         training.members = std::move(*members);
     }
-    auto job =
-        runtime::Job::open(*spec, options.data, {options.threads, options.micro_batch, *target, options.recompute});
+    auto job = runtime::Job::open(
+        *spec, options.data, {options.threads, options.micro_batch, *target, options.recompute});
     if (!job) return fail(program, {Exit::refused, job.error()});
     training.directory = options.out / "run";
     training.model_directory = options.out / "model";

@@ -38,12 +38,14 @@ std::string waits_of(const std::vector<market::Lane>& lanes) {
     std::string text;
     for (const market::Lane& lane : lanes) {
         if (lane.wait != market::LaneWait::none)
-            text += "  lane " + std::to_string(lane.lane) + " waits: " + std::string(market::to_word(lane.wait));
+            text += "  lane " + std::to_string(lane.lane) +
+                    " waits: " + std::string(market::to_word(lane.wait));
     }
     return text;
 }
 
-std::string line_of(const market::Job& job, const std::optional<double>& loss, const std::string& waits) {
+std::string line_of(const market::Job& job, const std::optional<double>& loss,
+                    const std::string& waits) {
     std::string text = bar(job.round, job.shape.rounds) + " " +
                        std::string(market::to_word(job.state)) + "  round " +
                        std::to_string(job.round) + "/" + std::to_string(job.shape.rounds) +
@@ -54,7 +56,8 @@ std::string line_of(const market::Job& job, const std::optional<double>& loss, c
         std::snprintf(number.data(), number.size(), "  loss %.4f", *loss);
         text += number.data();
     }
-    if (job.state == market::JobState::open && !job.init_passed) text += "  initial state is being audited";
+    if (job.state == market::JobState::open && !job.init_passed)
+        text += "  initial state is being audited";
     if (job.open_disputes > 0) text += "  disputes " + std::to_string(job.open_disputes);
     if (job.open_questions > 0) text += "  questions " + std::to_string(job.open_questions);
     text += waits;
@@ -67,7 +70,9 @@ std::string closing_text(const market::Job& job) {
            std::string(market::to_word(job.reason)) + ")\n" + "final root " + job.final_root.hex() +
            " after " + std::to_string(job.final_rounds) + " rounds\n" + "workers " +
            grains(spent.workers) + ", auditors " + grains(spent.auditors) + ", protocol fee " +
-           grains(spent.protocol_fees) + (spent.unproved.is_zero() ? "" : ", unproved and burned " + grains(spent.unproved)) + ", refunded " + grains(spent.refunded);
+           grains(spent.protocol_fees) +
+           (spent.unproved.is_zero() ? "" : ", unproved and burned " + grains(spent.unproved)) +
+           ", refunded " + grains(spent.refunded);
 }
 
 bool concerns(const client::EventRecord& record, const std::string& job) {
@@ -76,7 +81,8 @@ bool concerns(const client::EventRecord& record, const std::string& job) {
 
 }  // namespace
 
-Exit watch_job(const Program& program, client::Client& client, const base::JobId& id, const std::function<void()>& look) {
+Exit watch_job(const Program& program, client::Client& client, const base::JobId& id,
+               const std::function<void()>& look) {
     const bool terminal = !program.globals.json && ::isatty(STDOUT_FILENO) != 0;
     const std::string hex = id.hex();
     client::Cursor cursor;
@@ -87,7 +93,8 @@ Exit watch_job(const Program& program, client::Client& client, const base::JobId
         if (!program.globals.json) {
             const auto parts = client.parts(id);
             const auto lanes = client.lanes(id);
-            const std::string line = line_of(*job, parts ? newest_loss(*parts) : std::nullopt, lanes ? waits_of(*lanes) : std::string());
+            const std::string line = line_of(*job, parts ? newest_loss(*parts) : std::nullopt,
+                                             lanes ? waits_of(*lanes) : std::string());
             if (line != shown) std::printf(terminal ? "\r\033[K%s" : "%s\n", line.c_str());
             std::fflush(stdout);
             shown = line;

@@ -36,9 +36,7 @@ ClientError error_of(Failure failure, const std::string& url) {
     return {};
 }
 
-ClientError bad_answer(std::string detail) {
-    return {0, "bad_answer", std::move(detail)};
-}
+ClientError bad_answer(std::string detail) { return {0, "bad_answer", std::move(detail)}; }
 
 /// What a problem document says; other bodies are shown as their status.
 ClientError error_of(const Incoming& answer) {
@@ -78,9 +76,7 @@ std::string ClientError::text() const {
     return detail.empty() ? out : out + ": " + detail;
 }
 
-std::string Cursor::text() const {
-    return std::to_string(height) + ":" + std::to_string(index);
-}
+std::string Cursor::text() const { return std::to_string(height) + ":" + std::to_string(index); }
 
 std::optional<Cursor> cursor_from_text(std::string_view text) {
     const std::size_t colon = text.find(':');
@@ -131,7 +127,8 @@ struct Client::Impl {
                 if (!answer) return tl::unexpected(error_of(answer.error(), url));
                 return tl::unexpected(error_of(*answer));
             }
-            if (options.waiting) options.waiting(answer ? error_of(*answer) : error_of(answer.error(), url));
+            if (options.waiting)
+                options.waiting(answer ? error_of(*answer) : error_of(answer.error(), url));
             std::this_thread::sleep_for(pause);
             pause = std::min(pause * 2, options.backoff_max);
         }
@@ -247,9 +244,7 @@ Client::Client(std::string url, ClientOptions options)
 Client::~Client() = default;
 Client::Client(Client&&) noexcept = default;
 Client& Client::operator=(Client&&) noexcept = default;
-const std::string& Client::url() const {
-    return impl_->url;
-}
+const std::string& Client::url() const { return impl_->url; }
 
 Result<Json> Client::get_json(std::string_view path) {
     return impl_->json(impl_->get(std::string(path), "application/json"));
@@ -331,7 +326,8 @@ Result<market::Receipt> Client::put_blob_file(const std::filesystem::path& file)
     return put_blob_file(file, *root);
 }
 
-Result<market::Receipt> Client::put_blob_file(const std::filesystem::path& file, const base::BlobRoot& root) {
+Result<market::Receipt> Client::put_blob_file(const std::filesystem::path& file,
+                                              const base::BlobRoot& root) {
     Outgoing request;
     request.body_file = file;
     return impl_->put(root, request);
@@ -491,8 +487,12 @@ Result<std::vector<market::Question>> Client::questions_owed(const base::Account
 Result<std::vector<market::Question>> Client::questions_asked(const base::AccountId& asker) {
     return impl_->list<market::Question>("/v1/questions?asker=" + asker.hex());
 }
-Result<market::Question> Client::question(const base::Hash& id) { return impl_->object<market::Question>(market::question_key(id)); }
-Result<base::Bytes> Client::question_state(const base::Hash& id) { return state_value(market::question_bytes_key(id)); }
+Result<market::Question> Client::question(const base::Hash& id) {
+    return impl_->object<market::Question>(market::question_key(id));
+}
+Result<base::Bytes> Client::question_state(const base::Hash& id) {
+    return state_value(market::question_bytes_key(id));
+}
 Result<market::QuestionDuty> Client::question_duty(const base::AccountId& account) {
     return impl_->object<market::QuestionDuty>(market::question_duty_key(account));
 }
@@ -512,14 +512,18 @@ Result<std::vector<market::Audit>> Client::audits_of(const base::AccountId& vali
     return impl_->list<market::Audit>("/v1/audits?validator=" + validator.hex());
 }
 Result<std::vector<market::Claim>> Client::claims_of(const base::PartId& subject) {
-    return impl_->list<market::Claim>("/v1/claims/" + subject.hex(), [](const market::Claim& claim) { return std::to_string(claim.segment); });
+    return impl_->list<market::Claim>(
+        "/v1/claims/" + subject.hex(),
+        [](const market::Claim& claim) { return std::to_string(claim.segment); });
 }
 Result<market::Claim> Client::claim(const base::PartId& subject, std::uint32_t segment) {
     return impl_->object<market::Claim>(market::claim_key(subject, segment));
 }
-Result<std::vector<market::Audit>> Client::audits_of_claim(const base::PartId& subject, std::optional<std::uint32_t> segment) {
+Result<std::vector<market::Audit>> Client::audits_of_claim(const base::PartId& subject,
+                                                           std::optional<std::uint32_t> segment) {
     const std::string of = segment ? "&segment=" + std::to_string(*segment) : "";
-    return impl_->page<market::Audit>("/v1/claims/" + subject.hex() + "/audits?limit=" + std::to_string(kPage) + of);
+    return impl_->page<market::Audit>("/v1/claims/" + subject.hex() +
+                                      "/audits?limit=" + std::to_string(kPage) + of);
 }
 Result<std::vector<market::Offer>> Client::offers() {
     return impl_->page<market::Offer>("/v1/offers?limit=" + std::to_string(kPage));
@@ -536,10 +540,12 @@ Result<std::vector<market::EpochCommitment>> Client::epoch_commitments(std::uint
                                                 "/commitments");
 }
 Result<std::vector<market::EpochMember>> Client::epoch_members(std::uint64_t number) {
-    return impl_->list<market::EpochMember>("/v1/epochs/" + std::to_string(number) + "/members",
-                                            [](const market::EpochMember& member) { return member.validator.hex(); });
+    return impl_->list<market::EpochMember>(
+        "/v1/epochs/" + std::to_string(number) + "/members",
+        [](const market::EpochMember& member) { return member.validator.hex(); });
 }
-Result<market::EpochMember> Client::epoch_member(std::uint64_t number, const base::AccountId& validator) {
+Result<market::EpochMember> Client::epoch_member(std::uint64_t number,
+                                                 const base::AccountId& validator) {
     return impl_->object<market::EpochMember>(market::epoch_member_key(number, validator));
 }
 Result<market::MergeRecord> Client::merge(const base::JobId& id, std::uint32_t round) {
@@ -548,11 +554,14 @@ Result<market::MergeRecord> Client::merge(const base::JobId& id, std::uint32_t r
 Result<market::Dispute> Client::dispute(const base::DisputeId& id) {
     return impl_->object<market::Dispute>(market::dispute_key(id));
 }
-Result<std::vector<market::Dispute>> Client::disputes_of(const base::AccountId& account, market::Side side) {
-    return impl_->list<market::Dispute>("/v1/disputes?account=" + account.hex() + "&side=" + std::string(market::to_word(side)));
+Result<std::vector<market::Dispute>> Client::disputes_of(const base::AccountId& account,
+                                                         market::Side side) {
+    return impl_->list<market::Dispute>("/v1/disputes?account=" + account.hex() +
+                                        "&side=" + std::string(market::to_word(side)));
 }
 Result<std::vector<market::Dispute>> Client::disputes_of_job(const base::JobId& id, bool open) {
-    return impl_->list<market::Dispute>("/v1/jobs/" + id.hex() + "/disputes?state=" + (open ? "open" : "over"));
+    return impl_->list<market::Dispute>("/v1/jobs/" + id.hex() +
+                                        "/disputes?state=" + (open ? "open" : "over"));
 }
 Result<GameView> Client::game(const base::DisputeId& id) {
     const auto raw = impl_->bytes("/v1/disputes/" + id.hex() + "/game");
@@ -563,14 +572,19 @@ Result<GameView> Client::game(const base::DisputeId& id) {
     if (!subject || !in.finished()) return tl::unexpected(bad_answer("the game does not decode"));
     return view;
 }
-Result<std::vector<market::Pool>> Client::pools_of(const base::PartId& part, std::optional<std::uint32_t> segment) {
+Result<std::vector<market::Pool>> Client::pools_of(const base::PartId& part,
+                                                   std::optional<std::uint32_t> segment) {
     const std::string of = segment ? "&segment=" + std::to_string(*segment) : "";
-    return impl_->page<market::Pool>("/v1/pools?part=" + part.hex() + "&limit=" + std::to_string(kPage) + of);
+    return impl_->page<market::Pool>("/v1/pools?part=" + part.hex() +
+                                     "&limit=" + std::to_string(kPage) + of);
 }
-Result<market::Pool> Client::pool(const base::Hash& id) { return impl_->object<market::Pool>(market::pool_key(id)); }
+Result<market::Pool> Client::pool(const base::Hash& id) {
+    return impl_->object<market::Pool>(market::pool_key(id));
+}
 Result<std::vector<market::PoolMember>> Client::pool_members(const base::Hash& id) {
-    return impl_->list<market::PoolMember>("/v1/pools/" + id.hex() + "/members",
-                                           [](const market::PoolMember& member) { return std::to_string(member.number); });
+    return impl_->list<market::PoolMember>(
+        "/v1/pools/" + id.hex() + "/members",
+        [](const market::PoolMember& member) { return std::to_string(member.number); });
 }
 Result<market::GameLoad> Client::game_load(const base::AccountId& account) {
     return impl_->object<market::GameLoad>(market::game_load_key(account));

@@ -87,15 +87,9 @@ void read_value(ObjectReader& reader, const char* name, std::uint64_t& value) {
 void read_value(ObjectReader& reader, const char* name, std::uint32_t& value) {
     value = reader.u32(name, value);
 }
-Json value_json(base::Amount value) {
-    return value.decimal();
-}
-Json value_json(std::uint64_t value) {
-    return std::to_string(value);
-}
-Json value_json(std::uint32_t value) {
-    return value;
-}
+Json value_json(base::Amount value) { return value.decimal(); }
+Json value_json(std::uint64_t value) { return std::to_string(value); }
+Json value_json(std::uint32_t value) { return value; }
 
 market::GenesisAccount read_account(ObjectReader reader) {
     market::GenesisAccount account;

@@ -15,19 +15,17 @@ namespace {
 
 struct EntryJson {
     Json operator()(const market::PartPassed& e) const {
-        return {{"kind", "part_passed"},
-                {"key", json_of(e.key)},
-                {"part", e.part.hex()},
-                {"first_segment", e.first_segment},
-                {"tree_root", e.tree_root.hex()},
-                {"start_root", e.start_root.hex()},
-                {"end_root", e.end_root.hex()},
-                {"payload_root", hash_or_null(e.payload_root)},
-                {"leaves", list_json(e.leaves)},
-                {"audits", list_json(e.audits)}};
+        return {{"kind", "part_passed"},          {"key", json_of(e.key)},
+                {"part", e.part.hex()},           {"first_segment", e.first_segment},
+                {"tree_root", e.tree_root.hex()}, {"start_root", e.start_root.hex()},
+                {"end_root", e.end_root.hex()},   {"payload_root", hash_or_null(e.payload_root)},
+                {"leaves", list_json(e.leaves)},  {"audits", list_json(e.audits)}};
     }
     Json operator()(const market::PartVoided& e) const {
-        return {{"kind", "part_voided"}, {"key", json_of(e.key)}, {"part", e.part.hex()}, {"unproved", e.unproved}};
+        return {{"kind", "part_voided"},
+                {"key", json_of(e.key)},
+                {"part", e.part.hex()},
+                {"unproved", e.unproved}};
     }
     Json operator()(const market::RoundClosed& e) const {
         return {{"kind", "round_closed"},
@@ -48,8 +46,10 @@ struct EntryJson {
         return {{"kind", "init_audited"}, {"root", e.root.hex()}, {"audits", list_json(e.audits)}};
     }
     Json operator()(const market::RoundFinal& e) const {
-        return {{"kind", "round_final"},        {"round", e.round},
-                {"root", e.root.hex()},         {"segments", number(e.segments)},
+        return {{"kind", "round_final"},
+                {"round", e.round},
+                {"root", e.root.hex()},
+                {"segments", number(e.segments)},
                 {"audited", number(e.audited)}};
     }
     Json operator()(const market::Slashed& e) const {

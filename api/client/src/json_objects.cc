@@ -40,11 +40,16 @@ Json json_of(const market::Account& a) {
 }
 
 Json json_of(const market::Stake& s) {
-    return {{"account", s.account.hex()},   {"role", word(to_word(s.role))},
-            {"active", s.active.decimal()}, {"locked", s.locked.decimal()},
-            {"free", s.free().decimal()},   {"jailed_at_ms", s.jailed_at.value == 0 ? Json() : Json(number(s.jailed_at.value))},
-            {"convicted_at_ms", s.convicted_at.value == 0 ? Json() : Json(number(s.convicted_at.value))},
-            {"tombstoned", s.tombstoned},   {"unbondings", s.unbondings}};
+    return {{"account", s.account.hex()},
+            {"role", word(to_word(s.role))},
+            {"active", s.active.decimal()},
+            {"locked", s.locked.decimal()},
+            {"free", s.free().decimal()},
+            {"jailed_at_ms", s.jailed_at.value == 0 ? Json() : Json(number(s.jailed_at.value))},
+            {"convicted_at_ms",
+             s.convicted_at.value == 0 ? Json() : Json(number(s.convicted_at.value))},
+            {"tombstoned", s.tombstoned},
+            {"unbondings", s.unbondings}};
 }
 
 Json json_of(const market::Unbonding& u) {
@@ -76,7 +81,9 @@ Json json_of(const market::QuestionDuty& d) {
     return {{"raised", d.raised}, {"owed", d.owed}, {"owed_ms", number(d.owed_ms)}};
 }
 
-Json json_of(const market::GameLoad& l) { return {{"games", l.games}, {"planned_ms", number(l.planned_ms)}}; }
+Json json_of(const market::GameLoad& l) {
+    return {{"games", l.games}, {"planned_ms", number(l.planned_ms)}};
+}
 
 Json json_of(const market::Offer& o) {
     return {{"id", o.id.hex()},
@@ -111,7 +118,8 @@ Json json_of(const market::Job& j) {
             {"submitter", j.submitter.hex()},
             {"state", word(to_word(j.state))},
             {"reason", word(to_word(j.reason))},
-            {"end_state", j.state == market::JobState::settling ? Json(word(to_word(j.end_state))) : Json()},
+            {"end_state",
+             j.state == market::JobState::settling ? Json(word(to_word(j.end_state))) : Json()},
             {"spec_root", j.spec_root.hex()},
             {"program_root", j.program_root.hex()},
             {"init_root", j.init_root.hex()},

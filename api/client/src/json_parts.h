@@ -16,7 +16,9 @@ template <class Kind>
 Json id_or_null(const base::Id<Kind>& id) {
     return id.is_zero() ? Json() : Json(id.hex());
 }
-inline Json hash_or_null(const base::Hash& hash) { return hash.is_zero() ? Json() : Json(hash.hex()); }
+inline Json hash_or_null(const base::Hash& hash) {
+    return hash.is_zero() ? Json() : Json(hash.hex());
+}
 /// 32.32 as people read it: three places are enough.
 inline Json fixed_json(std::uint64_t value) { return static_cast<double>(value >> 22U) / 1024.0; }
 

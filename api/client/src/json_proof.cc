@@ -16,7 +16,9 @@ Json loss_json(std::uint32_t bits) {
 }
 
 Json target_json(const market::StoredTarget& target) {
-    return {{"kind", word(to_word(target.kind))}, {"subject", target.subject.hex()}, {"number", target.number}};
+    return {{"kind", word(to_word(target.kind))},
+            {"subject", target.subject.hex()},
+            {"number", target.number}};
 }
 
 Json challenged_json(const market::ChallengeTarget& target) {
@@ -36,7 +38,10 @@ Json verdict_json(const market::Verdict& verdict) {
 Json delivered_json(const std::vector<market::DeliveredSegment>& delivered) {
     Json list = Json::array();
     for (const market::DeliveredSegment& d : delivered)
-        list.push_back({{"segment", d.segment}, {"leaf", json_of(d.leaf)}, {"start_blob", d.start_blob.hex()}, {"start_bytes", number(d.start_bytes)}});
+        list.push_back({{"segment", d.segment},
+                        {"leaf", json_of(d.leaf)},
+                        {"start_blob", d.start_blob.hex()},
+                        {"start_bytes", number(d.start_bytes)}});
     return list;
 }
 
@@ -49,7 +54,9 @@ Json json_of(const market::PartKey& k) {
 }
 
 Json json_of(const market::SegmentLeaf& l) {
-    return {{"salt", l.salt.hex()}, {"start_root", l.start_root.hex()}, {"end_field", l.end_field.hex()}};
+    return {{"salt", l.salt.hex()},
+            {"start_root", l.start_root.hex()},
+            {"end_field", l.end_field.hex()}};
 }
 
 Json json_of(const market::Part& p) {
@@ -210,12 +217,9 @@ Json json_of(const market::Pool& p) {
 }
 
 Json json_of(const market::PoolMember& m) {
-    return {{"pool", m.pool.hex()},
-            {"number", m.number},
-            {"account", m.account.hex()},
-            {"role", word(to_word(m.role))},
-            {"bond", m.bond.decimal()},
-            {"sealed_height", number(m.sealed.value)}};
+    return {{"pool", m.pool.hex()},       {"number", m.number},
+            {"account", m.account.hex()}, {"role", word(to_word(m.role))},
+            {"bond", m.bond.decimal()},   {"sealed_height", number(m.sealed.value)}};
 }
 
 Json json_of(const market::Dispute& d) {

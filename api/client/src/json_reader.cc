@@ -73,9 +73,7 @@ void ObjectReader::fail(const char* name, std::string reason) {
     if (!error_) error_ = {path_of(name), std::move(reason)};
 }
 
-bool ObjectReader::has(const char* name) const {
-    return json_.is_object() && json_.contains(name);
-}
+bool ObjectReader::has(const char* name) const { return json_.is_object() && json_.contains(name); }
 
 const nlohmann::json* ObjectReader::find(const char* name, bool required) {
     asked_.emplace(name);

@@ -277,9 +277,7 @@ tl::expected<Json, std::string> parse_json(std::string_view text, std::size_t by
     return json;
 }
 
-std::string spec_error_text(const SpecError& error) {
-    return error.path + ": " + error.reason;
-}
+std::string spec_error_text(const SpecError& error) { return error.path + ": " + error.reason; }
 
 tl::expected<market::JobSpec, SpecError> spec_from_json(const Json& json) {
     std::optional<SpecError> error;

@@ -31,9 +31,7 @@ Passphrase::Passphrase(Passphrase&&) noexcept = default;
 Passphrase& Passphrase::operator=(Passphrase&&) noexcept = default;
 Passphrase::~Passphrase() = default;
 
-base::ByteView Passphrase::view() const {
-    return {guarded_->bytes, guarded_->size};
-}
+base::ByteView Passphrase::view() const { return {guarded_->bytes, guarded_->size}; }
 
 tl::expected<Passphrase, std::string> Passphrase::from_descriptor(int descriptor) {
     Passphrase result;

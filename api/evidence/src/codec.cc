@@ -34,7 +34,11 @@ std::vector<base::Hash> read_hashes(Decoder& in) {
 }
 
 void write_head(Encoder& out, const SignedRoots& head) {
-    out.count(head.height).count(head.time).hash(head.state_root).hash(head.log_root).u64(head.log_size);
+    out.count(head.height)
+        .count(head.time)
+        .hash(head.state_root)
+        .hash(head.log_root)
+        .u64(head.log_size);
     out.hash(head.params_id).raw(head.signature.view());
 }
 
@@ -47,12 +51,18 @@ SignedRoots read_head(Decoder& in) {
     head.log_size = in.u64();
     head.params_id = in.hash();
     const base::Bytes signature = in.raw(head.signature.bytes.size());
-    if (signature.size() == head.signature.bytes.size()) std::copy(signature.begin(), signature.end(), head.signature.bytes.begin());
+    if (signature.size() == head.signature.bytes.size())
+        std::copy(signature.begin(), signature.end(), head.signature.bytes.begin());
     return head;
 }
 
 void write_recorded(Encoder& out, const Recorded& recorded) {
-    out.bytes(recorded.raw).count(recorded.height).count(recorded.time).u32(recorded.index).amount(recorded.fee).u64(recorded.log_index);
+    out.bytes(recorded.raw)
+        .count(recorded.height)
+        .count(recorded.time)
+        .u32(recorded.index)
+        .amount(recorded.fee)
+        .u64(recorded.log_index);
     write_hashes(out, recorded.path);
 }
 
@@ -73,7 +83,8 @@ void write_epoch(Encoder& out, const Epoch& epoch) {
     write_hashes(out, epoch.consistency);
     out.u64(epoch.jailed_weight);
     write_list(out, epoch.members, [&](const Member& m) { out.id(m.validator).u64(m.weight); });
-    write_list(out, epoch.commitments, [&](const Commitment& c) { out.id(c.id).id(c.job).hash(c.root); });
+    write_list(out, epoch.commitments,
+               [&](const Commitment& c) { out.id(c.id).id(c.job).hash(c.root); });
     write_list(out, epoch.barred, [&](const Barred& b) { out.id(b.commitment).id(b.validator); });
 }
 
@@ -114,7 +125,9 @@ void write(Encoder& out, const Evidence& evidence) {
     write_list(out, evidence.history, [&](const base::Bytes& entry) { out.bytes(entry); });
     write_list(out, evidence.transactions, [&](const Recorded& r) { write_recorded(out, r); });
     write_list(out, evidence.epochs, [&](const Epoch& e) { write_epoch(out, e); });
-    write_list(out, evidence.leases, [&](const Lease& lease) { out.u32(lease.lane).u32(lease.number).u32(lease.rate_ppm); });
+    write_list(out, evidence.leases, [&](const Lease& lease) {
+        out.u32(lease.lane).u32(lease.number).u32(lease.rate_ppm);
+    });
 }
 
 Evidence read(Decoder& in) {

@@ -24,12 +24,13 @@ struct CommittedPart {
 struct Sent {
     std::map<base::PartId, CommittedPart> parts;
     std::map<base::PartId, std::vector<market::SegmentLeaf>> closes;
-    std::map<std::uint32_t, std::vector<std::pair<base::AccountId, market::MergePost>>> merges;  ///< by round
+    std::map<std::uint32_t, std::vector<std::pair<base::AccountId, market::MergePost>>>
+        merges;  ///< by round
     struct Reveal {
         base::AccountId sender;
         base::PublicKey vrf;
         market::VerdictReveal message;
-        bool used = false;                   ///< its sender was drawn for it
+        bool used = false;  ///< its sender was drawn for it
     };
     std::map<base::AuditId, Reveal> reveals;
     std::map<base::AuditId, std::pair<base::AccountId, market::CellsOpen>> cells;
@@ -40,7 +41,10 @@ struct Sent {
     std::map<std::uint64_t, std::map<base::AccountId, Contribution>> contributions;  ///< by epoch
 };
 
-/// Recomputes every draw of every epoch and asks for a verdict of each who was drawn. Fills claims, controls, contributors and hidden epochs.
-[[nodiscard]] std::optional<Failure> check_draws(const Evidence& evidence, const Log& log, const HistoryFacts& history, Sent& sent, Facts& facts);
+/// Recomputes every draw of every epoch and asks for a verdict of each who was drawn. Fills claims,
+/// controls, contributors and hidden epochs.
+[[nodiscard]] std::optional<Failure> check_draws(const Evidence& evidence, const Log& log,
+                                                 const HistoryFacts& history, Sent& sent,
+                                                 Facts& facts);
 
 }  // namespace assay::evidence

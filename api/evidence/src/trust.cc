@@ -28,9 +28,10 @@ std::uint64_t choices(std::uint64_t all, std::uint64_t absent) {
     return out;
 }
 
-/// The chance that a fake passes this draw: (1 - q)^t, t the share of W that trusted keys hold which took part. Who is missing may be
-/// missing because of what it drew, so every choice of the missing counts as a try; and where somebody is, q is the least that it can have been:
-/// the stated rate may have been chosen with the missing.
+/// The chance that a fake passes this draw: (1 - q)^t, t the share of W that trusted keys hold
+/// which took part. Who is missing may be missing because of what it drew, so every choice of the
+/// missing counts as a try; and where somebody is, q is the least that it can have been: the stated
+/// rate may have been chosen with the missing.
 std::uint64_t chance_of(const Draw& draw, const std::set<base::AccountId>& trusted) {
     std::uint64_t weight = 0, all = 0, absent = 0;
     for (const Voice& voice : draw.voices) {
@@ -45,7 +46,8 @@ std::uint64_t chance_of(const Draw& draw, const std::set<base::AccountId>& trust
     const std::uint64_t of_rate = absent == 0 ? draw.exponent : draw.least_exponent;
     if (weight == 0 || draw.weight == 0 || of_rate == 0) return kOne;
     // Rounded down, and so the chance up.
-    const auto exponent = static_cast<std::uint64_t>(static_cast<Uint128>(of_rate) * std::min(weight, draw.weight) / draw.weight);
+    const auto exponent = static_cast<std::uint64_t>(static_cast<Uint128>(of_rate) *
+                                                     std::min(weight, draw.weight) / draw.weight);
     if (exponent == 0) return kOne;
     return scaled(market::power_of_half(exponent) + 1, choices(all, absent));
 }
@@ -54,7 +56,8 @@ std::uint64_t chance_of(const Draw& draw, const std::set<base::AccountId>& trust
 std::uint64_t over_attempts(std::uint64_t x, std::uint64_t n) {
     std::uint64_t passes = kOne, base = kOne - x;
     for (; n > 0; n >>= 1U) {
-        if ((n & 1U) != 0) passes = static_cast<std::uint64_t>((static_cast<Uint128>(passes) * base) >> 64U);
+        if ((n & 1U) != 0)
+            passes = static_cast<std::uint64_t>((static_cast<Uint128>(passes) * base) >> 64U);
         base = static_cast<std::uint64_t>((static_cast<Uint128>(base) * base) >> 64U);
     }
     return kOne - passes;
@@ -63,15 +66,18 @@ std::uint64_t over_attempts(std::uint64_t x, std::uint64_t n) {
 /// A fraction of 2^64 with six decimals, rounded up.
 std::string decimal(std::uint64_t fraction) {
     constexpr std::uint64_t kMillion = 1'000'000;
-    const auto ppm = static_cast<std::uint64_t>((static_cast<Uint128>(fraction) * kMillion + kOne) / (static_cast<Uint128>(kOne) + 1));
+    const auto ppm = static_cast<std::uint64_t>((static_cast<Uint128>(fraction) * kMillion + kOne) /
+                                                (static_cast<Uint128>(kOne) + 1));
     std::string digits = std::to_string(ppm % kMillion);
     digits.insert(0, 6 - digits.size(), '0');
     return std::to_string(ppm / kMillion) + "." + digits;
 }
 
 std::string place_of(const ClaimFacts& claim) {
-    if (claim.kind == market::ClaimKind::merge) return "the merge of round " + std::to_string(claim.round);
-    return "segment " + std::to_string(claim.segment) + " of lane " + std::to_string(claim.lane) + " in round " + std::to_string(claim.round);
+    if (claim.kind == market::ClaimKind::merge)
+        return "the merge of round " + std::to_string(claim.round);
+    return "segment " + std::to_string(claim.segment) + " of lane " + std::to_string(claim.lane) +
+           " in round " + std::to_string(claim.round);
 }
 
 }  // namespace
@@ -86,9 +92,12 @@ tl::expected<std::vector<Trusted>, std::string> read_trust(std::string_view text
         if (line.empty() || line.front() == '#') continue;
         const std::size_t space = line.find(' ');
         const auto chain = base::hash_from_hex(line.substr(0, space));
-        const auto bytes = space == std::string_view::npos ? std::nullopt : base::from_hex(line.substr(space + 1));
+        const auto bytes =
+            space == std::string_view::npos ? std::nullopt : base::from_hex(line.substr(space + 1));
         const auto key = bytes ? base::public_key_from_bytes(*bytes) : std::nullopt;
-        if (!chain || !key) return tl::unexpected("line " + std::to_string(number) + " is not: chain-id public-key");
+        if (!chain || !key)
+            return tl::unexpected("line " + std::to_string(number) +
+                                  " is not: chain-id public-key");
         out.push_back({*chain, *key});
     }
     return out;
@@ -101,12 +110,17 @@ tl::expected<Weighed, std::string> weigh(const Facts& facts, const std::vector<T
         const base::AccountId account = market::account_id(facts.chain_id, line.key);
         if (!facts.parties.contains(account)) trusted.insert(account);
     }
-    if (trusted.empty()) return tl::unexpected(std::string("the list names no validator of this chain: nothing is proved"));
+    if (trusted.empty())
+        return tl::unexpected(
+            std::string("the list names no validator of this chain: nothing is proved"));
     Weighed out;
     std::uint64_t silent = 0;
-    // Nobody whom the reader trusts has signed what such an epoch closed with: it may hide an attempt.
+    // Nobody whom the reader trusts has signed what such an epoch closed with: it may hide an
+    // attempt.
     for (const auto& contributors : facts.contributors) {
-        const bool seen = std::any_of(trusted.begin(), trusted.end(), [&](const base::AccountId& id) { return contributors.contains(id); });
+        const bool seen =
+            std::any_of(trusted.begin(), trusted.end(),
+                        [&](const base::AccountId& id) { return contributors.contains(id); });
         silent += seen ? 0U : 1U;
     }
     for (const ClaimFacts& claim : facts.claims) {
@@ -116,11 +130,15 @@ tl::expected<Weighed, std::string> weigh(const Facts& facts, const std::vector<T
             best = std::min(best, chance_of(draw, trusted));
             for (const Voice& voice : draw.voices) {
                 if (!voice.verdict || !trusted.contains(voice.validator)) continue;
-                if (*voice.verdict == market::VerdictKind::invalid) return tl::unexpected("a key that you trust calls " + place_of(claim) + " wrong");
+                if (*voice.verdict == market::VerdictKind::invalid)
+                    return tl::unexpected("a key that you trust calls " + place_of(claim) +
+                                          " wrong");
                 vouched = true;
             }
         }
-        if (best == kOne) return tl::unexpected("no key that you trust took part in a draw of " + place_of(claim) + ": nothing is proved");
+        if (best == kOne)
+            return tl::unexpected("no key that you trust took part in a draw of " +
+                                  place_of(claim) + ": nothing is proved");
         out.worst = std::max(out.worst, best);
         out.attempts = std::max<std::uint64_t>(out.attempts, claim.attempts);
         if (claim.kind != market::ClaimKind::segment) continue;
@@ -129,9 +147,13 @@ tl::expected<Weighed, std::string> weigh(const Facts& facts, const std::vector<T
     }
     out.attempts += facts.hidden_epochs + silent;
     out.chance = over_attempts(out.worst, out.attempts);
-    if (out.chance == kOne) return tl::unexpected(std::string("after so many attempts a fake would have passed: nothing is proved"));
+    if (out.chance == kOne)
+        return tl::unexpected(
+            std::string("after so many attempts a fake would have passed: nothing is proved"));
     out.sentence = std::to_string(out.vouched) + " of " + std::to_string(out.segments) +
-                   " segments carry verdicts of keys you trust; a fake segment would have passed with chance " + decimal(out.chance);
+                   " segments carry verdicts of keys you trust; a fake segment would have passed "
+                   "with chance " +
+                   decimal(out.chance);
     return out;
 }
 

@@ -8,24 +8,32 @@ using market::Dispute;
 using market::DisputeState;
 
 bool is_side(const Dispute& dispute, const base::AccountId& account, market::Side side) {
-    return side == market::Side::asserter ? dispute.asserter == account : dispute.challenger == account;
+    return side == market::Side::asserter ? dispute.asserter == account
+                                          : dispute.challenger == account;
 }
 
 void count(DisputeRecord& record, const Dispute& dispute, market::Side side) {
     const bool asserter = side == market::Side::asserter;
     switch (dispute.state) {
-        case DisputeState::open: ++record.open; return;
+        case DisputeState::open:
+            ++record.open;
+            return;
         case DisputeState::upheld:
-        case DisputeState::conceded: ++(asserter ? record.lost : record.won); return;
-        case DisputeState::rejected: ++(asserter ? record.won : record.lost); return;
-        case DisputeState::dropped: return;
+        case DisputeState::conceded:
+            ++(asserter ? record.lost : record.won);
+            return;
+        case DisputeState::rejected:
+            ++(asserter ? record.won : record.lost);
+            return;
+        case DisputeState::dropped:
+            return;
     }
 }
 
 }  // namespace
 
-client::Result<DisputeRecord> dispute_record(client::Client& node, const base::AccountId& account, market::Side side,
-                                             const std::set<base::JobId>& jobs) {
+client::Result<DisputeRecord> dispute_record(client::Client& node, const base::AccountId& account,
+                                             market::Side side, const std::set<base::JobId>& jobs) {
     DisputeRecord record;
     for (const base::JobId& job : jobs) {
         for (const bool open : {true, false}) {

@@ -23,7 +23,8 @@ constexpr std::size_t kTriedMax = 10'000;
 constexpr unsigned kRefusedMax = 8;
 constexpr std::uint64_t kValidBlocks = 1'000;
 
-std::optional<market::Message> answer_to(const market::StateReader& state, const market::Question& question,
+std::optional<market::Message> answer_to(const market::StateReader& state,
+                                         const market::Question& question,
                                          const std::filesystem::path& file, unsigned threads) {
     if (question.kind == market::QuestionKind::chunk) {
         auto proved = base::prove_chunk_of_file(file, question.blob, question.chunk);
@@ -41,13 +42,16 @@ std::optional<market::Message> answer_to(const market::StateReader& state, const
     return market::StateAnswer{question.id, std::move(*answer)};
 }
 
-/// Open questions of all jobs, the most urgent first: many about one blob keep no other one waiting beyond its time.
+/// Open questions of all jobs, the most urgent first: many about one blob keep no other one waiting
+/// beyond its time.
 std::vector<market::Question> open_questions(const market::StateReader& state) {
     std::vector<market::Question> out;
     const base::Bytes prefix = market::table_prefix(market::Table::question);
     base::Bytes from = prefix;
     while (auto entry = state.seek(from, prefix)) {
-        if (auto question = market::decode<market::Question>(entry->second); question && !question->answered) out.push_back(std::move(*question));
+        if (auto question = market::decode<market::Question>(entry->second);
+            question && !question->answered)
+            out.push_back(std::move(*question));
         from = std::move(entry->first);
         from.push_back(0);
     }
@@ -61,7 +65,11 @@ std::vector<market::Question> open_questions(const market::StateReader& state) {
 
 Answerer::Answerer(ledger::Node& node, const server::BlobStore& blobs, base::SecretKey key,
                    const base::PublicKey& first_key, unsigned threads)
-    : node_(node), blobs_(blobs), key_(std::move(key)), account_(market::account_id(node.chain_id(), first_key)), threads_(threads),
+    : node_(node),
+      blobs_(blobs),
+      key_(std::move(key)),
+      account_(market::account_id(node.chain_id(), first_key)),
+      threads_(threads),
       thread_(node, std::chrono::milliseconds(0), [this] { return answer_one(); }) {}
 
 bool Answerer::answer_one() {
@@ -85,9 +93,13 @@ bool Answerer::answer_one() {
             case Sent::answered:
                 spdlog::info("answered question {}", question.id.hex());
                 return true;
-            // A nonce that the key's owner used meanwhile, or a fee that rose: once more after the next block.
-            case Sent::refused: ++refused; break;
-            case Sent::no_room: return false;
+            // A nonce that the key's owner used meanwhile, or a fee that rose: once more after the
+            // next block.
+            case Sent::refused:
+                ++refused;
+                break;
+            case Sent::no_room:
+                return false;
         }
     }
     return false;
@@ -107,18 +119,22 @@ Answerer::Sent Answerer::send(const market::StateReader& state, const market::Me
         std::optional<ledger::Outcome> outcome;
     };
     const auto waiting = std::make_shared<Waiting>();
-    node_.submit(market::build_transaction(header, message, key_), [waiting](const ledger::Outcome& outcome) {
-        const std::lock_guard lock(waiting->mutex);
-        waiting->outcome = outcome;
-        waiting->changed.notify_all();
-    });
+    node_.submit(market::build_transaction(header, message, key_),
+                 [waiting](const ledger::Outcome& outcome) {
+                     const std::lock_guard lock(waiting->mutex);
+                     waiting->outcome = outcome;
+                     waiting->changed.notify_all();
+                 });
     std::unique_lock lock(waiting->mutex);
     waiting->changed.wait(lock, [&] { return waiting->outcome.has_value(); });
     switch (waiting->outcome->status) {
-        case ledger::Outcome::Status::in_block: return waiting->outcome->code == market::Refusal::none ? Sent::answered : Sent::refused;
-        case ledger::Outcome::Status::refused: return Sent::refused;
+        case ledger::Outcome::Status::in_block:
+            return waiting->outcome->code == market::Refusal::none ? Sent::answered : Sent::refused;
+        case ledger::Outcome::Status::refused:
+            return Sent::refused;
         case ledger::Outcome::Status::busy:
-        case ledger::Outcome::Status::stopped: break;
+        case ledger::Outcome::Status::stopped:
+            break;
     }
     return Sent::no_room;
 }

@@ -10,9 +10,9 @@
 
 namespace assay::node {
 
-/// Answers open questions about whatever the store has, by itself: whose receipt a job names owes its
-/// chunks. Pays the fees from the account of its key, and gets the askers' bonds; without that account
-/// it does nothing. One answer at a time, the most urgent question first.
+/// Answers open questions about whatever the store has, by itself: whose receipt a job names owes
+/// its chunks. Pays the fees from the account of its key, and gets the askers' bonds; without that
+/// account it does nothing. One answer at a time, the most urgent question first.
 class Answerer {
   public:
     Answerer(ledger::Node& node, const server::BlobStore& blobs, base::SecretKey key,

@@ -27,7 +27,8 @@ std::vector<market::Job> all_jobs(const market::StateReader& state) {
 }
 
 template <class Take>
-void for_each_part(const market::StateReader& state, const base::JobId& job, std::uint32_t round, Take take) {
+void for_each_part(const market::StateReader& state, const base::JobId& job, std::uint32_t round,
+                   Take take) {
     std::optional<base::PartId> after;
     while (true) {
         const auto page = market::parts_of_job(state, job, round, after, kPage);
@@ -38,13 +39,14 @@ void for_each_part(const market::StateReader& state, const base::JobId& job, std
 }
 
 /// What rounds [from, to) leave behind.
-void superseded(const market::StateReader& state, const market::Job& job, std::uint32_t from, std::uint32_t to,
-                std::set<base::BlobRoot>& out) {
+void superseded(const market::StateReader& state, const market::Job& job, std::uint32_t from,
+                std::uint32_t to, std::set<base::BlobRoot>& out) {
     for (std::uint32_t number = from; number < to; ++number) {
         for_each_part(state, job.id, number, [&](const market::Part& part) {
             out.insert(part.end_blob);
             out.insert(part.payload_blob);
-            for (const market::DeliveredSegment& segment : part.delivered) out.insert(segment.start_blob);
+            for (const market::DeliveredSegment& segment : part.delivered)
+                out.insert(segment.start_blob);
         });
         if (const auto round = market::find_round(state, job.id, number)) {
             out.insert(round->opening_blob);
@@ -54,7 +56,8 @@ void superseded(const market::StateReader& state, const market::Job& job, std::u
 }
 
 /// What the live rounds of a job start from or will be asked for.
-void needed(const market::StateReader& state, const market::Job& job, std::set<base::BlobRoot>& out) {
+void needed(const market::StateReader& state, const market::Job& job,
+            std::set<base::BlobRoot>& out) {
     out.insert(job.opening_blob);
     for (std::uint32_t number = job.final_rounds; number <= job.round; ++number) {
         if (const auto round = market::find_round(state, job.id, number)) {
@@ -62,8 +65,10 @@ void needed(const market::StateReader& state, const market::Job& job, std::set<b
             out.insert(round->closing_blob);
         }
         for_each_part(state, job.id, number, [&](const market::Part& part) {
-            for (const base::BlobRoot& root : {part.start_blob, part.end_blob, part.payload_blob}) out.insert(root);
-            for (const market::DeliveredSegment& segment : part.delivered) out.insert(segment.start_blob);
+            for (const base::BlobRoot& root : {part.start_blob, part.end_blob, part.payload_blob})
+                out.insert(root);
+            for (const market::DeliveredSegment& segment : part.delivered)
+                out.insert(segment.start_blob);
         });
         if (const auto merge = market::find_merge(state, job.id, number)) out.insert(merge->blob);
     }
@@ -79,7 +84,8 @@ void needed(const market::StateReader& state, const market::Job& job, std::set<b
 }  // namespace
 
 BlobCollector::BlobCollector(ledger::Node& node, server::BlobStore& blobs)
-    : node_(node), blobs_(blobs),
+    : node_(node),
+      blobs_(blobs),
       // Once a second is often enough for disk space.
       thread_(node, std::chrono::seconds(1), [this] {
           collect();
@@ -93,7 +99,8 @@ void BlobCollector::collect() {
     std::set<base::BlobRoot> old, kept;
     // The same spec posted twice gives the same states: what another job still needs stays.
     for (const market::Job& job : jobs) {
-        for (const base::BlobRoot& root : {job.init_blob, job.data_blob, job.final_blob}) kept.insert(root);
+        for (const base::BlobRoot& root : {job.init_blob, job.data_blob, job.final_blob})
+            kept.insert(root);
         const bool closed = market::is_terminal(job.state);
         if (!closed) needed(state, job, kept);
         // Final rounds stay final; a closed job has none that anything starts from.
@@ -105,8 +112,8 @@ void BlobCollector::collect() {
         return std::none_of(jobs.begin(), jobs.end(),
                             [&](const market::Job& job) { return job.id == entry.first; });
     });
-    // The same training gives the same blobs: one of these may just have been uploaded again, with its
-    // receipt still on the way to the ledger.
+    // The same training gives the same blobs: one of these may just have been uploaded again, with
+    // its receipt still on the way to the ledger.
     old.merge(promised_);
     promised_.clear();
     for (const base::BlobRoot& root : old) {

@@ -11,12 +11,13 @@
 
 namespace assay::node {
 
-/// Deletes checkpoints and payloads from which nothing starts any more: of rounds that are final, where the
-/// next round's opening state stands for them, and all of a job that is closed. Kept: datasets, initial
-/// and final states, whatever the live rounds of any job refer to or an open question asks for, and for
-/// a while whatever a receipt was given for. A receipt that is asked for again is prolonged (the server),
-/// so a state is kept as long as it is needed, whatever its receipt says. What no object of the ledger names
-/// goes an hour after its last receipt: a receipt binds the store once a transaction names it.
+/// Deletes checkpoints and payloads from which nothing starts any more: of rounds that are final,
+/// where the next round's opening state stands for them, and all of a job that is closed. Kept:
+/// datasets, initial and final states, whatever the live rounds of any job refer to or an open
+/// question asks for, and for a while whatever a receipt was given for. A receipt that is asked for
+/// again is prolonged (the server), so a state is kept as long as it is needed, whatever its
+/// receipt says. What no object of the ledger names goes an hour after its last receipt: a receipt
+/// binds the store once a transaction names it.
 class BlobCollector {
   public:
     BlobCollector(ledger::Node& node, server::BlobStore& blobs);
@@ -31,7 +32,7 @@ class BlobCollector {
     std::map<base::JobId, std::uint32_t> collected_;  // rounds below are done; this thread only
     std::set<base::BlobRoot> promised_;               // to be deleted later; this thread only
     std::optional<std::chrono::steady_clock::time_point> swept_;
-    BlockThread thread_;                              // last: it uses all the others
+    BlockThread thread_;  // last: it uses all the others
 };
 
 }  // namespace assay::node

@@ -4,7 +4,8 @@
 
 namespace assay::node {
 
-BlockThread::BlockThread(ledger::Node& node, std::chrono::milliseconds rest, std::function<bool()> work)
+BlockThread::BlockThread(ledger::Node& node, std::chrono::milliseconds rest,
+                         std::function<bool()> work)
     : rest_(rest), work_(std::move(work)) {
     thread_ = std::jthread([this] { run(); });
     blocks_ = node.subscribe([this](const ledger::Head&) {

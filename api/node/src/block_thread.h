@@ -10,8 +10,9 @@
 
 namespace assay::node {
 
-/// Runs `work` on a thread of its own: once at the start, again after every block and whenever it returned true, and at least `rest`
-/// apart. Blocks that come while it runs count as one. The destructor waits for the end of a run: what `work` uses must outlive this.
+/// Runs `work` on a thread of its own: once at the start, again after every block and whenever it
+/// returned true, and at least `rest` apart. Blocks that come while it runs count as one. The
+/// destructor waits for the end of a run: what `work` uses must outlive this.
 class BlockThread {
   public:
     BlockThread(ledger::Node& node, std::chrono::milliseconds rest, std::function<bool()> work);

@@ -71,9 +71,10 @@ int main(int argc, char** argv) {
         ->capture_default_str();
     run_command->add_flag("--keep-checkpoints", run.keep_checkpoints,
                           "Keep checkpoints and payloads of final rounds");
-    run_command->add_option("--answer-key", run.answer_key.key,
-                            "Key file of the account that pays for answers to questions about stored "
-                            "states and data (default: the operator's account)");
+    run_command->add_option(
+        "--answer-key", run.answer_key.key,
+        "Key file of the account that pays for answers to questions about stored "
+        "states and data (default: the operator's account)");
     run_command->add_option("--answer-passphrase-file", run.answer_key.passphrase_file,
                             "File with its passphrase (mode 0600)");
     run_command->callback([&] { code = node::run(run); });

@@ -15,7 +15,8 @@ namespace {
 
 namespace fs = std::filesystem;
 
-/// Room that an upload reserves before its bytes come. Whoever announces and sends nothing holds none.
+/// Room that an upload reserves before its bytes come. Whoever announces and sends nothing holds
+/// none.
 constexpr std::uint64_t kReserveAhead = std::uint64_t{64} << 20U;
 /// One part in so many of what is free is the most that one uploader holds.
 constexpr std::uint64_t kShareOfFree = 4;
@@ -35,7 +36,9 @@ void renew(const fs::path& file) {
 }
 
 /// The nodes of a blob's chunks, or what was left of writing them.
-bool is_beside_a_blob(const fs::path& file) { return file.filename().string().find('.') != std::string::npos; }
+bool is_beside_a_blob(const fs::path& file) {
+    return file.filename().string().find('.') != std::string::npos;
+}
 
 }  // namespace
 
@@ -46,12 +49,14 @@ BlobStore::BlobStore(fs::path dir, const Options& options)
 void BlobStore::drop_leftovers() const {
     std::error_code error, ignored;
     std::vector<fs::path> left;
-    for (fs::recursive_directory_iterator at(dir_ / "blobs", error), end; !error && at != end; at.increment(error)) {
+    for (fs::recursive_directory_iterator at(dir_ / "blobs", error), end; !error && at != end;
+         at.increment(error)) {
         const std::string name = at->path().filename().string();
         const std::size_t dot = name.find('.');
         if (dot == std::string::npos) continue;
         const bool nodes = name.substr(dot) == base::kChunkNodesSuffix;
-        if (!nodes || !fs::exists(at->path().parent_path() / name.substr(0, dot), ignored)) left.push_back(at->path());
+        if (!nodes || !fs::exists(at->path().parent_path() / name.substr(0, dot), ignored))
+            left.push_back(at->path());
     }
     for (const fs::path& file : left) fs::remove(file, ignored);
 }
@@ -234,7 +239,8 @@ std::vector<base::BlobRoot> BlobStore::not_promised_for(std::chrono::seconds tim
     const auto since = fs::file_time_type::clock::now() - time;
     std::vector<base::BlobRoot> out;
     std::error_code error, gone;
-    for (fs::recursive_directory_iterator at(dir_ / "blobs", error), end; !error && at != end; at.increment(error)) {
+    for (fs::recursive_directory_iterator at(dir_ / "blobs", error), end; !error && at != end;
+         at.increment(error)) {
         const auto root = base::hash_from_hex(at->path().filename().string());
         if (!root || !at->is_regular_file(gone)) continue;
         const fs::file_time_type promised = at->last_write_time(gone);

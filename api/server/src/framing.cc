@@ -26,9 +26,7 @@ bool is_token_char(char c) {
     return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
            std::string_view("!#$%&'*+-.^_`|~").find(c) != std::string_view::npos;
 }
-bool is_visible(char c) {
-    return c > 0x20 && c < 0x7f;
-}
+bool is_visible(char c) { return c > 0x20 && c < 0x7f; }
 
 std::string lower(std::string_view text) {
     std::string out(text);

@@ -34,7 +34,7 @@ struct Context {
     EventHub& hub;
     Metrics& metrics;
     std::atomic<bool>& draining;
-    std::atomic<unsigned>& plans;            ///< programs being compiled now
+    std::atomic<unsigned>& plans;  ///< programs being compiled now
 };
 
 using Json = nlohmann::json;

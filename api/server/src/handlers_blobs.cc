@@ -6,8 +6,9 @@
 namespace assay::server {
 namespace {
 
-/// How long a receipt promises to keep a blob that a transaction names. What a running job needs is kept longer; what the ledger does not name yet
-/// is kept for an hour after the last receipt (api/node/src/blob_collector.cc).
+/// How long a receipt promises to keep a blob that a transaction names. What a running job needs is
+/// kept longer; what the ledger does not name yet is kept for an hour after the last receipt
+/// (api/node/src/blob_collector.cc).
 constexpr std::uint64_t kKeepMs = std::uint64_t{30} * 24 * 3600 * 1000;
 
 Json receipt_json(const Context& context, const base::BlobRoot& root, std::uint64_t bytes) {
@@ -30,7 +31,8 @@ Problem blob_problem(BlobProblem what) {
         case BlobProblem::wrong_root:
             return {422, "blob_wrong_root", "the bytes do not have the root in the path"};
         case BlobProblem::no_room:
-            return {507, "blob_no_room", "the store is full, or this address uploads more than its share"};
+            return {507, "blob_no_room",
+                    "the store is full, or this address uploads more than its share"};
         case BlobProblem::storage:
             return {500, "internal", "the blob could not be written"};
     }

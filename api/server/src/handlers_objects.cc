@@ -24,27 +24,26 @@ Response get_chain(Context& context, const Request&, const PathValues&) {
     const market::Parameters parameters = market::current_parameters(snapshot.state());
     const base::TimeMs live = market::live_time(chain, base::Height{head.height.value}, head.time,
                                                 parameters.live_step_ms_max);
-    return json_response(
-        {{"chain_id", context.node.chain_id().hex()},
-         {"operator_key", context.node.operator_key().hex()},
-         {"app_version", head.app_version},
-         {"height", std::to_string(head.height.value)},
-         {"block_time_ms", std::to_string(head.time.value)},
-         {"live_time_ms", std::to_string(live.value)},
-         {"app_hash", head.app_hash.hex()},
-         {"state_root", head.state_root.hex()},
-         {"log_root", head.log_root.hex()},
-         {"log_size", std::to_string(head.log_size)},
-         {"params_id", head.params_id.hex()},
-         {"signature", base::to_hex(head.signature.view())},
-         {"base_fee", chain.base_fee.decimal()},
-         {"supply", chain.supply.decimal()},
-         {"total", market::total_supply(snapshot.state()).decimal()},
-         {"system_accounts",
-          {{"burned", market::system_account(market::SystemAccount::burned).hex()},
-           {"fees", market::system_account(market::SystemAccount::fees).hex()},
-           {"dust", market::system_account(market::SystemAccount::dust).hex()}}},
-         {"parameters", client::parameters_to_json(parameters)}});
+    return json_response({{"chain_id", context.node.chain_id().hex()},
+                          {"operator_key", context.node.operator_key().hex()},
+                          {"app_version", head.app_version},
+                          {"height", std::to_string(head.height.value)},
+                          {"block_time_ms", std::to_string(head.time.value)},
+                          {"live_time_ms", std::to_string(live.value)},
+                          {"app_hash", head.app_hash.hex()},
+                          {"state_root", head.state_root.hex()},
+                          {"log_root", head.log_root.hex()},
+                          {"log_size", std::to_string(head.log_size)},
+                          {"params_id", head.params_id.hex()},
+                          {"signature", base::to_hex(head.signature.view())},
+                          {"base_fee", chain.base_fee.decimal()},
+                          {"supply", chain.supply.decimal()},
+                          {"total", market::total_supply(snapshot.state()).decimal()},
+                          {"system_accounts",
+                           {{"burned", market::system_account(market::SystemAccount::burned).hex()},
+                            {"fees", market::system_account(market::SystemAccount::fees).hex()},
+                            {"dust", market::system_account(market::SystemAccount::dust).hex()}}},
+                          {"parameters", client::parameters_to_json(parameters)}});
 }
 
 Response get_account(Context& context, const Request& request, const PathValues& values) {

@@ -58,8 +58,8 @@ Response outcome_response(const ledger::Outcome& outcome, bool repeated,
 
 const Problem kPlansBusy{503, "busy", "too many jobs are being planned"};
 
-/// The edge's own look at a job, with the slot that its guard holds: whoever posts another initial state than the spec implies would only pay
-/// for finding out later.
+/// The edge's own look at a job, with the slot that its guard holds: whoever posts another initial
+/// state than the spec implies would only pay for finding out later.
 std::optional<Problem> check_job_post(Context& context, const market::JobPost& post) {
     const auto spec = market::decode_spec(post.spec);
     if (!spec) return Problem{422, "spec_invalid", client::spec_error_text(spec.error())};
@@ -149,20 +149,25 @@ Json plan_json(const market::StateReader& state, const market::JobSpec& spec,
     return json;
 }
 
-/// Tries a `job_post` on the state of the next block. A refusal costs no fee, so nobody makes this node build a program without a signed
-/// transaction whose account can cover the hold, and then few at a time: others' transactions go through the same threads.
-std::optional<Response> refuse_job_post(Context& context, const ledger::Snapshot& snapshot, const Request& request, const base::TransactionId& id,
+/// Tries a `job_post` on the state of the next block. A refusal costs no fee, so nobody makes this
+/// node build a program without a signed transaction whose account can cover the hold, and then few
+/// at a time: others' transactions go through the same threads.
+std::optional<Response> refuse_job_post(Context& context, const ledger::Snapshot& snapshot,
+                                        const Request& request, const base::TransactionId& id,
                                         const market::Transaction& transaction) {
     const auto& post = std::get<market::JobPost>(transaction.message);
     market::BlockContext next = snapshot.next_block(context.clock.now());
     const auto state = market::begun(snapshot.state(), next);
-    const PostGuard guard(*next.referee, *state, transaction.header, post, context.plans, context.limits.plans_max);
+    const PostGuard guard(*next.referee, *state, transaction.header, post, context.plans,
+                          context.limits.plans_max);
     next.referee = &guard;
     const market::Admission admission = market::admit(*state, next, request.body);
     if (guard.busy()) return problem_response(kPlansBusy, request.id);
     const market::Refusal refusal = guard.refusal().value_or(admission.code);
-    if (refusal != market::Refusal::none) return refusal_response(refusal, request.id, id, std::nullopt);
-    if (const auto refused = check_job_post(context, post)) return problem_response(*refused, request.id);
+    if (refusal != market::Refusal::none)
+        return refusal_response(refusal, request.id, id, std::nullopt);
+    if (const auto refused = check_job_post(context, post))
+        return problem_response(*refused, request.id);
     return std::nullopt;
 }
 

@@ -27,8 +27,8 @@ struct Request {
     std::string path;  ///< without the query, percent-encoding refused
     std::map<std::string, std::string, std::less<>> query;
     std::map<std::string, std::string, std::less<>> headers;
-    base::Bytes body;  ///< of control routes; uploads never collect one
-    std::string id;    ///< for logs and problem documents
+    base::Bytes body;     ///< of control routes; uploads never collect one
+    std::string id;       ///< for logs and problem documents
     std::string address;  ///< of the peer
 
     [[nodiscard]] std::string_view header(std::string_view name) const;

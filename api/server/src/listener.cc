@@ -7,9 +7,7 @@
 namespace assay::server {
 namespace {
 
-std::string address_text(const tcp::endpoint& endpoint) {
-    return endpoint.address().to_string();
-}
+std::string address_text(const tcp::endpoint& endpoint) { return endpoint.address().to_string(); }
 
 /// Values of Host that mean this node: its address and localhost, the given names, each with the
 /// port.
@@ -133,12 +131,8 @@ tl::expected<std::unique_ptr<Listener>, std::string> Listener::start(const Liste
     return listener;
 }
 
-std::uint16_t Listener::port() const {
-    return impl_->port;
-}
-const ConnectionCounts& Listener::counts() const {
-    return impl_->shared->counts;
-}
+std::uint16_t Listener::port() const { return impl_->port; }
+const ConnectionCounts& Listener::counts() const { return impl_->shared->counts; }
 
 void Listener::drain(std::chrono::milliseconds deadline) {
     Impl& impl = *impl_;

@@ -142,9 +142,7 @@ tl::expected<std::uint64_t, Problem> body_limit(const Route& route, const Reques
 
 }  // namespace
 
-std::span<const Route> routes() {
-    return kRoutes;
-}
+std::span<const Route> routes() { return kRoutes; }
 
 tl::expected<Match, Problem> match_route(Method method, std::string_view path) {
     const auto parts = split_path(path);
@@ -211,9 +209,7 @@ void Router::observe(const Request& request, int status, std::uint64_t bytes, do
         request.id, method_name(request.method), route, status, bytes, seconds);
 }
 
-std::string Router::next_request_id() {
-    return fmt::format("r{}", ++request_number_);
-}
+std::string Router::next_request_id() { return fmt::format("r{}", ++request_number_); }
 
 // Building answers, reading path and query.
 
@@ -228,9 +224,7 @@ Response problem(const Request& request, int status, std::string code, std::stri
     return problem_response({status, std::move(code), std::move(detail)}, request.id);
 }
 
-bool wants_bytes(const Request& request) {
-    return request.accepts("application/octet-stream");
-}
+bool wants_bytes(const Request& request) { return request.accepts("application/octet-stream"); }
 
 Response bytes_response(const base::Bytes& bytes) {
     Response response;
@@ -239,9 +233,7 @@ Response bytes_response(const base::Bytes& bytes) {
     return response;
 }
 
-std::optional<base::Hash> hash_value(std::string_view text) {
-    return base::hash_from_hex(text);
-}
+std::optional<base::Hash> hash_value(std::string_view text) { return base::hash_from_hex(text); }
 
 tl::expected<std::uint64_t, Problem> number_query(const Request& request, std::string_view name,
                                                   std::uint64_t fallback, std::uint64_t max) {

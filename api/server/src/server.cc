@@ -47,9 +47,7 @@ tl::expected<std::unique_ptr<Server>, std::string> Server::start(const Options& 
     return server;
 }
 
-std::uint16_t Server::port() const {
-    return impl_->listener->port();
-}
+std::uint16_t Server::port() const { return impl_->listener->port(); }
 
 void Server::drain(std::chrono::milliseconds deadline) {
     impl_->draining = true;

@@ -110,7 +110,8 @@ void Session::arm_body(std::uint64_t new_bytes) {
     const Limits& limits = shared_->limits;
     const auto earned =
         std::chrono::milliseconds(new_bytes * 1000 / limits.transfer_bytes_per_second_min);
-    body_credit_ = std::min<std::chrono::milliseconds>(body_credit_ + earned, limits.body_stall_max);
+    body_credit_ =
+        std::min<std::chrono::milliseconds>(body_credit_ + earned, limits.body_stall_max);
     body_wait_began_ = Clock::now();
     arm(std::max(std::chrono::milliseconds(1), body_credit_));
 }

@@ -14,7 +14,8 @@ class WorkerPool {
   public:
     WorkerPool(unsigned threads, std::size_t queue_max);
     ~WorkerPool() { stop(); }
-    /// Runs what is queued, then joins; later tasks are refused. Idempotent, not called from a task.
+    /// Runs what is queued, then joins; later tasks are refused. Idempotent, not called from a
+    /// task.
     void stop();
     WorkerPool(const WorkerPool&) = delete;
     WorkerPool& operator=(const WorkerPool&) = delete;

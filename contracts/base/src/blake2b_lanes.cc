@@ -34,12 +34,18 @@ static_assert(kLanes <= kHashLanesMax);
 inline constexpr std::size_t kPieceBytes = 16;
 inline constexpr int kRounds = 12;
 inline constexpr std::uint8_t kSigma[kRounds][16] = {
-    {0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15}, {14, 10, 4, 8, 9, 15, 13, 6, 1, 12, 0, 2, 11, 7, 5, 3},
-    {11, 8, 12, 0, 5, 2, 15, 13, 10, 14, 3, 6, 7, 1, 9, 4}, {7, 9, 3, 1, 13, 12, 11, 14, 2, 6, 5, 10, 4, 0, 15, 8},
-    {9, 0, 5, 7, 2, 4, 10, 15, 14, 1, 11, 12, 6, 8, 3, 13}, {2, 12, 6, 10, 0, 11, 8, 3, 4, 13, 7, 5, 15, 14, 1, 9},
-    {12, 5, 1, 15, 14, 13, 4, 10, 0, 7, 6, 3, 9, 2, 8, 11}, {13, 11, 7, 14, 12, 1, 3, 9, 5, 0, 15, 4, 8, 6, 2, 10},
-    {6, 15, 14, 9, 11, 3, 0, 8, 12, 2, 13, 7, 1, 4, 10, 5}, {10, 2, 8, 4, 7, 6, 1, 5, 15, 11, 9, 14, 3, 12, 13, 0},
-    {0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15}, {14, 10, 4, 8, 9, 15, 13, 6, 1, 12, 0, 2, 11, 7, 5, 3}};
+    {0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15},
+    {14, 10, 4, 8, 9, 15, 13, 6, 1, 12, 0, 2, 11, 7, 5, 3},
+    {11, 8, 12, 0, 5, 2, 15, 13, 10, 14, 3, 6, 7, 1, 9, 4},
+    {7, 9, 3, 1, 13, 12, 11, 14, 2, 6, 5, 10, 4, 0, 15, 8},
+    {9, 0, 5, 7, 2, 4, 10, 15, 14, 1, 11, 12, 6, 8, 3, 13},
+    {2, 12, 6, 10, 0, 11, 8, 3, 4, 13, 7, 5, 15, 14, 1, 9},
+    {12, 5, 1, 15, 14, 13, 4, 10, 0, 7, 6, 3, 9, 2, 8, 11},
+    {13, 11, 7, 14, 12, 1, 3, 9, 5, 0, 15, 4, 8, 6, 2, 10},
+    {6, 15, 14, 9, 11, 3, 0, 8, 12, 2, 13, 7, 1, 4, 10, 5},
+    {10, 2, 8, 4, 7, 6, 1, 5, 15, 11, 9, 14, 3, 12, 13, 0},
+    {0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15},
+    {14, 10, 4, 8, 9, 15, 13, 6, 1, 12, 0, 2, 11, 7, 5, 3}};
 
 // ---- words
 
@@ -52,18 +58,21 @@ HWY_INLINE V rotate_63(V v) { return hn::RotateRight<63>(v); }
 #else
 HWY_INLINE V rotate_bytes(V v, const std::uint8_t (&order)[16]) {
     const hn::Repartition<std::uint8_t, D> bytes;
-    return hn::BitCast(D(), hn::TableLookupBytes(hn::BitCast(bytes, v), hn::LoadDup128(bytes, order)));
+    return hn::BitCast(D(),
+                       hn::TableLookupBytes(hn::BitCast(bytes, v), hn::LoadDup128(bytes, order)));
 }
 HWY_INLINE V rotate_32(V v) {
     const hn::Repartition<std::uint32_t, D> halves;
     return hn::BitCast(D(), hn::Shuffle2301(hn::BitCast(halves, v)));
 }
 HWY_INLINE V rotate_24(V v) {
-    alignas(16) static constexpr std::uint8_t order[16] = {3, 4, 5, 6, 7, 0, 1, 2, 11, 12, 13, 14, 15, 8, 9, 10};
+    alignas(16) static constexpr std::uint8_t order[16] = {3,  4,  5,  6,  7,  0, 1, 2,
+                                                           11, 12, 13, 14, 15, 8, 9, 10};
     return rotate_bytes(v, order);
 }
 HWY_INLINE V rotate_16(V v) {
-    alignas(16) static constexpr std::uint8_t order[16] = {2, 3, 4, 5, 6, 7, 0, 1, 10, 11, 12, 13, 14, 15, 8, 9};
+    alignas(16) static constexpr std::uint8_t order[16] = {2,  3,  4,  5,  6,  7,  0, 1,
+                                                           10, 11, 12, 13, 14, 15, 8, 9};
     return rotate_bytes(v, order);
 }
 HWY_INLINE V rotate_63(V v) { return hn::Or(hn::Add(v, v), hn::ShiftRight<63>(v)); }
@@ -71,7 +80,8 @@ HWY_INLINE V rotate_63(V v) { return hn::Or(hn::Add(v, v), hn::ShiftRight<63>(v)
 
 /// The 16 bytes at `offset` of every second lane from `first` on, one per block of the register.
 template <class Tag>
-HWY_INLINE hn::Vec<Tag> every_second(Tag d, const std::uint8_t* const* lanes, std::size_t first, std::size_t offset) {
+HWY_INLINE hn::Vec<Tag> every_second(Tag d, const std::uint8_t* const* lanes, std::size_t first,
+                                     std::size_t offset) {
     constexpr std::size_t kWide = hn::MaxLanes(Tag());
     if constexpr (kWide == 2) {
         (void)d;
@@ -79,11 +89,13 @@ HWY_INLINE hn::Vec<Tag> every_second(Tag d, const std::uint8_t* const* lanes, st
         return hn::BitCast(Tag(), hn::LoadU(bytes, lanes[first] + offset));
     } else {
         const hn::Half<Tag> half;
-        return hn::Combine(d, every_second(half, lanes, first + kWide / 2, offset), every_second(half, lanes, first, offset));
+        return hn::Combine(d, every_second(half, lanes, first + kWide / 2, offset),
+                           every_second(half, lanes, first, offset));
     }
 }
 
-/// A block of every message, in pieces of 16 bytes: piece k of a message is at lanes[message] + offsets[k].
+/// A block of every message, in pieces of 16 bytes: piece k of a message is at lanes[message] +
+/// offsets[k].
 struct Block {
     const std::uint8_t* const* lanes = nullptr;
     std::size_t offsets[kBlake2bBlockBytes / kPieceBytes] = {};
@@ -99,14 +111,16 @@ HWY_INLINE void load_words(const Block& block, V* HWY_RESTRICT m) {
     }
 }
 
-/// Almost no block holds a NaN, so blocks are only searched, away from the chain of the hash, and corrected when one is found.
+/// Almost no block holds a NaN, so blocks are only searched, away from the chain of the hash, and
+/// corrected when one is found.
 template <class Word, Word kInfinity, Word kNan>
 HWY_INLINE void make_canonical(V* HWY_RESTRICT m) {
     const hn::Repartition<Word, D> words;
     const auto magnitude = hn::Set(words, static_cast<Word>(~(Word{1} << (8 * sizeof(Word) - 1))));
     const auto infinity = hn::Set(words, kInfinity);
     auto largest = hn::Zero(words);
-    for (std::size_t i = 0; i < 16; ++i) largest = hn::Max(largest, hn::And(hn::BitCast(words, m[i]), magnitude));
+    for (std::size_t i = 0; i < 16; ++i)
+        largest = hn::Max(largest, hn::And(hn::BitCast(words, m[i]), magnitude));
     if (HWY_LIKELY(hn::AllFalse(words, hn::Gt(largest, infinity)))) return;
     for (std::size_t i = 0; i < 16; ++i) {
         const auto bits = hn::BitCast(words, m[i]);
@@ -118,10 +132,14 @@ HWY_INLINE void make_canonical(V* HWY_RESTRICT m) {
 HWY_INLINE void load_block(MessageWords words, const Block& block, V* HWY_RESTRICT m) {
     load_words(block, m);
     switch (words) {
-        case MessageWords::bytes: return;
-        case MessageWords::f32: return make_canonical<std::int32_t, 0x7f800000, 0x7fc00000>(m);
-        case MessageWords::f16: return make_canonical<std::int16_t, 0x7c00, 0x7e00>(m);
-        case MessageWords::bf16: return make_canonical<std::int16_t, 0x7f80, 0x7fc0>(m);
+        case MessageWords::bytes:
+            return;
+        case MessageWords::f32:
+            return make_canonical<std::int32_t, 0x7f800000, 0x7fc00000>(m);
+        case MessageWords::f16:
+            return make_canonical<std::int16_t, 0x7c00, 0x7e00>(m);
+        case MessageWords::bf16:
+            return make_canonical<std::int16_t, 0x7f80, 0x7fc0>(m);
     }
 }
 
@@ -138,10 +156,12 @@ HWY_INLINE void mix(V& a, V& b, V& c, V& d, V x, V y) {
     b = rotate_63(hn::Xor(b, c));
 }
 
-HWY_INLINE void compress(V* HWY_RESTRICT h, const V* HWY_RESTRICT m, std::uint64_t bytes_so_far, bool last) {
+HWY_INLINE void compress(V* HWY_RESTRICT h, const V* HWY_RESTRICT m, std::uint64_t bytes_so_far,
+                         bool last) {
     const D d;
     V v0 = h[0], v1 = h[1], v2 = h[2], v3 = h[3], v4 = h[4], v5 = h[5], v6 = h[6], v7 = h[7];
-    V v8 = hn::Set(d, kBlake2bIv[0]), v9 = hn::Set(d, kBlake2bIv[1]), v10 = hn::Set(d, kBlake2bIv[2]), v11 = hn::Set(d, kBlake2bIv[3]);
+    V v8 = hn::Set(d, kBlake2bIv[0]), v9 = hn::Set(d, kBlake2bIv[1]),
+      v10 = hn::Set(d, kBlake2bIv[2]), v11 = hn::Set(d, kBlake2bIv[3]);
     V v12 = hn::Set(d, kBlake2bIv[4] ^ bytes_so_far), v13 = hn::Set(d, kBlake2bIv[5]);
     V v14 = hn::Set(d, last ? ~kBlake2bIv[6] : kBlake2bIv[6]), v15 = hn::Set(d, kBlake2bIv[7]);
     for (const auto& s : kSigma) {
@@ -166,11 +186,13 @@ HWY_INLINE void compress(V* HWY_RESTRICT h, const V* HWY_RESTRICT m, std::uint64
 
 // ---- messages
 
-/// Walks through the blocks of all messages together. Rows of whole pieces are read in place, which holds for every whole tile of every
-/// type; other rows, and the end of a message, are put together in `joined`.
+/// Walks through the blocks of all messages together. Rows of whole pieces are read in place, which
+/// holds for every whole tile of every type; other rows, and the end of a message, are put together
+/// in `joined`.
 class Blocks {
   public:
-    Blocks(const MessageShape& shape, const std::uint8_t* const* starts) : shape_(shape), starts_(starts) {
+    Blocks(const MessageShape& shape, const std::uint8_t* const* starts)
+        : shape_(shape), starts_(starts) {
         if (shape_.rows > 1 && shape_.row_bytes == shape_.pitch) {
             shape_.row_bytes *= shape_.rows;
             shape_.rows = 1;
@@ -190,17 +212,19 @@ class Blocks {
         }
         for (std::size_t filled = 0; filled < size;) {
             const std::size_t part = std::min(size - filled, shape_.row_bytes - column_);
-            for (std::size_t lane = 0; lane < kLanes; ++lane) copy(joined_[lane] + filled, starts_[lane] + offset_ + column_, part);
+            for (std::size_t lane = 0; lane < kLanes; ++lane)
+                copy(joined_[lane] + filled, starts_[lane] + offset_ + column_, part);
             filled += part;
             advance(part);
         }
         for (auto& lane : joined_) std::memset(lane + size, 0, kBlake2bBlockBytes - size);
         block.lanes = joined_starts_;
-        for (std::size_t k = 0; k < std::size(block.offsets); ++k) block.offsets[k] = k * kPieceBytes;
+        for (std::size_t k = 0; k < std::size(block.offsets); ++k)
+            block.offsets[k] = k * kPieceBytes;
     }
 
-    /// Asks for the memory of the next block while this one is hashed: rows of a wide matrix lie in other pages, where the processor does not
-    /// look ahead by itself.
+    /// Asks for the memory of the next block while this one is hashed: rows of a wide matrix lie in
+    /// other pages, where the processor does not look ahead by itself.
     HWY_INLINE void look_ahead() const {
         for (std::size_t lane = 0; lane < kLanes; ++lane) {
             const std::uint8_t* next = starts_[lane] + offset_ + column_;
@@ -212,8 +236,10 @@ class Blocks {
   private:
     // Two digests, the message of a tree's node, are copied without a call of the library.
     static HWY_INLINE void copy(std::uint8_t* to, const std::uint8_t* from, std::size_t size) {
-        if (size == 64) std::memcpy(to, from, 64);
-        else std::memcpy(to, from, size);
+        if (size == 64)
+            std::memcpy(to, from, 64);
+        else
+            std::memcpy(to, from, size);
     }
     HWY_INLINE void advance(std::size_t bytes) {
         column_ += bytes;
@@ -229,7 +255,8 @@ class Blocks {
     HWY_ALIGN std::uint8_t joined_[kLanes][kBlake2bBlockBytes];
 };
 
-void hash_lanes(const std::array<std::uint64_t, 8>& initial, const MessageShape& shape, const std::uint8_t* const* starts, Hash* out) {
+void hash_lanes(const std::array<std::uint64_t, 8>& initial, const MessageShape& shape,
+                const std::uint8_t* const* starts, Hash* out) {
     const D d;
     V h[8], m[16];
     for (std::size_t i = 0; i < 8; ++i) h[i] = hn::Set(d, initial[i]);
@@ -248,7 +275,8 @@ void hash_lanes(const std::array<std::uint64_t, 8>& initial, const MessageShape&
     HWY_ALIGN std::uint64_t words[4][kLanes];
     for (std::size_t i = 0; i < 4; ++i) hn::Store(h[i], d, words[i]);
     for (std::size_t lane = 0; lane < kLanes; ++lane) {
-        for (std::size_t i = 0; i < 4; ++i) std::memcpy(out[lane].bytes.data() + 8 * i, &words[i][lane], 8);
+        for (std::size_t i = 0; i < 4; ++i)
+            std::memcpy(out[lane].bytes.data() + 8 * i, &words[i][lane], 8);
     }
 }
 

@@ -38,19 +38,23 @@ std::optional<std::uint64_t> size_of(const std::filesystem::path& file) {
 }
 
 /// What stands beside the blob, when it leads to its root.
-std::optional<std::vector<Hash>> load_nodes(const std::filesystem::path& blob_file, const BlobRoot& root, std::uint64_t size) {
+std::optional<std::vector<Hash>> load_nodes(const std::filesystem::path& blob_file,
+                                            const BlobRoot& root, std::uint64_t size) {
     const std::filesystem::path file = chunk_nodes_file(blob_file);
     const std::uint64_t chunks = blob_chunks(size);
     if (size_of(file) != chunks * sizeof(Hash::bytes)) return std::nullopt;
     Bytes bytes(static_cast<std::size_t>(chunks) * sizeof(Hash::bytes));
     if (!read_at(file, 0, bytes)) return std::nullopt;
     std::vector<Hash> nodes(static_cast<std::size_t>(chunks));
-    for (std::size_t i = 0; i < nodes.size(); ++i) std::memcpy(nodes[i].bytes.data(), bytes.data() + i * sizeof(Hash::bytes), sizeof(Hash::bytes));
+    for (std::size_t i = 0; i < nodes.size(); ++i)
+        std::memcpy(nodes[i].bytes.data(), bytes.data() + i * sizeof(Hash::bytes),
+                    sizeof(Hash::bytes));
     if (blob_root_of_nodes(size, nodes) != root) return std::nullopt;
     return nodes;
 }
 
-std::optional<std::vector<Hash>> nodes_of(const std::filesystem::path& blob_file, const BlobRoot& root, std::uint64_t size) {
+std::optional<std::vector<Hash>> nodes_of(const std::filesystem::path& blob_file,
+                                          const BlobRoot& root, std::uint64_t size) {
     if (auto nodes = load_nodes(blob_file, root, size)) return nodes;
     ChunkTreeHasher hasher;
     if (hash_file(blob_file, hasher) != root) return std::nullopt;
@@ -67,19 +71,22 @@ std::filesystem::path chunk_nodes_file(const std::filesystem::path& blob_file) {
 }
 
 void save_chunk_nodes(const std::filesystem::path& blob_file, std::span<const Hash> nodes) {
-    // Threads and programs may make them at once: each writes a file of its own, and the last one stays.
+    // Threads and programs may make them at once: each writes a file of its own, and the last one
+    // stays.
     static std::atomic<std::uint64_t> number{0};
     const std::filesystem::path file = chunk_nodes_file(blob_file);
     std::filesystem::path temporary = file;
     temporary += "." + std::to_string(::getpid()) + "-" + std::to_string(++number);
-    const int descriptor = ::open(temporary.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0640);
+    const int descriptor =
+        ::open(temporary.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0640);
     if (descriptor < 0) return;
     Bytes bytes;
     bytes.reserve(nodes.size() * sizeof(Hash::bytes));
     for (const Hash& node : nodes) bytes.insert(bytes.end(), node.bytes.begin(), node.bytes.end());
     const bool written = write_all(descriptor, bytes) && ::fsync(descriptor) == 0;
     const bool closed = ::close(descriptor) == 0;
-    if (!written || !closed || ::rename(temporary.c_str(), file.c_str()) != 0) ::unlink(temporary.c_str());
+    if (!written || !closed || ::rename(temporary.c_str(), file.c_str()) != 0)
+        ::unlink(temporary.c_str());
 }
 
 bool ensure_chunk_nodes(const std::filesystem::path& blob_file, const BlobRoot& root) {
@@ -87,7 +94,8 @@ bool ensure_chunk_nodes(const std::filesystem::path& blob_file, const BlobRoot& 
     return size && nodes_of(blob_file, root, *size);
 }
 
-std::optional<ProvedChunk> prove_chunk_of_file(const std::filesystem::path& blob_file, const BlobRoot& root, std::uint64_t chunk) {
+std::optional<ProvedChunk> prove_chunk_of_file(const std::filesystem::path& blob_file,
+                                               const BlobRoot& root, std::uint64_t chunk) {
     const auto size = size_of(blob_file);
     if (!size || chunk >= blob_chunks(*size)) return std::nullopt;
     const auto nodes = nodes_of(blob_file, root, *size);
@@ -95,7 +103,8 @@ std::optional<ProvedChunk> prove_chunk_of_file(const std::filesystem::path& blob
     return prove_chunk_with(blob_file, *nodes, chunk);
 }
 
-std::optional<ProvedChunk> prove_chunk_with(const std::filesystem::path& blob_file, std::span<const Hash> nodes, std::uint64_t chunk) {
+std::optional<ProvedChunk> prove_chunk_with(const std::filesystem::path& blob_file,
+                                            std::span<const Hash> nodes, std::uint64_t chunk) {
     const auto size = size_of(blob_file);
     if (!size || blob_chunks(*size) != nodes.size() || chunk >= nodes.size()) return std::nullopt;
     const std::uint64_t offset = chunk * kBlobChunkBytes;

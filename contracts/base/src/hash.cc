@@ -62,7 +62,8 @@ Hasher::Hasher(std::string_view tag) {
 }
 
 Hasher& Hasher::add(ByteView bytes) {
-    if (!bytes.empty()) crypto_generichash_blake2b_update(state_of(state_), bytes.data(), bytes.size());
+    if (!bytes.empty())
+        crypto_generichash_blake2b_update(state_of(state_), bytes.data(), bytes.size());
     return *this;
 }
 

@@ -47,46 +47,59 @@ Hash hash_alone(std::string_view tag, const MessageShape& shape, const std::uint
 
 const Blake2bLanes* lanes_of(HashTarget target) {
     switch (target) {
-        case HashTarget::scalar: return nullptr;
-        case HashTarget::neon: return neon_lanes();
-        case HashTarget::avx2: return avx2_lanes();
-        case HashTarget::avx512: return avx512_lanes();
+        case HashTarget::scalar:
+            return nullptr;
+        case HashTarget::neon:
+            return neon_lanes();
+        case HashTarget::avx2:
+            return avx2_lanes();
+        case HashTarget::avx512:
+            return avx512_lanes();
     }
     ASSAY_CHECK(false);
     return nullptr;
 }
 
-/// The chaining value under `tag`: the constants and the parameter block (RFC 7693 2.8, with BLAKE2's personal field): 32 bytes of
-/// digest, no key, fanout and depth 1, no salt.
+/// The chaining value under `tag`: the constants and the parameter block (RFC 7693 2.8, with
+/// BLAKE2's personal field): 32 bytes of digest, no key, fanout and depth 1, no salt.
 std::array<std::uint64_t, 8> initial_value(std::string_view tag) {
     ASSAY_CHECK(!tag.empty() && tag.size() <= kPersonalBytes);
     std::array<std::uint8_t, kPersonalBytes> personal{};
     std::copy(tag.begin(), tag.end(), personal.begin());
     std::array<std::uint64_t, 8> initial = kBlake2bIv;
     initial[0] ^= 0x01010020U;
-    for (std::size_t i = 0; i < kPersonalBytes; ++i) initial[6 + i / 8] ^= std::uint64_t{personal[i]} << (8 * (i % 8));
+    for (std::size_t i = 0; i < kPersonalBytes; ++i)
+        initial[6 + i / 8] ^= std::uint64_t{personal[i]} << (8 * (i % 8));
     return initial;
 }
 
 }  // namespace
 
-void copy_canonical_words(MessageWords words, const std::uint8_t* from, std::uint8_t* to, std::size_t bytes) {
+void copy_canonical_words(MessageWords words, const std::uint8_t* from, std::uint8_t* to,
+                          std::size_t bytes) {
     switch (words) {
         case MessageWords::bytes:
             if (bytes != 0) std::memmove(to, from, bytes);
             return;
-        case MessageWords::f32: return copy_floats<std::uint32_t, 0x7f800000U, 0x7fc00000U>(from, to, bytes);
-        case MessageWords::f16: return copy_floats<std::uint16_t, 0x7c00U, 0x7e00U>(from, to, bytes);
-        case MessageWords::bf16: return copy_floats<std::uint16_t, 0x7f80U, 0x7fc0U>(from, to, bytes);
+        case MessageWords::f32:
+            return copy_floats<std::uint32_t, 0x7f800000U, 0x7fc00000U>(from, to, bytes);
+        case MessageWords::f16:
+            return copy_floats<std::uint16_t, 0x7c00U, 0x7e00U>(from, to, bytes);
+        case MessageWords::bf16:
+            return copy_floats<std::uint16_t, 0x7f80U, 0x7fc0U>(from, to, bytes);
     }
 }
 
 std::string_view name_of(HashTarget target) {
     switch (target) {
-        case HashTarget::scalar: return "scalar";
-        case HashTarget::neon: return "neon";
-        case HashTarget::avx2: return "avx2";
-        case HashTarget::avx512: return "avx512";
+        case HashTarget::scalar:
+            return "scalar";
+        case HashTarget::neon:
+            return "neon";
+        case HashTarget::avx2:
+            return "avx2";
+        case HashTarget::avx512:
+            return "avx512";
     }
     ASSAY_CHECK(false);
     return {};
@@ -103,7 +116,8 @@ const std::vector<HashTarget>& hash_targets() {
     return targets;
 }
 
-void blake2b_batch(std::string_view tag, const MessageShape& shape, std::span<const std::uint8_t* const> starts, std::span<Hash> out,
+void blake2b_batch(std::string_view tag, const MessageShape& shape,
+                   std::span<const std::uint8_t* const> starts, std::span<Hash> out,
                    HashTarget target) {
     ASSAY_CHECK(starts.size() == out.size());
     const Blake2bLanes* lanes = lanes_of(target);
@@ -119,7 +133,8 @@ void blake2b_batch(std::string_view tag, const MessageShape& shape, std::span<co
         if (left > 1) {
             std::array<const std::uint8_t*, kHashLanesMax> filled;
             std::array<Hash, kHashLanesMax> digests;
-            for (std::size_t i = 0; i < lanes->lanes; ++i) filled[i] = starts[done + std::min(i, left - 1)];
+            for (std::size_t i = 0; i < lanes->lanes; ++i)
+                filled[i] = starts[done + std::min(i, left - 1)];
             lanes->hash(initial, shape, filled.data(), digests.data());
             std::copy_n(digests.begin(), left, out.begin() + static_cast<std::ptrdiff_t>(done));
             done += left;

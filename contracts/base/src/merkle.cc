@@ -30,18 +30,20 @@ Hash prefixed_sha256(std::uint8_t prefix, ByteView first, ByteView second) {
 void join_pairs(MerkleFamily family, std::span<Hash> nodes) {
     const std::size_t pairs = nodes.size() / 2;
     if (family == MerkleFamily::sha256) {
-        for (std::size_t i = 0; i < pairs; ++i) nodes[i] = merkle_node(family, nodes[2 * i], nodes[2 * i + 1]);
+        for (std::size_t i = 0; i < pairs; ++i)
+            nodes[i] = merkle_node(family, nodes[2 * i], nodes[2 * i + 1]);
         return;
     }
-    // Two neighbours lie together in memory: the message of their parent. A group is read before its parents are written.
+    // Two neighbours lie together in memory: the message of their parent. A group is read before
+    // its parents are written.
     static_assert(sizeof(Hash) == 32);
     std::array<const std::uint8_t*, kPairsAtOnce> starts;
     std::array<Hash, kPairsAtOnce> parents;
     for (std::size_t done = 0; done < pairs;) {
         const std::size_t count = std::min(kPairsAtOnce, pairs - done);
         for (std::size_t i = 0; i < count; ++i) starts[i] = nodes[2 * (done + i)].bytes.data();
-        blake2b_batch(kNodeTag, {1, 2 * sizeof(Hash), 2 * sizeof(Hash), MessageWords::bytes}, std::span(starts).first(count),
-                      std::span(parents).first(count));
+        blake2b_batch(kNodeTag, {1, 2 * sizeof(Hash), 2 * sizeof(Hash), MessageWords::bytes},
+                      std::span(starts).first(count), std::span(parents).first(count));
         std::copy_n(parents.begin(), count, nodes.begin() + static_cast<std::ptrdiff_t>(done));
         done += count;
     }
@@ -82,21 +84,26 @@ void collect_subproof(MerkleFamily family, std::span<const Hash> leaves, std::ui
 
 Hash merkle_leaf(MerkleFamily family, ByteView leaf_bytes) {
     switch (family) {
-        case MerkleFamily::blake2b: return blake2b(kLeafTag, leaf_bytes);
-        case MerkleFamily::sha256: return prefixed_sha256(0, leaf_bytes, {});
+        case MerkleFamily::blake2b:
+            return blake2b(kLeafTag, leaf_bytes);
+        case MerkleFamily::sha256:
+            return prefixed_sha256(0, leaf_bytes, {});
     }
     ASSAY_CHECK(false);
     return {};
 }
 
-void merkle_leaves(const MessageShape& shape, std::span<const std::uint8_t* const> starts, std::span<Hash> out) {
+void merkle_leaves(const MessageShape& shape, std::span<const std::uint8_t* const> starts,
+                   std::span<Hash> out) {
     blake2b_batch(kLeafTag, shape, starts, out);
 }
 
 Hash merkle_node(MerkleFamily family, const Hash& left, const Hash& right) {
     switch (family) {
-        case MerkleFamily::blake2b: return Hasher(kNodeTag).add(left).add(right).finish();
-        case MerkleFamily::sha256: return prefixed_sha256(1, left.view(), right.view());
+        case MerkleFamily::blake2b:
+            return Hasher(kNodeTag).add(left).add(right).finish();
+        case MerkleFamily::sha256:
+            return prefixed_sha256(1, left.view(), right.view());
     }
     ASSAY_CHECK(false);
     return {};
@@ -106,7 +113,8 @@ Hash merkle_root(MerkleFamily family, std::span<const Hash> leaf_hashes) {
     if (leaf_hashes.empty()) {
         return family == MerkleFamily::sha256 ? sha256({}) : blake2b("assay.empty", {});
     }
-    // Level by level; an odd last node moves up unchanged, which is the same tree as splitting at powers of two.
+    // Level by level; an odd last node moves up unchanged, which is the same tree as splitting at
+    // powers of two.
     std::vector<Hash> level(leaf_hashes.begin(), leaf_hashes.end());
     while (level.size() > 1) {
         const std::size_t pairs = level.size() / 2;

@@ -8,8 +8,8 @@
 #include "base/vrf.h"
 #include "sodium_ready.h"
 
-/// Known answers that every node must agree on. Which signatures and keys are accepted is a rule of consensus, so a library that
-/// decides otherwise must not take part: it would fork off silently.
+/// Known answers that every node must agree on. Which signatures and keys are accepted is a rule of
+/// consensus, so a library that decides otherwise must not take part: it would fork off silently.
 namespace assay::base {
 
 namespace {
@@ -20,8 +20,9 @@ Bytes hex(std::string_view text) {
     return *bytes;
 }
 
-/// "Taming the many EdDSAs" (Chalkias, Garillot, Nikolaenko 2020), the published edge cases 0 to 9: what a cofactorless, strict
-/// verifier accepts, and which keys are canonical points of the prime-order group.
+/// "Taming the many EdDSAs" (Chalkias, Garillot, Nikolaenko 2020), the published edge cases 0 to 9:
+/// what a cofactorless, strict verifier accepts, and which keys are canonical points of the
+/// prime-order group.
 struct EdgeCase {
     std::string_view message, key, signature;
     bool accepted, valid_point;
@@ -108,7 +109,8 @@ bool ed25519_edge_cases() {
     });
 }
 
-/// The base point plus the point of order two. libsodium 1.0.18 without the fix for CVE-2025-69277 calls it valid and multiplies it.
+/// The base point plus the point of order two. libsodium 1.0.18 without the fix for CVE-2025-69277
+/// calls it valid and multiplies it.
 bool point_validity() {
     std::array<std::uint8_t, 32> mixed;
     mixed.fill(0x99);
@@ -125,7 +127,8 @@ bool point_validity() {
            crypto_scalarmult_ed25519_noclamp(product.data(), two.data(), mixed.data()) != 0;
 }
 
-/// BLAKE2b-256 with a personal field against an independent implementation (Python's hashlib), SHA-256 of FIPS 180-4.
+/// BLAKE2b-256 with a personal field against an independent implementation (Python's hashlib),
+/// SHA-256 of FIPS 180-4.
 bool hashes() {
     return blake2b("assay.test", view_of("abc")).hex() ==
                "7aa0ff007894798c366245d6ceba7f753d2ea475e6fccdd70d9a063e17a8330f" &&

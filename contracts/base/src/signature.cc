@@ -96,7 +96,8 @@ Hash SecretKey::derive(std::string_view purpose, ByteView context) const {
 
 Bytes signed_bytes(std::string_view domain, const Hash& chain_id, ByteView message) {
     ASSAY_CHECK(!domain.empty() && domain.size() <= 32);
-    ASSAY_CHECK(std::all_of(domain.begin(), domain.end(), [](char c) { return c > ' ' && c <= '~'; }));
+    ASSAY_CHECK(
+        std::all_of(domain.begin(), domain.end(), [](char c) { return c > ' ' && c <= '~'; }));
     Bytes covered;
     covered.reserve(domain.size() + 1 + 32 + message.size());
     const ByteView domain_view = view_of(domain);

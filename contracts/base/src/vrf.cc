@@ -7,8 +7,9 @@
 #include "base/check.h"
 #include "sodium_ready.h"
 
-/// ECVRF-EDWARDS25519-SHA512-TAI of RFC 9381 from libsodium's group operations. Step names follow section 5 of the RFC. Scalar
-/// multiplication refuses points outside the prime-order group, which is stricter than the RFC and the same on every node.
+/// ECVRF-EDWARDS25519-SHA512-TAI of RFC 9381 from libsodium's group operations. Step names follow
+/// section 5 of the RFC. Scalar multiplication refuses points outside the prime-order group, which
+/// is stricter than the RFC and the same on every node.
 namespace assay::base {
 
 namespace {
@@ -39,7 +40,8 @@ class Sha512Hasher {
     crypto_hash_sha512_state state_;
 };
 
-/// y < 2^255 - 19, the sign bit set aside: RFC 8032 decoding refuses other spellings of the same point.
+/// y < 2^255 - 19, the sign bit set aside: RFC 8032 decoding refuses other spellings of the same
+/// point.
 bool is_canonical_y(const Point& encoded) {
     Point y = encoded;
     y[31] &= 0x7f;
@@ -64,7 +66,8 @@ bool clear_cofactor(const Point& point, Point& out) {
     return true;
 }
 
-/// encode_to_curve_try_and_increment, 5.4.1.1. The salt is the public key. Fails with probability 2^-256.
+/// encode_to_curve_try_and_increment, 5.4.1.1. The salt is the public key. Fails with probability
+/// 2^-256.
 std::optional<Point> encode_to_curve(const PublicKey& key, ByteView alpha) {
     for (unsigned counter = 0; counter < 256; ++counter) {
         const Sha512 digest = Sha512Hasher()
@@ -112,13 +115,15 @@ VrfOutput output_of(const Point& gamma) {
 }
 
 bool is_reduced(const Scalar& s) {
-    static constexpr Scalar kOrder = {0xed, 0xd3, 0xf5, 0x5c, 0x1a, 0x63, 0x12, 0x58, 0xd6, 0x9c, 0xf7,
-                                      0xa2, 0xde, 0xf9, 0xde, 0x14, 0,    0,    0,    0,    0,    0,
-                                      0,    0,    0,    0,    0,    0,    0,    0,    0,    0x10};
+    static constexpr Scalar kOrder = {0xed, 0xd3, 0xf5, 0x5c, 0x1a, 0x63, 0x12, 0x58,
+                                      0xd6, 0x9c, 0xf7, 0xa2, 0xde, 0xf9, 0xde, 0x14,
+                                      0,    0,    0,    0,    0,    0,    0,    0,
+                                      0,    0,    0,    0,    0,    0,    0,    0x10};
     return std::lexicographical_compare(s.rbegin(), s.rend(), kOrder.rbegin(), kOrder.rend());
 }
 
-/// s * point for public values; false when the point is not of the prime-order group or the product is the identity.
+/// s * point for public values; false when the point is not of the prime-order group or the product
+/// is the identity.
 bool multiply_point(const Scalar& s, const Point& point, Point& out) {
     return crypto_scalarmult_ed25519_noclamp(out.data(), s.data(), point.data()) == 0;
 }
@@ -146,8 +151,7 @@ VrfProof vrf_prove(const SecretKey& key, ByteView alpha) {
     ASSAY_CHECK(h.has_value());
     Point gamma;
     Scalar nonce;
-    Sha512 nonce_hash =
-        Sha512Hasher().add(ByteView(expanded).subspan(32)).add(*h).finish();
+    Sha512 nonce_hash = Sha512Hasher().add(ByteView(expanded).subspan(32)).add(*h).finish();
     crypto_core_ed25519_scalar_reduce(nonce.data(), nonce_hash.data());
     Point u;
     Point v;
@@ -189,7 +193,8 @@ std::optional<VrfOutput> vrf_verify(const PublicKey& key, ByteView alpha, const 
     std::copy_n(proof.bytes.begin(), 32, gamma.begin());
     std::copy_n(proof.bytes.begin() + 32, kChallengeBytes, c.begin());
     std::copy_n(proof.bytes.begin() + 48, 32, s.begin());
-    if (!is_reduced(s) || crypto_core_ed25519_is_valid_point(gamma.data()) != 1) return std::nullopt;
+    if (!is_reduced(s) || crypto_core_ed25519_is_valid_point(gamma.data()) != 1)
+        return std::nullopt;
 
     const auto h = encode_to_curve(key, alpha);
     if (!h) return std::nullopt;

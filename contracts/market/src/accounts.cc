@@ -8,7 +8,8 @@ namespace assay::market {
 namespace {
 
 bool is_system(const base::AccountId& id) {
-    for (const SystemAccount account : {SystemAccount::burned, SystemAccount::fees, SystemAccount::dust}) {
+    for (const SystemAccount account :
+         {SystemAccount::burned, SystemAccount::fees, SystemAccount::dust}) {
         if (system_account(account) == id) return true;
     }
     return false;
@@ -24,7 +25,8 @@ base::Bytes past_key_prefix(const base::AccountId& account) {
     return prefix;
 }
 
-/// Former keys stay known for an unbonding period, so that what was signed with them can still be evidence.
+/// Former keys stay known for an unbonding period, so that what was signed with them can still be
+/// evidence.
 void remember_key(Context& context, const base::AccountId& account, const base::PublicKey& key) {
     base::Encoder replaced_at;
     replaced_at.count(context.live);

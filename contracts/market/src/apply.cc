@@ -81,7 +81,9 @@ Refusal dispatch(Context& context, const Message& message) {
         Refusal operator()(const ChallengeSealPost& m) const {
             return apply_challenge_seal(context, m);
         }
-        Refusal operator()(const ChallengeOpen& m) const { return apply_challenge_open(context, m); }
+        Refusal operator()(const ChallengeOpen& m) const {
+            return apply_challenge_open(context, m);
+        }
         Refusal operator()(const DisputeMove& m) const { return apply_dispute_move(context, m); }
         Refusal operator()(const DisputeConcede& m) const {
             return apply_dispute_concede(context, m);
@@ -234,7 +236,8 @@ Applied apply_checked(StateWriter& state, const BlockContext& block, base::ByteV
     out.result.fee = *fee;
     out.result.code = dispatch(context, transaction->message);
     // What a draw owes to its commitments costs nothing; a contribution that fails does.
-    if (out.result.code == Refusal::none && std::holds_alternative<EpochContribute>(transaction->message)) {
+    if (out.result.code == Refusal::none &&
+        std::holds_alternative<EpochContribute>(transaction->message)) {
         out.result.fee = {};
         credit(context, header.account, *fee);
     } else {
@@ -286,7 +289,8 @@ void apply_genesis(StateWriter& state, const Genesis& genesis) {
     const BlockContext block{{0}, genesis.time, 0, {}, nullptr};
     std::vector<Event> events;
     Context context = make_context(state, block, events);
-    for (const SystemAccount account : {SystemAccount::burned, SystemAccount::fees, SystemAccount::dust}) {
+    for (const SystemAccount account :
+         {SystemAccount::burned, SystemAccount::fees, SystemAccount::dust}) {
         save(state, Account{system_account(account), {}, {}});
     }
     for (const GenesisAccount& account : genesis.accounts) write_genesis_account(context, account);
@@ -294,8 +298,9 @@ void apply_genesis(StateWriter& state, const Genesis& genesis) {
 
 namespace {
 
-/// Runs what is due, the earliest key first. The sweep goes on from where it was, and beside it over what was set meanwhile: looking from the
-/// beginning each time would walk over everything that is done already.
+/// Runs what is due, the earliest key first. The sweep goes on from where it was, and beside it
+/// over what was set meanwhile: looking from the beginning each time would walk over everything
+/// that is done already.
 void sweep_timers(Context& context) {
     const base::Bytes prefix = table_prefix(Table::timer);
     base::Bytes from = prefix;
@@ -393,16 +398,16 @@ base::Amount total_supply(const StateReader& state) {
     each(Table::job, [](base::ByteView value) { return decode<Job>(value).value().hold.total(); });
     each(Table::lease, [](base::ByteView value) { return decode<Lease>(value).value().bond; });
     each(Table::dispute, [](base::ByteView value) { return decode<Dispute>(value).value().bond; });
-    each(Table::pool_member, [](base::ByteView value) { return decode<PoolMember>(value).value().bond; });
+    each(Table::pool_member,
+         [](base::ByteView value) { return decode<PoolMember>(value).value().bond; });
     each(Table::lane, [](base::ByteView value) { return decode<Lane>(value).value().relet_pot; });
-    each(Table::question, [](base::ByteView value) { return decode<Question>(value).value().bond; });
+    each(Table::question,
+         [](base::ByteView value) { return decode<Question>(value).value().bond; });
     each(Table::claim, [](base::ByteView value) { return decode<Claim>(value).value().fund; });
     each(Table::audit, [](base::ByteView value) { return decode<Audit>(value).value().fund; });
     return sum;
 }
 
-base::TransactionId transaction_id(base::ByteView raw) {
-    return {base::sha256(raw)};
-}
+base::TransactionId transaction_id(base::ByteView raw) { return {base::sha256(raw)}; }
 
 }  // namespace assay::market

@@ -14,9 +14,12 @@ using base::Amount;
 
 Duty duty_of(const Job& job, ClaimKind kind) {
     switch (kind) {
-        case ClaimKind::segment: return {job.audit_price, job.costs.segment_flops};
-        case ClaimKind::merge: return {job.merge_audit_price, job.costs.merge_flops};
-        case ClaimKind::init: return {job.init_audit_price, job.init_flops};
+        case ClaimKind::segment:
+            return {job.audit_price, job.costs.segment_flops};
+        case ClaimKind::merge:
+            return {job.merge_audit_price, job.costs.merge_flops};
+        case ClaimKind::init:
+            return {job.init_audit_price, job.init_flops};
     }
     ASSAY_CHECK(false);
     return {};
@@ -27,12 +30,20 @@ Amount greatest_price(const Job& job) { return audit_prices(job).greatest(); }
 namespace {
 
 Attributes audit_attributes(const Audit& audit) {
-    return {{"audit", audit.id.hex()}, {"kind", std::string(to_word(audit.kind))}, {"claim", std::string(to_word(audit.claim))},
-            {"validator", audit.auditor.hex()}, {"job", audit.job.hex()}, {"round", std::to_string(audit.round)},
-            {"lane", std::to_string(audit.lane)}, {"subject", audit.subject.hex()}, {"segment", std::to_string(audit.segment)}};
+    return {{"audit", audit.id.hex()},
+            {"kind", std::string(to_word(audit.kind))},
+            {"claim", std::string(to_word(audit.claim))},
+            {"validator", audit.auditor.hex()},
+            {"job", audit.job.hex()},
+            {"round", std::to_string(audit.round)},
+            {"lane", std::to_string(audit.lane)},
+            {"subject", audit.subject.hex()},
+            {"segment", std::to_string(audit.segment)}};
 }
 
-bool has_ended(const Audit& audit) { return audit.state == AuditState::missed || audit.state == AuditState::settled; }
+bool has_ended(const Audit& audit) {
+    return audit.state == AuditState::missed || audit.state == AuditState::settled;
+}
 
 /// Takes at most `most` from a purse.
 Amount take_from(Amount& purse, Amount most) {
@@ -51,7 +62,8 @@ void return_promise(Job& job, Claim& claim, Audit& audit) {
 
 /// The audit is over: clock, duty, and its place among what the claim waits for.
 void end_audit(Context& context, Claim& claim, Audit& audit, AuditState state) {
-    if (audit.deadline.value != 0) clear_timer(context, {audit.deadline, TimerKind::audit, audit.id.hash, 0});
+    if (audit.deadline.value != 0)
+        clear_timer(context, {audit.deadline, TimerKind::audit, audit.id.hash, 0});
     audit.deadline = {};
     audit.state = state;
     end_audit_duty(context, audit.auditor, audit.flops);
@@ -94,10 +106,12 @@ void draw_audit(Context& context, Job& job, Claim& claim, const Drawn& drawn) {
     audit.epoch_opened = find_epoch(context.state, commitment.epoch).value().opened_at;
     audit.controls = commitment.audit;
     audit.flops = duty.flops;
-    audit.lock = audit_lock(duty.price, parameters_of(context, job).control_ppm).value_or(Amount::of(Amount::kMax));
+    audit.lock = audit_lock(duty.price, parameters_of(context, job).control_ppm)
+                     .value_or(Amount::of(Amount::kMax));
     audit.drawn_at = context.live;
     audit.id = audit_id(commitment.id, claim.segment, commitment.epoch, audit.auditor);
-    // Fines of who missed it pay first. The pool covers the rest but for a chance below 10^-8 (audits_bound); then it pays what it has.
+    // Fines of who missed it pay first. The pool covers the rest but for a chance below 10^-8
+    // (audits_bound); then it pays what it has.
     const Amount pay = audit_pay(duty.price, drawn.exponent).value_or(duty.price);
     audit.fund = take_from(claim.fund, pay);
     audit.price = take_from(job.hold.audits, pay - audit.fund);
@@ -139,13 +153,18 @@ void settle_audit(Context& context, Job& job, Claim& claim, Audit& audit, AuditP
         audit.paid = true;
         market::pay(context, audit.auditor, paid, "audit", job.id, audit.id.hash);
         audit.price = audit.fund = {};
-        if (audit.kind == AuditKind::audit && audit.verdict && audit.verdict->kind == VerdictKind::valid) ++claim.valid;
+        if (audit.kind == AuditKind::audit && audit.verdict &&
+            audit.verdict->kind == VerdictKind::valid)
+            ++claim.valid;
     } else {
         return_promise(job, claim, audit);
     }
     end_audit(context, claim, audit, AuditState::settled);
     emit(context, EventKind::audit_settled,
-         {{"audit", audit.id.hex()}, {"validator", audit.auditor.hex()}, {"job", job.id.hex()}, {"paid", paid.decimal()}});
+         {{"audit", audit.id.hex()},
+          {"validator", audit.auditor.hex()},
+          {"job", job.id.hex()},
+          {"paid", paid.decimal()}});
 }
 
 void settle_audit(Context& context, const base::AuditId& id, AuditPay pay) {
@@ -171,16 +190,22 @@ void redraw_claim(Context& context, const Job& job, Claim& claim) {
     commitment.segment = claim.segment;
     commitment.root = commitment.id.hash;
     const std::uint64_t epoch = join_epoch(context, commitment);
-    emit(context, EventKind::claim_redrawn, {{"job", job.id.hex()}, {"subject", claim.subject.hex()}, {"segment", std::to_string(claim.segment)},
-                                             {"redraws", std::to_string(claim.redraws)}, {"epoch", std::to_string(epoch)}});
+    emit(context, EventKind::claim_redrawn,
+         {{"job", job.id.hex()},
+          {"subject", claim.subject.hex()},
+          {"segment", std::to_string(claim.segment)},
+          {"redraws", std::to_string(claim.redraws)},
+          {"epoch", std::to_string(epoch)}});
 }
 
 namespace {
 
-/// Nobody asks any more whether the audit was right: whoever worked at a control of it is paid. Changes job and claim.
+/// Nobody asks any more whether the audit was right: whoever worked at a control of it is paid.
+/// Changes job and claim.
 void end_controls(Context& context, Job& job, Claim& claim, const Audit& audit) {
     drop_defended(context, job, audit);
-    for (Audit& control : audits_of_claim(context.state, audit.subject, audit.segment, kTouchedMax)) {
+    for (Audit& control :
+         audits_of_claim(context.state, audit.subject, audit.segment, kTouchedMax)) {
         if (control.controls != audit.id || has_ended(control)) continue;
         // One that calls the work wrong goes on to its game, whoever it controls.
         if (control.verdict && control.verdict->kind == VerdictKind::invalid) continue;
@@ -189,38 +214,53 @@ void end_controls(Context& context, Job& job, Claim& claim, const Audit& audit) 
     }
 }
 
-/// What drawing it once more is expected to cost, so that nobody can use up a job's pool by missing what it is drawn for.
+/// What drawing it once more is expected to cost, so that nobody can use up a job's pool by missing
+/// what it is drawn for.
 Amount redraw_cost(const Context& context, const Job& job, const Claim& claim) {
     const Parameters parameters = parameters_of(context, job);
-    const std::uint64_t expected = expected_with_controls(std::max(parameters.rate_sure_ppm, claim.rate_ppm), parameters.control_ppm);
+    const std::uint64_t expected = expected_with_controls(
+        std::max(parameters.rate_sure_ppm, claim.rate_ppm), parameters.control_ppm);
     const std::uint64_t audits = (expected + (std::uint64_t{1} << 32U) - 1) >> 32U;
-    return base::multiply(duty_of(job, claim.kind).price, std::max<std::uint64_t>(parameters.miss_prices, audits)).value_or(Amount::of(Amount::kMax));
+    return base::multiply(duty_of(job, claim.kind).price,
+                          std::max<std::uint64_t>(parameters.miss_prices, audits))
+        .value_or(Amount::of(Amount::kMax));
 }
 
 }  // namespace
 
 void fail_audit(Context& context, Job& job, Claim& claim, Audit& audit) {
     ASSAY_CHECK(!has_ended(audit));
-    // Nobody showed the data: who had none before could not judge, and that is the submitter's doing.
-    const bool without_data = job.state == JobState::settling && job.reason == CloseReason::data_missing && audit.state == AuditState::open;
+    // Nobody showed the data: who had none before could not judge, and that is the submitter's
+    // doing.
+    const bool without_data = job.state == JobState::settling &&
+                              job.reason == CloseReason::data_missing &&
+                              audit.state == AuditState::open;
     const Amount fine = without_data ? Amount{} : redraw_cost(context, job, claim);
     const Amount taken = take_any_stake(context, audit.auditor, Role::validator, fine);
     if (!taken.is_zero())
-        emit(context, EventKind::fined, {{"validator", audit.auditor.hex()}, {"amount", taken.decimal()}, {"reason", "missed"}});
+        emit(context, EventKind::fined,
+             {{"validator", audit.auditor.hex()},
+              {"amount", taken.decimal()},
+              {"reason", "missed"}});
     return_promise(job, claim, audit);
     claim.fund += taken;
     end_audit(context, claim, audit, AuditState::missed);
-    emit(context, EventKind::audit_missed, {{"audit", audit.id.hex()}, {"validator", audit.auditor.hex()}, {"job", audit.job.hex()}});
+    emit(context, EventKind::audit_missed,
+         {{"audit", audit.id.hex()}, {"validator", audit.auditor.hex()}, {"job", audit.job.hex()}});
     if (audit.kind == AuditKind::audit) {
         end_controls(context, job, claim, audit);
-        // Not at once: if every miss were a draw of its own, those who miss on purpose would multiply.
+        // Not at once: if every miss were a draw of its own, those who miss on purpose would
+        // multiply.
         ++claim.missed;
         return;
     }
-    // Cells that are public already could be copied: such a control is not drawn again. Nor is it while another one is open or ahead.
+    // Cells that are public already could be copied: such a control is not drawn again. Nor is it
+    // while another one is open or ahead.
     auto controlled = find_audit(context.state, audit.controls);
     ASSAY_CHECK(controlled.has_value());
-    if (controlled->state != AuditState::revealed || !controlled->cells.empty() || controlled->controls_open > 0) return;
+    if (controlled->state != AuditState::revealed || !controlled->cells.empty() ||
+        controlled->controls_open > 0)
+        return;
     ++controlled->redraws;
     ++controlled->controls_open;
     save(context.state, *controlled);
@@ -238,11 +278,14 @@ void fail_audit(Context& context, Job& job, Claim& claim, Audit& audit) {
 Amount end_claims(Context& context, Job& job, const base::PartId& subject) {
     Amount paid;
     for (Claim& claim : claims_of(context.state, subject, kTouchedMax)) {
-        for (const Audit& listed : audits_of_claim(context.state, subject, claim.segment, kTouchedMax)) {
+        for (const Audit& listed :
+             audits_of_claim(context.state, subject, claim.segment, kTouchedMax)) {
             // A control's end has changed the audit that it controls.
             Audit audit = find_audit(context.state, listed.id).value();
             if (has_ended(audit)) continue;
-            const bool worked = audit.state == AuditState::sealed || audit.state == AuditState::revealed || audit.state == AuditState::disputed;
+            const bool worked = audit.state == AuditState::sealed ||
+                                audit.state == AuditState::revealed ||
+                                audit.state == AuditState::disputed;
             if (worked) paid += audit.price + audit.fund;
             settle_audit(context, job, claim, audit, worked ? AuditPay::full : AuditPay::none);
         }
@@ -254,7 +297,8 @@ Amount end_claims(Context& context, Job& job, const base::PartId& subject) {
             ASSAY_CHECK(job.open_claims > 0);
             --job.open_claims;
         }
-        // Nothing was drawn: nothing will ask for it again, and nothing would remove it with the job.
+        // Nothing was drawn: nothing will ask for it again, and nothing would remove it with the
+        // job.
         if (audits_of_claim(context.state, subject, claim.segment, 1).empty())
             erase(context.state, claim);
         else
@@ -271,8 +315,10 @@ AuditFact fact_of(const Audit& audit) {
 std::vector<AuditFact> facts_of(const Context& context, const base::PartId& subject) {
     std::vector<AuditFact> facts;
     for (const Claim& claim : claims_of(context.state, subject, kTouchedMax)) {
-        for (const Audit& audit : audits_of_claim(context.state, subject, claim.segment, kTouchedMax)) {
-            if (audit.kind == AuditKind::audit && audit.paid && audit.verdict) facts.push_back(fact_of(audit));
+        for (const Audit& audit :
+             audits_of_claim(context.state, subject, claim.segment, kTouchedMax)) {
+            if (audit.kind == AuditKind::audit && audit.paid && audit.verdict)
+                facts.push_back(fact_of(audit));
         }
     }
     return facts;
@@ -280,7 +326,8 @@ std::vector<AuditFact> facts_of(const Context& context, const base::PartId& subj
 
 std::uint64_t audited_segments(const Context& context, const base::PartId& subject) {
     const auto claims = claims_of(context.state, subject, kTouchedMax);
-    return static_cast<std::uint64_t>(std::count_if(claims.begin(), claims.end(), [](const Claim& claim) { return claim.valid > 0; }));
+    return static_cast<std::uint64_t>(std::count_if(
+        claims.begin(), claims.end(), [](const Claim& claim) { return claim.valid > 0; }));
 }
 
 }  // namespace assay::market

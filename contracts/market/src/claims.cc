@@ -1,4 +1,5 @@
-// What all auditors of one claim wait for together: seals before reveals, cells of a control before those of the audit, and the end.
+// What all auditors of one claim wait for together: seals before reveals, cells of a control before
+// those of the audit, and the end.
 
 #include <algorithm>
 
@@ -10,7 +11,9 @@ namespace assay::market {
 
 namespace {
 
-bool works(const Audit& audit) { return audit.state == AuditState::drawn || audit.state == AuditState::open; }
+bool works(const Audit& audit) {
+    return audit.state == AuditState::drawn || audit.state == AuditState::open;
+}
 
 /// Somebody owes the next move within grace. Saves.
 void ask(Context& context, Audit& audit, EventKind kind) {
@@ -18,25 +21,34 @@ void ask(Context& context, Audit& audit, EventKind kind) {
     audit.deadline = context.in(context.parameters.grace_ms);
     set_timer(context, {audit.deadline, TimerKind::audit, audit.id.hash, 0});
     save(context.state, audit);
-    emit(context, kind, {{"audit", audit.id.hex()}, {"validator", audit.auditor.hex()}, {"job", audit.job.hex()},
-                         {"deadline", std::to_string(audit.deadline.value)}});
+    emit(context, kind,
+         {{"audit", audit.id.hex()},
+          {"validator", audit.auditor.hex()},
+          {"job", audit.job.hex()},
+          {"deadline", std::to_string(audit.deadline.value)}});
 }
 
 /// The auditors of a claim reveal together, when nobody works any more.
 void ask_reveals(Context& context, std::vector<Audit>& audits) {
-    const bool busy = std::any_of(audits.begin(), audits.end(), [](const Audit& a) { return a.kind == AuditKind::audit && works(a); });
+    const bool busy = std::any_of(audits.begin(), audits.end(), [](const Audit& a) {
+        return a.kind == AuditKind::audit && works(a);
+    });
     if (busy) return;
     for (Audit& audit : audits) {
-        if (audit.kind == AuditKind::audit && audit.state == AuditState::sealed) ask(context, audit, EventKind::audit_reveal_due);
+        if (audit.kind == AuditKind::audit && audit.state == AuditState::sealed)
+            ask(context, audit, EventKind::audit_reveal_due);
     }
 }
 
-/// All controls of one audit seal before it opens its cells, and it opens them before they do: nobody can copy.
+/// All controls of one audit seal before it opens its cells, and it opens them before they do:
+/// nobody can copy.
 void ask_cells(Context& context, std::vector<Audit>& audits, Audit& audit) {
     bool busy = false, sealed = false;
     std::uint32_t open = 0;
     for (const Audit& control : audits) {
-        if (control.controls != audit.id || control.state == AuditState::missed || control.state == AuditState::settled) continue;
+        if (control.controls != audit.id || control.state == AuditState::missed ||
+            control.state == AuditState::settled)
+            continue;
         ++open;
         busy = busy || works(control);
         sealed = sealed || control.state == AuditState::sealed;
@@ -48,15 +60,19 @@ void ask_cells(Context& context, std::vector<Audit>& audits, Audit& audit) {
         return;
     }
     for (Audit& control : audits) {
-        if (control.controls == audit.id && control.state == AuditState::sealed) ask(context, control, EventKind::audit_cells_due);
+        if (control.controls == audit.id && control.state == AuditState::sealed)
+            ask(context, control, EventKind::audit_cells_due);
     }
 }
 
 /// Nobody looks at a `valid` any more: it is paid.
 void settle_valids(Context& context, Job& job, Claim& claim, std::vector<Audit>& audits) {
     for (Audit& audit : audits) {
-        if (audit.kind != AuditKind::audit || audit.state != AuditState::revealed || audit.controls_open > 0) continue;
-        if (audit.verdict->kind == VerdictKind::valid) settle_audit(context, job, claim, audit, AuditPay::full);
+        if (audit.kind != AuditKind::audit || audit.state != AuditState::revealed ||
+            audit.controls_open > 0)
+            continue;
+        if (audit.verdict->kind == VerdictKind::valid)
+            settle_audit(context, job, claim, audit, AuditPay::full);
     }
 }
 
@@ -67,9 +83,13 @@ void claim_over(Context& context, Job& job, Claim& claim) {
     save(context.state, claim);
     ASSAY_CHECK(job.open_claims > 0);
     --job.open_claims;
-    emit(context, EventKind::claim_judged, {{"job", job.id.hex()}, {"claim", std::string(to_word(claim.kind))}, {"subject", claim.subject.hex()},
-                                            {"segment", std::to_string(claim.segment)}, {"valid", std::to_string(claim.valid)},
-                                            {"redraws", std::to_string(claim.redraws)}});
+    emit(context, EventKind::claim_judged,
+         {{"job", job.id.hex()},
+          {"claim", std::string(to_word(claim.kind))},
+          {"subject", claim.subject.hex()},
+          {"segment", std::to_string(claim.segment)},
+          {"valid", std::to_string(claim.valid)},
+          {"redraws", std::to_string(claim.redraws)}});
     switch (claim.kind) {
         case ClaimKind::segment: {
             auto part = find_part(context.state, claim.subject);
@@ -79,8 +99,11 @@ void claim_over(Context& context, Job& job, Claim& claim) {
             advance_later(context, part->id, kAdvancePart);
             break;
         }
-        case ClaimKind::merge: merge_judged(context, job, claim); break;
-        case ClaimKind::init: break;
+        case ClaimKind::merge:
+            merge_judged(context, job, claim);
+            break;
+        case ClaimKind::init:
+            break;
     }
 }
 
@@ -92,7 +115,8 @@ void advance_claim(Context& context, const base::PartId& subject, std::uint32_t 
     std::vector<Audit> audits = audits_of_claim(context.state, subject, segment, kTouchedMax);
     ask_reveals(context, audits);
     for (Audit& audit : audits) {
-        if (audit.kind == AuditKind::audit && audit.state == AuditState::revealed && audit.verdict->kind == VerdictKind::valid)
+        if (audit.kind == AuditKind::audit && audit.state == AuditState::revealed &&
+            audit.verdict->kind == VerdictKind::valid)
             ask_cells(context, audits, audit);
     }
     // A `valid` of an initial state stays, as its defence, while another one says that it is wrong.
@@ -104,14 +128,17 @@ void advance_claim(Context& context, const base::PartId& subject, std::uint32_t 
         save(context.state, *job);
         return;
     }
-    if (claim->open == 0 && claim->draws == 0 && claim->missed > 0 && !claim->over) redraw_claim(context, *job, *claim);
+    if (claim->open == 0 && claim->draws == 0 && claim->missed > 0 && !claim->over)
+        redraw_claim(context, *job, *claim);
     save(context.state, *claim);
     if (claim->judged() && !claim->over) {
         claim_over(context, *job, *claim);
-        // Nothing was drawn: nothing will ask for it again, and nothing would remove it with the job.
+        // Nothing was drawn: nothing will ask for it again, and nothing would remove it with the
+        // job.
         if (audits.empty()) erase(context.state, *claim);
     }
-    if (job->state == JobState::settling) set_timer(context, {context.live, TimerKind::settle, job->id.hash, kSettleJob});
+    if (job->state == JobState::settling)
+        set_timer(context, {context.live, TimerKind::settle, job->id.hash, kSettleJob});
     save(context.state, *job);
 }
 

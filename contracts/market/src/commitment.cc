@@ -36,14 +36,15 @@ base::Hash round_end_root(const base::Hash& state_root, const base::Hash& payloa
     return base::Hasher("assay.end").add(state_root).add(payload_root).finish();
 }
 
-base::Hash segment_salt(const base::SecretKey& key, const base::JobId& job, std::uint32_t round, std::uint32_t lane,
-                        std::uint32_t segment, std::uint32_t attempt) {
+base::Hash segment_salt(const base::SecretKey& key, const base::JobId& job, std::uint32_t round,
+                        std::uint32_t lane, std::uint32_t segment, std::uint32_t attempt) {
     base::Encoder context;
     context.id(job).u32(round).u32(lane).u32(segment).u32(attempt);
     return key.derive("salt", context.view());
 }
 
-base::Bytes receipt_message(const base::BlobRoot& blob, std::uint64_t bytes, base::TimeMs kept_until) {
+base::Bytes receipt_message(const base::BlobRoot& blob, std::uint64_t bytes,
+                            base::TimeMs kept_until) {
     base::Encoder out;
     out.id(blob).u64(bytes).count(kept_until);
     return out.take();

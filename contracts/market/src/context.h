@@ -28,10 +28,11 @@ struct Context {
     base::TransactionId transaction;
     std::uint32_t nonce_lane = 0;
     std::uint64_t nonce = 0;
-    std::set<base::Bytes>* fresh_timers = nullptr;  ///< while timers are swept: keys of those that were set meanwhile
-    std::uint32_t offers_seen = 0;     ///< by this block's searches for workers
-    std::uint32_t pairs_drawn = 0;     ///< (segment, member) pairs of this block's sweeps
-    base::Amount fee = {};             ///< that the sender paid for this transaction
+    std::set<base::Bytes>* fresh_timers =
+        nullptr;  ///< while timers are swept: keys of those that were set meanwhile
+    std::uint32_t offers_seen = 0;  ///< by this block's searches for workers
+    std::uint32_t pairs_drawn = 0;  ///< (segment, member) pairs of this block's sweeps
+    base::Amount fee = {};          ///< that the sender paid for this transaction
 
     [[nodiscard]] base::TimeMs in(std::uint64_t ms) const { return {live.value + ms}; }
 };

@@ -16,34 +16,43 @@ namespace {
 constexpr std::uint64_t kReplays = 4;
 constexpr std::uint64_t kHalf = 2;
 
-// ---- Clocks -------------------------------------------------------------------------------------------------------------------------
+// ---- Clocks
+// -------------------------------------------------------------------------------------------------------------------------
 
-/// One replay of what the game is about, on the job's minimum class or as the lease promised, whichever is slower.
+/// One replay of what the game is about, on the job's minimum class or as the lease promised,
+/// whichever is slower.
 std::uint64_t planned_ms(const Context& context, const Job& job, const Dispute& dispute) {
     const Parameters parameters = parameters_of(context, job);
-    const ClaimKind kind = dispute.target == DisputeTarget::merge ? ClaimKind::merge : dispute.target == DisputeTarget::init ? ClaimKind::init : ClaimKind::segment;
-    const base::Uint128 reference = static_cast<base::Uint128>(duty_of(job, kind).flops) * 1000 / parameters.reference_flops;
+    const ClaimKind kind = dispute.target == DisputeTarget::merge  ? ClaimKind::merge
+                           : dispute.target == DisputeTarget::init ? ClaimKind::init
+                                                                   : ClaimKind::segment;
+    const base::Uint128 reference =
+        static_cast<base::Uint128>(duty_of(job, kind).flops) * 1000 / parameters.reference_flops;
     const auto lease = find_lease(context.state, dispute.lease);
     const std::uint64_t promised = lease && kind == ClaimKind::segment ? lease->segment_ms : 0;
-    return static_cast<std::uint64_t>(std::min<base::Uint128>(std::max<base::Uint128>(reference, promised), parameters.dispute_replay_ms_max));
+    return static_cast<std::uint64_t>(std::min<base::Uint128>(
+        std::max<base::Uint128>(reference, promised), parameters.dispute_replay_ms_max));
 }
 
 GameLoad load_of(const Context& context, const base::AccountId& account) {
     return find_game_load(context.state, account).value_or(GameLoad{account, 0, 0});
 }
 
-/// What an account had to replay already when a game opens: its other games and its audits. So many games at once against one honest machine
-/// give it time for all of them.
+/// What an account had to replay already when a game opens: its other games and its audits. So many
+/// games at once against one honest machine give it time for all of them.
 std::uint64_t load_ms(const Context& context, const base::AccountId& account) {
     std::uint64_t ms = load_of(context, account).planned_ms;
     if (const auto validator = find_validator(context.state, account)) {
-        const std::uint64_t speed = std::max(validator->flops_per_second, context.parameters.reference_flops);
-        ms += static_cast<std::uint64_t>(static_cast<base::Uint128>(validator->open_flops) * 1000 / speed);
+        const std::uint64_t speed =
+            std::max(validator->flops_per_second, context.parameters.reference_flops);
+        ms += static_cast<std::uint64_t>(static_cast<base::Uint128>(validator->open_flops) * 1000 /
+                                         speed);
     }
     return ms;
 }
 
-void count_load(Context& context, const base::AccountId& account, std::uint64_t planned, bool more) {
+void count_load(Context& context, const base::AccountId& account, std::uint64_t planned,
+                bool more) {
     GameLoad load = load_of(context, account);
     ASSAY_CHECK(more || (load.games > 0 && load.planned_ms >= planned));
     load.games = more ? load.games + 1 : load.games - 1;
@@ -51,12 +60,16 @@ void count_load(Context& context, const base::AccountId& account, std::uint64_t 
     save(context.state, load);
 }
 
-std::uint64_t clock_ms(const Context& context, const Job& job, const Dispute& dispute, const base::AccountId& player) {
+std::uint64_t clock_ms(const Context& context, const Job& job, const Dispute& dispute,
+                       const base::AccountId& player) {
     const Parameters parameters = parameters_of(context, job);
-    return parameters.grace_ms + parameters.dispute_clock_ms + kReplays * (dispute.planned_ms + load_ms(context, player));
+    return parameters.grace_ms + parameters.dispute_clock_ms +
+           kReplays * (dispute.planned_ms + load_ms(context, player));
 }
 
-std::uint64_t& clock_of(Dispute& dispute) { return dispute.turn == Side::asserter ? dispute.asserter_ms : dispute.challenger_ms; }
+std::uint64_t& clock_of(Dispute& dispute) {
+    return dispute.turn == Side::asserter ? dispute.asserter_ms : dispute.challenger_ms;
+}
 
 void stop_clock(Context& context, Dispute& dispute) {
     if (dispute.deadline.value == 0) return;
@@ -73,7 +86,8 @@ void start_clock(Context& context, Dispute& dispute, Side turn) {
     set_timer(context, {dispute.deadline, TimerKind::dispute, dispute.id.hash, 0});
 }
 
-// ---- Opening and closing ------------------------------------------------------------------------------------------------------------
+// ---- Opening and closing
+// ------------------------------------------------------------------------------------------------------------
 
 /// One more or less open game of its job and round. Changes the job.
 void count_dispute(Context& context, Job& job, const Dispute& dispute, bool more) {
@@ -100,14 +114,21 @@ void close_dispute(Context& context, Job& job, Dispute& dispute, DisputeState ou
     count_load(context, dispute.asserter, dispute.planned_ms, false);
     count_load(context, dispute.challenger, dispute.planned_ms, false);
     emit(context, EventKind::dispute_closed,
-         {{"dispute", dispute.id.hex()}, {"job", dispute.job.hex()}, {"target", std::string(to_word(dispute.target))}, {"part", dispute.part.hex()},
-          {"segment", std::to_string(dispute.segment)}, {"outcome", std::string(to_word(outcome))}, {"asserter", dispute.asserter.hex()},
+         {{"dispute", dispute.id.hex()},
+          {"job", dispute.job.hex()},
+          {"target", std::string(to_word(dispute.target))},
+          {"part", dispute.part.hex()},
+          {"segment", std::to_string(dispute.segment)},
+          {"outcome", std::string(to_word(outcome))},
+          {"asserter", dispute.asserter.hex()},
           {"challenger", dispute.challenger.hex()}});
 }
 
-void end_game(Context& context, Dispute& dispute, Side winner, std::optional<Amount> fee = std::nullopt);
+void end_game(Context& context, Dispute& dispute, Side winner,
+              std::optional<Amount> fee = std::nullopt);
 
-/// A game from the start, with full clocks. Changes the job. Says who has won when there is nothing to play.
+/// A game from the start, with full clocks. Changes the job. Says who has won when there is nothing
+/// to play.
 std::optional<Side> begin_game(Context& context, Job& job, Dispute& dispute) {
     const auto subject = game_subject(context.state, dispute);
     ASSAY_CHECK(subject && context.block.referee != nullptr);
@@ -127,10 +148,18 @@ std::optional<Side> begin_game(Context& context, Job& job, Dispute& dispute) {
     count_load(context, dispute.asserter, dispute.planned_ms, true);
     count_load(context, dispute.challenger, dispute.planned_ms, true);
     emit(context, EventKind::dispute_opened,
-         {{"dispute", dispute.id.hex()}, {"target", std::string(to_word(dispute.target))}, {"job", dispute.job.hex()},
-          {"round", std::to_string(dispute.round)}, {"lane", std::to_string(dispute.lane)}, {"part", dispute.part.hex()},
-          {"segment", std::to_string(dispute.segment)}, {"asserter", dispute.asserter.hex()}, {"challenger", dispute.challenger.hex()},
-          {"claimed", dispute.claimed.hex()}, {"turn", std::string(to_word(dispute.turn))}, {"deadline", std::to_string(dispute.deadline.value)}});
+         {{"dispute", dispute.id.hex()},
+          {"target", std::string(to_word(dispute.target))},
+          {"job", dispute.job.hex()},
+          {"round", std::to_string(dispute.round)},
+          {"lane", std::to_string(dispute.lane)},
+          {"part", dispute.part.hex()},
+          {"segment", std::to_string(dispute.segment)},
+          {"asserter", dispute.asserter.hex()},
+          {"challenger", dispute.challenger.hex()},
+          {"claimed", dispute.claimed.hex()},
+          {"turn", std::string(to_word(dispute.turn))},
+          {"deadline", std::to_string(dispute.deadline.value)}});
     return status.winner;
 }
 
@@ -143,11 +172,14 @@ void open_game(Context& context, Dispute& dispute) {
     if (winner) end_game(context, dispute, *winner);
 }
 
-// ---- Money --------------------------------------------------------------------------------------------------------------------------
+// ---- Money
+// --------------------------------------------------------------------------------------------------------------------------
 
-/// What a loser lost, and was taken from somewhere already: first the fees of the winner's moves, of the rest half to it for its trouble, what
-/// remains burned. The fees were burned when it moved, so together with them at least half is gone, whoever the two are.
-void give_lost(Context& context, const Dispute& dispute, const base::AccountId& winner, Amount spent, Amount lost) {
+/// What a loser lost, and was taken from somewhere already: first the fees of the winner's moves,
+/// of the rest half to it for its trouble, what remains burned. The fees were burned when it moved,
+/// so together with them at least half is gone, whoever the two are.
+void give_lost(Context& context, const Dispute& dispute, const base::AccountId& winner,
+               Amount spent, Amount lost) {
     const Amount fees = base::minimum(spent, lost);
     pay(context, winner, fees, "dispute_fees", dispute.job, dispute.id.hash);
     const Amount half = Amount::of((lost - fees).grains() / kHalf);
@@ -156,7 +188,10 @@ void give_lost(Context& context, const Dispute& dispute, const base::AccountId& 
 }
 
 Amount bond_of(const Context& context, const Job& job, DisputeTarget target, Amount most) {
-    return base::minimum(challenge_bond(parameters_of(context, job), job, target, context.chain.base_fee).value_or(most), most);
+    return base::minimum(
+        challenge_bond(parameters_of(context, job), job, target, context.chain.base_fee)
+            .value_or(most),
+        most);
 }
 
 /// Members of a pool that have lost no game.
@@ -171,8 +206,8 @@ std::vector<PoolMember> standing_members(const Context& context, const Pool& poo
     return members;
 }
 
-/// Who shares the bounty of an upheld challenge: its player. Those of its pool that sealed before anything about this fault was public are paid
-/// as right challengers (Rewards::right).
+/// Who shares the bounty of an upheld challenge: its player. Those of its pool that sealed before
+/// anything about this fault was public are paid as right challengers (Rewards::right).
 Rewards rewards_of(const Context& context, const Dispute& dispute) {
     Rewards rewards;
     rewards.winner = dispute.challenger;
@@ -181,16 +216,19 @@ Rewards rewards_of(const Context& context, const Dispute& dispute) {
     rewards.judged = dispute.part;
     rewards.segment = dispute.segment;
     if (dispute.audit.is_zero()) rewards.reporters.push_back(dispute.challenger);
-    for (const Pool& pool : pools_of_target(context.state, dispute.part, dispute.segment, kTouchedMax)) {
+    for (const Pool& pool :
+         pools_of_target(context.state, dispute.part, dispute.segment, kTouchedMax)) {
         if (pool.claimed != dispute.claimed) continue;
         for (const PoolMember& member : standing_members(context, pool)) {
-            if (member.account != dispute.challenger && member.sealed <= dispute.opened_height) rewards.right.push_back(member.account);
+            if (member.account != dispute.challenger && member.sealed <= dispute.opened_height)
+                rewards.right.push_back(member.account);
         }
     }
     return rewards;
 }
 
-// ---- Ends ---------------------------------------------------------------------------------------------------------------------------
+// ---- Ends
+// ---------------------------------------------------------------------------------------------------------------------------
 
 /// The work is wrong: its maker is convicted, what was built on it goes back.
 void refute(Context& context, Dispute& dispute) {
@@ -203,11 +241,13 @@ void refute(Context& context, Dispute& dispute) {
     if (!dispute.audit.is_zero()) settle_audit(context, dispute.audit, AuditPay::full);
     job = find_job(context.state, dispute.job);
     const bool merge = dispute.target == DisputeTarget::merge;
-    conviction.rewards.share = base::multiply(merge ? job->merge_audit_price : job->audit_price, kHalf).value_or(Amount{});
+    conviction.rewards.share =
+        base::multiply(merge ? job->merge_audit_price : job->audit_price, kHalf).value_or(Amount{});
     Undone undone;
     undone.public_since = dispute.opened_height;
     const bool more = !merge || merge_refuted(context, *job, dispute, undone);
-    // Who posts a wrong merge did its segments of that round right, or they would be disputed themselves.
+    // Who posts a wrong merge did its segments of that round right, or they would be disputed
+    // themselves.
     if (merge) ++conviction.from_round;
     convict(context, *job, conviction, std::move(undone));
     if (!more) fail_job(context, *job, CloseReason::merge_unresolved);
@@ -215,8 +255,8 @@ void refute(Context& context, Dispute& dispute) {
     save(context.state, *job);
 }
 
-/// What the asserter pays for conceding before the first traced move: at least concede_fee, and what being caught must cost so that faking
-/// segments and conceding never pays; at most the lock.
+/// What the asserter pays for conceding before the first traced move: at least concede_fee, and
+/// what being caught must cost so that faking segments and conceding never pays; at most the lock.
 Amount concession_fee(const Context& context, const Job& job, const Lease& lease) {
     const Parameters parameters = parameters_of(context, job);
     LockTerms terms;
@@ -228,20 +268,27 @@ Amount concession_fee(const Context& context, const Job& job, const Lease& lease
     return base::minimum(lease.lock, base::maximum(caught, parameters.concede_fee));
 }
 
-/// Whether giving up costs the asserter no more than being caught: only while nothing but its own last work in this lane falls with it. Otherwise
-/// a friend who gives up something right before it would be a cheap way out for whoever is accused, and so would an earlier part for a game that is
+/// Whether giving up costs the asserter no more than being caught: only while nothing but its own
+/// last work in this lane falls with it. Otherwise a friend who gives up something right before it
+/// would be a cheap way out for whoever is accused, and so would an earlier part for a game that is
 /// played already.
 bool may_concede(const Context& context, const Job& job, const Dispute& dispute) {
-    if (dispute.target != DisputeTarget::segment || dispute.traced || dispute.round != job.round) return false;
+    if (dispute.target != DisputeTarget::segment || dispute.traced || dispute.round != job.round)
+        return false;
     const auto round = find_round(context.state, job.id, dispute.round);
     if (!round || round->state != RoundState::open) return false;
     const auto conceded = find_part(context.state, dispute.part);
     ASSAY_CHECK(conceded.has_value());
     for (const Part& part : parts_of_lane(context.state, job.id, dispute.round, dispute.lane)) {
-        if (part.key.part > conceded->key.part && can_void(part) && part.key.worker != dispute.asserter) return false;
+        if (part.key.part > conceded->key.part && can_void(part) &&
+            part.key.worker != dispute.asserter)
+            return false;
     }
-    const auto games = disputes_of_account(context.state, dispute.asserter, Side::asserter, std::nullopt, kTouchedMax);
-    return std::none_of(games.begin(), games.end(), [&](const Dispute& game) { return game.lease == dispute.lease && game.traced; });
+    const auto games = disputes_of_account(context.state, dispute.asserter, Side::asserter,
+                                           std::nullopt, kTouchedMax);
+    return std::none_of(games.begin(), games.end(), [&](const Dispute& game) {
+        return game.lease == dispute.lease && game.traced;
+    });
 }
 
 void worker_concedes(Context& context, Dispute& dispute) {
@@ -256,20 +303,26 @@ void worker_concedes(Context& context, Dispute& dispute) {
     const auto part = find_part(context.state, dispute.part);
     ASSAY_CHECK(lease && part);
     rewards.share = base::multiply(job->audit_price, kHalf).value_or(Amount{});
-    give_up(context, *job, *part, SlashReason::concession, dispute.id.hash, concession_fee(context, *job, *lease), rewards);
+    give_up(context, *job, *part, SlashReason::concession, dispute.id.hash,
+            concession_fee(context, *job, *lease), rewards);
     start_window_if_done(context, *job, dispute.round);
     save(context.state, *job);
 }
 
-/// One of two auditors was wrong: it loses what is at stake, at most its lock, and what it said counts for nothing.
-void auditor_lost(Context& context, Dispute& dispute, const base::AuditId& loser, const base::AccountId& winner, Amount winner_spent,
-                  std::optional<Amount> fee, DisputeState outcome) {
+/// One of two auditors was wrong: it loses what is at stake, at most its lock, and what it said
+/// counts for nothing.
+void auditor_lost(Context& context, Dispute& dispute, const base::AuditId& loser,
+                  const base::AccountId& winner, Amount winner_spent, std::optional<Amount> fee,
+                  DisputeState outcome) {
     auto job = find_job(context.state, dispute.job);
     auto audit = find_audit(context.state, loser);
     ASSAY_CHECK(job && audit);
-    const bool auditors = dispute.target == DisputeTarget::init || dispute.target == DisputeTarget::cell;
-    const Amount at_stake = auditors ? audit->lock : bond_of(context, *job, dispute.target, audit->lock);
-    const Amount lost = take_any_stake(context, audit->auditor, Role::validator, base::minimum(audit->lock, fee.value_or(at_stake)));
+    const bool auditors =
+        dispute.target == DisputeTarget::init || dispute.target == DisputeTarget::cell;
+    const Amount at_stake =
+        auditors ? audit->lock : bond_of(context, *job, dispute.target, audit->lock);
+    const Amount lost = take_any_stake(context, audit->auditor, Role::validator,
+                                       base::minimum(audit->lock, fee.value_or(at_stake)));
     give_lost(context, dispute, winner, winner_spent, lost);
     close_dispute(context, *job, dispute, outcome);
     auto claim = find_claim(context.state, audit->subject, audit->segment);
@@ -282,7 +335,8 @@ void auditor_lost(Context& context, Dispute& dispute, const base::AuditId& loser
     save(context.state, *job);
 }
 
-/// A game between an auditor and its control, or about an initial state, is over for the one that won.
+/// A game between an auditor and its control, or about an initial state, is over for the one that
+/// won.
 void release_winner(Context& context, const Dispute& dispute, const base::AuditId& winner) {
     auto audit = find_audit(context.state, winner);
     ASSAY_CHECK(audit.has_value());
@@ -290,7 +344,8 @@ void release_winner(Context& context, const Dispute& dispute, const base::AuditI
         audit->state = AuditState::revealed;
         save(context.state, *audit);
     }
-    if (audit->kind == AuditKind::control && dispute.target == DisputeTarget::cell) settle_audit(context, winner, AuditPay::full);
+    if (audit->kind == AuditKind::control && dispute.target == DisputeTarget::cell)
+        settle_audit(context, winner, AuditPay::full);
     advance_later(context, dispute.part, dispute.segment);
 }
 
@@ -299,11 +354,13 @@ void auditors_end(Context& context, Dispute& dispute, Side winner, std::optional
     const base::AuditId& lost = challenger ? dispute.defended : dispute.audit;
     const base::AuditId& won = challenger ? dispute.audit : dispute.defended;
     auditor_lost(context, dispute, lost, challenger ? dispute.challenger : dispute.asserter,
-                 challenger ? dispute.challenger_spent : dispute.asserter_spent, fee, challenger ? DisputeState::upheld : DisputeState::rejected);
+                 challenger ? dispute.challenger_spent : dispute.asserter_spent, fee,
+                 challenger ? DisputeState::upheld : DisputeState::rejected);
     release_winner(context, dispute, won);
 }
 
-/// The player of a pool was wrong, or only played badly: its own bond is lost, and more of the pool play.
+/// The player of a pool was wrong, or only played badly: its own bond is lost, and more of the pool
+/// play.
 void player_lost(Context& context, Dispute& dispute, std::optional<Amount> fee) {
     auto job = find_job(context.state, dispute.job);
     ASSAY_CHECK(job.has_value());
@@ -320,14 +377,17 @@ void player_lost(Context& context, Dispute& dispute, std::optional<Amount> fee) 
 }
 
 void end_game(Context& context, Dispute& dispute, Side winner, std::optional<Amount> fee) {
-    const bool auditors = dispute.target == DisputeTarget::init || dispute.target == DisputeTarget::cell;
+    const bool auditors =
+        dispute.target == DisputeTarget::init || dispute.target == DisputeTarget::cell;
     if (auditors) return auditors_end(context, dispute, winner, fee);
     if (winner == Side::challenger) return refute(context, dispute);
     if (dispute.audit.is_zero()) return player_lost(context, dispute, fee);
-    auditor_lost(context, dispute, dispute.audit, dispute.asserter, dispute.asserter_spent, fee, DisputeState::rejected);
+    auditor_lost(context, dispute, dispute.audit, dispute.asserter, dispute.asserter_spent, fee,
+                 DisputeState::rejected);
 }
 
-// ---- Moves --------------------------------------------------------------------------------------------------------------------------
+// ---- Moves
+// --------------------------------------------------------------------------------------------------------------------------
 
 /// The side that an account plays in an open dispute.
 struct Seat {
@@ -362,15 +422,24 @@ Dispute dispute_of(const Audit& audit) {
 
 Refusal refusal_of(MoveRefusal refusal) {
     switch (refusal) {
-        case MoveRefusal::malformed: return Refusal::malformed_move;
-        case MoveRefusal::over: return Refusal::dispute_over;
-        case MoveRefusal::not_your_turn: return Refusal::not_your_turn;
-        case MoveRefusal::wrong_move: return Refusal::wrong_move;
-        case MoveRefusal::wrong_count: return Refusal::wrong_count;
-        case MoveRefusal::wrong_hash: return Refusal::wrong_hash;
-        case MoveRefusal::wrong_place: return Refusal::wrong_place;
-        case MoveRefusal::wrong_record: return Refusal::wrong_record;
-        case MoveRefusal::wrong_openings: return Refusal::wrong_openings;
+        case MoveRefusal::malformed:
+            return Refusal::malformed_move;
+        case MoveRefusal::over:
+            return Refusal::dispute_over;
+        case MoveRefusal::not_your_turn:
+            return Refusal::not_your_turn;
+        case MoveRefusal::wrong_move:
+            return Refusal::wrong_move;
+        case MoveRefusal::wrong_count:
+            return Refusal::wrong_count;
+        case MoveRefusal::wrong_hash:
+            return Refusal::wrong_hash;
+        case MoveRefusal::wrong_place:
+            return Refusal::wrong_place;
+        case MoveRefusal::wrong_record:
+            return Refusal::wrong_record;
+        case MoveRefusal::wrong_openings:
+            return Refusal::wrong_openings;
     }
     return Refusal::malformed_move;
 }
@@ -404,7 +473,8 @@ void open_init_dispute(Context& context, Job& job, const Audit& accuser, const A
     ASSAY_CHECK(!winner);
 }
 
-void open_cell_dispute(Context& context, const Audit& audit, const Audit& control, std::uint32_t cell) {
+void open_cell_dispute(Context& context, const Audit& audit, const Audit& control,
+                       std::uint32_t cell) {
     Dispute dispute = dispute_of(control);
     dispute.target = DisputeTarget::cell;
     dispute.lease = {};
@@ -461,10 +531,12 @@ void note_overtaken(const Context& context, const base::PartId& part, Undone& un
     std::map<std::uint32_t, std::vector<base::AccountId>> segments;
     for (const Pool& pool : pools_of_target(context.state, part, std::nullopt, kTouchedMax)) {
         for (const PoolMember& member : standing_members(context, pool)) {
-            if (member.sealed <= *undone.public_since) segments[pool.target.segment].push_back(member.account);
+            if (member.sealed <= *undone.public_since)
+                segments[pool.target.segment].push_back(member.account);
         }
     }
-    for (auto& [segment, accounts] : segments) undone.overtaken.push_back({part, segment, std::move(accounts)});
+    for (auto& [segment, accounts] : segments)
+        undone.overtaken.push_back({part, segment, std::move(accounts)});
 }
 
 namespace {
@@ -494,7 +566,8 @@ void drop_pool(Context& context, const Pool& pool) {
 
 void drop_disputes(Context& context, Job& job, const base::PartId& target) {
     // Whoever opened one has paid for its end. None may be left: what it is about is gone.
-    for (auto open = disputes_of_target(context.state, target, std::nullopt, kTouchedMax); !open.empty();
+    for (auto open = disputes_of_target(context.state, target, std::nullopt, kTouchedMax);
+         !open.empty();
          open = disputes_of_target(context.state, target, std::nullopt, kTouchedMax)) {
         for (Dispute& dispute : open) drop_dispute(context, job, dispute);
     }
@@ -502,15 +575,18 @@ void drop_disputes(Context& context, Job& job, const base::PartId& target) {
 }
 
 void drop_pools(Context& context, const base::PartId& target) {
-    for (auto pools = pools_of_target(context.state, target, std::nullopt, kTouchedMax); !pools.empty();
+    for (auto pools = pools_of_target(context.state, target, std::nullopt, kTouchedMax);
+         !pools.empty();
          pools = pools_of_target(context.state, target, std::nullopt, kTouchedMax)) {
         for (const Pool& pool : pools) drop_pool(context, pool);
     }
 }
 
 void drop_defended(Context& context, Job& job, const Audit& defended) {
-    for (Dispute& dispute : disputes_of_target(context.state, defended.subject, defended.segment, kTouchedMax)) {
-        if (dispute.defended == defended.id) close_dispute(context, job, dispute, DisputeState::dropped);
+    for (Dispute& dispute :
+         disputes_of_target(context.state, defended.subject, defended.segment, kTouchedMax)) {
+        if (dispute.defended == defended.id)
+            close_dispute(context, job, dispute, DisputeState::dropped);
     }
 }
 
@@ -526,7 +602,8 @@ Refusal apply_dispute_move(Context& context, const DisputeMove& message) {
 
     stop_clock(context, *dispute);
     ++dispute->moves;
-    (seat.side == Side::asserter ? dispute->asserter_spent : dispute->challenger_spent) += context.fee;
+    (seat.side == Side::asserter ? dispute->asserter_spent : dispute->challenger_spent) +=
+        context.fee;
     dispute->traced = dispute->traced || status->traced;
     if (!status->winner) {
         context.state.put(game_key(dispute->id), status->game);
@@ -534,9 +611,13 @@ Refusal apply_dispute_move(Context& context, const DisputeMove& message) {
     }
     save(context.state, *dispute);
     emit(context, EventKind::dispute_moved,
-         {{"dispute", dispute->id.hex()}, {"job", dispute->job.hex()}, {"side", std::string(to_word(seat.side))},
-          {"moves", std::to_string(dispute->moves)}, {"turn", std::string(to_word(dispute->turn))},
-          {"traced", dispute->traced ? "1" : "0"}, {"deadline", std::to_string(dispute->deadline.value)}});
+         {{"dispute", dispute->id.hex()},
+          {"job", dispute->job.hex()},
+          {"side", std::string(to_word(seat.side))},
+          {"moves", std::to_string(dispute->moves)},
+          {"turn", std::string(to_word(dispute->turn))},
+          {"traced", dispute->traced ? "1" : "0"},
+          {"deadline", std::to_string(dispute->deadline.value)}});
     if (status->winner) end_game(context, *dispute, *status->winner);
     return Refusal::none;
 }
@@ -545,7 +626,8 @@ Refusal apply_dispute_concede(Context& context, const DisputeConcede& message) {
     auto dispute = find_dispute(context.state, message.dispute);
     const Seat seat = seat_of(dispute, context.sender);
     if (seat.refusal != Refusal::none) return seat.refusal;
-    const bool auditors = dispute->target == DisputeTarget::init || dispute->target == DisputeTarget::cell;
+    const bool auditors =
+        dispute->target == DisputeTarget::init || dispute->target == DisputeTarget::cell;
     const auto job = find_job(context.state, dispute->job);
     ASSAY_CHECK(job.has_value());
     if (seat.side == Side::asserter) {
@@ -564,7 +646,8 @@ Refusal apply_dispute_concede(Context& context, const DisputeConcede& message) {
 void on_dispute_due(Context& context, const Timer& timer) {
     auto dispute = find_dispute(context.state, base::DisputeId{timer.subject});
     if (!dispute || dispute->state != DisputeState::open || dispute->deadline != timer.due) return;
-    end_game(context, *dispute, dispute->turn == Side::asserter ? Side::challenger : Side::asserter);
+    end_game(context, *dispute,
+             dispute->turn == Side::asserter ? Side::challenger : Side::asserter);
 }
 
 }  // namespace assay::market

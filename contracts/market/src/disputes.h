@@ -5,24 +5,31 @@
 #include "rollback.h"
 #include "settlement.h"
 
-/// Games. The rules keep turn, clocks and bonds; what a move means is the referee's (market/referee.h). The rule of store.h about copies holds.
+/// Games. The rules keep turn, clocks and bonds; what a move means is the referee's
+/// (market/referee.h). The rule of store.h about copies holds.
 namespace assay::market {
 
 // disputes.cc
-/// An auditor's revealed `invalid` of a segment or merge opens a game; its audit's lock is its bond. Loads and saves what it needs.
+/// An auditor's revealed `invalid` of a segment or merge opens a game; its audit's lock is its
+/// bond. Loads and saves what it needs.
 void open_audit_dispute(Context& context, const Audit& accusation);
-/// Between an auditor that found another initial root and one that found the posted one, each with its lock. Changes the job.
+/// Between an auditor that found another initial root and one that found the posted one, each with
+/// its lock. Changes the job.
 void open_init_dispute(Context& context, Job& job, const Audit& accuser, const Audit& defender);
-/// Between an auditor and a control of it, about the first cell that they have otherwise. Loads and saves what it needs.
-void open_cell_dispute(Context& context, const Audit& audit, const Audit& control, std::uint32_t cell);
+/// Between an auditor and a control of it, about the first cell that they have otherwise. Loads and
+/// saves what it needs.
+void open_cell_dispute(Context& context, const Audit& audit, const Audit& control,
+                       std::uint32_t cell);
 /// The next members of a pool play, each a game of its own. Changes the pool; the caller saves it.
 void start_players(Context& context, Pool& pool);
-/// What open disputes are about is void, or the job is over: all of a part's segments, or of a merge. Bonds return, pools dissolve. Changes the job.
+/// What open disputes are about is void, or the job is over: all of a part's segments, or of a
+/// merge. Bonds return, pools dissolve. Changes the job.
 void drop_disputes(Context& context, Job& job, const base::PartId& target);
 
 /// Nobody challenges this any more: bonds of who waits return, pools dissolve.
 void drop_pools(Context& context, const base::PartId& target);
-/// The audit counts for nothing: other games in which its auditor defends it, about its cells or an initial state, are over. Changes the job.
+/// The audit counts for nothing: other games in which its auditor defends it, about its cells or an
+/// initial state, are over. Changes the job.
 void drop_defended(Context& context, Job& job, const Audit& defended);
 
 Refusal refusal_of(MoveRefusal refusal);
@@ -36,16 +43,21 @@ struct Challenged {
     base::AccountId asserter;
     base::Hash asserted;
 };
-/// `joins`: for somebody who comes now, within the window. A pool goes on after it: the round waits while any member plays.
-tl::expected<Challenged, Refusal> find_challenged(const Context& context, const ChallengeTarget& target, bool joins);
+/// `joins`: for somebody who comes now, within the window. A pool goes on after it: the round waits
+/// while any member plays.
+tl::expected<Challenged, Refusal> find_challenged(const Context& context,
+                                                  const ChallengeTarget& target, bool joins);
 
 // merges.cc
-/// A merge was refuted by a game: the round waits for the next member's. False when no member is left that may post.
+/// A merge was refuted by a game: the round waits for the next member's. False when no member is
+/// left that may post.
 bool merge_refuted(Context& context, Job& job, const Dispute& dispute, Undone& undone);
 
 // slashing.cc
-/// Takes a fee and the auditors' fees from a lease's lock, for work that is void already (`undone`).
-void take_fee(Context& context, Job& job, const base::LeaseId& lease, SlashReason reason, const base::Hash& evidence, base::Amount fee,
-              std::uint32_t segments, const Undone& undone, const Rewards& rewards = {});
+/// Takes a fee and the auditors' fees from a lease's lock, for work that is void already
+/// (`undone`).
+void take_fee(Context& context, Job& job, const base::LeaseId& lease, SlashReason reason,
+              const base::Hash& evidence, base::Amount fee, std::uint32_t segments,
+              const Undone& undone, const Rewards& rewards = {});
 
 }  // namespace assay::market

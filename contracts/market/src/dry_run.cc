@@ -6,9 +6,7 @@ namespace assay::market {
 
 namespace {
 
-base::Bytes copy(base::ByteView bytes) {
-    return {bytes.begin(), bytes.end()};
-}
+base::Bytes copy(base::ByteView bytes) { return {bytes.begin(), bytes.end()}; }
 
 bool begins_with(const base::Bytes& key, base::ByteView prefix) {
     return key.size() >= prefix.size() && std::equal(prefix.begin(), prefix.end(), key.begin());
@@ -40,11 +38,7 @@ std::optional<std::pair<base::Bytes, base::Bytes>> DryRun::seek(base::ByteView f
     return std::pair{change->first, *change->second};
 }
 
-void DryRun::put(base::ByteView key, base::ByteView value) {
-    changes_[copy(key)] = copy(value);
-}
-void DryRun::erase(base::ByteView key) {
-    changes_[copy(key)] = std::nullopt;
-}
+void DryRun::put(base::ByteView key, base::ByteView value) { changes_[copy(key)] = copy(value); }
+void DryRun::erase(base::ByteView key) { changes_[copy(key)] = std::nullopt; }
 
 }  // namespace assay::market

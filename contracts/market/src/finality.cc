@@ -3,8 +3,8 @@
 
 #include "base/check.h"
 #include "base/wide.h"
-#include "market/pricing.h"
 #include "disputes.h"
+#include "market/pricing.h"
 #include "settlement.h"
 
 namespace assay::market {
@@ -40,19 +40,25 @@ SegmentCounts pay_round(Context& context, Job& job, std::uint32_t round) {
 
 void finalize_round(Context& context, Job& job, Round& round) {
     const SegmentCounts counts = pay_round(context, job, round.round);
-    if (const auto merge = find_merge(context.state, job.id, round.round)) drop_pools(context, merge->commitment);
+    if (const auto merge = find_merge(context.state, job.id, round.round))
+        drop_pools(context, merge->commitment);
     round.state = RoundState::final;
     save(context.state, round);
     // The merges of so many rounds can still be open.
-    const bool fewer = job.shape.rounds - job.final_rounds <= parameters_of(context, job).unfinal_rounds_max;
+    const bool fewer =
+        job.shape.rounds - job.final_rounds <= parameters_of(context, job).unfinal_rounds_max;
     if (job.shape.has_merge() && fewer) count_sure(context, job, ClaimKind::merge, false);
     job.final_rounds = round.round + 1;
     job.final_root = round.closing_root;
     job.final_blob = round.closing_blob;
-    append_history(context, job, RoundFinal{round.round, round.closing_root, counts.segments, counts.audited});
-    emit(context, EventKind::round_final, {{"job", job.id.hex()}, {"round", std::to_string(round.round)},
-                                           {"root", round.closing_root.hex()}, {"segments", std::to_string(counts.segments)},
-                                           {"audited", std::to_string(counts.audited)}});
+    append_history(context, job,
+                   RoundFinal{round.round, round.closing_root, counts.segments, counts.audited});
+    emit(context, EventKind::round_final,
+         {{"job", job.id.hex()},
+          {"round", std::to_string(round.round)},
+          {"root", round.closing_root.hex()},
+          {"segments", std::to_string(counts.segments)},
+          {"audited", std::to_string(counts.audited)}});
 }
 
 /// Rounds become final in order; one that waited for an earlier one follows it at once.
@@ -74,11 +80,14 @@ void finalize_ready(Context& context, Job& job) {
 
 }  // namespace
 
-/// The parameter, and time enough for somebody on the job's minimum class to replay a segment and to say so.
+/// The parameter, and time enough for somebody on the job's minimum class to replay a segment and
+/// to say so.
 std::uint64_t challenge_window_ms(const Context& context, const Job& job) {
     const Parameters parameters = parameters_of(context, job);
-    const auto replay = static_cast<base::Uint128>(job.costs.segment_flops) * 1000 / parameters.reference_flops;
-    const auto bounded = static_cast<std::uint64_t>(std::min<base::Uint128>(replay, parameters.audit_ms_max));
+    const auto replay =
+        static_cast<base::Uint128>(job.costs.segment_flops) * 1000 / parameters.reference_flops;
+    const auto bounded =
+        static_cast<std::uint64_t>(std::min<base::Uint128>(replay, parameters.audit_ms_max));
     return std::max(parameters.window_ms, 2 * bounded + parameters.grace_ms);
 }
 

@@ -1,4 +1,5 @@
-// A worker may train a part only while the audits that it may need are paid for and can be done: otherwise its lane waits, without loss to anybody.
+// A worker may train a part only while the audits that it may need are paid for and can be done:
+// otherwise its lane waits, without loss to anybody.
 
 #include <algorithm>
 
@@ -17,32 +18,40 @@ namespace {
 constexpr std::uint64_t kRetryMs = 1'000;
 
 std::uint64_t flops_of(const Job& job, std::uint64_t expected) {
-    const std::uint64_t greatest = std::max({job.costs.segment_flops, job.costs.merge_flops, job.init_flops});
+    const std::uint64_t greatest =
+        std::max({job.costs.segment_flops, job.costs.merge_flops, job.init_flops});
     const auto flops = (static_cast<base::Uint128>(expected) * greatest) >> 32U;
     return static_cast<std::uint64_t>(std::min<base::Uint128>(flops, std::uint64_t{1} << 62U));
 }
 
-/// What all members together may have ahead, at the class's reference speed: no declaration counts. Members count by their weight, the greatest as
-/// one: many small ones draw little, and make nothing faster.
+/// What all members together may have ahead, at the class's reference speed: no declaration counts.
+/// Members count by their weight, the greatest as one: many small ones draw little, and make
+/// nothing faster.
 base::Uint128 backlog_max(const Context& context) {
     const Parameters& parameters = context.parameters;
     const std::uint64_t members = members_by_weight(context.state, context.chain.epoch_next);
-    return static_cast<base::Uint128>(parameters.reference_flops) * members * parameters.backlog_ms_max / 1000;
+    return static_cast<base::Uint128>(parameters.reference_flops) * members *
+           parameters.backlog_ms_max / 1000;
 }
 
 LaneWait wait_of(const Context& context, const Job& job, std::uint64_t expected) {
     const Amount greatest = greatest_price(job);
-    const Amount highest = highest_pay(context.state, context.chain.epoch_next, parameters_of(context, job), job.shape, greatest);
+    const Amount highest = highest_pay(context.state, context.chain.epoch_next,
+                                       parameters_of(context, job), job.shape, greatest);
     const auto needed = audit_pool(job.expected + expected, greatest, highest);
     if (!needed || *needed > job.hold.audits + job.hold.drawn) return LaneWait::audit_funds;
-    const base::Uint128 ahead = static_cast<base::Uint128>(context.chain.backlog_flops) + flops_of(job, expected);
+    const base::Uint128 ahead =
+        static_cast<base::Uint128>(context.chain.backlog_flops) + flops_of(job, expected);
     // One part at a time always fits: nobody waits for a committee that is idle.
-    if (context.chain.backlog_flops > 0 && ahead > backlog_max(context)) return LaneWait::audit_backlog;
+    if (context.chain.backlog_flops > 0 && ahead > backlog_max(context))
+        return LaneWait::audit_backlog;
     return LaneWait::none;
 }
 
 bool may_train(const Context& context, const Job& job, const Lane& lane) {
-    if (job.state != JobState::running || lane.lease.is_zero() || lane.committed_parts >= job.shape.parts_per_round()) return false;
+    if (job.state != JobState::running || lane.lease.is_zero() ||
+        lane.committed_parts >= job.shape.parts_per_round())
+        return false;
     const auto round = find_round(context.state, job.id, job.round);
     return round && round->state == RoundState::open;
 }
@@ -62,7 +71,8 @@ void count_expected(Context& context, Job& job, std::uint64_t expected, bool mor
 
 void count_sure(Context& context, Job& job, ClaimKind kind, bool more) {
     const Parameters parameters = parameters_of(context, job);
-    const std::uint64_t sure = expected_with_controls(parameters.rate_sure_ppm, parameters.control_ppm);
+    const std::uint64_t sure =
+        expected_with_controls(parameters.rate_sure_ppm, parameters.control_ppm);
     const std::uint64_t expected = in_greatest(sure, duty_of(job, kind).price, greatest_price(job));
     ASSAY_CHECK(more || job.expected >= expected);
     job.expected = more ? job.expected + expected : job.expected - expected;
@@ -79,13 +89,17 @@ void fund_lane(Context& context, Job& job, Lane& lane) {
     auto lease = find_lease(context.state, lane.lease);
     ASSAY_CHECK(lease && lease->state == LeaseState::active);
     const Parameters parameters = parameters_of(context, job);
-    const PartSpan span = part_span(lane.committed_parts, job.shape.segments_per_round(), job.shape.part_segments);
+    const PartSpan span =
+        part_span(lane.committed_parts, job.shape.segments_per_round(), job.shape.part_segments);
     const std::uint64_t each = expected_with_controls(lease->rate_ppm, parameters.control_ppm);
     // Nothing is free: a rate of zero counts as one draw in 2^32.
-    const std::uint64_t expected = std::max<std::uint64_t>(in_greatest(each * span.segments, job.audit_price, greatest_price(job)), 1);
+    const std::uint64_t expected = std::max<std::uint64_t>(
+        in_greatest(each * span.segments, job.audit_price, greatest_price(job)), 1);
     const LaneWait before = lane.wait;
     lane.wait = wait_of(context, job, expected);
-    const Attributes attributes{{"job", job.id.hex()}, {"lane", std::to_string(lane.lane)}, {"worker", lease->worker.hex()},
+    const Attributes attributes{{"job", job.id.hex()},
+                                {"lane", std::to_string(lane.lane)},
+                                {"worker", lease->worker.hex()},
                                 {"reason", std::string(to_word(lane.wait))}};
     if (lane.wait == LaneWait::none) {
         lane.expected = expected;
@@ -136,9 +150,13 @@ Refusal apply_job_fund(Context& context, const JobFund& message) {
     job->held += message.amount;
     job->hold.audits += message.amount;
     save(context.state, *job);
-    emit(context, EventKind::job_funded, {{"job", job->id.hex()}, {"account", context.sender.hex()}, {"amount", message.amount.decimal()}});
+    emit(context, EventKind::job_funded,
+         {{"job", job->id.hex()},
+          {"account", context.sender.hex()},
+          {"amount", message.amount.decimal()}});
     for (const Lane& lane : lanes_of(context.state, job->id)) {
-        if (lane.wait == LaneWait::audit_funds) set_timer(context, {context.live, TimerKind::fund, job->id.hash, lane.lane});
+        if (lane.wait == LaneWait::audit_funds)
+            set_timer(context, {context.live, TimerKind::fund, job->id.hash, lane.lane});
     }
     return Refusal::none;
 }

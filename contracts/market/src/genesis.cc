@@ -9,17 +9,22 @@ namespace assay::market {
 
 template <class A, Same<Parameters> V>
 void fields(A& a, V& v) {
-    a(v.protocol_price, v.protocol_fee_ppm, v.base_fee_min, v.block_weight_max, v.block_weight_target, v.retract_fee, v.segment_fee_factor);
-    a(v.epoch_ms, v.grace_ms, v.window_ms, v.retention_ms, v.unbonding_ms, v.part_ms_max, v.audit_ms_max, v.dispute_clock_ms,
-      v.evidence_delay_ms, v.open_ms_max, v.pause_ms_max, v.pause_leave_ms, v.jail_ms, v.accept_ms, v.settle_ms_max, v.live_step_ms_max,
+    a(v.protocol_price, v.protocol_fee_ppm, v.base_fee_min, v.block_weight_max,
+      v.block_weight_target, v.retract_fee, v.segment_fee_factor);
+    a(v.epoch_ms, v.grace_ms, v.window_ms, v.retention_ms, v.unbonding_ms, v.part_ms_max,
+      v.audit_ms_max, v.dispute_clock_ms, v.evidence_delay_ms, v.open_ms_max, v.pause_ms_max,
+      v.pause_leave_ms, v.jail_ms, v.accept_ms, v.settle_ms_max, v.live_step_ms_max,
       v.valid_blocks_max);
-    a(v.rate_floor_ppm, v.rate_new_ppm, v.rate_sure_ppm, v.control_ppm, v.collusion_max_ppm, v.draws_per_block_max, v.audit_time_factor,
-      v.reference_flops, v.backlog_ms_max, v.miss_prices, v.absence_fine, v.contribution_share_ppm);
+    a(v.rate_floor_ppm, v.rate_new_ppm, v.rate_sure_ppm, v.control_ppm, v.collusion_max_ppm,
+      v.draws_per_block_max, v.audit_time_factor, v.reference_flops, v.backlog_ms_max,
+      v.miss_prices, v.absence_fine, v.contribution_share_ppm);
     a(v.record_half_life_ms, v.record_max, v.record_fee_factor, v.record_value_factor);
     a(v.worker_stake_min, v.validator_stake_min, v.unbondings_max);
-    a(v.unfinal_rounds_max, v.open_parts_max, v.candidates_max, v.lane_time_factor, v.round_time_factor, v.pause_pay_ppm,
-      v.offers_per_worker_max, v.timers_per_block_max, v.nonce_lanes_max);
-    a(v.dispute_replay_ms_max, v.challenge_open_ms, v.challenge_bond_factor, v.dispute_game_weight, v.concede_fee, v.disputes_per_account_max);
+    a(v.unfinal_rounds_max, v.open_parts_max, v.candidates_max, v.lane_time_factor,
+      v.round_time_factor, v.pause_pay_ppm, v.offers_per_worker_max, v.timers_per_block_max,
+      v.nonce_lanes_max);
+    a(v.dispute_replay_ms_max, v.challenge_open_ms, v.challenge_bond_factor, v.dispute_game_weight,
+      v.concede_fee, v.disputes_per_account_max);
     a(v.question_bond_min, v.question_bond_factor, v.question_answer_ms, v.questions_raised_max);
 }
 
@@ -77,10 +82,11 @@ std::optional<std::string> check_durations(const Parameters& p) {
             return std::string(name) + ": must be between 1 ms and 366 days";
     }
     // A game takes the clocks of both sides.
-    const std::uint64_t needed =
-        p.part_ms_max + 2 * p.epoch_ms + p.audit_ms_max + p.window_ms + 2 * dispute_clock_ms_max(p) + p.evidence_delay_ms;
+    const std::uint64_t needed = p.part_ms_max + 2 * p.epoch_ms + p.audit_ms_max + p.window_ms +
+                                 2 * dispute_clock_ms_max(p) + p.evidence_delay_ms;
     if (p.unbonding_ms <= needed) {
-        return "unbonding_ms: must be more than part_ms_max + 2 epoch_ms + audit_ms_max + window_ms + "
+        return "unbonding_ms: must be more than part_ms_max + 2 epoch_ms + audit_ms_max + "
+               "window_ms + "
                "2 (dispute_clock_ms + grace_ms + dispute_replay_ms_max) + evidence_delay_ms = " +
                std::to_string(needed);
     }
@@ -98,9 +104,11 @@ std::optional<std::string> check_rates(const Parameters& p) {
     if (p.collusion_max_ppm >= kMillion) return "collusion_max_ppm: must be below 1000000";
     if (p.rate_floor_ppm == 0 && p.rate_new_ppm == 0)
         return "rate_new_ppm: some audit rate must be above 0";
-    // What a record is worth to a cheat must be less than the fees it took to earn (docs/audits.md).
+    // What a record is worth to a cheat must be less than the fees it took to earn
+    // (docs/audits.md).
     const std::uint64_t honest = kMillion - p.collusion_max_ppm;
-    if (std::uint64_t{p.record_value_factor} * honest <= std::uint64_t{p.record_fee_factor} * kMillion) {
+    if (std::uint64_t{p.record_value_factor} * honest <=
+        std::uint64_t{p.record_fee_factor} * kMillion) {
         return "record_value_factor: must be more than record_fee_factor / (1 - collusion_max)";
     }
     return std::nullopt;
@@ -121,7 +129,8 @@ std::optional<std::string> check_counts(const Parameters& p) {
         {"miss_prices", p.miss_prices, 1, 100},
         {"absence_fine", p.absence_fine.grains(), 0, std::uint64_t{1} << 40U},
         // Who could not pay it would be absent for nothing, and everybody waits for who is absent.
-        {"validator_stake_min", p.validator_stake_min.grains(), std::max<std::uint64_t>(p.absence_fine.grains(), 1), base::Amount::kMax},
+        {"validator_stake_min", p.validator_stake_min.grains(),
+         std::max<std::uint64_t>(p.absence_fine.grains(), 1), base::Amount::kMax},
         {"record_fee_factor", p.record_fee_factor, 0, 1'000'000},
         {"record_value_factor", p.record_value_factor, 1, 1'000'000},
         {"unbondings_max", p.unbondings_max, 1, 1'000},
@@ -164,7 +173,8 @@ std::optional<std::string> check_account(const GenesisAccount& account) {
     if (!account.validator) return std::nullopt;
     if (account.vrf.is_zero()) return "accounts: a validator needs a vrf key";
     if (account.validator->profile != "f32") return "accounts: validator.profile must be f32";
-    if (account.validator->flops_per_second == 0) return "accounts: validator.flops_per_second must be above 0";
+    if (account.validator->flops_per_second == 0)
+        return "accounts: validator.flops_per_second must be above 0";
     return std::nullopt;
 }
 
@@ -181,9 +191,7 @@ std::optional<base::Amount> supply_of(const Genesis& genesis) {
 
 }  // namespace
 
-base::Bytes encode_parameters(const Parameters& parameters) {
-    return write(parameters);
-}
+base::Bytes encode_parameters(const Parameters& parameters) { return write(parameters); }
 
 std::optional<Parameters> decode_parameters(base::ByteView bytes) {
     base::Decoder in(bytes);
@@ -278,8 +286,6 @@ base::Amount genesis_supply(const Genesis& genesis) {
     return *sum;
 }
 
-Parameters demo_parameters() {
-    return {};
-}
+Parameters demo_parameters() { return {}; }
 
 }  // namespace assay::market

@@ -32,15 +32,19 @@ Refusal apply_validator_declare(Context& context, const ValidatorDeclare& messag
 Refusal apply_validator_return(Context& context, const ValidatorReturn& message);
 /// It has declared itself as a validator and has stake.
 bool audits(const Context& context, const base::AccountId& account);
-/// Declared for the profile, with one lock's worth of stake, not tombstoned, not the submitter and without a lease of the job, now or before.
-bool may_audit(const Context& context, const base::AccountId& validator, const Job& job, base::Amount lock);
+/// Declared for the profile, with one lock's worth of stake, not tombstoned, not the submitter and
+/// without a lease of the job, now or before.
+bool may_audit(const Context& context, const base::AccountId& validator, const Job& job,
+               base::Amount lock);
 /// A VRF key that counts in an epoch: registered two epoch lengths before it opened, or in genesis.
 bool vrf_key_counts(const Context& context, const KeyRecord& keys, base::TimeMs epoch_opened);
 /// Opens and closes an audit in the validator's books: FLOPs ahead, and the claim on its stake.
-void begin_audit_duty(Context& context, const base::AccountId& validator, base::Amount lock, std::uint64_t flops);
+void begin_audit_duty(Context& context, const base::AccountId& validator, base::Amount lock,
+                      std::uint64_t flops);
 void end_audit_duty(Context& context, const base::AccountId& validator, std::uint64_t flops);
 void jail(Context& context, const base::AccountId& account, Role role);
-/// Milliseconds an auditor gets: max(grace, FLOPs open and ahead / speed x factor), speed at least the class's reference.
+/// Milliseconds an auditor gets: max(grace, FLOPs open and ahead / speed x factor), speed at least
+/// the class's reference.
 std::uint64_t audit_time_ms(const Context& context, const base::AccountId& validator);
 
 // offers.cc

@@ -14,7 +14,8 @@ namespace {
 /// Validators looked at before the first epoch.
 constexpr std::size_t kGreatest = 256;
 
-/// Weight of the last epoch that has closed, missing members included; of the greatest validators before there is one.
+/// Weight of the last epoch that has closed, missing members included; of the greatest validators
+/// before there is one.
 std::uint64_t all_weight(const StateReader& state, std::uint64_t epoch_next) {
     if (const auto epoch = last_closed_epoch(state, epoch_next)) return epoch->all_weight();
     std::uint64_t weight = 0;
@@ -52,10 +53,14 @@ JobShape shape_of(const JobSpec& spec) {
 
 Amount AuditPrices::greatest() const { return base::maximum(segment, base::maximum(merge, init)); }
 
-AuditPrices audit_prices(const Job& job) { return {job.audit_price, job.merge_audit_price, job.init_audit_price}; }
+AuditPrices audit_prices(const Job& job) {
+    return {job.audit_price, job.merge_audit_price, job.init_audit_price};
+}
 
-std::optional<AuditPrices> audit_prices(const Parameters& parameters, Amount base_fee, const JobShape& shape, const JobFacts& facts) {
-    const auto segment = audit_price(parameters.protocol_price, base_fee, facts.costs.segment_flops);
+std::optional<AuditPrices> audit_prices(const Parameters& parameters, Amount base_fee,
+                                        const JobShape& shape, const JobFacts& facts) {
+    const auto segment =
+        audit_price(parameters.protocol_price, base_fee, facts.costs.segment_flops);
     const auto merge = audit_price(parameters.protocol_price, base_fee, facts.costs.merge_flops);
     const auto init = audit_price(parameters.protocol_price, base_fee, facts.init_flops);
     if (!segment || !merge || !init) return std::nullopt;
@@ -71,19 +76,24 @@ std::optional<Epoch> last_closed_epoch(const StateReader& state, std::uint64_t e
     return std::nullopt;
 }
 
-Amount highest_pay(const StateReader& state, std::uint64_t epoch_next, const Parameters& parameters, const JobShape& shape, Amount greatest) {
-    // At least half of all weight may audit the job, so the greatest validator's share of the draw is at most twice that of all weight.
+Amount highest_pay(const StateReader& state, std::uint64_t epoch_next, const Parameters& parameters,
+                   const JobShape& shape, Amount greatest) {
+    // At least half of all weight may audit the job, so the greatest validator's share of the draw
+    // is at most twice that of all weight.
     const std::uint64_t most = greatest_weight(state);
     const std::uint32_t rate = std::max(parameters.rate_sure_ppm, shape.audit_rate_ppm);
-    const std::uint64_t exponent = member_exponent(rate_exponent(rate), most, std::max(most, all_weight(state, epoch_next) / 2));
+    const std::uint64_t exponent = member_exponent(
+        rate_exponent(rate), most, std::max(most, all_weight(state, epoch_next) / 2));
     return audit_pay(greatest, exponent).value_or(Amount::of(Amount::kMax));
 }
 
-std::optional<HoldParts> hold_of(const StateReader& state, std::uint64_t epoch_next, const Parameters& parameters, const JobShape& shape,
+std::optional<HoldParts> hold_of(const StateReader& state, std::uint64_t epoch_next,
+                                 const Parameters& parameters, const JobShape& shape,
                                  const AuditPrices& prices) {
     HoldTerms terms;
     terms.segments = std::uint64_t{shape.lanes} * shape.rounds * shape.segments_per_round();
-    const auto fee = base::multiply_divide(shape.price_ceiling, parameters.protocol_fee_ppm, kPartsPerMillion, base::Rounding::up);
+    const auto fee = base::multiply_divide(shape.price_ceiling, parameters.protocol_fee_ppm,
+                                           kPartsPerMillion, base::Rounding::up);
     const auto fees = fee ? base::multiply(*fee, terms.segments) : std::nullopt;
     if (!fees) return std::nullopt;
     terms.rounds = shape.has_merge() ? shape.rounds : 0;
@@ -93,7 +103,8 @@ std::optional<HoldParts> hold_of(const StateReader& state, std::uint64_t epoch_n
     terms.merge_price = prices.merge;
     terms.init_price = prices.init;
     terms.highest_pay = highest_pay(state, epoch_next, parameters, shape, prices.greatest());
-    terms.rate_ppm = std::max({shape.audit_rate_ppm, parameters.rate_floor_ppm, parameters.rate_new_ppm});
+    terms.rate_ppm =
+        std::max({shape.audit_rate_ppm, parameters.rate_floor_ppm, parameters.rate_new_ppm});
     terms.rate_sure_ppm = parameters.rate_sure_ppm;
     terms.control_ppm = parameters.control_ppm;
     return job_hold(terms);

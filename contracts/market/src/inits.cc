@@ -1,5 +1,6 @@
-// The initial state that a submitter posts is drawn and judged like a segment. The submitter need not be there: an auditor that found the posted
-// root defends it, with its lock, against one that did not.
+// The initial state that a submitter posts is drawn and judged like a segment. The submitter need
+// not be there: an auditor that found the posted root defends it, with its lock, against one that
+// did not.
 
 #include <algorithm>
 
@@ -14,7 +15,9 @@ namespace {
 /// Redraws that look for somebody who finds the posted root, before it counts as wrong.
 constexpr std::uint32_t kInitRedrawsMax = 3;
 
-bool says(const Audit& audit, VerdictKind kind) { return audit.state == AuditState::revealed && audit.verdict && audit.verdict->kind == kind; }
+bool says(const Audit& audit, VerdictKind kind) {
+    return audit.state == AuditState::revealed && audit.verdict && audit.verdict->kind == kind;
+}
 
 /// Who says `invalid` with an open game, or waits for one.
 bool plays(const Context& context, const Audit& audit) {
@@ -42,7 +45,8 @@ void refute_init(Context& context, Job& job) {
 }  // namespace
 
 void advance_init(Context& context, Job& job, Claim& claim) {
-    std::vector<Audit> audits = audits_of_claim(context.state, claim.subject, claim.segment, kTouchedMax);
+    std::vector<Audit> audits =
+        audits_of_claim(context.state, claim.subject, claim.segment, kTouchedMax);
     std::uint32_t against = 0;
     bool playing = false;
     const Audit* accuser = nullptr;
@@ -54,7 +58,8 @@ void advance_init(Context& context, Job& job, Claim& claim) {
     }
     if (accuser == nullptr) {
         for (Audit& audit : audits) {
-            if (audit.kind == AuditKind::audit && says(audit, VerdictKind::valid) && audit.controls_open == 0)
+            if (audit.kind == AuditKind::audit && says(audit, VerdictKind::valid) &&
+                audit.controls_open == 0)
                 settle_audit(context, job, claim, audit, AuditPay::full);
         }
         claim.sought = 0;
@@ -63,7 +68,8 @@ void advance_init(Context& context, Job& job, Claim& claim) {
     }
     if (playing) return;
     const auto defender = std::find_if(audits.begin(), audits.end(), [](const Audit& audit) {
-        return audit.kind == AuditKind::audit && says(audit, VerdictKind::valid) && audit.deadline.value == 0;
+        return audit.kind == AuditKind::audit && says(audit, VerdictKind::valid) &&
+               audit.deadline.value == 0;
     });
     if (defender != audits.end()) {
         open_init_dispute(context, job, *accuser, *defender);

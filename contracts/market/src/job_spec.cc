@@ -32,12 +32,14 @@ constexpr std::uint64_t kEpsilonMax = 1ULL * kBillion * kBillion;
 constexpr std::uint32_t kOuterRateMax = 4'000'000'000U;
 constexpr std::uint32_t kDeadlineMax = 30U * 24U * 3'600U;
 
-/// Collects the first broken limit; later ones are skipped, so products below see only values that passed.
+/// Collects the first broken limit; later ones are skipped, so products below see only values that
+/// passed.
 class Limits {
   public:
     void within(std::string_view path, Uint128 value, Uint128 low, Uint128 high) {
         if (error_ || (value >= low && value <= high)) return;
-        error_ = SpecError{std::string(path), "must be between " + decimal(low) + " and " + decimal(high)};
+        error_ = SpecError{std::string(path),
+                           "must be between " + decimal(low) + " and " + decimal(high)};
     }
     void require(std::string_view path, bool holds, std::string_view reason) {
         if (!error_ && !holds) error_ = SpecError{std::string(path), std::string(reason)};
@@ -54,13 +56,16 @@ class Limits {
 };
 
 bool known(Activation value) { return value >= Activation::gelu_tanh && value <= Activation::tanh; }
-bool known(Tokeniser value) { return value >= Tokeniser::bytes && value <= Tokeniser::pretokenised; }
+bool known(Tokeniser value) {
+    return value >= Tokeniser::bytes && value <= Tokeniser::pretokenised;
+}
 bool known(MomentRule value) { return value == MomentRule::average || value == MomentRule::reset; }
 
 bool profile_spelled_well(const std::string& profile) {
     if (profile.empty() || profile.size() > kProfileLengthMax) return false;
     for (const char c : profile) {
-        const bool plain = (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '.' || c == '_' || c == '-';
+        const bool plain =
+            (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '.' || c == '_' || c == '-';
         if (!plain) return false;
     }
     return true;
@@ -77,7 +82,8 @@ void check_gpt(Limits& limits, const GptModel& gpt, const TokenData* data) {
     limits.within("model.dropout_ppb", gpt.dropout_ppb, 0, kBillion - 1);
     limits.require("data", data != nullptr, "a gpt needs token data");
     if (limits.failed()) return;
-    limits.require("data.train_tokens", data->train_tokens > gpt.context, "must be more than the context");
+    limits.require("data.train_tokens", data->train_tokens > gpt.context,
+                   "must be more than the context");
     const Uint128 blocks = Uint128{12} * gpt.layers * gpt.width * gpt.width;
     const Uint128 embeddings = (Uint128{data->vocabulary} + gpt.context) * gpt.width;
     limits.require("model", blocks + embeddings <= kWeightsMax, "has more than 2^36 weights");
@@ -115,17 +121,22 @@ void check_tokens(Limits& limits, const TokenData& data) {
             break;
         case Tokeniser::characters:
             limits.within("data.characters", data.characters.size(), 1, kCharactersMax);
-            limits.require("data.vocabulary", data.characters.size() == data.vocabulary, "must be the number of characters");
+            limits.require("data.vocabulary", data.characters.size() == data.vocabulary,
+                           "must be the number of characters");
             break;
         case Tokeniser::pretokenised:
-            limits.require("data.characters", data.characters.empty(), "must be empty for pretokenised data");
+            limits.require("data.characters", data.characters.empty(),
+                           "must be empty for pretokenised data");
             break;
     }
     if (limits.failed()) return;
     for (std::size_t i = 0; i < data.characters.size(); ++i) {
         const std::uint32_t point = data.characters[i];
-        limits.require("data.characters", point <= 0x10ffffU && (point < 0xd800U || point > 0xdfffU), "must be Unicode scalar values");
-        limits.require("data.characters", i == 0 || data.characters[i - 1] < point, "must ascend without repetition");
+        limits.require("data.characters",
+                       point <= 0x10ffffU && (point < 0xd800U || point > 0xdfffU),
+                       "must be Unicode scalar values");
+        limits.require("data.characters", i == 0 || data.characters[i - 1] < point,
+                       "must ascend without repetition");
     }
 }
 
@@ -134,12 +145,14 @@ void check_table(Limits& limits, const TableData& data) {
     limits.within("data.classes", data.classes, 2, kClassesMax);
     limits.within("data.rows", data.rows, 1, kTableWordsMax);
     limits.within("data.train_rows", data.train_rows, 1, data.rows);
-    limits.require("data.rows", Uint128{data.rows} * (Uint128{data.features} + 1) <= kTableWordsMax, "the table has more than 2^40 values");
+    limits.require("data.rows", Uint128{data.rows} * (Uint128{data.features} + 1) <= kTableWordsMax,
+                   "the table has more than 2^40 values");
 }
 
 void check_optimizer(Limits& limits, const Optimizer& optimizer) {
     limits.within("optimizer.learning_rate_ppb", optimizer.learning_rate_ppb, 1, kLearningRateMax);
-    limits.within("optimizer.learning_rate_min_ppb", optimizer.learning_rate_min_ppb, 0, optimizer.learning_rate_ppb);
+    limits.within("optimizer.learning_rate_min_ppb", optimizer.learning_rate_min_ppb, 0,
+                  optimizer.learning_rate_ppb);
     limits.within("optimizer.beta1_ppb", optimizer.beta1_ppb, 0, kBillion - 1);
     limits.within("optimizer.beta2_ppb", optimizer.beta2_ppb, 0, kBillion - 1);
     limits.within("optimizer.epsilon_ppb_of_ppb", optimizer.epsilon_ppb_of_ppb, 1, kEpsilonMax);
@@ -154,26 +167,37 @@ void check_schedule(Limits& limits, const JobSpec& spec) {
     limits.within("segment_steps", spec.segment_steps, 1, kSegmentStepsMax);
     limits.within("part_segments", spec.part_segments, 1, kPartSegmentsMax);
     if (limits.failed()) return;
-    limits.require("rounds", Uint128{spec.rounds} * spec.round_steps <= kLaneStepsMax, "rounds x round_steps is more than 2^20");
-    limits.require("segment_steps", spec.round_steps % spec.segment_steps == 0, "must divide round_steps");
+    limits.require("rounds", Uint128{spec.rounds} * spec.round_steps <= kLaneStepsMax,
+                   "rounds x round_steps is more than 2^20");
+    limits.require("segment_steps", spec.round_steps % spec.segment_steps == 0,
+                   "must divide round_steps");
     if (limits.failed()) return;
     const Uint128 segments = Uint128{spec.lanes} * spec.rounds * spec.segments_per_round();
-    limits.require("segment_steps", segments <= kSegmentsMax, "the job has more than 2^24 segments");
+    limits.require("segment_steps", segments <= kSegmentsMax,
+                   "the job has more than 2^24 segments");
     limits.within("part_segments", spec.part_segments, 1, spec.segments_per_round());
     limits.within("min_lanes", spec.min_lanes, 1, spec.lanes);
-    limits.require("price_ceiling", segments * spec.price_ceiling.grains() <= base::Amount::kMax, "times the job's segments exceeds every balance");
+    limits.require("price_ceiling", segments * spec.price_ceiling.grains() <= base::Amount::kMax,
+                   "times the job's segments exceeds every balance");
 }
 
 void encode_model(Encoder& out, const Model& model) {
     if (const auto* gpt = std::get_if<GptModel>(&model)) {
-        out.u8(kGptTag).u32(gpt->layers).u32(gpt->heads).u32(gpt->width).u32(gpt->context).boolean(gpt->bias);
+        out.u8(kGptTag)
+            .u32(gpt->layers)
+            .u32(gpt->heads)
+            .u32(gpt->width)
+            .u32(gpt->context)
+            .boolean(gpt->bias);
         out.u8(static_cast<std::uint8_t>(gpt->activation)).u32(gpt->dropout_ppb);
         return;
     }
     const auto& mlp = std::get<MlpModel>(model);
     out.u8(kMlpTag).u32(static_cast<std::uint32_t>(mlp.hidden.size()));
     for (const std::uint32_t width : mlp.hidden) out.u32(width);
-    out.u8(static_cast<std::uint8_t>(mlp.activation)).u32(mlp.rows_per_sequence).u32(mlp.dropout_ppb);
+    out.u8(static_cast<std::uint8_t>(mlp.activation))
+        .u32(mlp.rows_per_sequence)
+        .u32(mlp.dropout_ppb);
 }
 
 Model decode_model(Decoder& in) {
@@ -201,13 +225,23 @@ Model decode_model(Decoder& in) {
 
 void encode_data(Encoder& out, const Data& data) {
     if (const auto* tokens = std::get_if<TokenData>(&data)) {
-        out.u8(kTokenTag).id(tokens->blob).u64(tokens->tokens).u64(tokens->train_tokens).u32(tokens->vocabulary);
-        out.u8(static_cast<std::uint8_t>(tokens->tokeniser)).u32(static_cast<std::uint32_t>(tokens->characters.size()));
+        out.u8(kTokenTag)
+            .id(tokens->blob)
+            .u64(tokens->tokens)
+            .u64(tokens->train_tokens)
+            .u32(tokens->vocabulary);
+        out.u8(static_cast<std::uint8_t>(tokens->tokeniser))
+            .u32(static_cast<std::uint32_t>(tokens->characters.size()));
         for (const std::uint32_t point : tokens->characters) out.u32(point);
         return;
     }
     const auto& table = std::get<TableData>(data);
-    out.u8(kTableTag).id(table.blob).u64(table.rows).u64(table.train_rows).u32(table.features).u32(table.classes);
+    out.u8(kTableTag)
+        .id(table.blob)
+        .u64(table.rows)
+        .u64(table.train_rows)
+        .u32(table.features)
+        .u32(table.classes);
 }
 
 Data decode_data(Decoder& in) {
@@ -247,7 +281,8 @@ void decode_optimizer(Decoder& in, Optimizer& optimizer) {
 }  // namespace
 
 std::uint64_t facts_weight(const JobSpec& spec) {
-    constexpr std::uint64_t kBase = 1'000, kStepsPerUnit = 8, kGptLayer = 1'300, kGptHead = 2, kMlpLayer = 200;
+    constexpr std::uint64_t kBase = 1'000, kStepsPerUnit = 8, kGptLayer = 1'300, kGptHead = 2,
+                            kMlpLayer = 200;
     Uint128 weight = kBase + (Uint128{spec.steps_per_lane()} + kStepsPerUnit - 1) / kStepsPerUnit;
     if (const auto* gpt = std::get_if<GptModel>(&spec.model)) {
         weight += Uint128{gpt->layers} * (kGptLayer + kGptHead * gpt->heads);
@@ -261,7 +296,8 @@ std::uint64_t facts_weight(const JobSpec& spec) {
 std::optional<SpecError> check_spec(const JobSpec& spec) {
     Limits limits;
     limits.within("builder_version", spec.builder_version, 1, 0xffff);
-    limits.require("profile", profile_spelled_well(spec.profile), "must be 1 to 32 of a-z 0-9 . _ -");
+    limits.require("profile", profile_spelled_well(spec.profile),
+                   "must be 1 to 32 of a-z 0-9 . _ -");
     const auto* tokens = std::get_if<TokenData>(&spec.data);
     const auto* table = std::get_if<TableData>(&spec.data);
     if (tokens != nullptr) check_tokens(limits, *tokens);
@@ -277,16 +313,20 @@ std::optional<SpecError> check_spec(const JobSpec& spec) {
         sequence_rows = mlp.rows_per_sequence;
     }
     limits.within("batch", spec.batch, 1, kBatchMax);
-    limits.require("batch", Uint128{spec.batch} * sequence_rows <= kStepRowsMax, "a step has more than 2^28 rows");
+    limits.require("batch", Uint128{spec.batch} * sequence_rows <= kStepRowsMax,
+                   "a step has more than 2^28 rows");
     check_optimizer(limits, spec.optimizer);
     limits.require("merge.moments", known(spec.merge.moments), "is not a known rule");
-    limits.within("merge.outer_learning_rate_ppb", spec.merge.outer_learning_rate_ppb, 1, kOuterRateMax);
+    limits.within("merge.outer_learning_rate_ppb", spec.merge.outer_learning_rate_ppb, 1,
+                  kOuterRateMax);
     limits.within("merge.outer_momentum_ppb", spec.merge.outer_momentum_ppb, 0, kBillion - 1);
     check_schedule(limits, spec);
-    limits.require("model", facts_weight(spec) <= kFactsWeightMax, "weighs more than 200000 with its steps: fewer layers, heads or steps");
+    limits.require("model", facts_weight(spec) <= kFactsWeightMax,
+                   "weighs more than 200000 with its steps: fewer layers, heads or steps");
     limits.within("audit_rate_ppm", spec.audit_rate_ppm, 0, 1'000'000);
     limits.require("audit_lag", spec.audit_lag <= kAuditLagMax, "at most 63");
-    limits.require("audit_lag", spec.audit_lag == 0 || spec.has_merge(), "must be 0 in a job without merges");
+    limits.require("audit_lag", spec.audit_lag == 0 || spec.has_merge(),
+                   "must be 0 in a job without merges");
     limits.within("round_deadline_s", spec.round_deadline_s, 1, kDeadlineMax);
     return limits.take();
 }
@@ -298,21 +338,28 @@ base::Bytes encode_spec(const JobSpec& spec) {
     encode_data(out, spec.data);
     out.u32(spec.batch).u64(spec.seed);
     const Optimizer& optimizer = spec.optimizer;
-    out.u64(optimizer.learning_rate_ppb).u64(optimizer.learning_rate_min_ppb).u32(optimizer.warmup_steps);
+    out.u64(optimizer.learning_rate_ppb)
+        .u64(optimizer.learning_rate_min_ppb)
+        .u32(optimizer.warmup_steps);
     out.u32(optimizer.beta1_ppb).u32(optimizer.beta2_ppb).u64(optimizer.epsilon_ppb_of_ppb);
     out.u32(optimizer.weight_decay_ppb).u64(optimizer.clip_norm_ppb);
     out.u8(static_cast<std::uint8_t>(spec.merge.moments));
     out.u32(spec.merge.outer_learning_rate_ppb).u32(spec.merge.outer_momentum_ppb);
     out.u32(spec.lanes).u32(spec.rounds).u32(spec.round_steps).u32(spec.segment_steps);
     out.u32(spec.part_segments).u32(spec.min_lanes).amount(spec.price_ceiling);
-    out.u32(spec.audit_rate_ppm).u32(spec.audit_lag).u32(spec.round_deadline_s).boolean(spec.public_job);
+    out.u32(spec.audit_rate_ppm)
+        .u32(spec.audit_lag)
+        .u32(spec.round_deadline_s)
+        .boolean(spec.public_job);
     return out.take();
 }
 
 tl::expected<JobSpec, SpecError> decode_spec(base::ByteView bytes) {
-    if (bytes.size() > kSpecBytesMax) return tl::unexpected(SpecError{"(bytes)", "longer than 512 KiB"});
+    if (bytes.size() > kSpecBytesMax)
+        return tl::unexpected(SpecError{"(bytes)", "longer than 512 KiB"});
     Decoder in(bytes);
-    if (in.u8() != kFormatVersion) return tl::unexpected(SpecError{"(bytes)", "unknown format version"});
+    if (in.u8() != kFormatVersion)
+        return tl::unexpected(SpecError{"(bytes)", "unknown format version"});
     JobSpec spec;
     spec.builder_version = in.u32();
     spec.profile = in.text(kProfileLengthMax);
@@ -335,11 +382,14 @@ tl::expected<JobSpec, SpecError> decode_spec(base::ByteView bytes) {
     spec.audit_lag = in.u32();
     spec.round_deadline_s = in.u32();
     spec.public_job = in.boolean();
-    if (!in.finished()) return tl::unexpected(SpecError{"(bytes)", "not the canonical encoding of a spec"});
+    if (!in.finished())
+        return tl::unexpected(SpecError{"(bytes)", "not the canonical encoding of a spec"});
     if (auto error = check_spec(spec)) return tl::unexpected(std::move(*error));
     return spec;
 }
 
-base::Hash spec_root(base::ByteView encoded_spec) { return base::blake2b("assay.spec", encoded_spec); }
+base::Hash spec_root(base::ByteView encoded_spec) {
+    return base::blake2b("assay.spec", encoded_spec);
+}
 
 }  // namespace assay::market

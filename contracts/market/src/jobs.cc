@@ -46,29 +46,38 @@ bool lag_allowed(const Parameters& parameters, const JobShape& shape) {
     return shape.audit_lag < parameters.unfinal_rounds_max;
 }
 
-/// What one handler may have to touch: the open parts of all unfinal rounds, and the audits that they expect.
+/// What one handler may have to touch: the open parts of all unfinal rounds, and the audits that
+/// they expect.
 bool parts_bounded(const Parameters& parameters, const JobShape& shape) {
     const std::uint64_t rounds = std::min(shape.rounds, parameters.unfinal_rounds_max);
     const auto parts = static_cast<base::Uint128>(shape.lanes) * shape.parts_per_round() * rounds;
-    const std::uint32_t rate = std::max({shape.audit_rate_ppm, parameters.rate_floor_ppm, parameters.rate_new_ppm});
-    const auto segments = static_cast<base::Uint128>(shape.lanes) * shape.segments_per_round() * rounds;
+    const std::uint32_t rate =
+        std::max({shape.audit_rate_ppm, parameters.rate_floor_ppm, parameters.rate_new_ppm});
+    const auto segments =
+        static_cast<base::Uint128>(shape.lanes) * shape.segments_per_round() * rounds;
     const auto audits = segments * expected_with_controls(rate, parameters.control_ppm) >> 32U;
-    return parts <= parameters.open_parts_max && shape.part_segments <= kTouchedMax && audits <= kTouchedMax;
+    return parts <= parameters.open_parts_max && shape.part_segments <= kTouchedMax &&
+           audits <= kTouchedMax;
 }
 
 /// Every audit takes a machine of the class at most audit_ms_max.
 bool audits_fit(const Parameters& parameters, const Job& job) {
-    const std::uint64_t flops = std::max({job.costs.segment_flops, job.costs.merge_flops, job.init_flops});
-    const auto ms = static_cast<base::Uint128>(flops) * 1000 * parameters.audit_time_factor / parameters.reference_flops;
+    const std::uint64_t flops =
+        std::max({job.costs.segment_flops, job.costs.merge_flops, job.init_flops});
+    const auto ms = static_cast<base::Uint128>(flops) * 1000 * parameters.audit_time_factor /
+                    parameters.reference_flops;
     return ms <= parameters.audit_ms_max;
 }
 
 /// At least half of all weight may audit it: `collusion_max` is a share of the weight that may.
 bool enough_auditors(const Context& context, const Job& job) {
-    const base::Amount lock = audit_lock(greatest_price(job), context.parameters.control_ppm).value_or(base::Amount::of(base::Amount::kMax));
+    const base::Amount lock = audit_lock(greatest_price(job), context.parameters.control_ppm)
+                                  .value_or(base::Amount::of(base::Amount::kMax));
     base::Uint128 all = 0, may = 0;
     for (const base::AccountId& id : validators_by_stake(context.state, kValidatorsSeen)) {
-        const std::uint64_t weight = weight_of(find_validator(context.state, id).value(), find_stake(context.state, id, Role::validator).value());
+        const std::uint64_t weight =
+            weight_of(find_validator(context.state, id).value(),
+                      find_stake(context.state, id, Role::validator).value());
         all += weight;
         if (may_audit(context, id, job, lock)) may += weight;
     }
@@ -76,7 +85,8 @@ bool enough_auditors(const Context& context, const Job& job) {
 }
 
 /// Everything of a job that follows from the message alone; nothing when a price is no amount.
-std::optional<Job> make_job(const Context& context, const JobPost& message, const JobSpec& spec, const JobFacts& facts) {
+std::optional<Job> make_job(const Context& context, const JobPost& message, const JobSpec& spec,
+                            const JobFacts& facts) {
     Job job;
     job.submitter = context.sender;
     job.nonce_lane = context.nonce_lane;
@@ -115,10 +125,11 @@ void open_job(Context& context, Job& job, const base::Bytes& spec) {
     set_timer(context, {job.deadline, TimerKind::job_deadline, job.id.hash, 0});
     save(context.state, job);
     context.state.put(spec_key(job.id), spec);
-    // Its initial state is judged like any other work; lanes are matched when it has passed. What it expects counts until then, and what the
-    // merges of unfinal rounds expect all the time.
+    // Its initial state is judged like any other work; lanes are matched when it has passed. What
+    // it expects counts until then, and what the merges of unfinal rounds expect all the time.
     const Parameters& parameters = context.parameters;
-    const std::uint64_t merges = job.shape.has_merge() ? std::min(job.shape.rounds, parameters.unfinal_rounds_max) : 0;
+    const std::uint64_t merges =
+        job.shape.has_merge() ? std::min(job.shape.rounds, parameters.unfinal_rounds_max) : 0;
     count_sure(context, job, ClaimKind::init, true);
     for (std::uint64_t i = 0; i < merges; ++i) count_sure(context, job, ClaimKind::merge, true);
     const base::PartId init = init_commitment_id(job.id);
@@ -149,10 +160,13 @@ Refusal apply_job_post(Context& context, const JobPost& message) {
     if (!lag_allowed(context.parameters, shape_of(*spec))) return Refusal::audit_lag_refused;
     if (!parts_bounded(context.parameters, shape_of(*spec))) return Refusal::too_many_parts;
     for (const Receipt* receipt : {&message.init_receipt, &message.data_receipt}) {
-        if (const Refusal refusal = check_stored(context, *receipt); refusal != Refusal::none) return refusal;
+        if (const Refusal refusal = check_stored(context, *receipt); refusal != Refusal::none)
+            return refusal;
     }
-    const base::BlobRoot data = std::visit([](const auto& source) { return source.blob; }, spec->data);
-    if (message.data_receipt.blob != data || message.init_root.is_zero()) return Refusal::receipt_invalid;
+    const base::BlobRoot data =
+        std::visit([](const auto& source) { return source.blob; }, spec->data);
+    if (message.data_receipt.blob != data || message.init_root.is_zero())
+        return Refusal::receipt_invalid;
     if (!worth_its_fees(context, *spec)) return Refusal::segment_too_small;
     ASSAY_CHECK(context.block.referee != nullptr);
     const auto facts = context.block.referee->facts(*spec, message.spec);
@@ -163,7 +177,8 @@ Refusal apply_job_post(Context& context, const JobPost& message) {
     if (!job) return Refusal::amount_too_large;
     if (!audits_fit(context.parameters, *job)) return Refusal::audit_too_long;
     if (!enough_auditors(context, *job)) return Refusal::no_auditors;
-    const auto hold = hold_of(context.state, context.chain.epoch_next, context.parameters, job->shape, audit_prices(*job));
+    const auto hold = hold_of(context.state, context.chain.epoch_next, context.parameters,
+                              job->shape, audit_prices(*job));
     if (!hold) return Refusal::amount_too_large;
     if (hold->total > message.hold_limit) return Refusal::hold_limit_too_low;
     if (!debit(context, context.sender, hold->total)) return Refusal::insufficient_balance;
@@ -242,8 +257,11 @@ void finish_job(Context& context, Job& job, JobState state, CloseReason reason) 
                     spent.pauses + spent.unproved ==
                 job.held);
     append_history(context, job, JobClosed{state, reason, job.final_root, job.final_rounds, spent});
-    // The contributions to the next epoch sign the log that holds this end: the validators' statement about the whole job.
-    join_epoch(context, {0, job_commitment_id(job.id), CommitmentKind::job, job.id, {}, 0, {}, 0, job.history});
+    // The contributions to the next epoch sign the log that holds this end: the validators'
+    // statement about the whole job.
+    join_epoch(
+        context,
+        {0, job_commitment_id(job.id), CommitmentKind::job, job.id, {}, 0, {}, 0, job.history});
     set_timer(context, {context.in(parameters_of(context, job).retention_ms), TimerKind::retention,
                         job.id.hash, 0});
     emit(context, EventKind::job_closed,
@@ -279,7 +297,8 @@ bool any_unsettled(const Context& context, const base::JobId& id) {
 bool remove_some(Context& context, const base::JobId& id) {
     const auto audits = audits_of_job(context.state, id, std::nullopt, kRemovedPerBlock);
     for (const Audit& audit : audits) {
-        if (const auto claim = find_claim(context.state, audit.subject, audit.segment)) erase(context.state, *claim);
+        if (const auto claim = find_claim(context.state, audit.subject, audit.segment))
+            erase(context.state, *claim);
         erase(context.state, audit);
     }
     if (!audits.empty()) return true;
@@ -290,8 +309,10 @@ bool remove_some(Context& context, const base::JobId& id) {
         parts_of_job(context.state, id, std::nullopt, std::nullopt, kRemovedPerBlock);
     for (const Part& part : parts) {
         context.state.erase(evidence_key(double_sign_evidence(part.id)));
-        for (const Claim& claim : claims_of(context.state, part.id, kTouchedMax)) erase(context.state, claim);
-        for (const Pool& pool : pools_of_target(context.state, part.id, std::nullopt, kTouchedMax)) erase(context.state, pool);
+        for (const Claim& claim : claims_of(context.state, part.id, kTouchedMax))
+            erase(context.state, claim);
+        for (const Pool& pool : pools_of_target(context.state, part.id, std::nullopt, kTouchedMax))
+            erase(context.state, pool);
         erase(context.state, part);
     }
     if (!parts.empty()) return true;
@@ -317,9 +338,11 @@ void on_retention_due(Context& context, const Timer& timer) {
     const auto job = find_job(context.state, {timer.subject});
     if (!job) return;
     ASSAY_CHECK(is_terminal(job->state));
-    const bool challenged = !questions_of_job(context.state, job->id, std::nullopt, std::nullopt, 1).empty();
+    const bool challenged =
+        !questions_of_job(context.state, job->id, std::nullopt, std::nullopt, 1).empty();
     if (challenged || any_unsettled(context, job->id)) {
-        set_timer(context, {context.in(context.parameters.unbonding_ms), TimerKind::retention, timer.subject, 0});
+        set_timer(context, {context.in(context.parameters.unbonding_ms), TimerKind::retention,
+                            timer.subject, 0});
         return;
     }
     if (remove_some(context, job->id)) {

@@ -18,13 +18,15 @@ Attributes lease_attributes(const Lease& lease) {
             {"reason", std::string(to_word(lease.end))}};
 }
 
-/// Parts of the round that is open wait for their audits. Those of rounds that have closed are judged whether the lease goes on or not.
+/// Parts of the round that is open wait for their audits. Those of rounds that have closed are
+/// judged whether the lease goes on or not.
 bool owes_audits(const Context& context, const Job& job, const Lease& lease) {
     if (lease.open_parts == 0) return false;
     const auto round = find_round(context.state, job.id, job.round);
     if (!round || round->state != RoundState::open) return false;
     for (const Part& part : parts_of_lane(context.state, job.id, job.round, lease.lane)) {
-        if (part.lease == lease.id && can_void(part) && part.state != PartState::passed) return true;
+        if (part.lease == lease.id && can_void(part) && part.state != PartState::passed)
+            return true;
     }
     return false;
 }
@@ -49,20 +51,27 @@ Refusal apply_lease_leave(Context& context, const LeaseLeave& message) {
     const bool long_pause =
         job->state == JobState::paused &&
         job->state_since.value + context.parameters.pause_leave_ms <= context.live.value;
-    // Whoever goes in the middle of a part has kept the lane from others for so long: that share of its bond. Otherwise holding lanes and leaving
-    // before the deadline would cost nothing.
+    // Whoever goes in the middle of a part has kept the lane from others for so long: that share of
+    // its bond. Otherwise holding lanes and leaving before the deadline would cost nothing.
     if (lane->expected != 0) {
-        const PartSpan span = part_span(lane->committed_parts, job->shape.segments_per_round(), job->shape.part_segments);
-        const std::uint64_t promised = std::max<std::uint64_t>(lease->segment_ms * span.segments, 1);
+        const PartSpan span = part_span(lane->committed_parts, job->shape.segments_per_round(),
+                                        job->shape.part_segments);
+        const std::uint64_t promised =
+            std::max<std::uint64_t>(lease->segment_ms * span.segments, 1);
         const std::uint64_t held = std::min(context.live.value - lane->funded_at.value, promised);
         auto leaving = *lease;
-        const Amount due = base::multiply_divide(leaving.bond, held, promised, base::Rounding::up).value_or(leaving.bond);
+        const Amount due = base::multiply_divide(leaving.bond, held, promised, base::Rounding::up)
+                               .value_or(leaving.bond);
         leaving.bond -= due;
         save(context.state, leaving);
         burn(context, due, "bond", lease->id.hash);
     }
     const bool waits = lane->wait != LaneWait::none;
-    release_lease(context, *job, lease->id, waits ? LeaseEnd::waited : long_pause ? LeaseEnd::paused : LeaseEnd::left, false);
+    release_lease(context, *job, lease->id,
+                  waits        ? LeaseEnd::waited
+                  : long_pause ? LeaseEnd::paused
+                               : LeaseEnd::left,
+                  false);
     save(context.state, *job);
     return Refusal::none;
 }
@@ -76,11 +85,13 @@ void on_lane_deadline(Context& context, const Timer& timer) {
     if (lease->deadline != timer.due) return;
     auto job = find_job(context.state, id);
     ASSAY_CHECK(job.has_value());
-    const bool waits = waits_for_answer(context, id, job->round) || has_asked(context, lease->worker, id);
+    const bool waits =
+        waits_for_answer(context, id, job->round) || has_asked(context, lease->worker, id);
     const bool lacks = lease->extensions < kExtensionsMax && waits;
     if (lacks || owes_audits(context, *job, *lease)) {
         // Missing the deadline is no way out of an audit: what is committed is judged before the
-        // lane goes on without its worker. Nor does it miss anything that asks for what it starts from.
+        // lane goes on without its worker. Nor does it miss anything that asks for what it starts
+        // from.
         auto late = *lease;
         if (lacks) ++late.extensions;
         late.deadline = context.in(context.parameters.grace_ms);
@@ -88,9 +99,11 @@ void on_lane_deadline(Context& context, const Timer& timer) {
         save(context.state, late);
         return;
     }
-    // The data is asked for and answered chunk by chunk, and still does not open: that is not its worker's doing. The lane goes to others.
+    // The data is asked for and answered chunk by chunk, and still does not open: that is not its
+    // worker's doing. The lane goes to others.
     const bool without_data = asks_for_data(context, id);
-    release_lease(context, *job, lease->id, without_data ? LeaseEnd::waited : LeaseEnd::deadline, !without_data);
+    release_lease(context, *job, lease->id, without_data ? LeaseEnd::waited : LeaseEnd::deadline,
+                  !without_data);
     save(context.state, *job);
 }
 
@@ -136,7 +149,8 @@ void settle_lease_if_done(Context& context, const base::LeaseId& id) {
     ASSAY_CHECK(lease.has_value());
     if (lease->state != LeaseState::ended || lease->open_parts > 0 || lease->passed_segments > 0)
         return;
-    // What a confession or concession leaves of the lock is held as long as unbonding takes: by then every window that was open at the fault has closed.
+    // What a confession or concession leaves of the lock is held as long as unbonding takes: by
+    // then every window that was open at the fault has closed.
     const base::TimeMs held_until{lease->ended_at.value + context.parameters.unbonding_ms};
     const bool gave_up = lease->end == LeaseEnd::confessed || lease->end == LeaseEnd::conceded;
     if (gave_up && !lease->lock.is_zero() && context.live < held_until) {
@@ -146,7 +160,8 @@ void settle_lease_if_done(Context& context, const base::LeaseId& id) {
     // No lock returns while anything about its work is open.
     const auto job = find_job(context.state, lease->job);
     if (job && !is_terminal(job->state) && answers_for_open(context, *lease)) {
-        set_timer(context, {context.in(context.parameters.grace_ms), TimerKind::settle, id.hash, kSettleLease});
+        set_timer(context, {context.in(context.parameters.grace_ms), TimerKind::settle, id.hash,
+                            kSettleLease});
         return;
     }
     const Amount bond = lease->bond;

@@ -32,12 +32,14 @@ std::uint64_t promised_ms(const Offer& offer, std::uint64_t flops) {
 /// max(job rate, floor, what the record demands), and how much of the record that takes.
 void set_rate(const Parameters& parameters, const Job& job, Amount record, Terms& terms) {
     const std::uint32_t least = std::max(job.shape.audit_rate_ppm, parameters.rate_floor_ppm);
-    const RecordTerms record_terms{base::maximum(terms.price, job.audit_price), parameters.rate_new_ppm, parameters.record_value_factor};
+    const RecordTerms record_terms{base::maximum(terms.price, job.audit_price),
+                                   parameters.rate_new_ppm, parameters.record_value_factor};
     terms.record_used = base::minimum(record, record_needed(record_terms, least).value_or(record));
     terms.rate_ppm = std::max(least, record_rate_ppm(record_terms, terms.record_used));
 }
 
-std::optional<Terms> terms_of(const Parameters& parameters, const Job& job, const Offer& offer, Amount record) {
+std::optional<Terms> terms_of(const Parameters& parameters, const Job& job, const Offer& offer,
+                              Amount record) {
     const auto price = protocol_cost(offer.price_per_gflop, job.costs.segment_flops);
     if (!price || *price > job.shape.price_ceiling) return std::nullopt;
     Terms terms;
@@ -60,12 +62,17 @@ std::optional<Terms> terms_of(const Parameters& parameters, const Job& job, cons
     return terms;
 }
 
-/// Who signed twice never works again, who was convicted not for one unbonding time, and who lost this lane does not get it again.
-/// A validator works for nobody: each lane that one took would leave the job to fewer auditors.
-bool may_work(const Context& context, const Lane& lane, const base::AccountId& worker, const Stake& stake) {
+/// Who signed twice never works again, who was convicted not for one unbonding time, and who lost
+/// this lane does not get it again. A validator works for nobody: each lane that one took would
+/// leave the job to fewer auditors.
+bool may_work(const Context& context, const Lane& lane, const base::AccountId& worker,
+              const Stake& stake) {
     if (audits(context, worker)) return false;
-    if (stake.tombstoned || std::find(lane.excluded.begin(), lane.excluded.end(), worker) != lane.excluded.end()) return false;
-    return stake.convicted_at.value == 0 || stake.convicted_at.value + context.parameters.unbonding_ms <= context.live.value;
+    if (stake.tombstoned ||
+        std::find(lane.excluded.begin(), lane.excluded.end(), worker) != lane.excluded.end())
+        return false;
+    return stake.convicted_at.value == 0 ||
+           stake.convicted_at.value + context.parameters.unbonding_ms <= context.live.value;
 }
 
 /// The terms under which an offer may have the lane, if it may.
@@ -75,12 +82,17 @@ std::optional<Terms> fits(const Context& context, const Parameters& parameters, 
         return std::nullopt;
     if (offer.worker == job.submitter) return std::nullopt;
     const auto stake = find_stake(context.state, offer.worker, Role::worker);
-    if (!stake || offer.asleep_until > context.live || !may_work(context, lane, offer.worker, *stake)) return std::nullopt;
+    if (!stake || offer.asleep_until > context.live ||
+        !may_work(context, lane, offer.worker, *stake))
+        return std::nullopt;
     auto terms = terms_of(parameters, job, offer, record_of(context, offer.worker).free());
-    // A lower rate takes a greater lock. A record must not keep its worker from work that somebody new would get.
-    if (terms && stake->free() < terms->lock && !terms->record_used.is_zero()) terms = terms_of(parameters, job, offer, {});
+    // A lower rate takes a greater lock. A record must not keep its worker from work that somebody
+    // new would get.
+    if (terms && stake->free() < terms->lock && !terms->record_used.is_zero())
+        terms = terms_of(parameters, job, offer, {});
     // Who needs longer for a round than the submitter waits would only keep the lane.
-    const auto round_ms = static_cast<base::Uint128>(terms ? terms->segment_ms : 0) * job.shape.segments_per_round();
+    const auto round_ms =
+        static_cast<base::Uint128>(terms ? terms->segment_ms : 0) * job.shape.segments_per_round();
     if (round_ms > std::uint64_t{job.shape.round_deadline_s} * 1000) return std::nullopt;
     if (!terms || offer.bond < terms->bond || stake->free() < terms->lock) return std::nullopt;
     terms->offer = offer.id;
@@ -158,7 +170,8 @@ void join_round(Context& context, Job& job, const base::LeaseId& id) {
         job.deadline = {};
         job.state = JobState::running;
         job.state_since = context.live;
-        set_timer(context, {context.in(parameters_of(context, job).settle_ms_max), TimerKind::settle, job.id.hash, kWatchJob});
+        set_timer(context, {context.in(parameters_of(context, job).settle_ms_max),
+                            TimerKind::settle, job.id.hash, kWatchJob});
         emit(context, EventKind::job_running, {{"job", job.id.hex()}});
         start_round(context, job);
         return;
@@ -168,14 +181,16 @@ void join_round(Context& context, Job& job, const base::LeaseId& id) {
     extend_round_for(context, job, *lease);
 }
 
-/// The cheapest offers that fit, at most as many as are asked at once, after the lane's cursor; at most candidates_max are examined.
+/// The cheapest offers that fit, at most as many as are asked at once, after the lane's cursor; at
+/// most candidates_max are examined.
 struct Search {
     std::vector<Terms> found;
-    base::OfferId last;        ///< the search goes on after it
-    bool through = false;      ///< the end of the book was reached
+    base::OfferId last;    ///< the search goes on after it
+    bool through = false;  ///< the end of the book was reached
 };
 
-Search search_book(Context& context, const Parameters& parameters, const Job& job, const Lane& lane) {
+Search search_book(Context& context, const Parameters& parameters, const Job& job,
+                   const Lane& lane) {
     const base::Bytes prefix = table_prefix(Table::offer_by_price);
     base::Bytes from = prefix;
     if (const auto last = find_offer(context.state, lane.match_after)) {
@@ -184,7 +199,8 @@ Search search_book(Context& context, const Parameters& parameters, const Job& jo
     }
     Search search;
     search.last = lane.match_after;
-    for (std::uint32_t examined = 0; examined < parameters.candidates_max && search.found.size() < lane.ask; ++examined) {
+    for (std::uint32_t examined = 0;
+         examined < parameters.candidates_max && search.found.size() < lane.ask; ++examined) {
         if (context.offers_seen >= kSeenPerBlock) return search;
         ++context.offers_seen;
         auto entry = context.state.seek(from, prefix);
@@ -199,8 +215,10 @@ Search search_book(Context& context, const Parameters& parameters, const Job& jo
         const auto offer = find_offer(context.state, search.last);
         ASSAY_CHECK(offer.has_value());
         // One worker is asked once for a lane, whatever the number of its offers.
-        const bool asked = std::any_of(search.found.begin(), search.found.end(), [&](const Terms& t) { return t.worker == offer->worker; });
-        if (auto terms = asked ? std::nullopt : fits(context, parameters, job, lane, *offer)) search.found.push_back(std::move(*terms));
+        const bool asked = std::any_of(search.found.begin(), search.found.end(),
+                                       [&](const Terms& t) { return t.worker == offer->worker; });
+        if (auto terms = asked ? std::nullopt : fits(context, parameters, job, lane, *offer))
+            search.found.push_back(std::move(*terms));
         from = std::move(entry->first);
         from.push_back(0);
     }
@@ -215,11 +233,13 @@ void hold_slot(Context& context, const base::OfferId& id) {
     save(context.state, *offer);
 }
 
-/// What accepting takes is there. It was when the worker was asked; meanwhile it may have been convicted elsewhere.
+/// What accepting takes is there. It was when the worker was asked; meanwhile it may have been
+/// convicted elsewhere.
 bool can_begin(const Context& context, const Lane& lane, const Terms& terms) {
     const auto offer = find_offer(context.state, terms.offer);
     const auto stake = find_stake(context.state, terms.worker, Role::worker);
-    return offer && stake && may_work(context, lane, terms.worker, *stake) && offer->bond >= terms.bond && stake->free() >= terms.lock &&
+    return offer && stake && may_work(context, lane, terms.worker, *stake) &&
+           offer->bond >= terms.bond && stake->free() >= terms.lock &&
            record_of(context, terms.worker).free() >= terms.record_used;
 }
 
@@ -227,14 +247,16 @@ void ask(Context& context, const Job& job, Lane& lane) {
     const Parameters parameters = parameters_of(context, job);
     Search search = search_book(context, parameters, job, lane);
     lane.match_after = search.last;
-    // Offers that fit nothing must not keep others out of reach: the search goes on at once, and waits only when the book is through.
+    // Offers that fit nothing must not keep others out of reach: the search goes on at once, and
+    // waits only when the book is through.
     if (search.found.empty() && !search.through) {
         set_timer(context, {context.in(1), TimerKind::match, job.id.hash, lane.lane});
         return;
     }
     if (search.found.empty()) {
         const std::uint64_t vacant = context.live.value - lane.vacant_since.value;
-        set_timer(context, {context.in(std::clamp(vacant / 4, kRetryMsMin, kRetryMsMax)), TimerKind::match, job.id.hash, lane.lane});
+        set_timer(context, {context.in(std::clamp(vacant / 4, kRetryMsMin, kRetryMsMax)),
+                            TimerKind::match, job.id.hash, lane.lane});
         return;
     }
     lane.asked = std::move(search.found);
@@ -243,13 +265,20 @@ void ask(Context& context, const Job& job, Lane& lane) {
     for (const Terms& terms : lane.asked) {
         hold_slot(context, terms.offer);
         emit(context, EventKind::lane_asked,
-             {{"job", job.id.hex()}, {"lane", std::to_string(lane.lane)}, {"worker", terms.worker.hex()}, {"offer", terms.offer.hex()},
-              {"price", terms.price.decimal()}, {"rate_ppm", std::to_string(terms.rate_ppm)}, {"lock", terms.lock.decimal()},
-              {"bond", terms.bond.decimal()}, {"deadline", std::to_string(lane.ask_ends.value)}});
+             {{"job", job.id.hex()},
+              {"lane", std::to_string(lane.lane)},
+              {"worker", terms.worker.hex()},
+              {"offer", terms.offer.hex()},
+              {"price", terms.price.decimal()},
+              {"rate_ppm", std::to_string(terms.rate_ppm)},
+              {"lock", terms.lock.decimal()},
+              {"bond", terms.bond.decimal()},
+              {"deadline", std::to_string(lane.ask_ends.value)}});
     }
 }
 
-/// An offer that lets a reservation lapse sleeps, twice as long each time in a row: keeping lanes vacant by never accepting ends.
+/// An offer that lets a reservation lapse sleeps, twice as long each time in a row: keeping lanes
+/// vacant by never accepting ends.
 void let_sleep(Context& context, const base::OfferId& id, std::uint64_t accept_ms) {
     constexpr std::uint32_t kDoublingsMax = 20;
     auto offer = find_offer(context.state, id);
@@ -259,9 +288,11 @@ void let_sleep(Context& context, const base::OfferId& id, std::uint64_t accept_m
     save(context.state, *offer);
 }
 
-/// Takes the cheapest that has accepted; gives the slots of the others back. `late`: whoever has not accepted had its time.
+/// Takes the cheapest that has accepted; gives the slots of the others back. `late`: whoever has
+/// not accepted had its time.
 void decide(Context& context, Job& job, Lane& lane, bool late) {
-    if (lane.ask_ends.value != 0) clear_timer(context, {lane.ask_ends, TimerKind::match, job.id.hash, lane.lane});
+    if (lane.ask_ends.value != 0)
+        clear_timer(context, {lane.ask_ends, TimerKind::match, job.id.hash, lane.lane});
     const std::vector<Terms> asked = std::move(lane.asked);
     lane.asked.clear();
     lane.ask_ends = {};
@@ -290,7 +321,8 @@ void decide(Context& context, Job& job, Lane& lane, bool late) {
 }
 
 bool looks_for_workers(const Job& job) {
-    return job.init_passed && (job.state == JobState::open || job.state == JobState::running) && job.round < job.shape.rounds;
+    return job.init_passed && (job.state == JobState::open || job.state == JobState::running) &&
+           job.round < job.shape.rounds;
 }
 
 }  // namespace
@@ -300,7 +332,8 @@ void want_match(Context& context, const base::JobId& job, std::uint32_t lane) {
 }
 
 void drop_asked(Context& context, Lane& lane) {
-    if (lane.ask_ends.value != 0) clear_timer(context, {lane.ask_ends, TimerKind::match, lane.job.hash, lane.lane});
+    if (lane.ask_ends.value != 0)
+        clear_timer(context, {lane.ask_ends, TimerKind::match, lane.job.hash, lane.lane});
     for (const Terms& terms : lane.asked) return_slot(context, terms.offer, terms.worker, {});
     lane.asked.clear();
     lane.ask_ends = {};
@@ -330,7 +363,8 @@ Refusal apply_lease_accept(Context& context, const LeaseAccept& message) {
     if (!job) return Refusal::job_unknown;
     auto lane = find_lane(context.state, message.job, message.lane);
     if (!lane) return Refusal::not_reserved;
-    const auto own = std::find_if(lane->asked.begin(), lane->asked.end(), [&](const Terms& t) { return t.worker == context.sender; });
+    const auto own = std::find_if(lane->asked.begin(), lane->asked.end(),
+                                  [&](const Terms& t) { return t.worker == context.sender; });
     if (own == lane->asked.end() || own->accepted) return Refusal::not_reserved;
     if (!looks_for_workers(*job)) return Refusal::job_state;
     const auto stake = find_stake(context.state, context.sender, Role::worker);
@@ -343,8 +377,10 @@ Refusal apply_lease_accept(Context& context, const LeaseAccept& message) {
     offer->ignored = 0;
     offer->asleep_until = {};
     save(context.state, *offer);
-    // The cheapest wins at once; another one when the cheaper ones have had their time, or all have accepted.
-    const bool all = std::all_of(lane->asked.begin(), lane->asked.end(), [](const Terms& t) { return t.accepted; });
+    // The cheapest wins at once; another one when the cheaper ones have had their time, or all have
+    // accepted.
+    const bool all = std::all_of(lane->asked.begin(), lane->asked.end(),
+                                 [](const Terms& t) { return t.accepted; });
     if (own == lane->asked.begin() || all)
         decide(context, *job, *lane, false);
     else

@@ -93,12 +93,16 @@ Amount take_any_stake(Context& context, const base::AccountId& account, Role rol
     return taken;
 }
 
-void pay(Context& context, const base::AccountId& account, Amount amount, std::string_view reason, const base::JobId& job,
-         const base::Hash& subject) {
+void pay(Context& context, const base::AccountId& account, Amount amount, std::string_view reason,
+         const base::JobId& job, const base::Hash& subject) {
     if (amount.is_zero()) return;
     credit(context, account, amount);
     emit(context, EventKind::paid,
-         {{"account", account.hex()}, {"amount", amount.decimal()}, {"reason", std::string(reason)}, {"job", job.hex()}, {"subject", subject.hex()}});
+         {{"account", account.hex()},
+          {"amount", amount.decimal()},
+          {"reason", std::string(reason)},
+          {"job", job.hex()},
+          {"subject", subject.hex()}});
 }
 
 void return_stake(Context& context, const base::AccountId& account, Role role, Amount amount) {

@@ -25,14 +25,17 @@ void unlock_stake(Context& context, const base::AccountId& account, Role role, b
 /// Takes `amount` out of locked stake. The caller credits it somewhere.
 void take_locked_stake(Context& context, const base::AccountId& account, Role role,
                        base::Amount amount);
-/// Raises the locked part of a stake to `amount`, as far as there is stake: locks of audits overlap.
+/// Raises the locked part of a stake to `amount`, as far as there is stake: locks of audits
+/// overlap.
 void claim_stake(Context& context, const base::AccountId& account, Role role, base::Amount amount);
 /// Takes at most `amount` out of the stake, locked or not, and says how much that was.
-base::Amount take_any_stake(Context& context, const base::AccountId& account, Role role, base::Amount amount);
+base::Amount take_any_stake(Context& context, const base::AccountId& account, Role role,
+                            base::Amount amount);
 /// Puts `amount`, which was taken from this stake earlier, back into it.
 void return_stake(Context& context, const base::AccountId& account, Role role, base::Amount amount);
 /// Pays an account, with an event.
-void pay(Context& context, const base::AccountId& account, base::Amount amount, std::string_view reason, const base::JobId& job, const base::Hash& subject);
+void pay(Context& context, const base::AccountId& account, base::Amount amount,
+         std::string_view reason, const base::JobId& job, const base::Hash& subject);
 /// Takes at most `amount` out of free stake and says how much that was: fines.
 base::Amount take_free_stake(Context& context, const base::AccountId& account, Role role,
                              base::Amount amount);

@@ -5,19 +5,25 @@
 
 namespace assay::market {
 
-// One list of fields per type, in the order of docs/formats/market_state.md. `V` is the type, const when writing.
+// One list of fields per type, in the order of docs/formats/market_state.md. `V` is the type, const
+// when writing.
 
 template <class A, Same<KeyRecord> V>
-void fields(A& a, V& v) { a(v.cold, v.hot, v.vrf, v.valid_from, v.registered_at); }
+void fields(A& a, V& v) {
+    a(v.cold, v.hot, v.vrf, v.valid_from, v.registered_at);
+}
 
 template <class A, Same<Account> V>
-void fields(A& a, V& v) { a(v.id, v.balance, v.keys); }
+void fields(A& a, V& v) {
+    a(v.id, v.balance, v.keys);
+}
 
 template <class A, Same<Stake> V>
 void fields(A& a, V& v) {
     a(v.account);
     a.choice(v.role, Role::worker, Role::sequencer);
-    a(v.active, v.shares, v.locked, v.jailed_at, v.convicted_at, v.tombstoned, v.unbondings, v.unbonding_next);
+    a(v.active, v.shares, v.locked, v.jailed_at, v.convicted_at, v.tombstoned, v.unbondings,
+      v.unbonding_next);
 }
 
 template <class A, Same<Unbonding> V>
@@ -29,54 +35,71 @@ void fields(A& a, V& v) {
 
 template <class A, Same<Validator> V>
 void fields(A& a, V& v) {
-    a(v.account, v.profile, v.flops_per_second, v.weight_max, v.away, v.open_audits, v.open_flops, v.declared_at);
+    a(v.account, v.profile, v.flops_per_second, v.weight_max, v.away, v.open_audits, v.open_flops,
+      v.declared_at);
 }
 
 template <class A, Same<WorkRecord> V>
-void fields(A& a, V& v) { a(v.worker, v.amount, v.in_use, v.halved_at); }
+void fields(A& a, V& v) {
+    a(v.worker, v.amount, v.in_use, v.halved_at);
+}
 
 template <class A, Same<Offer> V>
 void fields(A& a, V& v) {
-    a(v.id, v.worker, v.price_per_gflop, v.segment_ms, v.profile, v.memory_bytes, v.flops_per_second, v.slots, v.slots_used, v.bond,
-      v.arrival, v.withdrawn, v.ignored, v.asleep_until);
+    a(v.id, v.worker, v.price_per_gflop, v.segment_ms, v.profile, v.memory_bytes,
+      v.flops_per_second, v.slots, v.slots_used, v.bond, v.arrival, v.withdrawn, v.ignored,
+      v.asleep_until);
 }
 
 template <class A, Same<JobCosts> V>
-void fields(A& a, V& v) { a(v.segment_flops, v.merge_flops, v.state_bytes, v.payload_bytes, v.memory_bytes, v.weights); }
+void fields(A& a, V& v) {
+    a(v.segment_flops, v.merge_flops, v.state_bytes, v.payload_bytes, v.memory_bytes, v.weights);
+}
 
 template <class A, Same<JobShape> V>
 void fields(A& a, V& v) {
-    a(v.profile, v.lanes, v.rounds, v.round_steps, v.segment_steps, v.part_segments, v.min_lanes, v.price_ceiling, v.audit_rate_ppm,
-      v.audit_lag, v.round_deadline_s, v.public_job);
+    a(v.profile, v.lanes, v.rounds, v.round_steps, v.segment_steps, v.part_segments, v.min_lanes,
+      v.price_ceiling, v.audit_rate_ppm, v.audit_lag, v.round_deadline_s, v.public_job);
 }
 
 template <class A, Same<Hold> V>
-void fields(A& a, V& v) { a(v.segment_pay, v.audits, v.drawn, v.fees); }
+void fields(A& a, V& v) {
+    a(v.segment_pay, v.audits, v.drawn, v.fees);
+}
 
 template <class A, Same<Spent> V>
-void fields(A& a, V& v) { a(v.workers, v.auditors, v.protocol_fees, v.refunded, v.pauses, v.unproved); }
+void fields(A& a, V& v) {
+    a(v.workers, v.auditors, v.protocol_fees, v.refunded, v.pauses, v.unproved);
+}
 
 template <class A, Same<Job> V>
 void fields(A& a, V& v) {
-    a(v.id, v.submitter, v.nonce_lane, v.nonce, v.spec_root, v.program_root, v.init_root, v.init_blob, v.params_id, v.costs,
-      v.init_flops, v.shape, v.audit_price, v.merge_audit_price, v.init_audit_price, v.held, v.hold, v.spent);
+    a(v.id, v.submitter, v.nonce_lane, v.nonce, v.spec_root, v.program_root, v.init_root,
+      v.init_blob, v.params_id, v.costs, v.init_flops, v.shape, v.audit_price, v.merge_audit_price,
+      v.init_audit_price, v.held, v.hold, v.spent);
     a.choice(v.state, JobState::open, JobState::settling);
     a.choice(v.reason, CloseReason::none, CloseReason::no_auditors);
     a.choice(v.end_state, JobState::open, JobState::settling);
-    a(v.posted_at, v.state_since, v.deadline, v.window_ends, v.paused_ms, v.init_passed, v.round, v.opening_root, v.opening_blob, v.final_rounds,
-      v.final_root, v.final_blob, v.final_segments, v.audited_segments, v.unproved_segments, v.active_leases, v.expected,
-      v.backlog_flops, v.open_claims, v.open_disputes, v.open_questions, v.history, v.history_count, v.closed_at, v.data_blob,
-      v.init_bytes, v.data_bytes, v.payload_bytes, v.transaction);
+    a(v.posted_at, v.state_since, v.deadline, v.window_ends, v.paused_ms, v.init_passed, v.round,
+      v.opening_root, v.opening_blob, v.final_rounds, v.final_root, v.final_blob, v.final_segments,
+      v.audited_segments, v.unproved_segments, v.active_leases, v.expected, v.backlog_flops,
+      v.open_claims, v.open_disputes, v.open_questions, v.history, v.history_count, v.closed_at,
+      v.data_blob, v.init_bytes, v.data_bytes, v.payload_bytes, v.transaction);
 }
 
 template <class A, Same<Reservation> V>
-void fields(A& a, V& v) { a(v.offer, v.worker, v.price, v.lock, v.bond, v.record_used, v.rate_ppm, v.segment_ms, v.accepted); }
+void fields(A& a, V& v) {
+    a(v.offer, v.worker, v.price, v.lock, v.bond, v.record_used, v.rate_ppm, v.segment_ms,
+      v.accepted);
+}
 
 template <class A, Same<Lane> V>
 void fields(A& a, V& v) {
-    a(v.job, v.lane, v.lease, v.leases, v.passed_parts, v.committed_parts, v.next_start_root, v.next_start_blob, v.vacant_since);
+    a(v.job, v.lane, v.lease, v.leases, v.passed_parts, v.committed_parts, v.next_start_root,
+      v.next_start_blob, v.vacant_since);
     a.choice(v.wait, LaneWait::none, LaneWait::audit_backlog);
-    a(v.expected, v.funded_at, v.asked, v.ask, v.ask_ends, v.excluded, v.match_after, v.relet_price, v.relet_segments, v.relet_pot);
+    a(v.expected, v.funded_at, v.asked, v.ask, v.ask_ends, v.excluded, v.match_after, v.relet_price,
+      v.relet_segments, v.relet_pot);
 }
 
 template <class A, Same<Lease> V>
@@ -84,66 +107,82 @@ void fields(A& a, V& v) {
     a(v.id, v.job, v.lane, v.worker, v.offer, v.price, v.rate_ppm, v.lock, v.bond, v.segment_ms);
     a.choice(v.state, LeaseState::active, LeaseState::settled);
     a.choice(v.end, LeaseEnd::none, LeaseEnd::conceded);
-    a(v.started_at, v.ended_at, v.deadline, v.start_round, v.start_part, v.last_round, v.commits, v.open_parts, v.passed_segments,
-      v.paid_segments, v.record_used, v.extensions);
+    a(v.started_at, v.ended_at, v.deadline, v.start_round, v.start_part, v.last_round, v.commits,
+      v.open_parts, v.passed_segments, v.paid_segments, v.record_used, v.extensions);
 }
 
 template <class A, Same<Receipt> V>
-void fields(A& a, V& v) { a(v.blob, v.bytes, v.kept_until_block_time, v.signature); }
+void fields(A& a, V& v) {
+    a(v.blob, v.bytes, v.kept_until_block_time, v.signature);
+}
 
 template <class A, Same<RoundMember> V>
-void fields(A& a, V& v) { a(v.lane, v.worker, v.lease, v.part, v.end_root, v.payload_root, v.payload_blob, v.end_blob); }
+void fields(A& a, V& v) {
+    a(v.lane, v.worker, v.lease, v.part, v.end_root, v.payload_root, v.payload_blob, v.end_blob);
+}
 
 template <class A, Same<Round> V>
 void fields(A& a, V& v) {
     a(v.job, v.round);
     a.choice(v.state, RoundState::open, RoundState::failed);
-    a(v.opening_root, v.opening_blob, v.opened_at, v.deadline, v.extended, v.closed_at, v.members, v.closing_root, v.closing_blob,
-      v.merged_at, v.window_ends, v.open_parts, v.merge_audited, v.open_disputes, v.open_questions);
+    a(v.opening_root, v.opening_blob, v.opened_at, v.deadline, v.extended, v.closed_at, v.members,
+      v.closing_root, v.closing_blob, v.merged_at, v.window_ends, v.open_parts, v.merge_audited,
+      v.open_disputes, v.open_questions);
 }
 
 template <class A, Same<MergeRecord> V>
 void fields(A& a, V& v) {
     a(v.job, v.round, v.attempt);
     a.choice(v.state, MergeState::waiting, MergeState::refuted);
-    a(v.turn, v.deadline, v.poster, v.lease, v.root, v.blob, v.commitment, v.bytes, v.barred, v.extensions, v.transaction);
+    a(v.turn, v.deadline, v.poster, v.lease, v.root, v.blob, v.commitment, v.bytes, v.barred,
+      v.extensions, v.transaction);
 }
 
 template <class A, Same<PartKey> V>
-void fields(A& a, V& v) { a(v.job, v.round, v.lane, v.stage, v.part, v.worker, v.attempt); }
+void fields(A& a, V& v) {
+    a(v.job, v.round, v.lane, v.stage, v.part, v.worker, v.attempt);
+}
 
 template <class A, Same<SegmentLeaf> V>
-void fields(A& a, V& v) { a(v.salt, v.start_root, v.end_field); }
+void fields(A& a, V& v) {
+    a(v.salt, v.start_root, v.end_field);
+}
 
 template <class A, Same<DeliveredSegment> V>
-void fields(A& a, V& v) { a(v.segment, v.leaf, v.start_blob, v.start_bytes); }
+void fields(A& a, V& v) {
+    a(v.segment, v.leaf, v.start_blob, v.start_bytes);
+}
 
 template <class A, Same<Part> V>
 void fields(A& a, V& v) {
     a(v.id, v.key, v.lease);
     a.choice(v.state, PartState::committed, PartState::unproved);
-    a(v.tree_root, v.first_segment, v.segments, v.start_root, v.end_root, v.start_blob, v.end_blob, v.payload_root, v.payload_blob,
-      v.last_loss_bits, v.transaction, v.closing, v.epoch, v.committed_at, v.deadline, v.delivered, v.draws, v.open_claims,
-      v.expected, v.passed_at, v.end_bytes, v.payload_bytes, v.passed_entry);
+    a(v.tree_root, v.first_segment, v.segments, v.start_root, v.end_root, v.start_blob, v.end_blob,
+      v.payload_root, v.payload_blob, v.last_loss_bits, v.transaction, v.closing, v.epoch,
+      v.committed_at, v.deadline, v.delivered, v.draws, v.open_claims, v.expected, v.passed_at,
+      v.end_bytes, v.payload_bytes, v.passed_entry);
 }
 
 template <class A, Same<Claim> V>
 void fields(A& a, V& v) {
     a(v.subject, v.segment);
     a.choice(v.kind, ClaimKind::segment, ClaimKind::init);
-    a(v.job, v.round, v.lane, v.worker, v.lease, v.rate_ppm, v.draws, v.open, v.redraws, v.valid, v.sought,
-      v.missed, v.fund, v.over);
+    a(v.job, v.round, v.lane, v.worker, v.lease, v.rate_ppm, v.draws, v.open, v.redraws, v.valid,
+      v.sought, v.missed, v.fund, v.over);
 }
 
 template <class A, Same<EpochMember> V>
-void fields(A& a, V& v) { a(v.epoch, v.validator, v.weight, v.y, v.transaction, v.barred_from); }
+void fields(A& a, V& v) {
+    a(v.epoch, v.validator, v.weight, v.y, v.transaction, v.barred_from);
+}
 
 template <class A, Same<Epoch> V>
 void fields(A& a, V& v) {
     a(v.number);
     a.choice(v.state, EpochState::open, EpochState::done);
-    a(v.opened_at, v.deadline, v.commitments_root, v.commitments, v.log_size, v.log_root, v.members, v.contributed, v.weight,
-      v.jailed_weight, v.contributed_weight, v.void_, v.member_after, v.weight_after, v.draw_after, v.draw_segment, v.draw_member);
+    a(v.opened_at, v.deadline, v.commitments_root, v.commitments, v.log_size, v.log_root, v.members,
+      v.contributed, v.weight, v.jailed_weight, v.contributed_weight, v.void_, v.member_after,
+      v.weight_after, v.draw_after, v.draw_segment, v.draw_member);
     a.choice(v.draw_phase, DrawPhase::look, DrawPhase::draw);
     a(v.draw_unbarred, v.draw_weight, v.drawn, v.members_hash);
 }
@@ -166,9 +205,11 @@ void fields(A& a, V& v) {
     a(v.id);
     a.choice(v.kind, AuditKind::audit, AuditKind::control);
     a.choice(v.claim, ClaimKind::segment, ClaimKind::init);
-    a(v.job, v.round, v.lane, v.subject, v.segment, v.worker, v.lease, v.auditor, v.epoch, v.controls, v.price, v.fund, v.lock, v.flops);
+    a(v.job, v.round, v.lane, v.subject, v.segment, v.worker, v.lease, v.auditor, v.epoch,
+      v.controls, v.price, v.fund, v.lock, v.flops);
     a.choice(v.state, AuditState::drawn, AuditState::settled);
-    a(v.epoch_opened, v.drawn_at, v.deadline, v.seal, v.verdict, v.spot, v.salt, v.cells, v.controls_open, v.redraws, v.extensions, v.paid, v.revealed);
+    a(v.epoch_opened, v.drawn_at, v.deadline, v.seal, v.verdict, v.spot, v.salt, v.cells,
+      v.controls_open, v.redraws, v.extensions, v.paid, v.revealed);
 }
 
 template <class A, Same<StoredTarget> V>
@@ -181,12 +222,14 @@ template <class A, Same<Question> V>
 void fields(A& a, V& v) {
     a(v.id);
     a.choice(v.kind, QuestionKind::chunk, QuestionKind::state);
-    a(v.target, v.chunk, v.blob, v.bytes, v.root, v.job, v.round, v.obliged, v.lease, v.asker, v.bond, v.answered, v.rounds,
-      v.answerer, v.opened_at, v.deadline);
+    a(v.target, v.chunk, v.blob, v.bytes, v.root, v.job, v.round, v.obliged, v.lease, v.asker,
+      v.bond, v.answered, v.rounds, v.answerer, v.opened_at, v.deadline);
 }
 
 template <class A, Same<QuestionDuty> V>
-void fields(A& a, V& v) { a(v.account, v.raised, v.owed, v.owed_ms); }
+void fields(A& a, V& v) {
+    a(v.account, v.raised, v.owed, v.owed_ms);
+}
 
 template <class A, Same<ChallengeTarget> V>
 void fields(A& a, V& v) {
@@ -195,11 +238,14 @@ void fields(A& a, V& v) {
 }
 
 template <class A, Same<ChallengeSeal> V>
-void fields(A& a, V& v) { a(v.account, v.number, v.digest, v.height, v.deadline); }
+void fields(A& a, V& v) {
+    a(v.account, v.number, v.digest, v.height, v.deadline);
+}
 
 template <class A, Same<Pool> V>
 void fields(A& a, V& v) {
-    a(v.id, v.target, v.job, v.round, v.lane, v.claimed, v.opened_height, v.members, v.started, v.playing, v.batch);
+    a(v.id, v.target, v.job, v.round, v.lane, v.claimed, v.opened_height, v.members, v.started,
+      v.playing, v.batch);
 }
 
 template <class A, Same<PoolMember> V>
@@ -214,21 +260,25 @@ void fields(A& a, V& v) {
     a(v.id);
     a.choice(v.target, DisputeTarget::segment, DisputeTarget::cell);
     a.choice(v.state, DisputeState::open, DisputeState::dropped);
-    a(v.job, v.round, v.lane, v.part, v.segment, v.lease, v.asserter, v.challenger, v.audit, v.defended, v.pool);
+    a(v.job, v.round, v.lane, v.part, v.segment, v.lease, v.asserter, v.challenger, v.audit,
+      v.defended, v.pool);
     a.choice(v.role, Role::worker, Role::sequencer);
     a(v.bond, v.asserted, v.claimed, v.cell);
     a.choice(v.turn, Side::asserter, Side::challenger);
-    a(v.traced, v.opened_height, v.opened_at, v.turn_since, v.deadline, v.asserter_ms, v.challenger_ms, v.planned_ms, v.moves,
-      v.asserter_spent, v.challenger_spent);
+    a(v.traced, v.opened_height, v.opened_at, v.turn_since, v.deadline, v.asserter_ms,
+      v.challenger_ms, v.planned_ms, v.moves, v.asserter_spent, v.challenger_spent);
 }
 
 template <class A, Same<GameLoad> V>
-void fields(A& a, V& v) { a(v.account, v.games, v.planned_ms); }
+void fields(A& a, V& v) {
+    a(v.account, v.games, v.planned_ms);
+}
 
 template <class A, Same<Chain> V>
 void fields(A& a, V& v) {
-    a(v.id, v.operator_key, v.app_version, v.params_id, v.recorded_height, v.recorded_block_time, v.recorded_live, v.base_fee,
-      v.block_weight, v.epoch_next, v.epoch_open, v.backlog_flops, v.arrivals, v.supply);
+    a(v.id, v.operator_key, v.app_version, v.params_id, v.recorded_height, v.recorded_block_time,
+      v.recorded_live, v.base_fee, v.block_weight, v.epoch_next, v.epoch_open, v.backlog_flops,
+      v.arrivals, v.supply);
 }
 
 template <class A, Same<AuditFact> V>
@@ -239,16 +289,25 @@ void fields(A& a, V& v) {
 }
 
 template <class A, Same<PartPassed> V>
-void fields(A& a, V& v) { a(v.key, v.part, v.first_segment, v.tree_root, v.start_root, v.end_root, v.payload_root, v.leaves, v.audits); }
+void fields(A& a, V& v) {
+    a(v.key, v.part, v.first_segment, v.tree_root, v.start_root, v.end_root, v.payload_root,
+      v.leaves, v.audits);
+}
 
 template <class A, Same<PartVoided> V>
-void fields(A& a, V& v) { a(v.key, v.part, v.unproved); }
+void fields(A& a, V& v) {
+    a(v.key, v.part, v.unproved);
+}
 
 template <class A, Same<RoundClosed> V>
-void fields(A& a, V& v) { a(v.round, v.opening_root, v.members); }
+void fields(A& a, V& v) {
+    a(v.round, v.opening_root, v.members);
+}
 
 template <class A, Same<RoundMerged> V>
-void fields(A& a, V& v) { a(v.round, v.attempt, v.poster, v.root, v.blob); }
+void fields(A& a, V& v) {
+    a(v.round, v.attempt, v.poster, v.root, v.blob);
+}
 
 template <class A, Same<MergeAudited> V>
 void fields(A& a, V& v) {
@@ -258,10 +317,14 @@ void fields(A& a, V& v) {
 }
 
 template <class A, Same<InitAudited> V>
-void fields(A& a, V& v) { a(v.root, v.audits); }
+void fields(A& a, V& v) {
+    a(v.root, v.audits);
+}
 
 template <class A, Same<RoundFinal> V>
-void fields(A& a, V& v) { a(v.round, v.root, v.segments, v.audited); }
+void fields(A& a, V& v) {
+    a(v.round, v.root, v.segments, v.audited);
+}
 
 template <class A, Same<Slashed> V>
 void fields(A& a, V& v) {
@@ -410,7 +473,8 @@ base::Hash state_question_id(const StoredTarget& target, const base::AccountId& 
         .finish();
 }
 
-base::Hash challenge_digest(const base::AccountId& account, const ChallengeTarget& target, const base::Hash& claimed, const base::Hash& nonce) {
+base::Hash challenge_digest(const base::AccountId& account, const ChallengeTarget& target,
+                            const base::Hash& claimed, const base::Hash& nonce) {
     return base::Hasher("assay.challenge")
         .add(account.hash)
         .add_u8(static_cast<std::uint8_t>(target.kind))
@@ -424,7 +488,11 @@ base::Hash challenge_digest(const base::AccountId& account, const ChallengeTarge
 }
 
 base::Hash pool_id(const ChallengeTarget& target, const base::Hash& claimed) {
-    return base::Hasher("assay.pool").add(target.part.hash).add_u32(target.segment).add(claimed).finish();
+    return base::Hasher("assay.pool")
+        .add(target.part.hash)
+        .add_u32(target.segment)
+        .add(claimed)
+        .finish();
 }
 
 base::DisputeId dispute_id(const base::Hash& cause, std::uint32_t number) {
@@ -435,9 +503,11 @@ base::Hash extend_history(const base::Hash& history, base::ByteView encoded_entr
     return base::Hasher("assay.history").add(history).add(encoded_entry).finish();
 }
 
-bool verify_receipt(const Receipt& receipt, const base::PublicKey& store, const base::Hash& chain_id) {
-    return base::verify(store, receipt.signature, kReceiptDomain, chain_id,
-                        receipt_message(receipt.blob, receipt.bytes, receipt.kept_until_block_time));
+bool verify_receipt(const Receipt& receipt, const base::PublicKey& store,
+                    const base::Hash& chain_id) {
+    return base::verify(
+        store, receipt.signature, kReceiptDomain, chain_id,
+        receipt_message(receipt.blob, receipt.bytes, receipt.kept_until_block_time));
 }
 
 bool is_terminal(JobState state) {
@@ -446,13 +516,15 @@ bool is_terminal(JobState state) {
         case JobState::running:
         case JobState::paused:
         case JobState::verifying:
-        case JobState::settling: return false;
+        case JobState::settling:
+            return false;
         case JobState::completed:
         case JobState::failed:
         case JobState::cancelled:
         case JobState::expired:
         case JobState::insufficient_funds:
-        case JobState::diverged: return true;
+        case JobState::diverged:
+            return true;
     }
     return false;
 }

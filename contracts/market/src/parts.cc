@@ -13,15 +13,19 @@ namespace {
 
 /// How long a store must keep a checkpoint at least: until the audits that may need it are over.
 std::uint64_t keep_ms(const Parameters& parameters) {
-    const std::uint64_t audited = 2 * parameters.epoch_ms + 4 * parameters.grace_ms + 2 * parameters.audit_ms_max + parameters.window_ms;
+    const std::uint64_t audited = 2 * parameters.epoch_ms + 4 * parameters.grace_ms +
+                                  2 * parameters.audit_ms_max + parameters.window_ms;
     return audited + 2 * dispute_clock_ms_max(parameters);
 }
 
 Refusal check_receipt(const Context& context, const Receipt& receipt, std::uint64_t bytes) {
     if (receipt.blob.is_zero()) return Refusal::receipt_invalid;
-    if (!verify_receipt(receipt, context.chain.operator_key, context.chain.id)) return Refusal::receipt_invalid;
+    if (!verify_receipt(receipt, context.chain.operator_key, context.chain.id))
+        return Refusal::receipt_invalid;
     if (receipt.bytes != bytes) return Refusal::receipt_size_wrong;
-    if (receipt.kept_until_block_time.value < context.block.time.value + keep_ms(context.parameters)) return Refusal::receipt_expires_early;
+    if (receipt.kept_until_block_time.value <
+        context.block.time.value + keep_ms(context.parameters))
+        return Refusal::receipt_expires_early;
     return Refusal::none;
 }
 
@@ -32,11 +36,13 @@ Refusal check_key(const Context& context, const PartKey& key) {
     PartKey before = key;
     --before.attempt;
     const auto previous = find_part(context.state, part_id(context.chain.id, before));
-    const bool over = previous && (previous->state == PartState::retracted || previous->state == PartState::void_);
+    const bool over = previous && (previous->state == PartState::retracted ||
+                                   previous->state == PartState::void_);
     return over ? Refusal::none : Refusal::wrong_attempt;
 }
 
-Refusal check_contents(const Context& context, const Job& job, const Lane& lane, const PartCommit& message) {
+Refusal check_contents(const Context& context, const Job& job, const Lane& lane,
+                       const PartCommit& message) {
     const JobShape& shape = job.shape;
     const PartSpan span = part_span(message.part, shape.segments_per_round(), shape.part_segments);
     if (message.segments != span.segments) return Refusal::wrong_segment_count;
@@ -51,13 +57,15 @@ Refusal check_contents(const Context& context, const Job& job, const Lane& lane,
     return check_receipt(context, *message.payload_receipt, job.payload_bytes);
 }
 
-Part make_part(Context& context, const Lane& lane, const PartKey& key, const Job& job, const PartCommit& message) {
+Part make_part(Context& context, const Lane& lane, const PartKey& key, const Job& job,
+               const PartCommit& message) {
     Part part;
     part.id = part_id(context.chain.id, key);
     part.key = key;
     part.lease = message.lease;
     part.tree_root = message.tree_root;
-    part.first_segment = part_span(key.part, job.shape.segments_per_round(), job.shape.part_segments).first_segment;
+    part.first_segment =
+        part_span(key.part, job.shape.segments_per_round(), job.shape.part_segments).first_segment;
     part.segments = message.segments;
     part.start_root = message.start_root;
     part.end_root = message.end_root;
@@ -72,14 +80,21 @@ Part make_part(Context& context, const Lane& lane, const PartKey& key, const Job
     part.committed_at = context.live;
     part.expected = lane.expected;
     part.draws = 1;
-    part.epoch = join_epoch(context, {0, part.id, CommitmentKind::part, job.id, part.id, 0, {}, key.round, part.tree_root});
+    part.epoch = join_epoch(
+        context,
+        {0, part.id, CommitmentKind::part, job.id, part.id, 0, {}, key.round, part.tree_root});
     return part;
 }
 
 Attributes part_attributes(const Part& part) {
-    return {{"part", part.id.hex()}, {"job", part.key.job.hex()}, {"round", std::to_string(part.key.round)},
-            {"lane", std::to_string(part.key.lane)}, {"number", std::to_string(part.key.part)},
-            {"worker", part.key.worker.hex()}, {"lease", part.lease.hex()}, {"epoch", std::to_string(part.epoch)},
+    return {{"part", part.id.hex()},
+            {"job", part.key.job.hex()},
+            {"round", std::to_string(part.key.round)},
+            {"lane", std::to_string(part.key.lane)},
+            {"number", std::to_string(part.key.part)},
+            {"worker", part.key.worker.hex()},
+            {"lease", part.lease.hex()},
+            {"epoch", std::to_string(part.epoch)},
             {"loss_bits", std::to_string(part.last_loss_bits)}};
 }
 
@@ -106,14 +121,19 @@ Refusal apply_part_commit(Context& context, const PartCommit& message) {
     ASSAY_CHECK(job.has_value());
     if (job->state != JobState::running) return Refusal::job_state;
     const auto round = find_round(context.state, job->id, message.round);
-    if (message.round != job->round || !round || round->state != RoundState::open) return Refusal::round_not_open;
+    if (message.round != job->round || !round || round->state != RoundState::open)
+        return Refusal::round_not_open;
     auto lane = find_lane(context.state, job->id, lease->lane);
     ASSAY_CHECK(lane && lane->lease == lease->id);
-    const PartKey key{job->id, message.round, lease->lane, 0, message.part, context.sender, message.attempt};
+    const PartKey key{job->id,      message.round,  lease->lane,    0,
+                      message.part, context.sender, message.attempt};
     if (const Refusal used = check_key(context, key); used != Refusal::none) return used;
-    if (message.part != lane->committed_parts || message.part >= job->shape.parts_per_round()) return Refusal::part_out_of_order;
+    if (message.part != lane->committed_parts || message.part >= job->shape.parts_per_round())
+        return Refusal::part_out_of_order;
     if (lane->expected == 0) return Refusal::lane_waits;
-    if (const Refusal refusal = check_contents(context, *job, *lane, message); refusal != Refusal::none) return refusal;
+    if (const Refusal refusal = check_contents(context, *job, *lane, message);
+        refusal != Refusal::none)
+        return refusal;
 
     const Part part = make_part(context, *lane, key, *job, message);
     save(context.state, part);
@@ -142,7 +162,8 @@ Refusal apply_part_retract(Context& context, const PartRetract& message) {
     if (part->key.worker != context.sender) return Refusal::part_not_yours;
     if (part->state != PartState::committed) return Refusal::part_state;
     auto epoch = find_epoch(context.state, part->epoch);
-    if (!epoch || epoch->state != EpochState::open || epoch->commitments_root != base::Hash{}) return Refusal::epoch_closed;
+    if (!epoch || epoch->state != EpochState::open || epoch->commitments_root != base::Hash{})
+        return Refusal::epoch_closed;
     auto job = find_job(context.state, part->key.job);
     const auto lease = find_lease(context.state, part->lease);
     ASSAY_CHECK(job && lease);
@@ -150,24 +171,38 @@ Refusal apply_part_retract(Context& context, const PartRetract& message) {
     if (lease->state != LeaseState::active) return Refusal::lease_ended;
     auto lane = find_lane(context.state, job->id, part->key.lane);
     ASSAY_CHECK(lane && lane->lease == lease->id);
-    if (part->key.round != job->round || lane->committed_parts != part->key.part + 1) return Refusal::part_out_of_order;
+    if (part->key.round != job->round || lane->committed_parts != part->key.part + 1)
+        return Refusal::part_out_of_order;
     // With an audit lag the round may have closed on it.
-    if (const auto round = find_round(context.state, job->id, job->round); !round || round->state != RoundState::open) return Refusal::round_not_open;
-    if (!debit(context, context.sender, context.parameters.retract_fee)) return Refusal::insufficient_balance;
+    if (const auto round = find_round(context.state, job->id, job->round);
+        !round || round->state != RoundState::open)
+        return Refusal::round_not_open;
+    if (!debit(context, context.sender, context.parameters.retract_fee))
+        return Refusal::insufficient_balance;
 
     burn(context, context.parameters.retract_fee, "retract", part->id.hash);
-    erase(context.state, EpochCommitment{epoch->number, part->id, CommitmentKind::part, job->id, part->id, 0, {}, part->key.round, part->tree_root});
+    erase(context.state, EpochCommitment{epoch->number,
+                                         part->id,
+                                         CommitmentKind::part,
+                                         job->id,
+                                         part->id,
+                                         0,
+                                         {},
+                                         part->key.round,
+                                         part->tree_root});
     --epoch->commitments;
     if (epoch->commitments == 0) {
         clear_timer(context, {epoch->deadline, TimerKind::epoch, {}, epoch->number});
         if (context.chain.epoch_open == epoch->number) context.chain.epoch_open.reset();
-        // Nobody has contributed to it: its number is used again, so that the list of epochs has no gap.
+        // Nobody has contributed to it: its number is used again, so that the list of epochs has no
+        // gap.
         if (context.chain.epoch_next == epoch->number + 1) --context.chain.epoch_next;
         erase(context.state, *epoch);
     } else {
         save(context.state, *epoch);
     }
-    // What was counted for it is counted for its next attempt; for the part after it nothing is any more.
+    // What was counted for it is counted for its next attempt; for the part after it nothing is any
+    // more.
     unfund_lane(context, *job, *lane);
     lane->expected = part->expected;
     lane->wait = LaneWait::none;
@@ -184,8 +219,11 @@ Refusal apply_part_retract(Context& context, const PartRetract& message) {
     save(context.state, *job);
     auto working = find_lease(context.state, part->lease);
     if (working->deadline.value == 0) {
-        working->deadline = context.in(std::max(context.parameters.grace_ms, working->segment_ms * context.parameters.lane_time_factor));
-        set_timer(context, {working->deadline, TimerKind::lane_deadline, job->id.hash, part->key.lane});
+        working->deadline =
+            context.in(std::max(context.parameters.grace_ms,
+                                working->segment_ms * context.parameters.lane_time_factor));
+        set_timer(context,
+                  {working->deadline, TimerKind::lane_deadline, job->id.hash, part->key.lane});
         save(context.state, *working);
     }
     emit(context, EventKind::part_retracted, part_attributes(*part));
@@ -196,12 +234,14 @@ bool is_open(const Part& part) {
     switch (part.state) {
         case PartState::committed:
         case PartState::auditing:
-        case PartState::closing: return true;
+        case PartState::closing:
+            return true;
         case PartState::passed:
         case PartState::settled:
         case PartState::retracted:
         case PartState::void_:
-        case PartState::unproved: return false;
+        case PartState::unproved:
+            return false;
     }
     return false;
 }
@@ -233,14 +273,17 @@ Amount void_part(Context& context, Job& job, Part& part, bool unproved) {
     save(context.state, part);
     if (unproved) {
         // Neither paid nor refunded: nobody gains by keeping work from being judged.
-        const Amount price = base::minimum(base::multiply(lease->price, part.segments).value_or(job.hold.segment_pay), job.hold.segment_pay);
+        const Amount price = base::minimum(
+            base::multiply(lease->price, part.segments).value_or(job.hold.segment_pay),
+            job.hold.segment_pay);
         job.hold.segment_pay -= price;
         job.spent.unproved += price;
         job.unproved_segments += part.segments;
         burn(context, price, "unproved", part.id.hash);
     }
     append_history(context, job, PartVoided{part.key, part.id, unproved});
-    emit(context, unproved ? EventKind::part_unproved : EventKind::part_void, part_attributes(part));
+    emit(context, unproved ? EventKind::part_unproved : EventKind::part_void,
+         part_attributes(part));
     return paid;
 }
 

@@ -11,8 +11,9 @@ using base::Amount;
 
 namespace {
 
-/// Deadlines stand still: their timers go, and come back later by the length of the pause. Nothing is committed meanwhile, so a paused job keeps
-/// nothing of the committee's backlog from others. Changes the job.
+/// Deadlines stand still: their timers go, and come back later by the length of the pause. Nothing
+/// is committed meanwhile, so a paused job keeps nothing of the committee's backlog from others.
+/// Changes the job.
 void stop_clocks(Context& context, Job& job) {
     for (Lane& lane : lanes_of(context.state, job.id)) {
         unfund_lane(context, job, lane);
@@ -50,12 +51,18 @@ void start_clocks(Context& context, Job& job, std::uint64_t paused_ms) {
     save(context.state, *round);
 }
 
-/// What a lease earns in a pause: pause_pay_ppm of its price for each segment it could have trained, rounded down. A machine counts as no faster
-/// than the class: what a worker promises of its speed must not take money.
-Amount pause_pay(const Parameters& parameters, const Job& job, const Lease& lease, std::uint64_t paused_ms) {
-    const auto reference = static_cast<base::Uint128>(job.costs.segment_flops) * 1000 / parameters.reference_flops;
-    const auto class_ms = static_cast<std::uint64_t>(std::min<base::Uint128>(reference, std::uint64_t{1} << 40U));
-    const auto full = base::multiply_divide(lease.price, paused_ms, std::max<std::uint64_t>({lease.segment_ms, class_ms, 1}), base::Rounding::down);
+/// What a lease earns in a pause: pause_pay_ppm of its price for each segment it could have
+/// trained, rounded down. A machine counts as no faster than the class: what a worker promises of
+/// its speed must not take money.
+Amount pause_pay(const Parameters& parameters, const Job& job, const Lease& lease,
+                 std::uint64_t paused_ms) {
+    const auto reference =
+        static_cast<base::Uint128>(job.costs.segment_flops) * 1000 / parameters.reference_flops;
+    const auto class_ms =
+        static_cast<std::uint64_t>(std::min<base::Uint128>(reference, std::uint64_t{1} << 40U));
+    const auto full = base::multiply_divide(
+        lease.price, paused_ms, std::max<std::uint64_t>({lease.segment_ms, class_ms, 1}),
+        base::Rounding::down);
     if (!full) return Amount::of(Amount::kMax);
     return base::multiply_divide(*full, parameters.pause_pay_ppm, kPartsPerMillion,
                                  base::Rounding::down)

@@ -86,7 +86,8 @@ std::vector<T> indexed(const StateReader& state, const Bytes& prefix, Bytes from
 
 /// Objects under a prefix, in the order of their keys.
 template <class T>
-std::vector<T> values(const StateReader& state, Bytes from, const Bytes& prefix, std::size_t limit) {
+std::vector<T> values(const StateReader& state, Bytes from, const Bytes& prefix,
+                      std::size_t limit) {
     std::vector<T> out;
     scan(state, std::move(from), prefix, [&](const Bytes&, const Bytes& value) {
         if (out.size() >= limit) return false;
@@ -174,20 +175,23 @@ std::uint64_t weight_of(const Validator& validator, const Stake& stake) {
     return base::minimum(stake.active, validator.weight_max).grains();
 }
 
-std::vector<Rank> validators_after(const StateReader& state, const std::optional<Rank>& after, std::size_t limit) {
+std::vector<Rank> validators_after(const StateReader& state, const std::optional<Rank>& after,
+                                   std::size_t limit) {
     const Bytes prefix = table_prefix(Table::validator_by_stake);
     std::vector<Rank> out;
-    scan(state, after ? after_key(validator_by_stake_key(after->weight, after->validator)) : prefix, prefix, [&](const Bytes& key, const Bytes&) {
-        if (out.size() >= limit) return false;
-        out.push_back({weight_in(key), last_id<base::AccountId>(key)});
-        return true;
-    });
+    scan(state, after ? after_key(validator_by_stake_key(after->weight, after->validator)) : prefix,
+         prefix, [&](const Bytes& key, const Bytes&) {
+             if (out.size() >= limit) return false;
+             out.push_back({weight_in(key), last_id<base::AccountId>(key)});
+             return true;
+         });
     return out;
 }
 
 std::vector<base::AccountId> validators_by_stake(const StateReader& state, std::size_t limit) {
     std::vector<base::AccountId> out;
-    for (const Rank& rank : validators_after(state, std::nullopt, limit)) out.push_back(rank.validator);
+    for (const Rank& rank : validators_after(state, std::nullopt, limit))
+        out.push_back(rank.validator);
     return out;
 }
 
@@ -315,8 +319,7 @@ std::vector<Part> parts_of_lane(const StateReader& state, const base::JobId& job
     key.lane = lane;
     Bytes prefix = part_of_job_key(key, {});
     prefix.resize(1 + 32 + 4 + 4);
-    return indexed<Part, base::PartId>(state, prefix, prefix,
-                                       kEverything, find_part);
+    return indexed<Part, base::PartId>(state, prefix, prefix, kEverything, find_part);
 }
 
 std::optional<Epoch> find_epoch(const StateReader& state, std::uint64_t number) {
@@ -327,30 +330,35 @@ std::vector<EpochCommitment> commitments_of_epoch(const StateReader& state, std:
                                                   const std::optional<base::PartId>& after,
                                                   std::size_t limit) {
     const Bytes prefix = without_id(epoch_commitment_key(epoch, {}));
-    return values<EpochCommitment>(state, after ? after_key(epoch_commitment_key(epoch, *after)) : prefix, prefix, limit);
+    return values<EpochCommitment>(
+        state, after ? after_key(epoch_commitment_key(epoch, *after)) : prefix, prefix, limit);
 }
 
-std::optional<EpochMember> find_member(const StateReader& state, std::uint64_t epoch, const base::AccountId& validator) {
+std::optional<EpochMember> find_member(const StateReader& state, std::uint64_t epoch,
+                                       const base::AccountId& validator) {
     return find<EpochMember>(state, epoch_member_key(epoch, validator));
 }
 
-std::vector<EpochMember> members_of_epoch(const StateReader& state, std::uint64_t epoch, const std::optional<base::AccountId>& after,
+std::vector<EpochMember> members_of_epoch(const StateReader& state, std::uint64_t epoch,
+                                          const std::optional<base::AccountId>& after,
                                           std::size_t limit) {
     const Bytes prefix = without_id(epoch_member_key(epoch, {}));
-    return values<EpochMember>(state, after ? after_key(epoch_member_key(epoch, *after)) : prefix, prefix, limit);
+    return values<EpochMember>(state, after ? after_key(epoch_member_key(epoch, *after)) : prefix,
+                               prefix, limit);
 }
 
 std::uint64_t jailed_weight(const StateReader& state, base::TimeMs since, std::size_t limit) {
     std::uint64_t weight = 0;
     std::size_t seen = 0;
-    scan(state, jailed_key(since, {}), table_prefix(Table::jailed), [&](const Bytes&, const Bytes& value) {
-        if (seen == limit) return false;
-        base::Decoder in(value);
-        weight += in.u64();
-        ASSAY_CHECK(in.finished());
-        seen += 1;
-        return true;
-    });
+    scan(state, jailed_key(since, {}), table_prefix(Table::jailed),
+         [&](const Bytes&, const Bytes& value) {
+             if (seen == limit) return false;
+             base::Decoder in(value);
+             weight += in.u64();
+             ASSAY_CHECK(in.finished());
+             seen += 1;
+             return true;
+         });
     return weight;
 }
 
@@ -375,17 +383,20 @@ std::vector<Audit> audits_of_job(const StateReader& state, const base::JobId& jo
                                          limit, find_audit);
 }
 
-std::vector<Audit> audits_of_claim(const StateReader& state, const base::PartId& subject, std::optional<std::uint32_t> segment, std::size_t limit) {
+std::vector<Audit> audits_of_claim(const StateReader& state, const base::PartId& subject,
+                                   std::optional<std::uint32_t> segment, std::size_t limit) {
     Bytes prefix = without_id(audit_of_claim_key(subject, segment.value_or(0), {}));
     if (!segment) prefix.resize(1 + 32);
     return indexed<Audit, base::AuditId>(state, prefix, prefix, limit, find_audit);
 }
 
-std::optional<Claim> find_claim(const StateReader& state, const base::PartId& subject, std::uint32_t segment) {
+std::optional<Claim> find_claim(const StateReader& state, const base::PartId& subject,
+                                std::uint32_t segment) {
     return find<Claim>(state, claim_key(subject, segment));
 }
 
-std::vector<Claim> claims_of(const StateReader& state, const base::PartId& subject, std::size_t limit) {
+std::vector<Claim> claims_of(const StateReader& state, const base::PartId& subject,
+                             std::size_t limit) {
     Bytes prefix = claim_key(subject, 0);
     prefix.resize(1 + 32);
     return values<Claim>(state, prefix, prefix, limit);
@@ -401,20 +412,26 @@ std::optional<Bytes> find_question_bytes(const StateReader& state, const base::H
 
 namespace {
 
-std::vector<Question> listed_questions(const StateReader& state, const Bytes& prefix, const Bytes& from, std::size_t limit) {
+std::vector<Question> listed_questions(const StateReader& state, const Bytes& prefix,
+                                       const Bytes& from, std::size_t limit) {
     return indexed<Question, NamedByHash>(state, prefix, from, limit,
-                                          [](const StateReader& reader, const NamedByHash& id) { return find_question(reader, id.hash); });
+                                          [](const StateReader& reader, const NamedByHash& id) {
+                                              return find_question(reader, id.hash);
+                                          });
 }
 
 }  // namespace
 
-std::vector<Question> questions_of_subject(const StateReader& state, const base::Hash& subject, const std::optional<base::Hash>& after,
+std::vector<Question> questions_of_subject(const StateReader& state, const base::Hash& subject,
+                                           const std::optional<base::Hash>& after,
                                            std::size_t limit) {
     const Bytes prefix = without_id(question_of_subject_key(subject, {}));
-    return listed_questions(state, prefix, after ? after_key(question_of_subject_key(subject, *after)) : prefix, limit);
+    return listed_questions(
+        state, prefix, after ? after_key(question_of_subject_key(subject, *after)) : prefix, limit);
 }
 
-std::vector<Question> questions_of_job(const StateReader& state, const base::JobId& job, std::optional<std::uint32_t> round,
+std::vector<Question> questions_of_job(const StateReader& state, const base::JobId& job,
+                                       std::optional<std::uint32_t> round,
                                        const std::optional<base::Hash>& after, std::size_t limit) {
     Bytes prefix = question_of_job_key(job, round.value_or(0), {});
     prefix.resize(round ? 1 + 32 + 4 : 1 + 32);
@@ -427,32 +444,41 @@ std::vector<Question> questions_of_job(const StateReader& state, const base::Job
     return listed_questions(state, prefix, from, limit);
 }
 
-std::vector<Question> questions_owed(const StateReader& state, const base::AccountId& obliged, const std::optional<base::Hash>& after,
-                                     std::size_t limit) {
+std::vector<Question> questions_owed(const StateReader& state, const base::AccountId& obliged,
+                                     const std::optional<base::Hash>& after, std::size_t limit) {
     const Bytes prefix = without_id(question_of_obliged_key(obliged, {}));
-    return listed_questions(state, prefix, after ? after_key(question_of_obliged_key(obliged, *after)) : prefix, limit);
+    return listed_questions(
+        state, prefix, after ? after_key(question_of_obliged_key(obliged, *after)) : prefix, limit);
 }
 
-std::vector<Question> questions_asked(const StateReader& state, const base::AccountId& asker, const std::optional<base::Hash>& after,
-                                      std::size_t limit) {
+std::vector<Question> questions_asked(const StateReader& state, const base::AccountId& asker,
+                                      const std::optional<base::Hash>& after, std::size_t limit) {
     const Bytes prefix = without_id(question_of_asker_key(asker, {}));
-    return listed_questions(state, prefix, after ? after_key(question_of_asker_key(asker, *after)) : prefix, limit);
+    return listed_questions(
+        state, prefix, after ? after_key(question_of_asker_key(asker, *after)) : prefix, limit);
 }
 
-std::optional<QuestionDuty> find_question_duty(const StateReader& state, const base::AccountId& account) {
+std::optional<QuestionDuty> find_question_duty(const StateReader& state,
+                                               const base::AccountId& account) {
     return find<QuestionDuty>(state, question_duty_key(account));
 }
 
-std::optional<Pool> find_pool(const StateReader& state, const base::Hash& id) { return find<Pool>(state, pool_key(id)); }
+std::optional<Pool> find_pool(const StateReader& state, const base::Hash& id) {
+    return find<Pool>(state, pool_key(id));
+}
 
-std::vector<Pool> pools_of_target(const StateReader& state, const base::PartId& part, std::optional<std::uint32_t> segment, std::size_t limit) {
+std::vector<Pool> pools_of_target(const StateReader& state, const base::PartId& part,
+                                  std::optional<std::uint32_t> segment, std::size_t limit) {
     Bytes prefix = without_id(pool_of_target_key(part, segment.value_or(0), {}));
     if (!segment) prefix.resize(1 + 32);
     return indexed<Pool, NamedByHash>(state, prefix, prefix, limit,
-                                      [](const StateReader& reader, const NamedByHash& id) { return find_pool(reader, id.hash); });
+                                      [](const StateReader& reader, const NamedByHash& id) {
+                                          return find_pool(reader, id.hash);
+                                      });
 }
 
-std::optional<PoolMember> find_pool_member(const StateReader& state, const base::Hash& pool, std::uint32_t number) {
+std::optional<PoolMember> find_pool_member(const StateReader& state, const base::Hash& pool,
+                                           std::uint32_t number) {
     return find<PoolMember>(state, pool_member_key(pool, number));
 }
 

@@ -1,7 +1,8 @@
-// What is committed and stored is there, and is what its root says: decided by questions, never by a claim. Who committed to a blob shows any
-// chunk of it that somebody asks for; who committed to a root shows any nodes of its tree, down to a tile, and when the stored blob has other
-// bytes at that tile's place, it was garbage behind a true receipt. Silence is treated like work done wrongly: otherwise withholding would be
-// the cheap exit of a cheat that was drawn.
+// What is committed and stored is there, and is what its root says: decided by questions, never by
+// a claim. Who committed to a blob shows any chunk of it that somebody asks for; who committed to a
+// root shows any nodes of its tree, down to a tile, and when the stored blob has other bytes at
+// that tile's place, it was garbage behind a true receipt. Silence is treated like work done
+// wrongly: otherwise withholding would be the cheap exit of a cheat that was drawn.
 
 #include <algorithm>
 
@@ -18,7 +19,8 @@ using base::Amount;
 
 namespace {
 
-/// Everything about a question that follows from its target; the refusal when nobody can be asked about it.
+/// Everything about a question that follows from its target; the refusal when nobody can be asked
+/// about it.
 tl::expected<Question, Refusal> about_part(const Context& context, const StoredTarget& target) {
     const auto part = find_part(context.state, base::PartId{target.subject});
     if (!part) return tl::unexpected(Refusal::target_unknown);
@@ -26,8 +28,9 @@ tl::expected<Question, Refusal> about_part(const Context& context, const StoredT
     if (target.kind == StoredKind::start) {
         // What the part itself starts from is somebody else's checkpoint, merge or initial state.
         if (target.number == 0) return tl::unexpected(Refusal::target_unknown);
-        const auto delivered = std::find_if(part->delivered.begin(), part->delivered.end(),
-                                            [&](const DeliveredSegment& d) { return d.segment == target.number; });
+        const auto delivered =
+            std::find_if(part->delivered.begin(), part->delivered.end(),
+                         [&](const DeliveredSegment& d) { return d.segment == target.number; });
         if (delivered == part->delivered.end()) return tl::unexpected(Refusal::target_unknown);
         out.blob = delivered->start_blob;
         out.bytes = delivered->start_bytes;
@@ -78,33 +81,39 @@ tl::expected<Question, Refusal> about(const Context& context, const StoredTarget
     switch (target.kind) {
         case StoredKind::checkpoint:
         case StoredKind::payload:
-        case StoredKind::start: return about_part(context, target);
-        case StoredKind::merge: return about_merge(context, target);
+        case StoredKind::start:
+            return about_part(context, target);
+        case StoredKind::merge:
+            return about_merge(context, target);
         case StoredKind::init:
-        case StoredKind::data: return about_job(context, target);
+        case StoredKind::data:
+            return about_job(context, target);
     }
     return tl::unexpected(Refusal::target_unknown);
 }
 
-/// A round can be asked about until its window is over, and so can everything of a job that settles: a later question could hold its payment for
-/// ever.
+/// A round can be asked about until its window is over, and so can everything of a job that
+/// settles: a later question could hold its payment for ever.
 bool can_be_asked(const Context& context, const Question& question) {
     const auto job = find_job(context.state, question.job);
     if (!job || is_terminal(job->state)) return false;
     if (settled_long_enough(context, *job)) return false;
     if (question.round == kNoRound) return true;
     const auto round = find_round(context.state, question.job, question.round);
-    if (!round || round->state == RoundState::final || round->state == RoundState::failed) return false;
+    if (!round || round->state == RoundState::final || round->state == RoundState::failed)
+        return false;
     return round->window_ends.value == 0 || context.live < round->window_ends;
 }
 
-/// An answer costs its sender the fee of 64 KiB; the factor leaves room for the base fee to rise, and pays for the work.
+/// An answer costs its sender the fee of 64 KiB; the factor leaves room for the base fee to rise,
+/// and pays for the work.
 std::optional<Amount> bond_of(const Context& context, QuestionKind kind) {
     constexpr std::uint64_t kStateAnswers = 4;
     const std::uint64_t answers = kind == QuestionKind::chunk ? 1 : kStateAnswers;
     const std::uint64_t weight = message_weight(ChunkAnswer{}, kChunkAnswerBytesMax) * answers;
     const auto fee = base::multiply(context.chain.base_fee, weight);
-    const auto bond = fee ? base::multiply(*fee, context.parameters.question_bond_factor) : std::nullopt;
+    const auto bond =
+        fee ? base::multiply(*fee, context.parameters.question_bond_factor) : std::nullopt;
     if (!bond) return std::nullopt;
     return base::maximum(*bond, context.parameters.question_bond_min);
 }
@@ -155,22 +164,26 @@ Attributes attributes_of(const Question& question) {
 }
 
 void set_deadline(Context& context, Question& question, base::TimeMs deadline) {
-    if (question.deadline.value != 0) clear_timer(context, {question.deadline, TimerKind::question, question.id, 0});
+    if (question.deadline.value != 0)
+        clear_timer(context, {question.deadline, TimerKind::question, question.id, 0});
     question.deadline = deadline;
     set_timer(context, {deadline, TimerKind::question, question.id, 0});
     save(context.state, question);
 }
 
-/// Questions to one account queue: a flood gives its victim time in proportion, and nobody is refused because of it. A limit for each target would
-/// let who withholds fill it with what it has. Only open ones count: asking oneself and answering makes no queue.
+/// Questions to one account queue: a flood gives its victim time in proportion, and nobody is
+/// refused because of it. A limit for each target would let who withholds fill it with what it has.
+/// Only open ones count: asking oneself and answering makes no queue.
 base::TimeMs answer_by(const Context& context, const Question& question) {
     const std::uint64_t ahead_ms = duty_of(context, question.obliged).owed_ms;
     return context.in(context.parameters.grace_ms + ahead_ms + answer_ms(context, question));
 }
 
 /// The question is over: its bond goes to `to`. Changes the job.
-void end_question(Context& context, Job& job, const Question& question, const base::AccountId& to, std::string_view outcome) {
-    if (question.deadline.value != 0) clear_timer(context, {question.deadline, TimerKind::question, question.id, 0});
+void end_question(Context& context, Job& job, const Question& question, const base::AccountId& to,
+                  std::string_view outcome) {
+    if (question.deadline.value != 0)
+        clear_timer(context, {question.deadline, TimerKind::question, question.id, 0});
     erase(context.state, question);
     count_question(context, job, question, false);
     credit(context, to, question.bond);
@@ -193,7 +206,9 @@ bool still_matters(const Context& context, const Job& job, const Question& quest
 void hold_liable(Context& context, Job& job, const Question& question, SlashReason reason) {
     if (!still_matters(context, job, question)) return;
     if (question.lease.is_zero()) {
-        begin_settling(context, job, JobState::failed, reason == SlashReason::wrong_blob ? CloseReason::wrong_init : CloseReason::data_missing);
+        begin_settling(context, job, JobState::failed,
+                       reason == SlashReason::wrong_blob ? CloseReason::wrong_init
+                                                         : CloseReason::data_missing);
         return;
     }
     const bool merge = question.target.kind == StoredKind::merge;
@@ -217,10 +232,12 @@ void hold_liable(Context& context, Job& job, const Question& question, SlashReas
     start_window_if_done(context, job, question.round);
 }
 
-Refusal open_question(Context& context, Question question, const StoredTarget& target, QuestionKind kind) {
+Refusal open_question(Context& context, Question question, const StoredTarget& target,
+                      QuestionKind kind) {
     if (!can_be_asked(context, question)) return Refusal::target_closed;
     if (find_question(context.state, question.id)) return Refusal::question_known;
-    if (duty_of(context, context.sender).raised >= context.parameters.questions_raised_max) return Refusal::too_many_questions;
+    if (duty_of(context, context.sender).raised >= context.parameters.questions_raised_max)
+        return Refusal::too_many_questions;
     std::optional<QuestionSubject> subject;
     if (kind == QuestionKind::state) {
         subject = question_subject(context.state, target);
@@ -237,7 +254,9 @@ Refusal open_question(Context& context, Question question, const StoredTarget& t
     question.opened_at = context.live;
     const base::TimeMs deadline = answer_by(context, question);
     set_deadline(context, question, deadline);
-    if (subject) context.state.put(question_bytes_key(question.id), context.block.referee->open_question(*subject).question);
+    if (subject)
+        context.state.put(question_bytes_key(question.id),
+                          context.block.referee->open_question(*subject).question);
     auto job = find_job(context.state, question.job);
     ASSAY_CHECK(job.has_value());
     count_question(context, *job, question, true);
@@ -252,7 +271,8 @@ Refusal open_question(Context& context, Question question, const StoredTarget& t
 /// An open state question that the sender may act on now.
 tl::expected<Question, Refusal> state_question(const Context& context, const base::Hash& id) {
     auto question = find_question(context.state, id);
-    if (!question || question->kind != QuestionKind::state) return tl::unexpected(Refusal::question_unknown);
+    if (!question || question->kind != QuestionKind::state)
+        return tl::unexpected(Refusal::question_unknown);
     return std::move(*question);
 }
 
@@ -261,22 +281,29 @@ tl::expected<Question, Refusal> state_question(const Context& context, const bas
 bool waits_for_answer(const Context& context, const base::JobId& job, std::uint32_t round) {
     // Chunks only: a state question stops the clock of who asks it (has_asked).
     const auto open = [&](std::uint32_t number) {
-        const auto questions = questions_of_job(context.state, job, number, std::nullopt, kTouchedMax);
-        return std::any_of(questions.begin(), questions.end(), [](const Question& q) { return q.kind == QuestionKind::chunk; });
+        const auto questions =
+            questions_of_job(context.state, job, number, std::nullopt, kTouchedMax);
+        return std::any_of(questions.begin(), questions.end(),
+                           [](const Question& q) { return q.kind == QuestionKind::chunk; });
     };
     return open(round) || (round > 0 && open(round - 1)) || open(kNoRound);
 }
 
 bool asks_for_data(const Context& context, const base::JobId& job) {
-    const auto questions = questions_of_job(context.state, job, kNoRound, std::nullopt, kTouchedMax);
-    return std::any_of(questions.begin(), questions.end(), [](const Question& question) { return question.target.kind == StoredKind::data; });
+    const auto questions =
+        questions_of_job(context.state, job, kNoRound, std::nullopt, kTouchedMax);
+    return std::any_of(questions.begin(), questions.end(), [](const Question& question) {
+        return question.target.kind == StoredKind::data;
+    });
 }
 
 bool answers_for_open(const Context& context, const Lease& lease) {
-    for (const Question& question : questions_owed(context.state, lease.worker, std::nullopt, kTouchedMax)) {
+    for (const Question& question :
+         questions_owed(context.state, lease.worker, std::nullopt, kTouchedMax)) {
         if (question.lease == lease.id) return true;
     }
-    for (const Dispute& dispute : disputes_of_account(context.state, lease.worker, Side::asserter, std::nullopt, kTouchedMax)) {
+    for (const Dispute& dispute : disputes_of_account(context.state, lease.worker, Side::asserter,
+                                                      std::nullopt, kTouchedMax)) {
         if (dispute.lease == lease.id) return true;
     }
     return false;
@@ -284,19 +311,25 @@ bool answers_for_open(const Context& context, const Lease& lease) {
 
 bool has_asked(const Context& context, const base::AccountId& account, const base::JobId& job) {
     const auto questions = questions_asked(context.state, account, std::nullopt, kTouchedMax);
-    return std::any_of(questions.begin(), questions.end(), [&](const Question& question) { return question.job == job; });
+    return std::any_of(questions.begin(), questions.end(),
+                       [&](const Question& question) { return question.job == job; });
 }
 
 bool lacks_answer(const Context& context, const base::AccountId& account, const base::JobId& job) {
     const auto questions = questions_asked(context.state, account, std::nullopt, kTouchedMax);
-    return std::any_of(questions.begin(), questions.end(), [&](const Question& question) { return question.job == job && !question.answered; });
+    return std::any_of(questions.begin(), questions.end(), [&](const Question& question) {
+        return question.job == job && !question.answered;
+    });
 }
 
 void drop_questions(Context& context, Job& job, const base::Hash& subject) {
-    // Whoever asked has paid for the end of its question. None may be left: the round that counts it may go.
-    for (auto open = questions_of_subject(context.state, subject, std::nullopt, kTouchedMax); !open.empty();
+    // Whoever asked has paid for the end of its question. None may be left: the round that counts
+    // it may go.
+    for (auto open = questions_of_subject(context.state, subject, std::nullopt, kTouchedMax);
+         !open.empty();
          open = questions_of_subject(context.state, subject, std::nullopt, kTouchedMax)) {
-        for (const Question& question : open) end_question(context, job, question, question.asker, "dropped");
+        for (const Question& question : open)
+            end_question(context, job, question, question.asker, "dropped");
     }
 }
 
@@ -305,7 +338,8 @@ void drop_merge_questions(Context& context, Job& job, std::uint32_t round) {
     while (true) {
         const auto open = questions_of_subject(context.state, job.id.hash, after, kTouchedMax);
         for (const Question& question : open) {
-            if (question.target.kind == StoredKind::merge && question.round == round) end_question(context, job, question, question.asker, "dropped");
+            if (question.target.kind == StoredKind::merge && question.round == round)
+                end_question(context, job, question, question.asker, "dropped");
         }
         if (open.size() < kTouchedMax) return;
         after = open.back().id;
@@ -324,7 +358,9 @@ Refusal apply_chunk_ask(Context& context, const ChunkAsk& message) {
 Refusal apply_chunk_answer(Context& context, const ChunkAnswer& message) {
     auto question = find_question(context.state, message.question);
     if (!question || question->kind != QuestionKind::chunk) return Refusal::question_unknown;
-    if (!base::verify_chunk(question->blob, question->bytes, question->chunk, message.bytes, message.proof)) return Refusal::wrong_chunk;
+    if (!base::verify_chunk(question->blob, question->bytes, question->chunk, message.bytes,
+                            message.proof))
+        return Refusal::wrong_chunk;
 
     auto job = find_job(context.state, question->job);
     ASSAY_CHECK(job.has_value());
@@ -392,9 +428,15 @@ Refusal apply_state_show(Context& context, const StateShow& message) {
     ASSAY_CHECK(bytes.has_value());
     constexpr std::uint64_t kLeaves = base::kBlobChunkBytes / base::kBlobLeafBytes;
     const std::uint64_t start = message.leaf % kLeaves * base::kBlobLeafBytes;
-    if (message.leaf / kLeaves >= base::blob_chunks(question->bytes) || start >= message.bytes.size()) return Refusal::chunk_out_of_range;
-    if (!base::verify_chunk(question->blob, question->bytes, message.leaf / kLeaves, message.bytes, message.proof)) return Refusal::wrong_chunk;
-    const base::ByteView leaf = base::ByteView(message.bytes).subspan(start, std::min(base::kBlobLeafBytes, message.bytes.size() - start));
+    if (message.leaf / kLeaves >= base::blob_chunks(question->bytes) ||
+        start >= message.bytes.size())
+        return Refusal::chunk_out_of_range;
+    if (!base::verify_chunk(question->blob, question->bytes, message.leaf / kLeaves, message.bytes,
+                            message.proof))
+        return Refusal::wrong_chunk;
+    const base::ByteView leaf =
+        base::ByteView(message.bytes)
+            .subspan(start, std::min(base::kBlobLeafBytes, message.bytes.size() - start));
     const auto differs = context.block.referee->leaf_differs(*bytes, message.leaf, leaf);
     if (!differs) return refusal_of(differs.error());
     if (!*differs) return Refusal::leaf_agrees;

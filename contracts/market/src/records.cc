@@ -4,7 +4,8 @@
 #include "market/pricing.h"
 #include "settlement.h"
 
-/// What workers have shown. Nothing here moves money: a record only says how often its worker is audited.
+/// What workers have shown. Nothing here moves money: a record only says how often its worker is
+/// audited.
 namespace assay::market {
 
 using base::Amount;
@@ -22,16 +23,19 @@ void halve(WorkRecord& record, base::TimeMs live, std::uint64_t half_life_ms) {
 }  // namespace
 
 WorkRecord record_of(const Context& context, const base::AccountId& worker) {
-    WorkRecord record = find_record(context.state, worker).value_or(WorkRecord{worker, {}, {}, context.live});
+    WorkRecord record =
+        find_record(context.state, worker).value_or(WorkRecord{worker, {}, {}, context.live});
     halve(record, context.live, context.parameters.record_half_life_ms);
     return record;
 }
 
-void earn_record(Context& context, const Job& job, const Part& part, std::uint64_t audited, Amount protocol_fee) {
+void earn_record(Context& context, const Job& job, const Part& part, std::uint64_t audited,
+                 Amount protocol_fee) {
     if (!job.shape.public_job || audited == 0) return;
     const Parameters parameters = parameters_of(context, job);
     WorkRecord record = record_of(context, part.key.worker);
-    const Amount earned = record_earned(job.audit_price, audited, protocol_fee, part.segments, parameters.record_fee_factor);
+    const Amount earned = record_earned(job.audit_price, audited, protocol_fee, part.segments,
+                                        parameters.record_fee_factor);
     const Amount most = context.parameters.record_max;
     record.amount = base::minimum(most, base::add(record.amount, earned).value_or(most));
     save(context.state, record);

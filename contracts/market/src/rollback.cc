@@ -1,5 +1,5 @@
-// What a judgement makes void goes back here, and only here: parts of a lane, rounds that were built
-// on them, and the place where the job goes on. Nothing in here moves money.
+// What a judgement makes void goes back here, and only here: parts of a lane, rounds that were
+// built on them, and the place where the job goes on. Nothing in here moves money.
 
 #include "rollback.h"
 
@@ -46,14 +46,16 @@ void undo_part(Context& context, Job& job, const base::PartId& id, const base::A
     bool accused = false;
     std::uint64_t paid = 0;
     for (const Claim& claim : claims_of(context.state, part->id, kTouchedMax)) {
-        for (const Audit& audit : audits_of_claim(context.state, part->id, claim.segment, kTouchedMax)) {
+        for (const Audit& audit :
+             audits_of_claim(context.state, part->id, claim.segment, kTouchedMax)) {
             if (part->state == PartState::passed && audit.paid) ++paid;
             accused = accused || (audit.verdict && audit.verdict->kind == VerdictKind::invalid);
         }
     }
     if (const auto fees = base::multiply(job.audit_price, paid)) undone.audit_fees += *fees;
     if (part->key.worker == culprit) note_overtaken(context, part->id, undone);
-    // With an audit lag others go on before their audits are over: what they committed is work that nobody has doubted.
+    // With an audit lag others go on before their audits are over: what they committed is work that
+    // nobody has doubted.
     const bool counts = part->state == PartState::passed || (job.shape.audit_lag > 0 && !accused);
     if (counts && part->key.worker != culprit)
         undone.lost.push_back({part->key.worker, part->id, price_of(context, *part)});
@@ -61,9 +63,9 @@ void undo_part(Context& context, Job& job, const base::PartId& id, const base::A
     undone.leases.insert(part->lease);
 }
 
-/// The merge of a round that is undone or opened again: its audits, its games and its clock end. The
-/// number goes on when the round is merged again, so that no two commitments and audits of one round
-/// share an id.
+/// The merge of a round that is undone or opened again: its audits, its games and its clock end.
+/// The number goes on when the round is merged again, so that no two commitments and audits of one
+/// round share an id.
 void end_merge(Context& context, Job& job, std::uint32_t round) {
     auto merge = find_merge(context.state, job.id, round);
     if (!merge) return;
@@ -114,7 +116,9 @@ void reopen_round(Context& context, Job& job, std::uint32_t number) {
     save(context.state, *round);
     train_from(job, *round, context.live);
     emit(context, EventKind::round_reopened,
-         {{"job", job.id.hex()}, {"round", std::to_string(number)}, {"root", round->opening_root.hex()}});
+         {{"job", job.id.hex()},
+          {"round", std::to_string(number)},
+          {"root", round->opening_root.hex()}});
 }
 
 }  // namespace
@@ -146,12 +150,14 @@ void undo_worker(Context& context, Job& job, const base::AccountId& worker,
     for (std::uint32_t round = std::max(from_round, job.final_rounds); round < end; ++round) {
         // Each lane once, from the worker's first part on.
         std::map<std::uint32_t, std::uint32_t> first;
-        for (const Part& part : parts_of_job(context.state, job.id, round, std::nullopt, kPartRowsMax)) {
+        for (const Part& part :
+             parts_of_job(context.state, job.id, round, std::nullopt, kPartRowsMax)) {
             if (part.key.worker != worker || !can_void(part)) continue;
             const auto known = first.try_emplace(part.key.lane, part.key.part).first;
             known->second = std::min(known->second, part.key.part);
         }
-        for (const auto& [lane, part] : first) undo_lane(context, job, round, lane, part, worker, undone);
+        for (const auto& [lane, part] : first)
+            undo_lane(context, job, round, lane, part, worker, undone);
     }
 }
 
@@ -197,7 +203,8 @@ void return_to_merge(Context& context, Job& job, std::uint32_t number,
     train_from(job, *round, context.live);
     // Nobody owes a part until the next round opens again.
     for (Lane& lane : lanes_of(context.state, job.id)) {
-        if (auto lease = find_lease(context.state, lane.lease); lease && lease->deadline.value != 0) {
+        if (auto lease = find_lease(context.state, lane.lease);
+            lease && lease->deadline.value != 0) {
             clear_timer(context,
                         {lease->deadline, TimerKind::lane_deadline, job.id.hash, lane.lane});
             lease->deadline = {};

@@ -15,7 +15,8 @@ std::uint64_t lane_time_ms(const Parameters& parameters, const Job& job, const L
     const std::uint64_t segments = all > done ? all - done : 0;
     // What the submitter waits for a round bounds what is added to the worker's own promise.
     const std::uint64_t promised = segments * lease.segment_ms;
-    const std::uint64_t longest = std::max(promised, std::uint64_t{job.shape.round_deadline_s} * 1000);
+    const std::uint64_t longest =
+        std::max(promised, std::uint64_t{job.shape.round_deadline_s} * 1000);
     return std::max(parameters.grace_ms, std::min(promised * parameters.lane_time_factor, longest));
 }
 
@@ -148,9 +149,9 @@ void resume_lanes(Context& context, Job& job, const std::set<std::uint32_t>& num
         save(context.state, *lane);
     }
     if (job.state == JobState::settling) return;
-    const std::uint64_t wanted = std::min(
-        parameters.round_time_factor * slowest + settlement_time_ms(parameters),
-        std::max(std::uint64_t{job.shape.round_deadline_s} * 1000, parameters.grace_ms));
+    const std::uint64_t wanted =
+        std::min(parameters.round_time_factor * slowest + settlement_time_ms(parameters),
+                 std::max(std::uint64_t{job.shape.round_deadline_s} * 1000, parameters.grace_ms));
     if (!paused) {
         set_round_deadline(context, *round, std::max(round->deadline, context.in(wanted)));
     } else {

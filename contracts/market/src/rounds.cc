@@ -7,7 +7,8 @@ namespace assay::market {
 
 namespace {
 
-/// Without a lag only what has passed is merged; with one, everything that is committed, and receipts say that it is available.
+/// Without a lag only what has passed is merged; with one, everything that is committed, and
+/// receipts say that it is available.
 bool lane_done(const Job& job, const Lane& lane) {
     const std::uint32_t done = job.shape.audit_lag == 0 ? lane.passed_parts : lane.committed_parts;
     return done == job.shape.parts_per_round();
@@ -17,25 +18,30 @@ RoundMember member_of(const Context& context, const Job& job, std::uint32_t lane
     const std::uint32_t last = job.shape.parts_per_round() - 1;
     for (const Part& part : parts_of_lane(context.state, job.id, job.round, lane)) {
         if (part.key.part != last || !can_void(part)) continue;
-        return {lane, part.key.worker, part.lease, part.id, part.end_root, part.payload_root, part.payload_blob, part.end_blob};
+        return {lane,          part.key.worker,   part.lease,        part.id,
+                part.end_root, part.payload_root, part.payload_blob, part.end_blob};
     }
     ASSAY_CHECK(false && "a lane that is done has a last part that stands");
     return {};
 }
 
-/// A committed part that can no longer be retracted passes or is void without anybody's favour: the round waits for it. What is in the open
-/// epoch does not count, or retracting and committing would hold the round for ever.
+/// A committed part that can no longer be retracted passes or is void without anybody's favour: the
+/// round waits for it. What is in the open epoch does not count, or retracting and committing would
+/// hold the round for ever.
 bool anything_irrevocable(const Context& context, const Job& job) {
-    for (const Part& part : parts_of_job(context.state, job.id, job.round, std::nullopt, kPartRowsMax)) {
+    for (const Part& part :
+         parts_of_job(context.state, job.id, job.round, std::nullopt, kPartRowsMax)) {
         if (!is_open(part)) continue;
         const auto epoch = find_epoch(context.state, part.epoch);
-        if (!epoch || (epoch->state != EpochState::open && epoch->state != EpochState::closing)) return true;
+        if (!epoch || (epoch->state != EpochState::open && epoch->state != EpochState::closing))
+            return true;
     }
     return false;
 }
 
 void close_round(Context& context, Job& job, Round& round, const std::vector<Lane>& lanes) {
-    if (round.deadline.value != 0) clear_timer(context, {round.deadline, TimerKind::round_deadline, job.id.hash, round.round});
+    if (round.deadline.value != 0)
+        clear_timer(context, {round.deadline, TimerKind::round_deadline, job.id.hash, round.round});
     round.deadline = {};
     for (const Lane& lane : lanes) {
         if (lane_done(job, lane)) round.members.push_back(member_of(context, job, lane.lane));
@@ -44,8 +50,10 @@ void close_round(Context& context, Job& job, Round& round, const std::vector<Lan
     round.closed_at = context.live;
     append_history(context, job, RoundClosed{round.round, round.opening_root, round.members});
     std::string members;
-    for (const RoundMember& member : round.members) members += (members.empty() ? "" : " ") + std::to_string(member.lane);
-    emit(context, EventKind::round_closed, {{"job", job.id.hex()}, {"round", std::to_string(round.round)}, {"lanes", members}});
+    for (const RoundMember& member : round.members)
+        members += (members.empty() ? "" : " ") + std::to_string(member.lane);
+    emit(context, EventKind::round_closed,
+         {{"job", job.id.hex()}, {"round", std::to_string(round.round)}, {"lanes", members}});
     if (job.shape.has_merge()) {
         save(context.state, round);
         wait_for_merge(context, job, round.round, round.members.size());
@@ -97,7 +105,8 @@ void close_round_if_done(Context& context, Job& job) {
     auto round = find_round(context.state, job.id, job.round);
     if (!round || round->state != RoundState::open) return;
     const std::vector<Lane> lanes = lanes_of(context.state, job.id);
-    const bool all = std::all_of(lanes.begin(), lanes.end(), [&](const Lane& lane) { return lane_done(job, lane); });
+    const bool all = std::all_of(lanes.begin(), lanes.end(),
+                                 [&](const Lane& lane) { return lane_done(job, lane); });
     if (all) close_round(context, job, *round, lanes);
 }
 
@@ -108,20 +117,25 @@ void on_round_deadline(Context& context, const Timer& timer) {
     if (!round || round->state != RoundState::open || round->deadline != timer.due) return;
     const std::vector<Lane> lanes = lanes_of(context.state, job->id);
     // A lane that waits for audit money or for the committee waits without loss to anybody.
-    const bool waits = std::any_of(lanes.begin(), lanes.end(), [](const Lane& lane) { return lane.wait != LaneWait::none; });
-    const auto done = std::count_if(lanes.begin(), lanes.end(), [&](const Lane& lane) { return lane_done(*job, lane); });
+    const bool waits = std::any_of(lanes.begin(), lanes.end(),
+                                   [](const Lane& lane) { return lane.wait != LaneWait::none; });
+    const auto done = std::count_if(lanes.begin(), lanes.end(),
+                                    [&](const Lane& lane) { return lane_done(*job, lane); });
     if (static_cast<std::uint64_t>(done) >= std::max<std::uint64_t>(job->shape.min_lanes, 1)) {
         close_round(context, *job, *round, lanes);
     } else if (!round->extended) {
         const std::uint64_t length = round->deadline.value - round->opened_at.value;
         round->extended = true;
         round->deadline = context.in(std::max(length, context.parameters.grace_ms));
-        set_timer(context, {round->deadline, TimerKind::round_deadline, job->id.hash, round->round});
+        set_timer(context,
+                  {round->deadline, TimerKind::round_deadline, job->id.hash, round->round});
         save(context.state, *round);
-        emit(context, EventKind::round_extended, {{"job", job->id.hex()}, {"round", std::to_string(round->round)}});
+        emit(context, EventKind::round_extended,
+             {{"job", job->id.hex()}, {"round", std::to_string(round->round)}});
     } else if (waits || anything_irrevocable(context, *job)) {
         round->deadline = context.in(context.parameters.grace_ms);
-        set_timer(context, {round->deadline, TimerKind::round_deadline, job->id.hash, round->round});
+        set_timer(context,
+                  {round->deadline, TimerKind::round_deadline, job->id.hash, round->round});
         save(context.state, *round);
     } else {
         fail_job(context, *job, CloseReason::no_workers);

@@ -1,5 +1,6 @@
-// A job that ends before its rounds are final. Its end stops new commitments and nothing else: what is committed is judged, so that no deadline,
-// cancel or silence makes pay or a refund of work that nobody has looked at.
+// A job that ends before its rounds are final. Its end stops new commitments and nothing else: what
+// is committed is judged, so that no deadline, cancel or silence makes pay or a refund of work that
+// nobody has looked at.
 
 #include <algorithm>
 #include <set>
@@ -17,7 +18,8 @@ namespace {
 
 std::uint32_t rounds_end(const Job& job) { return std::min(job.round + 1, job.shape.rounds); }
 
-/// Nothing new is trained or posted: leases end, asked workers are free, clocks of rounds and merges stop.
+/// Nothing new is trained or posted: leases end, asked workers are free, clocks of rounds and
+/// merges stop.
 void stop_training(Context& context, Job& job) {
     for (const Lane& lane : lanes_of(context.state, job.id)) {
         Lane now = lane;
@@ -36,8 +38,10 @@ void stop_training(Context& context, Job& job) {
     for (std::uint32_t number = job.final_rounds; number < rounds_end(job); ++number) {
         auto round = find_round(context.state, job.id, number);
         if (!round) continue;
-        if (round->deadline.value != 0) clear_timer(context, {round->deadline, TimerKind::round_deadline, job.id.hash, number});
-        if (round->window_ends.value != 0) clear_timer(context, {round->window_ends, TimerKind::window, job.id.hash, number});
+        if (round->deadline.value != 0)
+            clear_timer(context, {round->deadline, TimerKind::round_deadline, job.id.hash, number});
+        if (round->window_ends.value != 0)
+            clear_timer(context, {round->window_ends, TimerKind::window, job.id.hash, number});
         round->deadline = round->window_ends = {};
         save(context.state, *round);
         auto merge = find_merge(context.state, job.id, number);
@@ -82,7 +86,8 @@ void pay_and_finish(Context& context, Job& job) {
             save(context.state, part);
             drop_pools(context, part.id);
         }
-        if (const auto merge = find_merge(context.state, job.id, number)) drop_pools(context, merge->commitment);
+        if (const auto merge = find_merge(context.state, job.id, number))
+            drop_pools(context, merge->commitment);
         auto round = find_round(context.state, job.id, number);
         if (!round) continue;
         round->state = RoundState::failed;
@@ -95,7 +100,8 @@ void pay_and_finish(Context& context, Job& job) {
     for (const base::LeaseId& lease : leases) settle_lease_if_done(context, lease);
 }
 
-/// Drawn and not judged, although nobody works at it: its auditors never came back. It, and what starts from it, is unproved.
+/// Drawn and not judged, although nobody works at it: its auditors never came back. It, and what
+/// starts from it, is unproved.
 void give_up_unjudged(Context& context, Job& job) {
     for (std::uint32_t number = job.final_rounds; number < rounds_end(job); ++number) {
         std::set<std::uint32_t> broken;
@@ -113,7 +119,8 @@ void give_up_unjudged(Context& context, Job& job) {
         if (merge_open) end_claims(context, job, merge->commitment);
         // Later rounds start from this one's merge.
         for (std::uint32_t later = number + 1; later < rounds_end(job); ++later) {
-            for (Part& part : parts_of_job(context.state, job.id, later, std::nullopt, kPartRowsMax)) {
+            for (Part& part :
+                 parts_of_job(context.state, job.id, later, std::nullopt, kPartRowsMax)) {
                 if (can_void(part)) void_part(context, job, part, true);
             }
             const auto next = find_merge(context.state, job.id, later);
@@ -124,9 +131,12 @@ void give_up_unjudged(Context& context, Job& job) {
 }
 
 bool claim_runs(const Context& context, const base::PartId& subject, std::uint32_t segment) {
-    // What is revealed and waits for a control that no epoch draws any more has no clock: nobody works at it.
+    // What is revealed and waits for a control that no epoch draws any more has no clock: nobody
+    // works at it.
     const auto audits = audits_of_claim(context.state, subject, segment, kTouchedMax);
-    return std::any_of(audits.begin(), audits.end(), [](const Audit& a) { return a.deadline.value != 0 || a.state == AuditState::drawn; });
+    return std::any_of(audits.begin(), audits.end(), [](const Audit& a) {
+        return a.deadline.value != 0 || a.state == AuditState::drawn;
+    });
 }
 
 /// Somebody works at what is not judged yet.
@@ -134,7 +144,8 @@ bool anybody_audits(const Context& context, const Job& job) {
     for (std::uint32_t number = job.final_rounds; number < rounds_end(job); ++number) {
         const auto merge = find_merge(context.state, job.id, number);
         if (merge && claim_runs(context, merge->commitment, 0)) return true;
-        for (const Part& part : parts_of_job(context.state, job.id, number, std::nullopt, kPartRowsMax)) {
+        for (const Part& part :
+             parts_of_job(context.state, job.id, number, std::nullopt, kPartRowsMax)) {
             if (!is_open(part)) continue;
             for (const Claim& claim : claims_of(context.state, part.id, kTouchedMax)) {
                 if (!claim.over && claim_runs(context, part.id, claim.segment)) return true;
@@ -149,27 +160,36 @@ bool anybody_busy(const Context& context, const Job& job) {
     return job.open_disputes != 0 || job.open_questions != 0 || anybody_audits(context, job);
 }
 
-/// A lane has waited so long for money for its audits that nobody will pay: its worker would stand there with its lock.
+/// A lane has waited so long for money for its audits that nobody will pay: its worker would stand
+/// there with its lock.
 bool waits_for_money(const Context& context, const Job& job) {
     const std::uint64_t longest = parameters_of(context, job).open_ms_max;
     const auto lanes = lanes_of(context.state, job.id);
-    return job.state == JobState::running && std::any_of(lanes.begin(), lanes.end(), [&](const Lane& lane) {
-        return lane.wait == LaneWait::audit_funds && lane.funded_at.value + longest <= context.live.value;
-    });
+    return job.state == JobState::running &&
+           std::any_of(lanes.begin(), lanes.end(), [&](const Lane& lane) {
+               return lane.wait == LaneWait::audit_funds &&
+                      lane.funded_at.value + longest <= context.live.value;
+           });
 }
 
-/// Something has waited for its judgement longer than a job that settles would, and nobody works, asks or plays: its auditors never came back.
-/// Without this the locks of those who did the work would wait for ever, and so would the submitter, who can't cancel what is trained.
+/// Something has waited for its judgement longer than a job that settles would, and nobody works,
+/// asks or plays: its auditors never came back. Without this the locks of those who did the work
+/// would wait for ever, and so would the submitter, who can't cancel what is trained.
 bool waits_in_vain(const Context& context, const Job& job) {
     const std::uint64_t longest = parameters_of(context, job).settle_ms_max;
-    const auto old = [&](base::TimeMs since) { return since.value != 0 && since.value + longest <= context.live.value; };
+    const auto old = [&](base::TimeMs since) {
+        return since.value != 0 && since.value + longest <= context.live.value;
+    };
     bool waits = false;
     for (std::uint32_t number = job.final_rounds; number < rounds_end(job) && !waits; ++number) {
         const auto round = find_round(context.state, job.id, number);
-        waits = round && round->state == RoundState::merged && !round->merge_audited && old(round->merged_at);
+        waits = round && round->state == RoundState::merged && !round->merge_audited &&
+                old(round->merged_at);
         if (!round || round->open_parts == 0) continue;
         const auto parts = parts_of_job(context.state, job.id, number, std::nullopt, kPartRowsMax);
-        waits = waits || std::any_of(parts.begin(), parts.end(), [&](const Part& part) { return is_open(part) && old(part.committed_at); });
+        waits = waits || std::any_of(parts.begin(), parts.end(), [&](const Part& part) {
+                    return is_open(part) && old(part.committed_at);
+                });
     }
     return waits && !anybody_busy(context, job);
 }
@@ -180,7 +200,8 @@ void watch_job(Context& context, Job& job) {
     if (job.state == JobState::settling) return;
     if (waits_in_vain(context, job)) return fail_job(context, job, CloseReason::no_auditors);
     if (waits_for_money(context, job)) return fail_job(context, job, CloseReason::hold_used_up);
-    set_timer(context, {context.in(parameters_of(context, job).settle_ms_max), TimerKind::settle, job.id.hash, kWatchJob});
+    set_timer(context, {context.in(parameters_of(context, job).settle_ms_max), TimerKind::settle,
+                        job.id.hash, kWatchJob});
 }
 
 void begin_settling(Context& context, Job& job, JobState state, CloseReason reason) {
@@ -207,10 +228,15 @@ void begin_settling(Context& context, Job& job, JobState state, CloseReason reas
     stop_training(context, job);
     set_timer(context, {job.deadline, TimerKind::settle, job.id.hash, kSettleJob});
     set_timer(context, {context.in(1), TimerKind::settle, job.id.hash, kSettleJob});
-    emit(context, EventKind::job_settling, {{"job", job.id.hex()}, {"state", std::string(to_word(state))}, {"reason", std::string(to_word(reason))}});
+    emit(context, EventKind::job_settling,
+         {{"job", job.id.hex()},
+          {"state", std::string(to_word(state))},
+          {"reason", std::string(to_word(reason))}});
 }
 
-void fail_job(Context& context, Job& job, CloseReason reason) { begin_settling(context, job, JobState::failed, reason); }
+void fail_job(Context& context, Job& job, CloseReason reason) {
+    begin_settling(context, job, JobState::failed, reason);
+}
 
 bool settled_long_enough(const Context& context, const Job& job) {
     if (job.state != JobState::settling) return false;

@@ -13,14 +13,15 @@ const base::Bytes kEmpty;
 std::optional<base::Bytes> stake_index(const StateReader& state, const base::AccountId& id) {
     const auto validator = find_validator(state, id);
     const auto stake = find_stake(state, id, Role::validator);
-    if (!validator || !stake || validator->away || stake->tombstoned || stake->jailed_at.value != 0) return std::nullopt;
+    if (!validator || !stake || validator->away || stake->tombstoned || stake->jailed_at.value != 0)
+        return std::nullopt;
     const std::uint64_t weight = weight_of(*validator, *stake);
     if (weight == 0) return std::nullopt;
     return validator_by_stake_key(weight, id);
 }
 
-/// Lists a validator as jailed from the save that jails it until the one that frees it, with the weight it has in the first: what it loses or takes
-/// out later is still missing.
+/// Lists a validator as jailed from the save that jails it until the one that frees it, with the
+/// weight it has in the first: what it loses or takes out later is still missing.
 void list_jailed(StateWriter& state, const std::optional<Stake>& before, const Stake& after) {
     const base::TimeMs since = before ? before->jailed_at : base::TimeMs{};
     if (since == after.jailed_at) return;
@@ -53,14 +54,17 @@ std::optional<base::Bytes> book_index(const Offer& offer) {
 std::vector<base::Bytes> dispute_indexes(const Dispute& value) {
     const bool open = value.state == DisputeState::open;
     if (!open) return {dispute_of_job_key(value.job, open, value.id)};
-    return {dispute_of_job_key(value.job, open, value.id), dispute_of_target_key(value.part, value.segment, value.id),
+    return {dispute_of_job_key(value.job, open, value.id),
+            dispute_of_target_key(value.part, value.segment, value.id),
             dispute_of_account_key(value.asserter, Side::asserter, value.id),
             dispute_of_account_key(value.challenger, Side::challenger, value.id)};
 }
 
 std::vector<base::Bytes> question_indexes(const Question& value) {
-    return {question_of_job_key(value.job, value.round, value.id), question_of_obliged_key(value.obliged, value.id),
-            question_of_asker_key(value.asker, value.id), question_of_subject_key(value.target.subject, value.id)};
+    return {question_of_job_key(value.job, value.round, value.id),
+            question_of_obliged_key(value.obliged, value.id),
+            question_of_asker_key(value.asker, value.id),
+            question_of_subject_key(value.target.subject, value.id)};
 }
 
 std::vector<base::Bytes> audit_indexes(const Audit& value) {
@@ -181,7 +185,8 @@ void save(StateWriter& state, const QuestionDuty& value) {
 }
 
 void save(StateWriter& state, const Pool& value) {
-    if (!state.get(pool_key(value.id))) state.put(pool_of_target_key(value.target.part, value.target.segment, value.id), kEmpty);
+    if (!state.get(pool_key(value.id)))
+        state.put(pool_of_target_key(value.target.part, value.target.segment, value.id), kEmpty);
     state.put(pool_key(value.id), encode(value));
 }
 void save(StateWriter& state, const PoolMember& value) {
@@ -189,7 +194,8 @@ void save(StateWriter& state, const PoolMember& value) {
 }
 
 void save(StateWriter& state, const Dispute& value) {
-    if (const auto before = find_dispute(state, value.id)) erase_all(state, dispute_indexes(*before));
+    if (const auto before = find_dispute(state, value.id))
+        erase_all(state, dispute_indexes(*before));
     put_all(state, dispute_indexes(value));
     state.put(dispute_key(value.id), encode(value));
 }
@@ -205,9 +211,7 @@ void save(StateWriter& state, const ChallengeSeal& value) {
     state.put(challenge_seal_key(value.account, value.number), encode(value));
 }
 
-void save(StateWriter& state, const Chain& value) {
-    state.put(chain_key(), encode(value));
-}
+void save(StateWriter& state, const Chain& value) { state.put(chain_key(), encode(value)); }
 
 void erase(StateWriter& state, const Unbonding& value) {
     state.erase(unbonding_key(value.account, value.role, value.number));
@@ -229,9 +233,7 @@ void erase(StateWriter& state, const Job& value) {
     state.erase(job_key(value.id));
 }
 
-void erase(StateWriter& state, const Lane& value) {
-    state.erase(lane_key(value.job, value.lane));
-}
+void erase(StateWriter& state, const Lane& value) { state.erase(lane_key(value.job, value.lane)); }
 void erase(StateWriter& state, const Round& value) {
     state.erase(round_key(value.job, value.round));
 }
@@ -250,9 +252,7 @@ void erase(StateWriter& state, const Part& value) {
     state.erase(part_key(value.id));
 }
 
-void erase(StateWriter& state, const Epoch& value) {
-    state.erase(epoch_key(value.number));
-}
+void erase(StateWriter& state, const Epoch& value) { state.erase(epoch_key(value.number)); }
 void erase(StateWriter& state, const EpochCommitment& value) {
     state.erase(epoch_commitment_key(value.epoch, value.id));
 }

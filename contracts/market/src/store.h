@@ -44,7 +44,8 @@ void save(StateWriter& state, const Chain& value);
 void erase(StateWriter& state, const Unbonding& value);
 void erase(StateWriter& state, const Validator& value);
 void erase(StateWriter& state, const Offer& value);
-void erase(StateWriter& state, const Job& value);  ///< with its spec; the lists under its id go before
+void erase(StateWriter& state,
+           const Job& value);  ///< with its spec; the lists under its id go before
 void erase(StateWriter& state, const Lane& value);
 void erase(StateWriter& state, const Round& value);
 void erase(StateWriter& state, const MergeRecord& value);

@@ -19,23 +19,28 @@ bool stands(const Part& part) {
         case PartState::auditing:
         case PartState::closing:
         case PartState::passed:
-        case PartState::settled: return true;
+        case PartState::settled:
+            return true;
         case PartState::retracted:
         case PartState::void_:
-        case PartState::unproved: return false;
+        case PartState::unproved:
+            return false;
     }
     return false;
 }
 
 /// The merge of a round once it is posted, while nobody has refuted it.
-std::optional<MergeRecord> standing_merge(const StateReader& state, const base::JobId& job, std::uint32_t round) {
+std::optional<MergeRecord> standing_merge(const StateReader& state, const base::JobId& job,
+                                          std::uint32_t round) {
     auto merge = find_merge(state, job, round);
-    if (!merge || merge->state == MergeState::waiting || merge->state == MergeState::refuted) return std::nullopt;
+    if (!merge || merge->state == MergeState::waiting || merge->state == MergeState::refuted)
+        return std::nullopt;
     return merge;
 }
 
 /// State root that opened the round before; zeros in round 0. Nothing when that round is gone.
-std::optional<base::Hash> root_before(const StateReader& state, const base::JobId& job, std::uint32_t round) {
+std::optional<base::Hash> root_before(const StateReader& state, const base::JobId& job,
+                                      std::uint32_t round) {
     if (round == 0) return base::Hash{};
     const auto before = find_round(state, job, round - 1);
     if (!before) return std::nullopt;
@@ -50,7 +55,8 @@ struct ClaimPlace {
     std::uint32_t segment = 0;
 };
 
-bool fill_segment(const StateReader& state, const Job& job, const ClaimPlace& place, GameSubject& subject) {
+bool fill_segment(const StateReader& state, const Job& job, const ClaimPlace& place,
+                  GameSubject& subject) {
     const auto part = find_part(state, place.subject);
     if (!part || !stands(*part)) return false;
     const auto leaf = opened_leaf(state, *part, place.segment);
@@ -65,7 +71,8 @@ bool fill_segment(const StateReader& state, const Job& job, const ClaimPlace& pl
 }
 
 /// Everything of a subject that follows from where the claim stands. False when it is void or gone.
-bool fill_claim(const StateReader& state, const Job& job, const ClaimPlace& place, GameSubject& subject) {
+bool fill_claim(const StateReader& state, const Job& job, const ClaimPlace& place,
+                GameSubject& subject) {
     if (place.kind == ClaimKind::init) return true;
     const auto round = find_round(state, place.job, place.round);
     const auto before = root_before(state, place.job, place.round);
@@ -77,31 +84,39 @@ bool fill_claim(const StateReader& state, const Job& job, const ClaimPlace& plac
     const auto merge = standing_merge(state, place.job, place.round);
     if (!merge || merge->commitment != place.subject) return false;
     subject.start_root = round->opening_root;
-    for (const RoundMember& member : round->members) subject.payload_roots.push_back(member.payload_root);
+    for (const RoundMember& member : round->members)
+        subject.payload_roots.push_back(member.payload_root);
     return true;
 }
 
 GameStage stage_of(ClaimKind kind) {
     switch (kind) {
-        case ClaimKind::segment: return GameStage::segment;
-        case ClaimKind::merge: return GameStage::merge;
-        case ClaimKind::init: return GameStage::init;
+        case ClaimKind::segment:
+            return GameStage::segment;
+        case ClaimKind::merge:
+            return GameStage::merge;
+        case ClaimKind::init:
+            return GameStage::init;
     }
     return GameStage::segment;
 }
 
 ClaimKind claim_of(DisputeTarget target) {
     switch (target) {
-        case DisputeTarget::merge: return ClaimKind::merge;
-        case DisputeTarget::init: return ClaimKind::init;
+        case DisputeTarget::merge:
+            return ClaimKind::merge;
+        case DisputeTarget::init:
+            return ClaimKind::init;
         case DisputeTarget::segment:
-        case DisputeTarget::cell: return ClaimKind::segment;
+        case DisputeTarget::cell:
+            return ClaimKind::segment;
     }
     return ClaimKind::segment;
 }
 
 /// Descriptor of the state that opens `round`.
-bool fill_opening(const StateReader& state, const base::JobId& job, std::uint32_t round, QuestionSubject& subject) {
+bool fill_opening(const StateReader& state, const base::JobId& job, std::uint32_t round,
+                  QuestionSubject& subject) {
     const auto before = root_before(state, job, round);
     if (!before) return false;
     subject.round = round;
@@ -110,8 +125,10 @@ bool fill_opening(const StateReader& state, const base::JobId& job, std::uint32_
     return true;
 }
 
-/// Descriptor of a lane's state at the boundary before `segment` of the part's round; before the first one it is the state that opens the round.
-bool fill_boundary(const StateReader& state, const Job& job, const Part& part, std::uint32_t segment, QuestionSubject& subject) {
+/// Descriptor of a lane's state at the boundary before `segment` of the part's round; before the
+/// first one it is the state that opens the round.
+bool fill_boundary(const StateReader& state, const Job& job, const Part& part,
+                   std::uint32_t segment, QuestionSubject& subject) {
     if (segment == 0) return fill_opening(state, job.id, part.key.round, subject);
     const auto round = find_round(state, job.id, part.key.round);
     if (!round) return false;
@@ -122,7 +139,8 @@ bool fill_boundary(const StateReader& state, const Job& job, const Part& part, s
     return true;
 }
 
-bool fill_part_target(const StateReader& state, const Job& job, const Part& part, const StoredTarget& target, QuestionSubject& subject) {
+bool fill_part_target(const StateReader& state, const Job& job, const Part& part,
+                      const StoredTarget& target, QuestionSubject& subject) {
     if (target.kind == StoredKind::payload) {
         subject.tree = QuestionTree::payload;
         subject.root = part.payload_root;
@@ -138,7 +156,8 @@ bool fill_part_target(const StateReader& state, const Job& job, const Part& part
     return fill_boundary(state, job, part, part.first_segment + target.number, subject);
 }
 
-bool fill_job_target(const StateReader& state, const Job& job, const StoredTarget& target, QuestionSubject& subject) {
+bool fill_job_target(const StateReader& state, const Job& job, const StoredTarget& target,
+                     QuestionSubject& subject) {
     if (target.kind == StoredKind::init) {
         subject.root = job.init_root;
         return fill_opening(state, job.id, 0, subject);
@@ -151,7 +170,8 @@ bool fill_job_target(const StateReader& state, const Job& job, const StoredTarge
 
 }  // namespace
 
-std::optional<SegmentLeaf> opened_leaf(const StateReader& state, const Part& part, std::uint32_t segment) {
+std::optional<SegmentLeaf> opened_leaf(const StateReader& state, const Part& part,
+                                       std::uint32_t segment) {
     if (part.state == PartState::passed || part.state == PartState::settled) {
         const auto bytes = state.get(history_key(part.key.job, part.passed_entry));
         if (!bytes) return std::nullopt;
@@ -168,7 +188,8 @@ std::optional<SegmentLeaf> opened_leaf(const StateReader& state, const Part& par
     return std::nullopt;
 }
 
-std::optional<base::Hash> committed_root(const StateReader& state, const base::JobId& job, std::uint32_t round, ClaimKind kind,
+std::optional<base::Hash> committed_root(const StateReader& state, const base::JobId& job,
+                                         std::uint32_t round, ClaimKind kind,
                                          const base::PartId& subject) {
     switch (kind) {
         case ClaimKind::segment: {
@@ -178,7 +199,8 @@ std::optional<base::Hash> committed_root(const StateReader& state, const base::J
         }
         case ClaimKind::merge: {
             const auto merge = find_merge(state, job, round);
-            if (!merge || merge->state == MergeState::waiting || merge->commitment != subject) return std::nullopt;
+            if (!merge || merge->state == MergeState::waiting || merge->commitment != subject)
+                return std::nullopt;
             return merge->root;
         }
         case ClaimKind::init: {
@@ -198,7 +220,8 @@ std::optional<GameSubject> game_subject(const StateReader& state, const Dispute&
     subject.spec = *spec;
     subject.program_root = job->program_root;
     subject.asserted = dispute.asserted;
-    ClaimPlace place{claim_of(dispute.target), dispute.job, dispute.round, dispute.part, dispute.segment};
+    ClaimPlace place{claim_of(dispute.target), dispute.job, dispute.round, dispute.part,
+                     dispute.segment};
     if (dispute.target == DisputeTarget::cell) {
         const auto defended = find_audit(state, dispute.defended);
         if (!defended) return std::nullopt;
@@ -212,12 +235,14 @@ std::optional<GameSubject> game_subject(const StateReader& state, const Dispute&
     return subject;
 }
 
-std::optional<QuestionSubject> question_subject(const StateReader& state, const StoredTarget& target) {
-    const bool of_part =
-        target.kind == StoredKind::checkpoint || target.kind == StoredKind::payload || target.kind == StoredKind::start;
+std::optional<QuestionSubject> question_subject(const StateReader& state,
+                                                const StoredTarget& target) {
+    const bool of_part = target.kind == StoredKind::checkpoint ||
+                         target.kind == StoredKind::payload || target.kind == StoredKind::start;
     std::optional<Part> part;
     if (of_part) part = find_part(state, base::PartId{target.subject});
-    if (target.kind == StoredKind::data || (of_part && (!part || !stands(*part)))) return std::nullopt;
+    if (target.kind == StoredKind::data || (of_part && (!part || !stands(*part))))
+        return std::nullopt;
     const base::JobId id = part ? part->key.job : base::JobId{target.subject};
     const auto job = find_job(state, id);
     const auto spec = find_spec(state, id);
@@ -225,12 +250,14 @@ std::optional<QuestionSubject> question_subject(const StateReader& state, const 
     QuestionSubject subject;
     subject.spec = *spec;
     subject.program_root = job->program_root;
-    const bool filled = part ? fill_part_target(state, *job, *part, target, subject) : fill_job_target(state, *job, target, subject);
+    const bool filled = part ? fill_part_target(state, *job, *part, target, subject)
+                             : fill_job_target(state, *job, target, subject);
     if (!filled) return std::nullopt;
     return subject;
 }
 
-std::optional<base::Amount> challenge_bond(const Parameters& parameters, const Job& job, DisputeTarget target, base::Amount base_fee) {
+std::optional<base::Amount> challenge_bond(const Parameters& parameters, const Job& job,
+                                           DisputeTarget target, base::Amount base_fee) {
     base::Amount replay = job.audit_price;
     if (target == DisputeTarget::merge) replay = job.merge_audit_price;
     if (target == DisputeTarget::init) replay = job.init_audit_price;

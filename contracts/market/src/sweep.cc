@@ -1,4 +1,5 @@
-// The sweep of a draw: every commitment of an epoch against every member that contributed, some pairs in each block.
+// The sweep of a draw: every commitment of an epoch against every member that contributed, some
+// pairs in each block.
 
 #include <algorithm>
 #include <set>
@@ -17,16 +18,21 @@ struct Wanted {
     ClaimKind kind = ClaimKind::segment;
     std::uint32_t segments = 1;
     std::uint32_t rate_ppm = 0;
-    std::optional<Part> part;                ///< of a segment
-    std::set<base::AccountId> barred;        ///< whose verdict is controlled, and who was drawn for this before and failed
+    std::optional<Part> part;  ///< of a segment
+    std::set<base::AccountId>
+        barred;  ///< whose verdict is controlled, and who was drawn for this before and failed
 };
 
-std::uint32_t sure_rate(const Parameters& parameters, std::uint32_t rate_ppm) { return std::max(rate_ppm, parameters.rate_sure_ppm); }
+std::uint32_t sure_rate(const Parameters& parameters, std::uint32_t rate_ppm) {
+    return std::max(rate_ppm, parameters.rate_sure_ppm);
+}
 
 /// A control of it was drawn and did not come.
 bool control_missed(const Context& context, const Audit& audit) {
     const auto others = audits_of_claim(context.state, audit.subject, audit.segment, kTouchedMax);
-    return std::any_of(others.begin(), others.end(), [&](const Audit& o) { return o.controls == audit.id && o.state == AuditState::missed; });
+    return std::any_of(others.begin(), others.end(), [&](const Audit& o) {
+        return o.controls == audit.id && o.state == AuditState::missed;
+    });
 }
 
 /// Nothing when what was committed is void, or the job is over.
@@ -48,39 +54,49 @@ std::optional<Wanted> wanted_by(const Context& context, const EpochCommitment& c
     const auto claim = find_claim(context.state, commitment.subject, commitment.segment);
     if (!claim || claim->over) return std::nullopt;
     wanted.kind = claim->kind;
-    if (claim->kind == ClaimKind::segment) wanted.part = find_part(context.state, commitment.subject);
+    if (claim->kind == ClaimKind::segment)
+        wanted.part = find_part(context.state, commitment.subject);
     const Parameters parameters = parameters_of(context, wanted.job);
     if (commitment.kind == CommitmentKind::control) {
         const auto audit = find_audit(context.state, commitment.audit);
         if (!audit || audit->state != AuditState::revealed) return std::nullopt;
         wanted.barred.insert(audit->auditor);
-        wanted.rate_ppm = control_missed(context, *audit) ? parameters.rate_sure_ppm : parameters.control_ppm;
+        wanted.rate_ppm =
+            control_missed(context, *audit) ? parameters.rate_sure_ppm : parameters.control_ppm;
     } else {
         wanted.rate_ppm = sure_rate(parameters, claim->rate_ppm);
-        for (const Audit& audit : audits_of_claim(context.state, commitment.subject, commitment.segment, kTouchedMax)) {
-            if (audit.kind == AuditKind::audit && audit.state == AuditState::missed) wanted.barred.insert(audit.auditor);
+        for (const Audit& audit :
+             audits_of_claim(context.state, commitment.subject, commitment.segment, kTouchedMax)) {
+            if (audit.kind == AuditKind::audit && audit.state == AuditState::missed)
+                wanted.barred.insert(audit.auditor);
         }
     }
     return wanted;
 }
 
-bool eligible(const Context& context, const Wanted& wanted, const EpochMember& member, base::Amount lock) {
-    return member.y && !wanted.barred.contains(member.validator) && may_audit(context, member.validator, wanted.job, lock);
+bool eligible(const Context& context, const Wanted& wanted, const EpochMember& member,
+              base::Amount lock) {
+    return member.y && !wanted.barred.contains(member.validator) &&
+           may_audit(context, member.validator, wanted.job, lock);
 }
 
 base::Amount lock_of(const Context& context, const Wanted& wanted) {
     const base::Amount price = duty_of(wanted.job, wanted.kind).price;
-    return audit_lock(price, parameters_of(context, wanted.job).control_ppm).value_or(base::Amount::of(base::Amount::kMax));
+    return audit_lock(price, parameters_of(context, wanted.job).control_ppm)
+        .value_or(base::Amount::of(base::Amount::kMax));
 }
 
-/// Goes on over the members after the cursor until `each` says stop, all were seen, or the block's bound is reached: then false.
+/// Goes on over the members after the cursor until `each` says stop, all were seen, or the block's
+/// bound is reached: then false.
 template <class Each>
 bool over_members(Context& context, Epoch& epoch, Each each) {
     while (true) {
         const std::uint32_t most = context.parameters.draws_per_block_max;
         if (context.pairs_drawn >= most) return false;
-        const auto after = epoch.draw_member.is_zero() ? std::nullopt : std::optional(epoch.draw_member);
-        const auto members = members_of_epoch(context.state, epoch.number, after, most - context.pairs_drawn);
+        const auto after =
+            epoch.draw_member.is_zero() ? std::nullopt : std::optional(epoch.draw_member);
+        const auto members =
+            members_of_epoch(context.state, epoch.number, after, most - context.pairs_drawn);
         bool stop = members.empty();
         for (const EpochMember& member : members) {
             ++context.pairs_drawn;
@@ -95,7 +111,8 @@ bool over_members(Context& context, Epoch& epoch, Each each) {
 }
 
 /// When everybody who may audit has failed, everybody is drawn again.
-bool look(Context& context, Epoch& epoch, const EpochCommitment& commitment, const Wanted& wanted, base::Amount lock) {
+bool look(Context& context, Epoch& epoch, const EpochCommitment& commitment, const Wanted& wanted,
+          base::Amount lock) {
     if (commitment.kind == CommitmentKind::control || wanted.barred.empty()) return true;
     bool found = false;
     const bool all = over_members(context, epoch, [&](const EpochMember& member) {
@@ -106,15 +123,19 @@ bool look(Context& context, Epoch& epoch, const EpochCommitment& commitment, con
     return all;
 }
 
-/// W: of those who contributed and may audit this. A void epoch draws with all weight. Who may is settled here for all blocks of this draw,
-/// as W and the events say it: whoever leaves later is drawn all the same, and whoever could audit later is not.
-bool weigh(Context& context, Epoch& epoch, const base::PartId& commitment, const Wanted& wanted, base::Amount lock) {
+/// W: of those who contributed and may audit this. A void epoch draws with all weight. Who may is
+/// settled here for all blocks of this draw, as W and the events say it: whoever leaves later is
+/// drawn all the same, and whoever could audit later is not.
+bool weigh(Context& context, Epoch& epoch, const base::PartId& commitment, const Wanted& wanted,
+           base::Amount lock) {
     const bool all = over_members(context, epoch, [&](const EpochMember& member) {
         if (eligible(context, wanted, member, lock)) {
             epoch.draw_weight += member.weight;
         } else if (member.y) {
             emit(context, EventKind::member_barred,
-                 {{"epoch", std::to_string(epoch.number)}, {"commitment", commitment.hex()}, {"validator", member.validator.hex()}});
+                 {{"epoch", std::to_string(epoch.number)},
+                  {"commitment", commitment.hex()},
+                  {"validator", member.validator.hex()}});
             EpochMember barred = member;
             barred.barred_from = commitment;
             save(context.state, barred);
@@ -125,8 +146,10 @@ bool weigh(Context& context, Epoch& epoch, const base::PartId& commitment, const
     return all;
 }
 
-/// The claim of one segment, made when it is drawn for the first time, or drawn once more by the epoch after a void one.
-Claim claim_of(Context& context, Job& job, Part& part, std::uint32_t segment, std::uint32_t rate_ppm) {
+/// The claim of one segment, made when it is drawn for the first time, or drawn once more by the
+/// epoch after a void one.
+Claim claim_of(Context& context, Job& job, Part& part, std::uint32_t segment,
+               std::uint32_t rate_ppm) {
     auto known = find_claim(context.state, part.id, segment);
     Claim claim = known.value_or(Claim{});
     if (known && !known->over) return claim;
@@ -146,12 +169,16 @@ Claim claim_of(Context& context, Job& job, Part& part, std::uint32_t segment, st
 }
 
 bool is_delivered(const Part& part, std::uint32_t segment) {
-    return std::any_of(part.delivered.begin(), part.delivered.end(), [&](const DeliveredSegment& d) { return d.segment == segment; });
+    return std::any_of(part.delivered.begin(), part.delivered.end(),
+                       [&](const DeliveredSegment& d) { return d.segment == segment; });
 }
 
-void draw_member(Context& context, Epoch& epoch, const EpochCommitment& commitment, Wanted& wanted, const EpochMember& member) {
-    const std::uint64_t exponent = member_exponent(rate_exponent(wanted.rate_ppm), member.weight, epoch.draw_weight);
-    const std::uint32_t segment = commitment.kind == CommitmentKind::part ? epoch.draw_segment : commitment.segment;
+void draw_member(Context& context, Epoch& epoch, const EpochCommitment& commitment, Wanted& wanted,
+                 const EpochMember& member) {
+    const std::uint64_t exponent =
+        member_exponent(rate_exponent(wanted.rate_ppm), member.weight, epoch.draw_weight);
+    const std::uint32_t segment =
+        commitment.kind == CommitmentKind::part ? epoch.draw_segment : commitment.segment;
     DrawSubject subject;
     subject.kind = wanted.kind;
     subject.job = wanted.job.id;
@@ -164,9 +191,11 @@ void draw_member(Context& context, Epoch& epoch, const EpochCommitment& commitme
     }
     subject.control = commitment.audit;
     if (!is_drawn(*member.y, subject, draw_chance(exponent))) return;
-    const Drawn drawn{&commitment, &member, exponent, !wanted.part || is_delivered(*wanted.part, segment)};
-    Claim claim = wanted.part ? claim_of(context, wanted.job, *wanted.part, segment, wanted.rate_ppm)
-                              : find_claim(context.state, commitment.subject, segment).value();
+    const Drawn drawn{&commitment, &member, exponent,
+                      !wanted.part || is_delivered(*wanted.part, segment)};
+    Claim claim = wanted.part
+                      ? claim_of(context, wanted.job, *wanted.part, segment, wanted.rate_ppm)
+                      : find_claim(context.state, commitment.subject, segment).value();
     draw_audit(context, wanted.job, claim, drawn);
     save(context.state, claim);
     if (wanted.part) save(context.state, *wanted.part);
@@ -178,7 +207,8 @@ void draw_member(Context& context, Epoch& epoch, const EpochCommitment& commitme
 void part_drawn(Context& context, Job& job, Part& part, bool again) {
     ASSAY_CHECK(part.draws > 0);
     if (again) {
-        EpochCommitment next{0, part.id, CommitmentKind::part, job.id, part.id, 0, {}, part.key.round, part.tree_root};
+        EpochCommitment next{0, part.id, CommitmentKind::part, job.id,        part.id,
+                             0, {},      part.key.round,       part.tree_root};
         join_epoch(context, next);
     } else {
         --part.draws;
@@ -250,16 +280,19 @@ bool draw_commitment(Context& context, Epoch& epoch, const EpochCommitment& comm
     const bool nobody = epoch.draw_weight == 0;
     while (!nobody && epoch.draw_segment < wanted->segments) {
         const bool all = over_members(context, epoch, [&](const EpochMember& member) {
-            if (member.y && member.barred_from != commitment.id) draw_member(context, epoch, commitment, *wanted, member);
+            if (member.y && member.barred_from != commitment.id)
+                draw_member(context, epoch, commitment, *wanted, member);
             return true;
         });
         if (!all) return false;
         ++epoch.draw_segment;
     }
-    // Where nobody may audit, nothing was drawn: the work waits for the next epoch as after a void one.
-    // What was missed is looked at by somebody: a redraw that happens to draw nobody is drawn again.
+    // Where nobody may audit, nothing was drawn: the work waits for the next epoch as after a void
+    // one. What was missed is looked at by somebody: a redraw that happens to draw nobody is drawn
+    // again.
     const bool unseen = commitment.kind == CommitmentKind::redraw && epoch.drawn == 0;
-    const bool again = epoch.void_ || unseen || (nobody && commitment.kind != CommitmentKind::control);
+    const bool again =
+        epoch.void_ || unseen || (nobody && commitment.kind != CommitmentKind::control);
     if (commitment.kind == CommitmentKind::part) {
         auto part = find_part(context.state, commitment.subject);
         part_drawn(context, wanted->job, *part, again);
@@ -275,11 +308,13 @@ void on_draw_due(Context& context, const Timer& timer) {
     auto epoch = find_epoch(context.state, timer.number);
     if (!epoch || epoch->state != EpochState::drawing || epoch->deadline != timer.due) return;
     while (true) {
-        const auto after = epoch->draw_after.is_zero() ? std::nullopt : std::optional(epoch->draw_after);
+        const auto after =
+            epoch->draw_after.is_zero() ? std::nullopt : std::optional(epoch->draw_after);
         const auto next = commitments_of_epoch(context.state, epoch->number, after, 1);
         if (next.empty()) break;
         ++context.pairs_drawn;
-        if (context.pairs_drawn >= context.parameters.draws_per_block_max || !draw_commitment(context, *epoch, next.front())) {
+        if (context.pairs_drawn >= context.parameters.draws_per_block_max ||
+            !draw_commitment(context, *epoch, next.front())) {
             // The next sweep, in the next block: live time is at least one millisecond later then.
             epoch->deadline = context.in(1);
             set_timer(context, {epoch->deadline, TimerKind::draw, {}, epoch->number});
@@ -298,7 +333,8 @@ void on_draw_due(Context& context, const Timer& timer) {
     epoch->deadline = context.in(context.parameters.retention_ms);
     set_timer(context, {epoch->deadline, TimerKind::epoch, {}, epoch->number});
     save(context.state, *epoch);
-    emit(context, EventKind::epoch_drawn, {{"epoch", std::to_string(epoch->number)}, {"void", epoch->void_ ? "1" : "0"}});
+    emit(context, EventKind::epoch_drawn,
+         {{"epoch", std::to_string(epoch->number)}, {"void", epoch->void_ ? "1" : "0"}});
 }
 
 }  // namespace assay::market

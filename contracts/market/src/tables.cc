@@ -45,13 +45,9 @@ constexpr std::size_t kTimerKeySize = 1 + 8 + 1 + 32 + 8;
 
 }  // namespace
 
-base::Bytes table_prefix(Table table) {
-    return {static_cast<std::uint8_t>(table)};
-}
+base::Bytes table_prefix(Table table) { return {static_cast<std::uint8_t>(table)}; }
 
-base::Bytes chain_key() {
-    return Key(Table::chain).take();
-}
+base::Bytes chain_key() { return Key(Table::chain).take(); }
 base::Bytes parameters_key(const base::Hash& id) {
     return Key(Table::parameters).raw(id.view()).take();
 }
@@ -80,9 +76,7 @@ std::optional<Timer> timer_from_key(base::ByteView key) {
     return timer;
 }
 
-base::Bytes account_key(const base::AccountId& id) {
-    return Key(Table::account).id(id).take();
-}
+base::Bytes account_key(const base::AccountId& id) { return Key(Table::account).id(id).take(); }
 base::Bytes nonce_key(const base::AccountId& id, std::uint32_t lane) {
     return Key(Table::nonce).id(id).u32(lane).take();
 }
@@ -95,16 +89,12 @@ base::Bytes stake_key(const base::AccountId& id, Role role) {
 base::Bytes unbonding_key(const base::AccountId& id, Role role, std::uint64_t number) {
     return Key(Table::unbonding).id(id).u8(static_cast<std::uint8_t>(role)).u64(number).take();
 }
-base::Bytes validator_key(const base::AccountId& id) {
-    return Key(Table::validator).id(id).take();
-}
+base::Bytes validator_key(const base::AccountId& id) { return Key(Table::validator).id(id).take(); }
 base::Bytes validator_by_stake_key(std::uint64_t weight, const base::AccountId& id) {
     return Key(Table::validator_by_stake).u64(~weight).id(id).take();
 }
 
-base::Bytes offer_key(const base::OfferId& id) {
-    return Key(Table::offer).id(id).take();
-}
+base::Bytes offer_key(const base::OfferId& id) { return Key(Table::offer).id(id).take(); }
 base::Bytes offer_by_price_key(base::Amount price, std::uint64_t arrival, const base::OfferId& id) {
     return Key(Table::offer_by_price).u64(price.grains()).u64(arrival).id(id).take();
 }
@@ -115,15 +105,11 @@ base::Bytes record_key(const base::AccountId& worker) {
     return Key(Table::record).id(worker).take();
 }
 
-base::Bytes job_key(const base::JobId& id) {
-    return Key(Table::job).id(id).take();
-}
+base::Bytes job_key(const base::JobId& id) { return Key(Table::job).id(id).take(); }
 base::Bytes job_by_state_key(JobState state, const base::JobId& id) {
     return Key(Table::job_by_state).u8(static_cast<std::uint8_t>(state)).id(id).take();
 }
-base::Bytes spec_key(const base::JobId& id) {
-    return Key(Table::spec).id(id).take();
-}
+base::Bytes spec_key(const base::JobId& id) { return Key(Table::spec).id(id).take(); }
 base::Bytes lane_key(const base::JobId& job, std::uint32_t lane) {
     return Key(Table::lane).id(job).u32(lane).take();
 }
@@ -137,9 +123,7 @@ base::Bytes history_key(const base::JobId& job, std::uint64_t index) {
     return Key(Table::history).id(job).u64(index).take();
 }
 
-base::Bytes lease_key(const base::LeaseId& id) {
-    return Key(Table::lease).id(id).take();
-}
+base::Bytes lease_key(const base::LeaseId& id) { return Key(Table::lease).id(id).take(); }
 base::Bytes lease_of_worker_key(const base::AccountId& worker, const base::LeaseId& id) {
     return Key(Table::lease_of_worker).id(worker).id(id).take();
 }
@@ -151,9 +135,7 @@ base::Bytes party_key(const base::JobId& job, const base::AccountId& account) {
     return Key(Table::party).id(job).id(account).take();
 }
 
-base::Bytes part_key(const base::PartId& id) {
-    return Key(Table::part).id(id).take();
-}
+base::Bytes part_key(const base::PartId& id) { return Key(Table::part).id(id).take(); }
 base::Bytes part_of_job_key(const PartKey& part, const base::PartId& id) {
     return Key(Table::part_of_job)
         .id(part.job)
@@ -163,9 +145,7 @@ base::Bytes part_of_job_key(const PartKey& part, const base::PartId& id) {
         .id(id)
         .take();
 }
-base::Bytes epoch_key(std::uint64_t number) {
-    return Key(Table::epoch).u64(number).take();
-}
+base::Bytes epoch_key(std::uint64_t number) { return Key(Table::epoch).u64(number).take(); }
 base::Bytes epoch_commitment_key(std::uint64_t epoch, const base::PartId& id) {
     return Key(Table::epoch_commitment).u64(epoch).id(id).take();
 }
@@ -176,16 +156,15 @@ base::Bytes claim_key(const base::PartId& subject, std::uint32_t segment) {
     return Key(Table::claim).id(subject).u32(segment).take();
 }
 
-base::Bytes audit_key(const base::AuditId& id) {
-    return Key(Table::audit).id(id).take();
-}
+base::Bytes audit_key(const base::AuditId& id) { return Key(Table::audit).id(id).take(); }
 base::Bytes audit_of_validator_key(const base::AccountId& validator, const base::AuditId& id) {
     return Key(Table::audit_of_validator).id(validator).id(id).take();
 }
 base::Bytes audit_of_job_key(const base::JobId& job, const base::AuditId& id) {
     return Key(Table::audit_of_job).id(job).id(id).take();
 }
-base::Bytes audit_of_claim_key(const base::PartId& subject, std::uint32_t segment, const base::AuditId& id) {
+base::Bytes audit_of_claim_key(const base::PartId& subject, std::uint32_t segment,
+                               const base::AuditId& id) {
     return Key(Table::audit_of_claim).id(subject).u32(segment).id(id).take();
 }
 base::Bytes jailed_key(base::TimeMs since, const base::AccountId& id) {
@@ -217,9 +196,7 @@ base::Bytes question_bytes_key(const base::Hash& id) {
     return Key(Table::question_bytes).raw(id.view()).take();
 }
 
-base::Bytes dispute_key(const base::DisputeId& id) {
-    return Key(Table::dispute).id(id).take();
-}
+base::Bytes dispute_key(const base::DisputeId& id) { return Key(Table::dispute).id(id).take(); }
 base::Bytes dispute_of_account_key(const base::AccountId& account, Side side,
                                    const base::DisputeId& id) {
     return Key(Table::dispute_of_account)
@@ -235,13 +212,10 @@ base::Bytes dispute_of_target_key(const base::PartId& part, std::uint32_t segmen
                                   const base::DisputeId& id) {
     return Key(Table::dispute_of_target).id(part).u32(segment).id(id).take();
 }
-base::Bytes game_key(const base::DisputeId& id) {
-    return Key(Table::game).id(id).take();
-}
-base::Bytes pool_key(const base::Hash& id) {
-    return Key(Table::pool).raw(id.view()).take();
-}
-base::Bytes pool_of_target_key(const base::PartId& part, std::uint32_t segment, const base::Hash& id) {
+base::Bytes game_key(const base::DisputeId& id) { return Key(Table::game).id(id).take(); }
+base::Bytes pool_key(const base::Hash& id) { return Key(Table::pool).raw(id.view()).take(); }
+base::Bytes pool_of_target_key(const base::PartId& part, std::uint32_t segment,
+                               const base::Hash& id) {
     return Key(Table::pool_of_target).id(part).u32(segment).raw(id.view()).take();
 }
 base::Bytes pool_member_key(const base::Hash& pool, std::uint32_t number) {

@@ -27,9 +27,7 @@ template <class Bytes>
 std::string blob(const Bytes& bytes) {
     return {reinterpret_cast<const char*>(bytes.data()), bytes.size()};
 }
-std::string text(const base::Hash& hash) {
-    return blob(hash.bytes);
-}
+std::string text(const base::Hash& hash) { return blob(hash.bytes); }
 template <class Kind>
 std::string text(const base::Id<Kind>& id) {
     return blob(id.hash.bytes);
@@ -100,7 +98,9 @@ struct ToWire {
         out.set_slots(in.slots);
         out.set_bond(in.bond.grains());
     }
-    void operator()(const OfferWithdraw& in) const { body.mutable_offer_withdraw()->set_offer(text(in.offer)); }
+    void operator()(const OfferWithdraw& in) const {
+        body.mutable_offer_withdraw()->set_offer(text(in.offer));
+    }
     void operator()(const JobPost& in) const {
         auto& out = *body.mutable_job_post();
         out.set_spec(blob(in.spec));
@@ -122,7 +122,9 @@ struct ToWire {
         out.set_job(text(in.job));
         out.set_lane(in.lane);
     }
-    void operator()(const LeaseLeave& in) const { body.mutable_lease_leave()->set_lease(text(in.lease)); }
+    void operator()(const LeaseLeave& in) const {
+        body.mutable_lease_leave()->set_lease(text(in.lease));
+    }
     void operator()(const PartCommit& in) const {
         auto& out = *body.mutable_part_commit();
         out.set_lease(text(in.lease));
@@ -138,7 +140,9 @@ struct ToWire {
         if (in.payload_receipt) put(*out.mutable_payload_receipt(), *in.payload_receipt);
         out.set_last_loss_bits(in.last_loss_bits);
     }
-    void operator()(const PartRetract& in) const { body.mutable_part_retract()->set_part(text(in.part)); }
+    void operator()(const PartRetract& in) const {
+        body.mutable_part_retract()->set_part(text(in.part));
+    }
     void operator()(const EpochContribute& in) const {
         auto& out = *body.mutable_epoch_contribute();
         out.set_epoch(in.epoch);
@@ -205,7 +209,9 @@ struct ToWire {
         out.set_tree(text(in.proof.tree));
         for (const base::Hash& hash : in.proof.path) out.add_path(text(hash));
     }
-    void operator()(const StateAsk& in) const { put(*body.mutable_state_ask()->mutable_target(), in.target); }
+    void operator()(const StateAsk& in) const {
+        put(*body.mutable_state_ask()->mutable_target(), in.target);
+    }
     void operator()(const StateAnswer& in) const {
         auto& out = *body.mutable_state_answer();
         out.set_question(text(in.question));
@@ -224,7 +230,9 @@ struct ToWire {
         out.set_tree(text(in.proof.tree));
         for (const base::Hash& hash : in.proof.path) out.add_path(text(hash));
     }
-    void operator()(const ChallengeSealPost& in) const { body.mutable_challenge_seal()->set_digest(text(in.digest)); }
+    void operator()(const ChallengeSealPost& in) const {
+        body.mutable_challenge_seal()->set_digest(text(in.digest));
+    }
     void operator()(const ChallengeOpen& in) const {
         auto& out = *body.mutable_challenge_open();
         out.set_kind(static_cast<wire::DisputeTarget>(in.target.kind));
@@ -241,7 +249,9 @@ struct ToWire {
         out.set_dispute(text(in.dispute));
         out.set_move(blob(in.move));
     }
-    void operator()(const DisputeConcede& in) const { body.mutable_dispute_concede()->set_dispute(text(in.dispute)); }
+    void operator()(const DisputeConcede& in) const {
+        body.mutable_dispute_concede()->set_dispute(text(in.dispute));
+    }
 };
 
 /// Fields in ascending order, no map, nothing unknown: with these messages that is one encoding.
@@ -258,9 +268,7 @@ std::string serialise(const google::protobuf::MessageLite& message) {
 
 // ---- Wire to plain: one error flag, as in base::Decoder ----
 
-ByteView view(const std::string& bytes) {
-    return base::view_of(bytes);
-}
+ByteView view(const std::string& bytes) { return base::view_of(bytes); }
 
 class FromWire {
   public:
@@ -332,7 +340,8 @@ class FromWire {
     }
     /// Only a round's merge and a segment's start are numbered.
     StoredTarget target(bool present, const wire::StoredTarget& in) {
-        if (!present || in.kind() < wire::STORED_KIND_CHECKPOINT || in.kind() > wire::STORED_KIND_START) {
+        if (!present || in.kind() < wire::STORED_KIND_CHECKPOINT ||
+            in.kind() > wire::STORED_KIND_START) {
             ok = false;
             return {};
         }
@@ -416,21 +425,28 @@ SegmentDeliver segment_deliver(FromWire& from, const wire::SegmentDeliver& in) {
 }
 
 CellsOpen cells_open(FromWire& from, const wire::CellsOpen& in) {
-    CellsOpen out{from.id<base::AuditId>(in.audit()), from.hash(in.salt()), from.hashes(in.cells(), kCells)};
+    CellsOpen out{from.id<base::AuditId>(in.audit()), from.hash(in.salt()),
+                  from.hashes(in.cells(), kCells)};
     if (out.cells.size() != kCells) from.ok = false;
     return out;
 }
 
 EpochContribute epoch_contribute(FromWire& from, const wire::EpochContribute& in) {
-    return {in.epoch(), from.hash(in.commitments_root()), in.log_size(), from.hash(in.log_root()), from.proof(in.proof())};
+    return {in.epoch(), from.hash(in.commitments_root()), in.log_size(), from.hash(in.log_root()),
+            from.proof(in.proof())};
 }
 
 ChunkAnswer chunk_answer(FromWire& from, const wire::ChunkAnswer& in) {
-    return {from.hash(in.question()), from.bytes(in.bytes(), base::kBlobChunkBytes), {from.hash(in.tree()), from.hashes(in.path(), kPathMax)}};
+    return {from.hash(in.question()),
+            from.bytes(in.bytes(), base::kBlobChunkBytes),
+            {from.hash(in.tree()), from.hashes(in.path(), kPathMax)}};
 }
 
 StateShow state_show(FromWire& from, const wire::StateShow& in) {
-    return {from.hash(in.question()), in.leaf(), from.bytes(in.bytes(), base::kBlobChunkBytes), {from.hash(in.tree()), from.hashes(in.path(), kPathMax)}};
+    return {from.hash(in.question()),
+            in.leaf(),
+            from.bytes(in.bytes(), base::kBlobChunkBytes),
+            {from.hash(in.tree()), from.hashes(in.path(), kPathMax)}};
 }
 
 KeysSet keys_set(FromWire& from, const wire::KeysSet& in) {
@@ -451,7 +467,8 @@ OfferPost offer_post(FromWire& from, const wire::OfferPost& in) {
 
 VerdictReveal verdict_reveal(FromWire& from, const wire::VerdictReveal& in) {
     VerdictReveal out{from.id<base::AuditId>(in.audit()),
-                      {from.verdict(in.kind()), from.optional_hash(in.end_root()), from.optional_hash(in.cells_digest())},
+                      {from.verdict(in.kind()), from.optional_hash(in.end_root()),
+                       from.optional_hash(in.cells_digest())},
                       from.hash(in.nonce()),
                       std::nullopt};
     if (!in.proof().empty()) out.proof = from.proof(in.proof());
@@ -482,53 +499,95 @@ DisputeMove dispute_move(FromWire& from, const wire::DisputeMove& in) {
 /// Nothing when no message is set.
 std::optional<Message> message_of(FromWire& from, const wire::Body& body) {
     switch (body.message_case()) {
-        case wire::Body::kKeysSet: return keys_set(from, body.keys_set());
-        case wire::Body::kTransfer: return Transfer{from.id<base::AccountId>(body.transfer().to()), from.amount(body.transfer().amount())};
-        case wire::Body::kStakeBond: return StakeBond{from.role(body.stake_bond().role()), from.amount(body.stake_bond().amount())};
-        case wire::Body::kStakeUnbond: return StakeUnbond{from.role(body.stake_unbond().role()), from.amount(body.stake_unbond().amount())};
+        case wire::Body::kKeysSet:
+            return keys_set(from, body.keys_set());
+        case wire::Body::kTransfer:
+            return Transfer{from.id<base::AccountId>(body.transfer().to()),
+                            from.amount(body.transfer().amount())};
+        case wire::Body::kStakeBond:
+            return StakeBond{from.role(body.stake_bond().role()),
+                             from.amount(body.stake_bond().amount())};
+        case wire::Body::kStakeUnbond:
+            return StakeUnbond{from.role(body.stake_unbond().role()),
+                               from.amount(body.stake_unbond().amount())};
         case wire::Body::kValidatorDeclare: {
             const auto& in = body.validator_declare();
-            return ValidatorDeclare{from.profile(in.profile()), in.flops_per_second(), from.amount(in.weight_max()), in.away()};
+            return ValidatorDeclare{from.profile(in.profile()), in.flops_per_second(),
+                                    from.amount(in.weight_max()), in.away()};
         }
-        case wire::Body::kValidatorReturn: return ValidatorReturn{};
-        case wire::Body::kOfferPost: return offer_post(from, body.offer_post());
-        case wire::Body::kOfferWithdraw: return OfferWithdraw{from.id<base::OfferId>(body.offer_withdraw().offer())};
-        case wire::Body::kJobPost: return job_post(from, body.job_post());
-        case wire::Body::kJobFund: return JobFund{from.id<base::JobId>(body.job_fund().job()), from.amount(body.job_fund().amount())};
-        case wire::Body::kJobCancel: return JobCancel{from.id<base::JobId>(body.job_cancel().job())};
-        case wire::Body::kJobPause: return JobPause{from.id<base::JobId>(body.job_pause().job())};
-        case wire::Body::kJobResume: return JobResume{from.id<base::JobId>(body.job_resume().job())};
-        case wire::Body::kLeaseAccept: return LeaseAccept{from.id<base::JobId>(body.lease_accept().job()), body.lease_accept().lane()};
-        case wire::Body::kLeaseLeave: return LeaseLeave{from.id<base::LeaseId>(body.lease_leave().lease())};
-        case wire::Body::kPartCommit: return part_commit(from, body.part_commit());
-        case wire::Body::kPartRetract: return PartRetract{from.id<base::PartId>(body.part_retract().part())};
-        case wire::Body::kEpochContribute: return epoch_contribute(from, body.epoch_contribute());
-        case wire::Body::kSegmentDeliver: return segment_deliver(from, body.segment_deliver());
+        case wire::Body::kValidatorReturn:
+            return ValidatorReturn{};
+        case wire::Body::kOfferPost:
+            return offer_post(from, body.offer_post());
+        case wire::Body::kOfferWithdraw:
+            return OfferWithdraw{from.id<base::OfferId>(body.offer_withdraw().offer())};
+        case wire::Body::kJobPost:
+            return job_post(from, body.job_post());
+        case wire::Body::kJobFund:
+            return JobFund{from.id<base::JobId>(body.job_fund().job()),
+                           from.amount(body.job_fund().amount())};
+        case wire::Body::kJobCancel:
+            return JobCancel{from.id<base::JobId>(body.job_cancel().job())};
+        case wire::Body::kJobPause:
+            return JobPause{from.id<base::JobId>(body.job_pause().job())};
+        case wire::Body::kJobResume:
+            return JobResume{from.id<base::JobId>(body.job_resume().job())};
+        case wire::Body::kLeaseAccept:
+            return LeaseAccept{from.id<base::JobId>(body.lease_accept().job()),
+                               body.lease_accept().lane()};
+        case wire::Body::kLeaseLeave:
+            return LeaseLeave{from.id<base::LeaseId>(body.lease_leave().lease())};
+        case wire::Body::kPartCommit:
+            return part_commit(from, body.part_commit());
+        case wire::Body::kPartRetract:
+            return PartRetract{from.id<base::PartId>(body.part_retract().part())};
+        case wire::Body::kEpochContribute:
+            return epoch_contribute(from, body.epoch_contribute());
+        case wire::Body::kSegmentDeliver:
+            return segment_deliver(from, body.segment_deliver());
         case wire::Body::kVerdictSeal:
-            return VerdictSeal{from.id<base::AuditId>(body.verdict_seal().audit()), from.hash(body.verdict_seal().seal())};
-        case wire::Body::kVerdictReveal: return verdict_reveal(from, body.verdict_reveal());
-        case wire::Body::kCellsOpen: return cells_open(from, body.cells_open());
-        case wire::Body::kPartClose: return part_close(from, body.part_close());
+            return VerdictSeal{from.id<base::AuditId>(body.verdict_seal().audit()),
+                               from.hash(body.verdict_seal().seal())};
+        case wire::Body::kVerdictReveal:
+            return verdict_reveal(from, body.verdict_reveal());
+        case wire::Body::kCellsOpen:
+            return cells_open(from, body.cells_open());
+        case wire::Body::kPartClose:
+            return part_close(from, body.part_close());
         case wire::Body::kMergePost: {
             const auto& in = body.merge_post();
-            return MergePost{from.id<base::JobId>(in.job()), in.round(), from.hash(in.merge_root()), from.receipt(in.has_receipt(), in.receipt())};
+            return MergePost{from.id<base::JobId>(in.job()), in.round(), from.hash(in.merge_root()),
+                             from.receipt(in.has_receipt(), in.receipt())};
         }
         case wire::Body::kEquivocationReport:
-            return EquivocationReport{from.bytes(body.equivocation_report().first()), from.bytes(body.equivocation_report().second())};
-        case wire::Body::kConfess: return Confess{from.id<base::PartId>(body.confess().part())};
+            return EquivocationReport{from.bytes(body.equivocation_report().first()),
+                                      from.bytes(body.equivocation_report().second())};
+        case wire::Body::kConfess:
+            return Confess{from.id<base::PartId>(body.confess().part())};
         case wire::Body::kChunkAsk:
-            return ChunkAsk{from.target(body.chunk_ask().has_target(), body.chunk_ask().target()), body.chunk_ask().chunk()};
-        case wire::Body::kChunkAnswer: return chunk_answer(from, body.chunk_answer());
-        case wire::Body::kStateAsk: return StateAsk{from.target(body.state_ask().has_target(), body.state_ask().target())};
+            return ChunkAsk{from.target(body.chunk_ask().has_target(), body.chunk_ask().target()),
+                            body.chunk_ask().chunk()};
+        case wire::Body::kChunkAnswer:
+            return chunk_answer(from, body.chunk_answer());
+        case wire::Body::kStateAsk:
+            return StateAsk{from.target(body.state_ask().has_target(), body.state_ask().target())};
         case wire::Body::kStateAnswer:
-            return StateAnswer{from.hash(body.state_answer().question()), from.bytes(body.state_answer().bytes(), kAnswerBytesMax)};
-        case wire::Body::kStateNext: return StateNext{from.hash(body.state_next().question()), body.state_next().child()};
-        case wire::Body::kStateShow: return state_show(from, body.state_show());
-        case wire::Body::kChallengeSeal: return ChallengeSealPost{from.hash(body.challenge_seal().digest())};
-        case wire::Body::kChallengeOpen: return challenge_open(from, body.challenge_open());
-        case wire::Body::kDisputeMove: return dispute_move(from, body.dispute_move());
-        case wire::Body::kDisputeConcede: return DisputeConcede{from.id<base::DisputeId>(body.dispute_concede().dispute())};
-        case wire::Body::MESSAGE_NOT_SET: return std::nullopt;
+            return StateAnswer{from.hash(body.state_answer().question()),
+                               from.bytes(body.state_answer().bytes(), kAnswerBytesMax)};
+        case wire::Body::kStateNext:
+            return StateNext{from.hash(body.state_next().question()), body.state_next().child()};
+        case wire::Body::kStateShow:
+            return state_show(from, body.state_show());
+        case wire::Body::kChallengeSeal:
+            return ChallengeSealPost{from.hash(body.challenge_seal().digest())};
+        case wire::Body::kChallengeOpen:
+            return challenge_open(from, body.challenge_open());
+        case wire::Body::kDisputeMove:
+            return dispute_move(from, body.dispute_move());
+        case wire::Body::kDisputeConcede:
+            return DisputeConcede{from.id<base::DisputeId>(body.dispute_concede().dispute())};
+        case wire::Body::MESSAGE_NOT_SET:
+            return std::nullopt;
     }
     return std::nullopt;
 }
@@ -536,7 +595,8 @@ std::optional<Message> message_of(FromWire& from, const wire::Body& body) {
 /// Parses `bytes` into `out`; true when they are its one encoding.
 template <class M>
 bool parse(M& out, ByteView bytes) {
-    // protobuf writes a line about text that is not UTF-8; strangers must not be able to fill a log.
+    // protobuf writes a line about text that is not UTF-8; strangers must not be able to fill a
+    // log.
     [[maybe_unused]] static const auto loud = google::protobuf::SetLogHandler(nullptr);
     if (!out.ParseFromArray(bytes.data(), static_cast<int>(bytes.size()))) return false;
     out.DiscardUnknownFields();

@@ -56,11 +56,13 @@ constexpr std::array<MessageTraits, std::variant_size_v<Message>> kTraits = {{
     {"dispute_concede", 2'000, 10},
 }};
 
-/// A judgement costs at most 10 ms. What it computes follows from the tiles it is shown, so a move that is too small for openings has none.
+/// A judgement costs at most 10 ms. What it computes follows from the tiles it is shown, so a move
+/// that is too small for openings has none.
 constexpr std::uint64_t kJudgementWeight = 10'000;
 constexpr std::size_t kSmallMoveBytes = 2'048;
 
-/// What apply_job_post computes through the referee. A spec that does not decode is refused before that.
+/// What apply_job_post computes through the referee. A spec that does not decode is refused before
+/// that.
 std::uint64_t post_weight(const JobPost& post) {
     const auto spec = decode_spec(post.spec);
     return spec ? facts_weight(*spec) : 0;
@@ -68,9 +70,7 @@ std::uint64_t post_weight(const JobPost& post) {
 
 }  // namespace
 
-std::string_view message_word(const Message& message) {
-    return kTraits[message.index()].word;
-}
+std::string_view message_word(const Message& message) { return kTraits[message.index()].word; }
 
 std::uint64_t message_weight(const Message& message, std::size_t raw_bytes) {
     const MessageTraits& traits = kTraits[message.index()];
@@ -108,8 +108,14 @@ base::LeaseId lease_id(const base::JobId& job, std::uint32_t lane, std::uint32_t
     return {base::Hasher("assay.lease").add(job.hash).add_u32(lane).add_u32(number).finish()};
 }
 
-base::AuditId audit_id(const base::PartId& commitment, std::uint32_t segment, std::uint64_t epoch, const base::AccountId& auditor) {
-    return {base::Hasher("assay.audit").add(commitment.hash).add_u32(segment).add_u64(epoch).add(auditor.hash).finish()};
+base::AuditId audit_id(const base::PartId& commitment, std::uint32_t segment, std::uint64_t epoch,
+                       const base::AccountId& auditor) {
+    return {base::Hasher("assay.audit")
+                .add(commitment.hash)
+                .add_u32(segment)
+                .add_u64(epoch)
+                .add(auditor.hash)
+                .finish()};
 }
 
 }  // namespace assay::market

@@ -43,7 +43,8 @@ Refusal apply_validator_return(Context& context, const ValidatorReturn&) {
     if (!stake) return Refusal::stake_missing;
     if (stake->tombstoned) return Refusal::tombstoned;
     if (stake->jailed_at.value == 0) return Refusal::not_jailed;
-    if (context.live.value < stake->jailed_at.value + context.parameters.jail_ms) return Refusal::jail_not_over;
+    if (context.live.value < stake->jailed_at.value + context.parameters.jail_ms)
+        return Refusal::jail_not_over;
     stake->jailed_at = {};
     save(context.state, *stake);
     emit(context, EventKind::validator_returned, {{"validator", context.sender.hex()}});
@@ -61,17 +62,20 @@ bool may_audit(const Context& context, const base::AccountId& id, const Job& job
     const auto validator = find_validator(context.state, id);
     if (!validator || validator->profile != job.shape.profile) return false;
     const auto stake = find_stake(context.state, id, Role::validator);
-    if (!stake || stake->active.is_zero() || stake->tombstoned || stake->active < lock) return false;
+    if (!stake || stake->active.is_zero() || stake->tombstoned || stake->active < lock)
+        return false;
     return !context.state.get(party_key(job.id, id)).has_value();
 }
 
 bool vrf_key_counts(const Context& context, const KeyRecord& keys, base::TimeMs epoch_opened) {
     if (keys.vrf.is_zero()) return false;
     const base::TimeMs registered = keys.registered_at;
-    return registered.value == 0 || registered.value + 2 * context.parameters.epoch_ms <= epoch_opened.value;
+    return registered.value == 0 ||
+           registered.value + 2 * context.parameters.epoch_ms <= epoch_opened.value;
 }
 
-void begin_audit_duty(Context& context, const base::AccountId& id, Amount lock, std::uint64_t flops) {
+void begin_audit_duty(Context& context, const base::AccountId& id, Amount lock,
+                      std::uint64_t flops) {
     auto validator = find_validator(context.state, id);
     ASSAY_CHECK(validator.has_value());
     validator->open_audits += 1;
@@ -111,10 +115,12 @@ std::uint64_t audit_time_ms(const Context& context, const base::AccountId& id) {
     const auto validator = find_validator(context.state, id);
     ASSAY_CHECK(validator.has_value());
     const std::uint64_t speed = std::max(validator->flops_per_second, parameters.reference_flops);
-    const auto wanted = static_cast<base::Uint128>(validator->open_flops) * 1000 * parameters.audit_time_factor / speed;
+    const auto wanted = static_cast<base::Uint128>(validator->open_flops) * 1000 *
+                        parameters.audit_time_factor / speed;
     // An audit takes at most audit_ms_max (checked when the job was posted); many may be ahead.
     constexpr std::uint64_t kLongest = std::uint64_t{1} << 40U;
-    return std::max(parameters.grace_ms, static_cast<std::uint64_t>(std::min<base::Uint128>(wanted, kLongest)));
+    return std::max(parameters.grace_ms,
+                    static_cast<std::uint64_t>(std::min<base::Uint128>(wanted, kLongest)));
 }
 
 }  // namespace assay::market

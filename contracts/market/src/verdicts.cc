@@ -14,8 +14,10 @@ namespace {
 /// What a verdict must look like, whatever it says.
 bool well_formed(const Verdict& verdict) {
     switch (verdict.kind) {
-        case VerdictKind::invalid: return !verdict.end_root.is_zero() && verdict.cells_digest.is_zero();
-        case VerdictKind::valid: return verdict.end_root.is_zero() && !verdict.cells_digest.is_zero();
+        case VerdictKind::invalid:
+            return !verdict.end_root.is_zero() && verdict.cells_digest.is_zero();
+        case VerdictKind::valid:
+            return verdict.end_root.is_zero() && !verdict.cells_digest.is_zero();
     }
     return false;
 }
@@ -23,14 +25,17 @@ bool well_formed(const Verdict& verdict) {
 /// An `invalid` that names what was committed says nothing.
 bool contradicts_itself(const Context& context, const Audit& audit, const Verdict& verdict) {
     if (verdict.kind != VerdictKind::invalid) return false;
-    if (audit.claim != ClaimKind::segment) return committed_root(context.state, audit.job, audit.round, audit.claim, audit.subject) == verdict.end_root;
+    if (audit.claim != ClaimKind::segment)
+        return committed_root(context.state, audit.job, audit.round, audit.claim, audit.subject) ==
+               verdict.end_root;
     const auto part = find_part(context.state, audit.subject);
     const auto leaf = part ? opened_leaf(context.state, *part, audit.segment) : std::nullopt;
     return leaf && leaf->end_field == verdict.end_root;
 }
 
 void stop_clock(Context& context, Audit& audit) {
-    if (audit.deadline.value != 0) clear_timer(context, {audit.deadline, TimerKind::audit, audit.id.hash, 0});
+    if (audit.deadline.value != 0)
+        clear_timer(context, {audit.deadline, TimerKind::audit, audit.id.hash, 0});
     audit.deadline = {};
 }
 
@@ -42,7 +47,8 @@ tl::expected<Audit, Refusal> own_audit(const Context& context, const base::Audit
     return std::move(*audit);
 }
 
-/// A key that is younger than what drew the audit could have been tried until it chose cells that are cheap to compute.
+/// A key that is younger than what drew the audit could have been tried until it chose cells that
+/// are cheap to compute.
 bool chooses_cells(const Context& context, const KeyRecord& keys, const Audit& audit) {
     return vrf_key_counts(context, keys, audit.epoch_opened);
 }
@@ -90,7 +96,9 @@ Refusal apply_verdict_seal(Context& context, const VerdictSeal& message) {
     audit->state = AuditState::sealed;
     save(context.state, *audit);
     emit(context, EventKind::audit_sealed,
-         {{"audit", audit->id.hex()}, {"validator", audit->auditor.hex()}, {"job", audit->job.hex()}});
+         {{"audit", audit->id.hex()},
+          {"validator", audit->auditor.hex()},
+          {"job", audit->job.hex()}});
     advance_later(context, audit->subject, audit->segment);
     return Refusal::none;
 }
@@ -99,19 +107,26 @@ Refusal apply_verdict_reveal(Context& context, const VerdictReveal& message) {
     auto audit = own_audit(context, message.audit);
     if (!audit) return audit.error();
     const Verdict& verdict = message.verdict;
-    // Without a deadline it waits for others. Of a control only an `invalid` is a verdict: a `valid` opens its cells.
-    if (audit->state != AuditState::sealed || audit->deadline.value == 0) return Refusal::audit_state;
+    // Without a deadline it waits for others. Of a control only an `invalid` is a verdict: a
+    // `valid` opens its cells.
+    if (audit->state != AuditState::sealed || audit->deadline.value == 0)
+        return Refusal::audit_state;
     const bool valid = verdict.kind == VerdictKind::valid;
     if (valid && audit->kind == AuditKind::control) return Refusal::wrong_verdict;
-    if (verdict_seal(audit->id, audit->auditor, verdict, message.nonce) != audit->seal) return Refusal::wrong_seal;
-    if (!well_formed(verdict) || contradicts_itself(context, *audit, verdict)) return Refusal::wrong_verdict;
+    if (verdict_seal(audit->id, audit->auditor, verdict, message.nonce) != audit->seal)
+        return Refusal::wrong_seal;
+    if (!well_formed(verdict) || contradicts_itself(context, *audit, verdict))
+        return Refusal::wrong_verdict;
     if (valid != message.proof.has_value()) return Refusal::proof_invalid;
     if (valid) {
         const auto account = find_account(context.state, context.sender);
-        const auto root = committed_root(context.state, audit->job, audit->round, audit->claim, audit->subject);
+        const auto root =
+            committed_root(context.state, audit->job, audit->round, audit->claim, audit->subject);
         ASSAY_CHECK(account && root);
-        if (!account->keys || !chooses_cells(context, *account->keys, *audit)) return Refusal::vrf_key_missing;
-        const auto beta = base::vrf_verify(account->keys->vrf, spot_alpha(audit->id, *root), *message.proof);
+        if (!account->keys || !chooses_cells(context, *account->keys, *audit))
+            return Refusal::vrf_key_missing;
+        const auto beta =
+            base::vrf_verify(account->keys->vrf, spot_alpha(audit->id, *root), *message.proof);
         if (!beta) return Refusal::proof_invalid;
         audit->spot = *beta;
     }
@@ -123,8 +138,13 @@ Refusal apply_verdict_reveal(Context& context, const VerdictReveal& message) {
     if (valid) offer_to_control(context, *audit);
     save(context.state, *audit);
     emit(context, EventKind::audit_revealed,
-         {{"audit", audit->id.hex()}, {"validator", audit->auditor.hex()}, {"job", audit->job.hex()}, {"subject", audit->subject.hex()},
-          {"segment", std::to_string(audit->segment)}, {"verdict", std::string(to_word(verdict.kind))}, {"end_root", verdict.end_root.hex()}});
+         {{"audit", audit->id.hex()},
+          {"validator", audit->auditor.hex()},
+          {"job", audit->job.hex()},
+          {"subject", audit->subject.hex()},
+          {"segment", std::to_string(audit->segment)},
+          {"verdict", std::string(to_word(verdict.kind))},
+          {"end_root", verdict.end_root.hex()}});
     if (!valid && audit->claim != ClaimKind::init) open_audit_dispute(context, *audit);
     advance_later(context, audit->subject, audit->segment);
     return Refusal::none;
@@ -134,10 +154,14 @@ Refusal apply_cells_open(Context& context, const CellsOpen& message) {
     auto audit = own_audit(context, message.audit);
     if (!audit) return audit.error();
     const bool control = audit->kind == AuditKind::control;
-    if (audit->state != (control ? AuditState::sealed : AuditState::revealed) || audit->deadline.value == 0) return Refusal::audit_state;
+    if (audit->state != (control ? AuditState::sealed : AuditState::revealed) ||
+        audit->deadline.value == 0)
+        return Refusal::audit_state;
     if (message.cells.size() != kCells) return Refusal::wrong_cells;
     const Verdict shown{VerdictKind::valid, {}, cells_digest(message.salt, message.cells)};
-    if (control ? verdict_seal(audit->id, audit->auditor, shown, message.salt) != audit->seal : *audit->verdict != shown) return Refusal::wrong_cells;
+    if (control ? verdict_seal(audit->id, audit->auditor, shown, message.salt) != audit->seal
+                : *audit->verdict != shown)
+        return Refusal::wrong_cells;
 
     stop_clock(context, *audit);
     audit->salt = message.salt;
@@ -149,7 +173,9 @@ Refusal apply_cells_open(Context& context, const CellsOpen& message) {
     }
     save(context.state, *audit);
     emit(context, EventKind::audit_cells_opened,
-         {{"audit", audit->id.hex()}, {"validator", audit->auditor.hex()}, {"job", audit->job.hex()}});
+         {{"audit", audit->id.hex()},
+          {"validator", audit->auditor.hex()},
+          {"job", audit->job.hex()}});
     if (control) compare_cells(context, *audit);
     advance_later(context, audit->subject, audit->segment);
     return Refusal::none;
@@ -164,7 +190,8 @@ void lose_lock(Context& context, Audit& audit) {
     ASSAY_CHECK(job && claim);
     const Amount taken = take_any_stake(context, audit.auditor, Role::validator, audit.lock);
     burn(context, taken, "no_cells", audit.id.hash);
-    emit(context, EventKind::fined, {{"validator", audit.auditor.hex()}, {"amount", taken.decimal()}, {"reason", "no_cells"}});
+    emit(context, EventKind::fined,
+         {{"validator", audit.auditor.hex()}, {"amount", taken.decimal()}, {"reason", "no_cells"}});
     fail_audit(context, *job, *claim, audit);
     save(context.state, *claim);
     save(context.state, *job);
@@ -176,19 +203,23 @@ void on_audit_due(Context& context, const Timer& timer) {
     auto audit = find_audit(context.state, base::AuditId{timer.subject});
     if (!audit || audit->deadline != timer.due) return;
     const bool works = audit->state == AuditState::open;
-    // Who has asked for what it needs misses nothing while the question is open. Data is asked for once for all, by whoever is first.
-    const bool asked = has_asked(context, audit->auditor, audit->job) || asks_for_data(context, audit->job);
+    // Who has asked for what it needs misses nothing while the question is open. Data is asked for
+    // once for all, by whoever is first.
+    const bool asked =
+        has_asked(context, audit->auditor, audit->job) || asks_for_data(context, audit->job);
     const bool lacks = lacks_answer(context, audit->auditor, audit->job);
     const bool asks = audit->extensions < kExtensionsMax && asked;
     if (works && (lacks || asks)) {
         if (!lacks) ++audit->extensions;
-        audit->deadline = context.in(std::max(context.parameters.grace_ms, audit_time_ms(context, audit->auditor)));
+        audit->deadline = context.in(
+            std::max(context.parameters.grace_ms, audit_time_ms(context, audit->auditor)));
         set_timer(context, {audit->deadline, TimerKind::audit, audit->id.hash, 0});
         save(context.state, *audit);
         return;
     }
     audit->deadline = {};
-    if (audit->kind == AuditKind::audit && audit->state == AuditState::revealed) return lose_lock(context, *audit);
+    if (audit->kind == AuditKind::audit && audit->state == AuditState::revealed)
+        return lose_lock(context, *audit);
     auto job = find_job(context.state, audit->job);
     auto claim = find_claim(context.state, audit->subject, audit->segment);
     ASSAY_CHECK(job && claim);

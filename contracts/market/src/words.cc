@@ -28,18 +28,18 @@ std::size_t number(E value) {
 
 /// The words of an enum whose first value is `first`.
 template <std::size_t N, class E>
-std::string_view pick_from(const std::array<std::string_view, N>& words, E value, std::size_t first) {
+std::string_view pick_from(const std::array<std::string_view, N>& words, E value,
+                           std::size_t first) {
     ASSAY_CHECK(number(value) >= first);
     return pick(words, number(value) - first);
 }
 
-constexpr std::array<std::string_view, 6> kStoredWords = {"checkpoint", "payload", "merge", "init", "data", "start"};
+constexpr std::array<std::string_view, 6> kStoredWords = {"checkpoint", "payload", "merge",
+                                                          "init",       "data",    "start"};
 
 }  // namespace
 
-std::string_view to_word(Refusal refusal) {
-    return pick(kRefusalWords, number(refusal));
-}
+std::string_view to_word(Refusal refusal) { return pick(kRefusalWords, number(refusal)); }
 
 std::optional<Refusal> refusal_from_word(std::string_view word) {
     for (std::size_t i = 0; i < kRefusalWords.size(); ++i) {
@@ -53,9 +53,7 @@ std::optional<Refusal> refusal_from_number(std::uint8_t value) {
     return static_cast<Refusal>(value);
 }
 
-std::string_view to_word(EventKind kind) {
-    return pick(kEventWords, number(kind));
-}
+std::string_view to_word(EventKind kind) { return pick(kEventWords, number(kind)); }
 
 std::string_view to_word(Role value) {
     constexpr std::array<std::string_view, 3> words = {"worker", "validator", "sequencer"};
@@ -63,14 +61,16 @@ std::string_view to_word(Role value) {
 }
 std::string_view to_word(JobState value) {
     constexpr std::array<std::string_view, 11> words = {
-        "open", "running", "paused", "verifying", "completed", "failed", "cancelled", "expired",
-        "insufficient_funds", "diverged", "settling"};
+        "open",    "running",   "paused",  "verifying",          "completed",
+        "failed",  "cancelled", "expired", "insufficient_funds", "diverged",
+        "settling"};
     return pick_from(words, value, 1);
 }
 std::string_view to_word(CloseReason value) {
     constexpr std::array<std::string_view, 12> words = {
-        "none", "finished", "submitter", "no_offer", "no_workers", "wrong_init", "merge_unresolved",
-        "no_merge", "hold_used_up", "numeric_fault", "data_missing", "no_auditors"};
+        "none",         "finished",      "submitter",        "no_offer",
+        "no_workers",   "wrong_init",    "merge_unresolved", "no_merge",
+        "hold_used_up", "numeric_fault", "data_missing",     "no_auditors"};
     return pick_from(words, value, 0);
 }
 std::string_view to_word(LaneWait value) {
@@ -83,12 +83,13 @@ std::string_view to_word(LeaseState value) {
 }
 std::string_view to_word(LeaseEnd value) {
     constexpr std::array<std::string_view, 11> words = {
-        "none", "finished", "left", "deadline", "slashed", "confessed", "job_closed", "convicted",
-        "paused", "waited", "conceded"};
+        "none",       "finished",  "left",   "deadline", "slashed", "confessed",
+        "job_closed", "convicted", "paused", "waited",   "conceded"};
     return pick_from(words, value, 0);
 }
 std::string_view to_word(RoundState value) {
-    constexpr std::array<std::string_view, 5> words = {"open", "closed", "merged", "final", "failed"};
+    constexpr std::array<std::string_view, 5> words = {"open", "closed", "merged", "final",
+                                                       "failed"};
     return pick_from(words, value, 1);
 }
 std::string_view to_word(MergeState value) {
@@ -101,11 +102,13 @@ std::string_view to_word(PartState value) {
     return pick_from(words, value, 1);
 }
 std::string_view to_word(EpochState value) {
-    constexpr std::array<std::string_view, 5> words = {"open", "closing", "contributing", "drawing", "done"};
+    constexpr std::array<std::string_view, 5> words = {"open", "closing", "contributing", "drawing",
+                                                       "done"};
     return pick_from(words, value, 1);
 }
 std::string_view to_word(CommitmentKind value) {
-    constexpr std::array<std::string_view, 6> words = {"part", "merge", "init", "redraw", "control", "job"};
+    constexpr std::array<std::string_view, 6> words = {"part",   "merge",   "init",
+                                                       "redraw", "control", "job"};
     return pick_from(words, value, 1);
 }
 std::string_view to_word(ClaimKind value) {
@@ -117,7 +120,8 @@ std::string_view to_word(AuditKind value) {
     return pick_from(words, value, 1);
 }
 std::string_view to_word(AuditState value) {
-    constexpr std::array<std::string_view, 7> words = {"drawn", "open", "sealed", "revealed", "disputed", "missed", "settled"};
+    constexpr std::array<std::string_view, 7> words = {"drawn",    "open",   "sealed", "revealed",
+                                                       "disputed", "missed", "settled"};
     return pick_from(words, value, 1);
 }
 std::string_view to_word(QuestionKind value) {
@@ -129,9 +133,9 @@ std::string_view to_word(VerdictKind value) {
     return pick_from(words, value, 1);
 }
 std::string_view to_word(SlashReason value) {
-    constexpr std::array<std::string_view, 8> words = {
-        "judgement", "equivocation", "no_delivery", "no_close", "confession", "no_answer",
-        "concession", "wrong_blob"};
+    constexpr std::array<std::string_view, 8> words = {"judgement",  "equivocation", "no_delivery",
+                                                       "no_close",   "confession",   "no_answer",
+                                                       "concession", "wrong_blob"};
     return pick_from(words, value, 1);
 }
 std::string_view to_word(DisputeTarget value) {
@@ -139,7 +143,8 @@ std::string_view to_word(DisputeTarget value) {
     return pick_from(words, value, 1);
 }
 std::string_view to_word(DisputeState value) {
-    constexpr std::array<std::string_view, 5> words = {"open", "upheld", "rejected", "conceded", "dropped"};
+    constexpr std::array<std::string_view, 5> words = {"open", "upheld", "rejected", "conceded",
+                                                       "dropped"};
     return pick_from(words, value, 1);
 }
 std::string_view to_word(Side value) {

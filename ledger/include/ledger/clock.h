@@ -4,7 +4,8 @@
 
 namespace assay::ledger {
 
-/// Where block times come from. `now` is called by the writer thread and by readers: implementations are thread-safe.
+/// Where block times come from. `now` is called by the writer thread and by readers:
+/// implementations are thread-safe.
 class Clock {
   public:
     virtual ~Clock() = default;

@@ -50,12 +50,8 @@ float fma_loop(std::size_t iterations) {
     return hn::GetLane(hn::Add(low, high));
 }
 
-std::size_t fma_lanes() {
-    return hn::Lanes(hn::ScalableTag<float>());
-}
-const char* fma_target() {
-    return hwy::TargetName(HWY_TARGET);
-}
+std::size_t fma_lanes() { return hn::Lanes(hn::ScalableTag<float>()); }
+const char* fma_target() { return hwy::TargetName(HWY_TARGET); }
 
 }  // namespace assay::bench::HWY_NAMESPACE
 HWY_AFTER_NAMESPACE();

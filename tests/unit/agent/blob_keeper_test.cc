@@ -13,7 +13,8 @@ namespace {
 class BlobKeeperTest : public testing::Test {
   protected:
     void SetUp() override {
-        std::string name = (std::filesystem::temp_directory_path() / "assay-keeper-XXXXXX").string();
+        std::string name =
+            (std::filesystem::temp_directory_path() / "assay-keeper-XXXXXX").string();
         ASSERT_NE(::mkdtemp(name.data()), nullptr);
         folder = name;
     }
@@ -50,7 +51,8 @@ TEST_F(BlobKeeperTest, KeepsOneBlobForTwoRounds) {
     ASSERT_TRUE(keeper.keep(job, 1, blob, file_with("state")).has_value());
     ASSERT_TRUE(keeper.keep(job, 2, blob, file_with("state")).has_value());
     std::size_t files = 0;
-    for ([[maybe_unused]] const auto& entry : std::filesystem::directory_iterator(folder / "owed")) ++files;
+    for ([[maybe_unused]] const auto& entry : std::filesystem::directory_iterator(folder / "owed"))
+        ++files;
     EXPECT_EQ(files, 4U) << "each with the nodes of its chunks beside it";
 }
 
@@ -59,15 +61,17 @@ TEST_F(BlobKeeperTest, KeepsTheNodesOfTheChunks) {
     const BlobKeeper keeper(folder / "owed");
     ASSERT_TRUE(keeper.keep(job, 1, blob, file_with("state")).has_value());
     EXPECT_TRUE(std::filesystem::exists(base::chunk_nodes_file(*keeper.find(blob))));
-    EXPECT_FALSE(keeper.keep(job, 2, blob, file_with("other")).has_value()) << "what is not that blob answers nothing";
+    EXPECT_FALSE(keeper.keep(job, 2, blob, file_with("other")).has_value())
+        << "what is not that blob answers nothing";
 }
 
 TEST_F(BlobKeeperTest, IgnoresFilesWithOtherNames) {
     const base::BlobRoot blob = base::blob_root(base::view_of("state"));
     std::filesystem::create_directories(folder / "owed");
     const std::string hex = blob.hex();
-    for (const std::string& name : {hex, job.hex() + "-" + hex, job.hex() + "--" + hex, job.hex() + "-x-" + hex, job.hex() + "-1-" + hex + ".partial",
-                                    std::string(64, 'Z') + "-1-" + hex}) {
+    for (const std::string& name :
+         {hex, job.hex() + "-" + hex, job.hex() + "--" + hex, job.hex() + "-x-" + hex,
+          job.hex() + "-1-" + hex + ".partial", std::string(64, 'Z') + "-1-" + hex}) {
         std::ofstream(folder / "owed" / name) << "state";
     }
     EXPECT_FALSE(BlobKeeper(folder / "owed").find(blob).has_value());

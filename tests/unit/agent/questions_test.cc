@@ -9,7 +9,9 @@ namespace {
 
 using dispute::testing::Held;
 
-base::Bytes opened(const Held& held) { return dispute::LedgerReferee().open_question(held.subject).question; }
+base::Bytes opened(const Held& held) {
+    return dispute::LedgerReferee().open_question(held.subject).question;
+}
 
 TEST(StateAnswer, StandsBeforeTheRules) {
     for (const auto tree : {market::QuestionTree::state, market::QuestionTree::payload}) {
@@ -40,7 +42,8 @@ TEST(StateAnswer, IsGivenToNothingButAnOpenQuestion) {
     EXPECT_FALSE(state_answer({}, held.blob, 1));
     const base::Bytes question = opened(held);
     EXPECT_FALSE(state_answer(base::ByteView(question).first(question.size() - 1), held.blob, 1));
-    const auto answered = dispute::LedgerReferee().answer(question, *state_answer(question, held.blob, 1));
+    const auto answered =
+        dispute::LedgerReferee().answer(question, *state_answer(question, held.blob, 1));
     ASSERT_TRUE(answered);
     EXPECT_FALSE(state_answer(answered->question, held.blob, 1)) << "it is the asker's turn";
 }

@@ -77,7 +77,8 @@ TEST_F(Blobs, LieBesideTheNodesOfTheirChunks) {
     const fs::path nodes = base::chunk_nodes_file(info->file);
     EXPECT_TRUE(fs::exists(nodes));
     EXPECT_TRUE(base::prove_chunk_of_file(info->file, root, 0).has_value());
-    const fs::path orphan = info->file.parent_path() / (std::string(64, 'b') + ".chunks"), half = fs::path(nodes) += ".1-1";
+    const fs::path orphan = info->file.parent_path() / (std::string(64, 'b') + ".chunks"),
+                   half = fs::path(nodes) += ".1-1";
     std::ofstream(orphan) << "of a blob that is gone";
     std::ofstream(half) << "half-written";
     open();
@@ -127,7 +128,8 @@ TEST_F(Blobs, RespectTheQuotaIncludingUploadsInProgress) {
     EXPECT_EQ(store_->count(), 2U);
 }
 
-/// Whoever announces bytes and sends none keeps nobody out: a worker that cannot upload is convicted of silence.
+/// Whoever announces bytes and sends none keeps nobody out: a worker that cannot upload is
+/// convicted of silence.
 TEST_F(Blobs, F12_AnnouncementsAloneTakeNoRoom) {
     std::vector<std::unique_ptr<BlobStore::Writer>> silent;
     for (int i = 0; i < 3; ++i) {
@@ -136,14 +138,16 @@ TEST_F(Blobs, F12_AnnouncementsAloneTakeNoRoom) {
         silent.push_back(std::move(*writer));
     }
     const auto honest = put(std::string(400, 'h'));
-    EXPECT_TRUE(honest.has_value()) << "three connections that announce and send nothing keep everybody out";
+    EXPECT_TRUE(honest.has_value())
+        << "three connections that announce and send nothing keep everybody out";
 }
 
 /// Nor does one that sends, and never ends.
 TEST_F(Blobs, OfOneAddressHoldAQuarterOfWhatIsFree) {
     const base::BlobRoot never = base::blob_root(base::view_of("never whole"));
     const std::string some(300, 's');
-    EXPECT_EQ(store_->begin(never, 700, "attacker").error(), BlobProblem::no_room) << "more than 2500 / 4";
+    EXPECT_EQ(store_->begin(never, 700, "attacker").error(), BlobProblem::no_room)
+        << "more than 2500 / 4";
     std::vector<std::unique_ptr<BlobStore::Writer>> open;
     for (int i = 0; i < 2; ++i) {
         auto writer = store_->begin(never, 310, "attacker");
@@ -160,7 +164,8 @@ TEST_F(Blobs, OfOneAddressHoldAQuarterOfWhatIsFree) {
         EXPECT_TRUE((*honest)->finish().has_value());
     }
     open.clear();
-    EXPECT_TRUE(store_->begin(never, 500, "attacker").has_value()) << "what ends gives its room back";
+    EXPECT_TRUE(store_->begin(never, 500, "attacker").has_value())
+        << "what ends gives its room back";
     EXPECT_TRUE(put(std::string(1000, 'c')).has_value());
 }
 

@@ -204,9 +204,11 @@ TEST_F(HostileInput, BlobsThatDoNotMatchAreNeverVisible) {
 
 TEST_F(HostileInput, TheStoreHasAQuota) {
     const auto put = [&](const std::string& bytes) {
-        return exchange(request("PUT /v1/blobs/" + base::blob_root(base::view_of(bytes)).hex(), kOctets, bytes));
+        return exchange(request("PUT /v1/blobs/" + base::blob_root(base::view_of(bytes)).hex(),
+                                kOctets, bytes));
     };
-    // A quarter of 3 MiB, of what is free after it, and so on: whoever fills the store leaves room for what is small.
+    // A quarter of 3 MiB, of what is free after it, and so on: whoever fills the store leaves room
+    // for what is small.
     EXPECT_EQ(put(std::string(768 << 10, 'a')).status, 201);
     EXPECT_EQ(put(std::string(576 << 10, 'b')).status, 201);
     const RawAnswer refused = put(std::string(576 << 10, 'c'));
@@ -225,8 +227,10 @@ Limits patient_limits() {
 TEST(Uploads, HonestOnesGoOnBesideSilentAnnouncements) {
     MarketNode node(patient_limits());
     const auto head = [&](const std::string& bytes, std::size_t announced) {
-        return "PUT /v1/blobs/" + base::blob_root(base::view_of(bytes)).hex() + " HTTP/1.1\r\nHost: 127.0.0.1:" + std::to_string(node.port()) +
-               "\r\nContent-Type: application/octet-stream\r\nContent-Length: " + std::to_string(announced) + "\r\n\r\n";
+        return "PUT /v1/blobs/" + base::blob_root(base::view_of(bytes)).hex() +
+               " HTTP/1.1\r\nHost: 127.0.0.1:" + std::to_string(node.port()) +
+               "\r\nContent-Type: application/octet-stream\r\nContent-Length: " +
+               std::to_string(announced) + "\r\n\r\n";
     };
     std::vector<std::unique_ptr<RawConnection>> silent;
     for (int i = 0; i < 32; ++i) {
@@ -247,11 +251,14 @@ TEST(Uploads, ThatStopEndSoon) {
     limits.body_stall_max = std::chrono::milliseconds(300);
     MarketNode node(limits);
     RawConnection connection(node.port());
-    connection.send("PUT /v1/blobs/" + std::string(64, 'a') + " HTTP/1.1\r\nHost: 127.0.0.1:" + std::to_string(node.port()) +
-                    "\r\nContent-Type: application/octet-stream\r\nContent-Length: 700000\r\n\r\n" + std::string(600'000, 'x'));
+    connection.send("PUT /v1/blobs/" + std::string(64, 'a') +
+                    " HTTP/1.1\r\nHost: 127.0.0.1:" + std::to_string(node.port()) +
+                    "\r\nContent-Type: application/octet-stream\r\nContent-Length: 700000\r\n\r\n" +
+                    std::string(600'000, 'x'));
     const auto began = std::chrono::steady_clock::now();
     EXPECT_EQ(connection.read_all(20'000).status, 408);
-    EXPECT_LT(std::chrono::steady_clock::now() - began, std::chrono::seconds(5)) << "at the least rate these bytes took nine seconds";
+    EXPECT_LT(std::chrono::steady_clock::now() - began, std::chrono::seconds(5))
+        << "at the least rate these bytes took nine seconds";
     EXPECT_TRUE(std::filesystem::is_empty(node.dir() / "store" / "incoming"));
 }
 

@@ -34,7 +34,8 @@ std::atomic<int> facts_asked_count = 0;
 
 class CountingReferee final : public dispute::LedgerReferee {
   public:
-    tl::expected<market::JobFacts, market::SpecError> facts(const market::JobSpec& spec, base::ByteView encoded) const override {
+    tl::expected<market::JobFacts, market::SpecError> facts(const market::JobSpec& spec,
+                                                            base::ByteView encoded) const override {
         ++facts_asked_count;
         return LedgerReferee::facts(spec, encoded);
     }
@@ -72,8 +73,9 @@ market::JobPost MarketNode::job_post() const {
         receipt->blob = data.blob;
         receipt->bytes = 4096;
         receipt->kept_until_block_time = {ledger::system_clock().now().value + 60 * 86'400'000ULL};
-        receipt->signature = operator_key_.sign(market::kReceiptDomain, node_->chain_id(),
-                                                market::receipt_message(receipt->blob, receipt->bytes, receipt->kept_until_block_time));
+        receipt->signature = operator_key_.sign(
+            market::kReceiptDomain, node_->chain_id(),
+            market::receipt_message(receipt->blob, receipt->bytes, receipt->kept_until_block_time));
     }
     post.hold_limit = kBalance;
     return post;
@@ -183,9 +185,7 @@ RawConnection::RawConnection(std::uint16_t port) {
                 0);
 }
 
-RawConnection::~RawConnection() {
-    ::close(socket_);
-}
+RawConnection::~RawConnection() { ::close(socket_); }
 
 bool RawConnection::send(const std::string& bytes) {
     std::size_t sent = 0;

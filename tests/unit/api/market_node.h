@@ -37,7 +37,8 @@ class MarketNode {
     Server& server() { return *server_; }
     BlobStore& blobs() { return *blobs_; }
     ledger::Node& node() { return *node_; }
-    /// A post whose receipts are the node's own; no spec is audited on this chain, so it is refused in the end.
+    /// A post whose receipts are the node's own; no spec is audited on this chain, so it is refused
+    /// in the end.
     [[nodiscard]] market::JobPost job_post() const;
     /// How often anybody had the node's rules compute what a spec implies.
     static int facts_asked();

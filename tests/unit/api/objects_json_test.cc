@@ -102,11 +102,14 @@ TEST(ObjectsJson, SayWhatTheObjectsSay) {
 
 TEST(ObjectsJson, EveryKindOfHistoryHasItsName) {
     const std::pair<market::JobHistoryEntry, const char*> entries[] = {
-        {market::PartPassed{}, "part_passed"},     {market::PartVoided{}, "part_voided"}, {market::RoundClosed{}, "round_closed"},
-        {market::RoundMerged{}, "round_merged"},   {market::MergeAudited{}, "merge_audited"}, {market::InitAudited{}, "init_audited"},
-        {market::RoundFinal{}, "round_final"},     {market::Slashed{}, "slashed"},        {market::JobClosed{}, "job_closed"}};
+        {market::PartPassed{}, "part_passed"},     {market::PartVoided{}, "part_voided"},
+        {market::RoundClosed{}, "round_closed"},   {market::RoundMerged{}, "round_merged"},
+        {market::MergeAudited{}, "merge_audited"}, {market::InitAudited{}, "init_audited"},
+        {market::RoundFinal{}, "round_final"},     {market::Slashed{}, "slashed"},
+        {market::JobClosed{}, "job_closed"}};
     for (const auto& [entry, name] : entries) EXPECT_EQ(json_of(entry).at("kind"), name);
-    EXPECT_EQ(json_of(market::JobHistoryEntry{market::PartVoided{{}, {}, true}}).at("unproved"), true);
+    EXPECT_EQ(json_of(market::JobHistoryEntry{market::PartVoided{{}, {}, true}}).at("unproved"),
+              true);
 }
 
 }  // namespace

@@ -16,7 +16,8 @@ using market::Refusal;
 std::vector<Refusal> refusals() {
     std::vector<Refusal> all;
     for (std::uint32_t number = 0; number < 256; ++number) {
-        if (const auto refusal = market::refusal_from_number(static_cast<std::uint8_t>(number))) all.push_back(*refusal);
+        if (const auto refusal = market::refusal_from_number(static_cast<std::uint8_t>(number)))
+            all.push_back(*refusal);
     }
     return all;
 }
@@ -32,7 +33,8 @@ std::map<std::string, int> page() {
         std::smatch match;
         if (!std::regex_match(line, match, row)) continue;
         const std::string words = match[1];
-        for (std::sregex_iterator it(words.begin(), words.end(), word), end; it != end; ++it) rows[(*it)[1]] = std::stoi(match[2]);
+        for (std::sregex_iterator it(words.begin(), words.end(), word), end; it != end; ++it)
+            rows[(*it)[1]] = std::stoi(match[2]);
     }
     return rows;
 }
@@ -65,8 +67,9 @@ TEST(RefusalStatus, FollowsTheName) {
     EXPECT_EQ(status_of(Refusal::dispute_not_yours), 403);
     EXPECT_EQ(status_of(Refusal::question_not_yours), 403);
     EXPECT_EQ(status_of(Refusal::own_work), 403);
-    for (const Refusal move : {Refusal::malformed_move, Refusal::wrong_move, Refusal::wrong_count, Refusal::wrong_hash, Refusal::wrong_place,
-                               Refusal::wrong_record, Refusal::wrong_openings})
+    for (const Refusal move :
+         {Refusal::malformed_move, Refusal::wrong_move, Refusal::wrong_count, Refusal::wrong_hash,
+          Refusal::wrong_place, Refusal::wrong_record, Refusal::wrong_openings})
         EXPECT_EQ(status_of(move), 422) << market::to_word(move);
     EXPECT_EQ(status_of(Refusal::malformed), 400);
     EXPECT_EQ(status_of(Refusal::oversize), 413);

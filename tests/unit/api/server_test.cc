@@ -39,7 +39,8 @@ TEST(Server, RunsATransactionOnceHoweverOftenItIsSent) {
     EXPECT_EQ(shown->value("code", ""), "none");
 }
 
-/// F21: a post that the edge refuses costs no fee, so it has the node compute nothing unless its account could pay, and then few at a time.
+/// F21: a post that the edge refuses costs no fee, so it has the node compute nothing unless its
+/// account could pay, and then few at a time.
 TEST(Server, F21_APostThatCannotBeCoveredHasTheNodeComputeNothing) {
     MarketNode node;
     client::Client client(node.url());
@@ -57,7 +58,8 @@ TEST(Server, F21_APostThatCannotBeCoveredHasTheNodeComputeNothing) {
     post.spec = market::encode_spec(spec);
     post.hold_limit = base::Amount::of(base::Amount::kMax);
     EXPECT_EQ(refused(post), "insufficient_balance");
-    spec.price_ceiling = base::Amount::of(base::Amount::kMax / 6);  // of six segments: the fees do not fit any more
+    spec.price_ceiling =
+        base::Amount::of(base::Amount::kMax / 6);  // of six segments: the fees do not fit any more
     post.spec = market::encode_spec(spec);
     EXPECT_EQ(refused(post), "amount_too_large");
     EXPECT_EQ(MarketNode::facts_asked(), 0);

@@ -16,7 +16,8 @@ namespace {
 namespace fs = std::filesystem;
 
 bool comes_true(const std::function<bool()>& condition) {
-    for (int i = 0; i < 1000 && !condition(); ++i) std::this_thread::sleep_for(std::chrono::milliseconds(10));
+    for (int i = 0; i < 1000 && !condition(); ++i)
+        std::this_thread::sleep_for(std::chrono::milliseconds(10));
     return condition();
 }
 
@@ -27,11 +28,14 @@ class UploadsTest : public testing::Test {
         std::ofstream(folder_ / name, std::ios::binary) << bytes;
         return folder_ / name;
     }
-    static base::BlobRoot root_of(const std::string& bytes) { return base::blob_root(base::view_of(bytes)); }
+    static base::BlobRoot root_of(const std::string& bytes) {
+        return base::blob_root(base::view_of(bytes));
+    }
     bool has(const std::string& bytes) { return node_.blobs().find(root_of(bytes)).has_value(); }
     /// As if the last promise had been given long ago.
     void age(const std::string& bytes) {
-        fs::last_write_time(node_.blobs().find(root_of(bytes))->file, fs::file_time_type::clock::now() - std::chrono::hours(2));
+        fs::last_write_time(node_.blobs().find(root_of(bytes))->file,
+                            fs::file_time_type::clock::now() - std::chrono::hours(2));
     }
 
     MarketNode node_;
@@ -48,7 +52,8 @@ TEST_F(UploadsTest, GoToTheStoreInTheBackground) {
     EXPECT_TRUE(comes_true([&] { return uploads.stored(first) == root_of("first"); }));
     EXPECT_TRUE(comes_true([&] { return uploads.stored(second) == root_of("second"); }));
     const fs::path third = file("3", "third");
-    EXPECT_TRUE(comes_true([&] { return uploads.stored(third).has_value(); })) << "whoever asks for it has it sent";
+    EXPECT_TRUE(comes_true([&] { return uploads.stored(third).has_value(); }))
+        << "whoever asks for it has it sent";
     EXPECT_TRUE(has("third"));
 }
 
@@ -79,7 +84,8 @@ TEST_F(UploadsTest, GoOnAfterFilesThatAreGoneOrCannotBeStored) {
 
 TEST_F(UploadsTest, OfWhichNothingOnTheLedgerSpeaksGoAfterAnHour) {
     client::Client client(node_.url(), {});
-    for (const std::string bytes : {"old", "fresh", "asked for again"}) ASSERT_TRUE(client.put_blob(base::view_of(bytes)).has_value());
+    for (const std::string bytes : {"old", "fresh", "asked for again"})
+        ASSERT_TRUE(client.put_blob(base::view_of(bytes)).has_value());
     age("old");
     age("asked for again");
     ASSERT_TRUE(client.blob_receipt(root_of("asked for again")).has_value());

@@ -14,8 +14,9 @@ TEST(Amount, ReadsCanonicalDecimals) {
 }
 
 TEST(Amount, RefusesOtherDecimals) {
-    for (const char* text : {"", "00", "01", "+1", "-1", "1.0", "1e3", " 1", "1 ",
-                             "9223372036854775808", "18446744073709551616", "99999999999999999999"}) {
+    for (const char* text :
+         {"", "00", "01", "+1", "-1", "1.0", "1e3", " 1", "1 ", "9223372036854775808",
+          "18446744073709551616", "99999999999999999999"}) {
         EXPECT_FALSE(amount_from_decimal(text)) << text;
     }
     EXPECT_FALSE(Amount::checked(Amount::kMax + 1));

@@ -18,8 +18,8 @@ Bytes pattern(std::size_t size) {
 BlobRoot by_definition(ByteView bytes) {
     std::vector<Hash> leaves;
     for (std::size_t at = 0; at < bytes.size(); at += kBlobLeafBytes) {
-        leaves.push_back(merkle_leaf(MerkleFamily::blake2b,
-                                     bytes.subspan(at, std::min(kBlobLeafBytes, bytes.size() - at))));
+        leaves.push_back(merkle_leaf(
+            MerkleFamily::blake2b, bytes.subspan(at, std::min(kBlobLeafBytes, bytes.size() - at))));
     }
     return BlobRoot{Hasher("assay.blob")
                         .add_u64(bytes.size())
@@ -50,8 +50,10 @@ TEST(ChunkTreeHasher, PiecesAcrossChunksDoNotMatter) {
     const Bytes bytes = pattern(5 * kBlobChunkBytes + 3 * kBlobLeafBytes + 17);
     const BlobRoot expected = by_definition(bytes);
     EXPECT_EQ(blob_root(bytes), expected);
-    for (const std::size_t first : {std::size_t{1}, std::size_t{1023}, std::size_t{1024}, std::size_t{2500}, kBlobChunkBytes - 1}) {
-        for (const std::size_t piece : {kBlobLeafBytes * 3, kBlobChunkBytes, kBlobChunkBytes + 1, kBlobChunkBytes * 4}) {
+    for (const std::size_t first : {std::size_t{1}, std::size_t{1023}, std::size_t{1024},
+                                    std::size_t{2500}, kBlobChunkBytes - 1}) {
+        for (const std::size_t piece :
+             {kBlobLeafBytes * 3, kBlobChunkBytes, kBlobChunkBytes + 1, kBlobChunkBytes * 4}) {
             ChunkTreeHasher hasher;
             hasher.add(ByteView(bytes).first(first));
             for (std::size_t at = first; at < bytes.size(); at += piece) {
@@ -77,20 +79,26 @@ TEST(BlobRootOfFile, EqualsTheRootOfItsBytes) {
                       ("assay-chunk-tree-test-" + std::to_string(::getpid()));
     const Bytes bytes = pattern(300'000);
     std::ofstream(file, std::ios::binary)
-        .write(reinterpret_cast<const char*>(bytes.data()), static_cast<std::streamsize>(bytes.size()));
+        .write(reinterpret_cast<const char*>(bytes.data()),
+               static_cast<std::streamsize>(bytes.size()));
     EXPECT_EQ(blob_root_of_file(file), blob_root(bytes));
     std::filesystem::remove(file);
     EXPECT_EQ(blob_root_of_file(file), std::nullopt);
 }
 
 TEST(VerifyChunk, AcceptsEveryChunkOfABlob) {
-    for (const std::size_t size : {1UL, 1024UL, 65'535UL, 65'536UL, 65'537UL, 66'600UL, 5 * kBlobChunkBytes, 5 * kBlobChunkBytes + 1, 7 * kBlobChunkBytes + 3000}) {
+    for (const std::size_t size :
+         {1UL, 1024UL, 65'535UL, 65'536UL, 65'537UL, 66'600UL, 5 * kBlobChunkBytes,
+          5 * kBlobChunkBytes + 1, 7 * kBlobChunkBytes + 3000}) {
         const Bytes bytes = pattern(size);
         const BlobRoot blob = blob_root(bytes);
         for (std::uint64_t chunk = 0; chunk < blob_chunks(size); ++chunk) {
             const ProvedChunk proved = prove_chunk(bytes, chunk);
-            EXPECT_TRUE(verify_chunk(blob, size, chunk, proved.bytes, proved.proof)) << size << " " << chunk;
-            EXPECT_TRUE(std::equal(proved.bytes.begin(), proved.bytes.end(), bytes.begin() + static_cast<std::ptrdiff_t>(chunk * kBlobChunkBytes)));
+            EXPECT_TRUE(verify_chunk(blob, size, chunk, proved.bytes, proved.proof))
+                << size << " " << chunk;
+            EXPECT_TRUE(
+                std::equal(proved.bytes.begin(), proved.bytes.end(),
+                           bytes.begin() + static_cast<std::ptrdiff_t>(chunk * kBlobChunkBytes)));
         }
     }
 }
@@ -105,9 +113,11 @@ TEST(VerifyChunk, RefusesAnythingElse) {
     };
     ASSERT_TRUE(accepted(good, 2, bytes.size()));
     ASSERT_TRUE(accepted(last, 5, bytes.size()));
-    for (const std::uint64_t chunk : {0U, 1U, 3U, 4U, 5U, 6U, 66U}) EXPECT_FALSE(accepted(good, chunk, bytes.size())) << chunk;
+    for (const std::uint64_t chunk : {0U, 1U, 3U, 4U, 5U, 6U, 66U})
+        EXPECT_FALSE(accepted(good, chunk, bytes.size())) << chunk;
     EXPECT_FALSE(accepted(last, 6, bytes.size()));
-    for (const std::uint64_t size : {bytes.size() - 1, bytes.size() + 1, 3 * kBlobChunkBytes, std::size_t{0}}) {
+    for (const std::uint64_t size :
+         {bytes.size() - 1, bytes.size() + 1, 3 * kBlobChunkBytes, std::size_t{0}}) {
         EXPECT_FALSE(accepted(good, 2, size)) << size;
         EXPECT_FALSE(accepted(last, 5, size)) << size;
     }
@@ -142,7 +152,8 @@ TEST(VerifyChunk, RefusesAnythingElse) {
 /// A file with some chunks, and nothing beside it.
 struct BlobFile {
     explicit BlobFile(std::size_t size) : bytes(pattern(size)), root(blob_root(bytes)) {
-        std::string name = (std::filesystem::temp_directory_path() / "assay-prove-chunk-XXXXXX").string();
+        std::string name =
+            (std::filesystem::temp_directory_path() / "assay-prove-chunk-XXXXXX").string();
         EXPECT_NE(::mkdtemp(name.data()), nullptr);
         folder = name;
         file = folder / "blob";
@@ -152,10 +163,13 @@ struct BlobFile {
     BlobFile(const BlobFile&) = delete;
     BlobFile& operator=(const BlobFile&) = delete;
     void write(const Bytes& what) const {
-        std::ofstream(file, std::ios::binary).write(reinterpret_cast<const char*>(what.data()), static_cast<std::streamsize>(what.size()));
+        std::ofstream(file, std::ios::binary)
+            .write(reinterpret_cast<const char*>(what.data()),
+                   static_cast<std::streamsize>(what.size()));
     }
     [[nodiscard]] std::size_t files() const {
-        return static_cast<std::size_t>(std::distance(std::filesystem::directory_iterator(folder), std::filesystem::directory_iterator()));
+        return static_cast<std::size_t>(std::distance(std::filesystem::directory_iterator(folder),
+                                                      std::filesystem::directory_iterator()));
     }
     Bytes bytes;
     BlobRoot root;
@@ -215,7 +229,8 @@ TEST(ProveChunkOfFile, GivesNothingOfAnotherBlob) {
     Bytes changed = blob.bytes;
     changed[70'000] ^= 1U;
     blob.write(changed);
-    EXPECT_FALSE(prove_chunk_of_file(blob.file, blob.root, 1).has_value()) << "the nodes are right, this chunk is not";
+    EXPECT_FALSE(prove_chunk_of_file(blob.file, blob.root, 1).has_value())
+        << "the nodes are right, this chunk is not";
     EXPECT_TRUE(prove_chunk_of_file(blob.file, blob.root, 0).has_value());
     changed.pop_back();
     blob.write(changed);

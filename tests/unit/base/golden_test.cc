@@ -8,7 +8,8 @@
 #include "base/merkle.h"
 #include "base/state_tree.h"
 
-/// The hex examples of docs/formats are read from the documents themselves: lines "name hex" inside ```golden blocks.
+/// The hex examples of docs/formats are read from the documents themselves: lines "name hex" inside
+/// ```golden blocks.
 namespace assay::base {
 namespace {
 
@@ -68,10 +69,13 @@ TEST(Golden, StateTree) {
     const auto leaf = [](std::string_view key, std::string_view value) {
         return StateProof::Leaf{state_path(view_of(key)), state_value_hash(view_of(value))};
     };
-    const auto hash_of = [](const StateProof::Leaf& l) { return state_leaf_hash(l.path, l.value_hash); };
+    const auto hash_of = [](const StateProof::Leaf& l) {
+        return state_leaf_hash(l.path, l.value_hash);
+    };
     EXPECT_EQ(golden.at("state_path_a"), state_path(view_of("a")).hex());
     EXPECT_EQ(golden.at("state_root_1"), hash_of(leaf("a", "1")).hex());
-    // Paths begin 1010, 11100, 11101: only "a" leaves the common way, at depth 1; "b" and "c" part at depth 4.
+    // Paths begin 1010, 11100, 11101: only "a" leaves the common way, at depth 1; "b" and "c" part
+    // at depth 4.
     const auto b = leaf("b", "2");
     const auto c = leaf("c", "3");
     const Hash root = *hash_from_hex(golden.at("state_root_3"));

@@ -27,14 +27,16 @@ Hash expected_of(std::string_view tag, const MessageShape& shape, const std::uin
     return blake2b(tag, joined);
 }
 
-void expect_equal(std::string_view tag, const MessageShape& shape, const std::vector<const std::uint8_t*>& starts) {
+void expect_equal(std::string_view tag, const MessageShape& shape,
+                  const std::vector<const std::uint8_t*>& starts) {
     std::vector<Hash> expected;
     for (const std::uint8_t* start : starts) expected.push_back(expected_of(tag, shape, start));
     for (const HashTarget target : hash_targets()) {
         std::vector<Hash> found(starts.size());
         blake2b_batch(tag, shape, starts, found, target);
-        ASSERT_EQ(found, expected) << name_of(target) << ": " << starts.size() << " messages, " << shape.rows << " rows of "
-                                   << shape.row_bytes << " bytes, pitch " << shape.pitch;
+        ASSERT_EQ(found, expected)
+            << name_of(target) << ": " << starts.size() << " messages, " << shape.rows
+            << " rows of " << shape.row_bytes << " bytes, pitch " << shape.pitch;
     }
 }
 
@@ -57,7 +59,8 @@ TEST(HashBatch, EqualsTheDefinitionForEveryLength) {
     }
     for (std::size_t block = 128; block <= 4096; block += 128) {
         for (const std::size_t length : {block - 1, block, block + 1}) {
-            expect_equal("assay.leaf", {1, length, length, MessageWords::bytes}, every(bytes, 4099, 8));
+            expect_equal("assay.leaf", {1, length, length, MessageWords::bytes},
+                         every(bytes, 4099, 8));
         }
     }
 }
@@ -65,8 +68,10 @@ TEST(HashBatch, EqualsTheDefinitionForEveryLength) {
 TEST(HashBatch, EqualsTheDefinitionForEveryCount) {
     const Bytes bytes = random_bytes(40 * 301, 2);
     for (std::size_t count = 0; count <= 40; ++count) {
-        for (const std::size_t length : {std::size_t{0}, std::size_t{64}, std::size_t{128}, std::size_t{300}}) {
-            expect_equal("assay.node", {1, length, length, MessageWords::bytes}, every(bytes, 301, count));
+        for (const std::size_t length :
+             {std::size_t{0}, std::size_t{64}, std::size_t{128}, std::size_t{300}}) {
+            expect_equal("assay.node", {1, length, length, MessageWords::bytes},
+                         every(bytes, 301, count));
         }
     }
 }
@@ -81,9 +86,11 @@ TEST(HashBatch, CoversTheWholeTag) {
 TEST(HashBatch, GathersRows) {
     const Bytes bytes = random_bytes(40'000, 4);
     for (const std::size_t rows : {0, 1, 2, 3, 5, 31, 32}) {
-        for (const std::size_t row_bytes : {0, 1, 2, 4, 32, 60, 64, 96, 124, 127, 128, 129, 200, 256, 300}) {
+        for (const std::size_t row_bytes :
+             {0, 1, 2, 4, 32, 60, 64, 96, 124, 127, 128, 129, 200, 256, 300}) {
             for (const std::size_t gap : {0, 1, 512}) {
-                expect_equal("assay.leaf", {rows, row_bytes, row_bytes + gap, MessageWords::bytes}, every(bytes, 129, 11));
+                expect_equal("assay.leaf", {rows, row_bytes, row_bytes + gap, MessageWords::bytes},
+                             every(bytes, 129, 11));
             }
         }
     }
@@ -92,14 +99,26 @@ TEST(HashBatch, GathersRows) {
 /// Words of all kinds: NaN of both signs, infinities, subnormals, zeros, and random ones.
 Bytes awkward_words(MessageWords words, std::size_t count) {
     const std::size_t size = words == MessageWords::f32 ? 4 : 2;
-    const std::uint32_t infinity = words == MessageWords::f32 ? 0x7f800000U : words == MessageWords::f16 ? 0x7c00U : 0x7f80U;
+    const std::uint32_t infinity = words == MessageWords::f32   ? 0x7f800000U
+                                   : words == MessageWords::f16 ? 0x7c00U
+                                                                : 0x7f80U;
     const std::uint32_t sign = words == MessageWords::f32 ? 0x80000000U : 0x8000U;
-    const std::uint32_t special[] = {infinity, infinity + 1, infinity - 1, infinity | sign, (infinity + 1) | sign, sign - 1, 2 * sign - 1,
-                                     0,        sign,         1,            sign + 1};
+    const std::uint32_t special[] = {infinity,
+                                     infinity + 1,
+                                     infinity - 1,
+                                     infinity | sign,
+                                     (infinity + 1) | sign,
+                                     sign - 1,
+                                     2 * sign - 1,
+                                     0,
+                                     sign,
+                                     1,
+                                     sign + 1};
     std::mt19937 random(static_cast<std::uint32_t>(words));
     Bytes bytes(count * size);
     for (std::size_t i = 0; i < count; ++i) {
-        const std::uint32_t word = random() % 2 == 0 ? special[random() % std::size(special)] : static_cast<std::uint32_t>(random());
+        const std::uint32_t word = random() % 2 == 0 ? special[random() % std::size(special)]
+                                                     : static_cast<std::uint32_t>(random());
         std::memcpy(bytes.data() + i * size, &word, size);
     }
     return bytes;
@@ -110,14 +129,16 @@ TEST(HashBatch, ReadsEveryNanAsTheCanonicalOne) {
         const Bytes bytes = awkward_words(words, 20'000);
         for (const std::size_t rows : {1, 7, 32}) {
             for (const std::size_t row_bytes : {4, 60, 64, 128, 132, 400}) {
-                expect_equal("assay.leaf", {rows, row_bytes, row_bytes + 268, words}, every(bytes, 132, 13));
+                expect_equal("assay.leaf", {rows, row_bytes, row_bytes + 268, words},
+                             every(bytes, 132, 13));
             }
         }
         // A first word that is NaN hashes like the canonical one, and only under a float type.
         Bytes same = bytes, other = bytes;
-        const std::uint32_t nan = words == MessageWords::f32 ? 0xffc01234U : 0xfff1U, known = words == MessageWords::f32   ? 0x7fc00000U
-                                                                                       : words == MessageWords::f16 ? 0x7e00U
-                                                                                                                    : 0x7fc0U;
+        const std::uint32_t nan = words == MessageWords::f32 ? 0xffc01234U : 0xfff1U,
+                            known = words == MessageWords::f32   ? 0x7fc00000U
+                                    : words == MessageWords::f16 ? 0x7e00U
+                                                                 : 0x7fc0U;
         const std::size_t size = words == MessageWords::f32 ? 4 : 2;
         std::memcpy(same.data(), &nan, size);
         std::memcpy(other.data(), &known, size);
@@ -137,7 +158,9 @@ TEST(HashBatchDeath, RefusesALongTag) {
     std::vector<Hash> out(2);
     const std::vector<const std::uint8_t*> starts{bytes.data(), bytes.data() + 8};
     for (const HashTarget target : hash_targets()) {
-        EXPECT_DEATH(blake2b_batch("assay.seventeen.c", {1, 8, 8, MessageWords::bytes}, starts, out, target), "check failed");
+        EXPECT_DEATH(
+            blake2b_batch("assay.seventeen.c", {1, 8, 8, MessageWords::bytes}, starts, out, target),
+            "check failed");
     }
 }
 

@@ -30,7 +30,8 @@ TEST(MerkleLeaves, EqualSingleLeaves) {
     for (std::size_t i = 0; i < 21; ++i) starts.push_back(bytes.data() + i);
     std::vector<Hash> leaves(starts.size());
     merkle_leaves({3, 50, 90, MessageWords::bytes}, starts, leaves);
-    for (const Hash& leaf : leaves) EXPECT_EQ(leaf, merkle_leaf(MerkleFamily::blake2b, Bytes(150, 7)));
+    for (const Hash& leaf : leaves)
+        EXPECT_EQ(leaf, merkle_leaf(MerkleFamily::blake2b, Bytes(150, 7)));
 }
 
 class Merkle : public testing::TestWithParam<MerkleFamily> {};
@@ -47,7 +48,8 @@ TEST_P(Merkle, EveryLeafIsProved) {
         const auto leaves = leaves_of(GetParam(), count);
         const Hash root = merkle_root(GetParam(), leaves);
         for (std::size_t i = 0; i < count; ++i) {
-            EXPECT_TRUE(merkle_verify(GetParam(), leaves[i], merkle_prove(GetParam(), leaves, i), root));
+            EXPECT_TRUE(
+                merkle_verify(GetParam(), leaves[i], merkle_prove(GetParam(), leaves, i), root));
         }
     }
 }

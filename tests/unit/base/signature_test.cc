@@ -22,7 +22,8 @@ TEST(PublicKeyFromBytes, RefusesPointsOutsideTheGroup) {
     identity[0] = 1;
     Bytes not_canonical(32, 0xff);
     not_canonical[31] = 0x7f;
-    for (const Bytes& bytes : {mixed, identity, not_canonical, Bytes(32, 0), Bytes(31), Bytes(33), Bytes{}}) {
+    for (const Bytes& bytes :
+         {mixed, identity, not_canonical, Bytes(32, 0), Bytes(31), Bytes(33), Bytes{}}) {
         EXPECT_FALSE(public_key_from_bytes(bytes)) << to_hex(bytes);
     }
 }
@@ -34,7 +35,8 @@ TEST(Verify, AcceptsOnlyTheSignedBytes) {
     EXPECT_FALSE(verify(key.public_key(), signature, "assay.tx", kChain, view_of("paz")));
     EXPECT_FALSE(verify(key.public_key(), signature, "assay.ty", kChain, view_of("pay")));
     EXPECT_FALSE(verify(key.public_key(), signature, "assay.tx", Hash{}, view_of("pay")));
-    EXPECT_FALSE(verify(SecretKey::generate().public_key(), signature, "assay.tx", kChain, view_of("pay")));
+    EXPECT_FALSE(
+        verify(SecretKey::generate().public_key(), signature, "assay.tx", kChain, view_of("pay")));
 }
 
 TEST(Verify, RefusesEveryFlippedBit) {
@@ -50,7 +52,8 @@ TEST(Verify, RefusesEveryFlippedBit) {
 TEST(Verify, RefusesAScalarPlusTheGroupOrder) {
     const SecretKey key = example_key();
     Signature signature = key.sign("assay.tx", kChain, view_of("pay"));
-    const Bytes order = *from_hex("edd3f55c1a631258d69cf7a2def9de1400000000000000000000000000000010");
+    const Bytes order =
+        *from_hex("edd3f55c1a631258d69cf7a2def9de1400000000000000000000000000000010");
     unsigned carry = 0;
     for (std::size_t i = 0; i < 32; ++i) {
         carry += signature.bytes[32 + i] + order[i];

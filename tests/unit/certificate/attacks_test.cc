@@ -3,7 +3,8 @@
 namespace assay::certificate {
 namespace {
 
-/// A8: an operator writes a certificate alone, for weights that nobody trained: its own workers, its own validators, its own chain.
+/// A8: an operator writes a certificate alone, for weights that nobody trained: its own workers,
+/// its own validators, its own chain.
 TEST(Attack, A8_OperatorWritesACertificateAlone) {
     const TrainedJob& job = plain_job();
     auto program = runtime::Job::open(job.spec(), job.folder("blob"), {});
@@ -16,7 +17,8 @@ TEST(Attack, A8_OperatorWritesACertificateAlone) {
     descriptor.round_start_root = (*program)->initial_root();
     descriptor.step = job.spec().round_steps;
     const auto checkpoint = job.folder("any weights");
-    ASSERT_TRUE(commit::save_state(checkpoint, (*program)->program(), state, descriptor).has_value());
+    ASSERT_TRUE(
+        commit::save_state(checkpoint, (*program)->program(), state, descriptor).has_value());
     const base::Hash end = commit::state_root((*program)->program(), state, descriptor);
     ASSERT_NE(end, job.final_root());
     const auto forge = [&](Entries& entries) {
@@ -27,7 +29,8 @@ TEST(Attack, A8_OperatorWritesACertificateAlone) {
                 part->start_root = root;
                 for (market::SegmentLeaf& leaf : part->leaves) {
                     leaf.start_root = root;
-                    const bool last = part->first_segment + part->leaves.size() == 3 && &leaf == &part->leaves.back();
+                    const bool last = part->first_segment + part->leaves.size() == 3 &&
+                                      &leaf == &part->leaves.back();
                     leaf.end_field = root = last ? end : base::blake2b("attack", root.view());
                     leaves.push_back(market::segment_leaf_hash(leaf));
                 }
@@ -57,7 +60,8 @@ TEST(Attack, A8_OperatorWritesACertificateAlone) {
     expect_refused(verify(*bytes, options), Problem::trust, "names no validator of this chain");
 }
 
-/// B3: an operator re-rolls attempts on its own chain until none is drawn, and exports the last one.
+/// B3: an operator re-rolls attempts on its own chain until none is drawn, and exports the last
+/// one.
 TEST(Attack, B3_OperatorExportsTheLastOfManyAttempts) {
     const TrainedJob& job = plain_job();
     SignedChain::Options options;
@@ -74,11 +78,13 @@ TEST(Attack, B3_OperatorExportsTheLastOfManyAttempts) {
     const auto unproved = verify(encoded(shown), {});
     ASSERT_TRUE(unproved.has_value());
     EXPECT_EQ(unproved->statement.find("unproved: "), 0U);
-    // Not shown, the epochs that drew them give them away: what they closed with is signed by keys that the reader trusts.
+    // Not shown, the epochs that drew them give them away: what they closed with is signed by keys
+    // that the reader trusts.
     Evidence hidden = shown;
     std::erase_if(hidden.transactions, [&](const evidence::Recorded& recorded) {
         const auto transaction = market::decode_transaction(recorded.raw).value();
-        return std::holds_alternative<market::PartCommit>(transaction.message) && transaction.header.account != job.chain().worker(0);
+        return std::holds_alternative<market::PartCommit>(transaction.message) &&
+               transaction.header.account != job.chain().worker(0);
     });
     ASSERT_EQ(hidden.transactions.size() + 2, shown.transactions.size());
     expect_refused(verify(encoded(hidden), trust), Problem::epochs, "not shown");
@@ -92,18 +98,23 @@ TEST(Attack, B3_OperatorExportsTheLastOfManyAttempts) {
         const auto transaction = market::decode_transaction(recorded.raw).value();
         const auto* commit = std::get_if<market::PartCommit>(&transaction.message);
         if (commit == nullptr) continue;
-        const market::PartKey key{job.id(), commit->round, 0, 0, commit->part, transaction.header.account, commit->attempt};
+        const market::PartKey key{
+            job.id(),       commit->round, 0, 0, commit->part, transaction.header.account,
+            commit->attempt};
         const base::PartId part = market::part_id(job.chain().chain_id(), key);
         if (!standing.contains(part)) rerolled.insert(part);
     }
     ASSERT_EQ(rerolled.size(), 2U);
     const auto holds_one = [&](const evidence::Epoch& epoch) {
-        return std::any_of(epoch.commitments.begin(), epoch.commitments.end(), [&](const auto& c) { return rerolled.contains(c.id); });
+        return std::any_of(epoch.commitments.begin(), epoch.commitments.end(),
+                           [&](const auto& c) { return rerolled.contains(c.id); });
     };
     Evidence cut = hidden;
-    for (evidence::Epoch& epoch : cut.epochs) std::erase_if(epoch.commitments, [&](const auto& c) { return rerolled.contains(c.id); });
+    for (evidence::Epoch& epoch : cut.epochs)
+        std::erase_if(epoch.commitments, [&](const auto& c) { return rerolled.contains(c.id); });
     expect_refused(verify(encoded(cut), trust), Problem::epochs, "signed other commitments");
-    // Epochs that are left out are seen by their numbers: each may hide an attempt, and counts as one.
+    // Epochs that are left out are seen by their numbers: each may hide an attempt, and counts as
+    // one.
     Evidence gap = hidden;
     std::erase_if(gap.epochs, holds_one);
     std::erase_if(gap.transactions, [&](const evidence::Recorded& recorded) {
@@ -113,7 +124,9 @@ TEST(Attack, B3_OperatorExportsTheLastOfManyAttempts) {
         for (const evidence::Epoch& epoch : hidden.epochs) {
             for (const base::PartId& part : rerolled) {
                 for (std::uint32_t segment = 0; segment < 2; ++segment) {
-                    if (market::audit_id(part, segment, epoch.number, transaction.header.account) == reveal->audit) return true;
+                    if (market::audit_id(part, segment, epoch.number, transaction.header.account) ==
+                        reveal->audit)
+                        return true;
                 }
             }
         }
@@ -134,7 +147,8 @@ ReplayOptions replay_of(const TrainedJob& job, std::uint64_t segments) {
     options.scratch = job.folder("scratch");
     options.fetch = [&job](const base::BlobRoot& blob, const std::filesystem::path& file) {
         std::error_code error;
-        return std::filesystem::copy_file(job.blobs() / blob.hex(), file, std::filesystem::copy_options::overwrite_existing, error);
+        return std::filesystem::copy_file(job.blobs() / blob.hex(), file,
+                                          std::filesystem::copy_options::overwrite_existing, error);
     };
     return options;
 }
@@ -165,13 +179,17 @@ TEST(Replay, NamesWhatCouldNotBeHad) {
     ASSERT_TRUE(report.has_value()) << report.error().detail;
     const base::BlobRoot payload = report->facts.parts.back().payload_blob;
     ReplayOptions options = replay_of(job, 1'000);
-    options.fetch = [&, all = options.fetch](const base::BlobRoot& blob, const std::filesystem::path& file) { return blob != payload && all(blob, file); };
+    options.fetch = [&, all = options.fetch](const base::BlobRoot& blob,
+                                             const std::filesystem::path& file) {
+        return blob != payload && all(blob, file);
+    };
     const auto without = replay(report->facts, options);
     ASSERT_TRUE(without.has_value()) << without.error().detail;
     EXPECT_EQ(to_text(*without), "12 of 12 segments, 1 of 2 merges");
     EXPECT_EQ(without->missing, std::vector<base::BlobRoot>{payload});
     // Another file under its name is as good as none.
-    options.fetch = [&, all = replay_of(job, 0).fetch](const base::BlobRoot& blob, const std::filesystem::path& file) {
+    options.fetch = [&, all = replay_of(job, 0).fetch](const base::BlobRoot& blob,
+                                                       const std::filesystem::path& file) {
         return all(blob == payload ? report->facts.parts.back().end_blob : blob, file);
     };
     const auto other = replay(report->facts, options);
@@ -184,8 +202,8 @@ TEST(Replay, NamesWhatCouldNotBeHad) {
     EXPECT_FALSE(none->missing.empty());
 }
 
-/// A reader who recomputes every segment of a certificate has recomputed the model: what a merge gave is recomputed with them, and that of the
-/// last round is even when one segment is asked for.
+/// A reader who recomputes every segment of a certificate has recomputed the model: what a merge
+/// gave is recomputed with them, and that of the last round is even when one segment is asked for.
 TEST(Attack, F10_AnInventedMergeIsRecomputed) {
     const TrainedJob job(2, 1);
     auto program = runtime::Job::open(job.spec(), job.folder("blob"), {});
@@ -214,11 +232,14 @@ TEST(Attack, F10_AnInventedMergeIsRecomputed) {
     ASSERT_TRUE(report.has_value()) << report.error().detail;
     EXPECT_TRUE(report->model_checked);
     // The operator serves every checkpoint that is asked for: they are all honest.
-    expect_refused(replay(report->facts, replay_of(job, 1'000)), Problem::replay, "the merge of round 0 ends elsewhere");
-    expect_refused(replay(report->facts, replay_of(job, 1)), Problem::replay, "the merge of round 0 ends elsewhere");
+    expect_refused(replay(report->facts, replay_of(job, 1'000)), Problem::replay,
+                   "the merge of round 0 ends elsewhere");
+    expect_refused(replay(report->facts, replay_of(job, 1)), Problem::replay,
+                   "the merge of round 0 ends elsewhere");
 }
 
-/// A lane may have had any number of leases: accepting and leaving costs next to nothing, and must not take the proof from who paid for it.
+/// A lane may have had any number of leases: accepting and leaving costs next to nothing, and must
+/// not take the proof from who paid for it.
 TEST(Attack, F11_ManyLeasesOfALaneDoNotSpoilTheCertificate) {
     for (const std::uint32_t number : {0U, 1'023U, 1'024U, 0xffff'ffffU}) {
         SignedChain::Options options;

@@ -15,7 +15,8 @@ void expect_history_refused(const std::function<void(Entries&)>& change, const s
     Entries entries = merged_job().entries();
     change(entries);
     lie.history.clear();
-    for (const market::JobHistoryEntry& entry : entries) lie.history.push_back(market::encode(entry));
+    for (const market::JobHistoryEntry& entry : entries)
+        lie.history.push_back(market::encode(entry));
     expect_lie_found(lie, Problem::history, words);
 }
 
@@ -42,7 +43,8 @@ TEST(Certificate, OfAMergedJobVerifies) {
     EXPECT_TRUE(report->model_checked);
     // Everybody is trusted and took part: (1 - q)^1, one draw of each place.
     EXPECT_EQ(report->weighed->attempts, 1U);
-    EXPECT_NE(report->statement.find("would have passed with chance 0.550000"), std::string::npos) << report->statement;
+    EXPECT_NE(report->statement.find("would have passed with chance 0.550000"), std::string::npos)
+        << report->statement;
 }
 
 TEST(Certificate, WithoutAListNothingIsProved) {
@@ -67,7 +69,14 @@ TEST(Certificate, EncodesAsTheFormatPageSays) {
     evidence.head.signature.bytes.fill(12);
     evidence.history = {{0xc1}, {0xc2, 0xc3}};
     evidence.transactions = {{{0xdd}, {1}, {2}, 3, base::Amount::of(4), 5, {filled(1)}}};
-    evidence.epochs = {{6, 7, filled(2), {filled(3)}, 8, {{{filled(4)}, 9}}, {{{filled(5)}, {filled(6)}, filled(7)}}, {{{filled(5)}, {filled(4)}}}}};
+    evidence.epochs = {{6,
+                        7,
+                        filled(2),
+                        {filled(3)},
+                        8,
+                        {{{filled(4)}, 9}},
+                        {{{filled(5)}, {filled(6)}, filled(7)}},
+                        {{{filled(5)}, {filled(4)}}}}};
     evidence.leases = {{1, 2, 450'000}};
     example.other_tensor_roots = {filled(13)};
     example.model_root = filled(14);
@@ -80,7 +89,8 @@ TEST(Certificate, HasOneSpelling) {
     const auto decoded = decode(bytes);
     ASSERT_TRUE(decoded.has_value());
     EXPECT_EQ(encode(*decoded), bytes);
-    for (std::size_t size = 0; size < bytes.size(); size += 41) expect_refused(decode(base::ByteView(bytes).first(size)), Problem::malformed);
+    for (std::size_t size = 0; size < bytes.size(); size += 41)
+        expect_refused(decode(base::ByteView(bytes).first(size)), Problem::malformed);
     Bytes longer = bytes;
     longer.push_back(0);
     expect_refused(decode(longer), Problem::malformed);
@@ -89,17 +99,20 @@ TEST(Certificate, HasOneSpelling) {
     expect_refused(decode(other_version), Problem::unknown_version);
 }
 
-/// Every 97th byte: each costs the checks up to the one that finds it. The job's rate is that of a new worker: no lease can have another.
+/// Every 97th byte: each costs the checks up to the one that finds it. The job's rate is that of a
+/// new worker: no lease can have another.
 TEST(Certificate, FlippedBytesAreRefused) {
     const TrainedJob& job = plain_job();
     auto certificate = decode(certificate_of(job));
     ASSERT_TRUE(certificate.has_value());
     const Bytes bytes = certificate_of(job);
-    const std::size_t leases = certificate->evidence.leases.size() * 12 + 4 + certificate->other_tensor_roots.size() * 32 + 4 + 32;
+    const std::size_t leases = certificate->evidence.leases.size() * 12 + 4 +
+                               certificate->other_tensor_roots.size() * 32 + 4 + 32;
     for (std::size_t i = 0; i < bytes.size(); i += i + leases >= bytes.size() ? 1 : 97) {
         Bytes flipped = bytes;
         flipped[i] = static_cast<std::uint8_t>(flipped[i] ^ (1U << (i % 8)));
-        EXPECT_FALSE(verify(flipped, with_model(job.folder("model"))).has_value()) << "byte " << i << " of " << bytes.size();
+        EXPECT_FALSE(verify(flipped, with_model(job.folder("model"))).has_value())
+            << "byte " << i << " of " << bytes.size();
     }
 }
 
@@ -115,8 +128,10 @@ TEST(Certificate, RatesAreThoseThatALeaseCanHave) {
     };
     EXPECT_TRUE(verify(encoded(stated(200'000, 200'000)), {}).has_value());
     EXPECT_TRUE(verify(encoded(stated(450'000, 450'000)), {}).has_value());
-    expect_lie_found(stated(200'000, 199'999), Problem::job, "a rate that none of the job can have");
-    expect_lie_found(stated(450'000, 450'001), Problem::job, "a rate that none of the job can have");
+    expect_lie_found(stated(200'000, 199'999), Problem::job,
+                     "a rate that none of the job can have");
+    expect_lie_found(stated(450'000, 450'001), Problem::job,
+                     "a rate that none of the job can have");
     // More would have drawn what nobody judged; with less somebody judged what was not drawn.
     expect_lie_found(stated(200'000, 450'000), Problem::draws, "not judged");
     EXPECT_FALSE(verify(encoded(stated(450'000, 200'000)), {}).has_value());
@@ -124,7 +139,8 @@ TEST(Certificate, RatesAreThoseThatALeaseCanHave) {
 
 TEST(Certificate, LeasesAreStatedOnceInOrder) {
     const Evidence honest = merged_job().evidence();
-    const auto refused = [&](const char* words, const std::function<void(std::vector<evidence::Lease>&)>& change) {
+    const auto refused = [&](const char* words,
+                             const std::function<void(std::vector<evidence::Lease>&)>& change) {
         Evidence lie = honest;
         change(lie.leases);
         expect_lie_found(lie, Problem::job, words);
@@ -135,11 +151,14 @@ TEST(Certificate, LeasesAreStatedOnceInOrder) {
     refused("outside the job", [](auto& leases) { leases[1].lane = 2; });
     refused("out of order", [](auto& leases) { std::swap(leases[0], leases[1]); });
     refused("out of order", [](auto& leases) { leases.push_back(leases.back()); });
-    refused("no part was committed", [](auto& leases) { leases.push_back({1, 7, leases[1].rate_ppm}); });
+    refused("no part was committed", [](auto& leases) {
+        leases.push_back({1, 7, leases[1].rate_ppm});
+    });
 }
 
-/// The rate may have been stated after the draws were known, together with who is missing. Nobody missing: that nobody is drawn at the stated
-/// rate is as unlikely as is stated, whoever chose it. Somebody missing: the least rate counts, so there is nothing to choose.
+/// The rate may have been stated after the draws were known, together with who is missing. Nobody
+/// missing: that nobody is drawn at the stated rate is as unlikely as is stated, whoever chose it.
+/// Somebody missing: the least rate counts, so there is nothing to choose.
 TEST(Certificate, AChosenRateGainsNothingWhereSomebodyIsMissing) {
     const auto trust = plain_job().chain().trust();
     evidence::Facts facts;
@@ -148,7 +167,8 @@ TEST(Certificate, AChosenRateGainsNothingWhereSomebodyIsMissing) {
     draw.exponent = market::rate_exponent(900'000);
     draw.least_exponent = market::rate_exponent(800'000);
     draw.weight = 3;
-    for (std::size_t i = 0; i < 3; ++i) draw.voices.push_back({plain_job().chain().validator(i), 1, true, false, {}});
+    for (std::size_t i = 0; i < 3; ++i)
+        draw.voices.push_back({plain_job().chain().validator(i), 1, true, false, {}});
     facts.contributors = {{plain_job().chain().validator(0)}};
     const auto chance = [&](const evidence::Draw& of) {
         facts.claims = {{market::ClaimKind::segment, 0, 0, 0, {of}, 1}};
@@ -159,7 +179,7 @@ TEST(Certificate, AChosenRateGainsNothingWhereSomebodyIsMissing) {
     EXPECT_EQ(chance(draw), "0.100000");
     draw.voices[2].present = false;
     draw.weight = 2;
-    EXPECT_EQ(chance(draw), "0.600000");  // 3 (1 - 0.8)
+    EXPECT_EQ(chance(draw), "0.600000");                   // 3 (1 - 0.8)
     draw.voices[2].present = draw.voices[2].drawn = true;  // and said nothing
     draw.weight = 3;
     facts.claims = {{market::ClaimKind::segment, 0, 0, 0, {draw}, 1}};
@@ -171,9 +191,11 @@ TEST(Certificate, RefusesAnotherModelThanTheFinalState) {
     auto certificate = decode(certificate_of(job));
     auto other = decode(certificate_of(plain_job()));
     ASSERT_TRUE(certificate.has_value() && other.has_value());
-    expect_refused(verify(certificate_of(job), with_model(plain_job().folder("model"))), Problem::model, "another model");
+    expect_refused(verify(certificate_of(job), with_model(plain_job().folder("model"))),
+                   Problem::model, "another model");
     certificate->model_root = other->model_root;
-    expect_refused(verify(encode(*certificate), with_model(plain_job().folder("model"))), Problem::model, "not those of the job's final state");
+    expect_refused(verify(encode(*certificate), with_model(plain_job().folder("model"))),
+                   Problem::model, "not those of the job's final state");
     expect_refused(verify(certificate_of(job), with_model(job.folder("nothing"))), Problem::files);
 }
 
@@ -191,7 +213,8 @@ TEST(Certificate, RefusesAnotherPartyThanExpected) {
 
 TEST(Certificate, IsNotMadeFromAnotherCheckpoint) {
     const TrainedJob& job = merged_job();
-    expect_refused(make(job.evidence(), plain_job().checkpoint(), job.folder("lie")), Problem::files);
+    expect_refused(make(job.evidence(), plain_job().checkpoint(), job.folder("lie")),
+                   Problem::files);
     expect_refused(make(job.evidence(), job.folder("nothing"), job.folder("lie")), Problem::files);
 }
 
@@ -222,12 +245,15 @@ TEST(Certificate, RefusesWorkThatNobodySigned) {
         lie.transactions.erase(lie.transactions.begin() + static_cast<std::ptrdiff_t>(index));
         return lie;
     };
-    expect_lie_found(without(index_of<market::PartCommit>(honest)), Problem::job, "closed by another");
-    expect_lie_found(without(index_of<market::PartClose>(honest)), Problem::job, "lacks what its worker signed");
+    expect_lie_found(without(index_of<market::PartCommit>(honest)), Problem::job,
+                     "closed by another");
+    expect_lie_found(without(index_of<market::PartClose>(honest)), Problem::job,
+                     "lacks what its worker signed");
     expect_lie_found(without(index_of<market::JobPost>(honest)), Problem::job, "no job is posted");
     const Evidence merged = merged_job().evidence();
     Evidence lie = merged;
-    lie.transactions.erase(lie.transactions.begin() + static_cast<std::ptrdiff_t>(index_of<market::MergePost>(merged)));
+    lie.transactions.erase(lie.transactions.begin() +
+                           static_cast<std::ptrdiff_t>(index_of<market::MergePost>(merged)));
     expect_lie_found(lie, Problem::job, "nobody signed the merge");
 }
 
@@ -245,24 +271,36 @@ TEST(Certificate, RefusesVerdictsThatAreMissing) {
 
 TEST(Certificate, RefusesEpochsThatAreNotWhatTheMembersSigned) {
     const Evidence honest = plain_job().evidence();
-    const auto changed = [&](const std::function<void(evidence::Epoch&)>& change, const char* words) {
+    const auto changed = [&](const std::function<void(evidence::Epoch&)>& change,
+                             const char* words) {
         Evidence lie = honest;
         change(lie.epochs[1]);
         expect_lie_found(lie, Problem::epochs, words);
     };
     changed([](auto& epoch) { epoch.members[0].weight += 1; }, "signed other commitments");
-    const auto by_id = [](const evidence::Member& a, const evidence::Member& b) { return a.validator < b.validator; };
-    changed([&](auto& epoch) { epoch.members.erase(std::min_element(epoch.members.begin(), epoch.members.end(), by_id)); }, "nobody who is a member");
+    const auto by_id = [](const evidence::Member& a, const evidence::Member& b) {
+        return a.validator < b.validator;
+    };
+    changed(
+        [&](auto& epoch) {
+            epoch.members.erase(
+                std::min_element(epoch.members.begin(), epoch.members.end(), by_id));
+        },
+        "nobody who is a member");
     changed([](auto& epoch) { epoch.members.push_back(epoch.members[0]); }, "a member twice");
     changed([](auto& epoch) { epoch.jailed_weight = 5; }, "signed other commitments");
     changed([](auto& epoch) { epoch.commitments.pop_back(); }, "signed other commitments");
-    changed([](auto& epoch) { epoch.commitments[0].root.bytes[0] ^= 1; }, "signed other commitments");
+    changed([](auto& epoch) { epoch.commitments[0].root.bytes[0] ^= 1; },
+            "signed other commitments");
     changed([](auto& epoch) { epoch.log_root.bytes[0] ^= 1; }, "not the beginning");
     changed([](auto& epoch) { epoch.log_size += 1; }, "not the beginning");
-    const auto barred = [&](const base::PartId& commitment, const base::AccountId& validator, int times, const char* words) {
-        changed([&](auto& epoch) {
-            for (int i = 0; i < times; ++i) epoch.barred.push_back({commitment, validator});
-        }, words);
+    const auto barred = [&](const base::PartId& commitment, const base::AccountId& validator,
+                            int times, const char* words) {
+        changed(
+            [&](auto& epoch) {
+                for (int i = 0; i < times; ++i) epoch.barred.push_back({commitment, validator});
+            },
+            words);
     };
     const base::PartId commitment = honest.epochs[1].commitments[0].id;
     const base::AccountId member = honest.epochs[1].members[0].validator;
@@ -288,7 +326,8 @@ TEST(Certificate, RefusesEpochsThatAreNotWhatTheMembersSigned) {
     expect_lie_found(lie, Problem::epochs, "");
 }
 
-/// A key that contributes to nothing is absent: its share counts for nobody, and which of the keys are absent may have been chosen.
+/// A key that contributes to nothing is absent: its share counts for nobody, and which of the keys
+/// are absent may have been chosen.
 TEST(Certificate, AbsentKeysLowerTheShare) {
     const TrainedJob& job = plain_job();
     SignedChain::Options options;
@@ -308,7 +347,8 @@ TEST(Certificate, AbsentKeysLowerTheShare) {
     ASSERT_TRUE(half.has_value()) << half.error().detail;
     // 0.55^(1/2).
     EXPECT_NE(half->statement.find("chance 0.7416"), std::string::npos) << half->statement;
-    expect_refused(verify(bytes, with_trust({job.chain().trust()[2]})), Problem::trust, "took part in a draw");
+    expect_refused(verify(bytes, with_trust({job.chain().trust()[2]})), Problem::trust,
+                   "took part in a draw");
 }
 
 TEST(Certificate, VoidEpochsAreAttempts) {
@@ -320,11 +360,14 @@ TEST(Certificate, VoidEpochsAreAttempts) {
         const Evidence honest = job.evidence();
         for (const evidence::Epoch& epoch : honest.epochs) {
             for (const auto& commitment : epoch.commitments) {
-                if (commitment.id == std::get<market::PartPassed>(job.entries()[0]).part) void_epoch = epoch.number;
+                if (commitment.id == std::get<market::PartPassed>(job.entries()[0]).part)
+                    void_epoch = epoch.number;
             }
         }
     }
-    options.contributes = [&](std::uint64_t epoch, std::size_t validator) { return epoch != void_epoch || validator == 0; };
+    options.contributes = [&](std::uint64_t epoch, std::size_t validator) {
+        return epoch != void_epoch || validator == 0;
+    };
     const auto report = verify(encoded(job.evidence({}, options)), with_trust(job.chain().trust()));
     ASSERT_TRUE(report.has_value()) << report.error().detail;
     EXPECT_EQ(report->weighed->attempts, 2U);
@@ -337,7 +380,8 @@ TEST(Certificate, MissedAuditsAreDrawnAgain) {
     SignedChain::Options options;
     std::set<std::pair<base::PartId, std::uint32_t>> missed;
     std::uint32_t misses = 0;
-    options.says = [&](const base::PartId& subject, std::uint32_t segment, std::size_t) -> std::optional<market::VerdictKind> {
+    options.says = [&](const base::PartId& subject, std::uint32_t segment,
+                       std::size_t) -> std::optional<market::VerdictKind> {
         const bool part = subject == std::get<market::PartPassed>(job.entries()[0]).part;
         if (!part || !missed.emplace(subject, segment).second) return market::VerdictKind::valid;
         ++misses;
@@ -348,7 +392,8 @@ TEST(Certificate, MissedAuditsAreDrawnAgain) {
     EXPECT_TRUE(verify(encoded(evidence), {}).has_value());
     // Without the redraw it is not judged.
     Evidence lie = evidence;
-    std::erase_if(lie.transactions, [](const auto& recorded) { return is<market::VerdictReveal>(recorded); });
+    std::erase_if(lie.transactions,
+                  [](const auto& recorded) { return is<market::VerdictReveal>(recorded); });
     EXPECT_FALSE(verify(encoded(lie), {}).has_value());
 }
 
@@ -356,7 +401,9 @@ TEST(Certificate, AVerdictOfATrustedKeyAgainstTheWorkRefuses) {
     const TrainedJob& job = plain_job();
     SignedChain::Options options;
     options.says = [&](const base::PartId& subject, std::uint32_t, std::size_t) {
-        return subject == std::get<market::PartPassed>(job.entries()[0]).part ? market::VerdictKind::invalid : market::VerdictKind::valid;
+        return subject == std::get<market::PartPassed>(job.entries()[0]).part
+                   ? market::VerdictKind::invalid
+                   : market::VerdictKind::valid;
     };
     const Bytes bytes = encoded(job.evidence({}, options));
     EXPECT_TRUE(verify(bytes, {}).has_value());
@@ -370,7 +417,8 @@ TEST(Certificate, TrustFilesAreRead) {
     ASSERT_TRUE(read.has_value()) << read.error();
     ASSERT_EQ(read->size(), 1U);
     EXPECT_EQ(read->front().key.hex(), key);
-    for (const std::string& line : {chain, key, chain + key, chain + "  " + key, chain + " " + std::string(64, '0'), chain + " " + key + " x"}) {
+    for (const std::string& line : {chain, key, chain + key, chain + "  " + key,
+                                    chain + " " + std::string(64, '0'), chain + " " + key + " x"}) {
         EXPECT_FALSE(evidence::read_trust(line).has_value()) << line;
     }
 }
@@ -386,23 +434,44 @@ TEST(Certificate, RefusesHistoriesThatDoNotLeadToTheModel) {
         entries.insert(entries.begin() + 4, market::PartVoided{part.key, part.part});
     });
     refused("never closed", [](Entries& entries) {
-        std::erase_if(entries, [](const auto& entry) { return !std::holds_alternative<market::RoundFinal>(entry) && !std::holds_alternative<market::JobClosed>(entry); });
+        std::erase_if(entries, [](const auto& entry) {
+            return !std::holds_alternative<market::RoundFinal>(entry) &&
+                   !std::holds_alternative<market::JobClosed>(entry);
+        });
     });
     refused("merge comes before", [](Entries& entries) {
-        std::erase_if(entries, [](const auto& entry) { return std::holds_alternative<market::RoundClosed>(entry); });
+        std::erase_if(entries, [](const auto& entry) {
+            return std::holds_alternative<market::RoundClosed>(entry);
+        });
     });
     refused("another root than its merge", [](Entries& entries) {
-        std::erase_if(entries, [](const auto& entry) { return std::holds_alternative<market::RoundMerged>(entry) || std::holds_alternative<market::MergeAudited>(entry); });
+        std::erase_if(entries, [](const auto& entry) {
+            return std::holds_alternative<market::RoundMerged>(entry) ||
+                   std::holds_alternative<market::MergeAudited>(entry);
+        });
     });
-    refused("another root than was posted", [](Entries& entries) { first<market::MergeAudited>(entries).root.bytes[0] ^= 1; });
-    refused("another root than its merge", [](Entries& entries) { first<market::MergeAudited>(entries).outcome = market::MergeState::refuted; });
-    refused("another root than its merge", [](Entries& entries) { first<market::RoundFinal>(entries).root.bytes[0] ^= 1; });
+    refused("another root than was posted",
+            [](Entries& entries) { first<market::MergeAudited>(entries).root.bytes[0] ^= 1; });
+    refused("another root than its merge", [](Entries& entries) {
+        first<market::MergeAudited>(entries).outcome = market::MergeState::refuted;
+    });
+    refused("another root than its merge",
+            [](Entries& entries) { first<market::RoundFinal>(entries).root.bytes[0] ^= 1; });
     refused("out of order", [](Entries& entries) { first<market::RoundFinal>(entries).round = 1; });
-    refused("open on the root before it", [](Entries& entries) { first<market::RoundClosed>(entries, 1).opening_root.bytes[0] ^= 1; });
-    refused("ends elsewhere than its last part", [](Entries& entries) { first<market::RoundClosed>(entries).members[1].end_root.bytes[0] ^= 1; });
-    refused("payload", [](Entries& entries) { first<market::RoundClosed>(entries).members[1].payload_root.bytes[0] ^= 1; });
-    refused("members of a round are out of order", [](Entries& entries) { first<market::RoundClosed>(entries).members[1].lane = 0; });
-    refused("not those of its tree", [](Entries& entries) { first<market::PartPassed>(entries).leaves[0].salt.bytes[0] ^= 1; });
+    refused("open on the root before it", [](Entries& entries) {
+        first<market::RoundClosed>(entries, 1).opening_root.bytes[0] ^= 1;
+    });
+    refused("ends elsewhere than its last part", [](Entries& entries) {
+        first<market::RoundClosed>(entries).members[1].end_root.bytes[0] ^= 1;
+    });
+    refused("payload", [](Entries& entries) {
+        first<market::RoundClosed>(entries).members[1].payload_root.bytes[0] ^= 1;
+    });
+    refused("members of a round are out of order",
+            [](Entries& entries) { first<market::RoundClosed>(entries).members[1].lane = 0; });
+    refused("not those of its tree", [](Entries& entries) {
+        first<market::PartPassed>(entries).leaves[0].salt.bytes[0] ^= 1;
+    });
     refused("do not follow each other", [](Entries& entries) {
         auto& part = first<market::PartPassed>(entries);
         part.leaves[0].end_field.bytes[0] ^= 1;
@@ -410,13 +479,18 @@ TEST(Certificate, RefusesHistoriesThatDoNotLeadToTheModel) {
         for (const auto& leaf : part.leaves) leaves.push_back(market::segment_leaf_hash(leaf));
         part.tree_root = market::part_root(leaves);
     });
-    refused("id of its key", [](Entries& entries) { first<market::PartPassed>(entries).key.attempt = 5; });
-    refused("number of segments", [](Entries& entries) { first<market::PartPassed>(entries).first_segment = 1; });
-    refused("in the place of one that stands", [](Entries& entries) { entries.insert(entries.begin(), entries.front()); });
+    refused("id of its key",
+            [](Entries& entries) { first<market::PartPassed>(entries).key.attempt = 5; });
+    refused("number of segments",
+            [](Entries& entries) { first<market::PartPassed>(entries).first_segment = 1; });
+    refused("in the place of one that stands",
+            [](Entries& entries) { entries.insert(entries.begin(), entries.front()); });
     refused("job's end is missing", [](Entries& entries) { entries.pop_back(); });
     refused("after the job's end", [](Entries& entries) { entries.push_back(entries.back()); });
-    refused("another root", [](Entries& entries) { first<market::JobClosed>(entries).final_root.bytes[0] ^= 1; });
-    refused("another number of final rounds", [](Entries& entries) { first<market::JobClosed>(entries).final_rounds = 1; });
+    refused("another root",
+            [](Entries& entries) { first<market::JobClosed>(entries).final_root.bytes[0] ^= 1; });
+    refused("another number of final rounds",
+            [](Entries& entries) { first<market::JobClosed>(entries).final_rounds = 1; });
 }
 
 }  // namespace

@@ -71,7 +71,8 @@ Fact& first(Entries& entries, std::size_t skip = 0) {
 
 template <class Message>
 bool is(const evidence::Recorded& recorded) {
-    return std::holds_alternative<Message>(market::decode_transaction(recorded.raw).value().message);
+    return std::holds_alternative<Message>(
+        market::decode_transaction(recorded.raw).value().message);
 }
 
 }  // namespace assay::certificate

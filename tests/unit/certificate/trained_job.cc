@@ -18,10 +18,13 @@ void write_table(market::JobSpec& spec, const std::filesystem::path& blob) {
     Bytes bytes;
     for (std::uint64_t row = 0; row < table.rows; ++row) {
         for (std::uint32_t column = 0; column <= table.features; ++column) {
-            const auto value = column < table.features ? static_cast<float>((row * 7 + column * 3) % 11) / 8.0F : static_cast<float>(row % table.classes);
+            const auto value = column < table.features
+                                   ? static_cast<float>((row * 7 + column * 3) % 11) / 8.0F
+                                   : static_cast<float>(row % table.classes);
             std::uint32_t bits = 0;
             std::memcpy(&bits, &value, sizeof bits);
-            for (unsigned shift = 0; shift < 32; shift += 8) bytes.push_back(static_cast<std::uint8_t>(bits >> shift));
+            for (unsigned shift = 0; shift < 32; shift += 8)
+                bytes.push_back(static_cast<std::uint8_t>(bits >> shift));
         }
     }
     commit::write_file(blob, bytes);
@@ -30,7 +33,8 @@ void write_table(market::JobSpec& spec, const std::filesystem::path& blob) {
 
 }  // namespace
 
-TrainedJob::TrainedJob(std::uint32_t lanes, std::uint32_t rounds, std::uint32_t audit_rate_ppm) : spec_(commit::small_mlp()) {
+TrainedJob::TrainedJob(std::uint32_t lanes, std::uint32_t rounds, std::uint32_t audit_rate_ppm)
+    : spec_(commit::small_mlp()) {
     std::filesystem::create_directory(blobs());
     spec_.audit_rate_ppm = audit_rate_ppm;
     spec_.model = market::MlpModel{{4}, market::Activation::relu, 4, 0};
@@ -48,8 +52,8 @@ TrainedJob::TrainedJob(std::uint32_t lanes, std::uint32_t rounds, std::uint32_t 
     train();
 }
 
-void TrainedJob::keep(const commit::State& state, const Hash& root, std::uint32_t round, std::uint32_t lane, std::uint32_t step,
-                      const Hash& round_start_root) const {
+void TrainedJob::keep(const commit::State& state, const Hash& root, std::uint32_t round,
+                      std::uint32_t lane, std::uint32_t step, const Hash& round_start_root) const {
     commit::StateDescriptor descriptor;
     descriptor.spec_root = job_->spec_root();
     descriptor.program_root = job_->program_root();
@@ -57,18 +61,24 @@ void TrainedJob::keep(const commit::State& state, const Hash& root, std::uint32_
     descriptor.lane = lane;
     descriptor.step = step;
     descriptor.round_start_root = round_start_root;
-    ASSAY_CHECK(commit::save_state(blobs() / base::sha256(root.view()).hex(), job_->program(), state, descriptor, commit::Durability::scratch).has_value());
+    ASSAY_CHECK(commit::save_state(blobs() / base::sha256(root.view()).hex(), job_->program(),
+                                   state, descriptor, commit::Durability::scratch)
+                    .has_value());
 }
 
-std::optional<commit::Payload> TrainedJob::train_lane(std::uint32_t round, std::uint32_t lane, const commit::State& opening,
-                                                      const Hash& opening_root, market::RoundMember& member) {
+std::optional<commit::Payload> TrainedJob::train_lane(std::uint32_t round, std::uint32_t lane,
+                                                      const commit::State& opening,
+                                                      const Hash& opening_root,
+                                                      market::RoundMember& member) {
     last_ = opening.clone();
     Hash root = opening_root;
     std::optional<commit::Payload> payload;
     member.lane = lane;
-    const std::uint32_t parts = market::parts_per_round(spec_.segments_per_round(), spec_.part_segments);
+    const std::uint32_t parts =
+        market::parts_per_round(spec_.segments_per_round(), spec_.part_segments);
     for (std::uint32_t number = 0; number < parts; ++number) {
-        const market::PartSpan span = market::part_span(number, spec_.segments_per_round(), spec_.part_segments);
+        const market::PartSpan span =
+            market::part_span(number, spec_.segments_per_round(), spec_.part_segments);
         market::PartPassed part;
         part.key = {id_, round, lane, 0, number, chain_.worker(lane), 0};
         part.part = market::part_id(chain_.chain_id(), part.key);
@@ -76,7 +86,8 @@ std::optional<commit::Payload> TrainedJob::train_lane(std::uint32_t round, std::
         part.start_root = root;
         std::vector<Hash> leaves;
         for (std::uint32_t i = 0; i < span.segments; ++i) {
-            auto result = runtime::run_segment(*job_, last_, &opening, {round, lane, span.first_segment + i, opening_root}, {});
+            auto result = runtime::run_segment(
+                *job_, last_, &opening, {round, lane, span.first_segment + i, opening_root}, {});
             const Hash salt = base::blake2b("assay.test", part.part.view());
             part.leaves.push_back({salt, root, result.end_root});
             leaves.push_back(market::segment_leaf_hash(part.leaves.back()));
@@ -84,10 +95,13 @@ std::optional<commit::Payload> TrainedJob::train_lane(std::uint32_t round, std::
             if (result.payload_root) part.payload_root = *result.payload_root;
             if (result.payload) payload = std::move(result.payload);
         }
-        keep(last_, root, round, lane, (span.first_segment + span.segments) * spec_.segment_steps, opening_root);
+        keep(last_, root, round, lane, (span.first_segment + span.segments) * spec_.segment_steps,
+             opening_root);
         if (payload) {
             const auto file = blobs() / base::sha256(part.payload_root.view()).hex();
-            ASSAY_CHECK(commit::save_payload(file, job_->program(), *payload, commit::Durability::scratch).has_value());
+            ASSAY_CHECK(
+                commit::save_payload(file, job_->program(), *payload, commit::Durability::scratch)
+                    .has_value());
         }
         part.tree_root = market::part_root(leaves);
         part.end_root = root;
@@ -113,7 +127,8 @@ void TrainedJob::train() {
         closed.opening_root = opening_root;
         std::vector<commit::Payload> payloads;
         for (std::uint32_t lane = 0; lane < spec_.lanes; ++lane) {
-            auto payload = train_lane(round, lane, opening, opening_root, closed.members.emplace_back());
+            auto payload =
+                train_lane(round, lane, opening, opening_root, closed.members.emplace_back());
             if (payload) payloads.push_back(std::move(*payload));
         }
         Hash next = closed.members[0].end_root;
@@ -124,23 +139,29 @@ void TrainedJob::train() {
             for (const commit::Payload& payload : payloads) members.push_back(&payload);
             next = runtime::run_merge(*job_, opening, members, round, opening_root);
             keep(opening, next, round + 1, commit::kOpeningLane, 0, opening_root);
-            entries_.emplace_back(market::RoundMerged{round, 0, closed.members[0].worker, next, {}});
-            entries_.emplace_back(market::MergeAudited{round, 0, market::MergeState::audited, next, {}});
+            entries_.emplace_back(
+                market::RoundMerged{round, 0, closed.members[0].worker, next, {}});
+            entries_.emplace_back(
+                market::MergeAudited{round, 0, market::MergeState::audited, next, {}});
             descriptor.round = round + 1;
             descriptor.lane = commit::kOpeningLane;
         } else {
             descriptor.step = spec_.round_steps;
         }
-        entries_.emplace_back(market::RoundFinal{round, next, spec_.lanes * spec_.segments_per_round(), 0});
+        entries_.emplace_back(
+            market::RoundFinal{round, next, spec_.lanes * spec_.segments_per_round(), 0});
         opening_root = next;
     }
     const commit::State& final_state = spec_.has_merge() ? opening : last_;
-    ASSAY_CHECK(commit::save_state(checkpoint(), job_->program(), final_state, descriptor).has_value());
+    ASSAY_CHECK(
+        commit::save_state(checkpoint(), job_->program(), final_state, descriptor).has_value());
     final_root_ = opening_root;
-    entries_.emplace_back(market::JobClosed{market::JobState::completed, market::CloseReason::finished, final_root_, spec_.rounds, {}});
+    entries_.emplace_back(market::JobClosed{
+        market::JobState::completed, market::CloseReason::finished, final_root_, spec_.rounds, {}});
 }
 
-evidence::Evidence TrainedJob::evidence(const std::function<void(Entries&)>& change, const evidence::SignedChain::Options& options) const {
+evidence::Evidence TrainedJob::evidence(const std::function<void(Entries&)>& change,
+                                        const evidence::SignedChain::Options& options) const {
     Entries entries = entries_;
     if (change) change(entries);
     return chain_.run(spec_, job_->program_root(), job_->initial_root(), entries, options);

@@ -14,7 +14,8 @@ class Checkpoint : public ::testing::Test {
   protected:
     Checkpoint() : program_(program_of(small_gpt())), state_(State::zeros(program_)) {
         for (Buffer& buffer : state_.tensors) {
-            for (std::size_t i = 0; i < buffer.size() / 4; ++i) buffer.f32()[i] = static_cast<float>(i % 13);
+            for (std::size_t i = 0; i < buffer.size() / 4; ++i)
+                buffer.f32()[i] = static_cast<float>(i % 13);
         }
         descriptor_.spec_root = base::blake2b("assay.test", base::view_of("spec"));
         descriptor_.program_root = base::blake2b("assay.test", base::view_of("program"));
@@ -90,17 +91,21 @@ TEST_F(Checkpoint, RefusesMissingAndForeignFiles) {
     EXPECT_EQ(refusal(folder_ / "text"), FileError::not_a_checkpoint);
     ASSERT_TRUE(save_payload(folder_ / "p", program_, Payload::zeros(program_)).has_value());
     EXPECT_EQ(refusal(folder_ / "p"), FileError::wrong_kind);
-    EXPECT_EQ(save_state(folder_ / "no/such/folder", program_, state_, descriptor_).error(), FileError::unwritable);
+    EXPECT_EQ(save_state(folder_ / "no/such/folder", program_, state_, descriptor_).error(),
+              FileError::unwritable);
 }
 
 TEST_F(Checkpoint, RefusesAnotherPlaceProgramOrRoot) {
     ASSERT_TRUE(save_state(folder_ / "s", program_, state_, descriptor_).has_value());
     StateDescriptor other = descriptor_;
     other.step = 3;
-    EXPECT_EQ(load_state(folder_ / "s", program_, other, root_).error(), FileError::wrong_descriptor);
-    EXPECT_EQ(load_state(folder_ / "s", program_, descriptor_, base::Hash{}).error(), FileError::wrong_root);
+    EXPECT_EQ(load_state(folder_ / "s", program_, other, root_).error(),
+              FileError::wrong_descriptor);
+    EXPECT_EQ(load_state(folder_ / "s", program_, descriptor_, base::Hash{}).error(),
+              FileError::wrong_root);
     const program::Program without_bias = program_of(small_gpt(false));
-    EXPECT_EQ(load_state(folder_ / "s", without_bias, descriptor_, root_).error(), FileError::wrong_program);
+    EXPECT_EQ(load_state(folder_ / "s", without_bias, descriptor_, root_).error(),
+              FileError::wrong_program);
 }
 
 TEST_F(Checkpoint, RefusesEveryTruncationAndFlippedByte) {
@@ -144,7 +149,8 @@ TEST_F(Checkpoint, PayloadsAreVerifiedAgainstTheirRoot) {
 
 TEST_F(Checkpoint, ScratchFilesHaveTheSameBytes) {
     const auto synced = save_state(folder_ / "s", program_, state_, descriptor_);
-    const auto scratch = save_state(folder_ / "t", program_, state_, descriptor_, Durability::scratch);
+    const auto scratch =
+        save_state(folder_ / "t", program_, state_, descriptor_, Durability::scratch);
     ASSERT_TRUE(synced.has_value() && scratch.has_value());
     EXPECT_EQ(scratch->blob, synced->blob);
     EXPECT_EQ(read_file(folder_ / "t"), read_file(folder_ / "s"));
@@ -154,20 +160,25 @@ TEST_F(Checkpoint, ScratchFilesHaveTheSameBytes) {
 TEST_F(Checkpoint, ResumePointsKeepTheirPlace) {
     ResumePoint point{descriptor_, root_, state_.clone()};
     ASSERT_TRUE(save_resume_point(folder_ / "r", program_, point).has_value());
-    const auto loaded = load_resume_point(folder_ / "r", program_, descriptor_.spec_root, descriptor_.program_root);
+    const auto loaded =
+        load_resume_point(folder_ / "r", program_, descriptor_.spec_root, descriptor_.program_root);
     ASSERT_TRUE(loaded.has_value()) << message_of(loaded.error());
     EXPECT_EQ(loaded->descriptor, descriptor_);
     EXPECT_EQ(loaded->segment_start_root, root_);
     EXPECT_EQ(state_root(program_, loaded->state, descriptor_), root_);
     EXPECT_EQ(loaded->state_root, root_);
-    EXPECT_EQ(load_resume_point(folder_ / "r", program_, {}, descriptor_.program_root).error(), FileError::wrong_descriptor);
+    EXPECT_EQ(load_resume_point(folder_ / "r", program_, {}, descriptor_.program_root).error(),
+              FileError::wrong_descriptor);
     EXPECT_EQ(refusal(folder_ / "r"), FileError::wrong_kind);
     const base::Bytes bytes = read_file(folder_ / "r");
     for (std::size_t i = 0; i < bytes.size(); i += i < 400 ? 3 : 1 + bytes.size() / 23) {
         base::Bytes changed = bytes;
         changed[i] ^= 0x80U;
         write_file(folder_ / "r", changed);
-        EXPECT_FALSE(load_resume_point(folder_ / "r", program_, descriptor_.spec_root, descriptor_.program_root).has_value()) << i;
+        EXPECT_FALSE(load_resume_point(folder_ / "r", program_, descriptor_.spec_root,
+                                       descriptor_.program_root)
+                         .has_value())
+            << i;
     }
 }
 
@@ -179,7 +190,8 @@ TEST_F(Checkpoint, ResumePointsTakeAKnownRootAndCheckItWhenLoaded) {
     EXPECT_EQ(read_file(folder_ / "known"), read_file(folder_ / "r"));
     point.state_root->bytes[0] ^= 1U;
     ASSERT_TRUE(save_resume_point(folder_ / "r", program_, point).has_value());
-    const auto loaded = load_resume_point(folder_ / "r", program_, descriptor_.spec_root, descriptor_.program_root);
+    const auto loaded =
+        load_resume_point(folder_ / "r", program_, descriptor_.spec_root, descriptor_.program_root);
     ASSERT_FALSE(loaded.has_value());
     EXPECT_EQ(loaded.error(), FileError::wrong_root);
 }

@@ -15,11 +15,13 @@ namespace {
 
 class Import : public ::testing::Test {
   protected:
-    tl::expected<PreparedData, std::string> import(const std::string& name, base::ByteView bytes, const ImportOptions& options = {}) {
+    tl::expected<PreparedData, std::string> import(const std::string& name, base::ByteView bytes,
+                                                   const ImportOptions& options = {}) {
         write_file(folder_ / name, bytes);
         return import_data(folder_ / name, options, folder_ / "blob");
     }
-    void expect_refused(const std::string& name, base::ByteView bytes, const std::string& reason, const ImportOptions& options = {}) {
+    void expect_refused(const std::string& name, base::ByteView bytes, const std::string& reason,
+                        const ImportOptions& options = {}) {
         const auto prepared = import(name, bytes, options);
         ASSERT_FALSE(prepared.has_value()) << name;
         EXPECT_NE(prepared.error().find(reason), std::string::npos) << prepared.error();
@@ -27,10 +29,17 @@ class Import : public ::testing::Test {
     TemporaryFolder folder_;
 };
 
-base::Bytes npy(const std::string& descr, const std::string& shape, base::ByteView data, const std::string& order = "False") {
-    std::string header = "{'descr': '" + descr + "', 'fortran_order': " + order + ", 'shape': " + shape + ", }\n";
+base::Bytes npy(const std::string& descr, const std::string& shape, base::ByteView data,
+                const std::string& order = "False") {
+    std::string header =
+        "{'descr': '" + descr + "', 'fortran_order': " + order + ", 'shape': " + shape + ", }\n";
     base::Encoder out;
-    out.raw(base::view_of("\x93NUMPY")).u8(1).u8(0).u16(static_cast<std::uint16_t>(header.size())).raw(base::view_of(header)).raw(data);
+    out.raw(base::view_of("\x93NUMPY"))
+        .u8(1)
+        .u8(0)
+        .u16(static_cast<std::uint16_t>(header.size()))
+        .raw(base::view_of(header))
+        .raw(data);
     return out.take();
 }
 
@@ -61,9 +70,10 @@ TEST_F(Import, TextBecomesCharactersAscending) {
     ASSERT_TRUE(dataset.has_value()) << dataset.error();
     const std::vector<std::uint32_t> ids(dataset->words().begin(), dataset->words().end());
     EXPECT_EQ(ids, (std::vector<std::uint32_t>{1, 2, 0, 3, 0, 1, 0, 1}));
-    EXPECT_EQ(detokenise(spec, ids), "b\xc3\xa4"
-                                     "a\xf0\x9f\x99\x82"
-                                     "abab");
+    EXPECT_EQ(detokenise(spec, ids),
+              "b\xc3\xa4"
+              "a\xf0\x9f\x99\x82"
+              "abab");
     EXPECT_EQ(*tokenise(spec, "ba"), (std::vector<std::uint32_t>{1, 0}));
     EXPECT_FALSE(tokenise(spec, "c").has_value());
     EXPECT_FALSE(tokenise(spec, "\xc3").has_value());
@@ -108,14 +118,17 @@ TEST_F(Import, RefusesBadTokens) {
     expect_refused("a.txt", base::view_of("a"), "fewer than two");
     expect_refused("a.bin", base::Bytes(3), "whole number");
     expect_refused("a.bin", raw<std::uint16_t>({5, 9}), "outside the vocabulary", {"auto", 0, 9});
-    expect_refused("a", raw<std::uint32_t>({1U << 20U, 1}), "outside the vocabulary", {"bin32", 0, 0});
+    expect_refused("a", raw<std::uint32_t>({1U << 20U, 1}), "outside the vocabulary",
+                   {"bin32", 0, 0});
     expect_refused("a", base::view_of("ab"), "unknown format", {"pickle", 0, 0});
     expect_refused("a", base::view_of("ab"), "validation", {"auto", 1'000'000, 0});
     EXPECT_FALSE(import_data(folder_ / "missing", {}, folder_ / "blob").has_value());
 }
 
 TEST_F(Import, NumpyTablesOfEveryOrder) {
-    const auto rows = import("a.npy", npy("<f8", "(3, 3)", raw<double>({1, 2, 0, 3, 4, 1, 5, 6, 2})), {"auto", 400'000, 0});
+    const auto rows =
+        import("a.npy", npy("<f8", "(3, 3)", raw<double>({1, 2, 0, 3, 4, 1, 5, 6, 2})),
+               {"auto", 400'000, 0});
     ASSERT_TRUE(rows.has_value()) << rows.error();
     const auto& spec = std::get<market::TableData>(rows->spec);
     EXPECT_EQ(spec.rows, 3U);
@@ -125,7 +138,9 @@ TEST_F(Import, NumpyTablesOfEveryOrder) {
     const auto dataset = Dataset::open(rows->blob, rows->spec);
     ASSERT_TRUE(dataset.has_value()) << dataset.error();
     EXPECT_EQ(floats(*dataset), (std::vector<float>{1, 2, 0, 3, 4, 1, 5, 6, 2}));
-    const auto columns = import("b.npy", npy("<i4", "(3, 3)", raw<std::int32_t>({1, 3, 5, 2, 4, 6, 0, 1, 2}), "True"), {"auto", 400'000, 0});
+    const auto columns = import(
+        "b.npy", npy("<i4", "(3, 3)", raw<std::int32_t>({1, 3, 5, 2, 4, 6, 0, 1, 2}), "True"),
+        {"auto", 400'000, 0});
     ASSERT_TRUE(columns.has_value()) << columns.error();
     EXPECT_EQ(std::get<market::TableData>(columns->spec).blob, spec.blob);
 }
@@ -145,18 +160,26 @@ TEST_F(Import, RefusesBadTables) {
     expect_refused("a.npy", base::view_of("\x93NUMP"), "not a .npy");
     expect_refused("a.npy", base::view_of("\x93NUMPY\x01"), ".npy");
     const base::Bytes whole = npy("<f4", "(2, 2)", data);
-    for (std::size_t size = 0; size < whole.size(); ++size) EXPECT_FALSE(import("t.npy", base::ByteView(whole).first(size)).has_value()) << size;
-    expect_refused("a.npy", npy("<f4", "(2, 2)", raw<float>({std::numeric_limits<float>::quiet_NaN(), 0, 2, 1})), "finite");
+    for (std::size_t size = 0; size < whole.size(); ++size)
+        EXPECT_FALSE(import("t.npy", base::ByteView(whole).first(size)).has_value()) << size;
+    expect_refused(
+        "a.npy",
+        npy("<f4", "(2, 2)", raw<float>({std::numeric_limits<float>::quiet_NaN(), 0, 2, 1})),
+        "finite");
     expect_refused("a.npy", npy("<f8", "(2, 2)", raw<double>({1e300, 0, 2, 1})), "finite");
     expect_refused("a.npy", npy("<f4", "(2, 2)", raw<float>({1, 0.5F, 2, 1})), "class number");
     expect_refused("a.npy", npy("<f4", "(2, 2)", raw<float>({1, -1, 2, 1})), "class number");
     expect_refused("a.npy", npy("<f4", "(2, 2)", raw<float>({1, 70'000, 2, 1})), "class number");
-    expect_refused("a.npy", npy("<f4", "(2, 2)", raw<float>({1, std::numeric_limits<float>::infinity(), 2, 1})), "class number");
+    expect_refused(
+        "a.npy",
+        npy("<f4", "(2, 2)", raw<float>({1, std::numeric_limits<float>::infinity(), 2, 1})),
+        "class number");
 }
 
 TEST_F(Import, SafetensorsTables) {
     const base::Bytes features = raw<float>({1, 2, 3, 4}), labels = raw<std::int64_t>({1, 0});
-    const std::vector<SafetensorsEntry> pair{{"labels", "I64", {2}, labels}, {"features", "F32", {2, 2}, features}};
+    const std::vector<SafetensorsEntry> pair{{"labels", "I64", {2}, labels},
+                                             {"features", "F32", {2, 2}, features}};
     const auto prepared = import("a.safetensors", write_safetensors(pair), {"auto", 0, 0});
     ASSERT_TRUE(prepared.has_value()) << prepared.error();
     const auto dataset = Dataset::open(prepared->blob, prepared->spec);
@@ -164,10 +187,12 @@ TEST_F(Import, SafetensorsTables) {
     EXPECT_EQ(floats(*dataset), (std::vector<float>{1, 2, 1, 3, 4, 0}));
     const std::vector<SafetensorsEntry> single{{"table", "F32", {2, 2}, features}};
     EXPECT_TRUE(import("b.safetensors", write_safetensors(single)).has_value());
-    const std::vector<SafetensorsEntry> strange{{"x", "F32", {2, 2}, features}, {"y", "I64", {2}, labels}};
+    const std::vector<SafetensorsEntry> strange{{"x", "F32", {2, 2}, features},
+                                                {"y", "I64", {2}, labels}};
     expect_refused("c.safetensors", write_safetensors(strange), "features");
     const base::Bytes three = raw<std::int64_t>({1, 0, 1});
-    const std::vector<SafetensorsEntry> uneven{{"labels", "I64", {3}, three}, {"features", "F32", {2, 2}, features}};
+    const std::vector<SafetensorsEntry> uneven{{"labels", "I64", {3}, three},
+                                               {"features", "F32", {2, 2}, features}};
     expect_refused("d.safetensors", write_safetensors(uneven), "rows");
     const std::vector<SafetensorsEntry> boolean{{"table", "BOOL", {2, 8}, features}};
     expect_refused("e.safetensors", write_safetensors(boolean), "plain numbers");

@@ -84,7 +84,8 @@ base::Bytes read_file(const std::filesystem::path& file) {
 
 void write_file(const std::filesystem::path& file, base::ByteView bytes) {
     std::ofstream out(file, std::ios::binary | std::ios::trunc);
-    out.write(reinterpret_cast<const char*>(bytes.data()), static_cast<std::streamsize>(bytes.size()));
+    out.write(reinterpret_cast<const char*>(bytes.data()),
+              static_cast<std::streamsize>(bytes.size()));
 }
 
 void add_text(market::JobSpec& spec, const std::filesystem::path& blob, std::uint64_t tokens) {
@@ -93,7 +94,8 @@ void add_text(market::JobSpec& spec, const std::filesystem::path& blob, std::uin
     std::uint32_t previous = 0;
     for (std::uint64_t i = 0; i < tokens; ++i) {
         previous = (previous * 5 + static_cast<std::uint32_t>(i % 7)) % data.vocabulary;
-        for (unsigned shift = 0; shift < 32; shift += 8) bytes.push_back(static_cast<std::uint8_t>(previous >> shift));
+        for (unsigned shift = 0; shift < 32; shift += 8)
+            bytes.push_back(static_cast<std::uint8_t>(previous >> shift));
     }
     write_file(blob, bytes);
     data.tokens = tokens;

@@ -12,7 +12,8 @@ namespace {
 using commit::small_gpt;
 using commit::small_mlp;
 
-void expect_refused(const std::string& path, const std::function<void(JobSpec&)>& damage, JobSpec spec = small_gpt()) {
+void expect_refused(const std::string& path, const std::function<void(JobSpec&)>& damage,
+                    JobSpec spec = small_gpt()) {
     ASSERT_FALSE(check_spec(spec).has_value());
     damage(spec);
     const auto error = check_spec(spec);
@@ -41,7 +42,8 @@ TEST(JobSpec, GoldenVector) {
 
 TEST(JobSpec, RefusesTruncatedAndLongerBytes) {
     base::Bytes bytes = encode_spec(small_gpt());
-    for (std::size_t size = 0; size < bytes.size(); ++size) EXPECT_FALSE(decode_spec(base::ByteView(bytes).first(size)).has_value()) << size;
+    for (std::size_t size = 0; size < bytes.size(); ++size)
+        EXPECT_FALSE(decode_spec(base::ByteView(bytes).first(size)).has_value()) << size;
     bytes.push_back(0);
     EXPECT_FALSE(decode_spec(bytes).has_value());
     EXPECT_FALSE(decode_spec(base::Bytes(kSpecBytesMax + 1)).has_value());
@@ -61,7 +63,8 @@ TEST(JobSpec, AcceptsNoOtherSpelling) {
 
 TEST(JobSpec, RefusesUnknownTagsAndBooleans) {
     const base::Bytes bytes = encode_spec(small_gpt());
-    for (const std::size_t index : {std::size_t{0}, std::size_t{12}, std::size_t{29}, bytes.size() - 1}) {
+    for (const std::size_t index :
+         {std::size_t{0}, std::size_t{12}, std::size_t{29}, bytes.size() - 1}) {
         base::Bytes changed = bytes;
         changed[index] = 9;
         EXPECT_FALSE(decode_spec(changed).has_value()) << index;
@@ -78,14 +81,19 @@ TEST(JobSpec, RefusesModelsOutsideTheLimits) {
     expect_refused("model.width", [&](JobSpec& s) { gpt(s).width = 0; });
     expect_refused("model.context", [&](JobSpec& s) { gpt(s).context = 8'193; });
     expect_refused("model.dropout_ppb", [&](JobSpec& s) { gpt(s).dropout_ppb = 1'000'000'000; });
-    expect_refused("model.activation", [&](JobSpec& s) { gpt(s).activation = static_cast<Activation>(0); });
+    expect_refused("model.activation",
+                   [&](JobSpec& s) { gpt(s).activation = static_cast<Activation>(0); });
     expect_refused("model", [&](JobSpec& s) { gpt(s).layers = 128, gpt(s).width = 16'384; });
     expect_refused("data", [&](JobSpec& s) { s.data = TableData{{}, 40, 30, 5, 3}; });
     const auto mlp = [](JobSpec& spec) -> MlpModel& { return std::get<MlpModel>(spec.model); };
-    expect_refused("model.hidden", [&](JobSpec& s) { mlp(s).hidden.assign(33, 1); }, small_mlp());
-    expect_refused("model.hidden", [&](JobSpec& s) { mlp(s).hidden = {0}; }, small_mlp());
-    expect_refused("model.rows_per_sequence", [&](JobSpec& s) { mlp(s).rows_per_sequence = 0; }, small_mlp());
-    expect_refused("data", [&](JobSpec& s) { s.data = small_gpt().data; }, small_mlp());
+    expect_refused(
+        "model.hidden", [&](JobSpec& s) { mlp(s).hidden.assign(33, 1); }, small_mlp());
+    expect_refused(
+        "model.hidden", [&](JobSpec& s) { mlp(s).hidden = {0}; }, small_mlp());
+    expect_refused(
+        "model.rows_per_sequence", [&](JobSpec& s) { mlp(s).rows_per_sequence = 0; }, small_mlp());
+    expect_refused(
+        "data", [&](JobSpec& s) { s.data = small_gpt().data; }, small_mlp());
 }
 
 TEST(JobSpec, RefusesDataOutsideTheLimits) {
@@ -96,16 +104,23 @@ TEST(JobSpec, RefusesDataOutsideTheLimits) {
     expect_refused("data.train_tokens", [&](JobSpec& s) { tokens(s).train_tokens = 16; });
     expect_refused("data.vocabulary", [&](JobSpec& s) { tokens(s).vocabulary = 25; });
     expect_refused("data.vocabulary", [&](JobSpec& s) { tokens(s).tokeniser = Tokeniser::bytes; });
-    expect_refused("data.characters", [&](JobSpec& s) { tokens(s).tokeniser = Tokeniser::pretokenised; });
-    expect_refused("data.tokeniser", [&](JobSpec& s) { tokens(s).tokeniser = static_cast<Tokeniser>(4); });
-    expect_refused("data.characters", [&](JobSpec& s) { tokens(s).characters[3] = tokens(s).characters[2]; });
+    expect_refused("data.characters",
+                   [&](JobSpec& s) { tokens(s).tokeniser = Tokeniser::pretokenised; });
+    expect_refused("data.tokeniser",
+                   [&](JobSpec& s) { tokens(s).tokeniser = static_cast<Tokeniser>(4); });
+    expect_refused("data.characters",
+                   [&](JobSpec& s) { tokens(s).characters[3] = tokens(s).characters[2]; });
     expect_refused("data.characters", [&](JobSpec& s) { tokens(s).characters[23] = 0xd800; });
     expect_refused("data.characters", [&](JobSpec& s) { tokens(s).characters[23] = 0x110000; });
     const auto table = [](JobSpec& spec) -> TableData& { return std::get<TableData>(spec.data); };
-    expect_refused("data.features", [&](JobSpec& s) { table(s).features = 0; }, small_mlp());
-    expect_refused("data.classes", [&](JobSpec& s) { table(s).classes = 1; }, small_mlp());
-    expect_refused("data.train_rows", [&](JobSpec& s) { table(s).train_rows = 41; }, small_mlp());
-    expect_refused("data.rows", [&](JobSpec& s) { table(s).rows = 1ULL << 40U; }, small_mlp());
+    expect_refused(
+        "data.features", [&](JobSpec& s) { table(s).features = 0; }, small_mlp());
+    expect_refused(
+        "data.classes", [&](JobSpec& s) { table(s).classes = 1; }, small_mlp());
+    expect_refused(
+        "data.train_rows", [&](JobSpec& s) { table(s).train_rows = 41; }, small_mlp());
+    expect_refused(
+        "data.rows", [&](JobSpec& s) { table(s).rows = 1ULL << 40U; }, small_mlp());
 }
 
 TEST(JobSpec, RefusesSchedulesOutsideTheLimits) {
@@ -121,11 +136,14 @@ TEST(JobSpec, RefusesSchedulesOutsideTheLimits) {
     expect_refused("round_steps", [](JobSpec& s) { s.round_steps = (1U << 20U) + 1; });
     expect_refused("segment_steps", [](JobSpec& s) { s.segment_steps = 3; });
     expect_refused("segment_steps", [](JobSpec& s) { s.segment_steps = 0; });
-    expect_refused("segment_steps", [](JobSpec& s) { s.lanes = 1'024, s.rounds = 1U << 11U, s.round_steps = 512, s.segment_steps = 1; });
+    expect_refused("segment_steps", [](JobSpec& s) {
+        s.lanes = 1'024, s.rounds = 1U << 11U, s.round_steps = 512, s.segment_steps = 1;
+    });
     expect_refused("part_segments", [](JobSpec& s) { s.part_segments = 3; });
     expect_refused("min_lanes", [](JobSpec& s) { s.min_lanes = 3; });
     expect_refused("min_lanes", [](JobSpec& s) { s.min_lanes = 0; });
-    expect_refused("price_ceiling", [](JobSpec& s) { s.price_ceiling = base::Amount::of(base::Amount::kMax); });
+    expect_refused("price_ceiling",
+                   [](JobSpec& s) { s.price_ceiling = base::Amount::of(base::Amount::kMax); });
     expect_refused("audit_rate_ppm", [](JobSpec& s) { s.audit_rate_ppm = 1'000'001; });
     expect_refused("audit_lag", [](JobSpec& s) { s.audit_lag = 64; });
     expect_refused("audit_lag", [](JobSpec& s) {
@@ -153,16 +171,26 @@ TEST(JobSpec, RefusesProgramsThatTakeTooLongToBuild) {
 }
 
 TEST(JobSpec, RefusesOptimizersOutsideTheLimits) {
-    expect_refused("optimizer.learning_rate_ppb", [](JobSpec& s) { s.optimizer.learning_rate_ppb = 0; });
-    expect_refused("optimizer.learning_rate_min_ppb", [](JobSpec& s) { s.optimizer.learning_rate_min_ppb = 3'000'001; });
-    expect_refused("optimizer.beta1_ppb", [](JobSpec& s) { s.optimizer.beta1_ppb = 1'000'000'000; });
-    expect_refused("optimizer.beta2_ppb", [](JobSpec& s) { s.optimizer.beta2_ppb = 1'000'000'000; });
-    expect_refused("optimizer.epsilon_ppb_of_ppb", [](JobSpec& s) { s.optimizer.epsilon_ppb_of_ppb = 0; });
-    expect_refused("optimizer.clip_norm_ppb", [](JobSpec& s) { s.optimizer.clip_norm_ppb = UINT64_MAX; });
-    expect_refused("optimizer.weight_decay_ppb", [](JobSpec& s) { s.optimizer.weight_decay_ppb = 1'000'000'001; });
-    expect_refused("merge.moments", [](JobSpec& s) { s.merge.moments = static_cast<MomentRule>(3); });
-    expect_refused("merge.outer_momentum_ppb", [](JobSpec& s) { s.merge.outer_momentum_ppb = 1'000'000'000; });
-    expect_refused("merge.outer_learning_rate_ppb", [](JobSpec& s) { s.merge.outer_learning_rate_ppb = 0; });
+    expect_refused("optimizer.learning_rate_ppb",
+                   [](JobSpec& s) { s.optimizer.learning_rate_ppb = 0; });
+    expect_refused("optimizer.learning_rate_min_ppb",
+                   [](JobSpec& s) { s.optimizer.learning_rate_min_ppb = 3'000'001; });
+    expect_refused("optimizer.beta1_ppb",
+                   [](JobSpec& s) { s.optimizer.beta1_ppb = 1'000'000'000; });
+    expect_refused("optimizer.beta2_ppb",
+                   [](JobSpec& s) { s.optimizer.beta2_ppb = 1'000'000'000; });
+    expect_refused("optimizer.epsilon_ppb_of_ppb",
+                   [](JobSpec& s) { s.optimizer.epsilon_ppb_of_ppb = 0; });
+    expect_refused("optimizer.clip_norm_ppb",
+                   [](JobSpec& s) { s.optimizer.clip_norm_ppb = UINT64_MAX; });
+    expect_refused("optimizer.weight_decay_ppb",
+                   [](JobSpec& s) { s.optimizer.weight_decay_ppb = 1'000'000'001; });
+    expect_refused("merge.moments",
+                   [](JobSpec& s) { s.merge.moments = static_cast<MomentRule>(3); });
+    expect_refused("merge.outer_momentum_ppb",
+                   [](JobSpec& s) { s.merge.outer_momentum_ppb = 1'000'000'000; });
+    expect_refused("merge.outer_learning_rate_ppb",
+                   [](JobSpec& s) { s.merge.outer_learning_rate_ppb = 0; });
 }
 
 }  // namespace

@@ -34,7 +34,10 @@ float value(const SafeTensor& tensor, std::size_t index) {
 
 class ModelExport : public ::testing::TestWithParam<int> {
   protected:
-    ModelExport() : spec_(GetParam() == 2 ? small_mlp() : small_gpt(GetParam() == 0)), program_(program_of(spec_)), state_(numbered(program_)) {}
+    ModelExport()
+        : spec_(GetParam() == 2 ? small_mlp() : small_gpt(GetParam() == 0)),
+          program_(program_of(spec_)),
+          state_(numbered(program_)) {}
     TemporaryFolder folder_;
     market::JobSpec spec_;
     program::Program program_;
@@ -52,10 +55,13 @@ TEST_P(ModelExport, ComesBackAndRebuildsTheStateRoot) {
     StateDescriptor descriptor;
     descriptor.round = 5;
     const auto others = non_weight_tensor_roots(program_, state_, 2);
-    const auto rebuilt = state_root_from_model(program_, spec_, folder_ / "m", descriptor, others, 2);
+    const auto rebuilt =
+        state_root_from_model(program_, spec_, folder_ / "m", descriptor, others, 2);
     ASSERT_TRUE(rebuilt.has_value()) << rebuilt.error();
     EXPECT_EQ(*rebuilt, state_root(program_, state_, descriptor));
-    EXPECT_FALSE(state_root_from_model(program_, spec_, folder_ / "m", descriptor, std::span(others).subspan(1)).has_value());
+    EXPECT_FALSE(state_root_from_model(program_, spec_, folder_ / "m", descriptor,
+                                       std::span(others).subspan(1))
+                     .has_value());
 }
 
 TEST_P(ModelExport, RefusesEveryChangedByte) {
@@ -106,12 +112,14 @@ TEST(ModelExportGpt2, JoinsQueryKeyAndValueInConv1dLayout) {
     for (std::size_t part = 0; part < 3; ++part) {
         const float* from = weight(program, state, parts[part]);
         for (std::size_t row = 0; row < 32; ++row) {
-            for (std::size_t col = 0; col < 32; ++col) EXPECT_EQ(value(*joined, row * 96 + part * 32 + col), from[row * 32 + col]);
+            for (std::size_t col = 0; col < 32; ++col)
+                EXPECT_EQ(value(*joined, row * 96 + part * 32 + col), from[row * 32 + col]);
         }
     }
     EXPECT_EQ(file->find("transformer.wte.weight")->shape, (std::vector<std::uint64_t>{24, 32}));
     EXPECT_EQ(file->find("transformer.wpe.weight")->shape, (std::vector<std::uint64_t>{16, 32}));
-    EXPECT_EQ(file->find("transformer.h.0.mlp.c_fc.weight")->shape, (std::vector<std::uint64_t>{32, 128}));
+    EXPECT_EQ(file->find("transformer.h.0.mlp.c_fc.weight")->shape,
+              (std::vector<std::uint64_t>{32, 128}));
     EXPECT_EQ(file->find("transformer.ln_f.bias")->shape, (std::vector<std::uint64_t>{32}));
     EXPECT_EQ(file->find("lm_head.weight"), nullptr) << "tied";
     EXPECT_EQ(file->tensors.size(), 2U + 2 * 12 + 2);
@@ -126,7 +134,8 @@ TEST(ModelExportGpt2, WritesZeroBiasesForJobsWithoutBias) {
     ASSERT_TRUE(file.has_value());
     const SafeTensor* bias = file->find("transformer.h.0.attn.c_attn.bias");
     ASSERT_NE(bias, nullptr);
-    EXPECT_TRUE(std::all_of(bias->data.begin(), bias->data.end(), [](std::uint8_t byte) { return byte == 0; }));
+    EXPECT_TRUE(std::all_of(bias->data.begin(), bias->data.end(),
+                            [](std::uint8_t byte) { return byte == 0; }));
     base::Bytes changed = file->bytes;
     changed[static_cast<std::size_t>(bias->data.data() - file->bytes.data())] = 1;
     write_file(folder / "m" / "model.safetensors", changed);
@@ -150,11 +159,13 @@ TEST(ModelExportGpt2, GoldenConfig) {
     TemporaryFolder folder;
     State state = State::zeros(program);
     for (Buffer& buffer : state.tensors) {
-        for (std::size_t i = 0; i < buffer.size() / 4; ++i) buffer.f32()[i] = static_cast<float>(i % 97) / 32.0F;
+        for (std::size_t i = 0; i < buffer.size() / 4; ++i)
+            buffer.f32()[i] = static_cast<float>(i % 97) / 32.0F;
     }
     const auto root = export_model(program, spec, state, folder / "m");
     ASSERT_TRUE(root.has_value());
-    const base::Bytes expected = read_file(std::string(ASSAY_SOURCE_DIR) + "/tests/golden/model_config_gpt.json");
+    const base::Bytes expected =
+        read_file(std::string(ASSAY_SOURCE_DIR) + "/tests/golden/model_config_gpt.json");
     EXPECT_EQ(read_file(folder / "m" / "config.json"), expected);
     EXPECT_EQ(golden_of("model.md").at("model_root"), root->hex());
 }

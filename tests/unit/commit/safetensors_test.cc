@@ -22,7 +22,8 @@ void expect_refused(const std::string& header, std::size_t data_bytes, const std
 
 TEST(Safetensors, ReadsWhatItWrites) {
     const base::Bytes a(24, 1), b(3, 2), nothing;
-    const std::vector<SafetensorsEntry> entries{{"a.weight", "F32", {2, 3}, a}, {"none", "F32", {0, 4}, nothing}, {"b", "I8", {3}, b}};
+    const std::vector<SafetensorsEntry> entries{
+        {"a.weight", "F32", {2, 3}, a}, {"none", "F32", {0, 4}, nothing}, {"b", "I8", {3}, b}};
     const base::Bytes bytes = write_safetensors(entries);
     EXPECT_EQ(bytes, write_safetensors(entries));
     EXPECT_EQ(base::Decoder(bytes).u64() % 8, 0U);
@@ -43,7 +44,8 @@ TEST(Safetensors, GoldenVector) {
 }
 
 TEST(Safetensors, AcceptsForeignTypesScalarsAndMetadata) {
-    const auto file = parse_safetensors(file_of(R"({"__metadata__":{"k":"v"},"s":{"dtype":"F64","shape":[],"data_offsets":[0,8]}}  )", 8));
+    const auto file = parse_safetensors(file_of(
+        R"({"__metadata__":{"k":"v"},"s":{"dtype":"F64","shape":[],"data_offsets":[0,8]}}  )", 8));
     ASSERT_TRUE(file.has_value()) << file.error();
     EXPECT_FALSE(file->tensors[0].dtype.has_value());
     EXPECT_EQ(file->tensors[0].dtype_name, "F64");
@@ -76,31 +78,41 @@ TEST(Safetensors, RefusesHeaderBombs) {
     nested += "1";
     for (int i = 0; i < 101; ++i) nested += "}";
     expect_refused(nested, 0, "nested");
-    expect_refused(R"({"a":{"dtype":"F32","shape":[4294967295,4294967295,4294967295],"data_offsets":[0,4]}})", 4, "too large");
-    expect_refused(R"({"a":{"dtype":"F32","shape":[1,1,1,1,1,1,1,1,1],"data_offsets":[0,4]}})", 4, "shape");
+    expect_refused(
+        R"({"a":{"dtype":"F32","shape":[4294967295,4294967295,4294967295],"data_offsets":[0,4]}})",
+        4, "too large");
+    expect_refused(R"({"a":{"dtype":"F32","shape":[1,1,1,1,1,1,1,1,1],"data_offsets":[0,4]}})", 4,
+                   "shape");
 }
 
 TEST(Safetensors, RefusesBadEntries) {
     expect_refused(R"({"a":{"dtype":"F32","shape":[1]}})", 4, "exactly");
-    expect_refused(R"({"a":{"dtype":"F32","shape":[1],"data_offsets":[0,4],"more":1}})", 4, "exactly");
+    expect_refused(R"({"a":{"dtype":"F32","shape":[1],"data_offsets":[0,4],"more":1}})", 4,
+                   "exactly");
     expect_refused(R"({"a":{"dtype":"F31","shape":[1],"data_offsets":[0,4]}})", 4, "unknown dtype");
     expect_refused(R"({"a":{"dtype":32,"shape":[1],"data_offsets":[0,4]}})", 4, "no dtype");
     expect_refused(R"({"a":{"dtype":"F32","shape":[-1],"data_offsets":[0,4]}})", 4, "shape");
     expect_refused(R"({"a":{"dtype":"F32","shape":[1.0],"data_offsets":[0,4]}})", 4, "shape");
     expect_refused(R"({"a":{"dtype":"F32","shape":[1],"data_offsets":[4,0]}})", 4, "offsets");
     expect_refused(R"({"a":{"dtype":"F32","shape":[1],"data_offsets":[0,4,8]}})", 4, "offsets");
-    expect_refused(R"({"a":{"dtype":"F32","shape":[2],"data_offsets":[0,4]}})", 4, "match its shape");
+    expect_refused(R"({"a":{"dtype":"F32","shape":[2],"data_offsets":[0,4]}})", 4,
+                   "match its shape");
     expect_refused(R"({"a":{"dtype":"F32","shape":[1],"data_offsets":[0,4]}})", 3, "ends inside");
-    expect_refused(R"({"a":{"dtype":"I8","shape":[1],"data_offsets":[0,1]},"b":{"dtype":"F32","shape":[1],"data_offsets":[1,5]}})", 5, "aligned");
+    expect_refused(
+        R"({"a":{"dtype":"I8","shape":[1],"data_offsets":[0,1]},"b":{"dtype":"F32","shape":[1],"data_offsets":[1,5]}})",
+        5, "aligned");
 }
 
 TEST(Safetensors, RefusesOverlapsGapsAndDuplicates) {
     const std::string a = R"("a":{"dtype":"F32","shape":[2],"data_offsets":[0,8]})";
-    expect_refused("{" + a + R"(,"b":{"dtype":"F32","shape":[1],"data_offsets":[4,8]}})", 8, "overlaps");
-    expect_refused("{" + a + R"(,"b":{"dtype":"F32","shape":[1],"data_offsets":[12,16]}})", 16, "gap");
+    expect_refused("{" + a + R"(,"b":{"dtype":"F32","shape":[1],"data_offsets":[4,8]}})", 8,
+                   "overlaps");
+    expect_refused("{" + a + R"(,"b":{"dtype":"F32","shape":[1],"data_offsets":[12,16]}})", 16,
+                   "gap");
     expect_refused("{" + a + "," + a + "}", 8, "twice");
     expect_refused(R"({"a":{"dtype":"F32","shape":[1],"data_offsets":[4,8]}})", 8, "gap");
-    expect_refused(R"({"a":{"dtype":"F32","dtype":"F32","shape":[1],"data_offsets":[0,4]}})", 4, "twice");
+    expect_refused(R"({"a":{"dtype":"F32","dtype":"F32","shape":[1],"data_offsets":[0,4]}})", 4,
+                   "twice");
 }
 
 }  // namespace

@@ -13,7 +13,8 @@ namespace {
 
 class Segment : public ::testing::Test {
   protected:
-    std::unique_ptr<Job> open(const market::JobSpec& spec, unsigned threads = 1, unsigned micro_batch = 1) {
+    std::unique_ptr<Job> open(const market::JobSpec& spec, unsigned threads = 1,
+                              unsigned micro_batch = 1) {
         ExecutorOptions options;
         options.threads = threads;
         options.micro_batch = micro_batch;
@@ -53,7 +54,8 @@ TEST_F(Segment, ResultFollowsFromItsStates) {
     SegmentPlace place{0, 1, 0, job->initial_root()};
     const SegmentResult first = run_segment(*job, state, nullptr, place, {});
     EXPECT_EQ(first.start_root, job->initial_root());
-    EXPECT_EQ(first.state_root, commit::state_root(job->program(), state, state_descriptor(*job, place, 2)));
+    EXPECT_EQ(first.state_root,
+              commit::state_root(job->program(), state, state_descriptor(*job, place, 2)));
     EXPECT_EQ(first.end_root, first.state_root);
     EXPECT_FALSE(first.payload.has_value());
     EXPECT_EQ(first.steps.size(), 2U);
@@ -84,7 +86,8 @@ TEST_F(Segment, BitsDoNotDependOnThreadsOrMicroBatch) {
     for (const auto& [threads, micro_batch] : {std::pair{1U, 1U}, {3U, 1U}, {1U, 2U}, {2U, 3U}}) {
         const auto job = open(job_spec, threads, micro_batch);
         commit::State state = job->initial_state();
-        roots.push_back(run_segment(*job, state, nullptr, {0, 0, 0, job->initial_root()}, {}).end_root);
+        roots.push_back(
+            run_segment(*job, state, nullptr, {0, 0, 0, job->initial_root()}, {}).end_root);
     }
     for (const base::Hash& root : roots) EXPECT_EQ(root, roots[0]);
 }
@@ -101,7 +104,8 @@ TEST_F(Segment, ContinuesInsideASegmentWithEqualBits) {
     commit::State whole = job->initial_state(), parts = job->initial_state();
     const SegmentPlace place{0, 0, 0, job->initial_root()};
     const SegmentResult expected = run_segment(*job, whole, nullptr, place, {});
-    const SegmentResult begun = run_segment(*job, parts, nullptr, place, [](const StepReport&) { return false; });
+    const SegmentResult begun =
+        run_segment(*job, parts, nullptr, place, [](const StepReport&) { return false; });
     EXPECT_TRUE(begun.stopped);
     ASSERT_EQ(begun.steps.size(), 1U);
     const SegmentResult finished = run_segment(*job, parts, nullptr, place, {}, 1);

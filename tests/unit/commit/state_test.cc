@@ -33,7 +33,8 @@ State filled(const program::Program& program) {
     State state = State::zeros(program);
     std::uint32_t word = 1;
     for (Buffer& buffer : state.tensors) {
-        for (std::size_t i = 0; i < buffer.size() / 4; ++i) buffer.f32()[i] = static_cast<float>(word++ % 997) * 0.25F;
+        for (std::size_t i = 0; i < buffer.size() / 4; ++i)
+            buffer.f32()[i] = static_cast<float>(word++ % 997) * 0.25F;
     }
     return state;
 }
@@ -49,7 +50,8 @@ StateDescriptor descriptor_of() {
 }
 
 TEST(Buffer, IsAlignedAndZeroed) {
-    for (const std::size_t size : {std::size_t{0}, std::size_t{1}, std::size_t{63}, std::size_t{64}, std::size_t{1000}}) {
+    for (const std::size_t size :
+         {std::size_t{0}, std::size_t{1}, std::size_t{63}, std::size_t{64}, std::size_t{1000}}) {
         const Buffer buffer(size);
         EXPECT_EQ(reinterpret_cast<std::uintptr_t>(buffer.data()) % 64, 0U);
         for (std::size_t i = 0; i < size; ++i) EXPECT_EQ(buffer.data()[i], std::byte{0});
@@ -70,7 +72,8 @@ TEST(TensorRoot, OfOneTileFollowsTheDocument) {
 TEST(TensorRoot, CutsRaggedTilesRowMajor) {
     // 33 x 34: four tiles, of 32x32, 32x2, 1x32 and 1x2 elements.
     const Buffer data = numbers(33 * 34);
-    const auto leaf_of = [&](std::uint32_t row, std::uint32_t col, std::uint32_t rows, std::uint32_t cols) {
+    const auto leaf_of = [&](std::uint32_t row, std::uint32_t col, std::uint32_t rows,
+                             std::uint32_t cols) {
         base::Bytes bytes;
         for (std::uint32_t r = row; r < row + rows; ++r) {
             const auto* from = reinterpret_cast<const std::uint8_t*>(data.i32() + r * 34 + col);
@@ -78,7 +81,8 @@ TEST(TensorRoot, CutsRaggedTilesRowMajor) {
         }
         return base::merkle_leaf(base::MerkleFamily::blake2b, bytes);
     };
-    const std::vector<base::Hash> leaves{leaf_of(0, 0, 32, 32), leaf_of(0, 32, 32, 2), leaf_of(32, 0, 1, 32), leaf_of(32, 32, 1, 2)};
+    const std::vector<base::Hash> leaves{leaf_of(0, 0, 32, 32), leaf_of(0, 32, 32, 2),
+                                         leaf_of(32, 0, 1, 32), leaf_of(32, 32, 1, 2)};
     base::Hasher hasher("assay.tensor");
     hasher.add_sized(base::view_of("t")).add_u8(2).add_u32(33).add_u32(34);
     hasher.add(base::merkle_root(base::MerkleFamily::blake2b, leaves));
@@ -88,12 +92,18 @@ TEST(TensorRoot, CutsRaggedTilesRowMajor) {
 TEST(TensorRoot, HashesEveryNanAsTheCanonicalOne) {
     const std::uint32_t canonical = 0x7fc00000U;
     for (const std::uint32_t bits : {0x7f800001U, 0xffc00000U, 0x7fffffffU, 0xff800001U}) {
-        EXPECT_EQ(tensor_root(tensor_of(DType::f32, 1, 1), reinterpret_cast<const std::byte*>(&bits)),
-                  tensor_root(tensor_of(DType::f32, 1, 1), reinterpret_cast<const std::byte*>(&canonical)));
-        EXPECT_NE(tensor_root(tensor_of(DType::i32, 1, 1), reinterpret_cast<const std::byte*>(&bits)),
-                  tensor_root(tensor_of(DType::i32, 1, 1), reinterpret_cast<const std::byte*>(&canonical)));
+        EXPECT_EQ(
+            tensor_root(tensor_of(DType::f32, 1, 1), reinterpret_cast<const std::byte*>(&bits)),
+            tensor_root(tensor_of(DType::f32, 1, 1),
+                        reinterpret_cast<const std::byte*>(&canonical)));
+        EXPECT_NE(
+            tensor_root(tensor_of(DType::i32, 1, 1), reinterpret_cast<const std::byte*>(&bits)),
+            tensor_root(tensor_of(DType::i32, 1, 1),
+                        reinterpret_cast<const std::byte*>(&canonical)));
     }
-    const auto root16 = [](DType dtype, std::uint16_t bits) { return tensor_root(tensor_of(dtype, 1, 1), reinterpret_cast<const std::byte*>(&bits)); };
+    const auto root16 = [](DType dtype, std::uint16_t bits) {
+        return tensor_root(tensor_of(dtype, 1, 1), reinterpret_cast<const std::byte*>(&bits));
+    };
     EXPECT_EQ(root16(DType::bf16, 0xffc1), root16(DType::bf16, 0x7fc0));
     EXPECT_EQ(root16(DType::f16, 0xfc01), root16(DType::f16, 0x7e00));
     EXPECT_NE(root16(DType::u16, 0xfc01), root16(DType::u16, 0x7e00));
@@ -105,7 +115,8 @@ TEST(TensorRoot, TellsMinusZeroNameTypeAndShapeApart) {
     const std::uint32_t zeros[4] = {0, 0, 0, 0}, minus[4] = {0x80000000U, 0, 0, 0};
     const auto* data = reinterpret_cast<const std::byte*>(zeros);
     const base::Hash root = tensor_root(tensor_of(DType::f32, 2, 2), data);
-    EXPECT_NE(root, tensor_root(tensor_of(DType::f32, 2, 2), reinterpret_cast<const std::byte*>(minus)));
+    EXPECT_NE(root,
+              tensor_root(tensor_of(DType::f32, 2, 2), reinterpret_cast<const std::byte*>(minus)));
     EXPECT_NE(root, tensor_root(tensor_of(DType::i32, 2, 2), data));
     EXPECT_NE(root, tensor_root(tensor_of(DType::f32, 1, 4), data));
     EXPECT_NE(root, tensor_root(tensor_of(DType::f32, 4, 1), data));
@@ -118,26 +129,34 @@ TEST(StateRoot, DoesNotDependOnThreads) {
     const program::Program program = program_of(small_gpt());
     const State state = filled(program);
     const base::Hash root = state_root(program, state, descriptor_of(), 1);
-    for (const unsigned threads : {0U, 2U, 3U, 5U, 8U}) EXPECT_EQ(root, state_root(program, state, descriptor_of(), threads));
+    for (const unsigned threads : {0U, 2U, 3U, 5U, 8U})
+        EXPECT_EQ(root, state_root(program, state, descriptor_of(), threads));
     EXPECT_EQ(root, state_root(program, state.clone(), descriptor_of(), 2));
 }
 
 TEST(StateRoot, IsTheTreeOverTensorRootsWhenManyTilesAreSpread) {
-    // More tiles than one thread takes, tensors that share a piece of work, an empty one, and ragged edges.
+    // More tiles than one thread takes, tensors that share a piece of work, an empty one, and
+    // ragged edges.
     program::Program program;
-    program.tensors = {tensor_of(DType::f32, 1, 70), tensor_of(DType::i8, 2050, 1030), tensor_of(DType::f32, 0, 5), tensor_of(DType::f32, 33, 64),
-                       tensor_of(DType::bf16, 1025, 1025), tensor_of(DType::f32, 1, 1), tensor_of(DType::i8, 4096, 33)};
+    program.tensors = {tensor_of(DType::f32, 1, 70),       tensor_of(DType::i8, 2050, 1030),
+                       tensor_of(DType::f32, 0, 5),        tensor_of(DType::f32, 33, 64),
+                       tensor_of(DType::bf16, 1025, 1025), tensor_of(DType::f32, 1, 1),
+                       tensor_of(DType::i8, 4096, 33)};
     State state = State::zeros(program);
     std::uint32_t word = 1;
     for (Buffer& buffer : state.tensors) {
-        for (std::size_t i = 0; i < buffer.size(); ++i) buffer.data()[i] = static_cast<std::byte>((word = word * 1664525U + 1013904223U) >> 24U);
+        for (std::size_t i = 0; i < buffer.size(); ++i)
+            buffer.data()[i] =
+                static_cast<std::byte>((word = word * 1664525U + 1013904223U) >> 24U);
     }
     const auto descriptor = base::hash_from_hex(golden_of("state.md").at("descriptor_leaf"));
     ASSERT_TRUE(descriptor.has_value());
     std::vector<base::Hash> leaves{*descriptor};
-    for (std::size_t i = 0; i < program.tensors.size(); ++i) leaves.push_back(tensor_root(program.tensors[i], state.tensors[i].data()));
+    for (std::size_t i = 0; i < program.tensors.size(); ++i)
+        leaves.push_back(tensor_root(program.tensors[i], state.tensors[i].data()));
     const base::Hash expected = base::merkle_root(base::MerkleFamily::blake2b, leaves);
-    for (const unsigned threads : {1U, 2U, 3U, 8U, 300U}) EXPECT_EQ(expected, state_root(program, state, descriptor_of(), threads)) << threads;
+    for (const unsigned threads : {1U, 2U, 3U, 8U, 300U})
+        EXPECT_EQ(expected, state_root(program, state, descriptor_of(), threads)) << threads;
 }
 
 TEST(StateRoot, CoversEveryTensorAndDescriptorField) {
@@ -175,7 +194,9 @@ TEST(StateRoot, GoldenVectors) {
     State state = State::zeros(program);
     std::memcpy(state.tensors[0].data(), data.data(), data.size());
     EXPECT_EQ(golden.at("state_root"), state_root(program, state, descriptor_of()).hex());
-    EXPECT_EQ(golden.at("end_root"), end_root(base::blake2b("assay.test", base::view_of("state")), base::blake2b("assay.test", base::view_of("payload"))).hex());
+    EXPECT_EQ(golden.at("end_root"), end_root(base::blake2b("assay.test", base::view_of("state")),
+                                              base::blake2b("assay.test", base::view_of("payload")))
+                                         .hex());
 }
 
 TEST(TensorRoot, GoldenVectorsOfRaggedTensorsWithNans) {
@@ -188,8 +209,9 @@ TEST(TensorRoot, GoldenVectorsOfRaggedTensorsWithNans) {
         const auto half = static_cast<std::uint16_t>(bits >> 16U);
         std::memcpy(halves.data() + std::size_t{i} * 2, &half, 2);
     }
-    for (const auto& [name, dtype] : {std::pair{"nan_f32_root", DType::f32}, std::pair{"nan_f16_root", DType::f16},
-                                      std::pair{"nan_bf16_root", DType::bf16}, std::pair{"bits_u16_root", DType::u16}}) {
+    for (const auto& [name, dtype] :
+         {std::pair{"nan_f32_root", DType::f32}, std::pair{"nan_f16_root", DType::f16},
+          std::pair{"nan_bf16_root", DType::bf16}, std::pair{"bits_u16_root", DType::u16}}) {
         program::Program program;
         program.tensors = {tensor_of(dtype, kRows, kCols)};
         program.tensors[0].name = std::string("ragged");
@@ -200,7 +222,9 @@ TEST(TensorRoot, GoldenVectorsOfRaggedTensorsWithNans) {
         // The same tree by groups of tiles: a state of one tensor.
         const auto descriptor = base::hash_from_hex(golden.at("descriptor_leaf"));
         ASSERT_TRUE(descriptor.has_value());
-        EXPECT_EQ(state_root(program, state, descriptor_of()), base::merkle_node(base::MerkleFamily::blake2b, *descriptor, root)) << name;
+        EXPECT_EQ(state_root(program, state, descriptor_of()),
+                  base::merkle_node(base::MerkleFamily::blake2b, *descriptor, root))
+            << name;
     }
 }
 
@@ -218,7 +242,8 @@ TEST(PayloadRoot, CoversEveryTensor) {
 }
 
 TEST(EndRoot, IsNotSymmetric) {
-    const base::Hash a = base::blake2b("assay.test", base::view_of("a")), b = base::blake2b("assay.test", base::view_of("b"));
+    const base::Hash a = base::blake2b("assay.test", base::view_of("a")),
+                     b = base::blake2b("assay.test", base::view_of("b"));
     EXPECT_NE(end_root(a, b), end_root(b, a));
 }
 

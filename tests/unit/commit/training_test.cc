@@ -51,7 +51,8 @@ TEST_F(Training, EqualsSegmentsAndMergesByHand) {
         for (std::uint32_t lane = 0; lane < 2; ++lane) {
             commit::State state = opening.clone();
             run_segment(*job, state, &opening, {round, lane, 0, roots.back()}, {});
-            payloads.push_back(std::move(*run_segment(*job, state, &opening, {round, lane, 1, roots.back()}, {}).payload));
+            payloads.push_back(std::move(
+                *run_segment(*job, state, &opening, {round, lane, 1, roots.back()}, {}).payload));
         }
         const commit::Payload* members[] = {&payloads[0], &payloads[1]};
         roots.push_back(run_merge(*job, opening, members, round, roots.back()));
@@ -98,7 +99,8 @@ TEST_F(Training, SurvivesLosingItsResumePoint) {
     ASSERT_TRUE(train(*job, cut).has_value());
     const base::Bytes point = commit::read_file(folder_ / "cut/lane-0.resume");
     ASSERT_FALSE(point.empty());
-    commit::write_file(folder_ / "cut/lane-0.resume", base::ByteView(point).first(point.size() / 2));
+    commit::write_file(folder_ / "cut/lane-0.resume",
+                       base::ByteView(point).first(point.size() / 2));
     base::Bytes lines = commit::read_file(folder_ / "cut.roots");
     lines.insert(lines.end(), {'1', ' ', '0', ' '});
     commit::write_file(folder_ / "cut.roots", lines);
@@ -120,12 +122,14 @@ TEST_F(Training, FollowsARecordedMembership) {
     ASSERT_TRUE(all.has_value());
     EXPECT_EQ(trained->opening_roots[1], all->opening_roots[1]);
     EXPECT_NE(trained->opening_roots[2], all->opening_roots[2]);
-    EXPECT_EQ(text("some.roots").find("\n1 0 "), std::string::npos) << "a lane that is not a member need not run";
+    EXPECT_EQ(text("some.roots").find("\n1 0 "), std::string::npos)
+        << "a lane that is not a member need not run";
 }
 
 TEST_F(Training, RefusesBadMembershipsAndDirectories) {
     const auto job = open();
-    const std::vector<std::vector<std::vector<std::uint32_t>>> wrong{{{}}, {{2}}, {{1, 0}}, {{0, 0}}, {{0}, {0}, {0}, {0}}};
+    const std::vector<std::vector<std::vector<std::uint32_t>>> wrong{
+        {{}}, {{2}}, {{1, 0}}, {{0, 0}}, {{0}, {0}, {0}, {0}}};
     for (const auto& members : wrong) {
         TrainingOptions bad = options("bad");
         bad.members = members;
@@ -205,7 +209,9 @@ TEST_F(Training, SurvivesBeingKilled) {
         const pid_t child = ::fork();
         ASSERT_GE(child, 0);
         if (child == 0) {
-            run.progress = [&](const StepReport&) { return --kill_after > 0 || ::raise(SIGKILL) == 0; };
+            run.progress = [&](const StepReport&) {
+                return --kill_after > 0 || ::raise(SIGKILL) == 0;
+            };
             const auto trained = train(*open(), run);
             ::_exit(trained ? 0 : 1);
         }
@@ -233,7 +239,8 @@ TEST_F(Training, ReportsDivergence) {
     base::Bytes table;
     for (std::uint32_t row = 0; row < 40; ++row) {
         for (std::uint32_t col = 0; col < 6; ++col) {
-            const float value = col == 5 ? static_cast<float>(row % 3) : static_cast<float>((row * 7 + col * 3) % 11) - 5.0F;
+            const float value = col == 5 ? static_cast<float>(row % 3)
+                                         : static_cast<float>((row * 7 + col * 3) % 11) - 5.0F;
             const auto* bytes = reinterpret_cast<const std::uint8_t*>(&value);
             table.insert(table.end(), bytes, bytes + 4);
         }

@@ -112,8 +112,8 @@ TEST_F(CellReplay, FindsWhatRunSegmentFindsAndTheCells) {
             const unsigned threads = 1 + n % 3, micro_batch = n % 4;
             const auto job = open(job_spec, {threads, micro_batch, Target::best, n % 5 == 0});
             state = round.states[segment * 2].clone();
-            const auto found = replay_segment(*job, state, &round.opening, place_of(*job, segment),
-                                              places, {});
+            const auto found =
+                replay_segment(*job, state, &round.opening, place_of(*job, segment), places, {});
             ASSERT_TRUE(found.has_value());
             EXPECT_EQ(found->state_root, trained.state_root);
             EXPECT_EQ(found->end_root, trained.end_root);

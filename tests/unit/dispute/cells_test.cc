@@ -158,9 +158,7 @@ TEST(CellWatch, FindsEveryCellOfAGptWithDropout) {
     expect_every_cell(Fixture(testing::ragged_gpt()), kStages);
 }
 
-TEST(CellWatch, FindsEveryCellOfAnMlp) {
-    expect_every_cell(Fixture(testing::wide_mlp()), kStages);
-}
+TEST(CellWatch, FindsEveryCellOfAnMlp) { expect_every_cell(Fixture(testing::wide_mlp()), kStages); }
 
 TEST(CellWatch, FindsEveryCellOverSeveralTilesAndBlocks) {
     expect_every_cell(Fixture(testing::deep_gpt()), std::array{Stage::init, Stage::step});

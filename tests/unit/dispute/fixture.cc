@@ -119,9 +119,7 @@ void Fixture::run() {
     for (const commit::Payload& payload : payloads) members.push_back(&payload);
 }
 
-base::Hash Fixture::opening_leaf() const {
-    return commit::descriptor_leaf(opening);
-}
+base::Hash Fixture::opening_leaf() const { return commit::descriptor_leaf(opening); }
 
 base::BlobRoot Fixture::data_root() const {
     base::Encoder encoder;

@@ -50,9 +50,7 @@ Game at_objection() {
     return game;
 }
 
-Desk desk_of(const Game& game) {
-    return {game, **arena().truth->at(place_of(game))};
-}
+Desk desk_of(const Game& game) { return {game, **arena().truth->at(place_of(game))}; }
 
 /// Plays on to a leaf of the honest root, whose source the asserter has posted.
 Game at_reply(std::uint64_t leaf) {
@@ -79,9 +77,7 @@ Game at_reply(std::uint64_t leaf) {
     return game;
 }
 
-TEST(Game, TheDescriptorsLeafDecidesAtOnce) {
-    EXPECT_EQ(at_reply(0).winner(), Side::asserter);
-}
+TEST(Game, TheDescriptorsLeafDecidesAtOnce) { EXPECT_EQ(at_reply(0).winner(), Side::asserter); }
 
 TEST(Game, NothingCanBeShownAgainstAnHonestLeaf) {
     const ProgramRecords& records = arena().truth->records();

@@ -126,7 +126,9 @@ TEST(JobFacts, TheRefereeGivesTheSame) {
 
 TEST(JobFacts, AreRemembered) {
     const RememberingReferee referee;
-    const auto ask = [&](const JobSpec& spec) { return referee.facts(spec, market::encode_spec(spec)); };
+    const auto ask = [&](const JobSpec& spec) {
+        return referee.facts(spec, market::encode_spec(spec));
+    };
     const JobSpec spec = gpt_spec();
     JobSpec wrong = spec;
     wrong.builder_version = 2;

@@ -13,9 +13,9 @@
 #include "base/encoding.h"
 #include "base/merkle.h"
 #include "dispute/bounds.h"
-#include "prover/evidence.h"
 #include "fixture.h"
 #include "program/record.h"
+#include "prover/evidence.h"
 
 namespace assay::dispute {
 namespace {
@@ -161,9 +161,7 @@ void expect_a_false_output_is_refuted(Case& c, Place place) {
     }
 }
 
-std::set<std::uint32_t> some_of(std::uint32_t count) {
-    return {0, count / 2, count - 1};
-}
+std::set<std::uint32_t> some_of(std::uint32_t count) { return {0, count / 2, count - 1}; }
 
 /// One bit of the state after a step; the steps before it stand.
 void expect_a_false_state_is_refuted(const Case& c, Place place) {

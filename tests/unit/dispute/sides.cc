@@ -138,9 +138,7 @@ Outcome play_out(const Terms& terms, Player& asserter, Player& challenger) {
                     asserter, challenger);
 }
 
-base::Hash LeafLiar::root() const {
-    return tree_of(leaves_);
-}
+base::Hash LeafLiar::root() const { return tree_of(leaves_); }
 
 bool LeafLiar::is_about_leaves(const Game& game) {
     return game.phase() == Phase::leaves || game.phase() == Phase::source ||
@@ -204,8 +202,6 @@ const Arena& arena() {
     return the_arena;
 }
 
-base::Hash noise(std::uint64_t n) {
-    return base::Hasher("assay.noise").add_u64(n).finish();
-}
+base::Hash noise(std::uint64_t n) { return base::Hasher("assay.noise").add_u64(n).finish(); }
 
 }  // namespace assay::dispute::testing

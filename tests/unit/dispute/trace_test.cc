@@ -7,8 +7,8 @@
 
 #include "../program/tiny_program.h"
 #include "base/merkle.h"
-#include "prover/evidence.h"
 #include "fixture.h"
+#include "prover/evidence.h"
 
 namespace assay::dispute {
 namespace {
@@ -203,8 +203,7 @@ void expect_engines_agree(const Fixture& fixture, const std::vector<Stage>& stag
                     const auto number = first + static_cast<std::uint32_t>(i);
                     ASSERT_EQ(fast.outputs[i], units[unit].outputs[i])
                         << "instruction " << number << ", "
-                        << fixture.program
-                               .tensors[fixture.program.instructions[number].out.tensor]
+                        << fixture.program.tensors[fixture.program.instructions[number].out.tensor]
                                .name;
                 }
             }

@@ -62,8 +62,7 @@ TEST(Functions, AreTheTrueValueOrWithinTwoUlpOfIt) {
             const double error = equality::error_in_ulp(function, word, y);
             if (error > worst) worst = error, worst_at = word;
         }
-        EXPECT_LE(worst, function.ulp_max)
-            << function.name << " at bits " << std::hex << worst_at;
+        EXPECT_LE(worst, function.ulp_max) << function.name << " at bits " << std::hex << worst_at;
         RecordProperty(std::string("ulp_") + function.name, std::to_string(worst));
     }
 }
@@ -125,8 +124,8 @@ TEST(Fma, SoftwareEqualsHardware) {
     }
 }
 
-/// Sums that binary64 rounds onto the middle between two floats, from above or below: rounding twice
-/// to nearest goes wrong there, and random operands never meet it.
+/// Sums that binary64 rounds onto the middle between two floats, from above or below: rounding
+/// twice to nearest goes wrong there, and random operands never meet it.
 TEST(Fma, SoftwareRoundsOnce) {
     const FloatEnvironment environment;
     std::uint64_t state = 9;
@@ -136,7 +135,8 @@ TEST(Fma, SoftwareRoundsOnce) {
     };
     int cases = 0, twice_would_differ = 0;
     for (int i = 0; i < 400'000; ++i) {
-        // a * b is 2^47 and a little; c has its last bit at 2^48, so that the product is half of it.
+        // a * b is 2^47 and a little; c has its last bit at 2^48, so that the product is half of
+        // it.
         const std::int64_t x = (1 << 23) + draw() % (1 << 23), y = ((1LL << 47) + x / 2) / x;
         const std::int64_t little = x * y - (1LL << 47);
         if (little == 0 || little >= (1 << 18) || little <= -(1 << 18) || y >= (1 << 24)) continue;

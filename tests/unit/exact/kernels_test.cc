@@ -156,8 +156,8 @@ TEST(Kernels, TouchNothingOutsideTheirOperands) {
                 for (const ChunkFunction function : kernels->chunk)
                     function(a.data(), b.data(), c.data(), out.data(), n);
                 kernels->fill(out.data(), n, 7U);
-                EXPECT_EQ(kernels->sum(a.data(), n), stated_sum({a.span().begin(), a.span().end()},
-                                                                nullptr));
+                EXPECT_EQ(kernels->sum(a.data(), n),
+                          stated_sum({a.span().begin(), a.span().end()}, nullptr));
                 kernels->dot(a.data(), b.data(), n);
                 kernels->max(a.data(), n);
             }
@@ -165,7 +165,8 @@ TEST(Kernels, TouchNothingOutsideTheirOperands) {
     }
 }
 
-/// The six instructions of docs/layers.md (h.0.attn.scaled to probabilities), one row, word by word.
+/// The six instructions of docs/layers.md (h.0.attn.scaled to probabilities), one row, word by
+/// word.
 std::vector<float> stated_softmax(const std::vector<float>& scores, std::size_t row, float scale) {
     const float infinity = std::numeric_limits<float>::infinity();
     std::vector<float> z(scores.size());
@@ -215,8 +216,8 @@ TEST(CausalSoftmax, EqualsTheInstructionsOnAnyRow) {
                     const bool both_nan = std::isnan(actual[c]) && std::isnan(expected[c]);
                     ASSERT_TRUE(both_nan || std::bit_cast<std::uint32_t>(actual[c]) ==
                                                 std::bit_cast<std::uint32_t>(expected[c]))
-                        << kernels->name << ", " << cols << " columns, row " << row << ", column " << c
-                        << ", round " << round;
+                        << kernels->name << ", " << cols << " columns, row " << row << ", column "
+                        << c << ", round " << round;
                 }
                 EXPECT_EQ(actual[cols], 7.0F) << "wrote past the end";
             }
@@ -235,7 +236,8 @@ TEST(AllFinite, SeesEveryElement) {
                                         -std::numeric_limits<float>::infinity(),
                                         std::numeric_limits<float>::quiet_NaN()}) {
                     values[i] = bad;
-                    EXPECT_FALSE(kernels->all_finite(values.data(), n)) << kernels->name << " " << i;
+                    EXPECT_FALSE(kernels->all_finite(values.data(), n))
+                        << kernels->name << " " << i;
                     values[i] = 3e38F;
                 }
             }

@@ -131,9 +131,7 @@ std::vector<float> stated(const Case& r) {
     return result;
 }
 
-bool same(float a, float b) {
-    return std::memcmp(&a, &b, 4) == 0 || (a != a && b != b);
-}
+bool same(float a, float b) { return std::memcmp(&a, &b, 4) == 0 || (a != a && b != b); }
 
 TEST(Matmul, EveryTargetAndThreadCountTakesTheStatedOrder) {
     const FloatEnvironment environment;
@@ -263,8 +261,9 @@ float adversarial(Draw& draw, Values values) {
             return std::bit_cast<float>((any() & 0x807fffffU) | ((60U + draw(8)) << 23U));
         }
         case Values::wild: {
-            const float special[] = {0.0F, -0.0F, 0x1p-149F, -0x1.fffffcp-127F, 0x1p-126F,
-                                     0x1p-63F, -0x1p-63F, -0x1.fffffep-64F, 0x1p60F, -0x1p60F};
+            const float special[] = {0.0F,      -0.0F,    0x1p-149F, -0x1.fffffcp-127F,
+                                     0x1p-126F, 0x1p-63F, -0x1p-63F, -0x1.fffffep-64F,
+                                     0x1p60F,   -0x1p60F};
             return draw(2) == 0 ? plain : special[draw(10)];
         }
         case Values::infinite_b:
@@ -481,8 +480,7 @@ TEST(Matmul, EqualsTheReferenceOnAdversarialShapes) {
         const std::vector<float> expected = by_reference(r);
         for (const Kernels* kernels : available_kernels()) {
             for (const std::size_t threads : {std::size_t{1}, 2 + seed % 7}) {
-                const std::vector<float> c =
-                    by_table(r, *kernels, *pools[threads - 1], workspaces);
+                const std::vector<float> c = by_table(r, *kernels, *pools[threads - 1], workspaces);
                 for (std::size_t i = 0; i < c.size(); ++i) {
                     ASSERT_TRUE(same(c[i], expected[i]))
                         << "ASSAY_TEST_MATMUL_SEED=" << seed << ", " << kernels->name << ", "

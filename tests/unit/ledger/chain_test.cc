@@ -34,11 +34,14 @@ class Solitary {
     std::unique_ptr<Chain> chain_;
 };
 
-Proposal proposal_of(std::vector<Bytes> transactions) { return {{1}, kTime, std::move(transactions)}; }
+Proposal proposal_of(std::vector<Bytes> transactions) {
+    return {{1}, kTime, std::move(transactions)};
+}
 
 TEST(ChainProcess, AcceptsWhatPrepareProposes) {
     Solitary solitary;
-    const Prepared prepared = solitary.chain().prepare(kTime, {fake::encode({}), fake::encode({.nonce = 1})});
+    const Prepared prepared =
+        solitary.chain().prepare(kTime, {fake::encode({}), fake::encode({.nonce = 1})});
     EXPECT_EQ(prepared.included.size(), 2U);
     EXPECT_EQ(solitary.chain().process(prepared.proposal), std::nullopt);
 }
@@ -51,13 +54,15 @@ TEST(ChainProcess, RejectsAnotherHeight) {
 
 TEST(ChainProcess, RejectsATimeThatIsNotLater) {
     Solitary solitary;
-    EXPECT_EQ(solitary.chain().process({{1}, {fake::kGenesisTime}, {}}), ProposalProblem::time_not_after_previous);
+    EXPECT_EQ(solitary.chain().process({{1}, {fake::kGenesisTime}, {}}),
+              ProposalProblem::time_not_after_previous);
 }
 
 TEST(ChainProcess, RejectsTooManyTransactions) {
     Solitary solitary;
     const Bytes one = fake::encode({});
-    EXPECT_EQ(solitary.chain().process(proposal_of({one, one, one, one, one})), ProposalProblem::too_many_transactions);
+    EXPECT_EQ(solitary.chain().process(proposal_of({one, one, one, one, one})),
+              ProposalProblem::too_many_transactions);
 }
 
 TEST(ChainProcess, RejectsTooManyBytes) {
@@ -67,14 +72,17 @@ TEST(ChainProcess, RejectsTooManyBytes) {
 
 TEST(ChainProcess, RejectsMalformedTransactions) {
     Solitary solitary;
-    EXPECT_EQ(solitary.chain().process(proposal_of({Bytes{1}})), ProposalProblem::malformed_transaction);
-    EXPECT_EQ(solitary.chain().process(proposal_of({fake::encode({}, fake::chain_id(3))})), ProposalProblem::malformed_transaction);
+    EXPECT_EQ(solitary.chain().process(proposal_of({Bytes{1}})),
+              ProposalProblem::malformed_transaction);
+    EXPECT_EQ(solitary.chain().process(proposal_of({fake::encode({}, fake::chain_id(3))})),
+              ProposalProblem::malformed_transaction);
 }
 
 TEST(ChainProcess, RejectsATransactionTwice) {
     Solitary solitary;
     const Bytes one = fake::encode({});
-    EXPECT_EQ(solitary.chain().process(proposal_of({one, one})), ProposalProblem::duplicate_transaction);
+    EXPECT_EQ(solitary.chain().process(proposal_of({one, one})),
+              ProposalProblem::duplicate_transaction);
 }
 
 TEST(ChainProcess, RejectsTooMuchWeight) {
@@ -82,14 +90,17 @@ TEST(ChainProcess, RejectsTooMuchWeight) {
     const Bytes heavy = fake::encode({.to = fake::kHeavy});
     const Bytes heavy_too = fake::encode({.to = fake::kHeavy, .nonce = 1});
     EXPECT_EQ(solitary.chain().process(proposal_of({heavy})), std::nullopt);
-    EXPECT_EQ(solitary.chain().process(proposal_of({heavy, heavy_too})), ProposalProblem::too_heavy);
-    EXPECT_EQ(solitary.chain().process(proposal_of({fake::encode({.to = fake::kTooHeavy})})), ProposalProblem::too_heavy);
+    EXPECT_EQ(solitary.chain().process(proposal_of({heavy, heavy_too})),
+              ProposalProblem::too_heavy);
+    EXPECT_EQ(solitary.chain().process(proposal_of({fake::encode({.to = fake::kTooHeavy})})),
+              ProposalProblem::too_heavy);
 }
 
 TEST(ChainPrepare, StopsAtTheWeightOfABlock) {
     Solitary solitary;
     const Prepared prepared = solitary.chain().prepare(
-        kTime, {fake::encode({.to = fake::kTooHeavy}), fake::encode({.to = fake::kHeavy}), fake::encode({.to = fake::kHeavy, .nonce = 1})});
+        kTime, {fake::encode({.to = fake::kTooHeavy}), fake::encode({.to = fake::kHeavy}),
+                fake::encode({.to = fake::kHeavy, .nonce = 1})});
     EXPECT_EQ(prepared.included, (std::vector<std::size_t>{1}));
     ASSERT_EQ(prepared.left_out.size(), 1U);
     EXPECT_EQ(prepared.left_out[0].code, Refusal::oversize);
@@ -99,7 +110,8 @@ TEST(ChainPrepare, StopsAtTheWeightOfABlock) {
 TEST(ChainPrepare, LeavesOutWhatTheRulesRefuseAndSaysWhy) {
     Solitary solitary;
     const Prepared prepared = solitary.chain().prepare(
-        kTime, {fake::encode({.nonce = 1}), fake::encode({}), fake::encode({.nonce = 1, .spoil_seal = true}), fake::encode({.nonce = 1})});
+        kTime, {fake::encode({.nonce = 1}), fake::encode({}),
+                fake::encode({.nonce = 1, .spoil_seal = true}), fake::encode({.nonce = 1})});
     EXPECT_EQ(prepared.included, (std::vector<std::size_t>{1, 3}));
     ASSERT_EQ(prepared.left_out.size(), 2U);
     EXPECT_EQ(prepared.left_out[0].candidate, 0U);
@@ -111,7 +123,8 @@ TEST(ChainPrepare, LeavesOutWhatTheRulesRefuseAndSaysWhy) {
 TEST(ChainPrepare, StopsAtTheLimitsOfABlock) {
     Solitary solitary;
     std::vector<Bytes> candidates;
-    for (std::uint64_t nonce = 0; nonce < 9; ++nonce) candidates.push_back(fake::encode({.nonce = nonce}));
+    for (std::uint64_t nonce = 0; nonce < 9; ++nonce)
+        candidates.push_back(fake::encode({.nonce = nonce}));
     const Prepared prepared = solitary.chain().prepare(kTime, candidates);
     EXPECT_EQ(prepared.included.size(), 4U);
     EXPECT_TRUE(prepared.left_out.empty());
@@ -120,7 +133,8 @@ TEST(ChainPrepare, StopsAtTheLimitsOfABlock) {
 
 TEST(ChainFinalize, IsTheSameWithAndWithoutPrepare) {
     Solitary proposer, follower;
-    std::vector<Bytes> candidates{fake::encode({.timer_delay_ms = 5}), fake::encode({.nonce = 1, .amount = 77})};
+    std::vector<Bytes> candidates{fake::encode({.timer_delay_ms = 5}),
+                                  fake::encode({.nonce = 1, .amount = 77})};
     const Prepared prepared = proposer.chain().prepare(kTime, candidates);
     const Finalized proposed = proposer.chain().finalize(prepared.proposal);
     // The follower had prepared something else before.
@@ -142,7 +156,9 @@ TEST(ChainFinalize, ATransactionThatFailsInTheBlockPaysAndUsesItsNonce) {
     EXPECT_EQ(finalized.receipts.at(0).code, Refusal::insufficient_balance);
     EXPECT_EQ(finalized.receipts.at(0).fee.grains(), 1U);
     solitary.chain().commit();
-    EXPECT_EQ(solitary.chain().prepare({kTime.value + 1}, {fake::encode({.nonce = 1})}).included.size(), 1U);
+    EXPECT_EQ(
+        solitary.chain().prepare({kTime.value + 1}, {fake::encode({.nonce = 1})}).included.size(),
+        1U);
 }
 
 TEST(ChainFinalize, WithoutCommitNothingLasts) {

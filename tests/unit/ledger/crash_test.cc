@@ -14,7 +14,8 @@
 #include "fake_rules.h"
 #include "ledger/node.h"
 
-/// A node that is killed, again and again. Every node lives in a forked process: this one never opens a store, so it has no threads to lose.
+/// A node that is killed, again and again. Every node lives in a forked process: this one never
+/// opens a store, so it has no threads to lose.
 namespace assay::ledger {
 namespace {
 
@@ -33,8 +34,8 @@ Options options_with(const Clock& clock) {
 
 enum ChildExit : int { kFine = 0, kNotOpened = 10, kLostWrite = 11, kNotVerified = 12 };
 
-/// Opens the node, checks that `acknowledged` transfers are there, then sends more as fast as it can and writes a byte for each answer.
-/// Runs until it is killed.
+/// Opens the node, checks that `acknowledged` transfers are there, then sends more as fast as it
+/// can and writes a byte for each answer. Runs until it is killed.
 [[noreturn]] void serve(const std::filesystem::path& dir, std::uint64_t acknowledged, int answers) {
     const fake::ManualClock clock;
     const Bytes genesis = fake::genesis();
@@ -42,8 +43,10 @@ enum ChildExit : int { kFine = 0, kNotOpened = 10, kLostWrite = 11, kNotVerified
     if (!node) ::_exit(kNotOpened);
     const std::uint64_t next = fake::nonce((*node)->snapshot().state(), 1);
     if (next < acknowledged) ::_exit(kLostWrite);
-    // The first byte says: open. Then one for each answer, those that were stored before this process too.
-    for (std::uint64_t i = acknowledged; i <= next; ++i) static_cast<void>(::write(answers, "o", 1));
+    // The first byte says: open. Then one for each answer, those that were stored before this
+    // process too.
+    for (std::uint64_t i = acknowledged; i <= next; ++i)
+        static_cast<void>(::write(answers, "o", 1));
     std::mutex mutex;
     std::condition_variable changed;
     std::size_t in_flight = 0;
@@ -52,13 +55,15 @@ enum ChildExit : int { kFine = 0, kNotOpened = 10, kLostWrite = 11, kNotVerified
         changed.wait(lock, [&] { return in_flight < kInFlight; });
         ++in_flight;
         lock.unlock();
-        (*node)->submit(fake::encode(Transfer{.nonce = nonce, .amount = 1, .timer_delay_ms = nonce % 5}), [&](const Outcome& outcome) {
-            if (outcome.status != Outcome::Status::in_block) ::_exit(kLostWrite);
-            static_cast<void>(::write(answers, "a", 1));
-            const std::lock_guard guard(mutex);
-            --in_flight;
-            changed.notify_all();
-        });
+        (*node)->submit(
+            fake::encode(Transfer{.nonce = nonce, .amount = 1, .timer_delay_ms = nonce % 5}),
+            [&](const Outcome& outcome) {
+                if (outcome.status != Outcome::Status::in_block) ::_exit(kLostWrite);
+                static_cast<void>(::write(answers, "a", 1));
+                const std::lock_guard guard(mutex);
+                --in_flight;
+                changed.notify_all();
+            });
     }
 }
 
@@ -79,14 +84,16 @@ Child start(const std::filesystem::path& dir, std::uint64_t acknowledged) {
     return {pid, ends[0]};
 }
 
-/// Bytes read until `count` have come, or nothing came for `patience_ms`, or the other side is gone.
+/// Bytes read until `count` have come, or nothing came for `patience_ms`, or the other side is
+/// gone.
 std::uint64_t read_answers(int answers, std::uint64_t count, int patience_ms) {
     std::uint64_t read = 0;
     std::array<char, 64> buffer{};
     while (read < count) {
         pollfd waiting{answers, POLLIN, 0};
         if (::poll(&waiting, 1, patience_ms) <= 0) break;
-        const ssize_t got = ::read(answers, buffer.data(), std::min<std::size_t>(buffer.size(), count - read));
+        const ssize_t got =
+            ::read(answers, buffer.data(), std::min<std::size_t>(buffer.size(), count - read));
         if (got <= 0) break;
         read += static_cast<std::uint64_t>(got);
     }
@@ -137,7 +144,8 @@ int open_in_child(const std::filesystem::path& dir) {
 std::filesystem::path newest_wal(const std::filesystem::path& dir) {
     std::filesystem::path newest;
     for (const auto& entry : std::filesystem::directory_iterator(dir / "db")) {
-        if (entry.path().extension() == ".log" && entry.file_size() > 0 && entry.path() > newest) newest = entry.path();
+        if (entry.path().extension() == ".log" && entry.file_size() > 0 && entry.path() > newest)
+            newest = entry.path();
     }
     return newest;
 }

@@ -68,19 +68,24 @@ std::optional<Transfer> decode(ByteView raw, base::Hash& chain) {
 
 tl::expected<GenesisFacts, std::string> read_genesis(ByteView bytes) {
     base::Decoder in(bytes);
-    if (in.text(16) != "fake") return tl::unexpected(std::string("not a genesis of the fake market"));
+    if (in.text(16) != "fake")
+        return tl::unexpected(std::string("not a genesis of the fake market"));
     in.u8();
-    if (!in.finished()) return tl::unexpected(std::string("the genesis of the fake market is too long"));
+    if (!in.finished())
+        return tl::unexpected(std::string("the genesis of the fake market is too long"));
     return GenesisFacts{base::sha256(bytes), {kGenesisTime}, Amount::of(kSupply), std::nullopt};
 }
 
 void apply_genesis(market::StateWriter& state, ByteView) {
-    for (std::uint8_t account = 0; account < 100; ++account) write(state, balance_key(account), kSupply / 100);
+    for (std::uint8_t account = 0; account < 100; ++account)
+        write(state, balance_key(account), kSupply / 100);
 }
 
-void begin_block(market::StateWriter& state, const market::BlockContext& block, std::vector<market::Event>& events) {
+void begin_block(market::StateWriter& state, const market::BlockContext& block,
+                 std::vector<market::Event>& events) {
     const Bytes prefix{'t'};
-    for (auto timer = state.seek(prefix, prefix); timer && due_of(timer->first) <= block.time.value; timer = state.seek(prefix, prefix)) {
+    for (auto timer = state.seek(prefix, prefix); timer && due_of(timer->first) <= block.time.value;
+         timer = state.seek(prefix, prefix)) {
         state.erase(timer->first);
         events.push_back({"timer_fired", {{"due", std::to_string(due_of(timer->first))}}});
     }
@@ -92,17 +97,20 @@ Refusal check_bytes(ByteView raw, const base::Hash& chain) {
     return named == chain ? Refusal::none : Refusal::wrong_chain;
 }
 
-market::Admission judge(const market::StateReader& state, const market::BlockContext&, ByteView raw) {
+market::Admission judge(const market::StateReader& state, const market::BlockContext&,
+                        ByteView raw) {
     base::Hash chain;
     const auto transfer = decode(raw, chain);
     if (!transfer || transfer->spoil_seal) return {Refusal::malformed, true};
     if (transfer->nonce != nonce(state, transfer->from)) return {Refusal::wrong_nonce, true};
     if (balance(state, transfer->from) < 1) return {Refusal::insufficient_balance, true};
-    if (balance(state, transfer->from) - 1 < transfer->amount) return {Refusal::insufficient_balance, false};
+    if (balance(state, transfer->from) - 1 < transfer->amount)
+        return {Refusal::insufficient_balance, false};
     return {};
 }
 
-market::TransactionResult apply(market::StateWriter& state, const market::BlockContext& block, ByteView raw, std::vector<market::Event>& events) {
+market::TransactionResult apply(market::StateWriter& state, const market::BlockContext& block,
+                                ByteView raw, std::vector<market::Event>& events) {
     const base::TransactionId id{base::sha256(raw)};
     const market::Admission admission = judge(state, block, raw);
     if (admission.keep_out) return {id, admission.code, {}};
@@ -113,8 +121,11 @@ market::TransactionResult apply(market::StateWriter& state, const market::BlockC
     write(state, balance_key(kFees), balance(state, kFees) + 1);
     if (admission.code != Refusal::none) return {id, admission.code, Amount::of(1)};
     write(state, balance_key(transfer.from), balance(state, transfer.from) - transfer.amount);
-    write(state, balance_key(transfer.to), balance(state, transfer.to) + transfer.amount + (transfer.make_money ? 1 : 0));
-    events.push_back({"transferred", {{"from", std::to_string(transfer.from)}, {"amount", std::to_string(transfer.amount)}}});
+    write(state, balance_key(transfer.to),
+          balance(state, transfer.to) + transfer.amount + (transfer.make_money ? 1 : 0));
+    events.push_back(
+        {"transferred",
+         {{"from", std::to_string(transfer.from)}, {"amount", std::to_string(transfer.amount)}}});
     if (transfer.timer_delay_ms != 0) {
         write(state, timer_key(block.time.value + transfer.timer_delay_ms, transfer.nonce), 1);
     }
@@ -148,7 +159,9 @@ Amount money_in(ByteView key, ByteView value) {
     return Amount::of(in.u64());
 }
 
-base::Hash params_id(const market::StateReader&) { return base::sha256(base::view_of("fake parameters")); }
+base::Hash params_id(const market::StateReader&) {
+    return base::sha256(base::view_of("fake parameters"));
+}
 
 std::uint32_t app_version(const market::StateReader&) { return 1; }
 
@@ -173,7 +186,12 @@ base::Hash chain_id(std::uint8_t variant) { return base::sha256(genesis(variant)
 
 Bytes encode(const Transfer& transfer, const base::Hash& chain) {
     base::Encoder out;
-    out.u8(kMagic).hash(chain).u8(transfer.from).u8(transfer.to).u64(transfer.nonce).u64(transfer.amount);
+    out.u8(kMagic)
+        .hash(chain)
+        .u8(transfer.from)
+        .u8(transfer.to)
+        .u64(transfer.nonce)
+        .u64(transfer.amount);
     out.u64(transfer.timer_delay_ms).boolean(transfer.make_money);
     Bytes raw = out.take();
     raw.push_back(static_cast<std::uint8_t>(seal_of(raw) + (transfer.spoil_seal ? 1U : 0U)));
@@ -181,18 +199,25 @@ Bytes encode(const Transfer& transfer, const base::Hash& chain) {
 }
 
 const RuleSet& rules() {
-    static const RuleSet set{read_genesis, apply_genesis, begin_block, check_bytes, apply, judge,
-                             end_block,    next_due,      total_supply, money_in, params_id, app_version, weight, block_weight_max};
+    static const RuleSet set{read_genesis, apply_genesis, begin_block, check_bytes,     apply,
+                             judge,        end_block,     next_due,    total_supply,    money_in,
+                             params_id,    app_version,   weight,      block_weight_max};
     return set;
 }
 
 Bytes balance_key(std::uint8_t account) { return {'b', account}; }
 
-std::uint64_t balance(const market::StateReader& state, std::uint8_t account) { return read(state, balance_key(account)); }
+std::uint64_t balance(const market::StateReader& state, std::uint8_t account) {
+    return read(state, balance_key(account));
+}
 
-std::uint64_t nonce(const market::StateReader& state, std::uint8_t account) { return read(state, nonce_key(account)); }
+std::uint64_t nonce(const market::StateReader& state, std::uint8_t account) {
+    return read(state, nonce_key(account));
+}
 
-base::SecretKey operator_key(std::uint8_t number) { return base::SecretKey::from_seed(Bytes(32, number)); }
+base::SecretKey operator_key(std::uint8_t number) {
+    return base::SecretKey::from_seed(Bytes(32, number));
+}
 
 TemporaryDirectory::TemporaryDirectory() {
     std::string name = (std::filesystem::temp_directory_path() / "assay-ledger-XXXXXX").string();

@@ -9,16 +9,17 @@
 #include "ledger/clock.h"
 #include "ledger/rule_set.h"
 
-/// A market of one page for the ledger's own tests: 256 numbered accounts with nonces, transfers with a fee of one grain, and timers.
+/// A market of one page for the ledger's own tests: 256 numbered accounts with nonces, transfers
+/// with a fee of one grain, and timers.
 namespace assay::ledger::fake {
 
 struct Transfer {
     std::uint8_t from = 1, to = 2;
     std::uint64_t nonce = 0;
     std::uint64_t amount = 1;
-    std::uint64_t timer_delay_ms = 0;        ///< not 0: something is due that long after the block
-    bool make_money = false;                 ///< a bug on purpose: the receiver gets one grain more
-    bool spoil_seal = false;                 ///< the stand-in for a wrong signature
+    std::uint64_t timer_delay_ms = 0;  ///< not 0: something is due that long after the block
+    bool make_money = false;           ///< a bug on purpose: the receiver gets one grain more
+    bool spoil_seal = false;           ///< the stand-in for a wrong signature
 };
 
 inline constexpr std::uint64_t kSupply = 1'000'000;

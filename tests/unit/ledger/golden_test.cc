@@ -6,7 +6,8 @@
 #include "ledger/block.h"
 #include "records.h"
 
-/// The hex examples of docs/formats are read from the documents themselves: lines "name hex" inside ```golden blocks.
+/// The hex examples of docs/formats are read from the documents themselves: lines "name hex" inside
+/// ```golden blocks.
 namespace assay::ledger {
 namespace {
 
@@ -27,7 +28,9 @@ class Golden : public testing::Test {
             }
         }
     }
-    void expect(const std::string& name, base::ByteView bytes) { EXPECT_EQ(values_[name], base::to_hex(bytes)) << name; }
+    void expect(const std::string& name, base::ByteView bytes) {
+        EXPECT_EQ(values_[name], base::to_hex(bytes)) << name;
+    }
 
     std::map<std::string, std::string> values_;
 };
@@ -49,24 +52,34 @@ Head example_head() {
     head.params_id = filled(0x33);
     head.app_hash = app_hash_of(head.state_root, head.log_root, head.log_size, head.params_id);
     const auto key = base::SecretKey::from_seed(Bytes(32, 7));
-    head.signature = key.sign(kHeadDomain, filled(0x44), head_message(head.height, head.time, head.app_hash));
+    head.signature =
+        key.sign(kHeadDomain, filled(0x44), head_message(head.height, head.time, head.app_hash));
     return head;
 }
 
 Block example_block() {
     Block block;
     block.previous_app_hash = filled(0x55);
-    block.transactions.push_back({Bytes{0xc0, 0xff, 0xee}, market::Refusal::none, base::Amount::of(9)});
+    block.transactions.push_back(
+        {Bytes{0xc0, 0xff, 0xee}, market::Refusal::none, base::Amount::of(9)});
     block.events = 2;
     block.head = example_head();
     return block;
 }
 
 Receipt example_receipt(std::uint32_t index, std::uint64_t log_index) {
-    return {{base::sha256(Bytes{0xc0, 0xff, 0xee})}, {3}, {1'700'000'000'123}, index, market::Refusal::none, base::Amount::of(9), log_index};
+    return {{base::sha256(Bytes{0xc0, 0xff, 0xee})},
+            {3},
+            {1'700'000'000'123},
+            index,
+            market::Refusal::none,
+            base::Amount::of(9),
+            log_index};
 }
 
-StoredEvent example_event() { return {{{3}, 1}, {1'700'000'000'123}, {"job_opened", {{"job", "ab"}}}}; }
+StoredEvent example_event() {
+    return {{{3}, 1}, {1'700'000'000'123}, {"job_opened", {{"job", "ab"}}}};
+}
 
 TEST_F(Golden, Head) {
     read("block.md");
@@ -74,7 +87,8 @@ TEST_F(Golden, Head) {
     expect("app_hash", head.app_hash.view());
     expect("head_message", head_message(head.height, head.time, head.app_hash));
     expect("head", encode_head(head));
-    EXPECT_TRUE(verify_head(head, base::SecretKey::from_seed(Bytes(32, 7)).public_key(), filled(0x44)));
+    EXPECT_TRUE(
+        verify_head(head, base::SecretKey::from_seed(Bytes(32, 7)).public_key(), filled(0x44)));
 }
 
 TEST_F(Golden, BlockReceiptAndEvent) {
@@ -88,17 +102,21 @@ TEST_F(Golden, ReceiptLog) {
     read("receipt_log.md");
     std::vector<Hash> leaves;
     for (std::uint32_t i = 0; i < 5; ++i) {
-        leaves.push_back(base::merkle_leaf(base::MerkleFamily::sha256, encode_receipt(example_receipt(i, i))));
+        leaves.push_back(
+            base::merkle_leaf(base::MerkleFamily::sha256, encode_receipt(example_receipt(i, i))));
     }
     expect("leaf_0", leaves[0].view());
-    expect("root_4", base::merkle_root(base::MerkleFamily::sha256, std::span(leaves).first(4)).view());
+    expect("root_4",
+           base::merkle_root(base::MerkleFamily::sha256, std::span(leaves).first(4)).view());
     expect("root_5", base::merkle_root(base::MerkleFamily::sha256, leaves).view());
 }
 
 TEST_F(Golden, StoreKeysAndRecords) {
     read("ledger_store.md");
     class Empty : public TreeReader {
-        [[nodiscard]] std::optional<Bytes> node(base::ByteView) const override { return std::nullopt; }
+        [[nodiscard]] std::optional<Bytes> node(base::ByteView) const override {
+            return std::nullopt;
+        }
     };
     TreeChanges changes;
     changes[base::state_path(base::view_of("a"))] = base::state_value_hash(base::view_of("1"));
@@ -114,12 +132,14 @@ TEST_F(Golden, StoreKeysAndRecords) {
     expect("log_key", log_key({2, 258}));
 }
 
-/// Every prefix, every longer text and every flipped bit that changes the meaning: refused, or another value.
+/// Every prefix, every longer text and every flipped bit that changes the meaning: refused, or
+/// another value.
 template <class Value, class Decode, class Encode>
 void refuses_other_spellings(const Value& value, const Decode& decode, const Encode& encode) {
     const Bytes bytes = encode(value);
     EXPECT_EQ(decode(bytes), value);
-    for (std::size_t size = 0; size < bytes.size(); ++size) EXPECT_FALSE(decode(base::ByteView(bytes).first(size))) << size;
+    for (std::size_t size = 0; size < bytes.size(); ++size)
+        EXPECT_FALSE(decode(base::ByteView(bytes).first(size))) << size;
     Bytes longer = bytes;
     longer.push_back(0);
     EXPECT_FALSE(decode(longer));
@@ -146,7 +166,8 @@ TEST(Heads, AreRefusedWhenAnythingIsChanged) {
     const Head good = example_head();
     EXPECT_TRUE(verify_head(good, key, filled(0x44)));
     EXPECT_FALSE(verify_head(good, key, filled(0x45)));
-    EXPECT_FALSE(verify_head(good, base::SecretKey::from_seed(Bytes(32, 8)).public_key(), filled(0x44)));
+    EXPECT_FALSE(
+        verify_head(good, base::SecretKey::from_seed(Bytes(32, 8)).public_key(), filled(0x44)));
     const auto refused = [&](auto change) {
         Head bad = good;
         change(bad);

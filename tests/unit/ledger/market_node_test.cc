@@ -21,22 +21,32 @@ using market::Refusal;
 /// Never asked in these tests.
 class NoReferee : public market::Referee {
   public:
-    [[nodiscard]] tl::expected<market::JobFacts, market::SpecError> facts(const market::JobSpec&, base::ByteView) const override {
+    [[nodiscard]] tl::expected<market::JobFacts, market::SpecError> facts(
+        const market::JobSpec&, base::ByteView) const override {
         return tl::unexpected(market::SpecError{"", "no job is posted here"});
     }
-    [[nodiscard]] market::QuestionStatus open_question(const market::QuestionSubject&) const override { return {}; }
-    [[nodiscard]] tl::expected<market::QuestionStatus, market::MoveRefusal> answer(base::ByteView, base::ByteView) const override {
+    [[nodiscard]] market::QuestionStatus open_question(
+        const market::QuestionSubject&) const override {
+        return {};
+    }
+    [[nodiscard]] tl::expected<market::QuestionStatus, market::MoveRefusal> answer(
+        base::ByteView, base::ByteView) const override {
         return tl::unexpected(market::MoveRefusal::over);
     }
-    [[nodiscard]] tl::expected<market::QuestionStatus, market::MoveRefusal> ask(base::ByteView, std::uint32_t) const override {
+    [[nodiscard]] tl::expected<market::QuestionStatus, market::MoveRefusal> ask(
+        base::ByteView, std::uint32_t) const override {
         return tl::unexpected(market::MoveRefusal::over);
     }
-    [[nodiscard]] tl::expected<bool, market::MoveRefusal> leaf_differs(base::ByteView, std::uint64_t, base::ByteView) const override {
+    [[nodiscard]] tl::expected<bool, market::MoveRefusal> leaf_differs(
+        base::ByteView, std::uint64_t, base::ByteView) const override {
         return tl::unexpected(market::MoveRefusal::over);
     }
-    [[nodiscard]] std::uint64_t blob_bytes(const market::QuestionSubject&) const override { return 0; }
+    [[nodiscard]] std::uint64_t blob_bytes(const market::QuestionSubject&) const override {
+        return 0;
+    }
     [[nodiscard]] market::GameStatus open(const market::GameSubject&) const override { return {}; }
-    [[nodiscard]] tl::expected<market::GameStatus, market::MoveRefusal> play(base::ByteView, market::Side, base::ByteView) const override {
+    [[nodiscard]] tl::expected<market::GameStatus, market::MoveRefusal> play(
+        base::ByteView, market::Side, base::ByteView) const override {
         return tl::unexpected(market::MoveRefusal::over);
     }
 };
@@ -87,13 +97,15 @@ class MarketNodeTest : public testing::Test {
         std::mutex mutex;
         std::condition_variable changed;
         std::optional<Outcome> out;
-        node_->submit(market::build_transaction(header, message, key_), [&](const Outcome& outcome) {
-            const std::lock_guard lock(mutex);
-            out = outcome;
-            changed.notify_all();
-        });
+        node_->submit(market::build_transaction(header, message, key_),
+                      [&](const Outcome& outcome) {
+                          const std::lock_guard lock(mutex);
+                          out = outcome;
+                          changed.notify_all();
+                      });
         std::unique_lock lock(mutex);
-        EXPECT_TRUE(changed.wait_for(lock, std::chrono::seconds(20), [&] { return out.has_value(); }));
+        EXPECT_TRUE(
+            changed.wait_for(lock, std::chrono::seconds(20), [&] { return out.has_value(); }));
         return out.value_or(Outcome{});
     }
 
@@ -110,7 +122,8 @@ class MarketNodeTest : public testing::Test {
 
 TEST_F(MarketNodeTest, RunsTransfersAndReplays) {
     EXPECT_EQ(node_->chain_id(), chain_);
-    const market::Transfer transfer{market::system_account(market::SystemAccount::burned), Amount::of(5)};
+    const market::Transfer transfer{market::system_account(market::SystemAccount::burned),
+                                    Amount::of(5)};
     const Outcome refused = send(transfer, 0);
     EXPECT_EQ(refused.status, Outcome::Status::refused);
     for (std::uint64_t nonce = 0; nonce < 5; ++nonce) {
@@ -126,7 +139,8 @@ TEST_F(MarketNodeTest, RunsTransfersAndReplays) {
         EXPECT_EQ(market::total_supply(snapshot.state()), market::genesis_supply(genesis_));
         const Bytes key = market::account_key(friend_);
         const Bytes value = *snapshot.state().get(key);
-        EXPECT_TRUE(base::state_verify(snapshot.head().state_root, key, base::ByteView(value), snapshot.state_proof(key)));
+        EXPECT_TRUE(base::state_verify(snapshot.head().state_root, key, base::ByteView(value),
+                                       snapshot.state_proof(key)));
     }
     node_.reset();
     const auto report = verify_chain(dir_.path(), {}, rules_);
@@ -138,7 +152,8 @@ TEST_F(MarketNodeTest, TimersOfTheMarketMakeBlocks) {
     const Amount stake = Amount::of(1'000'000);
     ASSERT_EQ(send(market::StakeUnbond{market::Role::worker, stake}, 0).code, Refusal::none);
     const Amount before = market::balance_of(node_->snapshot().state(), account_);
-    // Live time advances by at most five seconds a block, so the node has to keep making blocks until the entry matures.
+    // Live time advances by at most five seconds a block, so the node has to keep making blocks
+    // until the entry matures.
     const std::uint64_t steps_max = genesis_.parameters.unbonding_ms / 5000 + 1;
     std::uint64_t steps = 0;
     while (market::balance_of(node_->snapshot().state(), account_) == before && steps < steps_max) {
@@ -176,14 +191,17 @@ TEST_F(MarketNodeTest, BlocksCarryTheLogBeforeThem) {
     EXPECT_EQ(next.referee, &referee_);
 }
 
-/// Two unbondings are due and a block sweeps one timer: what needs both is not let into the block that has seen only one.
+/// Two unbondings are due and a block sweeps one timer: what needs both is not let into the block
+/// that has seen only one.
 TEST_F(MarketNodeTest, AdmissionSweepsNothingThatTheBlockHasNotSwept) {
     genesis_.parameters.timers_per_block_max = 1;
     genesis_.parameters.live_step_ms_max = 2 * genesis_.parameters.unbonding_ms;
     genesis_.accounts[0].balance = Amount::of(1'000'000);
     restart();
     for (std::uint64_t nonce = 0; nonce < 2; ++nonce)
-        ASSERT_EQ(send(market::StakeUnbond{market::Role::worker, Amount::of(1'000'000'000)}, nonce).code, Refusal::none);
+        ASSERT_EQ(
+            send(market::StakeUnbond{market::Role::worker, Amount::of(1'000'000'000)}, nonce).code,
+            Refusal::none);
     clock_.advance(genesis_.parameters.unbonding_ms + 1000);
     const Outcome outcome = send(market::Transfer{friend_, Amount::of(1'500'000'000)}, 2);
     EXPECT_EQ(outcome.status, Outcome::Status::refused) << market::to_word(outcome.code);

@@ -60,7 +60,9 @@ class NodeTest : public testing::Test {
         node.submit(raw, answers.taker());
         return answers.wait(1).front();
     }
-    static Outcome send(Node& node, const Transfer& transfer) { return send(node, fake::encode(transfer)); }
+    static Outcome send(Node& node, const Transfer& transfer) {
+        return send(node, fake::encode(transfer));
+    }
 
     fake::TemporaryDirectory dir;
     fake::ManualClock clock;
@@ -149,8 +151,10 @@ TEST_F(NodeTest, RefusesWhatTheHeadCannotPay) {
 TEST_F(NodeTest, AdmitsNoncesThatBuildOnQueuedOnes) {
     const auto node = open();
     Answers answers;
-    for (std::uint64_t nonce = 0; nonce < 50; ++nonce) node->submit(fake::encode(Transfer{.nonce = nonce}), answers.taker());
-    for (const Outcome& outcome : answers.wait(50)) EXPECT_EQ(outcome.status, Outcome::Status::in_block);
+    for (std::uint64_t nonce = 0; nonce < 50; ++nonce)
+        node->submit(fake::encode(Transfer{.nonce = nonce}), answers.taker());
+    for (const Outcome& outcome : answers.wait(50))
+        EXPECT_EQ(outcome.status, Outcome::Status::in_block);
     const Snapshot snapshot = node->snapshot();
     EXPECT_EQ(fake::nonce(snapshot.state(), 1), 50U);
     EXPECT_EQ(snapshot.head().log_size, 50U);
@@ -180,7 +184,8 @@ TEST_F(NodeTest, CutsBlocksAtTheirLimits) {
     small.block_transactions_max = 3;
     const auto node = open(small);
     Answers answers;
-    for (std::uint64_t nonce = 0; nonce < 10; ++nonce) node->submit(fake::encode(Transfer{.nonce = nonce}), answers.taker());
+    for (std::uint64_t nonce = 0; nonce < 10; ++nonce)
+        node->submit(fake::encode(Transfer{.nonce = nonce}), answers.taker());
     answers.wait(10);
     const Snapshot snapshot = node->snapshot();
     EXPECT_GE(snapshot.head().height.value, 4U);
@@ -192,8 +197,10 @@ TEST_F(NodeTest, CutsBlocksAtTheirLimits) {
 TEST_F(NodeTest, CutsBlocksAtTheirWeight) {
     const auto node = open();
     Answers answers;
-    for (std::uint64_t nonce = 0; nonce < 3; ++nonce) node->submit(fake::encode({.to = fake::kHeavy, .nonce = nonce}), answers.taker());
-    for (const Outcome& outcome : answers.wait(3)) EXPECT_EQ(outcome.status, Outcome::Status::in_block);
+    for (std::uint64_t nonce = 0; nonce < 3; ++nonce)
+        node->submit(fake::encode({.to = fake::kHeavy, .nonce = nonce}), answers.taker());
+    for (const Outcome& outcome : answers.wait(3))
+        EXPECT_EQ(outcome.status, Outcome::Status::in_block);
     EXPECT_EQ(node->snapshot().head().height.value, 3U);
     const Outcome refused = send(*node, Transfer{.to = fake::kTooHeavy, .nonce = 3});
     EXPECT_EQ(refused.status, Outcome::Status::refused);
@@ -276,19 +283,22 @@ TEST_F(NodeTest, ProvesEntriesAndTheirAbsence) {
         EXPECT_TRUE(base::state_verify(root, key, shown, proof)) << account;
         const Bytes other{1, 2, 3};
         EXPECT_FALSE(base::state_verify(root, key, base::ByteView(other), proof)) << account;
-        EXPECT_FALSE(base::state_verify(snapshot.block({0})->head.state_root, key, shown, proof)) << account;
+        EXPECT_FALSE(base::state_verify(snapshot.block({0})->head.state_root, key, shown, proof))
+            << account;
     }
 }
 
 TEST_F(NodeTest, ProvesReceiptsAndGrowthOfTheLog) {
     const auto node = open();
     std::vector<Receipt> receipts;
-    for (std::uint64_t nonce = 0; nonce < 13; ++nonce) receipts.push_back(*send(*node, Transfer{.nonce = nonce}).receipt);
+    for (std::uint64_t nonce = 0; nonce < 13; ++nonce)
+        receipts.push_back(*send(*node, Transfer{.nonce = nonce}).receipt);
     const Snapshot snapshot = node->snapshot();
     const Head& head = snapshot.head();
     ASSERT_EQ(head.log_size, 13U);
     for (const Receipt& receipt : receipts) {
-        const base::Hash leaf = base::merkle_leaf(base::MerkleFamily::sha256, encode_receipt(receipt));
+        const base::Hash leaf =
+            base::merkle_leaf(base::MerkleFamily::sha256, encode_receipt(receipt));
         const auto proof = snapshot.receipt_inclusion(receipt.log_index, head.log_size);
         ASSERT_TRUE(proof);
         EXPECT_TRUE(base::merkle_verify(base::MerkleFamily::sha256, leaf, *proof, head.log_root));
@@ -297,7 +307,8 @@ TEST_F(NodeTest, ProvesReceiptsAndGrowthOfTheLog) {
         const Head old = snapshot.block({height})->head;
         const auto proof = snapshot.receipt_consistency(old.log_size, head.log_size);
         ASSERT_TRUE(proof);
-        EXPECT_TRUE(base::consistency_verify(base::MerkleFamily::sha256, old.log_size, old.log_root, head.log_size, head.log_root, *proof));
+        EXPECT_TRUE(base::consistency_verify(base::MerkleFamily::sha256, old.log_size, old.log_root,
+                                             head.log_size, head.log_root, *proof));
     }
     EXPECT_FALSE(snapshot.receipt_inclusion(13, 13));
     EXPECT_FALSE(snapshot.receipt_inclusion(0, 14));
@@ -354,12 +365,14 @@ TEST_F(NodeTest, ManyThreadsMaySubmit) {
         for (std::uint8_t account = 1; account <= 4; ++account) {
             threads.emplace_back([&node, &answers, account] {
                 for (std::uint64_t nonce = 0; nonce < 25; ++nonce) {
-                    node->submit(fake::encode(Transfer{.from = account, .to = 90, .nonce = nonce}), answers.taker());
+                    node->submit(fake::encode(Transfer{.from = account, .to = 90, .nonce = nonce}),
+                                 answers.taker());
                 }
             });
         }
     }
-    for (const Outcome& outcome : answers.wait(100)) EXPECT_EQ(outcome.status, Outcome::Status::in_block);
+    for (const Outcome& outcome : answers.wait(100))
+        EXPECT_EQ(outcome.status, Outcome::Status::in_block);
     const Metrics metrics = node->metrics();
     EXPECT_EQ(metrics.transactions, 100U);
     EXPECT_EQ(metrics.queue_transactions, 0U);
@@ -370,27 +383,33 @@ TEST_F(NodeTest, ManyThreadsMaySubmit) {
 TEST_F(NodeTest, RefusesASecondOwner) {
     const auto node = open();
     const Bytes genesis = fake::genesis();
-    EXPECT_EQ(problem_of(Node::open(dir.path(), genesis, fake::operator_key(), options())), OpenProblem::already_open);
-    EXPECT_EQ(problem_of(Node::open(dir.path(), std::nullopt, fake::operator_key(), options())), OpenProblem::already_open);
+    EXPECT_EQ(problem_of(Node::open(dir.path(), genesis, fake::operator_key(), options())),
+              OpenProblem::already_open);
+    EXPECT_EQ(problem_of(Node::open(dir.path(), std::nullopt, fake::operator_key(), options())),
+              OpenProblem::already_open);
 }
 
 TEST_F(NodeTest, RefusesAnEmptyDirectoryWithoutGenesis) {
-    EXPECT_EQ(problem_of(Node::open(dir.path(), std::nullopt, fake::operator_key(), options())), OpenProblem::not_found);
+    EXPECT_EQ(problem_of(Node::open(dir.path(), std::nullopt, fake::operator_key(), options())),
+              OpenProblem::not_found);
     EXPECT_FALSE(std::filesystem::exists(dir.path() / "db"));
 }
 
 TEST_F(NodeTest, RefusesAnotherGenesis) {
     open();
     const Bytes other = fake::genesis(1);
-    EXPECT_EQ(problem_of(Node::open(dir.path(), other, fake::operator_key(), options())), OpenProblem::wrong_genesis);
+    EXPECT_EQ(problem_of(Node::open(dir.path(), other, fake::operator_key(), options())),
+              OpenProblem::wrong_genesis);
     const Bytes malformed{9};
     const fake::TemporaryDirectory fresh;
-    EXPECT_EQ(problem_of(Node::open(fresh.path(), malformed, fake::operator_key(), options())), OpenProblem::wrong_genesis);
+    EXPECT_EQ(problem_of(Node::open(fresh.path(), malformed, fake::operator_key(), options())),
+              OpenProblem::wrong_genesis);
 }
 
 TEST_F(NodeTest, RefusesAnotherOperatorKey) {
     open();
-    EXPECT_EQ(problem_of(Node::open(dir.path(), std::nullopt, fake::operator_key(8), options())), OpenProblem::wrong_operator);
+    EXPECT_EQ(problem_of(Node::open(dir.path(), std::nullopt, fake::operator_key(8), options())),
+              OpenProblem::wrong_operator);
     EXPECT_TRUE(Node::open(dir.path(), std::nullopt, fake::operator_key(), options()).has_value());
 }
 

@@ -48,31 +48,34 @@ TEST(Overlay, SeekStaysWithinThePrefix) {
 /// A base and an overlay behave as one map.
 TEST(Overlay, SeeksAsOneMapDoes) {
     using Writes = std::vector<std::pair<std::pair<std::uint8_t, std::uint8_t>, std::uint8_t>>;
-    EXPECT_TRUE(rc::check([](const Writes& stored, const Writes& written, std::uint8_t prefix, std::uint8_t second) {
-        const auto key_of = [](const std::pair<std::uint8_t, std::uint8_t>& key) {
-            return Bytes{static_cast<std::uint8_t>(key.first % 4), static_cast<std::uint8_t>(key.second % 16)};
-        };
-        MemoryState base, model;
-        for (const auto& [key, value] : stored) {
-            base.write({{key_of(key), Bytes{value}}});
-            model.write({{key_of(key), Bytes{value}}});
-        }
-        Overlay overlay(base);
-        for (const auto& [key, value] : written) {
-            if (value % 2 == 0) {
-                overlay.erase(key_of(key));
-                model.write({{key_of(key), std::nullopt}});
-            } else {
-                overlay.put(key_of(key), Bytes{value});
+    EXPECT_TRUE(rc::check(
+        [](const Writes& stored, const Writes& written, std::uint8_t prefix, std::uint8_t second) {
+            const auto key_of = [](const std::pair<std::uint8_t, std::uint8_t>& key) {
+                return Bytes{static_cast<std::uint8_t>(key.first % 4),
+                             static_cast<std::uint8_t>(key.second % 16)};
+            };
+            MemoryState base, model;
+            for (const auto& [key, value] : stored) {
+                base.write({{key_of(key), Bytes{value}}});
                 model.write({{key_of(key), Bytes{value}}});
             }
-        }
-        const Bytes view{static_cast<std::uint8_t>(prefix % 4)};
-        const Bytes from{static_cast<std::uint8_t>(prefix % 4), static_cast<std::uint8_t>(second % 16)};
-        RC_ASSERT(overlay.seek(from, view) == model.seek(from, view));
-        RC_ASSERT(overlay.seek({}, view) == model.seek({}, view));
-        RC_ASSERT(overlay.seek(from, {}) == model.seek(from, {}));
-    }));
+            Overlay overlay(base);
+            for (const auto& [key, value] : written) {
+                if (value % 2 == 0) {
+                    overlay.erase(key_of(key));
+                    model.write({{key_of(key), std::nullopt}});
+                } else {
+                    overlay.put(key_of(key), Bytes{value});
+                    model.write({{key_of(key), Bytes{value}}});
+                }
+            }
+            const Bytes view{static_cast<std::uint8_t>(prefix % 4)};
+            const Bytes from{static_cast<std::uint8_t>(prefix % 4),
+                             static_cast<std::uint8_t>(second % 16)};
+            RC_ASSERT(overlay.seek(from, view) == model.seek(from, view));
+            RC_ASSERT(overlay.seek({}, view) == model.seek({}, view));
+            RC_ASSERT(overlay.seek(from, {}) == model.seek(from, {}));
+        }));
 }
 
 }  // namespace

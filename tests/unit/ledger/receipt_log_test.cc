@@ -19,7 +19,8 @@ class MemoryLog : public LogReader {
     }
     Hash append(std::span<const Hash> leaves) {
         const LogUpdate update = append_log(*this, size, leaves);
-        for (const auto& [place, hash] : update.records) EXPECT_TRUE(records.emplace(place, hash).second);
+        for (const auto& [place, hash] : update.records)
+            EXPECT_TRUE(records.emplace(place, hash).second);
         size = update.size;
         return update.root;
     }
@@ -46,11 +47,13 @@ TEST(ReceiptLog, RootsAreThoseOfRfc9162AtEverySize) {
     const std::vector<Hash> leaves = leaves_of(70);
     MemoryLog log;
     for (std::size_t size = 1; size <= leaves.size(); ++size) {
-        EXPECT_EQ(log.append({&leaves[size - 1], 1}), base::merkle_root(MerkleFamily::sha256, {leaves.data(), size}));
+        EXPECT_EQ(log.append({&leaves[size - 1], 1}),
+                  base::merkle_root(MerkleFamily::sha256, {leaves.data(), size}));
     }
     // An older size stays provable.
     for (std::size_t size = 1; size <= leaves.size(); ++size) {
-        EXPECT_EQ(log_root(log, size), base::merkle_root(MerkleFamily::sha256, {leaves.data(), size}));
+        EXPECT_EQ(log_root(log, size),
+                  base::merkle_root(MerkleFamily::sha256, {leaves.data(), size}));
     }
 }
 
@@ -77,9 +80,11 @@ TEST(ReceiptLog, InclusionProofsHoldAtEverySizeAndForNothingElse) {
         const Hash root = log_root(log, size);
         for (std::uint64_t index = 0; index < size; ++index) {
             const base::InclusionProof proof = prove_inclusion(log, index, size);
-            EXPECT_EQ(proof, base::merkle_prove(MerkleFamily::sha256, {leaves.data(), size}, index));
+            EXPECT_EQ(proof,
+                      base::merkle_prove(MerkleFamily::sha256, {leaves.data(), size}, index));
             EXPECT_TRUE(base::merkle_verify(MerkleFamily::sha256, leaves[index], proof, root));
-            EXPECT_FALSE(base::merkle_verify(MerkleFamily::sha256, leaves[(index + 1) % leaves.size()], proof, root));
+            EXPECT_FALSE(base::merkle_verify(MerkleFamily::sha256,
+                                             leaves[(index + 1) % leaves.size()], proof, root));
         }
     }
 }
@@ -92,10 +97,13 @@ TEST(ReceiptLog, ConsistencyProofsHoldBetweenAllSizesAndForNothingElse) {
         for (std::uint64_t old_size = 1; old_size <= new_size; ++old_size) {
             const auto proof = prove_consistency(log, old_size, new_size);
             const Hash old_root = log_root(log, old_size), new_root = log_root(log, new_size);
-            EXPECT_TRUE(base::consistency_verify(MerkleFamily::sha256, old_size, old_root, new_size, new_root, proof));
+            EXPECT_TRUE(base::consistency_verify(MerkleFamily::sha256, old_size, old_root, new_size,
+                                                 new_root, proof));
             if (old_size == new_size) continue;
-            EXPECT_FALSE(base::consistency_verify(MerkleFamily::sha256, old_size, new_root, new_size, new_root, proof));
-            EXPECT_FALSE(base::consistency_verify(MerkleFamily::sha256, old_size, old_root, new_size, old_root, proof));
+            EXPECT_FALSE(base::consistency_verify(MerkleFamily::sha256, old_size, new_root,
+                                                  new_size, new_root, proof));
+            EXPECT_FALSE(base::consistency_verify(MerkleFamily::sha256, old_size, old_root,
+                                                  new_size, old_root, proof));
         }
     }
 }

@@ -30,7 +30,9 @@ class MemoryTree : public TreeReader {
     std::map<Bytes, Bytes, KeyOrder> records;
 };
 
-Bytes key_of(unsigned number) { return {'k', static_cast<std::uint8_t>(number), static_cast<std::uint8_t>(number >> 8U)}; }
+Bytes key_of(unsigned number) {
+    return {'k', static_cast<std::uint8_t>(number), static_cast<std::uint8_t>(number >> 8U)};
+}
 Bytes value_of(unsigned number) { return {'v', static_cast<std::uint8_t>(number)}; }
 
 /// Few paths with long common prefixes: collapses and splits happen all the time.
@@ -71,9 +73,12 @@ TEST(StateTree, ErasingEverythingLeavesNoRecord) {
     EXPECT_TRUE(tree.records.empty());
 }
 
-/// Random blocks of changes: after each, the stored tree must equal the one built from scratch, in root and in records.
+/// Random blocks of changes: after each, the stored tree must equal the one built from scratch, in
+/// root and in records.
 template <class PathOf>
-void follows_the_model(const std::vector<std::vector<std::pair<std::uint8_t, std::uint8_t>>>& blocks, const PathOf& path_of) {
+void follows_the_model(
+    const std::vector<std::vector<std::pair<std::uint8_t, std::uint8_t>>>& blocks,
+    const PathOf& path_of) {
     MemoryTree tree;
     std::map<Hash, Hash> model;
     for (const auto& block : blocks) {
@@ -97,21 +102,25 @@ void follows_the_model(const std::vector<std::vector<std::pair<std::uint8_t, std
 }
 
 TEST(StateTree, FollowsTheDefinitionUnderRandomChanges) {
-    EXPECT_TRUE(rc::check([](const std::vector<std::vector<std::pair<std::uint8_t, std::uint8_t>>>& blocks) {
-        follows_the_model(blocks, [](unsigned number) { return base::state_path(key_of(number)); });
-    }));
+    EXPECT_TRUE(rc::check(
+        [](const std::vector<std::vector<std::pair<std::uint8_t, std::uint8_t>>>& blocks) {
+            follows_the_model(blocks,
+                              [](unsigned number) { return base::state_path(key_of(number)); });
+        }));
 }
 
 TEST(StateTree, FollowsTheDefinitionWhenPathsShareLongPrefixes) {
-    EXPECT_TRUE(rc::check([](const std::vector<std::vector<std::pair<std::uint8_t, std::uint8_t>>>& blocks) {
-        follows_the_model(blocks, crowded_path);
-    }));
+    EXPECT_TRUE(rc::check(
+        [](const std::vector<std::vector<std::pair<std::uint8_t, std::uint8_t>>>& blocks) {
+            follows_the_model(blocks, crowded_path);
+        }));
 }
 
 TEST(StateTree, ProofsHoldAndEveryFlippedByteIsRefused) {
     MemoryTree tree;
     TreeChanges changes;
-    for (unsigned i = 0; i < 300; ++i) changes[base::state_path(key_of(i))] = base::state_value_hash(value_of(i));
+    for (unsigned i = 0; i < 300; ++i)
+        changes[base::state_path(key_of(i))] = base::state_value_hash(value_of(i));
     const Hash root = tree.apply(changes);
     for (unsigned i = 0; i < 600; i += 7) {
         const Bytes key = key_of(i);

@@ -27,17 +27,21 @@ class VerifyTest : public testing::Test {
             std::mutex mutex;
             std::condition_variable changed;
             bool done = false;
-            (*node)->submit(fake::encode(Transfer{.nonce = nonce, .amount = nonce, .timer_delay_ms = nonce % 3}), [&](const Outcome& outcome) {
-                const std::lock_guard lock(mutex);
-                EXPECT_EQ(outcome.status, Outcome::Status::in_block);
-                done = true;
-                changed.notify_all();
-            });
+            (*node)->submit(fake::encode(Transfer{
+                                .nonce = nonce, .amount = nonce, .timer_delay_ms = nonce % 3}),
+                            [&](const Outcome& outcome) {
+                                const std::lock_guard lock(mutex);
+                                EXPECT_EQ(outcome.status, Outcome::Status::in_block);
+                                done = true;
+                                changed.notify_all();
+                            });
             std::unique_lock lock(mutex);
             ASSERT_TRUE(changed.wait_for(lock, std::chrono::seconds(20), [&] { return done; }));
         }
     }
-    tl::expected<VerifyReport, std::string> verify() { return verify_chain(dir.path(), {}, fake::rules()); }
+    tl::expected<VerifyReport, std::string> verify() {
+        return verify_chain(dir.path(), {}, fake::rules());
+    }
 
     /// Changes one record behind the node's back.
     void change(Table table, const Bytes& key, std::optional<Bytes> value) {
@@ -71,7 +75,8 @@ class VerifyTest : public testing::Test {
 TEST_F(VerifyTest, AcceptsAnHonestChain) {
     make_chain();
     std::uint64_t last = 0;
-    const auto report = verify_chain(dir.path(), [&](const VerifyProgress& progress) { last = progress.height; }, fake::rules());
+    const auto report = verify_chain(
+        dir.path(), [&](const VerifyProgress& progress) { last = progress.height; }, fake::rules());
     ASSERT_TRUE(report.has_value()) << report.error();
     EXPECT_EQ(report->transactions, 12U);
     EXPECT_EQ(report->blocks, report->head.height.value);

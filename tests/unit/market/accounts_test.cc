@@ -95,11 +95,13 @@ TEST(ApplyKeysSet, FormerKeysAreBounded) {
         return chain.send(chain.submitter, keys);
     };
     std::uint8_t accepted = 0;
-    while (accepted < 100 && rotate(static_cast<std::uint8_t>(100 + accepted)) == Refusal::none) ++accepted;
+    while (accepted < 100 && rotate(static_cast<std::uint8_t>(100 + accepted)) == Refusal::none)
+        ++accepted;
     EXPECT_EQ(accepted, 15U);
     EXPECT_EQ(rotate(250), Refusal::too_many_keys);
     // Nothing is pending, so a block is late, not lost: transactions make the time pass.
-    for (int i = 0; i < 130; ++i) chain.send(chain.stranger, Transfer{chain.submitter.id, Amount::of(1)}, 5'000);
+    for (int i = 0; i < 130; ++i)
+        chain.send(chain.stranger, Transfer{chain.submitter.id, Amount::of(1)}, 5'000);
     EXPECT_EQ(rotate(250), Refusal::none);
 }
 

@@ -10,14 +10,16 @@
 #include "chain.h"
 #include "market/tables.h"
 
-/// What an outside auditor found (wt-adv-findings.md): each test states what must hold, and fails while it does not.
+/// What an outside auditor found (wt-adv-findings.md): each test states what must hold, and fails
+/// while it does not.
 namespace assay::market {
 namespace {
 
 using base::Amount;
 
 struct Market : TestChain {
-    explicit Market(const OfferPost& first, const std::function<void(Genesis&)>& change = {}) : TestChain(change) {
+    explicit Market(const OfferPost& first, const std::function<void(Genesis&)>& change = {})
+        : TestChain(change) {
         EXPECT_EQ(send(workers[0], first), Refusal::none);
         job_id = start().id;
         EXPECT_EQ(job().state, JobState::running);
@@ -36,7 +38,8 @@ Party numbered_party(std::uint32_t number) {
 struct Crowd {
     std::vector<Party> parties;
     /// Adds so many validators to a genesis.
-    void join(Genesis& genesis, std::uint32_t count, const std::function<std::uint64_t(std::uint32_t)>& stake) {
+    void join(Genesis& genesis, std::uint32_t count,
+              const std::function<std::uint64_t(std::uint32_t)>& stake) {
         for (std::uint32_t i = 0; i < count; ++i) {
             parties.push_back(numbered_party(i));
             GenesisAccount account;
@@ -47,27 +50,34 @@ struct Crowd {
             account.validator = GenesisValidator{"f32", 1'000'000'000'000};
             genesis.accounts.push_back(account);
         }
-        std::sort(genesis.accounts.begin(), genesis.accounts.end(), [](const auto& a, const auto& b) { return a.cold < b.cold; });
+        std::sort(genesis.accounts.begin(), genesis.accounts.end(),
+                  [](const auto& a, const auto& b) { return a.cold < b.cold; });
     }
     void name(const base::Hash& chain) {
         for (Party& party : parties) party.id = account_id(chain, party.key.public_key());
     }
 };
 
-/// Whoever has the stake and is neither away nor jailed is a member, whatever one member declares while the members are listed.
+/// Whoever has the stake and is neither away nor jailed is a member, whatever one member declares
+/// while the members are listed.
 TEST(Adversary, F4_OneDeclarationKeepsAllSmallerValidatorsOutOfAnEpoch) {
     constexpr std::uint32_t kCrowd = 600;
     Crowd crowd;
-    TestChain chain([&](Genesis& genesis) { crowd.join(genesis, kCrowd, [](std::uint32_t i) { return 2'000'000'000'000 - i; }); });
+    TestChain chain([&](Genesis& genesis) {
+        crowd.join(genesis, kCrowd, [](std::uint32_t i) { return 2'000'000'000'000 - i; });
+    });
     crowd.name(chain.id);
     chain.post();
-    while (!find_epoch(chain.state, 0) || find_epoch(chain.state, 0)->state == EpochState::open) chain.pass(50);
+    while (!find_epoch(chain.state, 0) || find_epoch(chain.state, 0)->state == EpochState::open)
+        chain.pass(50);
     const auto closing = find_epoch(chain.state, 0);
     ASSERT_EQ(closing->state, EpochState::closing);
     const base::AccountId last = closing->member_after;
-    const auto own = std::find_if(crowd.parties.begin(), crowd.parties.end(), [&](const Party& party) { return party.id == last; });
+    const auto own = std::find_if(crowd.parties.begin(), crowd.parties.end(),
+                                  [&](const Party& party) { return party.id == last; });
     ASSERT_NE(own, crowd.parties.end());
-    // In the very next block the sweep goes on first; its owner needs the block in which the first 256 are listed. It knows which one that is.
+    // In the very next block the sweep goes on first; its owner needs the block in which the first
+    // 256 are listed. It knows which one that is.
     ValidatorDeclare smaller;
     smaller.profile = "f32";
     smaller.flops_per_second = 1'000'000'000'000;
@@ -79,7 +89,8 @@ TEST(Adversary, F4_OneDeclarationKeepsAllSmallerValidatorsOutOfAnEpoch) {
     ASSERT_EQ(apply(chain.state, block, raw, events).code, Refusal::none);
     while (find_epoch(chain.state, 0)->state == EpochState::closing) chain.pass(1);
     const auto epoch = find_epoch(chain.state, 0);
-    std::cout << "[ figures  ] F4: " << epoch->members << " of " << kCrowd + 3 << " validators are members of the epoch; nobody is fined" << std::endl;
+    std::cout << "[ figures  ] F4: " << epoch->members << " of " << kCrowd + 3
+              << " validators are members of the epoch; nobody is fined" << std::endl;
     EXPECT_EQ(epoch->members, kCrowd + 3);
 }
 
@@ -91,7 +102,8 @@ class Counting final : public StateWriter {
         ++reads;
         return state_.get(key);
     }
-    [[nodiscard]] std::optional<std::pair<base::Bytes, base::Bytes>> seek(base::ByteView from, base::ByteView prefix) const override {
+    [[nodiscard]] std::optional<std::pair<base::Bytes, base::Bytes>> seek(
+        base::ByteView from, base::ByteView prefix) const override {
         ++reads;
         const base::Bytes timers = table_prefix(Table::timer);
         if (std::equal(from.begin(), from.end(), timers.begin(), timers.end())) ++starts;
@@ -100,7 +112,7 @@ class Counting final : public StateWriter {
     void put(base::ByteView key, base::ByteView value) override { state_.put(key, value); }
     void erase(base::ByteView key) override { state_.erase(key); }
     mutable std::uint64_t reads = 0;
-    mutable std::uint64_t starts = 0;        ///< looks from the beginning of the table of timers
+    mutable std::uint64_t starts = 0;  ///< looks from the beginning of the table of timers
 
   private:
     sim::MemoryState& state_;
@@ -110,17 +122,22 @@ class Counting final : public StateWriter {
 TEST(Adversary, F5_ADrawReadsABoundedNumberOfMembersInABlock) {
     constexpr std::uint32_t kCrowd = 5'000;
     Crowd crowd;
-    TestChain chain([&](Genesis& genesis) { crowd.join(genesis, kCrowd, [](std::uint32_t) { return 1'000'000; }); });
+    TestChain chain([&](Genesis& genesis) {
+        crowd.join(genesis, kCrowd, [](std::uint32_t) { return 1'000'000; });
+    });
     crowd.name(chain.id);
     for (Party& validator : chain.validators) crowd.parties.push_back(std::move(validator));
     chain.post();
-    while (!find_epoch(chain.state, 0) || find_epoch(chain.state, 0)->state != EpochState::contributing) chain.pass(50);
+    while (!find_epoch(chain.state, 0) ||
+           find_epoch(chain.state, 0)->state != EpochState::contributing)
+        chain.pass(50);
     const auto epoch = find_epoch(chain.state, 0);
     ASSERT_EQ(epoch->members, kCrowd + 3);
     const base::Bytes alpha = contribution_alpha(chain.id, 0, epoch->commitments_root);
     std::vector<Event> events;
     for (const Party& party : crowd.parties) {
-        const EpochContribute message{0, epoch->commitments_root, epoch->log_size, epoch->log_root, base::vrf_prove(party.vrf, alpha)};
+        const EpochContribute message{0, epoch->commitments_root, epoch->log_size, epoch->log_root,
+                                      base::vrf_prove(party.vrf, alpha)};
         const base::Bytes raw = build_transaction(chain.header(party), message, party.key);
         const BlockContext block{chain.height, chain.time, chain.height.value, {}, &chain.program};
         const TransactionResult result = apply(chain.state, block, raw, events);
@@ -137,25 +154,33 @@ TEST(Adversary, F5_ADrawReadsABoundedNumberOfMembersInABlock) {
         const BlockContext block{chain.height, chain.time, chain.height.value, {}, &chain.program};
         const auto begun = std::chrono::steady_clock::now();
         begin_block(counting, block, seen);
-        const auto took = std::chrono::duration_cast<std::chrono::microseconds>(std::chrono::steady_clock::now() - begun).count();
+        const auto took = std::chrono::duration_cast<std::chrono::microseconds>(
+                              std::chrono::steady_clock::now() - begun)
+                              .count();
         most = std::max(most, counting.reads);
         most_us = std::max<std::uint64_t>(most_us, static_cast<std::uint64_t>(took));
         most_events = std::max(most_events, seen.size());
     }
-    std::cout << "[ figures  ] F5: one block of the draw of one commitment: " << most << " reads, " << most_events << " events, " << most_us << " us, with " << kCrowd
+    std::cout << "[ figures  ] F5: one block of the draw of one commitment: " << most << " reads, "
+              << most_events << " events, " << most_us << " us, with " << kCrowd
               << " validators of the least stake" << std::endl;
-    EXPECT_LE(most, 5U * chain.genesis.parameters.draws_per_block_max) << "four reads for each of 2,000 pairs, and some";
+    EXPECT_LE(most, 5U * chain.genesis.parameters.draws_per_block_max)
+        << "four reads for each of 2,000 pairs, and some";
 }
 
 /// Nobody is a member who could not pay for being absent.
 TEST(Adversary, F5_TheLeastStakePaysTheFineOfAnAbsentee) {
     Crowd crowd;
     const Amount least = demo_parameters().validator_stake_min;
-    TestChain chain([&](Genesis& genesis) { crowd.join(genesis, 1, [&](std::uint32_t) { return least.grains(); }); });
+    TestChain chain([&](Genesis& genesis) {
+        crowd.join(genesis, 1, [&](std::uint32_t) { return least.grains(); });
+    });
     crowd.name(chain.id);
     chain.post();
-    while (!find_epoch(chain.state, 0) || find_epoch(chain.state, 0)->state != EpochState::done) chain.judge(50);
-    EXPECT_EQ(find_stake(chain.state, crowd.parties[0].id, Role::validator)->active, least - chain.genesis.parameters.absence_fine);
+    while (!find_epoch(chain.state, 0) || find_epoch(chain.state, 0)->state != EpochState::done)
+        chain.judge(50);
+    EXPECT_EQ(find_stake(chain.state, crowd.parties[0].id, Role::validator)->active,
+              least - chain.genesis.parameters.absence_fine);
 }
 
 /// Offers that fit nothing do not keep lanes from those that fit.
@@ -179,7 +204,9 @@ TEST(Adversary, F6_OffersThatFitNothingKeepLanesVacant) {
             OfferPost junk = chain.offer();
             junk.price_per_gflop = junk.bond = Amount::of(1);
             const base::Bytes raw = build_transaction(chain.header(party), junk, party.key);
-            const TransactionResult result = apply(chain.state, {chain.height, chain.time, chain.height.value, {}, &chain.program}, raw, events);
+            const TransactionResult result = apply(
+                chain.state, {chain.height, chain.time, chain.height.value, {}, &chain.program},
+                raw, events);
             ASSERT_EQ(result.code, Refusal::none) << to_word(result.code);
             fees += result.fee;
         }
@@ -191,7 +218,9 @@ TEST(Adversary, F6_OffersThatFitNothingKeepLanesVacant) {
     const auto asked = [&] { return !find_lane(chain.state, job.id, 0)->asked.empty(); };
     std::uint64_t waited = 0;
     for (; waited < 7'200'000 && !asked(); waited += 250) chain.pass(250);
-    std::cout << "[ figures  ] F6: 1,600 offers of one grain (" << fees.decimal() << " grains in fees at a base fee of 1, 1,600 in bonds that return): an honest offer is asked after "
+    std::cout << "[ figures  ] F6: 1,600 offers of one grain (" << fees.decimal()
+              << " grains in fees at a base fee of 1, 1,600 in bonds that return): an honest offer "
+                 "is asked after "
               << chain.live().value - from << " ms" << std::endl;
     EXPECT_LE(chain.live().value - from, 10'000U);
 }
@@ -227,16 +256,22 @@ TEST(Adversary, F9_RefusedReportsVerifyMoreSignaturesThanTheyPayFor) {
     std::uint64_t best = ~std::uint64_t{0};
     std::uint64_t weight = 0;
     for (int i = 0; i < 5; ++i) {
-        const base::Bytes raw = build_transaction(chain.header(chain.stranger), report, chain.stranger.key);
+        const base::Bytes raw =
+            build_transaction(chain.header(chain.stranger), report, chain.stranger.key);
         weight = message_weight(report, raw.size());
         std::vector<Event> events;
         const auto begun = std::chrono::steady_clock::now();
-        const TransactionResult result = apply(chain.state, {chain.height, chain.time, chain.height.value, {}, &chain.program}, raw, events);
-        const auto took = std::chrono::duration_cast<std::chrono::microseconds>(std::chrono::steady_clock::now() - begun).count();
+        const TransactionResult result =
+            apply(chain.state, {chain.height, chain.time, chain.height.value, {}, &chain.program},
+                  raw, events);
+        const auto took = std::chrono::duration_cast<std::chrono::microseconds>(
+                              std::chrono::steady_clock::now() - begun)
+                              .count();
         EXPECT_EQ(result.code, Refusal::not_equivocation) << to_word(result.code);
         best = std::min(best, static_cast<std::uint64_t>(took));
     }
-    std::cout << "[ figures  ] F9: a refused report takes " << best << " us at a weight of " << weight << " us" << std::endl;
+    std::cout << "[ figures  ] F9: a refused report takes " << best << " us at a weight of "
+              << weight << " us" << std::endl;
     // Two signatures by up to eighteen keys each, some 60 us a verification.
     EXPECT_GE(weight, 36U * 60U);
 }
@@ -244,8 +279,8 @@ TEST(Adversary, F9_RefusedReportsVerifyMoreSignaturesThanTheyPayFor) {
 /// Who is asked beside a cheaper one that accepts at once has ignored nothing.
 TEST(Adversary, F16_OffersSleepThatHadNoTimeToAccept) {
     TestChain chain;
-    Party& first = chain.workers[0];    // is asked first and lets it lapse
-    Party& second = chain.workers[1];   // accepts at once
+    Party& first = chain.workers[0];   // is asked first and lets it lapse
+    Party& second = chain.workers[1];  // accepts at once
     Party& honest = chain.workers[2];
     const auto offers = [&](const Party& party, std::uint64_t price) {
         OfferPost offer = chain.offer();
@@ -259,34 +294,48 @@ TEST(Adversary, F16_OffersSleepThatHadNoTimeToAccept) {
     offers(honest, 1'002);
     JobSpec spec = chain.spec();
     spec.lanes = 8;
-    ASSERT_EQ(chain.send(chain.submitter, chain.job_post(spec)), Refusal::none) << to_word(chain.last.code);
+    ASSERT_EQ(chain.send(chain.submitter, chain.job_post(spec)), Refusal::none)
+        << to_word(chain.last.code);
     const Job job = jobs(chain.state, std::nullopt, 10).at(0);
     const auto asked = [&](const Party& party) {
         std::size_t count = 0;
         for (const Lane& lane : lanes_of(chain.state, job.id))
-            count += static_cast<std::size_t>(std::count_if(lane.asked.begin(), lane.asked.end(), [&](const Reservation& r) { return r.worker == party.id; }));
+            count += static_cast<std::size_t>(
+                std::count_if(lane.asked.begin(), lane.asked.end(),
+                              [&](const Reservation& r) { return r.worker == party.id; }));
         return count;
     };
     for (int i = 0; i < 2'000 && asked(honest) < 8; ++i) chain.judge(50);
     ASSERT_EQ(asked(honest), 8U) << "two are asked for each lane now";
-    // In the same block: the honest worker sees the request when this block is done, at the earliest.
+    // In the same block: the honest worker sees the request when this block is done, at the
+    // earliest.
     std::vector<Event> events;
     std::uint64_t nonce = next_nonce(chain.state, second.id, 0);
     for (std::uint32_t lane = 0; lane < 8; ++lane) {
         TransactionHeader header = chain.header(second);
         header.nonce = nonce++;
         const base::Bytes raw = build_transaction(header, LeaseAccept{job.id, lane}, second.key);
-        ASSERT_EQ(apply(chain.state, {chain.height, chain.time, chain.height.value, {}, &chain.program}, raw, events).code, Refusal::none);
+        ASSERT_EQ(
+            apply(chain.state, {chain.height, chain.time, chain.height.value, {}, &chain.program},
+                  raw, events)
+                .code,
+            Refusal::none);
     }
     const Offer offer = offers_of(chain.state, honest.id, 1).at(0);
-    std::cout << "[ figures  ] F16: after one block the honest offer has ignored " << offer.ignored << " requests and sleeps for "
-              << (offer.asleep_until.value > chain.live().value ? (offer.asleep_until.value - chain.live().value) / 1000 : 0) << " s" << std::endl;
+    std::cout << "[ figures  ] F16: after one block the honest offer has ignored " << offer.ignored
+              << " requests and sleeps for "
+              << (offer.asleep_until.value > chain.live().value
+                      ? (offer.asleep_until.value - chain.live().value) / 1000
+                      : 0)
+              << " s" << std::endl;
     EXPECT_EQ(offer.ignored, 0U);
 }
 
-/// Who owes an answer about a large blob can give it within what each further question adds to its time: its chunks' nodes are kept beside it.
+/// Who owes an answer about a large blob can give it within what each further question adds to its
+/// time: its chunks' nodes are kept beside it.
 TEST(Adversary, F17_AnAnswerAboutALargeBlobReadsOneChunkOfIt) {
-    const std::filesystem::path file = std::filesystem::temp_directory_path() / ("adversary-blob-" + std::to_string(::getpid()));
+    const std::filesystem::path file =
+        std::filesystem::temp_directory_path() / ("adversary-blob-" + std::to_string(::getpid()));
     constexpr std::uint64_t kBytes = std::uint64_t{256} << 20U;
     {
         std::ofstream out(file, std::ios::binary);
@@ -294,7 +343,9 @@ TEST(Adversary, F17_AnAnswerAboutALargeBlobReadsOneChunkOfIt) {
         out.put(0);
     }
     const auto us_since = [](std::chrono::steady_clock::time_point begun) {
-        return static_cast<std::uint64_t>(std::chrono::duration_cast<std::chrono::microseconds>(std::chrono::steady_clock::now() - begun).count());
+        return static_cast<std::uint64_t>(std::chrono::duration_cast<std::chrono::microseconds>(
+                                              std::chrono::steady_clock::now() - begun)
+                                              .count());
     };
     auto begun = std::chrono::steady_clock::now();
     base::ChunkTreeHasher hasher;
@@ -310,12 +361,15 @@ TEST(Adversary, F17_AnAnswerAboutALargeBlobReadsOneChunkOfIt) {
     ASSERT_TRUE(proved.has_value());
     EXPECT_TRUE(base::verify_chunk(*root, kBytes, 7, proved->bytes, proved->proof));
     const std::uint64_t answer_ms = demo_parameters().question_answer_ms;
-    std::cout << "[ figures  ] F17: one answer about a blob of 256 MiB takes " << us << " us (" << hashed_us / 1000 << " ms without its chunks' nodes), of 16 GiB "
-              << us * 64 / 1000 << " ms; each further question adds " << answer_ms << " ms to the time of who owes it" << std::endl;
+    std::cout << "[ figures  ] F17: one answer about a blob of 256 MiB takes " << us << " us ("
+              << hashed_us / 1000 << " ms without its chunks' nodes), of 16 GiB " << us * 64 / 1000
+              << " ms; each further question adds " << answer_ms << " ms to the time of who owes it"
+              << std::endl;
     EXPECT_LE(us * 64 / 1000, answer_ms) << "for a blob of 16 GiB";
 }
 
-/// A block's sweep of timers takes time in proportion to them: it does not look from the beginning of the table for each.
+/// A block's sweep of timers takes time in proportion to them: it does not look from the beginning
+/// of the table for each.
 TEST(Adversary, F18_TimersOfOneMomentAreSweptFromWhereTheSweepIs) {
     constexpr std::uint32_t kCrowd = 256;
     for (const std::uint32_t each : {4U, 16U}) {
@@ -335,7 +389,9 @@ TEST(Adversary, F18_TimersOfOneMomentAreSweptFromWhereTheSweepIs) {
             for (std::uint32_t i = 0; i < each; ++i) {
                 const ChallengeSealPost seal{base::Hasher("adversary.seal").add_u32(i).finish()};
                 const base::Bytes raw = build_transaction(chain.header(party), seal, party.key);
-                const TransactionResult result = apply(chain.state, {chain.height, chain.time, chain.height.value, {}, &chain.program}, raw, events);
+                const TransactionResult result = apply(
+                    chain.state, {chain.height, chain.time, chain.height.value, {}, &chain.program},
+                    raw, events);
                 ASSERT_EQ(result.code, Refusal::none) << to_word(result.code);
             }
         }
@@ -346,30 +402,41 @@ TEST(Adversary, F18_TimersOfOneMomentAreSweptFromWhereTheSweepIs) {
             if (due->value <= chain.time.value + 4'000) break;
             chain.time.value += 4'000;
             ++chain.height.value;
-            ASSERT_EQ(chain.send(chain.stranger, Transfer{chain.submitter.id, Amount::of(1)}, 0), Refusal::none);
+            ASSERT_EQ(chain.send(chain.stranger, Transfer{chain.submitter.id, Amount::of(1)}, 0),
+                      Refusal::none);
         }
-        const BlockContext block{{chain.height.value + 1}, {chain.time.value + 4'500}, chain.height.value, {}, &chain.program};
+        const BlockContext block{{chain.height.value + 1},
+                                 {chain.time.value + 4'500},
+                                 chain.height.value,
+                                 {},
+                                 &chain.program};
         Counting counting(chain.state);
         begin_block(counting, block, events);
-        EXPECT_TRUE(seals_of(chain.state, crowd.parties[0].id).empty()) << "they ended in this block";
-        // A look for the first key again would walk, in a dry run, over all that the block has erased so far.
+        EXPECT_TRUE(seals_of(chain.state, crowd.parties[0].id).empty())
+            << "they ended in this block";
+        // A look for the first key again would walk, in a dry run, over all that the block has
+        // erased so far.
         EXPECT_LE(counting.starts, 4U) << each;
     }
 }
 
-/// Each lane that a validator took would leave the job to fewer auditors: who may audit half of all weight at the post could be a friend alone
-/// when it trains.
+/// Each lane that a validator took would leave the job to fewer auditors: who may audit half of all
+/// weight at the post could be a friend alone when it trains.
 TEST(Adversary, F26_ValidatorsTakeNoLanes) {
     TestChain chain([](Genesis& genesis) {
-        for (GenesisAccount& account : genesis.accounts) account.worker_stake = Amount::of(1'000'000'000'000);
+        for (GenesisAccount& account : genesis.accounts)
+            account.worker_stake = Amount::of(1'000'000'000'000);
     });
     EXPECT_EQ(chain.send(chain.validators[0], chain.offer()), Refusal::validator_cannot_work);
     // Nor does who declares itself after its offer.
     ASSERT_EQ(chain.send(chain.workers[0], chain.offer()), Refusal::none);
-    ASSERT_EQ(chain.send(chain.workers[0], StakeBond{Role::validator, Amount::of(1'000'000'000)}), Refusal::none);
-    KeysSet keys{chain.workers[0].key.public_key(), chain.workers[0].key.public_key(), chain.workers[0].vrf.public_key()};
+    ASSERT_EQ(chain.send(chain.workers[0], StakeBond{Role::validator, Amount::of(1'000'000'000)}),
+              Refusal::none);
+    KeysSet keys{chain.workers[0].key.public_key(), chain.workers[0].key.public_key(),
+                 chain.workers[0].vrf.public_key()};
     chain.send(chain.workers[0], keys);
-    ASSERT_EQ(chain.send(chain.workers[0], ValidatorDeclare{"f32", 1000, {}, false}), Refusal::none) << to_word(chain.last.code);
+    ASSERT_EQ(chain.send(chain.workers[0], ValidatorDeclare{"f32", 1000, {}, false}), Refusal::none)
+        << to_word(chain.last.code);
     const base::JobId id = chain.post().id;
     while (!chain.job(id).init_passed) chain.judge();
     for (int i = 0; i < 20; ++i) {
@@ -378,7 +445,8 @@ TEST(Adversary, F26_ValidatorsTakeNoLanes) {
     }
 }
 
-/// Nothing that a worker declares may change what a pause costs: 5 % of what a machine of the class could have trained at most.
+/// Nothing that a worker declares may change what a pause costs: 5 % of what a machine of the class
+/// could have trained at most.
 TEST(Adversary, F1_APauseIsPaidByTheWorkersOwnWord) {
     OfferPost offer = TestChain().offer();
     offer.segment_ms = 1;
@@ -389,8 +457,10 @@ TEST(Adversary, F1_APauseIsPaidByTheWorkersOwnWord) {
     chain.wait(600'000);
     ASSERT_EQ(chain.send(chain.submitter, JobResume{chain.job_id}), Refusal::none);
     const Amount lost = before - chain.balance(chain.submitter);
-    // A segment of this job takes a machine of the class a second: ten minutes are 600 segments of 1,000,000 in two lanes, 5 % of it is 60 million.
-    std::cout << "[ figures  ] F1: a pause of ten minutes cost the submitter " << lost.decimal() << " of " << before.decimal() << " grains; the whole job holds "
+    // A segment of this job takes a machine of the class a second: ten minutes are 600 segments of
+    // 1,000,000 in two lanes, 5 % of it is 60 million.
+    std::cout << "[ figures  ] F1: a pause of ten minutes cost the submitter " << lost.decimal()
+              << " of " << before.decimal() << " grains; the whole job holds "
               << chain.job().held.decimal() << std::endl;
     EXPECT_LE(lost, Amount::of(70'000'000));
 }

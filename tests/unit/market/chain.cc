@@ -103,9 +103,7 @@ TestChain::TestChain(const std::function<void(Genesis&)>& change)
     check_supply();
 }
 
-void TestChain::check_supply() const {
-    ASSERT_EQ(total_supply(state), genesis_supply(genesis));
-}
+void TestChain::check_supply() const { ASSERT_EQ(total_supply(state), genesis_supply(genesis)); }
 
 TransactionHeader TestChain::header(const Party& from) const {
     TransactionHeader out;
@@ -244,7 +242,8 @@ Job TestChain::post() {
 }
 
 BlockContext TestChain::next_block() const {
-    return {height, time, height.value, base::Hasher("test").add_u64(height.value).finish(), &program};
+    return {height, time, height.value, base::Hasher("test").add_u64(height.value).finish(),
+            &program};
 }
 
 void TestChain::contribute(const Party& validator) {
@@ -254,7 +253,8 @@ void TestChain::contribute(const Party& validator) {
         const auto member = find_member(state, number, validator.id);
         if (!epoch || epoch->state != EpochState::contributing || !member || member->y) continue;
         const base::Bytes alpha = contribution_alpha(id, number, epoch->commitments_root);
-        send(validator, EpochContribute{number, epoch->commitments_root, epoch->log_size, epoch->log_root, base::vrf_prove(validator.vrf, alpha)});
+        send(validator, EpochContribute{number, epoch->commitments_root, epoch->log_size,
+                                        epoch->log_root, base::vrf_prove(validator.vrf, alpha)});
     }
 }
 
@@ -264,12 +264,15 @@ void TestChain::answer_audits(const Party& validator) {
         const base::Bytes alpha = spot_alpha(audit.id, find_job(state, audit.job)->init_root);
         const base::VrfProof proof = base::vrf_prove(validator.vrf, alpha);
         const bool control = audit.kind == AuditKind::control;
-        const base::VrfOutput spot = control ? find_audit(state, audit.controls)->spot : *base::vrf_verify(validator.vrf.public_key(), alpha, proof);
+        const base::VrfOutput spot =
+            control ? find_audit(state, audit.controls)->spot
+                    : *base::vrf_verify(validator.vrf.public_key(), alpha, proof);
         const auto cells = sim::true_cells({GameStage::init, 0, 0, 0, {}}, spot);
         const base::Hash salt = filled(0x42);
         const Verdict verdict{VerdictKind::valid, {}, cells_digest(salt, cells)};
         if (audit.state == AuditState::open) {
-            send(validator, VerdictSeal{audit.id, verdict_seal(audit.id, validator.id, verdict, salt)});
+            send(validator,
+                 VerdictSeal{audit.id, verdict_seal(audit.id, validator.id, verdict, salt)});
         } else if (audit.state == AuditState::sealed && !control) {
             send(validator, VerdictReveal{audit.id, verdict, salt, proof});
         } else {

@@ -5,13 +5,13 @@
 #include <string>
 #include <vector>
 
-#include "ground_truth.h"
-#include "memory_state.h"
 #include "base/signature.h"
+#include "ground_truth.h"
 #include "market/job_spec.h"
 #include "market/queries.h"
 #include "market/rules.h"
 #include "market/transactions.h"
+#include "memory_state.h"
 
 /// A small chain in memory whose clock and parties a test moves by hand.
 namespace assay::market {
@@ -30,7 +30,7 @@ class OneProgram final : public sim::GroundTruth {
     [[nodiscard]] tl::expected<JobFacts, SpecError> facts(const JobSpec& spec,
                                                           base::ByteView encoded) const override;
 
-    JobFacts given;          ///< of a spec with merges
+    JobFacts given;  ///< of a spec with merges
     bool judgeable = true;
     mutable int asked = 0;  ///< how often somebody wanted facts
 };

@@ -18,7 +18,10 @@ sim::WorldOptions challenge_options(std::uint64_t seed) {
 
 /// Honest work, of which one part has passed: what the moves say decides.
 struct Passed : Duel {
-    explicit Passed(std::uint64_t seed, const sim::WorldOptions& options) : Duel(options) { (void)seed; ready(); }
+    explicit Passed(std::uint64_t seed, const sim::WorldOptions& options) : Duel(options) {
+        (void)seed;
+        ready();
+    }
     explicit Passed(std::uint64_t seed) : Duel(challenge_options(seed)) { ready(); }
     void ready() {
         EXPECT_TRUE(until([&] { return first_part(PartState::passed).has_value(); }));
@@ -28,7 +31,9 @@ struct Passed : Duel {
     [[nodiscard]] const sim::Person& worker() const { return person(part.key.worker); }
     [[nodiscard]] Amount bond() const {
         const Chain chain = load_chain(world.state());
-        return challenge_bond(current_parameters(world.state()), record(), DisputeTarget::segment, chain.base_fee).value();
+        return challenge_bond(current_parameters(world.state()), record(), DisputeTarget::segment,
+                              chain.base_fee)
+            .value();
     }
     Part part;
     ChallengeTarget target;
@@ -41,11 +46,13 @@ TEST(ChallengeSealPost, Refuses) {
     EXPECT_EQ(duel.seal(person, duel.target, Duel::root(1)), Refusal::none);
     EXPECT_EQ(duel.seal(person, duel.target, Duel::root(1)), Refusal::seal_known);
     const std::uint32_t most = current_parameters(duel.world.state()).disputes_per_account_max;
-    for (std::uint32_t n = 2; n <= most; ++n) EXPECT_EQ(duel.seal(person, duel.target, Duel::root(n)), Refusal::none);
+    for (std::uint32_t n = 2; n <= most; ++n)
+        EXPECT_EQ(duel.seal(person, duel.target, Duel::root(n)), Refusal::none);
     EXPECT_EQ(duel.seal(person, duel.target, Duel::root(most + 1)), Refusal::too_many_disputes);
     EXPECT_EQ(seals_of(duel.world.state(), person.id).size(), most);
     duel.wait(current_parameters(duel.world.state()).challenge_open_ms);
-    EXPECT_TRUE(seals_of(duel.world.state(), person.id).empty()) << "what is not opened in time is gone";
+    EXPECT_TRUE(seals_of(duel.world.state(), person.id).empty())
+        << "what is not opened in time is gone";
     EXPECT_EQ(duel.open(person, duel.target, Duel::root(1), Role::worker), Refusal::seal_unknown);
 }
 
@@ -54,13 +61,20 @@ TEST(ChallengeOpen, Refuses) {
     const sim::Person& person = duel.bystander();
     EXPECT_EQ(duel.open(person, duel.target, Duel::root(1), Role::worker), Refusal::seal_unknown);
     // Sealed and opened in one block.
-    duel.world.send(person, ChallengeSealPost{challenge_digest(person.id, duel.target, Duel::root(1), Duel::nonce())});
+    duel.world.send(person, ChallengeSealPost{challenge_digest(person.id, duel.target,
+                                                               Duel::root(1), Duel::nonce())});
     EXPECT_EQ(duel.open(person, duel.target, Duel::root(1), Role::worker), Refusal::seal_too_young);
-    EXPECT_EQ(duel.open(person, duel.target, Duel::root(2), Role::worker), Refusal::seal_unknown) << "the seal binds the root";
-    EXPECT_EQ(duel.open(duel.world.validators[0], duel.target, Duel::root(1)), Refusal::seal_unknown) << "and the account";
-    EXPECT_EQ(duel.open(person, duel.target, Duel::root(1), Role::sequencer), Refusal::role_not_open);
-    EXPECT_EQ(duel.open(person, duel.target, Duel::root(1), Role::validator), Refusal::stake_missing);
-    const auto refused = [&](Refusal expected, const std::function<void(ChallengeTarget&, base::Hash&)>& change) {
+    EXPECT_EQ(duel.open(person, duel.target, Duel::root(2), Role::worker), Refusal::seal_unknown)
+        << "the seal binds the root";
+    EXPECT_EQ(duel.open(duel.world.validators[0], duel.target, Duel::root(1)),
+              Refusal::seal_unknown)
+        << "and the account";
+    EXPECT_EQ(duel.open(person, duel.target, Duel::root(1), Role::sequencer),
+              Refusal::role_not_open);
+    EXPECT_EQ(duel.open(person, duel.target, Duel::root(1), Role::validator),
+              Refusal::stake_missing);
+    const auto refused = [&](Refusal expected,
+                             const std::function<void(ChallengeTarget&, base::Hash&)>& change) {
         ChallengeTarget target = duel.target;
         base::Hash claimed = Duel::root(7);
         change(target, claimed);
@@ -71,22 +85,28 @@ TEST(ChallengeOpen, Refuses) {
     refused(Refusal::wrong_claim, [&](auto&, auto& claimed) { claimed = leaf.end_field; });
     refused(Refusal::wrong_claim, [](auto&, auto& claimed) { claimed = {}; });
     refused(Refusal::dispute_target_unknown, [](auto& target, auto&) { target.segment = 1; });
-    refused(Refusal::dispute_target_unknown, [](auto& target, auto&) { target.part.hash.bytes[0] ^= 1U; });
+    refused(Refusal::dispute_target_unknown,
+            [](auto& target, auto&) { target.part.hash.bytes[0] ^= 1U; });
     refused(Refusal::dispute_target_unknown, [](auto& target, auto&) { target.round = 1; });
     refused(Refusal::dispute_target_unknown, [&](auto& target, auto&) { target.job = duel.job; });
-    refused(Refusal::dispute_target_unknown, [](auto& target, auto&) { target.kind = DisputeTarget::merge; });
-    EXPECT_EQ(duel.challenge(duel.worker(), duel.target, Duel::root(8), Role::worker), Refusal::own_work);
-    EXPECT_EQ(duel.challenge(duel.world.submitter, duel.target, Duel::root(9)), Refusal::stake_missing);
+    refused(Refusal::dispute_target_unknown,
+            [](auto& target, auto&) { target.kind = DisputeTarget::merge; });
+    EXPECT_EQ(duel.challenge(duel.worker(), duel.target, Duel::root(8), Role::worker),
+              Refusal::own_work);
+    EXPECT_EQ(duel.challenge(duel.world.submitter, duel.target, Duel::root(9)),
+              Refusal::stake_missing);
     EXPECT_TRUE(duel.disputes().empty());
     EXPECT_EQ(duel.open(person, duel.target, Duel::root(1), Role::worker), Refusal::none);
-    EXPECT_EQ(duel.challenge(person, duel.target, Duel::root(10), Role::worker), Refusal::already_challenged);
+    EXPECT_EQ(duel.challenge(person, duel.target, Duel::root(10), Role::worker),
+              Refusal::already_challenged);
 }
 
 TEST(ChallengeOpen, NeedsAFreeBond) {
     sim::WorldOptions options = challenge_options(33);
     options.validator_stakes[4] = 1'000'000;
     Passed duel(33, options);
-    EXPECT_EQ(duel.challenge(duel.world.validators[4], duel.target, Duel::root(1)), Refusal::insufficient_free_stake);
+    EXPECT_EQ(duel.challenge(duel.world.validators[4], duel.target, Duel::root(1)),
+              Refusal::insufficient_free_stake);
     EXPECT_EQ(duel.stake(duel.world.validators[4], Role::validator), Amount::of(1'000'000));
 }
 
@@ -95,9 +115,11 @@ TEST(ChallengeOpen, OfAPartThatHasNotPassedOrIsFinalIsRefused) {
     ASSERT_TRUE(duel.until([&] { return duel.first_part(PartState::committed).has_value(); }));
     const Part part = *duel.first_part(PartState::committed);
     const sim::Person& person = duel.bystander();
-    EXPECT_EQ(duel.challenge(person, duel.segment_target(part), Duel::root(1), Role::worker), Refusal::dispute_target_closed);
+    EXPECT_EQ(duel.challenge(person, duel.segment_target(part), Duel::root(1), Role::worker),
+              Refusal::dispute_target_closed);
     ASSERT_TRUE(duel.until([&] { return duel.record().final_rounds > 0; }));
-    EXPECT_EQ(duel.challenge(person, duel.segment_target(part), Duel::root(2), Role::worker), Refusal::dispute_target_closed);
+    EXPECT_EQ(duel.challenge(person, duel.segment_target(part), Duel::root(2), Role::worker),
+              Refusal::dispute_target_closed);
 }
 
 TEST(Challenge, HoldsItsBondAndLosesIt) {
@@ -108,9 +130,11 @@ TEST(Challenge, HoldsItsBondAndLosesIt) {
     const Dispute dispute = duel.disputes().front();
     EXPECT_EQ(find_pool(duel.world.state(), dispute.pool)->members, 1U);
     EXPECT_EQ(dispute.bond, bond);
-    EXPECT_GE(bond, *base::multiply(duel.record().audit_price, 2)) << "half of it pays the defender's replay";
+    EXPECT_GE(bond, *base::multiply(duel.record().audit_price, 2))
+        << "half of it pays the defender's replay";
     EXPECT_EQ(duel.stake(person, Role::worker), supply_before - bond);
-    EXPECT_EQ(find_part(duel.world.state(), duel.part.id)->state, PartState::passed) << "work is right until it is refuted";
+    EXPECT_EQ(find_part(duel.world.state(), duel.part.id)->state, PartState::passed)
+        << "work is right until it is refuted";
     const Amount balance = duel.balance(duel.worker().id);
     ASSERT_EQ(duel.move(duel.worker(), dispute.id, 'n'), Refusal::none);
     ASSERT_EQ(duel.move(person, dispute.id, 'l'), Refusal::none);
@@ -145,13 +169,15 @@ TEST(Challenge, UpheldPaysABoundedBountyAndTheBondReturns) {
     EXPECT_EQ(duel.record().final_root, duel.honest_root());
 }
 
-/// An accomplice's worse root that loses does not shield the segment, nor does one that is still being played.
+/// An accomplice's worse root that loses does not shield the segment, nor does one that is still
+/// being played.
 TEST(Challenge, AWorseRootShieldsNothing) {
     Passed duel(37);
     const auto& accomplice = duel.world.validators[0];
     const auto& honest = duel.bystander();
     ASSERT_EQ(duel.challenge(accomplice, duel.target, Duel::root(1)), Refusal::none);
-    ASSERT_EQ(duel.challenge(honest, duel.target, Duel::root(2), Role::worker), Refusal::none) << "different roots play in parallel";
+    ASSERT_EQ(duel.challenge(honest, duel.target, Duel::root(2), Role::worker), Refusal::none)
+        << "different roots play in parallel";
     ASSERT_EQ(duel.disputes().size(), 2U);
     const auto of = [&](const sim::Person& person) {
         for (const Dispute& dispute : duel.disputes()) {
@@ -162,17 +188,21 @@ TEST(Challenge, AWorseRootShieldsNothing) {
     const base::DisputeId mine = of(honest);
     ASSERT_EQ(duel.answer(accomplice, DisputeConcede{of(accomplice)}), Refusal::none);
     EXPECT_EQ(duel.dispute(mine).state, DisputeState::open);
-    ASSERT_EQ(duel.challenge(duel.world.validators[1], duel.target, Duel::root(3)), Refusal::none) << "also after a lost one";
+    ASSERT_EQ(duel.challenge(duel.world.validators[1], duel.target, Duel::root(3)), Refusal::none)
+        << "also after a lost one";
     ASSERT_EQ(duel.move(duel.worker(), mine, 'l'), Refusal::none);
     EXPECT_EQ(duel.dispute(mine).state, DisputeState::upheld);
     EXPECT_TRUE(duel.disputes().empty()) << "what the third was about is void";
-    EXPECT_EQ(duel.stake(duel.world.validators[1], Role::validator), sim::kStake) << "and its bond is back";
+    EXPECT_EQ(duel.stake(duel.world.validators[1], Role::validator), sim::kStake)
+        << "and its bond is back";
 }
 
-/// The right root in the hands of an accomplice who loses on purpose: who comes with the same root plays next, from the start.
+/// The right root in the hands of an accomplice who loses on purpose: who comes with the same root
+/// plays next, from the start.
 TEST(Challenge, ThePoolGoesOnWhenItsPlayerLoses) {
     Passed duel(38);
-    const auto &accomplice = duel.world.validators[0], &early = duel.world.validators[1], &late = duel.world.validators[2];
+    const auto &accomplice = duel.world.validators[0], &early = duel.world.validators[1],
+               &late = duel.world.validators[2];
     ASSERT_EQ(duel.seal(accomplice, duel.target, Duel::root(1)), Refusal::none);
     ASSERT_EQ(duel.seal(early, duel.target, Duel::root(1)), Refusal::none);
     ASSERT_EQ(duel.open(accomplice, duel.target, Duel::root(1)), Refusal::none);
@@ -184,7 +214,8 @@ TEST(Challenge, ThePoolGoesOnWhenItsPlayerLoses) {
     EXPECT_EQ(duel.move(early, id, 'n'), Refusal::dispute_not_yours) << "only the player moves";
     ASSERT_EQ(duel.move(duel.worker(), id, 't'), Refusal::none);
     const base::Hash pool = duel.dispute(id).pool;
-    ASSERT_TRUE(duel.until([&] { return duel.dispute(id).state == DisputeState::rejected; })) << "the first fell silent";
+    ASSERT_TRUE(duel.until([&] { return duel.dispute(id).state == DisputeState::rejected; }))
+        << "the first fell silent";
     // The next two play at once, each from the start.
     EXPECT_EQ(duel.disputes().size(), 2U);
     const base::DisputeId second = dispute_id(pool, 1), third = dispute_id(pool, 2);
@@ -201,23 +232,29 @@ TEST(Challenge, ThePoolGoesOnWhenItsPlayerLoses) {
     EXPECT_EQ(duel.stake(late, Role::validator), sim::kStake);
     std::vector<std::string> takers;
     for (const Event& event : duel.world.events()) {
-        if (event.kind == "paid" && event.attributes[2].second == "bounty") takers.push_back(event.attributes[0].second);
+        if (event.kind == "paid" && event.attributes[2].second == "bounty")
+            takers.push_back(event.attributes[0].second);
     }
-    EXPECT_EQ(takers, std::vector<std::string>{early.id.hex()}) << "neither who lost nor who saw the root first";
+    EXPECT_EQ(takers, std::vector<std::string>{early.id.hex()})
+        << "neither who lost nor who saw the root first";
 }
 
-/// Nobody is kept out by who came before, and accomplices with the right root who lose on purpose only double who plays next.
+/// Nobody is kept out by who came before, and accomplices with the right root who lose on purpose
+/// only double who plays next.
 TEST(Challenge, PoolsAreOpenAndPlayInDoublingBatches) {
     sim::WorldOptions options = challenge_options(39);
     options.validators = 9;
     Passed duel(39, options);
     const auto& v = duel.world.validators;
-    for (std::size_t i = 0; i < 8; ++i) ASSERT_EQ(duel.challenge(v[i], duel.target, Duel::root(1)), Refusal::none) << i;
+    for (std::size_t i = 0; i < 8; ++i)
+        ASSERT_EQ(duel.challenge(v[i], duel.target, Duel::root(1)), Refusal::none) << i;
     std::size_t playing = 1;
     for (int batch = 0; batch < 4; ++batch) {
         const auto open = duel.disputes();
         ASSERT_EQ(open.size(), playing) << batch;
-        for (const Dispute& dispute : open) ASSERT_EQ(duel.answer(duel.person(dispute.challenger), DisputeConcede{dispute.id}), Refusal::none);
+        for (const Dispute& dispute : open)
+            ASSERT_EQ(duel.answer(duel.person(dispute.challenger), DisputeConcede{dispute.id}),
+                      Refusal::none);
         playing = batch == 2 ? 1 : 2 * playing;
     }
     EXPECT_TRUE(duel.disputes().empty());
@@ -230,7 +267,8 @@ TEST(Challenge, PoolsAreOpenAndPlayInDoublingBatches) {
     duel.expect_completed();
 }
 
-/// A pool whose player loses after the window goes on: whoever joined in time plays, and the round waits.
+/// A pool whose player loses after the window goes on: whoever joined in time plays, and the round
+/// waits.
 TEST(Challenge, APoolGoesOnAfterTheWindow) {
     Passed duel(46);
     const auto &accomplice = duel.world.validators[0], &honest = duel.world.validators[1];
@@ -238,7 +276,9 @@ TEST(Challenge, APoolGoesOnAfterTheWindow) {
     ASSERT_EQ(duel.challenge(honest, duel.target, Duel::root(1)), Refusal::none);
     const base::DisputeId id = duel.disputes().front().id;
     ASSERT_EQ(duel.move(duel.worker(), id, 'n'), Refusal::none);
-    const auto window = [&] { return find_round(duel.world.state(), duel.job, duel.part.key.round)->window_ends; };
+    const auto window = [&] {
+        return find_round(duel.world.state(), duel.job, duel.part.key.round)->window_ends;
+    };
     ASSERT_TRUE(duel.until([&] { return window().value != 0; }));
     duel.wait(window().value - duel.world.live().value + 1'000);
     ASSERT_EQ(duel.dispute(id).state, DisputeState::open);
@@ -255,17 +295,22 @@ TEST(Challenge, APoolGoesOnAfterTheWindow) {
 /// A game holds its round, but lets nobody in any more: a serial challenger ends with the window.
 TEST(Challenge, HoldsTheRoundAndEndsWithTheWindow) {
     Passed duel(40);
-    ASSERT_EQ(duel.challenge(duel.bystander(), duel.target, Duel::root(1), Role::worker), Refusal::none);
+    ASSERT_EQ(duel.challenge(duel.bystander(), duel.target, Duel::root(1), Role::worker),
+              Refusal::none);
     const base::DisputeId id = duel.disputes().front().id;
-    const auto window = [&] { return find_round(duel.world.state(), duel.job, duel.part.key.round)->window_ends; };
+    const auto window = [&] {
+        return find_round(duel.world.state(), duel.job, duel.part.key.round)->window_ends;
+    };
     ASSERT_TRUE(duel.until([&] { return window().value != 0; }));
     const base::TimeMs ends = window();
     duel.wait(ends.value - duel.world.live().value + 1'000);
     ASSERT_EQ(duel.dispute(id).state, DisputeState::open);
     EXPECT_EQ(duel.record().final_rounds, 0U) << "the game holds the round";
     EXPECT_EQ(window(), ends) << "and does not move the window";
-    EXPECT_EQ(duel.challenge(duel.world.validators[0], duel.target, Duel::root(2)), Refusal::dispute_target_closed);
-    EXPECT_EQ(duel.challenge(duel.world.validators[0], duel.target, Duel::root(1)), Refusal::dispute_target_closed);
+    EXPECT_EQ(duel.challenge(duel.world.validators[0], duel.target, Duel::root(2)),
+              Refusal::dispute_target_closed);
+    EXPECT_EQ(duel.challenge(duel.world.validators[0], duel.target, Duel::root(1)),
+              Refusal::dispute_target_closed);
     ASSERT_EQ(duel.move(duel.worker(), id, 'w'), Refusal::none);
     duel.wait(100);
     EXPECT_EQ(duel.record().final_rounds, 1U) << "final as soon as it is over";
@@ -273,12 +318,14 @@ TEST(Challenge, HoldsTheRoundAndEndsWithTheWindow) {
     duel.expect_completed();
 }
 
-/// An upheld challenge in a merged round takes back what was built on it; honest lanes are paid from the loser's lock, not by the submitter.
+/// An upheld challenge in a merged round takes back what was built on it; honest lanes are paid
+/// from the loser's lock, not by the submitter.
 TEST(Challenge, UpheldInAMergedRoundRollsBack) {
     std::size_t lost_work = 0;
     for (std::uint64_t seed = 41; seed < 45; ++seed) {
         Passed duel(seed);
-        ASSERT_EQ(duel.challenge(duel.bystander(), duel.target, Duel::root(1), Role::worker), Refusal::none);
+        ASSERT_EQ(duel.challenge(duel.bystander(), duel.target, Duel::root(1), Role::worker),
+                  Refusal::none);
         const base::DisputeId id = duel.disputes().front().id;
         ASSERT_TRUE(duel.until([&] { return duel.record().round >= 2; }));
         const Amount submitter = duel.balance(duel.world.submitter.id);
@@ -306,12 +353,15 @@ TEST(Challenge, OfAMergeIsPlayedLikeThatOfASegment) {
     const sim::Person& person = duel.bystander();
     ChallengeTarget other = target;
     other.segment = 1;
-    EXPECT_EQ(duel.challenge(person, other, Duel::root(1), Role::worker), Refusal::dispute_target_unknown);
+    EXPECT_EQ(duel.challenge(person, other, Duel::root(1), Role::worker),
+              Refusal::dispute_target_unknown);
     other = target;
     other.round = 1;
-    EXPECT_EQ(duel.challenge(person, other, Duel::root(1), Role::worker), Refusal::dispute_target_unknown);
+    EXPECT_EQ(duel.challenge(person, other, Duel::root(1), Role::worker),
+              Refusal::dispute_target_unknown);
     EXPECT_EQ(duel.challenge(person, target, merge.root, Role::worker), Refusal::wrong_claim);
-    EXPECT_EQ(duel.challenge(duel.person(merge.poster), target, Duel::root(1), Role::worker), Refusal::own_work);
+    EXPECT_EQ(duel.challenge(duel.person(merge.poster), target, Duel::root(1), Role::worker),
+              Refusal::own_work);
     ASSERT_EQ(duel.challenge(person, target, Duel::root(2), Role::worker), Refusal::none);
     const Dispute dispute = duel.disputes().front();
     EXPECT_EQ(dispute.asserter, merge.poster);

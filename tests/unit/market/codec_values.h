@@ -18,7 +18,9 @@ inline base::Hash all(std::uint8_t byte) {
     return hash;
 }
 
-inline base::SecretKey key_of(std::uint8_t number) { return base::SecretKey::from_seed(all(number).view()); }
+inline base::SecretKey key_of(std::uint8_t number) {
+    return base::SecretKey::from_seed(all(number).view());
+}
 
 inline base::VrfOutput spot_of(std::uint8_t byte) {
     base::VrfOutput out{};

@@ -11,7 +11,8 @@ using sim::WorkerKind;
 
 /// Everything is audited, and one validator finds fault with all of it.
 struct Accused : Duel {
-    explicit Accused(std::uint64_t seed) : Duel(options(seed), {}, {ValidatorKind::always_invalid}) {
+    explicit Accused(std::uint64_t seed)
+        : Duel(options(seed), {}, {ValidatorKind::always_invalid}) {
         EXPECT_TRUE(until([&] { return about_segment().has_value(); }));
     }
     /// The first game about a segment; merges that are accused before win.
@@ -29,14 +30,16 @@ struct Accused : Duel {
     }
     [[nodiscard]] Dispute first() const {
         const auto open = disputes();
-        return *std::find_if(open.begin(), open.end(), [](const Dispute& d) { return d.target == DisputeTarget::segment; });
+        return *std::find_if(open.begin(), open.end(),
+                             [](const Dispute& d) { return d.target == DisputeTarget::segment; });
     }
     [[nodiscard]] const sim::Person& asserter() const { return person(first().asserter); }
     [[nodiscard]] const sim::Person& challenger() const { return person(first().challenger); }
     /// The rest of the job without the accuser; whoever it still accuses wins.
     void finish_without_accuser() {
         for (int i = 0; i < 20'000 && !is_terminal(record().state); ++i) {
-            for (const Dispute& dispute : disputes()) world.send(person(dispute.asserter), DisputeMove{dispute.id, {'w'}});
+            for (const Dispute& dispute : disputes())
+                world.send(person(dispute.asserter), DisputeMove{dispute.id, {'w'}});
             for (sim::Worker& worker : workers) worker.act();
             for (std::size_t v = 1; v < validators.size(); ++v) validators[v].act();
             world.block();
@@ -58,19 +61,29 @@ TEST(AuditDispute, AnInvalidOpensAGame) {
     EXPECT_EQ(dispute.id, dispute_id(dispute.audit.hash));
     EXPECT_EQ(find_part(duel.world.state(), dispute.part)->state, PartState::auditing);
     const Parameters parameters = current_parameters(duel.world.state());
-    EXPECT_GE(dispute.deadline.value, dispute.turn_since.value + parameters.grace_ms + parameters.dispute_clock_ms + 4 * dispute.planned_ms);
+    EXPECT_GE(dispute.deadline.value, dispute.turn_since.value + parameters.grace_ms +
+                                          parameters.dispute_clock_ms + 4 * dispute.planned_ms);
     const GameSubject subject = game_subject(duel.world.state(), dispute).value();
     EXPECT_EQ(subject.stage, GameStage::segment);
     EXPECT_EQ(subject.asserted, dispute.asserted);
     EXPECT_EQ(subject.first_step, 0U);
     EXPECT_EQ(subject.steps, 20U);
     EXPECT_TRUE(subject.closes_round);
-    const auto opening = [&](std::uint32_t round) { return find_round(duel.world.state(), duel.job, round)->opening_root; };
+    const auto opening = [&](std::uint32_t round) {
+        return find_round(duel.world.state(), duel.job, round)->opening_root;
+    };
     EXPECT_EQ(subject.start_root, opening(dispute.round)) << "one segment a round";
     EXPECT_EQ(subject.round_start_root, opening(dispute.round));
-    EXPECT_EQ(subject.previous_round_root, dispute.round == 0 ? base::Hash{} : opening(dispute.round - 1));
-    EXPECT_EQ(disputes_of_account(duel.world.state(), dispute.asserter, Side::asserter, std::nullopt, 9).front(), dispute);
-    EXPECT_EQ(disputes_of_account(duel.world.state(), dispute.challenger, Side::challenger, std::nullopt, 9).front(), dispute);
+    EXPECT_EQ(subject.previous_round_root,
+              dispute.round == 0 ? base::Hash{} : opening(dispute.round - 1));
+    EXPECT_EQ(
+        disputes_of_account(duel.world.state(), dispute.asserter, Side::asserter, std::nullopt, 9)
+            .front(),
+        dispute);
+    EXPECT_EQ(disputes_of_account(duel.world.state(), dispute.challenger, Side::challenger,
+                                  std::nullopt, 9)
+                  .front(),
+              dispute);
     duel.finish_without_accuser();
 }
 
@@ -80,15 +93,19 @@ TEST(AuditDispute, MovesAreRefusedWithTheReasonOfTheReferee) {
     const sim::Person& asserter = duel.asserter();
     const base::TimeMs deadline = duel.first().deadline;
     const std::pair<char, Refusal> expected[] = {
-        {'1', Refusal::malformed_move}, {'2', Refusal::dispute_over}, {'3', Refusal::not_your_turn}, {'4', Refusal::wrong_move},
-        {'5', Refusal::wrong_count},    {'6', Refusal::wrong_hash},   {'7', Refusal::wrong_place},   {'8', Refusal::wrong_record},
+        {'1', Refusal::malformed_move}, {'2', Refusal::dispute_over},
+        {'3', Refusal::not_your_turn},  {'4', Refusal::wrong_move},
+        {'5', Refusal::wrong_count},    {'6', Refusal::wrong_hash},
+        {'7', Refusal::wrong_place},    {'8', Refusal::wrong_record},
         {'9', Refusal::wrong_openings}, {'?', Refusal::malformed_move}};
-    for (const auto& [what, refusal] : expected) EXPECT_EQ(duel.move(asserter, id, what), refusal) << what;
+    for (const auto& [what, refusal] : expected)
+        EXPECT_EQ(duel.move(asserter, id, what), refusal) << what;
     EXPECT_EQ(duel.move(duel.challenger(), id, 'n'), Refusal::not_your_turn);
     EXPECT_EQ(duel.move(duel.world.submitter, id, 'n'), Refusal::dispute_not_yours);
     EXPECT_EQ(duel.move(asserter, {sim::numbered(1, "none")}, 'n'), Refusal::dispute_unknown);
     EXPECT_EQ(duel.answer(duel.world.submitter, DisputeConcede{id}), Refusal::dispute_not_yours);
-    EXPECT_EQ(duel.answer(asserter, DisputeConcede{{sim::numbered(1, "none")}}), Refusal::dispute_unknown);
+    EXPECT_EQ(duel.answer(asserter, DisputeConcede{{sim::numbered(1, "none")}}),
+              Refusal::dispute_unknown);
     EXPECT_EQ(duel.dispute(id).deadline, deadline) << "a refused move stops no clock";
     EXPECT_EQ(duel.dispute(id).moves, 0U);
     const sim::Person& challenger = duel.challenger();
@@ -128,7 +145,8 @@ TEST(AuditDispute, AnAuditorThatIsWrongPaysAndTheSegmentIsDrawnAgain) {
     const sim::Person& asserter = duel.asserter();
     const sim::Person& auditor = duel.challenger();
     const Amount lock = find_audit(duel.world.state(), dispute.audit)->lock;
-    const Amount before = duel.stake(auditor, Role::validator), balance = duel.balance(asserter.id), burned = duel.burned();
+    const Amount before = duel.stake(auditor, Role::validator), balance = duel.balance(asserter.id),
+                 burned = duel.burned();
     ASSERT_EQ(duel.move(asserter, dispute.id, 'w'), Refusal::none);
     const Amount lost = before - duel.stake(auditor, Role::validator);
     EXPECT_GT(lost, Amount{});
@@ -141,11 +159,14 @@ TEST(AuditDispute, AnAuditorThatIsWrongPaysAndTheSegmentIsDrawnAgain) {
     ASSERT_GT(bond, fee);
     const Amount half = Amount::of((bond - fee).grains() / 2);
     EXPECT_EQ(duel.balance(asserter.id), balance + half) << "its move cost it nothing";
-    EXPECT_EQ(duel.burned(), burned + bond - half) << "the fee when it moved, and the other half of what the fee left";
+    EXPECT_EQ(duel.burned(), burned + bond - half)
+        << "the fee when it moved, and the other half of what the fee left";
     EXPECT_EQ(duel.dispute(dispute.id).state, DisputeState::rejected);
     EXPECT_FALSE(find_audit(duel.world.state(), dispute.audit)->paid);
     EXPECT_EQ(find_audit(duel.world.state(), dispute.audit)->state, AuditState::missed);
-    EXPECT_TRUE(duel.until([&] { return find_claim(duel.world.state(), dispute.part, dispute.segment)->redraws == 1; })) << "drawn again";
+    EXPECT_TRUE(duel.until([&] {
+        return find_claim(duel.world.state(), dispute.part, dispute.segment)->redraws == 1;
+    })) << "drawn again";
     duel.finish_without_accuser();
 }
 
@@ -156,11 +177,14 @@ TEST(AuditDispute, SilenceLosesForWhoeverHasToMove) {
         if (!asserter_silent) {
             ASSERT_EQ(duel.move(duel.asserter(), dispute.id, 'n'), Refusal::none);
         }
-        const std::uint64_t left = duel.dispute(dispute.id).deadline.value - duel.world.live().value;
+        const std::uint64_t left =
+            duel.dispute(dispute.id).deadline.value - duel.world.live().value;
         duel.wait(left - 6'000);
-        EXPECT_EQ(duel.dispute(dispute.id).state, DisputeState::open) << "not before its clock is used up";
+        EXPECT_EQ(duel.dispute(dispute.id).state, DisputeState::open)
+            << "not before its clock is used up";
         duel.wait(7'000);
-        EXPECT_EQ(duel.dispute(dispute.id).state, asserter_silent ? DisputeState::upheld : DisputeState::rejected);
+        EXPECT_EQ(duel.dispute(dispute.id).state,
+                  asserter_silent ? DisputeState::upheld : DisputeState::rejected);
     }
 }
 
@@ -203,7 +227,8 @@ TEST(Concession, OfTheWorkerBeforeATracedMoveCostsAFeeAndThePart) {
     EXPECT_EQ(duel.dispute(dispute.id).state, DisputeState::conceded);
     EXPECT_EQ(find_part(duel.world.state(), dispute.part)->state, PartState::void_);
     EXPECT_EQ(find_lease(duel.world.state(), dispute.lease)->end, LeaseEnd::conceded);
-    EXPECT_EQ(duel.answer(asserter, Confess{dispute.part}), Refusal::confess_too_late) << "one exit is enough";
+    EXPECT_EQ(duel.answer(asserter, Confess{dispute.part}), Refusal::confess_too_late)
+        << "one exit is enough";
     duel.finish_without_accuser();
 }
 
@@ -227,7 +252,8 @@ TEST(Concession, OfTheAuditorBeforeATracedMoveIsCapped) {
         const Amount before = duel.stake(auditor, Role::validator);
         ASSERT_EQ(duel.answer(auditor, DisputeConcede{dispute.id}), Refusal::none);
         // The redraw is paid besides.
-        const Amount lost = before - duel.stake(auditor, Role::validator) - find_claim(duel.world.state(), dispute.part, dispute.segment)->fund;
+        const Amount lost = before - duel.stake(auditor, Role::validator) -
+                            find_claim(duel.world.state(), dispute.part, dispute.segment)->fund;
         const Amount fee = current_parameters(duel.world.state()).concede_fee;
         EXPECT_TRUE(how == 'n' ? lost == fee : lost > fee) << how << " " << lost.decimal();
         EXPECT_EQ(duel.dispute(dispute.id).state, DisputeState::rejected);
@@ -243,7 +269,8 @@ TEST(Cancel, WaitsForTheGamesOfTheJob) {
     ASSERT_EQ(duel.move(duel.asserter(), dispute.id, 'l'), Refusal::none);
     EXPECT_EQ(find_part(duel.world.state(), dispute.part)->state, PartState::void_);
     for (int i = 0; i < 20'000 && !is_terminal(duel.record().state); ++i) {
-        for (const Dispute& other : duel.disputes()) duel.world.send(duel.person(other.asserter), DisputeMove{other.id, {'w'}});
+        for (const Dispute& other : duel.disputes())
+            duel.world.send(duel.person(other.asserter), DisputeMove{other.id, {'w'}});
         for (sim::Worker& worker : duel.workers) worker.act();
         for (sim::Validator& validator : duel.validators) validator.act();
         duel.world.block();
@@ -252,9 +279,12 @@ TEST(Cancel, WaitsForTheGamesOfTheJob) {
     duel.expect_money_settled();
 }
 
-/// A wrong merge: nobody has proved another root, so the next member posts, and its merge is audited in turn.
+/// A wrong merge: nobody has proved another root, so the next member posts, and its merge is
+/// audited in turn.
 struct WrongMerge : Duel {
-    explicit WrongMerge(std::uint64_t seed, std::vector<WorkerKind> kinds = {WorkerKind::wrong_merge}) : Duel(duel_options(seed), std::move(kinds)) {
+    explicit WrongMerge(std::uint64_t seed,
+                        std::vector<WorkerKind> kinds = {WorkerKind::wrong_merge})
+        : Duel(duel_options(seed), std::move(kinds)) {
         EXPECT_TRUE(until([&] { return !disputes().empty(); }));
     }
 };
@@ -275,7 +305,8 @@ TEST(MergeDispute, TheNextMemberPostsAgainUnderAFurtherAttempt) {
     EXPECT_EQ(next.attempt, wrong.attempt + 1);
     EXPECT_EQ(next.state, MergeState::waiting);
     EXPECT_EQ(next.barred, std::vector<base::AccountId>{poster.id});
-    EXPECT_NE(find_round(duel.world.state(), duel.job, dispute.round)->members[next.turn].worker, poster.id);
+    EXPECT_NE(find_round(duel.world.state(), duel.job, dispute.round)->members[next.turn].worker,
+              poster.id);
     MergePost again{duel.job, dispute.round, wrong.root, duel.world.receipt(wrong.root)};
     EXPECT_EQ(duel.answer(poster, again), Refusal::not_your_turn);
     EXPECT_TRUE(duel.until([&] { return is_terminal(duel.record().state); }));
@@ -285,10 +316,13 @@ TEST(MergeDispute, TheNextMemberPostsAgainUnderAFurtherAttempt) {
 }
 
 TEST(MergeDispute, WithoutAMemberLeftTheJobFails) {
-    WrongMerge duel(21, {WorkerKind::wrong_merge, WorkerKind::wrong_merge, WorkerKind::wrong_merge});
+    WrongMerge duel(21,
+                    {WorkerKind::wrong_merge, WorkerKind::wrong_merge, WorkerKind::wrong_merge});
     for (int i = 0; i < 4 && !is_terminal(duel.record().state); ++i) {
-        ASSERT_TRUE(duel.until([&] { return is_terminal(duel.record().state) || !duel.disputes().empty(); }));
-        for (const Dispute& dispute : duel.disputes()) duel.move(duel.person(dispute.asserter), dispute.id, 'l');
+        ASSERT_TRUE(duel.until(
+            [&] { return is_terminal(duel.record().state) || !duel.disputes().empty(); }));
+        for (const Dispute& dispute : duel.disputes())
+            duel.move(duel.person(dispute.asserter), dispute.id, 'l');
     }
     EXPECT_EQ(duel.record().state, JobState::failed);
     EXPECT_EQ(duel.record().reason, CloseReason::merge_unresolved);
@@ -304,7 +338,8 @@ TEST(MergeDispute, AConcessionCostsAFeeAndTheTurn) {
     const Amount lost = sim::kStake - duel.stake(poster, Role::worker);
     EXPECT_GT(lost, Amount{});
     EXPECT_LE(lost, lock);
-    EXPECT_EQ(find_merge(duel.world.state(), duel.job, dispute.round)->barred, std::vector<base::AccountId>{poster.id});
+    EXPECT_EQ(find_merge(duel.world.state(), duel.job, dispute.round)->barred,
+              std::vector<base::AccountId>{poster.id});
 }
 
 TEST(MergeDispute, AnAuditorThatIsWrongIsDrawnAgain) {

@@ -16,8 +16,10 @@ constexpr double kTwo64 = kTwo32 * kTwo32;
 double value(std::uint64_t fixed) { return static_cast<double>(fixed) / kTwo32; }
 
 TEST(NegativeLog2, IsTheLogarithm) {
-    for (const std::uint64_t word : {std::uint64_t{1}, std::uint64_t{3}, std::uint64_t{1} << 40U, std::uint64_t{1} << 63U, ~std::uint64_t{0}}) {
-        EXPECT_NEAR(value(negative_log2(word)), 64 - std::log2(static_cast<double>(word)), 1e-8) << word;
+    for (const std::uint64_t word : {std::uint64_t{1}, std::uint64_t{3}, std::uint64_t{1} << 40U,
+                                     std::uint64_t{1} << 63U, ~std::uint64_t{0}}) {
+        EXPECT_NEAR(value(negative_log2(word)), 64 - std::log2(static_cast<double>(word)), 1e-8)
+            << word;
     }
     EXPECT_EQ(negative_log2(0), negative_log2(1));
     EXPECT_GE(negative_log2(~std::uint64_t{0}), 1U);
@@ -47,15 +49,19 @@ TEST(RateExponent, GoesFromNothingToAll) {
     }
 }
 
-/// Splitting a stake changes nobody's chance to be found, and the product over all members is 1 - q.
+/// Splitting a stake changes nobody's chance to be found, and the product over all members is 1 -
+/// q.
 TEST(DrawChance, OfAllMembersTogetherIsTheRate) {
     for (const std::uint32_t rate : {100'000U, 450'000U, 900'000U, 990'000U}) {
-        for (const std::vector<std::uint64_t>& weights : {std::vector<std::uint64_t>{7}, {1, 1, 1}, {5, 3, 90, 2}, {1, 1'000'000'000'000}}) {
+        for (const std::vector<std::uint64_t>& weights :
+             {std::vector<std::uint64_t>{7}, {1, 1, 1}, {5, 3, 90, 2}, {1, 1'000'000'000'000}}) {
             std::uint64_t all = 0;
             for (const std::uint64_t weight : weights) all += weight;
             double escape = 1;
             for (const std::uint64_t weight : weights)
-                escape *= 1 - static_cast<double>(draw_chance(member_exponent(rate_exponent(rate), weight, all))) / kTwo64;
+                escape *= 1 - static_cast<double>(
+                                  draw_chance(member_exponent(rate_exponent(rate), weight, all))) /
+                                  kTwo64;
             EXPECT_NEAR(escape, 1 - rate / 1e6, 1e-6) << rate;
         }
     }
@@ -73,7 +79,9 @@ TEST(AuditsBound, IsTheMeanAndSixDeviationsAndThree) {
     EXPECT_EQ(audits_bound(0), 3U);
     for (const double n : {0.1, 1.0, 4.6, 100.0, 12'345.0}) {
         const auto fixed = static_cast<std::uint64_t>(n * kTwo32);
-        EXPECT_EQ(audits_bound(fixed), static_cast<std::uint64_t>(std::ceil(value(fixed) + 6 * std::sqrt(value(fixed)) + 3 - 1e-9))) << n;
+        EXPECT_EQ(audits_bound(fixed), static_cast<std::uint64_t>(std::ceil(
+                                           value(fixed) + 6 * std::sqrt(value(fixed)) + 3 - 1e-9)))
+            << n;
     }
 }
 
@@ -84,8 +92,10 @@ TEST(AuditPay, TimesTheChanceIsTheSameForEveryWeight) {
         for (const std::uint64_t weight : {1U, 10U, 333U, 1'000U}) {
             const std::uint64_t exponent = member_exponent(rate_exponent(rate), weight, 1'000);
             const double chance = static_cast<double>(draw_chance(exponent)) / kTwo64;
-            const double earned = static_cast<double>(audit_pay(price, exponent)->grains()) * chance;
-            const double due = 1e9 * value(expected_audits(rate)) * static_cast<double>(weight) / 1'000;
+            const double earned =
+                static_cast<double>(audit_pay(price, exponent)->grains()) * chance;
+            const double due =
+                1e9 * value(expected_audits(rate)) * static_cast<double>(weight) / 1'000;
             EXPECT_NEAR(earned / due, 1.0, 1e-4) << rate << " " << weight;
             EXPECT_GE(*audit_pay(price, exponent), price);
         }

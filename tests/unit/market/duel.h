@@ -11,8 +11,9 @@
 /// Markets whose disputes are decided by a game that a test plays by hand.
 namespace assay::market {
 
-/// A countdown whose moves say what happens: 'n' goes on, 't' goes on and traces, 'w' wins for who plays it, 'l' loses, a digit k is refused
-/// as MoveRefusal k, anything else is malformed. Who makes the last of eight moves wins.
+/// A countdown whose moves say what happens: 'n' goes on, 't' goes on and traces, 'w' wins for who
+/// plays it, 'l' loses, a digit k is refused as MoveRefusal k, anything else is malformed. Who
+/// makes the last of eight moves wins.
 class Countdown : public sim::GroundTruth {
   public:
     static constexpr std::uint8_t kMoves = 8;
@@ -24,7 +25,8 @@ class Countdown : public sim::GroundTruth {
         return {{kMoves}, Side::asserter, std::nullopt, false};
     }
 
-    [[nodiscard]] tl::expected<GameStatus, MoveRefusal> play(base::ByteView game, Side side, base::ByteView move) const override {
+    [[nodiscard]] tl::expected<GameStatus, MoveRefusal> play(base::ByteView game, Side side,
+                                                             base::ByteView move) const override {
         EXPECT_EQ(game.size(), 1U);
         const Side other = side == Side::asserter ? Side::challenger : Side::asserter;
         const auto left = static_cast<std::uint8_t>(game[0] - 1);
@@ -35,7 +37,8 @@ class Countdown : public sim::GroundTruth {
         if (what == 'w') status.winner = side;
         if (what == 'l') status.winner = other;
         if (what == 't') status.traced = true;
-        if (what != 'w' && what != 'l' && what != 't' && what != 'n') return tl::unexpected(MoveRefusal::malformed);
+        if (what != 'w' && what != 'l' && what != 't' && what != 'n')
+            return tl::unexpected(MoveRefusal::malformed);
         if (left == 0 && !status.winner) status.winner = side;
         return status;
     }
@@ -79,17 +82,28 @@ struct Duel : sim::Market {
     [[nodiscard]] std::vector<Dispute> disputes(bool open = true) const {
         return disputes_of_job(world.state(), job, open, std::nullopt, 1'000);
     }
-    [[nodiscard]] Dispute dispute(const base::DisputeId& id) const { return find_dispute(world.state(), id).value(); }
-    [[nodiscard]] base::Amount stake(const sim::Person& person, Role role) const { return world.stake_of(person, role); }
-    [[nodiscard]] base::Amount balance(const base::AccountId& id) const { return balance_of(world.state(), id); }
-    [[nodiscard]] base::Amount burned() const { return balance(system_account(SystemAccount::burned)); }
+    [[nodiscard]] Dispute dispute(const base::DisputeId& id) const {
+        return find_dispute(world.state(), id).value();
+    }
+    [[nodiscard]] base::Amount stake(const sim::Person& person, Role role) const {
+        return world.stake_of(person, role);
+    }
+    [[nodiscard]] base::Amount balance(const base::AccountId& id) const {
+        return balance_of(world.state(), id);
+    }
+    [[nodiscard]] base::Amount burned() const {
+        return balance(system_account(SystemAccount::burned));
+    }
     [[nodiscard]] std::optional<Part> first_part(PartState state) const {
-        for (const Part& part : parts_of_job(world.state(), job, std::nullopt, std::nullopt, 1'000)) {
+        for (const Part& part :
+             parts_of_job(world.state(), job, std::nullopt, std::nullopt, 1'000)) {
             if (part.state == state) return part;
         }
         return std::nullopt;
     }
-    [[nodiscard]] const sim::Person& person(const base::AccountId& id) const { return world.person(id); }
+    [[nodiscard]] const sim::Person& person(const base::AccountId& id) const {
+        return world.person(id);
+    }
     /// Who took no part in the work and may challenge: has stake as worker, but no lease.
     [[nodiscard]] const sim::Person& bystander() const {
         for (const sim::Person& worker : world.workers) {
@@ -99,14 +113,20 @@ struct Duel : sim::Market {
         return world.workers.back();
     }
 
-    ChallengeTarget segment_target(const Part& part) const { return {DisputeTarget::segment, part.id, 0, {}, 0}; }
-    Refusal seal(const sim::Person& person, const ChallengeTarget& target, const base::Hash& claimed) {
-        return answer(person, ChallengeSealPost{challenge_digest(person.id, target, claimed, nonce())});
+    ChallengeTarget segment_target(const Part& part) const {
+        return {DisputeTarget::segment, part.id, 0, {}, 0};
     }
-    Refusal open(const sim::Person& person, const ChallengeTarget& target, const base::Hash& claimed, Role role = Role::validator) {
+    Refusal seal(const sim::Person& person, const ChallengeTarget& target,
+                 const base::Hash& claimed) {
+        return answer(person,
+                      ChallengeSealPost{challenge_digest(person.id, target, claimed, nonce())});
+    }
+    Refusal open(const sim::Person& person, const ChallengeTarget& target,
+                 const base::Hash& claimed, Role role = Role::validator) {
         return answer(person, ChallengeOpen{target, claimed, nonce(), role});
     }
-    Refusal challenge(const sim::Person& person, const ChallengeTarget& target, const base::Hash& claimed, Role role = Role::validator) {
+    Refusal challenge(const sim::Person& person, const ChallengeTarget& target,
+                      const base::Hash& claimed, Role role = Role::validator) {
         const Refusal sealed = seal(person, target, claimed);
         return sealed == Refusal::none ? open(person, target, claimed, role) : sealed;
     }

@@ -7,7 +7,8 @@
 #include "market/commitment.h"
 #include "market/draw.h"
 
-/// The examples in docs/formats/commitment.md and docs/formats/draw.md must be what the code computes.
+/// The examples in docs/formats/commitment.md and docs/formats/draw.md must be what the code
+/// computes.
 namespace assay::market {
 namespace {
 
@@ -37,10 +38,12 @@ void expect_row(const std::string& text, const std::string& value) {
 TEST(Formats, CommitmentPageShowsWhatTheCodeComputes) {
     const std::string text = page("commitment.md");
     const base::JobId job{filled(0x0b)};
-    expect_row(text, part_id(filled(0x08), {job, 1, 2, 0, 3, base::AccountId{filled(0x0c)}, 4}).hex());
+    expect_row(text,
+               part_id(filled(0x08), {job, 1, 2, 0, 3, base::AccountId{filled(0x0c)}, 4}).hex());
     expect_row(text, segment_leaf_hash({filled(0x0d), filled(0x0e), filled(0x0f)}).hex());
     expect_row(text, round_end_root(filled(0x0f), filled(0x10)).hex());
-    expect_row(text, base::to_hex(receipt_message(base::BlobRoot{filled(0x12)}, 1000, base::TimeMs{2000})));
+    expect_row(text, base::to_hex(
+                         receipt_message(base::BlobRoot{filled(0x12)}, 1000, base::TimeMs{2000})));
 }
 
 std::string hexadecimal(std::uint64_t value) {
@@ -51,7 +54,8 @@ std::string hexadecimal(std::uint64_t value) {
 
 TEST(Formats, DrawPageShowsTheStatedArithmetic) {
     const std::string text = page("draw.md");
-    for (const std::uint64_t word : {0xc000000000000000ULL, 0x5555555555555555ULL, 0x0123456789abcdefULL}) {
+    for (const std::uint64_t word :
+         {0xc000000000000000ULL, 0x5555555555555555ULL, 0x0123456789abcdefULL}) {
         expect_row(text, std::to_string(negative_log2(word)));
     }
     const std::uint64_t exponent = rate_exponent(450'000);
@@ -73,14 +77,20 @@ TEST(Formats, DrawPageShowsWhatTheCodeComputes) {
     const base::PartId part{filled(0x01)};
     std::string drawn;
     for (std::uint32_t i = 0; i < 16; ++i) {
-        drawn += is_drawn(y, {ClaimKind::segment, job, 1, 2, i, {}}, draw_chance(rate_exponent(450'000))) ? '1' : '0';
+        drawn +=
+            is_drawn(y, {ClaimKind::segment, job, 1, 2, i, {}}, draw_chance(rate_exponent(450'000)))
+                ? '1'
+                : '0';
     }
     expect_row(text, drawn);
     const Verdict verdict{VerdictKind::valid, {}, filled(0x05)};
-    expect_row(text, verdict_seal(audit, base::AccountId{filled(0x04)}, verdict, filled(0x06)).hex());
+    expect_row(text,
+               verdict_seal(audit, base::AccountId{filled(0x04)}, verdict, filled(0x06)).hex());
     expect_row(text, commitment_leaf(part, job, filled(0x07)).hex());
     expect_row(text, extend_members(filled(0x15), base::AccountId{filled(0x04)}, 1000).hex());
-    expect_row(text, epoch_root(filled(0x15), 7, std::vector<base::Hash>{filled(0x16), filled(0x17)}).hex());
+    expect_row(
+        text,
+        epoch_root(filled(0x15), 7, std::vector<base::Hash>{filled(0x16), filled(0x17)}).hex());
     expect_row(text, merge_commitment_id(filled(0x08), job, 1, 2).hex());
     expect_row(text, init_commitment_id(job).hex());
     expect_row(text, redraw_commitment_id(part, 1, 2).hex());

@@ -10,9 +10,7 @@ namespace {
 
 using base::Amount;
 
-Transfer pay(const Party& to, std::uint64_t grains = 5) {
-    return {to.id, Amount::of(grains)};
-}
+Transfer pay(const Party& to, std::uint64_t grains = 5) { return {to.id, Amount::of(grains)}; }
 
 TEST(Frame, RunsAWellFormedTransactionAndBurnsItsFee) {
     TestChain chain;

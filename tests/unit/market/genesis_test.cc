@@ -27,7 +27,8 @@ Genesis example() {
         account.validator = GenesisValidator{"f32", 7};
         genesis.accounts.push_back(account);
     }
-    std::sort(genesis.accounts.begin(), genesis.accounts.end(), [](const auto& a, const auto& b) { return a.cold < b.cold; });
+    std::sort(genesis.accounts.begin(), genesis.accounts.end(),
+              [](const auto& a, const auto& b) { return a.cold < b.cold; });
     return genesis;
 }
 
@@ -37,7 +38,8 @@ TEST(GenesisCodec, KeepsEveryField) {
     const base::Bytes bytes = encode_genesis(genesis);
     EXPECT_EQ(decode_genesis(bytes).value(), genesis);
     EXPECT_EQ(genesis_supply(genesis), Amount::of(6'000'015));
-    for (std::size_t size = 0; size < bytes.size(); ++size) EXPECT_FALSE(decode_genesis(base::ByteView(bytes).first(size)).has_value());
+    for (std::size_t size = 0; size < bytes.size(); ++size)
+        EXPECT_FALSE(decode_genesis(base::ByteView(bytes).first(size)).has_value());
     base::Bytes longer = bytes;
     longer.push_back(0);
     EXPECT_FALSE(decode_genesis(longer).has_value());
@@ -55,7 +57,8 @@ TEST(GenesisCodec, ParametersKeepEveryField) {
     Parameters parameters;
     const base::Bytes bytes = encode_parameters(parameters);
     EXPECT_EQ(decode_parameters(bytes), parameters);
-    for (std::size_t size = 0; size < bytes.size(); ++size) EXPECT_FALSE(decode_parameters(base::ByteView(bytes).first(size)).has_value());
+    for (std::size_t size = 0; size < bytes.size(); ++size)
+        EXPECT_FALSE(decode_parameters(base::ByteView(bytes).first(size)).has_value());
     // Each byte belongs to a field.
     for (std::size_t i = 0; i < bytes.size(); ++i) {
         base::Bytes other = bytes;
@@ -82,8 +85,10 @@ TEST(CheckGenesis, RefusesWrongAccountsAndNames) {
     EXPECT_TRUE(refused([](auto& g) { std::swap(g.accounts[0], g.accounts[1]); }));
     EXPECT_TRUE(refused([](auto& g) { g.accounts.push_back(g.accounts.back()); }));
     EXPECT_TRUE(refused([](auto& g) { g.accounts[0].cold.bytes.fill(0x99); }));
-    EXPECT_TRUE(refused([](auto& g) { g.accounts[0].balance = Amount::of(Amount::kMax); })) << "the sum is no amount";
-    EXPECT_TRUE(refused([](auto& g) { g.accounts[0].vrf = {}; })) << "a validator without a VRF key";
+    EXPECT_TRUE(refused([](auto& g) { g.accounts[0].balance = Amount::of(Amount::kMax); }))
+        << "the sum is no amount";
+    EXPECT_TRUE(refused([](auto& g) { g.accounts[0].vrf = {}; }))
+        << "a validator without a VRF key";
     EXPECT_TRUE(refused([](auto& g) { g.accounts[0].validator_stake = {}; }));
     EXPECT_TRUE(refused([](auto& g) { g.accounts[0].validator->flops_per_second = 0; }));
     EXPECT_TRUE(refused([](auto& g) { g.accounts[0].validator->profile = "f16"; }));
@@ -91,11 +96,12 @@ TEST(CheckGenesis, RefusesWrongAccountsAndNames) {
 
 TEST(CheckParameters, UnbondingIsLongerThanAnythingThatMayStillBeJudged) {
     const Parameters p = demo_parameters();
-    const std::uint64_t needed =
-        p.part_ms_max + 2 * p.epoch_ms + p.audit_ms_max + p.window_ms + 2 * dispute_clock_ms_max(p) + p.evidence_delay_ms;
+    const std::uint64_t needed = p.part_ms_max + 2 * p.epoch_ms + p.audit_ms_max + p.window_ms +
+                                 2 * dispute_clock_ms_max(p) + p.evidence_delay_ms;
     EXPECT_TRUE(refused([&](auto& g) { g.parameters.unbonding_ms = needed; }));
     EXPECT_FALSE(refused([&](auto& g) { g.parameters.unbonding_ms = needed + 1; }));
-    EXPECT_TRUE(refused([](auto& g) { g.parameters.dispute_replay_ms_max = 60'000; })) << "both clocks of a game count";
+    EXPECT_TRUE(refused([](auto& g) { g.parameters.dispute_replay_ms_max = 60'000; }))
+        << "both clocks of a game count";
     EXPECT_TRUE(refused([](auto& g) { g.parameters.dispute_clock_ms = 90'000; }));
 }
 
@@ -120,28 +126,29 @@ TEST(CheckParameters, HoldsEveryNumberToItsBounds) {
     constexpr std::uint64_t kDays = 366ULL * 86'400'000;
     constexpr std::uint64_t kGrains = std::uint64_t{1} << 40U;
     using P = Parameters;
-    const Bounds all_bounds[] = {bounds("rate_sure_ppm", 500'000, 1'000'000, &P::rate_sure_ppm),
-                                 bounds("control_ppm", 1'000, 500'000, &P::control_ppm),
-                                 bounds("contribution_share_ppm", 1'000, 500'000, &P::contribution_share_ppm),
-                                 bounds("miss_prices", 1, 100, &P::miss_prices),
-                                 bounds("reference_flops", 1'000'000, std::uint64_t{1} << 50U, &P::reference_flops),
-                                 bounds("absence_fine", 0, kGrains, &P::absence_fine),
-                                 bounds("open_parts_max", 1, 4'096, &P::open_parts_max),
-                                 bounds("draws_per_block_max", 2, 2'000, &P::draws_per_block_max),
-                                 bounds("audit_time_factor", 1, 1'000, &P::audit_time_factor),
-                                 bounds("backlog_ms_max", 1, kDays, &P::backlog_ms_max),
-                                 bounds("accept_ms", 1, kDays, &P::accept_ms),
-                                 bounds("settle_ms_max", 1, kDays, &P::settle_ms_max),
-                                 bounds("question_bond_min", 1, kGrains, &P::question_bond_min),
-                                 bounds("question_bond_factor", 1, 1'000, &P::question_bond_factor),
-                                 bounds("question_answer_ms", 1, kDays, &P::question_answer_ms),
-                                 bounds("questions_raised_max", 1, 10'000, &P::questions_raised_max),
-                                 bounds("challenge_bond_factor", 2, 1'000, &P::challenge_bond_factor),
-                                 bounds("disputes_per_account_max", 1, 1'000, &P::disputes_per_account_max),
-                                 bounds("dispute_game_weight", 1, 1'000'000'000, &P::dispute_game_weight),
-                                 bounds("unfinal_rounds_max", 1, 64, &P::unfinal_rounds_max),
-                                 bounds("candidates_max", 1, 64, &P::candidates_max),
-                                 bounds("unbondings_max", 1, 1'000, &P::unbondings_max)};
+    const Bounds all_bounds[] = {
+        bounds("rate_sure_ppm", 500'000, 1'000'000, &P::rate_sure_ppm),
+        bounds("control_ppm", 1'000, 500'000, &P::control_ppm),
+        bounds("contribution_share_ppm", 1'000, 500'000, &P::contribution_share_ppm),
+        bounds("miss_prices", 1, 100, &P::miss_prices),
+        bounds("reference_flops", 1'000'000, std::uint64_t{1} << 50U, &P::reference_flops),
+        bounds("absence_fine", 0, kGrains, &P::absence_fine),
+        bounds("open_parts_max", 1, 4'096, &P::open_parts_max),
+        bounds("draws_per_block_max", 2, 2'000, &P::draws_per_block_max),
+        bounds("audit_time_factor", 1, 1'000, &P::audit_time_factor),
+        bounds("backlog_ms_max", 1, kDays, &P::backlog_ms_max),
+        bounds("accept_ms", 1, kDays, &P::accept_ms),
+        bounds("settle_ms_max", 1, kDays, &P::settle_ms_max),
+        bounds("question_bond_min", 1, kGrains, &P::question_bond_min),
+        bounds("question_bond_factor", 1, 1'000, &P::question_bond_factor),
+        bounds("question_answer_ms", 1, kDays, &P::question_answer_ms),
+        bounds("questions_raised_max", 1, 10'000, &P::questions_raised_max),
+        bounds("challenge_bond_factor", 2, 1'000, &P::challenge_bond_factor),
+        bounds("disputes_per_account_max", 1, 1'000, &P::disputes_per_account_max),
+        bounds("dispute_game_weight", 1, 1'000'000'000, &P::dispute_game_weight),
+        bounds("unfinal_rounds_max", 1, 64, &P::unfinal_rounds_max),
+        bounds("candidates_max", 1, 64, &P::candidates_max),
+        bounds("unbondings_max", 1, 1'000, &P::unbondings_max)};
     for (const Bounds& bound : all_bounds) {
         const auto passes = [&](std::uint64_t value) {
             Parameters p = demo_parameters();
@@ -154,11 +161,13 @@ TEST(CheckParameters, HoldsEveryNumberToItsBounds) {
         EXPECT_FALSE(passes(bound.most + 1)) << bound.name;
         EXPECT_TRUE(bound.least == 0 || !passes(bound.least - 1)) << bound.name;
     }
-    EXPECT_TRUE(refused([](auto& g) { g.parameters.validator_stake_min = Amount::of(g.parameters.absence_fine.grains() - 1); }))
-        << "absent for nothing";
+    EXPECT_TRUE(refused([](auto& g) {
+        g.parameters.validator_stake_min = Amount::of(g.parameters.absence_fine.grains() - 1);
+    })) << "absent for nothing";
     EXPECT_TRUE(refused([](auto& g) { g.parameters.collusion_max_ppm = 1'000'000; }));
     EXPECT_TRUE(refused([](auto& g) { g.parameters.grace_ms = 0; }));
-    EXPECT_TRUE(refused([](auto& g) { g.parameters.block_weight_max = 19'999; })) << "a move of a game fits any block";
+    EXPECT_TRUE(refused([](auto& g) { g.parameters.block_weight_max = 19'999; }))
+        << "a move of a game fits any block";
 }
 
 TEST(CheckParameters, AWashedRecordIsNeverWorthItsFees) {

@@ -59,7 +59,8 @@ TEST(ApplyJobPost, HoldsWhatTheFormulaSays) {
     terms.merge_price = Amount::of(100'000);
     terms.init_price = Amount::of(100);
     // A third of the weight each, at the rate of whatever is drawn again.
-    terms.highest_pay = *audit_pay(Amount::of(1'000'000), member_exponent(rate_exponent(990'000), 2, 3));
+    terms.highest_pay =
+        *audit_pay(Amount::of(1'000'000), member_exponent(rate_exponent(990'000), 2, 3));
     terms.fees = Amount::of(6 * 20'000);
     terms.rate_ppm = 450'000;
     terms.rate_sure_ppm = 990'000;
@@ -91,11 +92,15 @@ TEST(ApplyJobPost, Refuses) {
         << "another blob than the spec's";
     const auto of_size = [&](Receipt receipt, std::uint64_t bytes) {
         receipt.bytes = bytes;
-        receipt.signature = chain.node.key.sign(kReceiptDomain, chain.id, receipt_message(receipt.blob, bytes, receipt.kept_until_block_time));
+        receipt.signature = chain.node.key.sign(
+            kReceiptDomain, chain.id,
+            receipt_message(receipt.blob, bytes, receipt.kept_until_block_time));
         return receipt;
     };
-    EXPECT_EQ(refused([&](auto& p) { p.data_receipt = of_size(p.data_receipt, 4'097); }), Refusal::data_size_wrong);
-    EXPECT_EQ(refused([&](auto& p) { p.init_receipt = of_size(p.init_receipt, 4'095); }), Refusal::init_size_wrong);
+    EXPECT_EQ(refused([&](auto& p) { p.data_receipt = of_size(p.data_receipt, 4'097); }),
+              Refusal::data_size_wrong);
+    EXPECT_EQ(refused([&](auto& p) { p.init_receipt = of_size(p.init_receipt, 4'095); }),
+              Refusal::init_size_wrong);
     EXPECT_EQ(refused([](auto& p) { p.init_root = {}; }), Refusal::receipt_invalid);
     EXPECT_EQ(refused([](auto& p) { p.hold_limit = Amount::of(1000); }),
               Refusal::hold_limit_too_low);
@@ -123,9 +128,14 @@ TEST(ApplyJobPost, TakesCostsAndSizesFromTheSpecAlone) {
     const Job job = chain.post();
     EXPECT_EQ(job.program_root, filled(0x51));
     EXPECT_EQ(job.costs, chain.program.given.costs);
-    EXPECT_EQ(job.audit_price, *protocol_cost(chain.genesis.parameters.protocol_price, 7'000'000'001));
-    EXPECT_EQ(job.init_audit_price, *audit_price(chain.genesis.parameters.protocol_price, chain.genesis.parameters.base_fee_min, job.init_flops));
-    EXPECT_GT(job.init_audit_price, *protocol_cost(chain.genesis.parameters.protocol_price, job.init_flops)) << "so small that its fees are more";
+    EXPECT_EQ(job.audit_price,
+              *protocol_cost(chain.genesis.parameters.protocol_price, 7'000'000'001));
+    EXPECT_EQ(job.init_audit_price,
+              *audit_price(chain.genesis.parameters.protocol_price,
+                           chain.genesis.parameters.base_fee_min, job.init_flops));
+    EXPECT_GT(job.init_audit_price,
+              *protocol_cost(chain.genesis.parameters.protocol_price, job.init_flops))
+        << "so small that its fees are more";
     EXPECT_EQ(job.init_bytes, OneProgram::kFileBytes);
     EXPECT_EQ(job.data_bytes, OneProgram::kFileBytes);
     EXPECT_EQ(job.payload_bytes, 512U);
@@ -191,7 +201,9 @@ TEST(ApplyJobPost, RefusesWhenItCannotBeHeldOrAudited) {
     });
     EXPECT_EQ(poor.send(poor.submitter, poor.job_post()), Refusal::insufficient_balance);
     TestChain unwatched;
-    for (std::size_t i = 0; i < 3; ++i) ASSERT_EQ(unwatched.send(unwatched.validators[i], ValidatorDeclare{"f32", 1, {}, true}), Refusal::none);
+    for (std::size_t i = 0; i < 3; ++i)
+        ASSERT_EQ(unwatched.send(unwatched.validators[i], ValidatorDeclare{"f32", 1, {}, true}),
+                  Refusal::none);
     EXPECT_EQ(unwatched.send(unwatched.submitter, unwatched.job_post()), Refusal::no_auditors);
 }
 
@@ -309,7 +321,8 @@ TEST(Matching, WhoDoesNotAcceptSleeps) {
     ASSERT_EQ(chain.send(chain.workers[1], chain.offer()), Refusal::none);
     for (int i = 0; i < 40 && chain.job(job.id).state == JobState::open; ++i) {
         chain.judge(1'000);
-        for (std::uint32_t lane = 0; lane < 2; ++lane) chain.send(chain.workers[1], LeaseAccept{job.id, lane});
+        for (std::uint32_t lane = 0; lane < 2; ++lane)
+            chain.send(chain.workers[1], LeaseAccept{job.id, lane});
     }
     EXPECT_EQ(chain.job(job.id).state, JobState::running);
 }
@@ -435,16 +448,21 @@ TEST(ApplyJobCancel, RefundsWhatIsNotCommitted) {
     EXPECT_EQ(chain.balance(chain.workers[0]), worker);
     EXPECT_TRUE(job.hold.total().is_zero());
     EXPECT_EQ(chain.send(chain.submitter, JobCancel{chain.job_id}), Refusal::job_state);
-    EXPECT_EQ(chain.send(chain.submitter, JobFund{chain.job_id, Amount::of(1)}), Refusal::job_state);
+    EXPECT_EQ(chain.send(chain.submitter, JobFund{chain.job_id, Amount::of(1)}),
+              Refusal::job_state);
     EXPECT_TRUE(chain.stake(chain.workers[0], Role::worker).locked.is_zero());
 }
 
 TEST(ApplyJobFund, AddsToTheAuditPool) {
     Running chain;
     const Job before = chain.job();
-    EXPECT_EQ(chain.send(chain.stranger, JobFund{{filled(1)}, Amount::of(5)}), Refusal::job_unknown);
-    EXPECT_EQ(chain.send(chain.stranger, JobFund{chain.job_id, Amount::of(Amount::kMax)}), Refusal::amount_too_large);
-    EXPECT_EQ(chain.send(chain.stranger, JobFund{chain.job_id, Amount::of(2 * std::uint64_t{1'000'000'000'000})}), Refusal::insufficient_balance);
+    EXPECT_EQ(chain.send(chain.stranger, JobFund{{filled(1)}, Amount::of(5)}),
+              Refusal::job_unknown);
+    EXPECT_EQ(chain.send(chain.stranger, JobFund{chain.job_id, Amount::of(Amount::kMax)}),
+              Refusal::amount_too_large);
+    EXPECT_EQ(chain.send(chain.stranger,
+                         JobFund{chain.job_id, Amount::of(2 * std::uint64_t{1'000'000'000'000})}),
+              Refusal::insufficient_balance);
     EXPECT_EQ(chain.send(chain.stranger, JobFund{chain.job_id, Amount::of(5)}), Refusal::none);
     EXPECT_EQ(chain.job().hold.audits, before.hold.audits + Amount::of(5));
     EXPECT_EQ(chain.job().held, before.held + Amount::of(5));

@@ -18,7 +18,9 @@ using base::Amount;
 
 Account example_account() {
     const base::PublicKey key = key_of(7).public_key();
-    return {{all(0x11)}, Amount::of(1'000'000), KeyRecord{key, key, key_of(107).public_key(), {3}, {400}}};
+    return {{all(0x11)},
+            Amount::of(1'000'000),
+            KeyRecord{key, key, key_of(107).public_key(), {3}, {400}}};
 }
 
 Part example_part() {
@@ -68,7 +70,8 @@ Dispute example_dispute() {
 TEST(Objects, PartiesEncodeStrictly) {
     expect_strict(example_account());
     expect_strict(Account{{all(1)}, Amount::of(5), std::nullopt});
-    expect_strict(Stake{{all(1)}, Role::validator, Amount::of(5), 5, Amount::of(2), {9}, {8}, true, 1, 2});
+    expect_strict(
+        Stake{{all(1)}, Role::validator, Amount::of(5), 5, Amount::of(2), {9}, {8}, true, 1, 2});
     expect_strict(Unbonding{{all(1)}, Role::worker, 7, Amount::of(5), {9}});
     expect_strict(Validator{{all(1)}, "f32", 5, Amount::of(6), true, 1, 8, {7}});
     expect_strict(WorkRecord{{all(1)}, Amount::of(5), Amount::of(6), {7}});
@@ -93,7 +96,16 @@ TEST(Objects, JobsEncodeStrictly) {
     expect_strict(job);
     Lane lane;
     lane.wait = LaneWait::audit_backlog;
-    lane.asked = {{{all(1)}, {all(2)}, Amount::of(3), Amount::of(4), Amount::of(5), Amount::of(6), 7, 8, true}, {}};
+    lane.asked = {{{all(1)},
+                   {all(2)},
+                   Amount::of(3),
+                   Amount::of(4),
+                   Amount::of(5),
+                   Amount::of(6),
+                   7,
+                   8,
+                   true},
+                  {}};
     lane.excluded = {{all(1)}, {all(2)}};
     expect_strict(lane);
     Lease lease;
@@ -126,7 +138,8 @@ TEST(Objects, ProofEncodesStrictly) {
     expect_strict(epoch);
     expect_strict(EpochMember{5, {all(1)}, 5, all(2), {all(3)}, {all(4)}});
     expect_strict(EpochMember{5, {all(1)}, 5, std::nullopt, {}, {}});
-    expect_strict(EpochCommitment{1, {all(2)}, CommitmentKind::job, {all(3)}, {all(4)}, 5, {all(6)}, 7, all(8)});
+    expect_strict(EpochCommitment{
+        1, {all(2)}, CommitmentKind::job, {all(3)}, {all(4)}, 5, {all(6)}, 7, all(8)});
     expect_strict(example_audit());
 }
 
@@ -151,7 +164,8 @@ TEST(Objects, QuestionsAndGamesEncodeStrictly) {
     expect_strict(chain);
 }
 
-/// Any byte of the encoding counts: what decodes from a changed one is another value, and encodes to those bytes.
+/// Any byte of the encoding counts: what decodes from a changed one is another value, and encodes
+/// to those bytes.
 TEST(Objects, NoByteIsIgnored) {
     const auto check = [](const auto& value) {
         base::Bytes bytes = encode(value);
@@ -215,8 +229,10 @@ TEST(History, EntriesEncodeStrictlyAndChain) {
     MergeAudited merge;
     merge.outcome = MergeState::refuted;
     merge.audits = passed.audits;
-    const std::vector<JobHistoryEntry> entries = {passed, PartVoided{{}, {}, true}, RoundClosed{},      RoundMerged{}, merge, InitAudited{all(1), passed.audits},
-                                                  RoundFinal{}, Slashed{},         JobClosed{}};
+    const std::vector<JobHistoryEntry> entries = {
+        passed,     PartVoided{{}, {}, true},           RoundClosed{}, RoundMerged{},
+        merge,      InitAudited{all(1), passed.audits}, RoundFinal{},  Slashed{},
+        JobClosed{}};
     base::Hash history;
     for (std::size_t i = 0; i < entries.size(); ++i) {
         expect_strict(entries[i]);
@@ -279,7 +295,8 @@ TEST(Ids, CoverEveryField) {
 TEST(Golden, StatePageShowsWhatTheCodeWrites) {
     EXPECT_EQ(golden("market_state.md", "account"), base::to_hex(encode(example_account())));
     EXPECT_EQ(golden("market_state.md", "account_key"), base::to_hex(account_key({all(0x11)})));
-    EXPECT_EQ(golden("market_state.md", "timer_key"), base::to_hex(timer_key({{1000}, TimerKind::window, all(0x22), 3})));
+    EXPECT_EQ(golden("market_state.md", "timer_key"),
+              base::to_hex(timer_key({{1000}, TimerKind::window, all(0x22), 3})));
     const base::Bytes entry = encode(JobHistoryEntry{RoundFinal{1, all(0x33), 4, 3}});
     EXPECT_EQ(golden("market_state.md", "history_entry"), base::to_hex(entry));
     EXPECT_EQ(golden("market_state.md", "history"), extend_history({}, entry).hex());
@@ -366,7 +383,8 @@ TEST(Words, AreThoseOfTheirEnumerators) {
     EXPECT_EQ(to_word(DisputeTarget::cell), "cell");
     EXPECT_EQ(to_word(DisputeState::dropped), "dropped");
     EXPECT_EQ(to_word(Side::challenger), "challenger");
-    for (const StoredKind kind : {StoredKind::checkpoint, StoredKind::payload, StoredKind::merge, StoredKind::init, StoredKind::data, StoredKind::start}) {
+    for (const StoredKind kind : {StoredKind::checkpoint, StoredKind::payload, StoredKind::merge,
+                                  StoredKind::init, StoredKind::data, StoredKind::start}) {
         EXPECT_EQ(stored_kind_from_word(to_word(kind)), kind);
     }
     EXPECT_FALSE(stored_kind_from_word("table").has_value());

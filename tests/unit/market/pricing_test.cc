@@ -45,7 +45,8 @@ TEST(AuditPrice, CoversTheFeesOfASmallAudit) {
     EXPECT_EQ(audit_price(Amount::of(Amount::kMax), fee, ~std::uint64_t{0}), std::nullopt);
 }
 
-/// Golden values of this file: the formulas of docs/formats/money.md written again in Python over big integers.
+/// Golden values of this file: the formulas of docs/formats/money.md written again in Python over
+/// big integers.
 TEST(EscapeChance, HasGoldenValues) {
     EXPECT_EQ(escape_chance(450'000, 0), 0x8ccccccc9325cd4fU);
     EXPECT_EQ(escape_chance(450'000, 100'000), 0x9579688314bfde80U);
@@ -55,7 +56,8 @@ TEST(EscapeChance, HasGoldenValues) {
     EXPECT_EQ(escape_chance(1'000'000, 0), 0x0000100000000041U);
     EXPECT_EQ(escape_chance(1'000'000, 100'000), 0x0000400000000041U);
     EXPECT_EQ(escape_chance(1, 0), 0xffffef3891ae92daU);
-    EXPECT_EQ(escape_chance(500'000, 0), 0x8000000000000041U) << "a half is given 65 units more than it needs";
+    EXPECT_EQ(escape_chance(500'000, 0), 0x8000000000000041U)
+        << "a half is given 65 units more than it needs";
 }
 
 TEST(EscapeChance, IsCertainWithoutADrawByAnybodyElse) {
@@ -65,11 +67,14 @@ TEST(EscapeChance, IsCertainWithoutADrawByAnybodyElse) {
     EXPECT_EQ(escape_chance(1, 999'999), kCertain);
 }
 
-/// Never less than what all others together, in whatever pieces, let through: they draw at least with 1 - (1 - q)^(1 - r).
+/// Never less than what all others together, in whatever pieces, let through: they draw at least
+/// with 1 - (1 - q)^(1 - r).
 TEST(EscapeChance, IsNeverBelowTheDrawOfTheOthers) {
-    for (const std::uint32_t rate : {1U, 10'000U, 100'000U, 333'333U, 450'000U, 990'000U, 1'000'000U}) {
+    for (const std::uint32_t rate :
+         {1U, 10'000U, 100'000U, 333'333U, 450'000U, 990'000U, 1'000'000U}) {
         for (const std::uint32_t share : {0U, 50'000U, 100'000U, 333'333U, 500'000U, 900'000U}) {
-            const std::uint64_t chance = draw_chance(member_exponent(rate_exponent(rate), 1'000'000 - share, 1'000'000));
+            const std::uint64_t chance =
+                draw_chance(member_exponent(rate_exponent(rate), 1'000'000 - share, 1'000'000));
             EXPECT_GT(escape_chance(rate, share), kCertain - chance) << rate << " " << share;
         }
     }
@@ -103,7 +108,8 @@ TEST(LeaseLock, IsTheGreatestOfItsThreeTerms) {
     terms = demo_terms();
     terms.unfinal_rounds = 0;
     terms.part_segments = 10;
-    EXPECT_EQ(lease_lock(terms), Amount::of(10'000 + 24 * 900));  // part pay and the bound of its audits
+    EXPECT_EQ(lease_lock(terms),
+              Amount::of(10'000 + 24 * 900));  // part pay and the bound of its audits
 }
 
 TEST(LeaseLock, TakesTheProtocolCostWhenTheOfferIsCheaper) {
@@ -147,7 +153,8 @@ TEST(AuditLock, GrowsAsControlsBecomeRare) {
     EXPECT_EQ(audit_lock(Amount::of(900), 62'500), Amount::of(28'800));
     EXPECT_EQ(audit_lock(Amount::of(900), 100'000), Amount::of(18'000));
     EXPECT_EQ(audit_lock(Amount::of(1), 300'000), Amount::of(7));
-    EXPECT_EQ(audit_lock(Amount::of(900), 0), std::nullopt) << "no lock is enough where nothing is controlled";
+    EXPECT_EQ(audit_lock(Amount::of(900), 0), std::nullopt)
+        << "no lock is enough where nothing is controlled";
     EXPECT_EQ(audit_lock(Amount::of(Amount::kMax), 1), std::nullopt);
 }
 
@@ -161,8 +168,11 @@ TEST(ExpectedWithControls, CountsTheControlsOfEveryAudit) {
 
 TEST(AuditPool, IsTheBoundAtTheHighestPay) {
     EXPECT_EQ(audit_pool(0, Amount::of(7), Amount::of(7)), Amount::of(21));
-    EXPECT_EQ(audit_pool(std::uint64_t{100} << 32U, Amount::of(7), Amount::of(7)), Amount::of(163 * 7));
-    EXPECT_EQ(audit_pool(std::uint64_t{100} << 32U, Amount::of(Amount::kMax / 100), Amount::of(Amount::kMax / 100)), std::nullopt);
+    EXPECT_EQ(audit_pool(std::uint64_t{100} << 32U, Amount::of(7), Amount::of(7)),
+              Amount::of(163 * 7));
+    EXPECT_EQ(audit_pool(std::uint64_t{100} << 32U, Amount::of(Amount::kMax / 100),
+                         Amount::of(Amount::kMax / 100)),
+              std::nullopt);
 }
 
 HoldTerms hold_terms() {
@@ -185,7 +195,9 @@ TEST(JobHold, AddsItsParts) {
     const auto hold = job_hold(hold_terms());
     ASSERT_TRUE(hold);
     EXPECT_EQ(hold->segment_pay, Amount::of(50'000));
-    EXPECT_EQ(hold->expected, 278'795'337'877U);  // 64.9 at the greatest price: 50 segments, 25 merges at a quarter of it, the initial state at half
+    EXPECT_EQ(hold->expected,
+              278'795'337'877U);  // 64.9 at the greatest price: 50 segments, 25 merges at a quarter
+                                  // of it, the initial state at half
     EXPECT_EQ(hold->audits, Amount::of((52 + 10) * 1200));
     EXPECT_EQ(hold->fees, Amount::of(7));
     EXPECT_EQ(hold->total, hold->segment_pay + hold->audits + hold->fees);
@@ -219,7 +231,8 @@ TEST(CheatNumbers, ShippedParametersMakeCheatingLose) {
     EXPECT_EQ(numbers->expected_loss_per_segment, Amount::of(7073));  // 0.416116 x 17,000
 }
 
-/// The figure of the demo: faking everything at rate 0.45 without a share survives 25 rounds with 0.55^25 = 3.229e-7, rounded up.
+/// The figure of the demo: faking everything at rate 0.45 without a share survives 25 rounds with
+/// 0.55^25 = 3.229e-7, rounded up.
 TEST(CheatNumbers, EscapeProbabilityOfTheDemo) {
     const auto numbers = cheat_numbers(demo_terms(), 25, 0);
     ASSERT_TRUE(numbers);
@@ -280,7 +293,8 @@ TEST(RecordNeeded, IsTheLeastThatIsEnough) {
             const auto needed = record_needed(terms, rate);
             ASSERT_TRUE(needed.has_value());
             EXPECT_LE(record_rate_ppm(terms, *needed), rate) << value << " " << rate;
-            EXPECT_GT(record_rate_ppm(terms, *needed - Amount::of(1)), rate) << value << " " << rate;
+            EXPECT_GT(record_rate_ppm(terms, *needed - Amount::of(1)), rate)
+                << value << " " << rate;
         }
         EXPECT_EQ(record_needed(terms, 450'000), Amount{});
         EXPECT_FALSE(record_needed(terms, 0).has_value());
@@ -289,7 +303,8 @@ TEST(RecordNeeded, IsTheLeastThatIsEnough) {
 }
 
 TEST(RecordEarned, IsBoundedByWorkAndByFees) {
-    const auto earned = [](std::uint64_t cost, std::uint64_t audited, std::uint64_t fee, std::uint64_t segments) {
+    const auto earned = [](std::uint64_t cost, std::uint64_t audited, std::uint64_t fee,
+                           std::uint64_t segments) {
         return record_earned(Amount::of(cost), audited, Amount::of(fee), segments, 100).grains();
     };
     EXPECT_EQ(earned(1000, 2, 100, 4), 2000U) << "the work";
@@ -301,14 +316,18 @@ TEST(RecordEarned, IsBoundedByWorkAndByFees) {
     EXPECT_EQ(earned(Amount::kMax, 1'000'000, Amount::kMax, 1), Amount::kMax);
 }
 
-/// One owner is submitter, worker and auditor, so that pay and audit fees stay with it and only the protocol fee is gone. Until a cheat is
-/// found for the first time it fakes (1 - q') / q' segments on average, and then its record is gone too. What it can fake more with a record
-/// than without is worth less than the fees which that record took, whatever is done with the lock.
+/// One owner is submitter, worker and auditor, so that pay and audit fees stay with it and only the
+/// protocol fee is gone. Until a cheat is found for the first time it fakes (1 - q') / q' segments
+/// on average, and then its record is gone too. What it can fake more with a record than without is
+/// worth less than the fees which that record took, whatever is done with the lock.
 TEST(RecordWash, CostsMoreThanTheLowerRateCanGain) {
     const Parameters p = demo_parameters();
     for (const std::uint64_t value : {1'000ULL, 1'000'000ULL, 60'000'000'000ULL}) {
         const RecordTerms terms = record_terms(value);
-        const auto caught = [&](std::uint32_t rate) { return 1.0 - std::ldexp(static_cast<double>(escape_chance(rate, p.collusion_max_ppm)), -64); };
+        const auto caught = [&](std::uint32_t rate) {
+            return 1.0 -
+                   std::ldexp(static_cast<double>(escape_chance(rate, p.collusion_max_ppm)), -64);
+        };
         const double without = 1.0 / caught(p.rate_new_ppm);
         double most = 0;
         for (std::uint64_t record = value; record < 4'000 * value; record += value) {
@@ -321,8 +340,8 @@ TEST(RecordWash, CostsMoreThanTheLowerRateCanGain) {
         EXPECT_LT(most, 0.6) << value;
         EXPECT_GT(most, 0.5) << "the margin is that of the page docs/audits.md";
     }
-    // The demo in numbers: the floor of 10 % for a segment of one million grains takes a record of 1 556 million grains, 15.6 million in fees;
-    // 8.6 more fakes are worth 8.6 million.
+    // The demo in numbers: the floor of 10 % for a segment of one million grains takes a record of
+    // 1 556 million grains, 15.6 million in fees; 8.6 more fakes are worth 8.6 million.
     const auto needed = record_needed(record_terms(1'000'000), 100'000);
     ASSERT_TRUE(needed.has_value());
     EXPECT_EQ(needed->grains() / 1'000'000, 1'555U);

@@ -60,9 +60,7 @@ base::PartId some_part(Choices& choose, const TestChain& chain) {
                      std::nullopt, std::nullopt, 16));
 }
 
-Role some_role(Choices& choose) {
-    return static_cast<Role>(1 + choose.below(3));
-}
+Role some_role(Choices& choose) { return static_cast<Role>(1 + choose.below(3)); }
 
 /// A commitment that would be right for the lease, if it is time for one.
 Message commit_for(Choices& choose, const TestChain& chain) {
@@ -92,7 +90,8 @@ Message some_message(Choices& choose, const TestChain& chain, const Party& other
         case 2:
             return StakeUnbond{some_role(choose), choose.amount()};
         case 3:
-            return ValidatorDeclare{"f32", choose.below(2) * 1'000'000ULL, choose.amount(), choose.below(4) == 0};
+            return ValidatorDeclare{"f32", choose.below(2) * 1'000'000ULL, choose.amount(),
+                                    choose.below(4) == 0};
         case 4:
         case 5: {
             OfferPost offer = chain.offer();

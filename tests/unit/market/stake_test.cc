@@ -90,7 +90,8 @@ TEST(ApplyValidatorDeclare, EntersAndLeavesTheIndexOfStakes) {
     ASSERT_EQ(chain.send(chain.stranger, StakeUnbond{Role::validator, Amount::of(1'000'000)}),
               Refusal::none);
     EXPECT_EQ(validators_by_stake(chain.state, 64).size(), 3U) << "no stake, no place";
-    ASSERT_EQ(chain.send(chain.validators[1], ValidatorDeclare{"f32", 1000, {}, true}), Refusal::none);
+    ASSERT_EQ(chain.send(chain.validators[1], ValidatorDeclare{"f32", 1000, {}, true}),
+              Refusal::none);
     EXPECT_EQ(validators_by_stake(chain.state, 64).size(), 2U);
 }
 

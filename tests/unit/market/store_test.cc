@@ -31,9 +31,11 @@ Validator validator(std::uint8_t byte, std::uint64_t weight_max = 0) {
     return out;
 }
 
-std::vector<std::uint8_t> ranked(const StateReader& state, std::size_t limit = 10, std::optional<Rank> after = {}) {
+std::vector<std::uint8_t> ranked(const StateReader& state, std::size_t limit = 10,
+                                 std::optional<Rank> after = {}) {
     std::vector<std::uint8_t> out;
-    for (const Rank& rank : validators_after(state, after, limit)) out.push_back(rank.validator.hash.bytes[0]);
+    for (const Rank& rank : validators_after(state, after, limit))
+        out.push_back(rank.validator.hash.bytes[0]);
     return out;
 }
 
@@ -53,11 +55,13 @@ TEST_F(Validators, AreListedByWeight) {
     EXPECT_EQ(ranked(state, 2), (std::vector<std::uint8_t>{3, 2}));
     EXPECT_EQ(ranked(state, 10, Rank{300, account(3)}), (std::vector<std::uint8_t>{2, 1}));
     EXPECT_EQ(ranked(state, 10, Rank{100, account(1)}), std::vector<std::uint8_t>{});
-    EXPECT_EQ(ranked(state, 10, Rank{250, account(9)}), (std::vector<std::uint8_t>{2, 1})) << "after a place that nobody has";
+    EXPECT_EQ(ranked(state, 10, Rank{250, account(9)}), (std::vector<std::uint8_t>{2, 1}))
+        << "after a place that nobody has";
     save(state, stake(1, 1'000));
     EXPECT_EQ(ranked(state), (std::vector<std::uint8_t>{1, 3, 2}));
     save(state, validator(1, 250));
-    EXPECT_EQ(ranked(state), (std::vector<std::uint8_t>{3, 1, 2})) << "by its own declaration it counts as 250";
+    EXPECT_EQ(ranked(state), (std::vector<std::uint8_t>{3, 1, 2}))
+        << "by its own declaration it counts as 250";
     EXPECT_EQ(weight_of(validator(1, 250), stake(1, 1'000)), 250U);
     EXPECT_EQ(weight_of(validator(1, 2'000), stake(1, 1'000)), 1'000U);
 }
@@ -89,7 +93,8 @@ TEST_F(Validators, AreMissingWithTheirWeightWhileTheyAreJailed) {
     EXPECT_EQ(jailed_weight(state, {0}, 10), 300U);
     jailed.active = Amount::of(10);
     save(state, jailed);
-    EXPECT_EQ(jailed_weight(state, {0}, 10), 300U) << "what it takes out later is missing all the same";
+    EXPECT_EQ(jailed_weight(state, {0}, 10), 300U)
+        << "what it takes out later is missing all the same";
     Stake second = stake(2, 200);
     second.jailed_at = {60};
     save(state, second);
@@ -208,7 +213,8 @@ TEST(Queries, ClaimsAndMembersComeInOrder) {
     EXPECT_EQ(claims[0].segment, 2U);
     EXPECT_EQ(claims[2].segment, 300U);
     EXPECT_FALSE(find_claim(state, {all(1)}, 3).has_value());
-    for (const std::uint8_t i : std::vector<std::uint8_t>{3, 1, 2}) save(state, EpochMember{5, account(i), i, {}, {}, {}});
+    for (const std::uint8_t i : std::vector<std::uint8_t>{3, 1, 2})
+        save(state, EpochMember{5, account(i), i, {}, {}, {}});
     save(state, EpochMember{6, account(9), 9, {}, {}, {}});
     EXPECT_EQ(members_of_epoch(state, 5, {}, 10).size(), 3U);
     EXPECT_EQ(members_of_epoch(state, 5, account(1), 10).front().weight, 2U);
@@ -231,7 +237,8 @@ TEST(Queries, QuestionsAreFoundByRoundAndParties) {
     save(state, question(2, 1, 5, 7));
     save(state, question(3, kNoRound, 8, 6));
     EXPECT_EQ(questions_of_job(state, {all(20)}, std::nullopt, {}, 10).size(), 3U);
-    EXPECT_EQ(questions_of_job(state, {all(20)}, std::nullopt, {}, 10).back().id, all(3)) << "the job's own last";
+    EXPECT_EQ(questions_of_job(state, {all(20)}, std::nullopt, {}, 10).back().id, all(3))
+        << "the job's own last";
     EXPECT_EQ(questions_of_job(state, {all(20)}, 1, {}, 10).size(), 1U);
     EXPECT_EQ(questions_of_job(state, {all(20)}, std::nullopt, all(1), 10).size(), 2U);
     EXPECT_TRUE(questions_of_job(state, {all(21)}, std::nullopt, all(1), 10).empty());
@@ -288,7 +295,8 @@ TEST(Queries, PoolsAreFoundByTheirTarget) {
     EXPECT_FALSE(find_pool_member(state, all(2), 1).has_value());
 }
 
-/// A job of two lanes with four segments of five steps a round, in its second round, whose lane 1 has one part of two segments.
+/// A job of two lanes with four segments of five steps a round, in its second round, whose lane 1
+/// has one part of two segments.
 class Subjects : public testing::Test {
   protected:
     Subjects() {
@@ -321,7 +329,8 @@ class Subjects : public testing::Test {
         part.end_root = all(0x42);
         part.payload_root = all(0x43);
         part.state = PartState::auditing;
-        part.delivered = {{0, {all(1), all(0x44), all(3)}, {}, 0}, {1, {all(1), all(0x45), all(3)}, {}, 0}};
+        part.delivered = {{0, {all(1), all(0x44), all(3)}, {}, 0},
+                          {1, {all(1), all(0x45), all(3)}, {}, 0}};
         save(state, part);
     }
 
@@ -330,7 +339,8 @@ class Subjects : public testing::Test {
         round.job = job.id;
         round.round = number;
         round.opening_root = all(root);
-        round.members = {{0, {}, {}, {}, {}, all(0x50), {}, {}}, {1, {}, {}, {}, {}, all(0x51), {}, {}}};
+        round.members = {{0, {}, {}, {}, {}, all(0x50), {}, {}},
+                         {1, {}, {}, {}, {}, all(0x51), {}, {}}};
         return round;
     }
     Dispute dispute(DisputeTarget target, std::uint32_t segment) const {
@@ -450,7 +460,8 @@ TEST_F(Subjects, AreGoneWithVoidWorkAndJobs) {
     EXPECT_FALSE(question_subject(state, {StoredKind::checkpoint, part.id.hash, 0}));
 }
 
-QuestionSubject state_question(std::uint32_t round, std::uint32_t lane, std::uint32_t step, std::uint8_t start, std::uint8_t root) {
+QuestionSubject state_question(std::uint32_t round, std::uint32_t lane, std::uint32_t step,
+                               std::uint8_t start, std::uint8_t root) {
     QuestionSubject out;
     out.spec = {1, 2, 3};
     out.program_root = all(0x30);
@@ -463,7 +474,9 @@ QuestionSubject state_question(std::uint32_t round, std::uint32_t lane, std::uin
 }
 
 TEST_F(Subjects, OfQuestionsAreTheirDescriptors) {
-    const auto of = [&](StoredKind kind, const base::Hash& subject, std::uint32_t number) { return question_subject(state, {kind, subject, number}).value(); };
+    const auto of = [&](StoredKind kind, const base::Hash& subject, std::uint32_t number) {
+        return question_subject(state, {kind, subject, number}).value();
+    };
     EXPECT_EQ(of(StoredKind::checkpoint, part.id.hash, 0), state_question(1, 1, 20, 0x32, 0x42));
     EXPECT_EQ(of(StoredKind::start, part.id.hash, 0), state_question(1, 1, 10, 0x32, 0x44));
     EXPECT_EQ(of(StoredKind::start, part.id.hash, 1), state_question(1, 1, 15, 0x32, 0x45));
@@ -478,13 +491,16 @@ TEST_F(Subjects, OfQuestionsAreTheirDescriptors) {
 TEST_F(Subjects, TheFirstStartOfARoundIsTheStateThatOpenedIt) {
     part.first_segment = 0;
     save(state, part);
-    EXPECT_EQ(question_subject(state, {StoredKind::start, part.id.hash, 0}).value(), state_question(1, 0xffffffff, 0, 0x31, 0x44));
-    EXPECT_EQ(question_subject(state, {StoredKind::start, part.id.hash, 1}).value(), state_question(1, 1, 5, 0x32, 0x45));
+    EXPECT_EQ(question_subject(state, {StoredKind::start, part.id.hash, 0}).value(),
+              state_question(1, 0xffffffff, 0, 0x31, 0x44));
+    EXPECT_EQ(question_subject(state, {StoredKind::start, part.id.hash, 1}).value(),
+              state_question(1, 1, 5, 0x32, 0x45));
 }
 
 TEST_F(Subjects, OfWhatIsNotThereAreNothing) {
     EXPECT_FALSE(question_subject(state, {StoredKind::data, job.id.hash, 0}));
-    EXPECT_FALSE(question_subject(state, {StoredKind::merge, job.id.hash, 0})) << "nobody posted it";
+    EXPECT_FALSE(question_subject(state, {StoredKind::merge, job.id.hash, 0}))
+        << "nobody posted it";
     EXPECT_FALSE(question_subject(state, {StoredKind::start, part.id.hash, 2})) << "not delivered";
     EXPECT_FALSE(question_subject(state, {StoredKind::checkpoint, all(0x99), 0}));
     EXPECT_FALSE(question_subject(state, {StoredKind::init, all(0x99), 0}));
@@ -514,19 +530,25 @@ TEST_F(Subjects, LeavesOfPassedPartsComeFromTheHistory) {
 TEST_F(Subjects, CommittedRoots) {
     EXPECT_EQ(committed_root(state, job.id, 1, ClaimKind::segment, part.id), all(0x41));
     EXPECT_EQ(committed_root(state, job.id, 1, ClaimKind::merge, merge.commitment), all(0x34));
-    EXPECT_FALSE(committed_root(state, job.id, 1, ClaimKind::merge, part.id).has_value()) << "another attempt";
+    EXPECT_FALSE(committed_root(state, job.id, 1, ClaimKind::merge, part.id).has_value())
+        << "another attempt";
     EXPECT_FALSE(committed_root(state, job.id, 0, ClaimKind::merge, merge.commitment).has_value());
-    EXPECT_EQ(committed_root(state, job.id, 0, ClaimKind::init, init_commitment_id(job.id)), all(0x31));
+    EXPECT_EQ(committed_root(state, job.id, 0, ClaimKind::init, init_commitment_id(job.id)),
+              all(0x31));
     EXPECT_FALSE(committed_root(state, {all(0x99)}, 0, ClaimKind::init, {}).has_value());
 }
 
 TEST_F(Subjects, ChallengesBondTheReplayOfTheirTarget) {
     const Parameters p = demo_parameters();
-    const auto bond = [&](DisputeTarget target) { return challenge_bond(p, job, target, Amount::of(2)).value().grains() - 2 * p.dispute_game_weight; };
+    const auto bond = [&](DisputeTarget target) {
+        return challenge_bond(p, job, target, Amount::of(2)).value().grains() -
+               2 * p.dispute_game_weight;
+    };
     EXPECT_EQ(bond(DisputeTarget::segment), 40U);
     EXPECT_EQ(bond(DisputeTarget::merge), 12U);
     EXPECT_EQ(bond(DisputeTarget::init), 28U);
-    EXPECT_FALSE(challenge_bond(p, job, DisputeTarget::segment, Amount::of(Amount::kMax)).has_value());
+    EXPECT_FALSE(
+        challenge_bond(p, job, DisputeTarget::segment, Amount::of(Amount::kMax)).has_value());
 }
 
 TEST(GameSubject, OfACellEncodesStrictly) {
@@ -539,7 +561,8 @@ TEST(GameSubject, OfACellEncodesStrictly) {
     subject.payload_roots = {all(1)};
     const base::Bytes bytes = encode(subject);
     EXPECT_EQ(decode_subject(bytes), subject);
-    for (std::size_t size = 0; size < bytes.size(); ++size) EXPECT_FALSE(decode_subject(base::ByteView(bytes).first(size)).has_value()) << size;
+    for (std::size_t size = 0; size < bytes.size(); ++size)
+        EXPECT_FALSE(decode_subject(base::ByteView(bytes).first(size)).has_value()) << size;
     base::Bytes spoilt = bytes;
     spoilt.push_back(0);
     EXPECT_FALSE(decode_subject(spoilt).has_value());

@@ -78,24 +78,28 @@ std::vector<Message> proof_messages() {
 }
 
 std::vector<Message> question_and_game_messages() {
-    return {ChunkAsk{{StoredKind::merge, all(1), 7}, 9},
-            ChunkAnswer{all(1), {1, 2, 3}, {all(2), {all(3), all(4)}}},
-            StateAsk{{StoredKind::start, all(1), 7}},
-            StateAnswer{all(1), base::Bytes(kAnswerBytesMax, 7)},
-            StateNext{all(1), 2},
-            StateShow{all(1), 2, base::Bytes(base::kBlobChunkBytes, 7), {all(2), {all(3)}}},
-            ChallengeSealPost{all(1)},
-            ChallengeOpen{{DisputeTarget::segment, {all(1)}, 2, {}, 0}, all(2), all(3), Role::worker},
-            ChallengeOpen{{DisputeTarget::merge, {all(1)}, 0, {all(4)}, 5}, all(2), all(3), Role::validator},
-            ChallengeOpen{{DisputeTarget::init, {all(1)}, 0, {all(4)}, 0}, all(2), all(3), Role::validator},
-            DisputeMove{{all(1)}, base::Bytes(kMoveBytesMax, 7)},
-            DisputeConcede{{all(1)}}};
+    return {
+        ChunkAsk{{StoredKind::merge, all(1), 7}, 9},
+        ChunkAnswer{all(1), {1, 2, 3}, {all(2), {all(3), all(4)}}},
+        StateAsk{{StoredKind::start, all(1), 7}},
+        StateAnswer{all(1), base::Bytes(kAnswerBytesMax, 7)},
+        StateNext{all(1), 2},
+        StateShow{all(1), 2, base::Bytes(base::kBlobChunkBytes, 7), {all(2), {all(3)}}},
+        ChallengeSealPost{all(1)},
+        ChallengeOpen{{DisputeTarget::segment, {all(1)}, 2, {}, 0}, all(2), all(3), Role::worker},
+        ChallengeOpen{
+            {DisputeTarget::merge, {all(1)}, 0, {all(4)}, 5}, all(2), all(3), Role::validator},
+        ChallengeOpen{
+            {DisputeTarget::init, {all(1)}, 0, {all(4)}, 0}, all(2), all(3), Role::validator},
+        DisputeMove{{all(1)}, base::Bytes(kMoveBytesMax, 7)},
+        DisputeConcede{{all(1)}}};
 }
 
 TEST(Transactions, EveryMessageSurvivesTheWire) {
     std::set<std::size_t> seen;
     std::set<std::string_view> words;
-    for (const auto& messages : {party_messages(), proof_messages(), question_and_game_messages()}) {
+    for (const auto& messages :
+         {party_messages(), proof_messages(), question_and_game_messages()}) {
         for (const Message& message : messages) {
             const base::Bytes raw = sent(message);
             const auto back = decode_transaction(raw);
@@ -127,17 +131,20 @@ TEST(Transactions, WordsAreThoseOfTheirMessages) {
 
 TEST(Transactions, RefuseEveryCutAndEveryTail) {
     const base::Bytes raw = sent(EpochContribute{3, all(1), 4, all(2), proof()});
-    for (std::size_t size = 0; size < raw.size(); ++size) EXPECT_FALSE(decode_transaction(base::ByteView(raw).first(size)).has_value()) << size;
+    for (std::size_t size = 0; size < raw.size(); ++size)
+        EXPECT_FALSE(decode_transaction(base::ByteView(raw).first(size)).has_value()) << size;
     base::Bytes longer = raw;
     longer.push_back(0);
     EXPECT_FALSE(decode_transaction(longer).has_value());
-    EXPECT_EQ(decode_transaction(base::Bytes(kTransactionBytesMax + 1, 0)).error(), Refusal::oversize);
+    EXPECT_EQ(decode_transaction(base::Bytes(kTransactionBytesMax + 1, 0)).error(),
+              Refusal::oversize);
 }
 
 /// A changed byte is refused or says something else, and is then the one encoding of that.
 TEST(Transactions, NoByteIsIgnored) {
-    for (const Message& message : {Message{ValidatorDeclare{"f32", 1, Amount::of(2), true}}, Message{StateNext{all(1), 2}}, Message{ValidatorReturn{}},
-                                   Message{StateAsk{{StoredKind::start, all(1), 7}}}}) {
+    for (const Message& message :
+         {Message{ValidatorDeclare{"f32", 1, Amount::of(2), true}}, Message{StateNext{all(1), 2}},
+          Message{ValidatorReturn{}}, Message{StateAsk{{StoredKind::start, all(1), 7}}}}) {
         base::Bytes raw = sent(message);
         const auto before = decode_transaction(raw);
         ASSERT_TRUE(before.has_value());
@@ -145,7 +152,9 @@ TEST(Transactions, NoByteIsIgnored) {
             raw[i] ^= 1U;
             const auto after = decode_transaction(raw);
             if (after) {
-                const bool differs = after->signature != before->signature || !(after->message == message) || !(after->header == before->header);
+                const bool differs = after->signature != before->signature ||
+                                     !(after->message == message) ||
+                                     !(after->header == before->header);
                 EXPECT_TRUE(differs) << message_word(message) << " " << i;
             }
             raw[i] ^= 1U;
@@ -154,8 +163,10 @@ TEST(Transactions, NoByteIsIgnored) {
 }
 
 TEST(Transactions, BytesAreNeitherEmptyNorTooLong) {
-    for (const std::size_t size : {std::size_t{0}, kMoveBytesMax + 1}) EXPECT_EQ(refusal_of(DisputeMove{{all(1)}, base::Bytes(size, 7)}), Refusal::malformed);
-    for (const std::size_t size : {std::size_t{0}, kAnswerBytesMax + 1}) EXPECT_EQ(refusal_of(StateAnswer{all(1), base::Bytes(size, 7)}), Refusal::malformed);
+    for (const std::size_t size : {std::size_t{0}, kMoveBytesMax + 1})
+        EXPECT_EQ(refusal_of(DisputeMove{{all(1)}, base::Bytes(size, 7)}), Refusal::malformed);
+    for (const std::size_t size : {std::size_t{0}, kAnswerBytesMax + 1})
+        EXPECT_EQ(refusal_of(StateAnswer{all(1), base::Bytes(size, 7)}), Refusal::malformed);
     for (const std::size_t size : {std::size_t{0}, base::kBlobChunkBytes + 1})
         EXPECT_EQ(refusal_of(StateShow{all(1), 2, base::Bytes(size, 7), {}}), Refusal::malformed);
     for (const std::size_t size : {std::size_t{0}, base::kBlobChunkBytes + 1})
@@ -163,8 +174,11 @@ TEST(Transactions, BytesAreNeitherEmptyNorTooLong) {
 }
 
 TEST(Transactions, CellsAreExactlyEight) {
-    for (const std::size_t size : {std::size_t{0}, std::size_t{kCells - 1}, std::size_t{kCells + 1}})
-        EXPECT_EQ(refusal_of(CellsOpen{{all(1)}, all(2), std::vector(size, all(3))}), Refusal::malformed) << size;
+    for (const std::size_t size :
+         {std::size_t{0}, std::size_t{kCells - 1}, std::size_t{kCells + 1}})
+        EXPECT_EQ(refusal_of(CellsOpen{{all(1)}, all(2), std::vector(size, all(3))}),
+                  Refusal::malformed)
+            << size;
 }
 
 TEST(Transactions, PathsAreAtMostSixtyFourHashes) {
@@ -175,7 +189,8 @@ TEST(Transactions, PathsAreAtMostSixtyFourHashes) {
 }
 
 TEST(Transactions, OnlyMergesAndStartsAreNumbered) {
-    for (const StoredKind kind : {StoredKind::checkpoint, StoredKind::payload, StoredKind::init, StoredKind::data}) {
+    for (const StoredKind kind :
+         {StoredKind::checkpoint, StoredKind::payload, StoredKind::init, StoredKind::data}) {
         EXPECT_EQ(refusal_of(ChunkAsk{{kind, all(1), 1}, 0}), Refusal::malformed);
         EXPECT_EQ(refusal_of(StateAsk{{kind, all(1), 1}}), Refusal::malformed);
         EXPECT_EQ(refusal_of(ChunkAsk{{kind, all(1), 0}, 0}), Refusal::none);
@@ -186,8 +201,13 @@ TEST(Transactions, EnumsOutsideTheirListAreMalformed) {
     EXPECT_EQ(refusal_of(StakeBond{static_cast<Role>(0), {}}), Refusal::malformed);
     EXPECT_EQ(refusal_of(StakeBond{static_cast<Role>(4), {}}), Refusal::malformed);
     EXPECT_EQ(refusal_of(ChunkAsk{{static_cast<StoredKind>(7), all(1), 0}, 0}), Refusal::malformed);
-    EXPECT_EQ(refusal_of(VerdictReveal{{}, {static_cast<VerdictKind>(3), all(1), {}}, {}, std::nullopt}), Refusal::malformed) << "no verdict";
-    EXPECT_EQ(refusal_of(ChallengeOpen{{DisputeTarget::cell, {all(1)}, 0, {}, 0}, all(2), all(3), Role::worker}), Refusal::malformed)
+    EXPECT_EQ(
+        refusal_of(VerdictReveal{{}, {static_cast<VerdictKind>(3), all(1), {}}, {}, std::nullopt}),
+        Refusal::malformed)
+        << "no verdict";
+    EXPECT_EQ(refusal_of(ChallengeOpen{
+                  {DisputeTarget::cell, {all(1)}, 0, {}, 0}, all(2), all(3), Role::worker}),
+              Refusal::malformed)
         << "cells are between auditors";
 }
 

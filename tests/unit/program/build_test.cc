@@ -143,9 +143,8 @@ TEST(BuildTensors, AreThoseOfTheProgram) {
     rounds.rounds = 5;
     market::JobSpec shallow = with_merge(tiny_mlp());
     std::get<market::MlpModel>(shallow.model).hidden.clear();
-    for (const market::JobSpec& spec :
-         {tiny_gpt(), tiny_mlp(), with_merge(tiny_gpt()), with_merge(tiny_mlp()), reset, dropping,
-          rounds, shallow}) {
+    for (const market::JobSpec& spec : {tiny_gpt(), tiny_mlp(), with_merge(tiny_gpt()),
+                                        with_merge(tiny_mlp()), reset, dropping, rounds, shallow}) {
         std::vector<Tensor> state, payload;
         const Program program = *build_program(spec);
         for (Tensor tensor : program.tensors) {

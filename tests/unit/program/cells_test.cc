@@ -18,8 +18,7 @@ namespace {
 base::VrfOutput spot_of(std::uint32_t number) {
     base::VrfOutput spot{};
     for (std::uint32_t half = 0; half < 2; ++half) {
-        const base::Hash hash =
-            base::Hasher("assay.test").add_u32(number).add_u32(half).finish();
+        const base::Hash hash = base::Hasher("assay.test").add_u32(number).add_u32(half).finish();
         std::ranges::copy(hash.bytes, spot.begin() + 32 * half);
     }
     return spot;
@@ -102,8 +101,7 @@ TEST(ChooseCells, IsUniformOverStepsUnitsAndInstructions) {
 TEST(CellInstructions, LeaveOutWhatNeedsNoReplay) {
     const Program program = built(with_merge(tiny_gpt()));
     std::map<Part, std::set<Kind>> left_out;
-    for (const Part part :
-         {Part::init, Part::sequence, Part::update, Part::payload, Part::merge}) {
+    for (const Part part : {Part::init, Part::sequence, Part::update, Part::payload, Part::merge}) {
         const auto drawable = cell_instructions(program, part);
         EXPECT_FALSE(drawable.empty());
         const auto [first, last] = program.range(part);
@@ -111,8 +109,8 @@ TEST(CellInstructions, LeaveOutWhatNeedsNoReplay) {
             const Instruction& instruction = program.instructions[i];
             const TensorClass cls = program.tensors[instruction.out.tensor].cls;
             const bool drawn = std::ranges::binary_search(drawable, i);
-            const bool known = instruction.in.empty() &&
-                               (part != Part::init || instruction.kind != Kind::random);
+            const bool known =
+                instruction.in.empty() && (part != Part::init || instruction.kind != Kind::random);
             if (known || cls == TensorClass::accumulator) {
                 EXPECT_FALSE(drawn) << i;
             }
@@ -143,8 +141,8 @@ TEST(IsCell, RefusesWhatCannotBeDrawn) {
     const auto first_of = [&](Part part) { return cell_instructions(program, part).front(); };
     const CellPlace sequence{0, 0, first_of(Part::sequence), 0},
         update{0, batch, first_of(Part::update), 0},
-        payload{2, batch + 1, first_of(Part::payload), 0},
-        merge{0, 0, first_of(Part::merge), 0}, init{0, 0, first_of(Part::init), 0};
+        payload{2, batch + 1, first_of(Part::payload), 0}, merge{0, 0, first_of(Part::merge), 0},
+        init{0, 0, first_of(Part::init), 0};
     EXPECT_TRUE(is_cell(program, kLast, sequence));
     EXPECT_TRUE(is_cell(program, kLast, update));
     EXPECT_TRUE(is_cell(program, kLast, payload));

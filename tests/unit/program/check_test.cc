@@ -124,9 +124,7 @@ TEST(CheckProgram, RefusesBadMaps) {
          {[](Program& p) { p.instructions[5].items = 2; }, "the output"}});
 }
 
-Program small_gpt() {
-    return std::move(*build_program(with_merge(tiny_gpt())));
-}
+Program small_gpt() { return std::move(*build_program(with_merge(tiny_gpt()))); }
 
 std::size_t find_instruction(const Program& p, const std::string& out) {
     for (std::size_t i = 0; i < p.instructions.size(); ++i) {

@@ -114,9 +114,7 @@ void check_mlp(const market::JobSpec& spec) {
     GradientCheck(spec, {words, data.train_rows, data.features + 1}).run(0.2);
 }
 
-TEST(Gradients, GptWithBias) {
-    check_gpt(tiny_gpt());
-}
+TEST(Gradients, GptWithBias) { check_gpt(tiny_gpt()); }
 
 TEST(Gradients, GptWithoutBias) {
     market::JobSpec spec = tiny_gpt();

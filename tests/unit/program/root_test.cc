@@ -24,9 +24,7 @@ std::string read_file(const std::string& path) {
 
 /// True when the golden files are to be rewritten (ASSAY_REGENERATE=1): a protocol change, which
 /// needs a record in docs/adr.
-bool regenerates() {
-    return std::getenv("ASSAY_REGENERATE") != nullptr;
-}
+bool regenerates() { return std::getenv("ASSAY_REGENERATE") != nullptr; }
 
 void write_file(const std::string& path, const std::string& text) {
     std::ofstream(std::string(ASSAY_SOURCE_DIR) + "/" + path, std::ios::binary) << text;

@@ -22,21 +22,33 @@ using program::Instruction;
 using program::Kind;
 using program::Op;
 
-const std::map<Op, std::string> kNames{
-    {Op::operand, "operand"},           {Op::constant_f32, "constant_f32"},
-    {Op::constant_i32, "constant_i32"}, {Op::row_index, "row_index"},
-    {Op::col_index, "col_index"},       {Op::add, "add"},
-    {Op::sub, "sub"},                   {Op::mul, "mul"},
-    {Op::div, "div"},                   {Op::fma, "fma"},
-    {Op::sqrt, "sqrt"},                 {Op::neg, "neg"},
-    {Op::abs, "abs"},                   {Op::min, "min"},
-    {Op::max, "max"},                   {Op::equal, "equal"},
-    {Op::less, "less"},                 {Op::less_equal, "less_equal"},
-    {Op::select, "select"},             {Op::exp, "exp"},
-    {Op::log, "log"},                   {Op::tanh, "tanh"},
-    {Op::erf, "erf"},                   {Op::sin2pi, "sin2pi"},
-    {Op::cos2pi, "cos2pi"},             {Op::to_f32, "to_f32"},
-    {Op::to_i32, "to_i32"}};
+const std::map<Op, std::string> kNames{{Op::operand, "operand"},
+                                       {Op::constant_f32, "constant_f32"},
+                                       {Op::constant_i32, "constant_i32"},
+                                       {Op::row_index, "row_index"},
+                                       {Op::col_index, "col_index"},
+                                       {Op::add, "add"},
+                                       {Op::sub, "sub"},
+                                       {Op::mul, "mul"},
+                                       {Op::div, "div"},
+                                       {Op::fma, "fma"},
+                                       {Op::sqrt, "sqrt"},
+                                       {Op::neg, "neg"},
+                                       {Op::abs, "abs"},
+                                       {Op::min, "min"},
+                                       {Op::max, "max"},
+                                       {Op::equal, "equal"},
+                                       {Op::less, "less"},
+                                       {Op::less_equal, "less_equal"},
+                                       {Op::select, "select"},
+                                       {Op::exp, "exp"},
+                                       {Op::log, "log"},
+                                       {Op::tanh, "tanh"},
+                                       {Op::erf, "erf"},
+                                       {Op::sin2pi, "sin2pi"},
+                                       {Op::cos2pi, "cos2pi"},
+                                       {Op::to_f32, "to_f32"},
+                                       {Op::to_i32, "to_i32"}};
 
 struct Shape {
     program::Expression nodes;
@@ -65,7 +77,8 @@ std::optional<Shape> shape_of(const program::Program& program, const Instruction
 
 std::string text_of(const Shape& shape) {
     std::ostringstream out;
-    out << "    {" << shape.nodes.size() << ", " << shape.columns << ", " << shape.integers << ", {{\n";
+    out << "    {" << shape.nodes.size() << ", " << shape.columns << ", " << shape.integers
+        << ", {{\n";
     for (const program::Node& node : shape.nodes) {
         out << "        {Op::" << kNames.at(node.op) << ", " << node.a << ", " << node.b << ", "
             << node.c << "},\n";
@@ -83,7 +96,8 @@ std::vector<market::JobSpec> jobs() {
                  {market::Activation::gelu_tanh, market::Activation::gelu_erf,
                   market::Activation::relu, market::Activation::tanh}) {
                 for (const std::uint32_t dropout : {0U, 100'000'000U}) {
-                    for (const std::uint64_t clip : {std::uint64_t{1'000'000'000}, std::uint64_t{0}}) {
+                    for (const std::uint64_t clip :
+                         {std::uint64_t{1'000'000'000}, std::uint64_t{0}}) {
                         for (const auto moments :
                              {market::MomentRule::average, market::MomentRule::reset}) {
                             market::JobSpec spec =
@@ -125,10 +139,13 @@ std::string header() {
     }
     std::string text =
         "#pragma once\n\n#include \"exact/maps.h\"\n\n"
-        "// Generated from the builders by `ASSAY_REGENERATE=1 build/release/bin/runtime_map_shapes_test`; "
-        "without that variable the test fails\n// when a job's map is missing here. Each shape is named "
+        "// Generated from the builders by `ASSAY_REGENERATE=1 "
+        "build/release/bin/runtime_map_shapes_test`; "
+        "without that variable the test fails\n// when a job's map is missing here. Each shape is "
+        "named "
         "after an instruction that has it (docs/layers.md).\n"
-        "namespace assay::exact {\n\nusing program::Op;\n\ninline constexpr MapShape kMapShapes[] = {\n";
+        "namespace assay::exact {\n\nusing program::Op;\n\ninline constexpr MapShape kMapShapes[] "
+        "= {\n";
     for (const std::string& body : order) text += "    // " + shapes.at(body) + "\n" + body;
     return text +
            "};\ninline constexpr std::size_t kMapShapeCount = sizeof kMapShapes / sizeof "
@@ -141,8 +158,9 @@ TEST(MapShapes, AreThoseOfTheBuilders) {
     if (std::getenv("ASSAY_REGENERATE") != nullptr) std::ofstream(file) << expected;
     std::ifstream in(file);
     const std::string actual{std::istreambuf_iterator<char>(in), {}};
-    EXPECT_TRUE(actual == expected) << "map_shapes.h is not what the builders give; run "
-                                       "ASSAY_REGENERATE=1 build/release/bin/runtime_map_shapes_test";
+    EXPECT_TRUE(actual == expected)
+        << "map_shapes.h is not what the builders give; run "
+           "ASSAY_REGENERATE=1 build/release/bin/runtime_map_shapes_test";
 }
 
 TEST(MapShapes, AreFoundByExpressionAndOperands) {

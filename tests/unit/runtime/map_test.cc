@@ -10,9 +10,9 @@
 #include "map_code.h"
 #include "program/builder.h"
 
-/// Every map of many kinds of jobs on operands that training rarely meets: NaN payloads, infinities,
-/// zeros of either sign, subnormals, results that cancel. Each table of kernels, compiled or node by
-/// node, against the reference.
+/// Every map of many kinds of jobs on operands that training rarely meets: NaN payloads,
+/// infinities, zeros of either sign, subnormals, results that cancel. Each table of kernels,
+/// compiled or node by node, against the reference.
 namespace assay::runtime {
 namespace {
 
@@ -182,8 +182,8 @@ TEST(Maps, EqualTheReferenceOnAnyOperands) {
             for (const program::View& view : instruction.in)
                 key += std::to_string(view.rows) + "x" + std::to_string(view.cols) + "+" +
                        std::to_string(program->tensors[view.tensor].cols) + ";";
-            key += std::to_string(instruction.out.rows) + "x" +
-                   std::to_string(instruction.out.cols);
+            key +=
+                std::to_string(instruction.out.rows) + "x" + std::to_string(instruction.out.cols);
             if (!seen.insert(key).second) continue;
             for (const bool wild : {false, true}) {
                 const Memory memory(*program, instruction, draw, wild);
@@ -191,13 +191,13 @@ TEST(Maps, EqualTheReferenceOnAnyOperands) {
                 const auto expected = by_reference(*program, instruction, memory, table_row);
                 for (const exact::Kernels* kernels : exact::available_kernels()) {
                     for (const std::uint32_t pieces : {1U, 3U}) {
-                        const auto actual = by_kernels(*program, instruction, *kernels, memory,
-                                                       table_row, pieces);
+                        const auto actual =
+                            by_kernels(*program, instruction, *kernels, memory, table_row, pieces);
                         const auto at = difference(actual, expected, tensor.dtype);
                         ASSERT_FALSE(at.has_value())
                             << tensor.name << " on " << kernels->name << " in " << pieces
-                            << " pieces: element " << *at / tensor.cols << ", "
-                            << *at % tensor.cols << ", seed " << kSeed;
+                            << " pieces: element " << *at / tensor.cols << ", " << *at % tensor.cols
+                            << ", seed " << kSeed;
                     }
                 }
             }

@@ -1,4 +1,5 @@
-// The same program on stock kernels equals the exact executor within tolerance, with and without dropout.
+// The same program on stock kernels equals the exact executor within tolerance, with and without
+// dropout.
 
 #include <gtest/gtest.h>
 
@@ -15,7 +16,12 @@ namespace {
 
 market::JobSpec small_gpt(std::uint32_t dropout_ppb) {
     market::JobSpec spec;
-    spec.model = market::GptModel{.layers = 2, .heads = 2, .width = 32, .context = 40, .bias = true, .dropout_ppb = dropout_ppb};
+    spec.model = market::GptModel{.layers = 2,
+                                  .heads = 2,
+                                  .width = 32,
+                                  .context = 40,
+                                  .bias = true,
+                                  .dropout_ppb = dropout_ppb};
     market::TokenData data;
     data.tokens = 3000;
     data.train_tokens = 2700;
@@ -39,7 +45,8 @@ void compare_losses(std::uint32_t dropout_ppb) {
 
     runtime::Executor exact(*program, {.threads = 1, .micro_batch = 2});
     torch_executor::Executor stock(*program, 1);
-    commit::State exact_state = commit::State::zeros(*program), stock_state = commit::State::zeros(*program);
+    commit::State exact_state = commit::State::zeros(*program),
+                  stock_state = commit::State::zeros(*program);
     exact.run_init(exact_state);
     stock.run_init(stock_state);
     for (std::uint32_t h = 0; h < 20; ++h) {

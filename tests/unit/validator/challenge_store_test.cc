@@ -12,17 +12,22 @@
 namespace assay::validator {
 namespace {
 
-base::Hash hash_of(const std::string& text) { return base::blake2b("assay.test", base::view_of(text)); }
+base::Hash hash_of(const std::string& text) {
+    return base::blake2b("assay.test", base::view_of(text));
+}
 
 KeptChallenge example() {
-    const market::ChallengeTarget target{market::DisputeTarget::segment, base::PartId{hash_of("part")}, 3, {}, 0};
-    return {ChallengeStep::sealed, base::JobId{hash_of("job")}, 7, target, hash_of("claimed"), hash_of("nonce")};
+    const market::ChallengeTarget target{
+        market::DisputeTarget::segment, base::PartId{hash_of("part")}, 3, {}, 0};
+    return {ChallengeStep::sealed, base::JobId{hash_of("job")}, 7, target, hash_of("claimed"),
+            hash_of("nonce")};
 }
 
 TEST(KeptChallenge, ComesBackAsItWas) {
     EXPECT_EQ(decode_kept_challenge(encode_kept_challenge(example())), example());
     KeptChallenge merge = example();
-    merge.target = {market::DisputeTarget::merge, base::PartId{hash_of("merge")}, 0, merge.job, merge.round};
+    merge.target = {market::DisputeTarget::merge, base::PartId{hash_of("merge")}, 0, merge.job,
+                    merge.round};
     EXPECT_EQ(decode_kept_challenge(encode_kept_challenge(merge)), merge);
 }
 
@@ -61,7 +66,8 @@ TEST(ChallengeNonce, IsOnePerKeyTargetAndRoot) {
 }
 
 TEST(ChallengeStore, AnswersOnlyForTheTargetItKept) {
-    std::string name = (std::filesystem::temp_directory_path() / "assay-challenges-XXXXXX").string();
+    std::string name =
+        (std::filesystem::temp_directory_path() / "assay-challenges-XXXXXX").string();
     ASSERT_NE(::mkdtemp(name.data()), nullptr);
     const ChallengeStore store(name);
     const KeptChallenge kept = example();
@@ -73,7 +79,8 @@ TEST(ChallengeStore, AnswersOnlyForTheTargetItKept) {
     market::ChallengeTarget other = kept.target;
     ++other.segment;
     const std::filesystem::path folder(name);
-    std::filesystem::copy_file(folder / client::target_digest(kept.target).hex(), folder / client::target_digest(other).hex());
+    std::filesystem::copy_file(folder / client::target_digest(kept.target).hex(),
+                               folder / client::target_digest(other).hex());
     std::ofstream(folder / "damaged") << "not a challenge";
     EXPECT_FALSE(store.load(other));
     EXPECT_EQ(store.list(), std::vector{kept});
@@ -86,7 +93,8 @@ TEST(SpotChecks, ChooseTheShareTheyWereTold) {
     constexpr int kTargets = 4000;
     for (const double rate : {0.0, 0.25, 1.0}) {
         int chosen = 0;
-        for (int i = 0; i < kTargets; ++i) chosen += SpotChecks::is_chosen(hash_of(std::to_string(i)), rate) ? 1 : 0;
+        for (int i = 0; i < kTargets; ++i)
+            chosen += SpotChecks::is_chosen(hash_of(std::to_string(i)), rate) ? 1 : 0;
         // Five standard deviations of a fair choice; none or all at the ends.
         const double spread = 5 * std::sqrt(kTargets * rate * (1 - rate));
         EXPECT_NEAR(chosen, kTargets * rate, spread) << rate;

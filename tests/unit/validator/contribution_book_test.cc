@@ -10,7 +10,8 @@ namespace {
 using testing::hash_of;
 
 SignedContribution example(std::uint64_t epoch) {
-    return {epoch, hash_of("commitments " + std::to_string(epoch)), 10 * epoch, hash_of("log " + std::to_string(epoch)), "{\"epoch\":" + std::to_string(epoch) + "}"};
+    return {epoch, hash_of("commitments " + std::to_string(epoch)), 10 * epoch,
+            hash_of("log " + std::to_string(epoch)), "{\"epoch\":" + std::to_string(epoch) + "}"};
 }
 
 class ContributionBookTest : public testing::Folder {
@@ -97,13 +98,15 @@ TEST_F(ContributionBookTest, RefusesEveryChangedByteAndLength) {
 }
 
 TEST_F(ContributionBookTest, HasTheBytesOfTheDocument) {
-    EXPECT_EQ(base::to_hex(encode_signed_contribution({7, {}, 0, {}, "{}"})), testing::documented("contribution_example"));
+    EXPECT_EQ(base::to_hex(encode_signed_contribution({7, {}, 0, {}, "{}"})),
+              testing::documented("contribution_example"));
     EXPECT_EQ(base::to_hex(encode_log_point({9, {}, "{}"})), testing::documented("log_example"));
 }
 
 TEST_F(ContributionBookTest, WhatIsNotOnDiskMayNotBeSent) {
     std::ofstream(folder / "blocked") << "a file where the folder should be";
-    EXPECT_EQ(ContributionBook(folder / "blocked" / "contributions", evidence).enter(example(7)), Entry::not_saved);
+    EXPECT_EQ(ContributionBook(folder / "blocked" / "contributions", evidence).enter(example(7)),
+              Entry::not_saved);
 }
 
 }  // namespace

@@ -15,7 +15,8 @@ namespace assay::validator::testing {
 class Folder : public ::testing::Test {
   protected:
     void SetUp() override {
-        std::string name = (std::filesystem::temp_directory_path() / "assay-validator-XXXXXX").string();
+        std::string name =
+            (std::filesystem::temp_directory_path() / "assay-validator-XXXXXX").string();
         ASSERT_NE(::mkdtemp(name.data()), nullptr);
         folder = name;
     }
@@ -23,13 +24,17 @@ class Folder : public ::testing::Test {
     [[nodiscard]] std::size_t files_in(const std::string& name) const {
         std::size_t count = 0;
         std::error_code error;
-        for ([[maybe_unused]] const auto& entry : std::filesystem::directory_iterator(folder / name, error)) ++count;
+        for ([[maybe_unused]] const auto& entry :
+             std::filesystem::directory_iterator(folder / name, error))
+            ++count;
         return count;
     }
     std::filesystem::path folder;
 };
 
-inline base::Hash hash_of(const std::string& text) { return base::blake2b("assay.test", base::view_of(text)); }
+inline base::Hash hash_of(const std::string& text) {
+    return base::blake2b("assay.test", base::view_of(text));
+}
 
 /// A vector of docs/formats/worker_folder.md.
 inline std::string documented(const std::string& name) {

@@ -9,16 +9,18 @@ namespace {
 
 using testing::hash_of;
 
-const base::Hash kRoot = hash_of("tree"), kAsserted = hash_of("end"), kOther = hash_of("another end");
+const base::Hash kRoot = hash_of("tree"), kAsserted = hash_of("end"),
+                 kOther = hash_of("another end");
 
 struct Scripted {
-    std::vector<base::Hash> found;           ///< by replay
-    std::vector<std::size_t> places;         ///< how many cells each was asked for
+    std::vector<base::Hash> found;    ///< by replay
+    std::vector<std::size_t> places;  ///< how many cells each was asked for
     ReplayOnce once() {
         return [this](const CellPlaces& asked) -> tl::expected<ReplayOutcome, std::string> {
             places.push_back(asked.size());
             if (places.size() > found.size()) return tl::unexpected(std::string("no such replay"));
-            return ReplayOutcome{found[places.size() - 1], std::vector<base::Hash>(asked.size(), hash_of("cell"))};
+            return ReplayOutcome{found[places.size() - 1],
+                                 std::vector<base::Hash>(asked.size(), hash_of("cell"))};
         };
     }
 };

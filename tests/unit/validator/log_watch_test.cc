@@ -15,20 +15,25 @@ constexpr auto kFamily = base::MerkleFamily::sha256;
 /// A log whose leaves are numbered, from `fork` on those of another history.
 std::vector<base::Hash> leaves(std::uint64_t size, std::uint64_t fork = UINT64_MAX) {
     std::vector<base::Hash> all;
-    for (std::uint64_t i = 0; i < size; ++i) all.push_back(hash_of((i < fork ? "leaf " : "other leaf ") + std::to_string(i)));
+    for (std::uint64_t i = 0; i < size; ++i)
+        all.push_back(hash_of((i < fork ? "leaf " : "other leaf ") + std::to_string(i)));
     return all;
 }
 LogPoint point(std::uint64_t size, std::uint64_t fork = UINT64_MAX) {
-    return {size, base::merkle_root(kFamily, leaves(size, fork)), "{\"size\":" + std::to_string(size) + "}"};
+    return {size, base::merkle_root(kFamily, leaves(size, fork)),
+            "{\"size\":" + std::to_string(size) + "}"};
 }
 /// An operator that proves from the history it has now.
 ProveLog proves(std::uint64_t fork = UINT64_MAX) {
-    return [fork](std::uint64_t from, std::uint64_t to) -> tl::expected<std::vector<base::Hash>, NoProof> {
+    return [fork](std::uint64_t from,
+                  std::uint64_t to) -> tl::expected<std::vector<base::Hash>, NoProof> {
         return base::consistency_prove(kFamily, leaves(to, fork), from);
     };
 }
 ProveLog gives(NoProof error) {
-    return [error](std::uint64_t, std::uint64_t) -> tl::expected<std::vector<base::Hash>, NoProof> { return tl::unexpected(error); };
+    return [error](std::uint64_t, std::uint64_t) -> tl::expected<std::vector<base::Hash>, NoProof> {
+        return tl::unexpected(error);
+    };
 }
 
 class LogWatchTest : public testing::Folder {
@@ -55,7 +60,8 @@ TEST_F(LogWatchTest, FollowsALogThatGrows) {
 TEST_F(LogWatchTest, TakesAnOlderPointOfTheSameLog) {
     LogWatch log = watch();
     ASSERT_EQ(log.see(point(9), proves()), LogOutcome::extends);
-    for (const std::uint64_t size : {0, 1, 4, 8, 9}) EXPECT_EQ(log.see(point(size), proves()), LogOutcome::extends) << size;
+    for (const std::uint64_t size : {0, 1, 4, 8, 9})
+        EXPECT_EQ(log.see(point(size), proves()), LogOutcome::extends) << size;
     EXPECT_EQ(log.longest(), point(9));
 }
 

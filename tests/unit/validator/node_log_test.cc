@@ -52,26 +52,43 @@ class Shown : public ::testing::Test {
         const base::Hash neighbour = hash_of("neighbour");
         const base::Hash path = base::state_path(market::epoch_key(7));
         const base::Hash leaf = base::state_leaf_hash(path, base::state_value_hash(value));
-        head.state_root = base::state_path_bit(path, 0) ? base::state_branch_hash(neighbour, leaf) : base::state_branch_hash(leaf, neighbour);
+        head.state_root = base::state_path_bit(path, 0) ? base::state_branch_hash(neighbour, leaf)
+                                                        : base::state_branch_hash(leaf, neighbour);
         head.log_root = base::merkle_root(kFamily, leaves);
         head.log_size = leaves.size();
-        head.app_hash = ledger::app_hash_of(head.state_root, head.log_root, head.log_size, head.params_id);
-        head.signature = signer.sign(ledger::kHeadDomain, who.chain_id, ledger::head_message(head.height, head.time, head.app_hash));
-        return {{"height", "12"}, {"block_time_ms", "5000"}, {"app_version", head.app_version}, {"state_root", head.state_root.hex()},
-                {"log_root", head.log_root.hex()}, {"log_size", std::to_string(head.log_size)}, {"params_id", head.params_id.hex()},
-                {"app_hash", head.app_hash.hex()}, {"signature", base::to_hex(head.signature.view())}};
+        head.app_hash =
+            ledger::app_hash_of(head.state_root, head.log_root, head.log_size, head.params_id);
+        head.signature = signer.sign(ledger::kHeadDomain, who.chain_id,
+                                     ledger::head_message(head.height, head.time, head.app_hash));
+        return {{"height", "12"},
+                {"block_time_ms", "5000"},
+                {"app_version", head.app_version},
+                {"state_root", head.state_root.hex()},
+                {"log_root", head.log_root.hex()},
+                {"log_size", std::to_string(head.log_size)},
+                {"params_id", head.params_id.hex()},
+                {"app_hash", head.app_hash.hex()},
+                {"signature", base::to_hex(head.signature.view())}};
     }
     [[nodiscard]] Json epoch_answer() const {
         const base::Bytes value = market::encode(epoch);
-        return {{"object", "state_proof"}, {"key", base::to_hex(market::epoch_key(7))}, {"value", base::to_hex(value)},
+        return {{"object", "state_proof"},
+                {"key", base::to_hex(market::epoch_key(7))},
+                {"value", base::to_hex(value)},
                 {"siblings", hashes_json({hash_of("neighbour")})},
-                {"leaf", {{"path", base::state_path(market::epoch_key(7)).hex()}, {"value_hash", base::state_value_hash(value).hex()}}},
+                {"leaf",
+                 {{"path", base::state_path(market::epoch_key(7)).hex()},
+                  {"value_hash", base::state_value_hash(value).hex()}}},
                 {"head", head_json()}};
     }
     [[nodiscard]] Json receipt_answer(std::uint64_t index) const {
         const auto proof = base::merkle_prove(kFamily, leaves, index);
-        return {{"object", "receipt_proof"}, {"receipt", base::to_hex(ledger::encode_receipt(receipts[index]))}, {"index", std::to_string(proof.index)},
-                {"size", std::to_string(proof.size)}, {"path", hashes_json(proof.path)}, {"head", head_json()}};
+        return {{"object", "receipt_proof"},
+                {"receipt", base::to_hex(ledger::encode_receipt(receipts[index]))},
+                {"index", std::to_string(proof.index)},
+                {"size", std::to_string(proof.size)},
+                {"path", hashes_json(proof.path)},
+                {"head", head_json()}};
     }
 
     const base::SecretKey key = base::SecretKey::from_seed(base::Bytes(32, 1));
@@ -149,7 +166,8 @@ TEST_F(Shown, RefusesReceiptsThatAreNotInIt) {
     EXPECT_FALSE(read_shown_receipt(answer, who, receipts[3].id));
     answer = receipt_answer(3);
     answer["size"] = "4";
-    EXPECT_FALSE(read_shown_receipt(answer, who, receipts[3].id)) << "of a shorter log than the head's";
+    EXPECT_FALSE(read_shown_receipt(answer, who, receipts[3].id))
+        << "of a shorter log than the head's";
     answer = receipt_answer(3);
     answer["head"] = head_json(other);
     EXPECT_FALSE(read_shown_receipt(answer, who, receipts[3].id));
@@ -161,11 +179,15 @@ TEST_F(Shown, RefusesReceiptsThatAreNotInIt) {
 }
 
 TEST(LogProof, IsOfTheSizesThatWereAskedFor) {
-    const Json answer = {{"object", "consistency_proof"}, {"from", "3"}, {"to", "9"}, {"path", hashes_json({hash_of("a"), hash_of("b")})}};
+    const Json answer = {{"object", "consistency_proof"},
+                         {"from", "3"},
+                         {"to", "9"},
+                         {"path", hashes_json({hash_of("a"), hash_of("b")})}};
     EXPECT_EQ(read_log_proof(answer, 3, 9), (std::vector{hash_of("a"), hash_of("b")}));
     EXPECT_FALSE(read_log_proof(answer, 3, 8));
     EXPECT_FALSE(read_log_proof(answer, 2, 9));
-    for (const Json& path : {Json(), Json("a"), Json::array({"a"}), Json::array({5}), Json(std::vector<std::string>(513, hash_of("a").hex()))}) {
+    for (const Json& path : {Json(), Json("a"), Json::array({"a"}), Json::array({5}),
+                             Json(std::vector<std::string>(513, hash_of("a").hex()))}) {
         Json bad = answer;
         bad["path"] = path;
         EXPECT_FALSE(read_log_proof(bad, 3, 9));

@@ -12,7 +12,12 @@ using testing::hash_of;
 
 SealedVerdict example() {
     const std::vector<base::Hash> cells(market::kCells, hash_of("cell"));
-    return {base::AuditId{hash_of("audit")}, {market::VerdictKind::valid, {}, hash_of("digest")}, hash_of("nonce"), hash_of("root"), hash_of("salt"), cells};
+    return {base::AuditId{hash_of("audit")},
+            {market::VerdictKind::valid, {}, hash_of("digest")},
+            hash_of("nonce"),
+            hash_of("root"),
+            hash_of("salt"),
+            cells};
 }
 
 TEST(SealedVerdict, ComesBackAsItWas) {
@@ -32,7 +37,8 @@ TEST(SealedVerdict, RefusesEveryChangedByteAndLength) {
 }
 
 TEST(SealedVerdict, HasTheBytesOfTheDocument) {
-    EXPECT_EQ(base::to_hex(encode_sealed_verdict(SealedVerdict{})), testing::documented("verdict_example"));
+    EXPECT_EQ(base::to_hex(encode_sealed_verdict(SealedVerdict{})),
+              testing::documented("verdict_example"));
 }
 
 TEST(SealedVerdict, RefusesOtherNumbersOfCells) {
@@ -57,13 +63,15 @@ TEST(VerdictSecrets, AreTwoForEachKeyAndAudit) {
         EXPECT_NE(secret(key, a), secret(key, b));
         EXPECT_NE(secret(key, a), secret(other, a));
     }
-    EXPECT_NE(verdict_nonce(key, a), cells_salt(key, a)) << "the nonce is public while the salt is not";
+    EXPECT_NE(verdict_nonce(key, a), cells_salt(key, a))
+        << "the nonce is public while the salt is not";
 }
 
 class MadeVerdict : public ::testing::Test {
   protected:
     SealedVerdict make(bool control, const char* found) {
-        return make_verdict(key, audit, control, hash_of("root"), hash_of("end"), hash_of(found), cells);
+        return make_verdict(key, audit, control, hash_of("root"), hash_of("end"), hash_of(found),
+                            cells);
     }
     const base::SecretKey key = base::SecretKey::from_seed(base::Bytes(32, 1));
     const base::AuditId audit{hash_of("audit")};
@@ -72,7 +80,9 @@ class MadeVerdict : public ::testing::Test {
 
 TEST_F(MadeVerdict, AValidHidesItsCells) {
     const SealedVerdict made = make(false, "end");
-    EXPECT_EQ(made.verdict, (market::Verdict{market::VerdictKind::valid, {}, market::cells_digest(cells_salt(key, audit), cells)}));
+    EXPECT_EQ(made.verdict, (market::Verdict{market::VerdictKind::valid,
+                                             {},
+                                             market::cells_digest(cells_salt(key, audit), cells)}));
     EXPECT_EQ(made.nonce, verdict_nonce(key, audit));
     EXPECT_EQ(made.salt, cells_salt(key, audit));
     EXPECT_EQ(made.root, hash_of("root"));
@@ -83,13 +93,15 @@ TEST_F(MadeVerdict, AValidHidesItsCells) {
 TEST_F(MadeVerdict, AControlIsOpenedByItsSalt) {
     const SealedVerdict made = make(true, "end");
     EXPECT_EQ(made.nonce, made.salt);
-    EXPECT_EQ(make(true, "another end").nonce, verdict_nonce(key, audit)) << "it reveals, and opens nothing";
+    EXPECT_EQ(make(true, "another end").nonce, verdict_nonce(key, audit))
+        << "it reveals, and opens nothing";
 }
 
 TEST_F(MadeVerdict, AnInvalidHasNoCells) {
     for (const bool control : {false, true}) {
         const SealedVerdict made = make(control, "another end");
-        EXPECT_EQ(made.verdict, (market::Verdict{market::VerdictKind::invalid, hash_of("another end"), {}}));
+        EXPECT_EQ(made.verdict,
+                  (market::Verdict{market::VerdictKind::invalid, hash_of("another end"), {}}));
         EXPECT_TRUE(made.cells.empty());
         EXPECT_TRUE(made.salt.is_zero());
         EXPECT_EQ(decode_sealed_verdict(encode_sealed_verdict(made)), made);
@@ -105,7 +117,8 @@ TEST(VerdictStore, AnswersOnlyForTheAuditItKept) {
     EXPECT_EQ(store.load(example().audit), example());
     // A file under another audit's name is not that audit's verdict.
     const base::AuditId other{hash_of("other")};
-    std::filesystem::copy_file(std::filesystem::path(name) / example().audit.hex(), std::filesystem::path(name) / other.hex());
+    std::filesystem::copy_file(std::filesystem::path(name) / example().audit.hex(),
+                               std::filesystem::path(name) / other.hex());
     EXPECT_FALSE(store.load(other));
     EXPECT_EQ(store.list().size(), 2U);
     store.remove(example().audit);

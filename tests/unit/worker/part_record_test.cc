@@ -61,7 +61,8 @@ TEST(PartRecord, RefusesEveryChangedByte) {
 
 TEST(PartRecord, RefusesTruncationAndTail) {
     base::Bytes bytes = encode_part_record(example());
-    for (std::size_t size = 0; size < bytes.size(); size += 7) EXPECT_FALSE(decode_part_record(base::ByteView(bytes).first(size)));
+    for (std::size_t size = 0; size < bytes.size(); size += 7)
+        EXPECT_FALSE(decode_part_record(base::ByteView(bytes).first(size)));
     bytes.push_back(0);
     EXPECT_FALSE(decode_part_record(bytes));
 }
@@ -69,7 +70,8 @@ TEST(PartRecord, RefusesTruncationAndTail) {
 TEST(PartRecord, CommitsToTheTreeOverItsLeaves) {
     const PartRecord record = example();
     const market::PartCommit message = record.commit_message();
-    EXPECT_EQ(message.tree_root, base::merkle_root(base::MerkleFamily::blake2b, record.leaf_hashes()));
+    EXPECT_EQ(message.tree_root,
+              base::merkle_root(base::MerkleFamily::blake2b, record.leaf_hashes()));
     EXPECT_EQ(message.segments, 3U);
     EXPECT_EQ(message.attempt, 1U);
     PartRecord other = record;

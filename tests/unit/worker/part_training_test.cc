@@ -15,7 +15,8 @@ constexpr std::uint32_t kSegments = 3;
 
 base::Bytes tokens() {
     base::Bytes bytes(4 * 4000, 0);
-    for (std::size_t i = 0; i < 4000; ++i) bytes[4 * i] = static_cast<std::uint8_t>((i * i + i / 7) % 16);
+    for (std::size_t i = 0; i < 4000; ++i)
+        bytes[4 * i] = static_cast<std::uint8_t>((i * i + i / 7) % 16);
     return bytes;
 }
 
@@ -46,11 +47,14 @@ market::JobSpec tiny_spec() {
     return spec;
 }
 
-client::KeySet test_keys() { return {base::SecretKey::from_seed(base::Bytes(32, 5)), std::nullopt, std::nullopt}; }
+client::KeySet test_keys() {
+    return {base::SecretKey::from_seed(base::Bytes(32, 5)), std::nullopt, std::nullopt};
+}
 
 /// One lane of a small job with nobody to talk to: training itself needs no node.
 struct Bench {
-    explicit Bench(const std::filesystem::path& data_folder) : folder(data_folder), parts(folder / "parts") {
+    explicit Bench(const std::filesystem::path& data_folder)
+        : folder(data_folder), parts(folder / "parts") {
         settings.data_folder = folder;
         settings.checkpoint_every = std::chrono::seconds(0);
         std::filesystem::create_directories(folder / "lane");
@@ -72,18 +76,33 @@ struct Bench {
     PartStore parts;
     runtime::Trainer trainer;
     base::JobId job_id{base::blake2b("assay.test", base::view_of("job"))};
-    runtime::JobCache cache{folder / "jobs", {},
-                            [](const base::BlobRoot&, const std::filesystem::path& file) -> tl::expected<void, std::string> {
-                                const base::Bytes bytes = tokens();
-                                std::ofstream(file, std::ios::binary)
-                                    .write(reinterpret_cast<const char*>(bytes.data()), static_cast<std::streamsize>(bytes.size()));
-                                return {};
-                            },
-                            1};
+    runtime::JobCache cache{
+        folder / "jobs",
+        {},
+        [](const base::BlobRoot&,
+           const std::filesystem::path& file) -> tl::expected<void, std::string> {
+            const base::Bytes bytes = tokens();
+            std::ofstream(file, std::ios::binary)
+                .write(reinterpret_cast<const char*>(bytes.data()),
+                       static_cast<std::streamsize>(bytes.size()));
+            return {};
+        },
+        1};
     runtime::Job* job = nullptr;
     int steps_left = 1'000'000;
     agent::BlobKeeper keeper{folder / "owed"};
-    LaneContext lane{settings, party, parts, keeper, trainer, cache, folder / "lane", [this] { return --steps_left < 0; }, {}, {}, 1, nullptr};
+    LaneContext lane{settings,
+                     party,
+                     parts,
+                     keeper,
+                     trainer,
+                     cache,
+                     folder / "lane",
+                     [this] { return --steps_left < 0; },
+                     {},
+                     {},
+                     1,
+                     nullptr};
     LaneStates states;
     PartPlan plan;
 };
@@ -91,7 +110,8 @@ struct Bench {
 class TrainPart : public testing::Test {
   protected:
     void SetUp() override {
-        std::string name = (std::filesystem::temp_directory_path() / "assay-training-XXXXXX").string();
+        std::string name =
+            (std::filesystem::temp_directory_path() / "assay-training-XXXXXX").string();
         ASSERT_NE(::mkdtemp(name.data()), nullptr);
         folder_ = name;
     }
@@ -115,12 +135,14 @@ TEST_F(TrainPart, SegmentsFollowOneAnother) {
         EXPECT_EQ(record.segments[i + 1].leaf.start_root, record.segments[i].state_root);
     }
     EXPECT_EQ(record.segments.back().state_root, record.end_root);
-    EXPECT_EQ(record.segments.back().leaf.end_field, market::round_end_root(record.end_root, record.payload_root));
+    EXPECT_EQ(record.segments.back().leaf.end_field,
+              market::round_end_root(record.end_root, record.payload_root));
 }
 
 TEST_F(TrainPart, StoppedAnywhereItReachesTheSameRecord) {
     const PartRecord whole = uninterrupted().record;
-    for (int stop_after = 0; stop_after < static_cast<int>(kSegmentSteps * kSegments) + 3; ++stop_after) {
+    for (int stop_after = 0; stop_after < static_cast<int>(kSegmentSteps * kSegments) + 3;
+         ++stop_after) {
         const auto folder = folder_ / ("stop-" + std::to_string(stop_after));
         std::optional<TrainedPart> done;
         int runs = 0;
@@ -145,7 +167,8 @@ TEST_F(TrainPart, ADamagedResumePointCostsOnlyTime) {
         const auto trained = train_part(bench.lane, bench.states, bench.plan);
         ASSERT_TRUE(trained && !*trained);
     }
-    std::fstream file(folder_ / "damaged" / "lane" / "resume", std::ios::binary | std::ios::in | std::ios::out);
+    std::fstream file(folder_ / "damaged" / "lane" / "resume",
+                      std::ios::binary | std::ios::in | std::ios::out);
     file.seekp(2000);
     file.put('x');
     file.close();

@@ -8,8 +8,9 @@
 
 namespace assay::commit {
 
-/// A file that appears whole or not at all: written beside its place, synced, renamed, the folder synced (a scratch file is only renamed). Not thread-safe. When it is
-/// destroyed before `publish`, what was written is removed.
+/// A file that appears whole or not at all: written beside its place, synced, renamed, the folder
+/// synced (a scratch file is only renamed). Not thread-safe. When it is destroyed before `publish`,
+/// what was written is removed.
 class AtomicFile {
   public:
     static tl::expected<AtomicFile, FileError> create(const std::filesystem::path& file);

@@ -28,17 +28,24 @@ constexpr double kClassesMax = 65'536;
 constexpr std::uint32_t kMillion = 1'000'000;
 
 std::uint64_t training_share(std::uint64_t count, std::uint32_t validation_ppm) {
-    const auto share = static_cast<std::uint64_t>(base::Uint128{count} * (kMillion - validation_ppm) / kMillion);
+    const auto share =
+        static_cast<std::uint64_t>(base::Uint128{count} * (kMillion - validation_ppm) / kMillion);
     return std::max<std::uint64_t>(share, 1);
 }
 
-std::string_view as_text(ByteView bytes) { return {reinterpret_cast<const char*>(bytes.data()), bytes.size()}; }
+std::string_view as_text(ByteView bytes) {
+    return {reinterpret_cast<const char*>(bytes.data()), bytes.size()};
+}
 
-Result<base::BlobRoot> write_words(const std::filesystem::path& out, std::span<const std::uint32_t> words) {
-    const auto refuse = [&](FileError error) { return tl::unexpected(out.string() + ": " + std::string(message_of(error))); };
+Result<base::BlobRoot> write_words(const std::filesystem::path& out,
+                                   std::span<const std::uint32_t> words) {
+    const auto refuse = [&](FileError error) {
+        return tl::unexpected(out.string() + ": " + std::string(message_of(error)));
+    };
     auto file = AtomicFile::create(out);
     if (!file) return refuse(file.error());
-    auto written = file->write({reinterpret_cast<const std::uint8_t*>(words.data()), words.size_bytes()});
+    auto written =
+        file->write({reinterpret_cast<const std::uint8_t*>(words.data()), words.size_bytes()});
     if (!written) return refuse(written.error());
     const auto saved = file->publish();
     if (!saved) return refuse(saved.error());
@@ -56,7 +63,9 @@ Result<Tokens> tokens_of_text(ByteView source) {
     for (std::size_t position = 0; position < text.size();) {
         const std::size_t start = position;
         const auto point = next_code_point(text, position);
-        if (!point) return tl::unexpected("byte " + std::to_string(start) + " is not valid UTF-8; import it as bytes instead");
+        if (!point)
+            return tl::unexpected("byte " + std::to_string(start) +
+                                  " is not valid UTF-8; import it as bytes instead");
         present[*point] = true;
     }
     Tokens tokens;
@@ -64,7 +73,8 @@ Result<Tokens> tokens_of_text(ByteView source) {
     for (std::uint32_t point = 0; point < present.size(); ++point) {
         if (present[point]) tokens.spec.characters.push_back(point);
     }
-    if (tokens.spec.characters.size() > kCharactersMax) return tl::unexpected(std::string("more than 65,536 different characters"));
+    if (tokens.spec.characters.size() > kCharactersMax)
+        return tl::unexpected(std::string("more than 65,536 different characters"));
     tokens.spec.vocabulary = static_cast<std::uint32_t>(tokens.spec.characters.size());
     auto ids = tokenise(tokens.spec, text);
     if (!ids) return tl::unexpected(ids.error());
@@ -82,7 +92,9 @@ Tokens tokens_of_bytes(ByteView source) {
 
 template <class Word>
 Result<Tokens> tokens_of_words(ByteView source, std::uint32_t vocabulary) {
-    if (source.size() % sizeof(Word) != 0) return tl::unexpected("is not a whole number of " + std::to_string(8 * sizeof(Word)) + "-bit tokens");
+    if (source.size() % sizeof(Word) != 0)
+        return tl::unexpected("is not a whole number of " + std::to_string(8 * sizeof(Word)) +
+                              "-bit tokens");
     Tokens tokens;
     tokens.spec.tokeniser = market::Tokeniser::pretokenised;
     tokens.ids.reserve(source.size() / sizeof(Word));
@@ -93,12 +105,14 @@ Result<Tokens> tokens_of_words(ByteView source, std::uint32_t vocabulary) {
         tokens.ids.push_back(word);
         largest = std::max<std::uint32_t>(largest, word);
     }
-    if (largest >= (vocabulary == 0 ? kVocabularyMax : vocabulary)) return tl::unexpected("token " + std::to_string(largest) + " is outside the vocabulary");
+    if (largest >= (vocabulary == 0 ? kVocabularyMax : vocabulary))
+        return tl::unexpected("token " + std::to_string(largest) + " is outside the vocabulary");
     tokens.spec.vocabulary = vocabulary == 0 ? largest + 1 : vocabulary;
     return tokens;
 }
 
-Result<PreparedData> finish_tokens(Tokens tokens, const ImportOptions& options, const std::filesystem::path& out) {
+Result<PreparedData> finish_tokens(Tokens tokens, const ImportOptions& options,
+                                   const std::filesystem::path& out) {
     if (tokens.ids.size() < 2) return tl::unexpected(std::string("holds fewer than two tokens"));
     tokens.spec.tokens = tokens.ids.size();
     tokens.spec.train_tokens = training_share(tokens.ids.size(), options.validation_ppm);
@@ -108,12 +122,17 @@ Result<PreparedData> finish_tokens(Tokens tokens, const ImportOptions& options, 
     return PreparedData{std::move(tokens.spec), out};
 }
 
-/// The last column of `labels` is the class; the columns before it, or all of `features`, are the features.
-Result<PreparedData> finish_table(const NumericArray& features, std::uint64_t feature_columns, const NumericArray& labels,
-                                  const ImportOptions& options, const std::filesystem::path& out) {
+/// The last column of `labels` is the class; the columns before it, or all of `features`, are the
+/// features.
+Result<PreparedData> finish_table(const NumericArray& features, std::uint64_t feature_columns,
+                                  const NumericArray& labels, const ImportOptions& options,
+                                  const std::filesystem::path& out) {
     const std::uint64_t rows = features.rows();
-    if (rows == 0 || rows != labels.rows()) return tl::unexpected(std::string("features and labels must have the same number of rows, at least one"));
-    if (feature_columns == 0 || feature_columns > kFeaturesMax) return tl::unexpected(std::string("needs 1 to 65,536 feature columns"));
+    if (rows == 0 || rows != labels.rows())
+        return tl::unexpected(
+            std::string("features and labels must have the same number of rows, at least one"));
+    if (feature_columns == 0 || feature_columns > kFeaturesMax)
+        return tl::unexpected(std::string("needs 1 to 65,536 feature columns"));
     market::TableData spec;
     std::vector<std::uint32_t> words;
     words.reserve(rows * (feature_columns + 1));
@@ -128,12 +147,14 @@ Result<PreparedData> finish_table(const NumericArray& features, std::uint64_t fe
     for (std::uint64_t row = 0; row < rows; ++row) {
         for (std::uint64_t col = 0; col < feature_columns; ++col) {
             if (!push(features.at(row, col))) {
-                return tl::unexpected("row " + std::to_string(row) + ", column " + std::to_string(col) + " is not a finite number");
+                return tl::unexpected("row " + std::to_string(row) + ", column " +
+                                      std::to_string(col) + " is not a finite number");
             }
         }
         const double label = labels.at(row, labels.cols() - 1);
         if (!(label >= 0) || label >= kClassesMax || label != std::floor(label)) {
-            return tl::unexpected("row " + std::to_string(row) + ": the label is not a class number from 0 to 65,535");
+            return tl::unexpected("row " + std::to_string(row) +
+                                  ": the label is not a class number from 0 to 65,535");
         }
         largest = std::max(largest, label);
         push(label + 0.0);
@@ -148,28 +169,36 @@ Result<PreparedData> finish_table(const NumericArray& features, std::uint64_t fe
     return PreparedData{spec, out};
 }
 
-Result<PreparedData> import_npy(ByteView source, const ImportOptions& options, const std::filesystem::path& out) {
+Result<PreparedData> import_npy(ByteView source, const ImportOptions& options,
+                                const std::filesystem::path& out) {
     const auto array = parse_npy(source);
     if (!array) return tl::unexpected(array.error());
-    if (array->shape.size() != 2) return tl::unexpected(std::string("must be a matrix: features, then the label in the last column"));
-    return finish_table(*array, array->cols() - std::min<std::uint64_t>(array->cols(), 1), *array, options, out);
+    if (array->shape.size() != 2)
+        return tl::unexpected(
+            std::string("must be a matrix: features, then the label in the last column"));
+    return finish_table(*array, array->cols() - std::min<std::uint64_t>(array->cols(), 1), *array,
+                        options, out);
 }
 
 /// One matrix with the label in its last column, or two tensors named `features` and `labels`.
-Result<PreparedData> import_safetensors(Bytes source, const ImportOptions& options, const std::filesystem::path& out) {
+Result<PreparedData> import_safetensors(Bytes source, const ImportOptions& options,
+                                        const std::filesystem::path& out) {
     const auto file = parse_safetensors(std::move(source));
     if (!file) return tl::unexpected(file.error());
     const SafeTensor* labels = file->find("labels");
     const SafeTensor* features = file->find("features");
     const bool pair = file->tensors.size() == 2 && labels != nullptr && features != nullptr;
-    if (!pair && file->tensors.size() != 1) return tl::unexpected(std::string("must hold one matrix, or the tensors 'features' and 'labels'"));
+    if (!pair && file->tensors.size() != 1)
+        return tl::unexpected(
+            std::string("must hold one matrix, or the tensors 'features' and 'labels'"));
     const auto x = numeric_array(pair ? *features : file->tensors.front());
     if (!x) return tl::unexpected(x.error());
     const auto y = numeric_array(pair ? *labels : file->tensors.front());
     if (!y) return tl::unexpected(y.error());
     if (x->shape.size() != 2) return tl::unexpected(std::string("the features must be a matrix"));
     if (pair && y->cols() != 1) return tl::unexpected(std::string("the labels must be one column"));
-    return finish_table(*x, pair ? x->cols() : x->cols() - std::min<std::uint64_t>(x->cols(), 1), *y, options, out);
+    return finish_table(*x, pair ? x->cols() : x->cols() - std::min<std::uint64_t>(x->cols(), 1),
+                        *y, options, out);
 }
 
 std::string guess_format(const std::filesystem::path& source, ByteView bytes) {
@@ -183,8 +212,10 @@ std::string guess_format(const std::filesystem::path& source, ByteView bytes) {
     return "text";
 }
 
-Result<PreparedData> import_bytes(const std::filesystem::path& source, Bytes bytes, const ImportOptions& options, const std::filesystem::path& out) {
-    const std::string format = options.format == "auto" ? guess_format(source, bytes) : options.format;
+Result<PreparedData> import_bytes(const std::filesystem::path& source, Bytes bytes,
+                                  const ImportOptions& options, const std::filesystem::path& out) {
+    const std::string format =
+        options.format == "auto" ? guess_format(source, bytes) : options.format;
     if (format == "npy") return import_npy(bytes, options, out);
     if (format == "safetensors") return import_safetensors(std::move(bytes), options, out);
     Result<Tokens> tokens = tl::unexpected("unknown format '" + format + "'");
@@ -198,11 +229,15 @@ Result<PreparedData> import_bytes(const std::filesystem::path& source, Bytes byt
 
 }  // namespace
 
-Result<PreparedData> import_data(const std::filesystem::path& source, const ImportOptions& options, const std::filesystem::path& blob_out) {
-    if (options.validation_ppm >= kMillion) return tl::unexpected(std::string("the validation share must be below one million ppm"));
-    if (options.vocabulary > kVocabularyMax) return tl::unexpected(std::string("the vocabulary is larger than 2^20"));
+Result<PreparedData> import_data(const std::filesystem::path& source, const ImportOptions& options,
+                                 const std::filesystem::path& blob_out) {
+    if (options.validation_ppm >= kMillion)
+        return tl::unexpected(std::string("the validation share must be below one million ppm"));
+    if (options.vocabulary > kVocabularyMax)
+        return tl::unexpected(std::string("the vocabulary is larger than 2^20"));
     auto bytes = read_whole_file(source, kSourceBytesMax);
-    if (!bytes) return tl::unexpected(source.string() + ": " + std::string(message_of(bytes.error())));
+    if (!bytes)
+        return tl::unexpected(source.string() + ": " + std::string(message_of(bytes.error())));
     auto prepared = import_bytes(source, std::move(*bytes), options, blob_out);
     if (!prepared) return tl::unexpected(source.string() + ": " + prepared.error());
     return prepared;

@@ -33,9 +33,12 @@ class Layout {
         ASSAY_CHECK(entry.shape[0] == 1);
         entry.shape.erase(entry.shape.begin());
     }
-    void zeros(const std::string& name, std::uint64_t size) { entries_.push_back({name, {}, {size}}); }
+    void zeros(const std::string& name, std::uint64_t size) {
+        entries_.push_back({name, {}, {size}});
+    }
     /// A bias that may be absent from the program.
-    void bias(const std::string& name, bool present, const std::vector<std::string>& sources, std::uint64_t size) {
+    void bias(const std::string& name, bool present, const std::vector<std::string>& sources,
+              std::uint64_t size) {
         present ? vector(name, sources) : zeros(name, size);
     }
     std::vector<ModelEntry> take() {
@@ -48,7 +51,8 @@ class Layout {
   private:
     TensorId need(const std::string& name) const {
         const std::optional<TensorId> id = program_.find(name);
-        ASSAY_CHECK(id && program_.tensors[*id].weight && program_.tensors[*id].dtype == program::DType::f32);
+        ASSAY_CHECK(id && program_.tensors[*id].weight &&
+                    program_.tensors[*id].dtype == program::DType::f32);
         return *id;
     }
     const Program& program_;
@@ -61,8 +65,10 @@ void gpt_block(Layout& layout, const GptModel& model, std::uint32_t index) {
     const std::uint64_t width = model.width;
     layout.vector(to + "ln_1.weight", {from + "ln_1.weight"});
     layout.bias(to + "ln_1.bias", model.bias, {from + "ln_1.bias"}, width);
-    layout.matrix(to + "attn.c_attn.weight", {from + "attn.q.weight", from + "attn.k.weight", from + "attn.v.weight"});
-    layout.bias(to + "attn.c_attn.bias", model.bias, {from + "attn.q.bias", from + "attn.k.bias", from + "attn.v.bias"}, 3 * width);
+    layout.matrix(to + "attn.c_attn.weight",
+                  {from + "attn.q.weight", from + "attn.k.weight", from + "attn.v.weight"});
+    layout.bias(to + "attn.c_attn.bias", model.bias,
+                {from + "attn.q.bias", from + "attn.k.bias", from + "attn.v.bias"}, 3 * width);
     layout.matrix(to + "attn.c_proj.weight", {from + "attn.c_proj.weight"});
     layout.bias(to + "attn.c_proj.bias", model.bias, {from + "attn.c_proj.bias"}, width);
     layout.vector(to + "ln_2.weight", {from + "ln_2.weight"});
@@ -76,10 +82,14 @@ void gpt_block(Layout& layout, const GptModel& model, std::uint32_t index) {
 /// The name that common loaders give the activation.
 std::string activation_word(Activation activation) {
     switch (activation) {
-        case Activation::gelu_tanh: return "gelu_new";
-        case Activation::gelu_erf: return "gelu";
-        case Activation::relu: return "relu";
-        case Activation::tanh: return "tanh";
+        case Activation::gelu_tanh:
+            return "gelu_new";
+        case Activation::gelu_erf:
+            return "gelu";
+        case Activation::relu:
+            return "relu";
+        case Activation::tanh:
+            return "tanh";
     }
     return "";
 }
@@ -97,7 +107,8 @@ std::string decimal(std::uint64_t ppb) {
 std::string json_object(const std::vector<std::pair<std::string, std::string>>& members) {
     std::string text = "{\n";
     for (std::size_t i = 0; i < members.size(); ++i) {
-        text += "  \"" + members[i].first + "\": " + members[i].second + (i + 1 < members.size() ? ",\n" : "\n");
+        text += "  \"" + members[i].first + "\": " + members[i].second +
+                (i + 1 < members.size() ? ",\n" : "\n");
     }
     return text + "}\n";
 }
@@ -159,12 +170,14 @@ std::vector<ModelEntry> model_layout(const Program& program, const market::JobSp
         layout.bias("transformer.ln_f.bias", gpt->bias, {"ln_f.bias"}, gpt->width);
         return layout.take();
     }
-    for (const TensorId id : program.weight_tensors()) layout.matrix(program.tensors[id].name, {program.tensors[id].name});
+    for (const TensorId id : program.weight_tensors())
+        layout.matrix(program.tensors[id].name, {program.tensors[id].name});
     return layout.take();
 }
 
 std::string model_config(const market::JobSpec& spec) {
-    if (const auto* gpt = std::get_if<GptModel>(&spec.model)) return gpt_config(*gpt, std::get<market::TokenData>(spec.data).vocabulary);
+    if (const auto* gpt = std::get_if<GptModel>(&spec.model))
+        return gpt_config(*gpt, std::get<market::TokenData>(spec.data).vocabulary);
     return mlp_config(std::get<MlpModel>(spec.model), std::get<market::TableData>(spec.data));
 }
 

@@ -17,8 +17,16 @@ struct NumberType {
     std::string_view npy, name;
     std::uint32_t bytes;
 };
-constexpr std::array<NumberType, 10> kTypes{{{"<f4", "F32", 4}, {"<f8", "F64", 8}, {"|i1", "I8", 1}, {"|u1", "U8", 1}, {"<i2", "I16", 2},
-                                             {"<u2", "U16", 2}, {"<i4", "I32", 4}, {"<u4", "U32", 4}, {"<i8", "I64", 8}, {"<u8", "U64", 8}}};
+constexpr std::array<NumberType, 10> kTypes{{{"<f4", "F32", 4},
+                                             {"<f8", "F64", 8},
+                                             {"|i1", "I8", 1},
+                                             {"|u1", "U8", 1},
+                                             {"<i2", "I16", 2},
+                                             {"<u2", "U16", 2},
+                                             {"<i4", "I32", 4},
+                                             {"<u4", "U32", 4},
+                                             {"<i8", "I64", 8},
+                                             {"<u8", "U64", 8}}};
 constexpr std::size_t kNpyHeaderMax = 65'536;
 constexpr std::string_view kNpyMagic = "\x93NUMPY";
 
@@ -69,7 +77,8 @@ class HeaderReader {
 
   private:
     void skip() {
-        while (!rest_.empty() && (rest_.front() == ' ' || rest_.front() == '\n')) rest_.remove_prefix(1);
+        while (!rest_.empty() && (rest_.front() == ' ' || rest_.front() == '\n'))
+            rest_.remove_prefix(1);
     }
     bool peek(char c) {
         skip();
@@ -101,7 +110,8 @@ class HeaderReader {
             skip();
             std::uint64_t size = 0;
             std::size_t digits = 0;
-            for (; digits < rest_.size() && rest_[digits] >= '0' && rest_[digits] <= '9'; ++digits) {
+            for (; digits < rest_.size() && rest_[digits] >= '0' && rest_[digits] <= '9';
+                 ++digits) {
                 size = size * 10 + static_cast<std::uint64_t>(rest_[digits] - '0');
                 if (size > (1ULL << 40U)) return false;
             }
@@ -116,7 +126,8 @@ class HeaderReader {
 };
 
 bool size_matches(const NumericArray& array) {
-    const base::Uint128 expected = base::Uint128{array.rows()} * array.cols() * type_of(array.type)->bytes;
+    const base::Uint128 expected =
+        base::Uint128{array.rows()} * array.cols() * type_of(array.type)->bytes;
     return expected == array.data.size();
 }
 
@@ -141,12 +152,14 @@ tl::expected<NumericArray, std::string> parse_npy(ByteView bytes) {
     const auto refuse = [](const char* reason) { return tl::unexpected(std::string(reason)); };
     base::Decoder in(bytes);
     const base::Bytes magic = in.raw(kNpyMagic.size());
-    if (!in.ok() || !std::equal(magic.begin(), magic.end(), base::view_of(kNpyMagic).begin())) return refuse("is not a .npy file");
+    if (!in.ok() || !std::equal(magic.begin(), magic.end(), base::view_of(kNpyMagic).begin()))
+        return refuse("is not a .npy file");
     const std::uint8_t major = in.u8();
     const std::uint8_t minor = in.u8();
     if (major < 1 || major > 3 || minor != 0) return refuse("has an unknown .npy version");
     const std::size_t length = major == 1 ? in.u16() : in.u32();
-    if (!in.ok() || length > kNpyHeaderMax || length > in.rest().size()) return refuse("is truncated in its header");
+    if (!in.ok() || length > kNpyHeaderMax || length > in.rest().size())
+        return refuse("is truncated in its header");
     const base::Bytes header = in.raw(length);
     NumericArray array;
     if (!HeaderReader({reinterpret_cast<const char*>(header.data()), header.size()}).read(array)) {
@@ -158,8 +171,10 @@ tl::expected<NumericArray, std::string> parse_npy(ByteView bytes) {
 }
 
 tl::expected<NumericArray, std::string> numeric_array(const SafeTensor& tensor) {
-    if (type_of(tensor.dtype_name) == nullptr) return tl::unexpected("tensor '" + tensor.name + "' is not of plain numbers");
-    if (tensor.shape.empty() || tensor.shape.size() > 2) return tl::unexpected("tensor '" + tensor.name + "' is not a matrix");
+    if (type_of(tensor.dtype_name) == nullptr)
+        return tl::unexpected("tensor '" + tensor.name + "' is not of plain numbers");
+    if (tensor.shape.empty() || tensor.shape.size() > 2)
+        return tl::unexpected("tensor '" + tensor.name + "' is not a matrix");
     return NumericArray{tensor.dtype_name, tensor.shape, false, tensor.data};
 }
 

@@ -13,8 +13,8 @@ namespace assay::commit {
 
 /// A matrix of numbers as a source file stores it. `data` points into the source's bytes.
 struct NumericArray {
-    std::string type;                        ///< F32 F64 I8 U8 I16 U16 I32 U32 I64 U64
-    std::vector<std::uint64_t> shape;        ///< one or two sizes
+    std::string type;                  ///< F32 F64 I8 U8 I16 U16 I32 U32 I64 U64
+    std::vector<std::uint64_t> shape;  ///< one or two sizes
     bool column_major = false;
     base::ByteView data;
     /// Requires row < rows, col < cols.
@@ -23,7 +23,8 @@ struct NumericArray {
     [[nodiscard]] std::uint64_t cols() const { return shape.size() > 1 ? shape[1] : 1; }
 };
 
-/// NumPy's .npy, versions 1 to 3, little-endian, one or two dimensions. Strict about header and size.
+/// NumPy's .npy, versions 1 to 3, little-endian, one or two dimensions. Strict about header and
+/// size.
 tl::expected<NumericArray, std::string> parse_npy(base::ByteView bytes);
 tl::expected<NumericArray, std::string> numeric_array(const SafeTensor& tensor);
 

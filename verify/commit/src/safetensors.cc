@@ -30,15 +30,24 @@ struct TypeName {
     std::optional<program::DType> dtype;
 };
 constexpr std::array<TypeName, 13> kTypes{{
-    {"F32", 4, program::DType::f32},  {"I32", 4, program::DType::i32},  {"I8", 1, program::DType::i8},
-    {"U16", 2, program::DType::u16},  {"F16", 2, program::DType::f16},  {"BF16", 2, program::DType::bf16},
-    {"F64", 8, std::nullopt},         {"I64", 8, std::nullopt},         {"U64", 8, std::nullopt},
-    {"U32", 4, std::nullopt},         {"I16", 2, std::nullopt},         {"U8", 1, std::nullopt},
+    {"F32", 4, program::DType::f32},
+    {"I32", 4, program::DType::i32},
+    {"I8", 1, program::DType::i8},
+    {"U16", 2, program::DType::u16},
+    {"F16", 2, program::DType::f16},
+    {"BF16", 2, program::DType::bf16},
+    {"F64", 8, std::nullopt},
+    {"I64", 8, std::nullopt},
+    {"U64", 8, std::nullopt},
+    {"U32", 4, std::nullopt},
+    {"I16", 2, std::nullopt},
+    {"U8", 1, std::nullopt},
     {"BOOL", 1, std::nullopt},
 }};
 
 const TypeName* type_named(std::string_view name) {
-    const auto found = std::find_if(kTypes.begin(), kTypes.end(), [&](const TypeName& type) { return type.name == name; });
+    const auto found = std::find_if(kTypes.begin(), kTypes.end(),
+                                    [&](const TypeName& type) { return type.name == name; });
     return found == kTypes.end() ? nullptr : &*found;
 }
 
@@ -49,7 +58,8 @@ std::optional<json> parse_header(ByteView text, std::string& problem) {
         if (depth > kDepthMax) problem = "the header is nested too deeply";
         if (event == json::parse_event_t::object_start) names.emplace_back();
         if (event == json::parse_event_t::object_end && !names.empty()) names.pop_back();
-        if (event == json::parse_event_t::key && !names.empty() && !names.back().insert(parsed.get<std::string>()).second) {
+        if (event == json::parse_event_t::key && !names.empty() &&
+            !names.back().insert(parsed.get<std::string>()).second) {
             problem = "the header has a name twice";
         }
         return problem.empty();
@@ -61,7 +71,8 @@ std::optional<json> parse_header(ByteView text, std::string& problem) {
 }
 
 bool is_metadata(const json& value) {
-    return value.is_object() && std::all_of(value.begin(), value.end(), [](const json& entry) { return entry.is_string(); });
+    return value.is_object() && std::all_of(value.begin(), value.end(),
+                                            [](const json& entry) { return entry.is_string(); });
 }
 
 std::optional<std::vector<std::uint64_t>> numbers(const json& value, std::size_t count_max) {
@@ -80,8 +91,11 @@ struct Placed {
 };
 
 tl::expected<Placed, std::string> read_entry(const std::string& name, const json& entry) {
-    const auto refuse = [&](std::string_view reason) { return tl::unexpected("tensor '" + name + "' " + std::string(reason)); };
-    if (!entry.is_object() || entry.size() != 3 || !entry.contains("dtype") || !entry.contains("shape") || !entry.contains("data_offsets")) {
+    const auto refuse = [&](std::string_view reason) {
+        return tl::unexpected("tensor '" + name + "' " + std::string(reason));
+    };
+    if (!entry.is_object() || entry.size() != 3 || !entry.contains("dtype") ||
+        !entry.contains("shape") || !entry.contains("data_offsets")) {
         return refuse("must have exactly dtype, shape and data_offsets");
     }
     if (!entry["dtype"].is_string()) return refuse("has no dtype");
@@ -90,15 +104,18 @@ tl::expected<Placed, std::string> read_entry(const std::string& name, const json
     const auto shape = numbers(entry["shape"], kSafetensorsDimensionsMax);
     if (!shape) return refuse("has a shape that is not a short list of sizes");
     const auto offsets = numbers(entry["data_offsets"], 2);
-    if (!offsets || offsets->size() != 2 || (*offsets)[0] > (*offsets)[1]) return refuse("has offsets that are not [begin, end]");
+    if (!offsets || offsets->size() != 2 || (*offsets)[0] > (*offsets)[1])
+        return refuse("has offsets that are not [begin, end]");
     base::Uint128 bytes = type->bytes;
     for (const std::uint64_t size : *shape) {
         bytes *= size;
         if (bytes > kFileBytesMax) return refuse("is too large");
     }
-    if (bytes != (*offsets)[1] - (*offsets)[0]) return refuse("has offsets that do not match its shape");
+    if (bytes != (*offsets)[1] - (*offsets)[0])
+        return refuse("has offsets that do not match its shape");
     if ((*offsets)[0] % type->bytes != 0) return refuse("is not aligned");
-    return Placed{SafeTensor{name, std::string(type->name), type->dtype, *shape, {}}, (*offsets)[0], (*offsets)[1]};
+    return Placed{SafeTensor{name, std::string(type->name), type->dtype, *shape, {}}, (*offsets)[0],
+                  (*offsets)[1]};
 }
 
 std::uint64_t bytes_of(const SafetensorsShape& tensor) {
@@ -110,24 +127,28 @@ std::uint64_t bytes_of(const SafetensorsShape& tensor) {
 }
 
 std::string entry_text(const SafetensorsShape& tensor, std::uint64_t begin) {
-    std::string text = "\"" + tensor.name + "\":{\"dtype\":\"" + tensor.dtype_name + "\",\"shape\":[";
+    std::string text =
+        "\"" + tensor.name + "\":{\"dtype\":\"" + tensor.dtype_name + "\",\"shape\":[";
     for (std::size_t i = 0; i < tensor.shape.size(); ++i) {
         if (i > 0) text += ',';
         text += std::to_string(tensor.shape[i]);
     }
-    return text + "],\"data_offsets\":[" + std::to_string(begin) + "," + std::to_string(begin + bytes_of(tensor)) + "]}";
+    return text + "],\"data_offsets\":[" + std::to_string(begin) + "," +
+           std::to_string(begin + bytes_of(tensor)) + "]}";
 }
 
 bool is_plain_name(std::string_view name) {
     return !name.empty() && std::all_of(name.begin(), name.end(), [](char c) {
-        return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '.' || c == '_';
+        return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
+               c == '.' || c == '_';
     });
 }
 
 }  // namespace
 
 const SafeTensor* SafetensorsFile::find(std::string_view name) const {
-    const auto found = std::find_if(tensors.begin(), tensors.end(), [&](const SafeTensor& tensor) { return tensor.name == name; });
+    const auto found = std::find_if(tensors.begin(), tensors.end(),
+                                    [&](const SafeTensor& tensor) { return tensor.name == name; });
     return found == tensors.end() ? nullptr : &*found;
 }
 
@@ -161,9 +182,12 @@ tl::expected<SafetensorsFile, std::string> parse_safetensors(Bytes bytes) {
     const ByteView data = ByteView(file.bytes).subspan(kLengthBytes + length);
     std::uint64_t next = 0;
     for (Placed& entry : placed) {
-        if (entry.begin < next) return refuse("tensor '" + entry.tensor.name + "' overlaps another");
-        if (entry.begin > next) return refuse("there is a gap before tensor '" + entry.tensor.name + "'");
-        if (entry.end > data.size()) return refuse("the file ends inside tensor '" + entry.tensor.name + "'");
+        if (entry.begin < next)
+            return refuse("tensor '" + entry.tensor.name + "' overlaps another");
+        if (entry.begin > next)
+            return refuse("there is a gap before tensor '" + entry.tensor.name + "'");
+        if (entry.end > data.size())
+            return refuse("the file ends inside tensor '" + entry.tensor.name + "'");
         entry.tensor.data = data.subspan(entry.begin, entry.end - entry.begin);
         file.tensors.push_back(std::move(entry.tensor));
         next = entry.end;
@@ -197,9 +221,11 @@ Bytes safetensors_header(std::span<const SafetensorsShape> tensors) {
 
 Bytes write_safetensors(std::span<const SafetensorsEntry> entries) {
     std::vector<SafetensorsShape> tensors;
-    for (const SafetensorsEntry& entry : entries) tensors.push_back({entry.name, entry.dtype_name, entry.shape});
+    for (const SafetensorsEntry& entry : entries)
+        tensors.push_back({entry.name, entry.dtype_name, entry.shape});
     Bytes out = safetensors_header(tensors);
-    for (const SafetensorsEntry& entry : entries) out.insert(out.end(), entry.data.begin(), entry.data.end());
+    for (const SafetensorsEntry& entry : entries)
+        out.insert(out.end(), entry.data.begin(), entry.data.end());
     return out;
 }
 

@@ -37,7 +37,8 @@ std::vector<Buffer> zeroed(const Program& program, const std::vector<TensorId>& 
     return buffers;
 }
 
-Hash root_of_buffers(const Program& program, const std::vector<TensorId>& ids, const std::vector<Buffer>& buffers, unsigned threads,
+Hash root_of_buffers(const Program& program, const std::vector<TensorId>& ids,
+                     const std::vector<Buffer>& buffers, unsigned threads,
                      std::vector<Hash> leaves) {
     for (const Hash& root : tensor_roots(program, ids, buffers, threads)) leaves.push_back(root);
     return base::merkle_root(MerkleFamily::blake2b, leaves);
@@ -48,7 +49,8 @@ Hash root_of_buffers(const Program& program, const std::vector<TensorId>& ids, c
 void Buffer::Free::operator()(std::byte* p) const { std::free(p); }
 
 Buffer::Buffer(std::size_t bytes) : size_(bytes) {
-    const std::size_t allocated = std::max(kAlignment, (bytes + kAlignment - 1) / kAlignment * kAlignment);
+    const std::size_t allocated =
+        std::max(kAlignment, (bytes + kAlignment - 1) / kAlignment * kAlignment);
     ASSAY_CHECK(allocated >= bytes);
     auto* memory = static_cast<std::byte*>(std::aligned_alloc(kAlignment, allocated));
     ASSAY_CHECK(memory != nullptr);
@@ -62,7 +64,9 @@ Buffer Buffer::clone() const {
     return copy;
 }
 
-State State::zeros(const Program& program) { return State{zeroed(program, program.state_tensors())}; }
+State State::zeros(const Program& program) {
+    return State{zeroed(program, program.state_tensors())};
+}
 
 State State::clone() const {
     State copy;
@@ -71,14 +75,17 @@ State State::clone() const {
     return copy;
 }
 
-Payload Payload::zeros(const Program& program) { return Payload{zeroed(program, payload_tensors(program))}; }
+Payload Payload::zeros(const Program& program) {
+    return Payload{zeroed(program, payload_tensors(program))};
+}
 
-StateDescriptor opening_descriptor(const JobIdentity& job, std::uint32_t round, const Hash& previous_opening) {
+StateDescriptor opening_descriptor(const JobIdentity& job, std::uint32_t round,
+                                   const Hash& previous_opening) {
     return lane_descriptor(job, round, kOpeningLane, 0, previous_opening);
 }
 
-StateDescriptor lane_descriptor(const JobIdentity& job, std::uint32_t round, std::uint32_t lane, std::uint32_t steps,
-                                const Hash& round_start_root) {
+StateDescriptor lane_descriptor(const JobIdentity& job, std::uint32_t round, std::uint32_t lane,
+                                std::uint32_t steps, const Hash& round_start_root) {
     StateDescriptor descriptor;
     descriptor.spec_root = job.spec_root;
     descriptor.program_root = job.program_root;
@@ -92,8 +99,13 @@ StateDescriptor lane_descriptor(const JobIdentity& job, std::uint32_t round, std
 
 Hash descriptor_leaf(const StateDescriptor& descriptor) {
     base::Hasher hasher("assay.descriptor");
-    hasher.add(descriptor.spec_root).add(descriptor.program_root).add_sized(base::view_of(descriptor.profile));
-    hasher.add_u32(descriptor.round).add_u32(descriptor.lane).add_u32(descriptor.stage).add_u32(descriptor.step);
+    hasher.add(descriptor.spec_root)
+        .add(descriptor.program_root)
+        .add_sized(base::view_of(descriptor.profile));
+    hasher.add_u32(descriptor.round)
+        .add_u32(descriptor.lane)
+        .add_u32(descriptor.stage)
+        .add_u32(descriptor.step);
     return hasher.add(descriptor.round_start_root).finish();
 }
 
@@ -103,8 +115,10 @@ Hash state_root_of_tensor_roots(const StateDescriptor& descriptor, std::span<con
     return base::merkle_root(MerkleFamily::blake2b, leaves);
 }
 
-Hash state_root(const Program& program, const State& state, const StateDescriptor& descriptor, unsigned threads) {
-    return root_of_buffers(program, program.state_tensors(), state.tensors, threads, {descriptor_leaf(descriptor)});
+Hash state_root(const Program& program, const State& state, const StateDescriptor& descriptor,
+                unsigned threads) {
+    return root_of_buffers(program, program.state_tensors(), state.tensors, threads,
+                           {descriptor_leaf(descriptor)});
 }
 
 Hash payload_root(const Program& program, const Payload& payload, unsigned threads) {

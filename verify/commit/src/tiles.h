@@ -21,17 +21,20 @@ struct TileRef {
     const std::byte* data = nullptr;
     std::uint64_t tile = 0;
 };
-/// The tiles' leaves, in their order: each tile's own elements, row-major, unpadded, NaN canonical. Tiles of one shape are hashed together,
-/// from where they lie.
+/// The tiles' leaves, in their order: each tile's own elements, row-major, unpadded, NaN canonical.
+/// Tiles of one shape are hashed together, from where they lie.
 void tile_leaves(std::span<const TileRef> tiles, std::span<base::Hash> leaves);
-/// Roots of several tensors, in the order of `ids`; tiles are spread over threads, which cannot change bits.
-std::vector<base::Hash> tensor_roots(const program::Program& program, std::span<const program::TensorId> ids,
+/// Roots of several tensors, in the order of `ids`; tiles are spread over threads, which cannot
+/// change bits.
+std::vector<base::Hash> tensor_roots(const program::Program& program,
+                                     std::span<const program::TensorId> ids,
                                      std::span<const Buffer> buffers, unsigned threads);
 
 /// Copies elements, writing every NaN as the canonical one of its type.
 void copy_canonical(program::DType dtype, const std::byte* from, std::byte* to, std::size_t count);
 
 /// The state root from the roots of all state tensors, in program order.
-base::Hash state_root_of_tensor_roots(const StateDescriptor& descriptor, std::span<const base::Hash> roots);
+base::Hash state_root_of_tensor_roots(const StateDescriptor& descriptor,
+                                      std::span<const base::Hash> roots);
 
 }  // namespace assay::commit

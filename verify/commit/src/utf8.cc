@@ -27,7 +27,8 @@ std::optional<std::uint32_t> next_code_point(std::string_view text, std::size_t&
         if ((byte & 0xc0U) != 0x80U) return std::nullopt;
         point = (point << 6U) | (byte & 0x3fU);
     }
-    if (point < lowest || point > 0x10ffffU || (point >= 0xd800U && point <= 0xdfffU)) return std::nullopt;
+    if (point < lowest || point > 0x10ffffU || (point >= 0xd800U && point <= 0xdfffU))
+        return std::nullopt;
     position += length;
     return point;
 }

@@ -90,8 +90,8 @@ std::uint64_t tensor_bytes(const Program& program, const ProgramFrame& frame,
     const Tensor& tensor = program.tensors[id];
     // Every tree that a tensor root stands in has at most as many leaves as the program has
     // records.
-    std::uint64_t bytes = record_bytes(sizes.tensor[id], frame) + 2 + kHash +
-                          8 + path_bytes(frame.records());
+    std::uint64_t bytes =
+        record_bytes(sizes.tensor[id], frame) + 2 + kHash + 8 + path_bytes(frame.records());
     if (tensor.cls == TensorClass::state && by_writer(instruction))
         bytes += record_bytes(writer_bytes(sizes, instruction.part, id), frame);
     if (tensor.cls == TensorClass::round_start)
@@ -101,7 +101,7 @@ std::uint64_t tensor_bytes(const Program& program, const ProgramFrame& frame,
 
 /// Tiles of the first two cells along each dimension of each item: later ones lie like the second.
 std::vector<std::uint32_t> telling_tiles(const Instruction& instruction, const Tensor& out,
-                                      std::uint32_t item) {
+                                         std::uint32_t item) {
     const std::uint32_t across = (out.cols - 1) / kTileSide + 1;
     const std::uint64_t row = std::uint64_t{item} * instruction.out.item_row_stride;
     const std::uint64_t col = std::uint64_t{item} * instruction.out.item_col_stride;

@@ -70,7 +70,8 @@ struct Golden {
     std::string_view root;
 };
 constexpr std::array<Golden, 2> kGolden = {{
-    {"transformer", transformer, "03cf7d55233d6014beea2c8db29e010f39d733d3d6141ac753d324d24a702215"},
+    {"transformer", transformer,
+     "03cf7d55233d6014beea2c8db29e010f39d733d3d6141ac753d324d24a702215"},
     {"perceptron", perceptron, "dc1d641e58155b7f6111d005bf0a5b50f4c14a2904fd7a4ed16dc80e83314653"},
 }};
 

@@ -123,9 +123,7 @@ std::optional<MoveRefusal> Game::apply(Side side, const Move& move) {
     return std::visit([this](const auto& m) { return play(m); }, move);
 }
 
-Game::Error Game::play(const Resign&) {
-    return MoveRefusal::wrong_move;
-}
+Game::Error Game::play(const Resign&) { return MoveRefusal::wrong_move; }
 
 // --- what is asserted
 
@@ -339,9 +337,7 @@ Game::Error Game::play(const Pick& move) {
 
 // --- what is searched
 
-Unit Game::unit() const {
-    return *facts_.unit_at(facts_.unit);
-}
+Unit Game::unit() const { return *facts_.unit_at(facts_.unit); }
 
 Game::Error Game::play(const PostRoot& move) {
     if (phase_ == Phase::stage) {

@@ -107,9 +107,7 @@ std::uint64_t Game::cell_position() const {
 }
 
 /// No search ends at the cell's unit, so to be there is to have conceded the others.
-bool Game::in_cell_unit() const {
-    return in_cell_stage() && facts_.unit == cell_position();
-}
+bool Game::in_cell_unit() const { return in_cell_stage() && facts_.unit == cell_position(); }
 
 /// A search need not go on from there: what is left of it is all that the cell depends on.
 std::uint64_t Game::search_end() const {

@@ -43,9 +43,7 @@ Unit Game::last_unit() const {
 }
 
 /// How many leaves stand before those of tensors.
-std::uint64_t Game::first_tensor_leaf() const {
-    return has_descriptor() ? 1 : 0;
-}
+std::uint64_t Game::first_tensor_leaf() const { return has_descriptor() ? 1 : 0; }
 
 // --- tensors and where they come from
 

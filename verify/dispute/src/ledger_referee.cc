@@ -2,8 +2,8 @@
 
 #include "base/check.h"
 #include "dispute/game.h"
-#include "dispute/questions.h"
 #include "dispute/job_facts.h"
+#include "dispute/questions.h"
 
 namespace assay::dispute {
 
@@ -17,8 +17,8 @@ market::GameStatus status_of(const Game& game) {
 
 }  // namespace
 
-tl::expected<market::JobFacts, market::SpecError> LedgerReferee::facts(
-    const market::JobSpec& spec, base::ByteView) const {
+tl::expected<market::JobFacts, market::SpecError> LedgerReferee::facts(const market::JobSpec& spec,
+                                                                       base::ByteView) const {
     auto built = build_job(spec);
     if (!built) return tl::unexpected(std::move(built.error()));
     return built->facts;

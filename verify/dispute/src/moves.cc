@@ -61,40 +61,20 @@ void get(Decoder& decoder, PostStatement& move) {
     move.payload_root = decoder.hash();
 }
 
-void put(Encoder& encoder, const PickHalf& move) {
-    encoder.boolean(move.second);
-}
-void get(Decoder& decoder, PickHalf& move) {
-    move.second = decoder.boolean();
-}
+void put(Encoder& encoder, const PickHalf& move) { encoder.boolean(move.second); }
+void get(Decoder& decoder, PickHalf& move) { move.second = decoder.boolean(); }
 
-void put(Encoder& encoder, const PostRoots& move) {
-    put_hashes(encoder, move.roots);
-}
-void get(Decoder& decoder, PostRoots& move) {
-    move.roots = get_hashes(decoder, kFanOutMax - 1);
-}
+void put(Encoder& encoder, const PostRoots& move) { put_hashes(encoder, move.roots); }
+void get(Decoder& decoder, PostRoots& move) { move.roots = get_hashes(decoder, kFanOutMax - 1); }
 
-void put(Encoder& encoder, const Pick& move) {
-    encoder.u32(move.index);
-}
-void get(Decoder& decoder, Pick& move) {
-    move.index = decoder.u32();
-}
+void put(Encoder& encoder, const Pick& move) { encoder.u32(move.index); }
+void get(Decoder& decoder, Pick& move) { move.index = decoder.u32(); }
 
-void put(Encoder& encoder, const PostRoot& move) {
-    encoder.hash(move.root);
-}
-void get(Decoder& decoder, PostRoot& move) {
-    move.root = decoder.hash();
-}
+void put(Encoder& encoder, const PostRoot& move) { encoder.hash(move.root); }
+void get(Decoder& decoder, PostRoot& move) { move.root = decoder.hash(); }
 
-void put(Encoder& encoder, const Contest& move) {
-    encoder.boolean(move.list);
-}
-void get(Decoder& decoder, Contest& move) {
-    move.list = decoder.boolean();
-}
+void put(Encoder& encoder, const Contest& move) { encoder.boolean(move.list); }
+void get(Decoder& decoder, Contest& move) { move.list = decoder.boolean(); }
 
 void put(Encoder& encoder, const PostUnit& move) {
     encoder.hash(move.outputs).hash(move.accumulators);
@@ -115,34 +95,20 @@ void get(Decoder& decoder, PostTensor& move) {
     move.tree = decoder.hash();
 }
 
-void put(Encoder& encoder, const PostChildren& move) {
-    put_hashes(encoder, move.nodes);
-}
-void get(Decoder& decoder, PostChildren& move) {
-    move.nodes = get_hashes(decoder, kFanOutMax);
-}
+void put(Encoder& encoder, const PostChildren& move) { put_hashes(encoder, move.nodes); }
+void get(Decoder& decoder, PostChildren& move) { move.nodes = get_hashes(decoder, kFanOutMax); }
 
-void put(Encoder& encoder, const PostTile& move) {
-    encoder.bytes(move.elements);
-}
-void get(Decoder& decoder, PostTile& move) {
-    move.elements = decoder.bytes(kTileBytesMax);
-}
+void put(Encoder& encoder, const PostTile& move) { encoder.bytes(move.elements); }
+void get(Decoder& decoder, PostTile& move) { move.elements = decoder.bytes(kTileBytesMax); }
 
-void put(Encoder& encoder, const PickCell& move) {
-    encoder.u32(move.item).u32(move.row);
-}
+void put(Encoder& encoder, const PickCell& move) { encoder.u32(move.item).u32(move.row); }
 void get(Decoder& decoder, PickCell& move) {
     move.item = decoder.u32();
     move.row = decoder.u32();
 }
 
-void put(Encoder& encoder, const PostOpenings& move) {
-    encoder.bytes(move.bytes);
-}
-void get(Decoder& decoder, PostOpenings& move) {
-    move.bytes = decoder.bytes(kOpeningBytesMax);
-}
+void put(Encoder& encoder, const PostOpenings& move) { encoder.bytes(move.bytes); }
+void get(Decoder& decoder, PostOpenings& move) { move.bytes = decoder.bytes(kOpeningBytesMax); }
 
 void put(Encoder& encoder, const PostLeaves& move) {
     encoder.u32(move.count);
@@ -172,12 +138,8 @@ void get(Decoder& decoder, PostSource& move) {
     move.left = get_neighbour(decoder);
 }
 
-void put(Encoder& encoder, const ShowWriter& move) {
-    put_record(encoder, move.instruction);
-}
-void get(Decoder& decoder, ShowWriter& move) {
-    move.instruction = get_record(decoder);
-}
+void put(Encoder& encoder, const ShowWriter& move) { put_record(encoder, move.instruction); }
+void get(Decoder& decoder, ShowWriter& move) { move.instruction = get_record(decoder); }
 
 void put(Encoder&, const Resign&) {}
 void get(Decoder&, Resign&) {}

@@ -26,20 +26,14 @@ constexpr std::uint32_t kBlock = 256;  ///< of k: where chains are added to sums
 constexpr std::uint32_t kLanes = 32;
 constexpr std::uint32_t kNaN = 0x7fc00000U;
 
-std::uint32_t word_of(float x) {
-    return x == x ? std::bit_cast<std::uint32_t>(x) : kNaN;
-}
-float real(std::uint32_t word) {
-    return std::bit_cast<float>(word);
-}
+std::uint32_t word_of(float x) { return x == x ? std::bit_cast<std::uint32_t>(x) : kNaN; }
+float real(std::uint32_t word) { return std::bit_cast<float>(word); }
 
 bool integers(const Instruction& instruction, const ReferenceContext& context) {
     return context.tensors[instruction.out.tensor].dtype == program::DType::i32;
 }
 
-std::size_t elements(const Cell& cell) {
-    return std::size_t{cell.rows} * cell.cols;
-}
+std::size_t elements(const Cell& cell) { return std::size_t{cell.rows} * cell.cols; }
 
 /// The columns of the cell that a row of a matmul computes.
 exact::IndexRange computed(const Instruction& instruction, const Cell& cell, std::uint32_t row) {

@@ -294,8 +294,8 @@ tl::expected<ProgramFrame, OpeningError> check_frame(const Hash& program_root,
         return tl::unexpected(OpeningError::bad_record);
     ProgramFrame frame = decoded->frame;
     frame.records_root = records_root;
-    if (program::root_over_records(records_root) != program_root ||
-        header.leaf != 0 || frame.records() > UINT32_MAX || !stands(frame, header)) {
+    if (program::root_over_records(records_root) != program_root || header.leaf != 0 ||
+        frame.records() > UINT32_MAX || !stands(frame, header)) {
         return tl::unexpected(OpeningError::wrong_record);
     }
     if (const auto error = add_ranges(frame, edges)) return tl::unexpected(*error);

@@ -23,9 +23,7 @@ namespace {
 using Error = std::optional<OpeningError>;
 using Judged = tl::expected<Verdict, OpeningError>;
 
-Verdict verdict_of(bool equal) {
-    return equal ? Verdict::upheld : Verdict::refuted;
-}
+Verdict verdict_of(bool equal) { return equal ? Verdict::upheld : Verdict::refuted; }
 
 bool facts_make_sense(const Facts& facts) {
     return facts.round < facts.frame.rounds && facts.step < facts.frame.round_steps &&

@@ -6,9 +6,7 @@ namespace assay::dispute {
 
 using program::Part;
 
-bool is_loop(Part part) {
-    return part == Part::sequence || part == Part::merge_lane;
-}
+bool is_loop(Part part) { return part == Part::sequence || part == Part::merge_lane; }
 
 std::optional<Part> loop_of(Stage stage) {
     switch (stage) {

@@ -28,9 +28,7 @@ Hash loop_leaf(const Hash& descriptor, const Unit& unit, const Hash& accumulator
     return tagged("assay.loop", descriptor, unit, accumulators_tree);
 }
 
-Hash StageTrace::root() const {
-    return tree(leaves);
-}
+Hash StageTrace::root() const { return tree(leaves); }
 
 Hash UnitTrace::root(const Hash& descriptor) const {
     return unit_root(descriptor, unit, tree(outputs));

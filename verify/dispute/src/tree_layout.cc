@@ -118,9 +118,7 @@ bool TreeLayout::is_descriptor(const TreeNode& node) const {
     return has_descriptor_ && node.leaf == 0 && node.leaves == 1;
 }
 
-std::size_t TreeLayout::tensor_of(const TreeNode& node) const {
-    return node.leaf - first_tensor();
-}
+std::size_t TreeLayout::tensor_of(const TreeNode& node) const { return node.leaf - first_tensor(); }
 
 std::uint64_t TreeLayout::bytes_under(const TreeNode& node) const {
     if (node.leaves == 0 || is_descriptor(node)) return 0;

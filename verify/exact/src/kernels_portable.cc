@@ -12,18 +12,10 @@ namespace assay::exact {
 
 namespace {
 
-float f32_of(std::uint32_t word) {
-    return std::bit_cast<float>(word);
-}
-std::int32_t i32_of(std::uint32_t word) {
-    return std::bit_cast<std::int32_t>(word);
-}
-std::uint32_t word_of(float x) {
-    return std::bit_cast<std::uint32_t>(x);
-}
-std::uint32_t truth(bool x) {
-    return x ? 1U : 0U;
-}
+float f32_of(std::uint32_t word) { return std::bit_cast<float>(word); }
+std::int32_t i32_of(std::uint32_t word) { return std::bit_cast<std::int32_t>(word); }
+std::uint32_t word_of(float x) { return std::bit_cast<std::uint32_t>(x); }
+std::uint32_t truth(bool x) { return x ? 1U : 0U; }
 
 using Word = std::uint32_t;
 

@@ -78,9 +78,7 @@ template <class Mask>
 HWY_INLINE VF truth(Mask mask) {
     return as_f(hn::IfThenElseZero(mask, set_i(1)));
 }
-HWY_INLINE auto int_mask(hn::Mask<F> mask) {
-    return hn::RebindMask(I(), mask);
-}
+HWY_INLINE auto int_mask(hn::Mask<F> mask) { return hn::RebindMask(I(), mask); }
 
 ASSAY_OPERATION(Add, hn::Add(a, b));
 ASSAY_OPERATION(Sub, hn::Sub(a, b));
@@ -117,8 +115,8 @@ ASSAY_OPERATION(Select, hn::IfThenElse(hn::RebindMask(F(), hn::Eq(as_i(a), hn::Z
 
 inline constexpr std::size_t kParts = 32 / kLanes;
 
-/// lane[l] = lane[l] + lane[l + s] for s = 16, 8, 4, 2, 1: whole vectors while s is a vector or more,
-/// then halves of one.
+/// lane[l] = lane[l] + lane[l + s] for s = 16, 8, 4, 2, 1: whole vectors while s is a vector or
+/// more, then halves of one.
 template <class D>
 HWY_INLINE float tree_of_vector([[maybe_unused]] D d, hn::Vec<D> v) {
     if constexpr (hn::MaxLanes(D()) > 4) {
@@ -168,16 +166,10 @@ HWY_INLINE float reduce(const float* a, const float* b, std::size_t n) {
     }
     return tree(lanes);
 }
-float row_sum(const float* row, std::size_t n) {
-    return reduce<false>(row, nullptr, n);
-}
-float row_dot(const float* a, const float* b, std::size_t n) {
-    return reduce<true>(a, b, n);
-}
+float row_sum(const float* row, std::size_t n) { return reduce<false>(row, nullptr, n); }
+float row_dot(const float* a, const float* b, std::size_t n) { return reduce<true>(a, b, n); }
 
-HWY_INLINE VF larger(VF x, VF m) {
-    return hn::IfThenElse(hn::Gt(x, m), x, m);
-}
+HWY_INLINE VF larger(VF x, VF m) { return hn::IfThenElse(hn::Gt(x, m), x, m); }
 template <class D>
 HWY_INLINE float largest([[maybe_unused]] D d, hn::Vec<D> v) {
     const auto pick = [](auto x, auto m) HWY_ATTR { return hn::IfThenElse(hn::Gt(x, m), x, m); };
@@ -249,8 +241,8 @@ HWY_INLINE VF exponential(VF z, VF m) {
     return hn::IfThenZeroElse(hn::Lt(t, set(0x1p-63F)), t);
 }
 
-// What lies above the diagonal is -inf before exp and +0 after it, unless the maximum is infinite (or
-// the row has no number): then the row is computed to its end.
+// What lies above the diagonal is -inf before exp and +0 after it, unless the maximum is infinite
+// (or the row has no number): then the row is computed to its end.
 void causal_softmax(const float* scores, std::size_t row, std::size_t cols, float scale,
                     float* out) {
     const F d;
@@ -275,7 +267,8 @@ void causal_softmax(const float* scores, std::size_t row, std::size_t cols, floa
     }
     for (std::size_t p = 0; i < n; ++p, i += kLanes) {
         const std::size_t count = std::min(kLanes, n - i);
-        const VF z = load_first_or(out + i, count, as_f(set_i(static_cast<std::int32_t>(0xff800000U))));
+        const VF z =
+            load_first_or(out + i, count, as_f(set_i(static_cast<std::int32_t>(0xff800000U))));
         store_first(exponential(z, most), out + i, count);
         lanes[p] = hn::Add(lanes[p], load_first(out + i, count));
     }
@@ -295,9 +288,8 @@ bool all_finite(const float* values, std::size_t n) {
     const I d;
     const VI magnitude = set_i(0x7fffffff);
     VI largest[2] = {hn::Zero(d), hn::Zero(d)};
-    const auto word = [&](std::size_t i) HWY_ATTR {
-        return hn::And(as_i(hn::LoadU(F(), values + i)), magnitude);
-    };
+    const auto word = [&](std::size_t i)
+                          HWY_ATTR { return hn::And(as_i(hn::LoadU(F(), values + i)), magnitude); };
     std::size_t i = 0;
     for (; i + 2 * kLanes <= n; i += 2 * kLanes) {
         largest[0] = hn::Max(largest[0], word(i));

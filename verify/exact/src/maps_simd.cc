@@ -107,8 +107,8 @@ struct CompiledMap {
     }
 
     template <std::size_t kNode, bool kWhole>
-    static HWY_INLINE void element(Values& x, const MapCall& call, std::size_t row,
-                                   std::size_t col, std::size_t count) {
+    static HWY_INLINE void element(Values& x, const MapCall& call, std::size_t row, std::size_t col,
+                                   std::size_t count) {
         constexpr ShapeNode kNow = kThis.nodes[kNode];
         constexpr Op kOp = kNow.op;
         constexpr bool kIntegers = is_integer(kNow.a);
@@ -242,12 +242,12 @@ std::optional<std::size_t> find_map_shape(std::span<const program::Node> nodes,
                                           std::uint8_t columns, std::uint8_t integers) {
     for (std::size_t s = 0; s < kMapShapeCount; ++s) {
         const MapShape& shape = kMapShapes[s];
-        bool same = shape.count == nodes.size() && shape.columns == columns &&
-                    shape.integers == integers;
+        bool same =
+            shape.count == nodes.size() && shape.columns == columns && shape.integers == integers;
         for (std::size_t i = 0; same && i < nodes.size(); ++i) {
             const ShapeNode& n = shape.nodes[i];
-            same = n.op == nodes[i].op && n.a == nodes[i].a && n.b == nodes[i].b &&
-                   n.c == nodes[i].c;
+            same =
+                n.op == nodes[i].op && n.a == nodes[i].a && n.b == nodes[i].b && n.c == nodes[i].c;
         }
         if (same) return s;
     }

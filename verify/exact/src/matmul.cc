@@ -20,7 +20,8 @@ constexpr std::size_t kSpanMax = kBlock;  ///< their k altogether
 // all panels into the same sets of the caches.
 constexpr std::size_t kPanelPad = 16;
 constexpr std::size_t kFloatsOfB = kColsOfB * kSpanMax + kColsOfB / kTileColsMin * kPanelPad;
-constexpr std::size_t kFloatsOfA = kRowsOfA * kPackedRowStride + kRowsOfA / kTileRowsMin * kPanelPad;
+constexpr std::size_t kFloatsOfA =
+    kRowsOfA * kPackedRowStride + kRowsOfA / kTileRowsMin * kPanelPad;
 
 /// One block of one chain's k.
 struct Block {
@@ -60,8 +61,8 @@ std::pair<std::size_t, std::size_t> column_range(const DiagonalBand& band, std::
     return {static_cast<std::size_t>(first), static_cast<std::size_t>(std::max(first, last))};
 }
 
-/// Where packed operands lie. The k of all blocks packed together (`span` of them) run on behind each
-/// other.
+/// Where packed operands lie. The k of all blocks packed together (`span` of them) run on behind
+/// each other.
 struct Packed {
     std::size_t span = 0;
     bool a_by_columns = false;  ///< A lies transposed: columns of a tile; else as rows
@@ -130,9 +131,9 @@ void pack_a_part(const Work& work, const Packed& form, const Block& block, std::
         std::memset(to + r * kPackedRowStride, 0, length * sizeof(float));
 }
 
-/// What the k-band leaves out of every row of a tile is not packed: nobody reads it. Rows go tile by
-/// tile; where A lies transposed its lines run along the rows, so it goes by stretches of k, each
-/// with the tiles that use some of it.
+/// What the k-band leaves out of every row of a tile is not packed: nobody reads it. Rows go tile
+/// by tile; where A lies transposed its lines run along the rows, so it goes by stretches of k,
+/// each with the tiles that use some of it.
 void pack_a_in_band(const Work& work, const Packed& form, const Block& block, std::size_t row,
                     std::size_t rows, std::size_t before) {
     constexpr std::size_t kStretch = 32;

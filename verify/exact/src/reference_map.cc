@@ -20,15 +20,9 @@ struct Value {
     [[nodiscard]] float f32() const { return std::bit_cast<float>(bits); }
     [[nodiscard]] std::int32_t i32() const { return std::bit_cast<std::int32_t>(bits); }
 };
-Value real(float x) {
-    return {std::bit_cast<std::uint32_t>(x), true};
-}
-Value integer(std::int32_t x) {
-    return {std::bit_cast<std::uint32_t>(x), false};
-}
-Value truth(bool x) {
-    return integer(x ? 1 : 0);
-}
+Value real(float x) { return {std::bit_cast<std::uint32_t>(x), true}; }
+Value integer(std::int32_t x) { return {std::bit_cast<std::uint32_t>(x), false}; }
+Value truth(bool x) { return integer(x ? 1 : 0); }
 
 /// An operand is read at the element itself, or at its row or column 0 where it has only one.
 Value read_operand(const ItemView& view, std::uint32_t row, std::uint32_t col) {

@@ -24,38 +24,22 @@ using VI = hn::Vec<I>;
 using VU = hn::Vec<U>;
 inline constexpr std::size_t kLanes = hn::MaxLanes(F());
 
-HWY_INLINE VF set(float x) {
-    return hn::Set(F(), x);
-}
-HWY_INLINE VI set_i(std::int32_t x) {
-    return hn::Set(I(), x);
-}
-HWY_INLINE VI as_i(VF x) {
-    return hn::BitCast(I(), x);
-}
-HWY_INLINE VF as_f(VI x) {
-    return hn::BitCast(F(), x);
-}
-HWY_INLINE VF fma(VF a, VF b, VF c) {
-    return hn::MulAdd(a, b, c);
-}
-HWY_INLINE VF fma(VF a, VF b, float c) {
-    return hn::MulAdd(a, b, set(c));
-}
+HWY_INLINE VF set(float x) { return hn::Set(F(), x); }
+HWY_INLINE VI set_i(std::int32_t x) { return hn::Set(I(), x); }
+HWY_INLINE VI as_i(VF x) { return hn::BitCast(I(), x); }
+HWY_INLINE VF as_f(VI x) { return hn::BitCast(F(), x); }
+HWY_INLINE VF fma(VF a, VF b, VF c) { return hn::MulAdd(a, b, c); }
+HWY_INLINE VF fma(VF a, VF b, float c) { return hn::MulAdd(a, b, set(c)); }
 
 inline constexpr float kShift = 0x1.8p23F;
 inline constexpr std::int32_t kShiftBits = 0x4b400000;
 inline constexpr float kLn2High = 0x1.62e4p-1F, kLn2Low = 0x1.7f7d1cp-20F;
 
-HWY_INLINE VF power_of_two(VI k) {
-    return as_f(hn::ShiftLeft<23>(hn::Add(k, set_i(127))));
-}
+HWY_INLINE VF power_of_two(VI k) { return as_f(hn::ShiftLeft<23>(hn::Add(k, set_i(127)))); }
 HWY_INLINE VF with_sign_of(VF y, VF x) {
     return as_f(hn::Or(as_i(y), hn::And(as_i(x), set_i(static_cast<std::int32_t>(0x80000000U)))));
 }
-HWY_INLINE VF flush(VF x) {
-    return hn::IfThenZeroElse(hn::Lt(hn::Abs(x), set(0x1p-63F)), x);
-}
+HWY_INLINE VF flush(VF x) { return hn::IfThenZeroElse(hn::Lt(hn::Abs(x), set(0x1p-63F)), x); }
 
 /// The first `count` lanes, at most all; the others are +0. Touches no other element: NEON has no
 /// masked access, and what Highway does instead (load all, blend, store all) would write back
@@ -212,9 +196,7 @@ HWY_INLINE VF sin2pi(VF x) {
     return as_f(hn::Xor(as_i(turn_value(x, 0)),
                         hn::And(as_i(x), set_i(static_cast<std::int32_t>(0x80000000U)))));
 }
-HWY_INLINE VF cos2pi(VF x) {
-    return turn_value(x, 1);
-}
+HWY_INLINE VF cos2pi(VF x) { return turn_value(x, 1); }
 
 /// Round to nearest even, saturating; NaN gives 0.
 HWY_INLINE VI to_i32(VF x) {

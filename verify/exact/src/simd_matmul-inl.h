@@ -24,8 +24,8 @@ using namespace simd;  // NOLINT: the vector vocabulary of this file
 inline constexpr std::size_t kTileRows = kLanes == 16 ? 12 : 6;
 inline constexpr std::size_t kTileCols = 2 * kLanes;
 
-/// How many k before the end of the chain C is asked for: later than the operands that would push it
-/// out of the first cache again, early enough for memory.
+/// How many k before the end of the chain C is asked for: later than the operands that would push
+/// it out of the first cache again, early enough for memory.
 inline constexpr std::size_t kPrefetchAhead = 64;
 
 template <std::size_t kVectors, bool kFull>
@@ -156,8 +156,9 @@ void pack(const float* src, std::size_t stride, std::size_t rows, std::size_t co
     }
 }
 
-/// A panel's row of `kWidth` elements, flushed. Stores whole vectors only: one that is wider than the
-/// panel runs into the next row's place, which is written later (or into the pad behind the panel).
+/// A panel's row of `kWidth` elements, flushed. Stores whole vectors only: one that is wider than
+/// the panel runs into the next row's place, which is written later (or into the pad behind the
+/// panel).
 template <std::size_t kWidth>
 HWY_INLINE void pack_panel_row(const float* from, float* to) {
     const F d;
@@ -211,8 +212,8 @@ HWY_INLINE VF load_blocks(const float* const* from, std::size_t col) {
         const auto lane_block = hn::ShiftRight<2>(hn::Iota(I(), 0));
 #pragma GCC unroll 4
         for (std::size_t i = 1; i < kLanes / 4; ++i) {
-            const auto here = hn::RebindMask(
-                d, hn::Eq(lane_block, set_i(static_cast<std::int32_t>(i))));
+            const auto here =
+                hn::RebindMask(d, hn::Eq(lane_block, set_i(static_cast<std::int32_t>(i))));
             v = hn::IfThenElse(here, hn::LoadDup128(d, from[4 * i] + col), v);
         }
     }
@@ -278,15 +279,14 @@ void row_times_matrix(const float* a, std::size_t a_stride, const float* b, std:
             const float* row = b + i * b_stride + c;
             for (std::size_t v = 0; v < kWide; ++v) {
                 if (!full && c + v * kLanes >= n) break;
-                const VF y = full ? hn::LoadU(d, row + v * kLanes)
-                                  : load_first(row + v * kLanes, count[v]);
+                const VF y =
+                    full ? hn::LoadU(d, row + v * kLanes) : load_first(row + v * kLanes, count[v]);
                 acc[v] = hn::MulAdd(x, flush(y), acc[v]);
             }
         }
         for (std::size_t v = 0; v < kWide && c + v * kLanes < n; ++v) {
             const std::size_t first = c + v * kLanes;
-            const VF from =
-                start == nullptr ? hn::Zero(d) : load_first(start + first, count[v]);
+            const VF from = start == nullptr ? hn::Zero(d) : load_first(start + first, count[v]);
             store_first(hn::Add(from, acc[v]), out + first, count[v]);
         }
     }

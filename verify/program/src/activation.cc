@@ -11,9 +11,7 @@ constexpr float kTanhCubic3 = 0x1.12ba9ep-3F;  // f32(3 x 0.044715)
 constexpr float kInverseSqrt2 = 0x1.6a09e6p-1F;
 constexpr float kInverseSqrt2Pi = 0x1.988454p-2F;
 
-Term tanh_of(const Term& x) {
-    return tanh(kTanhScale * fma(Term(kTanhCubic) * (x * x), x, x));
-}
+Term tanh_of(const Term& x) { return tanh(kTanhScale * fma(Term(kTanhCubic) * (x * x), x, x)); }
 
 Term forward(market::Activation kind, const Term& x) {
     switch (kind) {

@@ -6,9 +6,7 @@
 namespace assay::program {
 namespace {
 
-std::uint32_t round_up_32(std::uint32_t n) {
-    return (n + 31U) / 32U * 32U;
-}
+std::uint32_t round_up_32(std::uint32_t n) { return (n + 31U) / 32U * 32U; }
 
 const Band kUpTo{std::nullopt, 0};  ///< k <= row, or col <= row
 const Band kFrom{0, std::nullopt};  ///< k >= row
@@ -33,9 +31,7 @@ Emitter::MatmulOptions batched(std::uint32_t items, Band k_band, Band out_band) 
     return options;
 }
 
-Term below_diagonal() {
-    return less_equal(Term::col_index(), Term::row_index());
-}
+Term below_diagonal() { return less_equal(Term::col_index(), Term::row_index()); }
 
 }  // namespace
 

@@ -81,10 +81,10 @@ std::vector<std::uint32_t> cell_instructions(const Program& program, Part part) 
     const auto [first, last] = program.range(part);
     for (std::uint32_t i = first; i < last; ++i) {
         const Instruction& instruction = program.instructions[i];
-        const bool follows =
-            (init && instruction.kind == Kind::random) ||
-            std::ranges::any_of(instruction.in,
-                                [&](const View& view) { return depends[view.tensor]; });
+        const bool follows = (init && instruction.kind == Kind::random) ||
+                             std::ranges::any_of(instruction.in, [&](const View& view) {
+                                 return depends[view.tensor];
+                             });
         const TensorId out = instruction.out.tensor;
         if (init || program.tensors[out].cls == TensorClass::value) depends[out] = follows;
         if (follows && program.tensors[out].cls != TensorClass::accumulator) drawable.push_back(i);

@@ -3,9 +3,9 @@
 #include <string_view>
 #include <vector>
 
-#include "program/rules.h"
 #include "program/program.h"
 #include "program/record.h"
+#include "program/rules.h"
 
 namespace assay::program {
 namespace {

@@ -326,8 +326,6 @@ class Describer {
 
 }  // namespace
 
-std::string describe(const Program& program) {
-    return Describer(program).run();
-}
+std::string describe(const Program& program) { return Describer(program).run(); }
 
 }  // namespace assay::program

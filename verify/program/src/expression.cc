@@ -82,12 +82,8 @@ class Lineariser {
     Linear linear;
 };
 
-Linear linearise(const Term& term) {
-    return Lineariser::run(term);
-}
+Linear linearise(const Term& term) { return Lineariser::run(term); }
 
-Term flush_moment(const Term& x) {
-    return select(less(abs(x), 0x1p-100F), 0.0F, x);
-}
+Term flush_moment(const Term& x) { return select(less(abs(x), 0x1p-100F), 0.0F, x); }
 
 }  // namespace assay::program

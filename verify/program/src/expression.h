@@ -45,48 +45,24 @@ class Term {
 inline Term fma(Term a, Term b, Term c) {
     return Term::node(Op::fma, std::move(a), std::move(b), std::move(c));
 }
-inline Term sqrt(Term a) {
-    return Term::node(Op::sqrt, std::move(a));
-}
-inline Term abs(Term a) {
-    return Term::node(Op::abs, std::move(a));
-}
-inline Term minimum(Term a, Term b) {
-    return Term::node(Op::min, std::move(a), std::move(b));
-}
-inline Term maximum(Term a, Term b) {
-    return Term::node(Op::max, std::move(a), std::move(b));
-}
-inline Term equal(Term a, Term b) {
-    return Term::node(Op::equal, std::move(a), std::move(b));
-}
-inline Term less(Term a, Term b) {
-    return Term::node(Op::less, std::move(a), std::move(b));
-}
+inline Term sqrt(Term a) { return Term::node(Op::sqrt, std::move(a)); }
+inline Term abs(Term a) { return Term::node(Op::abs, std::move(a)); }
+inline Term minimum(Term a, Term b) { return Term::node(Op::min, std::move(a), std::move(b)); }
+inline Term maximum(Term a, Term b) { return Term::node(Op::max, std::move(a), std::move(b)); }
+inline Term equal(Term a, Term b) { return Term::node(Op::equal, std::move(a), std::move(b)); }
+inline Term less(Term a, Term b) { return Term::node(Op::less, std::move(a), std::move(b)); }
 inline Term less_equal(Term a, Term b) {
     return Term::node(Op::less_equal, std::move(a), std::move(b));
 }
 inline Term select(Term condition, Term yes, Term no) {
     return Term::node(Op::select, std::move(condition), std::move(yes), std::move(no));
 }
-inline Term exp(Term a) {
-    return Term::node(Op::exp, std::move(a));
-}
-inline Term log(Term a) {
-    return Term::node(Op::log, std::move(a));
-}
-inline Term tanh(Term a) {
-    return Term::node(Op::tanh, std::move(a));
-}
-inline Term erf(Term a) {
-    return Term::node(Op::erf, std::move(a));
-}
-inline Term to_f32(Term a) {
-    return Term::node(Op::to_f32, std::move(a));
-}
-inline Term to_i32(Term a) {
-    return Term::node(Op::to_i32, std::move(a));
-}
+inline Term exp(Term a) { return Term::node(Op::exp, std::move(a)); }
+inline Term log(Term a) { return Term::node(Op::log, std::move(a)); }
+inline Term tanh(Term a) { return Term::node(Op::tanh, std::move(a)); }
+inline Term erf(Term a) { return Term::node(Op::erf, std::move(a)); }
+inline Term to_f32(Term a) { return Term::node(Op::to_f32, std::move(a)); }
+inline Term to_i32(Term a) { return Term::node(Op::to_i32, std::move(a)); }
 
 /// `x`, written as +0 when its magnitude is below 2^-100 (stored moments never become subnormal).
 Term flush_moment(const Term& x);

@@ -13,9 +13,7 @@ constexpr float kNormEpsilon = 1e-5F;
 
 }  // namespace
 
-float LayerContext::keep_inverse() const {
-    return static_cast<float>(1.0 / from_ppb(keep_ppb()));
-}
+float LayerContext::keep_inverse() const { return static_cast<float>(1.0 / from_ppb(keep_ppb())); }
 
 Term LayerContext::drop(TensorId mask, const Term& x) const {
     if (mask == kNoTensor) return x;

@@ -23,8 +23,7 @@ struct Mlp {
     Affine head;
 };
 
-Mlp make_mlp(Parameters& parameters, const market::MlpModel& model,
-             const market::TableData& data) {
+Mlp make_mlp(Parameters& parameters, const market::MlpModel& model, const market::TableData& data) {
     const bool rectified = model.activation != market::Activation::tanh;
     Mlp mlp;
     std::uint32_t width = data.features;

@@ -51,9 +51,7 @@ int exponent_above(double bound) {
 
 }  // namespace
 
-double from_ppb(std::uint64_t value) {
-    return static_cast<double>(value) / 1e9;
-}
+double from_ppb(std::uint64_t value) { return static_cast<double>(value) / 1e9; }
 
 double cos_pi(double x) {
     if (x > 0.5) return -cos_pi(1.0 - x);

@@ -61,8 +61,8 @@ tl::expected<SegmentOutcome, ReplayError> replay_segment(Job& job, commit::State
     }
     SegmentOutcome outcome;
     const std::uint32_t done = (place.segment + 1) * spec.segment_steps;
-    outcome.state_root = commit::state_root(job.program(), state,
-                                            state_descriptor(job, place, done), job.threads());
+    outcome.state_root =
+        commit::state_root(job.program(), state, state_descriptor(job, place, done), job.threads());
     outcome.end_root = outcome.state_root;
     if (scope.closes_round) {
         ASSAY_CHECK(round_start != nullptr);

@@ -62,9 +62,8 @@ std::vector<std::size_t> CellWatch::Impl::in(Part part) const {
 std::vector<std::size_t> CellWatch::Impl::within(std::uint32_t step, Part part,
                                                  std::uint32_t unit) const {
     std::vector<std::size_t> found = in(part);
-    std::erase_if(found, [&](std::size_t i) {
-        return places[i].step != step || places[i].unit != unit;
-    });
+    std::erase_if(found,
+                  [&](std::size_t i) { return places[i].step != step || places[i].unit != unit; });
     return found;
 }
 
@@ -145,9 +144,7 @@ CellWatch::CellWatch(const program::Program& program, Executor& executor,
 
 CellWatch::~CellWatch() = default;
 
-const std::vector<base::Hash>& CellWatch::cells() const {
-    return impl_->cells;
-}
+const std::vector<base::Hash>& CellWatch::cells() const { return impl_->cells; }
 
 /// The prologue is not run: what it defines no other part can read.
 StepResult CellWatch::run_step(commit::State& state, const DataView& data, std::uint32_t round,

@@ -14,9 +14,7 @@ Equipment::Equipment(const program::Program& program, const ExecutorOptions& opt
         scratch_.emplace_back(PartPlan::row_floats(program), program::kOperandsMax);
 }
 
-Machine Equipment::machine() {
-    return {kernels_, &pool_, &scratch_, &workspaces_, nullptr};
-}
+Machine Equipment::machine() { return {kernels_, &pool_, &scratch_, &workspaces_, nullptr}; }
 
 void Equipment::reserve_local(std::size_t bytes) {
     for (ThreadScratch& scratch : scratch_) {

@@ -35,10 +35,10 @@ unsigned default_micro_batch(const program::Program& program) {
     constexpr std::uint64_t kRows = 2048, kBytesMin = std::uint64_t{512} << 20U;
     const program::Cost cost = program::cost_of(program);
     const std::uint64_t by_rows = kRows / std::max(1U, program.sequence_rows);
-    const std::uint64_t by_memory = std::max(kBytesMin, cost.state_bytes / 2) /
-                                    std::max<std::uint64_t>(1, cost.sequence_bytes);
-    return static_cast<unsigned>(std::clamp<std::uint64_t>(std::min(by_rows, by_memory), 1,
-                                                           program.batch));
+    const std::uint64_t by_memory =
+        std::max(kBytesMin, cost.state_bytes / 2) / std::max<std::uint64_t>(1, cost.sequence_bytes);
+    return static_cast<unsigned>(
+        std::clamp<std::uint64_t>(std::min(by_rows, by_memory), 1, program.batch));
 }
 
 /// The options as they hold. The reference runs one sequence at a time on one thread.
@@ -118,8 +118,8 @@ std::vector<std::uint32_t> Executor::Impl::order_of(Part part) const {
     return range_of(first, last);
 }
 
-/// Accumulators that only one scatter_add writes and only maps of the update part read, whole and row
-/// by row.
+/// Accumulators that only one scatter_add writes and only maps of the update part read, whole and
+/// row by row.
 void Executor::Impl::find_sparse() {
     for (const program::Instruction& scatter : program.instructions) {
         if (scatter.kind != program::Kind::scatter_add || scatter.part != Part::sequence) continue;
@@ -301,8 +301,7 @@ float Executor::window_loss(const commit::State& state, const DataView& data, st
 }
 
 std::size_t Executor::planned_bytes() const {
-    std::size_t bytes =
-        impl_->arena.size() + impl_->accumulators.size() + impl_->equipment.bytes();
+    std::size_t bytes = impl_->arena.size() + impl_->accumulators.size() + impl_->equipment.bytes();
     for (const auto& [id, rows] : impl_->sparse) bytes += rows.bytes();
     return bytes;
 }

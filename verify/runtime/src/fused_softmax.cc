@@ -14,9 +14,7 @@ using program::ReduceOp;
 
 namespace {
 
-std::uint32_t bits(float x) {
-    return std::bit_cast<std::uint32_t>(x);
-}
+std::uint32_t bits(float x) { return std::bit_cast<std::uint32_t>(x); }
 
 /// select(col <= row, x * scale, -inf)
 Expression scaled(std::uint32_t scale_bits) {
@@ -45,9 +43,7 @@ Expression reciprocal() {
     return {{Op::constant_f32, 0, 0, 0, bits(1.0F)}, {Op::operand, 0}, {Op::div, 0, 1}};
 }
 /// e * r
-Expression product() {
-    return {{Op::operand, 0}, {Op::operand, 1}, {Op::mul, 0, 1}};
-}
+Expression product() { return {{Op::operand, 0}, {Op::operand, 1}, {Op::mul, 0, 1}}; }
 
 bool is_map(const Instruction& i, const Expression& expression, std::size_t operands) {
     return i.kind == Kind::map && i.expression == expression && i.in.size() == operands;
@@ -62,9 +58,8 @@ std::optional<FusedSoftmax> FusedSoftmax::match(
     const program::Program& program,
     std::span<const Instruction* const, kInstructions> instructions,
     const exact::Kernels& kernels) {
-    const auto& [z, m, e, s, r, p] =
-        std::tie(*instructions[0], *instructions[1], *instructions[2], *instructions[3],
-                 *instructions[4], *instructions[5]);
+    const auto& [z, m, e, s, r, p] = std::tie(*instructions[0], *instructions[1], *instructions[2],
+                                              *instructions[3], *instructions[4], *instructions[5]);
     if (kernels.causal_softmax == nullptr || z.kind != Kind::map || z.expression.size() != 8)
         return std::nullopt;
     const std::uint32_t scale_bits = z.expression[4].bits;

@@ -11,15 +11,15 @@
 
 namespace assay::runtime {
 
-/// The causal softmax of attention as one kernel: scaled scores, row maximum, exponentials, row sum,
-/// reciprocal, probabilities. A row passes through the first cache three times instead of seven, and
-/// what lies above the diagonal is not computed. Bits are those of the six instructions.
+/// The causal softmax of attention as one kernel: scaled scores, row maximum, exponentials, row
+/// sum, reciprocal, probabilities. A row passes through the first cache three times instead of
+/// seven, and what lies above the diagonal is not computed. Bits are those of the six instructions.
 class FusedSoftmax {
   public:
     static constexpr std::size_t kInstructions = 6;
 
-    /// Whether these are the six instructions, reading each other's results as they stand. That nobody
-    /// else reads what lies between is for the caller to know.
+    /// Whether these are the six instructions, reading each other's results as they stand. That
+    /// nobody else reads what lies between is for the caller to know.
     static std::optional<FusedSoftmax> match(
         const program::Program& program,
         std::span<const program::Instruction* const, kInstructions> instructions,

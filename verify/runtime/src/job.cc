@@ -21,9 +21,12 @@ struct Job::Impl {
 Job::Job() = default;
 Job::~Job() = default;
 
-tl::expected<std::unique_ptr<Job>, std::string> Job::open(const market::JobSpec& spec, const std::filesystem::path& dataset_blob,
+tl::expected<std::unique_ptr<Job>, std::string> Job::open(const market::JobSpec& spec,
+                                                          const std::filesystem::path& dataset_blob,
                                                           ExecutorOptions options) {
-    const auto refuse = [](const market::SpecError& error) { return tl::unexpected("spec: " + error.path + ": " + error.reason); };
+    const auto refuse = [](const market::SpecError& error) {
+        return tl::unexpected("spec: " + error.path + ": " + error.reason);
+    };
     if (const auto error = market::check_spec(spec)) return refuse(*error);
     auto program = program::build_program(spec);
     if (!program) return refuse(program.error());
@@ -33,8 +36,9 @@ tl::expected<std::unique_ptr<Job>, std::string> Job::open(const market::JobSpec&
     const DataView data{dataset->words(), extent.train_count, extent.row_words};
     std::unique_ptr<Job> job(new Job);
     const base::Hash program_root = program::program_root(*program);
-    job->impl_.reset(new Impl{spec, std::move(*program), market::spec_root(market::encode_spec(spec)), program_root, std::move(*dataset),
-                              data, options, nullptr, std::nullopt});
+    job->impl_.reset(new Impl{spec, std::move(*program),
+                              market::spec_root(market::encode_spec(spec)), program_root,
+                              std::move(*dataset), data, options, nullptr, std::nullopt});
     job->impl_->executor = std::make_unique<Executor>(job->impl_->program, options);
     return job;
 }
@@ -59,8 +63,11 @@ base::Hash Job::initial_root() {
     return *impl_->initial_root;
 }
 
-base::Hash Job::opening_root(const commit::State& state, std::uint32_t round, const base::Hash& previous_opening) {
-    return commit::state_root(impl_->program, state, opening_descriptor(*this, round, previous_opening), impl_->options.threads);
+base::Hash Job::opening_root(const commit::State& state, std::uint32_t round,
+                             const base::Hash& previous_opening) {
+    return commit::state_root(impl_->program, state,
+                              opening_descriptor(*this, round, previous_opening),
+                              impl_->options.threads);
 }
 
 }  // namespace assay::runtime

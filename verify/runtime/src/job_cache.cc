@@ -15,16 +15,21 @@ std::string blob_problem(const base::BlobRoot& blob, commit::FileError error) {
     return "blob " + blob.hex() + ": " + std::string(commit::message_of(error));
 }
 
-commit::JobIdentity identity_of(const Job& job) { return {job.spec_root(), job.program_root(), job.spec().profile}; }
+commit::JobIdentity identity_of(const Job& job) {
+    return {job.spec_root(), job.program_root(), job.spec().profile};
+}
 
 }  // namespace
 
-JobCache::JobCache(std::filesystem::path folder, ExecutorOptions options, Fetch fetch, std::size_t jobs_max)
+JobCache::JobCache(std::filesystem::path folder, ExecutorOptions options, Fetch fetch,
+                   std::size_t jobs_max)
     : folder_(std::move(folder)), options_(options), fetch_(std::move(fetch)), jobs_max_(jobs_max) {
     ASSAY_CHECK(jobs_max_ > 0 && fetch_ != nullptr);
 }
 
-std::filesystem::path JobCache::folder_of(const base::JobId& id) const { return folder_ / id.hex(); }
+std::filesystem::path JobCache::folder_of(const base::JobId& id) const {
+    return folder_ / id.hex();
+}
 
 tl::expected<std::reference_wrapper<Job>, std::string> JobCache::open(const base::JobId& id,
                                                                       const market::JobSpec& spec) {
@@ -32,7 +37,9 @@ tl::expected<std::reference_wrapper<Job>, std::string> JobCache::open(const base
     if (found == jobs_.end()) {
         std::error_code error;
         std::filesystem::create_directories(folder_of(id), error);
-        if (error) return tl::unexpected("cannot create " + folder_of(id).string() + ": " + error.message());
+        if (error)
+            return tl::unexpected("cannot create " + folder_of(id).string() + ": " +
+                                  error.message());
         const std::filesystem::path dataset = folder_of(id) / "dataset";
         if (auto fetched = fetch_(commit::extent_of(spec.data).blob, dataset); !fetched) {
             return tl::unexpected("dataset: " + fetched.error());
@@ -40,9 +47,9 @@ tl::expected<std::reference_wrapper<Job>, std::string> JobCache::open(const base
         auto job = Job::open(spec, dataset, options_);
         if (!job) return tl::unexpected(job.error());
         if (jobs_.size() >= jobs_max_) {
-            jobs_.erase(std::min_element(jobs_.begin(), jobs_.end(), [](const auto& a, const auto& b) {
-                return a.second.used < b.second.used;
-            }));
+            jobs_.erase(std::min_element(
+                jobs_.begin(), jobs_.end(),
+                [](const auto& a, const auto& b) { return a.second.used < b.second.used; }));
         }
         found = jobs_.emplace(id, Entry{std::move(*job), 0}).first;
     }
@@ -50,10 +57,9 @@ tl::expected<std::reference_wrapper<Job>, std::string> JobCache::open(const base
     return *found->second.job;
 }
 
-tl::expected<commit::State, std::string> JobCache::fetch_state(const base::JobId& id, Job& job,
-                                                               const base::BlobRoot& blob,
-                                                               const commit::StateDescriptor& descriptor,
-                                                               const base::Hash& root) {
+tl::expected<commit::State, std::string> JobCache::fetch_state(
+    const base::JobId& id, Job& job, const base::BlobRoot& blob,
+    const commit::StateDescriptor& descriptor, const base::Hash& root) {
     const std::filesystem::path file = folder_of(id) / "blobs" / blob.hex();
     std::error_code error;
     std::filesystem::create_directories(file.parent_path(), error);
@@ -77,11 +83,12 @@ tl::expected<commit::Payload, std::string> JobCache::fetch_payload(const base::J
     return std::move(*payload);
 }
 
-tl::expected<commit::State, std::string> JobCache::opening_state(const base::JobId& id, Job& job, std::uint32_t round,
-                                                                 const base::BlobRoot& blob, const base::Hash& previous_opening,
-                                                                 const base::Hash& root, const Rounds& rounds) {
+tl::expected<commit::State, std::string> JobCache::opening_state(
+    const base::JobId& id, Job& job, std::uint32_t round, const base::BlobRoot& blob,
+    const base::Hash& previous_opening, const base::Hash& root, const Rounds& rounds) {
     if (round == 0 && root == job.initial_root()) return job.initial_state();
-    auto stored = fetch_state(id, job, blob, opening_descriptor(job, round, previous_opening), root);
+    auto stored =
+        fetch_state(id, job, blob, opening_descriptor(job, round, previous_opening), root);
     if (stored || round == 0) return stored;
     const std::string problem = stored.error();
     const auto before = rounds(round - 1);
@@ -92,7 +99,8 @@ tl::expected<commit::State, std::string> JobCache::opening_state(const base::Job
         if (!earlier) return tl::unexpected(problem + "; and " + earlier.error());
         opening_before = earlier->opening_root;
     }
-    auto state = opening_state(id, job, round - 1, before->opening_blob, opening_before, before->opening_root, rounds);
+    auto state = opening_state(id, job, round - 1, before->opening_blob, opening_before,
+                               before->opening_root, rounds);
     if (!state) return state;
     std::vector<commit::Payload> payloads;
     for (const market::RoundMember& member : before->members) {
@@ -119,18 +127,22 @@ std::vector<base::JobId> JobCache::kept() const {
     std::vector<base::JobId> ids;
     std::error_code error;
     for (const auto& entry : std::filesystem::directory_iterator(folder_, error)) {
-        if (const auto id = base::hash_from_hex(entry.path().filename().string())) ids.push_back(base::JobId{*id});
+        if (const auto id = base::hash_from_hex(entry.path().filename().string()))
+            ids.push_back(base::JobId{*id});
     }
     std::sort(ids.begin(), ids.end());
     return ids;
 }
 
-commit::StateDescriptor opening_descriptor(const Job& job, std::uint32_t round, const base::Hash& previous_opening) {
+commit::StateDescriptor opening_descriptor(const Job& job, std::uint32_t round,
+                                           const base::Hash& previous_opening) {
     return commit::opening_descriptor(identity_of(job), round, previous_opening);
 }
 
-commit::StateDescriptor state_descriptor(const Job& job, const SegmentPlace& place, std::uint32_t steps) {
-    return commit::lane_descriptor(identity_of(job), place.round, place.lane, steps, place.round_start_root);
+commit::StateDescriptor state_descriptor(const Job& job, const SegmentPlace& place,
+                                         std::uint32_t steps) {
+    return commit::lane_descriptor(identity_of(job), place.round, place.lane, steps,
+                                   place.round_start_root);
 }
 
 commit::StateDescriptor segment_start_descriptor(const Job& job, const SegmentPlace& place,

@@ -355,8 +355,8 @@ void MapCode::find_compiled(const program::Program& program,
         counts_ = counts_ || node.op == Op::row_index || node.op == Op::col_index;
 }
 
-void MapCode::run_compiled(const Rectangle& out, std::span<const Rectangle> in,
-                           std::uint32_t first, std::uint32_t last) const {
+void MapCode::run_compiled(const Rectangle& out, std::span<const Rectangle> in, std::uint32_t first,
+                           std::uint32_t last) const {
     exact::MapCall call;
     call.nodes = nodes_;
     call.out = out.f32() + first * out.stride;
@@ -380,7 +380,8 @@ void MapCode::run_compiled(const Rectangle& out, std::span<const Rectangle> in,
     if (causal_ && last < out.cols) {
         // Above the diagonal of all these rows stands the constant.
         for (std::uint32_t row = first; row < last; ++row)
-            fill_(out.f32() + row * out.stride + last, out.cols - last, nodes_[nodes_.back().c].bits);
+            fill_(out.f32() + row * out.stride + last, out.cols - last,
+                  nodes_[nodes_.back().c].bits);
         call.cols = last;
     }
     compiled_(call);

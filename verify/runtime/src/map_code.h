@@ -16,8 +16,8 @@ inline constexpr std::size_t kChunk = 512;  ///< elements that one node computes
 inline constexpr std::size_t kMapBuffers = program::kNodesMax + 1;
 inline constexpr std::size_t kMapScratchFloats = kMapBuffers * kChunk;
 
-/// A map's expression: one compiled function where the kernels have it, else calls of chunk functions
-/// over buffers. Immutable; runs on any thread with that thread's scratch.
+/// A map's expression: one compiled function where the kernels have it, else calls of chunk
+/// functions over buffers. Immutable; runs on any thread with that thread's scratch.
 class MapCode {
   public:
     MapCode(const program::Program& program, const program::Instruction& instruction,

@@ -50,8 +50,7 @@ bool compatible(const Instruction& earlier, const Instruction& added, const Agre
     for (const View& in : added.in) {
         if (clash(earlier.out, in) || clash(added.out, in)) return false;
     }
-    return std::ranges::none_of(earlier.in,
-                                [&](const View& in) { return clash(added.out, in); });
+    return std::ranges::none_of(earlier.in, [&](const View& in) { return clash(added.out, in); });
 }
 
 bool reads(const Instruction& instruction, TensorId tensor) {
@@ -84,7 +83,8 @@ PartPlan::PartPlan(const program::Program& program, std::span<const std::uint32_
     : program_(program), machine_(machine), cut_(cut_into) {
     const exact::Kernels& kernels =
         machine.kernels != nullptr ? *machine.kernels : *exact::available_kernels().front();
-    for (const std::uint32_t i : list) codes_.emplace_back(program, program.instructions[i], kernels);
+    for (const std::uint32_t i : list)
+        codes_.emplace_back(program, program.instructions[i], kernels);
     cut();
     find_lives(list);
     if (cut_ == Cut::fused) {
@@ -117,8 +117,8 @@ bool PartPlan::joins(const Run& run, const InstructionCode& code) const {
     if (run.form == Run::Form::matmul) {
         const bool alone = contributes(code) || added.items == 1;
         return code.fast() && added.kind == Kind::matmul && alone &&
-               std::ranges::all_of(
-                   run.order, [&](std::uint32_t p) { return independent(at(p), added); });
+               std::ranges::all_of(run.order,
+                                   [&](std::uint32_t p) { return independent(at(p), added); });
     }
     if (!code.fast() || contributes(code) || added.items != head.items) return false;
     const bool rows = run.form == Run::Form::rows;
@@ -126,17 +126,16 @@ bool PartPlan::joins(const Run& run, const InstructionCode& code) const {
     if (!code.by_rows() && added.kind != Kind::matmul) return false;
     // A run has one address for each value: it cannot define anew what it has read.
     const TensorId out = added.out.tensor;
-    const bool defined_anew =
-        program_.tensors[out].cls == TensorClass::value &&
-        std::ranges::any_of(run.order, [&](std::uint32_t p) {
-            return at(p).out.tensor == out || reads(at(p), out);
-        });
+    const bool defined_anew = program_.tensors[out].cls == TensorClass::value &&
+                              std::ranges::any_of(run.order, [&](std::uint32_t p) {
+                                  return at(p).out.tensor == out || reads(at(p), out);
+                              });
     if (defined_anew) return false;
     const Agreement agree = [&](const View& a, const View& b) {
         return rows ? same_rows(a, b, head.items) : same_items(a, b);
     };
-    return std::ranges::all_of(
-        run.order, [&](std::uint32_t p) { return compatible(at(p), added, agree); });
+    return std::ranges::all_of(run.order,
+                               [&](std::uint32_t p) { return compatible(at(p), added, agree); });
 }
 
 Run PartPlan::start_run(std::uint32_t position) const {
@@ -156,13 +155,13 @@ Run PartPlan::start_run(std::uint32_t position) const {
     return run;
 }
 
-/// Takes what fits from behind, also over instructions that may as well come later: the gradients of
-/// biases stand between the maps of a layer norm's backward pass.
+/// Takes what fits from behind, also over instructions that may as well come later: the gradients
+/// of biases stand between the maps of a layer norm's backward pass.
 void PartPlan::extend(Run& run, std::vector<bool>& taken) const {
     if (run.form == Run::Form::contribution || run.form == Run::Form::whole) return;
     std::vector<std::uint32_t> skipped;
-    for (std::uint32_t p = run.order.front() + 1;
-         p < codes_.size() && skipped.size() < kSkippedMax; ++p) {
+    for (std::uint32_t p = run.order.front() + 1; p < codes_.size() && skipped.size() < kSkippedMax;
+         ++p) {
         if (taken[p]) continue;
         const bool free = std::ranges::all_of(
             skipped, [&](std::uint32_t s) { return independent(at(s), at(p)); });
@@ -245,7 +244,8 @@ void PartPlan::find_lives(std::span<const std::uint32_t> list) {
             if (found == current.end()) return;
             Life& life = lives_[found->second];
             life.last_run = std::max(life.last_run, run_of[p]);
-            if (run_of[p] == life.first_run) life.last_stage = std::max(life.last_stage, stage_of[p]);
+            if (run_of[p] == life.first_run)
+                life.last_stage = std::max(life.last_stage, stage_of[p]);
         };
         for (const View& view : at(p).in) touch(view.tensor);
         const TensorId out = at(p).out.tensor;
@@ -330,13 +330,14 @@ void PartPlan::place_locals() {
     }
 }
 
-/// In the update part a map of a whole accumulator that nothing else reads may write where it reads:
-/// accumulators start anew with the next step.
+/// In the update part a map of a whole accumulator that nothing else reads may write where it
+/// reads: accumulators start anew with the next step.
 std::optional<TensorId> PartPlan::in_place_of(const Life& life) const {
     const Instruction& writer = at(life.writer);
     const program::Tensor& out = program_.tensors[life.tensor];
-    if (writer.part != program::Part::update || writer.kind != Kind::map || !codes_[life.writer].fast() ||
-        machine_.kernels == nullptr || !is_whole(writer.out, out) || out.dtype != program::DType::f32)
+    if (writer.part != program::Part::update || writer.kind != Kind::map ||
+        !codes_[life.writer].fast() || machine_.kernels == nullptr || !is_whole(writer.out, out) ||
+        out.dtype != program::DType::f32)
         return std::nullopt;
     for (const View& view : writer.in) {
         const program::Tensor& in = program_.tensors[view.tensor];

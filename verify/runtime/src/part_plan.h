@@ -52,8 +52,8 @@ struct Stage {
 /// computes what it would compute alone.
 struct Run {
     enum class Form : std::uint8_t {
-        rows,   ///< blocks of rows, each through all instructions
-        items,  ///< whole batch items (attention heads), each through all stages
+        rows,          ///< blocks of rows, each through all instructions
+        items,         ///< whole batch items (attention heads), each through all stages
         matmul,        ///< matmuls that do not read each other's results, on all threads
         contribution,  ///< one map into an accumulator, sequences ascending
         whole,         ///< one instruction that only the reference runs, or scatter_add, sequences
@@ -86,7 +86,8 @@ struct PlanWatch {
 class PartPlan {
   public:
     /// `list`: indices of instructions in an order that respects what they read; an instruction may
-    /// stand in it more than once (recomputation). `slots_max`: sequences that run together at most.
+    /// stand in it more than once (recomputation). `slots_max`: sequences that run together at
+    /// most.
     PartPlan(const program::Program& program, std::span<const std::uint32_t> list,
              const Machine& machine, std::uint32_t slots_max, Cut cut = Cut::fused);
 
@@ -109,7 +110,8 @@ class PartPlan {
         std::size_t first_run = 0, last_run = 0, first_stage = 0, last_stage = 0;
         std::size_t bytes = 0, offset = 0;
         bool local = false;
-        std::optional<program::TensorId> in_place;  ///< the accumulator in whose place it is written
+        std::optional<program::TensorId>
+            in_place;  ///< the accumulator in whose place it is written
     };
     void cut();
     [[nodiscard]] Run start_run(std::uint32_t position) const;

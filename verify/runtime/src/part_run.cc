@@ -73,8 +73,8 @@ void PartPlan::bind(const LocalValue& local, std::uint32_t item, std::uint32_t f
     }
     // Addresses before the memory are never used: rows before `row` belong to other pieces.
     const std::size_t before = row * tensor.cols * program::size_of(tensor.dtype);
-    scratch.places.base[local.view.tensor] = reinterpret_cast<std::byte*>(
-        reinterpret_cast<std::uintptr_t>(memory) - before);
+    scratch.places.base[local.view.tensor] =
+        reinterpret_cast<std::byte*>(reinterpret_cast<std::uintptr_t>(memory) - before);
     scratch.places.slot_stride[local.view.tensor] = 0;
 }
 
@@ -155,8 +155,8 @@ void PartPlan::run_matmul(const Run& run, const Places& places, const Moment& mo
 void PartPlan::run_contribution(const Run& run, const Moment& moment) const {
     const InstructionCode& code = codes_[run.order.front()];
     const std::uint32_t rows = code.instruction().out.rows;
-    const std::uint32_t block = std::clamp<std::uint32_t>(
-        rows / (4 * machine_.pool->threads()), 1, rows);
+    const std::uint32_t block =
+        std::clamp<std::uint32_t>(rows / (4 * machine_.pool->threads()), 1, rows);
     const std::uint32_t blocks = (rows + block - 1) / block;
     auto task = [&](std::size_t number, unsigned thread) {
         const auto first = static_cast<std::uint32_t>(number) * block;

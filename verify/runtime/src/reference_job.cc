@@ -61,19 +61,22 @@ ReferenceJob::~ReferenceJob() {
     if (!folder.empty()) std::filesystem::remove_all(folder, error);
 }
 
-tl::expected<ReferenceJob, std::string> open_reference_job(const std::filesystem::path& folder, ReferenceSize size,
+tl::expected<ReferenceJob, std::string> open_reference_job(const std::filesystem::path& folder,
+                                                           ReferenceSize size,
                                                            ExecutorOptions options) {
     std::error_code error;
     std::filesystem::create_directories(folder, error);
     std::string name = (folder / "check-XXXXXX").string();
-    if (::mkdtemp(name.data()) == nullptr) return tl::unexpected("cannot write in " + folder.string());
+    if (::mkdtemp(name.data()) == nullptr)
+        return tl::unexpected("cannot write in " + folder.string());
     ReferenceJob reference;
     reference.folder = name;
 
     const base::Bytes tokens = token_bytes(40'000);
     const std::filesystem::path blob = reference.folder / "tokens";
     std::ofstream out(blob, std::ios::binary);
-    out.write(reinterpret_cast<const char*>(tokens.data()), static_cast<std::streamsize>(tokens.size()));
+    out.write(reinterpret_cast<const char*>(tokens.data()),
+              static_cast<std::streamsize>(tokens.size()));
     out.close();
     if (!out) return tl::unexpected("cannot write in " + reference.folder.string());
 

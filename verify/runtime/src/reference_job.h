@@ -9,14 +9,15 @@
 
 namespace assay::runtime {
 
-/// A small GPT over made-up tokens: what this machine is measured and checked with. Its bits are known everywhere.
+/// A small GPT over made-up tokens: what this machine is measured and checked with. Its bits are
+/// known everywhere.
 enum class ReferenceSize : std::uint8_t {
-    exactness,                               ///< seconds by the scalar definition
-    speed,                                   ///< large enough that the fast kernels reach their rate
+    exactness,  ///< seconds by the scalar definition
+    speed,      ///< large enough that the fast kernels reach their rate
 };
 
 struct ReferenceJob {
-    std::filesystem::path folder;            ///< deleted with the object
+    std::filesystem::path folder;  ///< deleted with the object
     std::unique_ptr<Job> job;
     ReferenceJob() = default;
     ReferenceJob(ReferenceJob&&) noexcept = default;
@@ -24,7 +25,8 @@ struct ReferenceJob {
     ~ReferenceJob();
 };
 
-tl::expected<ReferenceJob, std::string> open_reference_job(const std::filesystem::path& folder, ReferenceSize size,
+tl::expected<ReferenceJob, std::string> open_reference_job(const std::filesystem::path& folder,
+                                                           ReferenceSize size,
                                                            ExecutorOptions options);
 
 }  // namespace assay::runtime

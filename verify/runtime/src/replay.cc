@@ -39,10 +39,7 @@ Moment moment_of(const ReplayMoment& from) {
 
 struct Replay::Impl {
     Impl(const program::Program& p, const ExecutorOptions& o)
-        : program(p),
-          options(effective(o)),
-          equipment(p, options),
-          places(fixed_places(p)) {}
+        : program(p), options(effective(o)), equipment(p, options), places(fixed_places(p)) {}
 
     struct Planned {
         std::vector<std::uint32_t> order;  ///< numbers of instructions
@@ -72,8 +69,7 @@ const Replay::Impl::Planned& Replay::Impl::plan(Part part, Cut cut) {
         planned.order.resize(last - first);
         std::iota(planned.order.begin(), planned.order.end(), first);
     }
-    planned.plan =
-        std::make_unique<PartPlan>(program, planned.order, equipment.machine(), 1, cut);
+    planned.plan = std::make_unique<PartPlan>(program, planned.order, equipment.machine(), 1, cut);
     equipment.reserve_local(planned.plan->local_bytes());
     if (arena.size() < planned.plan->arena_bytes()) {
         arena = commit::Buffer();  // Never both at once.
@@ -131,8 +127,6 @@ const std::byte* Replay::data(TensorId tensor) const {
     return impl_->places.base[tensor];
 }
 
-std::size_t Replay::planned_bytes() const {
-    return impl_->arena.size() + impl_->equipment.bytes();
-}
+std::size_t Replay::planned_bytes() const { return impl_->arena.size() + impl_->equipment.bytes(); }
 
 }  // namespace assay::runtime

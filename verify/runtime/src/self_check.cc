@@ -12,17 +12,20 @@ namespace assay::runtime {
 namespace {
 
 constexpr std::uint32_t kExactnessSteps = 2;
-constexpr std::string_view kExactnessRoot = "655b02de227da95588abe2498c06d3320c6e7160efd5b0f303d5e4969ed4c872";
+constexpr std::string_view kExactnessRoot =
+    "655b02de227da95588abe2498c06d3320c6e7160efd5b0f303d5e4969ed4c872";
 constexpr std::uint32_t kSpeedStepsMax = 900;
 
 }  // namespace
 
-tl::expected<base::Hash, std::string> exactness_root(const std::filesystem::path& folder, ExecutorOptions options) {
+tl::expected<base::Hash, std::string> exactness_root(const std::filesystem::path& folder,
+                                                     ExecutorOptions options) {
     auto reference = open_reference_job(folder, ReferenceSize::exactness, options);
     if (!reference) return tl::unexpected(reference.error());
     Job& job = *reference->job;
     commit::State state = job.initial_state();
-    for (std::uint32_t step = 0; step < kExactnessSteps; ++step) job.executor().run_step(state, job.data(), 0, 0, step);
+    for (std::uint32_t step = 0; step < kExactnessSteps; ++step)
+        job.executor().run_step(state, job.data(), 0, 0, step);
     const SegmentPlace place{0, 0, 0, job.initial_root()};
     return commit::state_root(job.program(), state, state_descriptor(job, place, kExactnessSteps));
 }
@@ -33,7 +36,8 @@ base::Hash known_exactness_root() {
     return *root;
 }
 
-std::optional<double> measure_flops(const std::filesystem::path& folder, ExecutorOptions options, double seconds) {
+std::optional<double> measure_flops(const std::filesystem::path& folder, ExecutorOptions options,
+                                    double seconds) {
     using Clock = std::chrono::steady_clock;
     auto reference = open_reference_job(folder, ReferenceSize::speed, options);
     if (!reference) return std::nullopt;

@@ -10,8 +10,8 @@
 
 namespace assay::runtime {
 
-/// A scatter_add's accumulator held as the rows that were touched: a step touches a few hundred rows
-/// of a vocabulary of tens of thousands. All other rows are +0. Not thread-safe; reading is.
+/// A scatter_add's accumulator held as the rows that were touched: a step touches a few hundred
+/// rows of a vocabulary of tens of thousands. All other rows are +0. Not thread-safe; reading is.
 class TouchedRows {
   public:
     TouchedRows(std::uint32_t rows, std::uint32_t cols, std::uint64_t touched_max)

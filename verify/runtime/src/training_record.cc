@@ -14,9 +14,14 @@ constexpr std::uint64_t kRecordBytesMax = 1ULL << 30U;
 
 }  // namespace
 
-tl::expected<void, std::string> save_record(const std::filesystem::path& file, const TrainingRecord& record) {
+tl::expected<void, std::string> save_record(const std::filesystem::path& file,
+                                            const TrainingRecord& record) {
     base::Encoder out;
-    out.raw(base::view_of(kMagic)).u32(kVersion).hash(record.spec_root).hash(record.program_root).hash(record.members_digest);
+    out.raw(base::view_of(kMagic))
+        .u32(kVersion)
+        .hash(record.spec_root)
+        .hash(record.program_root)
+        .hash(record.members_digest);
     out.u32(static_cast<std::uint32_t>(record.opening_roots.size()));
     for (const base::Hash& root : record.opening_roots) out.hash(root);
     out.u32(static_cast<std::uint32_t>(record.payload_roots.size()));
@@ -24,17 +29,24 @@ tl::expected<void, std::string> save_record(const std::filesystem::path& file, c
     const base::Hash checksum = base::blake2b("assay.record", out.view());
     out.hash(checksum);
     const auto written = commit::write_file_atomically(file, out.view());
-    if (!written) return tl::unexpected(file.string() + ": " + std::string(commit::message_of(written.error())));
+    if (!written)
+        return tl::unexpected(file.string() + ": " +
+                              std::string(commit::message_of(written.error())));
     return {};
 }
 
-tl::expected<std::optional<TrainingRecord>, std::string> load_record(const std::filesystem::path& file) {
+tl::expected<std::optional<TrainingRecord>, std::string> load_record(
+    const std::filesystem::path& file) {
     const auto bytes = commit::read_whole_file(file, kRecordBytesMax);
-    if (!bytes && bytes.error() == commit::FileError::missing) return std::optional<TrainingRecord>();
-    if (!bytes) return tl::unexpected(file.string() + ": " + std::string(commit::message_of(bytes.error())));
+    if (!bytes && bytes.error() == commit::FileError::missing)
+        return std::optional<TrainingRecord>();
+    if (!bytes)
+        return tl::unexpected(file.string() + ": " +
+                              std::string(commit::message_of(bytes.error())));
     base::Decoder in(*bytes);
     const base::Bytes magic = in.raw(kMagic.size());
-    if (!std::equal(magic.begin(), magic.end(), kMagic.begin(), kMagic.end()) || in.u32() != kVersion) {
+    if (!std::equal(magic.begin(), magic.end(), kMagic.begin(), kMagic.end()) ||
+        in.u32() != kVersion) {
         return tl::unexpected(file.string() + ": is not a training record");
     }
     TrainingRecord record;
@@ -42,15 +54,20 @@ tl::expected<std::optional<TrainingRecord>, std::string> load_record(const std::
     record.program_root = in.hash();
     record.members_digest = in.hash();
     const std::uint32_t openings = in.length(kRoundsMax);
-    for (std::uint32_t i = 0; i < openings && in.ok(); ++i) record.opening_roots.push_back(in.hash());
+    for (std::uint32_t i = 0; i < openings && in.ok(); ++i)
+        record.opening_roots.push_back(in.hash());
     const std::uint32_t payloads = in.length(kLanesMax);
     for (std::uint32_t i = 0; i < payloads && in.ok(); ++i) {
         const std::uint32_t lane = in.u32();
         record.payload_roots[lane] = in.hash();
     }
     const base::Hash checksum = in.hash();
-    const bool intact = in.finished() && checksum == base::blake2b("assay.record", base::ByteView(*bytes).first(bytes->size() - sizeof(base::Hash)));
-    if (!intact || record.opening_roots.empty()) return tl::unexpected(file.string() + ": is damaged");
+    const bool intact =
+        in.finished() &&
+        checksum == base::blake2b("assay.record",
+                                  base::ByteView(*bytes).first(bytes->size() - sizeof(base::Hash)));
+    if (!intact || record.opening_roots.empty())
+        return tl::unexpected(file.string() + ": is damaged");
     return record;
 }
 

@@ -1,4 +1,5 @@
-// assay-torch: evaluation, sampling and the training baseline on stock libtorch. The other programs start it as a process.
+// assay-torch: evaluation, sampling and the training baseline on stock libtorch. The other programs
+// start it as a process.
 
 #include <CLI/CLI.hpp>
 #include <chrono>
@@ -25,7 +26,8 @@ struct Options {
     std::uint32_t windows = 200, tokens = 300, steps = 10;
     double temperature = 0.8;
     std::uint64_t seed = 1;
-    /// One window at a time is too little work for several threads, which then mostly wait for each other.
+    /// One window at a time is too little work for several threads, which then mostly wait for each
+    /// other.
     unsigned threads = 1;
     bool json = false, interactive = false;
 };
@@ -40,7 +42,8 @@ tl::expected<market::JobSpec, std::string> read_spec(const std::string& file) {
     if (!in) return tl::make_unexpected(file + ": cannot be opened");
     const std::string text{std::istreambuf_iterator<char>(in), {}};
     auto spec = market::decode_spec(base::view_of(text));
-    if (!spec) return tl::make_unexpected(file + ": " + spec.error().path + ": " + spec.error().reason);
+    if (!spec)
+        return tl::make_unexpected(file + ": " + spec.error().path + ": " + spec.error().reason);
     return std::move(*spec);
 }
 
@@ -56,7 +59,8 @@ int evaluate(const Options& options) {
     const auto loss = model->loss(data->words(), tokens->train_tokens, options.windows);
     if (!loss) return fail(loss.error());
     if (options.json)
-        std::cout << nlohmann::json{{"validation_loss", *loss}, {"windows", options.windows}}.dump() << "\n";
+        std::cout << nlohmann::json{{"validation_loss", *loss}, {"windows", options.windows}}.dump()
+                  << "\n";
     else
         std::cout << "validation loss " << *loss << " nats per token\n";
     return 0;
@@ -71,11 +75,14 @@ int sample(const Options& options) {
     if (!model) return fail(model.error());
     auto prompt = commit::tokenise(*tokens, options.prompt);
     if (!prompt) return fail("--prompt: " + prompt.error());
-    const auto ids = model->sample(std::move(*prompt), options.tokens, options.temperature, options.seed);
+    const auto ids =
+        model->sample(std::move(*prompt), options.tokens, options.temperature, options.seed);
     if (!ids) return fail(ids.error());
     const std::string text = commit::detokenise(*tokens, *ids);
     if (options.json)
-        std::cout << nlohmann::json{{"text", text}}.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace) << "\n";
+        std::cout << nlohmann::json{{"text", text}}.dump(-1, ' ', false,
+                                                         nlohmann::json::error_handler_t::replace)
+                  << "\n";
     else
         std::cout << text << "\n";
     return 0;
@@ -90,7 +97,8 @@ int train(const Options& options) {
     if (!program) return fail(program.error().path + ": " + program.error().reason);
     std::uint64_t train_count = 0;
     std::uint32_t row_words = 1;
-    if (const auto* tokens = std::get_if<market::TokenData>(&spec->data)) train_count = tokens->train_tokens;
+    if (const auto* tokens = std::get_if<market::TokenData>(&spec->data))
+        train_count = tokens->train_tokens;
     else if (const auto* table = std::get_if<market::TableData>(&spec->data)) {
         train_count = table->train_rows;
         row_words = table->features + 1;
@@ -101,12 +109,20 @@ int train(const Options& options) {
     double milliseconds = 0;
     const auto step = [&](std::uint32_t h) {
         const auto begin = std::chrono::steady_clock::now();
-        const auto values = executor.run_step(state, data->words(), train_count, row_words, 0, 0, h);
-        milliseconds = std::chrono::duration<double, std::milli>(std::chrono::steady_clock::now() - begin).count();
+        const auto values =
+            executor.run_step(state, data->words(), train_count, row_words, 0, 0, h);
+        milliseconds =
+            std::chrono::duration<double, std::milli>(std::chrono::steady_clock::now() - begin)
+                .count();
         return values;
     };
     if (options.interactive) {
-        std::cout << nlohmann::json{{"ready", {{"contestant", "torch_executor"}, {"unit", "ms"}, {"threads", options.threads}}}}.dump() << std::endl;
+        std::cout << nlohmann::json{{"ready",
+                                     {{"contestant", "torch_executor"},
+                                      {"unit", "ms"},
+                                      {"threads", options.threads}}}}
+                         .dump()
+                  << std::endl;
         std::uint32_t h = 0;
         std::string verb;
         for (std::uint32_t count = 0; std::cin >> verb;) {
@@ -125,9 +141,16 @@ int train(const Options& options) {
     for (std::uint32_t h = 0; h < steps; ++h) {
         const auto values = step(h);
         if (options.json)
-            std::cout << nlohmann::json{{"step", h}, {"loss", values.loss}, {"norm", values.norm}, {"fault", values.fault}, {"ms", milliseconds}}.dump() << "\n";
+            std::cout << nlohmann::json{{"step", h},
+                                        {"loss", values.loss},
+                                        {"norm", values.norm},
+                                        {"fault", values.fault},
+                                        {"ms", milliseconds}}
+                             .dump()
+                      << "\n";
         else
-            std::cout << "step " << h << "  loss " << values.loss << "  norm " << values.norm << "  " << milliseconds << " ms\n";
+            std::cout << "step " << h << "  loss " << values.loss << "  norm " << values.norm
+                      << "  " << milliseconds << " ms\n";
     }
     return 0;
 }
@@ -135,31 +158,53 @@ int train(const Options& options) {
 }  // namespace
 
 int main(int argc, char** argv) {
-    CLI::App app{"Evaluates, samples and trains Assay models on stock libtorch: a second opinion that none of Assay's kernels touched."};
+    CLI::App app{
+        "Evaluates, samples and trains Assay models on stock libtorch: a second opinion that none "
+        "of Assay's kernels touched."};
     app.require_subcommand(1);
     Options options;
     const auto common = [&](CLI::App* command) {
-        command->add_option("--spec", options.spec, "canonical job spec (the bytes of /v1/jobs/ID/spec)")->required()->check(CLI::ExistingFile);
-        command->add_option("--threads", options.threads, "libtorch threads")->check(CLI::Range(1U, 1024U))->capture_default_str();
+        command
+            ->add_option("--spec", options.spec,
+                         "canonical job spec (the bytes of /v1/jobs/ID/spec)")
+            ->required()
+            ->check(CLI::ExistingFile);
+        command->add_option("--threads", options.threads, "libtorch threads")
+            ->check(CLI::Range(1U, 1024U))
+            ->capture_default_str();
         command->add_flag("--json", options.json, "machine-readable output");
     };
-    CLI::App* evaluate_command = app.add_subcommand("evaluate", "validation loss of a model directory");
+    CLI::App* evaluate_command =
+        app.add_subcommand("evaluate", "validation loss of a model directory");
     common(evaluate_command);
-    evaluate_command->add_option("--model", options.model, "directory with model.safetensors and config.json")->required();
+    evaluate_command
+        ->add_option("--model", options.model, "directory with model.safetensors and config.json")
+        ->required();
     evaluate_command->add_option("--data", options.data, "dataset blob")->required();
-    evaluate_command->add_option("--windows", options.windows, "consecutive windows of the validation split")->check(CLI::Range(1U, 1000000U));
+    evaluate_command
+        ->add_option("--windows", options.windows, "consecutive windows of the validation split")
+        ->check(CLI::Range(1U, 1000000U));
     CLI::App* sample_command = app.add_subcommand("sample", "text from a model directory");
     common(sample_command);
-    sample_command->add_option("--model", options.model, "directory with model.safetensors and config.json")->required();
+    sample_command
+        ->add_option("--model", options.model, "directory with model.safetensors and config.json")
+        ->required();
     sample_command->add_option("--prompt", options.prompt, "text to continue");
-    sample_command->add_option("--tokens", options.tokens, "how many tokens to add")->check(CLI::Range(1U, 100000U));
-    sample_command->add_option("--temperature", options.temperature, "0: always the most likely token")->check(CLI::Range(0.0, 10.0));
+    sample_command->add_option("--tokens", options.tokens, "how many tokens to add")
+        ->check(CLI::Range(1U, 100000U));
+    sample_command
+        ->add_option("--temperature", options.temperature, "0: always the most likely token")
+        ->check(CLI::Range(0.0, 10.0));
     sample_command->add_option("--seed", options.seed, "of the sampling");
-    CLI::App* train_command = app.add_subcommand("train", "steps of a job's first round, lane 0, as a baseline and oracle");
+    CLI::App* train_command = app.add_subcommand(
+        "train", "steps of a job's first round, lane 0, as a baseline and oracle");
     common(train_command);
     train_command->add_option("--data", options.data, "dataset blob")->required();
-    train_command->add_option("--steps", options.steps, "at most one round")->check(CLI::Range(1U, 1000000U));
-    train_command->add_flag("--interactive", options.interactive, "say when ready, then answer each line `run N` of stdin with N step times (tests/bench)");
+    train_command->add_option("--steps", options.steps, "at most one round")
+        ->check(CLI::Range(1U, 1000000U));
+    train_command->add_flag(
+        "--interactive", options.interactive,
+        "say when ready, then answer each line `run N` of stdin with N step times (tests/bench)");
     try {
         app.parse(argc, argv);
     } catch (const CLI::ParseError& error) {

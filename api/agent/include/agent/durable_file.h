@@ -10,9 +10,11 @@
 
 namespace assay::agent {
 
-/// Replaces a file so that a crash at any instant leaves the old content or the new, never a mixture: temporary file beside it, fsync,
-/// rename, fsync of the folder. When it returns, the content survives a power failure. Creates missing folders.
-tl::expected<void, std::string> save_durable(const std::filesystem::path& file, base::ByteView bytes);
+/// Replaces a file so that a crash at any instant leaves the old content or the new, never a
+/// mixture: temporary file beside it, fsync, rename, fsync of the folder. When it returns, the
+/// content survives a power failure. Creates missing folders.
+tl::expected<void, std::string> save_durable(const std::filesystem::path& file,
+                                             base::ByteView bytes);
 
 /// Puts the names in a folder on disk: needed once after a folder was created in it.
 [[nodiscard]] bool sync_folder(const std::filesystem::path& folder);
@@ -20,7 +22,8 @@ tl::expected<void, std::string> save_durable(const std::filesystem::path& file, 
 /// The whole file; nothing when it is missing, unreadable or larger than `size_max`.
 std::optional<base::Bytes> load_file(const std::filesystem::path& file, std::size_t size_max);
 
-/// Holds a data folder for one process (flock on `folder`/lock), so that two workers never act for one key from one folder.
+/// Holds a data folder for one process (flock on `folder`/lock), so that two workers never act for
+/// one key from one folder.
 class FolderLock {
   public:
     static tl::expected<FolderLock, std::string> acquire(const std::filesystem::path& folder);

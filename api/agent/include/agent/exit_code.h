@@ -9,7 +9,8 @@ enum class ExitCode : int {
     key = 3,           ///< key file or passphrase
     unreachable = 4,   ///< the node gave no answer
     refused = 5,       ///< the ledger refused what the program needs to start
-    check_failed = 6,  ///< this machine does not qualify (`check`), or this build on this machine computes other programs or results than everybody else
+    check_failed = 6,  ///< this machine does not qualify (`check`), or this build on this machine
+                       ///< computes other programs or results than everybody else
     data = 7,          ///< the data folder is in use, unwritable or damaged
 };
 

@@ -15,7 +15,8 @@ namespace CLI {
 class App;
 }
 
-/// Options that the worker and the validator share: one name, one default and one sentence of help for both.
+/// Options that the worker and the validator share: one name, one default and one sentence of help
+/// for both.
 namespace assay::agent {
 
 /// How this machine computes, and where it keeps what must survive.
@@ -27,9 +28,11 @@ struct MachineOptions {
     std::string target = "best";
 };
 /// `folder_help`: what is in the data folder. `options.data_folder` is its default.
-void add_machine_options(CLI::App& command, MachineOptions& options, const std::string& folder_help);
+void add_machine_options(CLI::App& command, MachineOptions& options,
+                         const std::string& folder_help);
 /// The executor of one of `slots` jobs that share the machine's threads.
-tl::expected<runtime::ExecutorOptions, std::string> executor_options(const MachineOptions& options, std::uint32_t slots);
+tl::expected<runtime::ExecutorOptions, std::string> executor_options(const MachineOptions& options,
+                                                                     std::uint32_t slots);
 
 /// Which node, which key, and how the log looks: of a program that acts until SIGTERM.
 struct ServiceOptions {
@@ -37,7 +40,8 @@ struct ServiceOptions {
     KeyOptions key;
     bool log_json = false, verbose = false;
 };
-void add_service_options(CLI::App& command, ServiceOptions& options, const std::string& verbose_help);
+void add_service_options(CLI::App& command, ServiceOptions& options,
+                         const std::string& verbose_help);
 /// Hardens the process, sets up log and signals, and opens the keys.
 tl::expected<client::KeySet, std::string> begin_service(const ServiceOptions& options);
 
@@ -51,6 +55,7 @@ struct AccountOptions {
 void add_account_options(CLI::App& command, AccountOptions& options);
 
 /// Nothing for an empty text; an error for one that is no amount.
-tl::expected<std::optional<base::Amount>, std::string> amount_option(const std::string& name, const std::string& text);
+tl::expected<std::optional<base::Amount>, std::string> amount_option(const std::string& name,
+                                                                     const std::string& text);
 
 }  // namespace assay::agent

@@ -49,7 +49,8 @@ struct ClientOptions {
     /// Asked before each wait; true ends the call at once with the last error. For programs that
     /// must stop promptly.
     std::function<bool()> stop;
-    /// Told before each wait why the call must be repeated, so that a person knows what the program waits for.
+    /// Told before each wait why the call must be repeated, so that a person knows what the program
+    /// waits for.
     std::function<void(const ClientError&)> waiting;
 };
 
@@ -130,7 +131,8 @@ class Client {
     Result<market::Receipt> put_blob(base::ByteView bytes);
     Result<market::Receipt> put_blob_file(const std::filesystem::path& file);
     /// The same where the file's root is known: nothing is read when the node has the blob.
-    Result<market::Receipt> put_blob_file(const std::filesystem::path& file, const base::BlobRoot& root);
+    Result<market::Receipt> put_blob_file(const std::filesystem::path& file,
+                                          const base::BlobRoot& root);
     Result<market::Receipt> blob_receipt(
         const base::BlobRoot& root);  ///< 404 when the node has not got it
     Result<bool> blob_exists(const base::BlobRoot& root);
@@ -165,27 +167,34 @@ class Client {
     Result<std::vector<market::Lease>> leases_of(const base::AccountId& worker);
     Result<market::Audit> audit(const base::AuditId& id);
     Result<std::vector<market::Audit>> audits_of(const base::AccountId& validator);
-    /// What is judged of a part, merge or initial state (by its commitment id), ascending by segment.
+    /// What is judged of a part, merge or initial state (by its commitment id), ascending by
+    /// segment.
     Result<std::vector<market::Claim>> claims_of(const base::PartId& subject);
     Result<market::Claim> claim(const base::PartId& subject, std::uint32_t segment);
-    /// Audits and controls of one claim, at most 200; of all claims of the subject when no segment is given.
-    Result<std::vector<market::Audit>> audits_of_claim(const base::PartId& subject, std::optional<std::uint32_t> segment);
+    /// Audits and controls of one claim, at most 200; of all claims of the subject when no segment
+    /// is given.
+    Result<std::vector<market::Audit>> audits_of_claim(const base::PartId& subject,
+                                                       std::optional<std::uint32_t> segment);
     Result<std::vector<market::Offer>> offers();  ///< the 200 cheapest
     Result<std::vector<market::Offer>> offers_of(const base::AccountId& worker);
     Result<market::Epoch> epoch(std::uint64_t number);
     Result<std::vector<market::EpochCommitment>> epoch_commitments(std::uint64_t number);
     /// With what each has contributed.
     Result<std::vector<market::EpochMember>> epoch_members(std::uint64_t number);
-    Result<market::EpochMember> epoch_member(std::uint64_t number, const base::AccountId& validator);
+    Result<market::EpochMember> epoch_member(std::uint64_t number,
+                                             const base::AccountId& validator);
     Result<market::MergeRecord> merge(const base::JobId& id, std::uint32_t round);
     Result<market::Dispute> dispute(const base::DisputeId& id);
     /// Open ones that the account plays on that side.
-    Result<std::vector<market::Dispute>> disputes_of(const base::AccountId& account, market::Side side);
+    Result<std::vector<market::Dispute>> disputes_of(const base::AccountId& account,
+                                                     market::Side side);
     Result<std::vector<market::Dispute>> disputes_of_job(const base::JobId& id, bool open);
     /// What an open dispute's game is about and where it stands.
     Result<GameView> game(const base::DisputeId& id);
-    /// Who challenges a part's segment, a merge or an initial state (segment 0): one pool for each claimed root, at most 200.
-    Result<std::vector<market::Pool>> pools_of(const base::PartId& part, std::optional<std::uint32_t> segment);
+    /// Who challenges a part's segment, a merge or an initial state (segment 0): one pool for each
+    /// claimed root, at most 200.
+    Result<std::vector<market::Pool>> pools_of(const base::PartId& part,
+                                               std::optional<std::uint32_t> segment);
     Result<market::Pool> pool(const base::Hash& id);
     Result<std::vector<market::PoolMember>> pool_members(const base::Hash& id);
     /// 404 when the account plays no game.

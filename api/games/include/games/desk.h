@@ -19,17 +19,21 @@ namespace assay::games {
 
 struct DeskSettings {
     std::string node_url;
-    std::filesystem::path folder;            ///< datasets of disputed jobs; nothing in it is missed when it is deleted
+    std::filesystem::path
+        folder;  ///< datasets of disputed jobs; nothing in it is missed when it is deleted
     runtime::ExecutorOptions executor;
-    /// What this party still has of a job's blobs: whoever withholds data takes nobody's answer away. Null: what the node has and nothing else.
+    /// What this party still has of a job's blobs: whoever withholds data takes nobody's answer
+    /// away. Null: what the node has and nothing else.
     KeptBlobs kept = nullptr;
-    std::uint64_t memory_bytes = 0;          ///< for states of games; zero: a quarter of the machine's
+    std::uint64_t memory_bytes = 0;  ///< for states of games; zero: a quarter of the machine's
 };
 
-/// Plays every game in which the account is a side, as asserter or challenger, on a thread of its own. What comes next is computed from the
-/// game on the ledger and from public data, so a restart in the middle of a game costs a replay and nothing else. Each game is replayed once: games
-/// whose states have no room in memory rest in files. The game whose deadline comes first is answered first among those in memory, and before them
-/// when its time gets short. Owns its connection and nonce lane.
+/// Plays every game in which the account is a side, as asserter or challenger, on a thread of its
+/// own. What comes next is computed from the game on the ledger and from public data, so a restart
+/// in the middle of a game costs a replay and nothing else. Each game is replayed once: games whose
+/// states have no room in memory rest in files. The game whose deadline comes first is answered
+/// first among those in memory, and before them when its time gets short. Owns its connection and
+/// nonce lane.
 class Desk {
   public:
     /// `identity` and `conduct` outlive it.
@@ -50,8 +54,8 @@ class Desk {
     void run();
     bool wait(std::chrono::milliseconds time);
     struct Due {
-        std::vector<Turn> turns;             ///< the most urgent first
-        bool others = false;                 ///< our turn too, but the conduct waits
+        std::vector<Turn> turns;  ///< the most urgent first
+        bool others = false;      ///< our turn too, but the conduct waits
     };
     Due look();
     void answer(const Turn& turn);
@@ -72,7 +76,7 @@ class Desk {
     agent::Party party_;
     std::map<base::JobId, std::weak_ptr<OpenJob>> jobs_;
     std::map<base::DisputeId, std::unique_ptr<Seat>> seats_;
-    std::chrono::milliseconds longest_{};    ///< that an answer took
+    std::chrono::milliseconds longest_{};  ///< that an answer took
     agent::SaidBefore said_;
     std::mutex mutex_;
     std::condition_variable changed_;

@@ -25,10 +25,10 @@ enum class BlobProblem : std::uint8_t {
     storage,     ///< the disk said no
 };
 
-/// Content-addressed files in a folder: `blobs/ab/<hex>`, written as `incoming/<random>` first, each with
-/// the nodes of its chunks beside it (base/chunk_nodes.h), which count in no quota (1/2048 of the bytes). A
-/// blob is visible only after its bytes were hashed, compared with its address, synced and renamed.
-/// Thread-safe.
+/// Content-addressed files in a folder: `blobs/ab/<hex>`, written as `incoming/<random>` first,
+/// each with the nodes of its chunks beside it (base/chunk_nodes.h), which count in no quota
+/// (1/2048 of the bytes). A blob is visible only after its bytes were hashed, compared with its
+/// address, synced and renamed. Thread-safe.
 class BlobStore {
   public:
     struct Options {
@@ -48,8 +48,8 @@ class BlobStore {
     };
     [[nodiscard]] std::optional<Info> find(const base::BlobRoot& root) const;
 
-    /// One upload. What is announced takes no room: room is reserved as bytes come, a little ahead. Used
-    /// by one thread at a time; dropped unfinished, it leaves nothing.
+    /// One upload. What is announced takes no room: room is reserved as bytes come, a little ahead.
+    /// Used by one thread at a time; dropped unfinished, it leaves nothing.
     class Writer {
       public:
         ~Writer();
@@ -62,8 +62,8 @@ class BlobStore {
 
       private:
         friend class BlobStore;
-        Writer(BlobStore& store, const base::BlobRoot& root, std::uint64_t bytes, std::string uploader,
-               std::filesystem::path temporary, int descriptor);
+        Writer(BlobStore& store, const base::BlobRoot& root, std::uint64_t bytes,
+               std::string uploader, std::filesystem::path temporary, int descriptor);
         bool reserve(std::uint64_t needed);
         void release();
         BlobStore& store_;
@@ -76,16 +76,19 @@ class BlobStore {
         bool kept_ = false;
         base::ChunkTreeHasher hasher_;
     };
-    /// `uploader`: whose uploads in progress have a share of what is free, a quarter; empty: all of it.
+    /// `uploader`: whose uploads in progress have a share of what is free, a quarter; empty: all of
+    /// it.
     tl::expected<std::unique_ptr<Writer>, BlobProblem> begin(const base::BlobRoot& root,
                                                              std::uint64_t bytes,
                                                              const std::string& uploader = {});
 
-    /// A blob for which a receipt is about to be given: it is not removed for a while, so that who holds
-    /// the receipt can put it on the ledger. An upload that is finished counts as well.
+    /// A blob for which a receipt is about to be given: it is not removed for a while, so that who
+    /// holds the receipt can put it on the ledger. An upload that is finished counts as well.
     [[nodiscard]] std::optional<Info> promise(const base::BlobRoot& root);
     /// Deletes a blob unless it was promised a moment ago: false. Absent ones are fine.
-    [[nodiscard]] bool remove(const base::BlobRoot& root) { return remove(root, options_.promised); }
+    [[nodiscard]] bool remove(const base::BlobRoot& root) {
+        return remove(root, options_.promised);
+    }
     /// The same, `time` being the moment.
     [[nodiscard]] bool remove(const base::BlobRoot& root, std::chrono::seconds time);
     /// Blobs whose last promise is older than this. Reads the whole folder.
@@ -108,7 +111,7 @@ class BlobStore {
 
     std::atomic<std::uint64_t> bytes_stored_{0}, count_{0};
     std::mutex room_mutex_;
-    std::uint64_t reserved_ = 0, written_ = 0;         ///< by uploads in progress
+    std::uint64_t reserved_ = 0, written_ = 0;          ///< by uploads in progress
     std::map<std::string, std::uint64_t> reserved_by_;  ///< uploaders with something reserved
     std::mutex rename_mutex_;  ///< finish and remove, so that the counts stay right
 };

@@ -15,7 +15,8 @@ struct Limits {
     std::chrono::milliseconds idle_deadline{30'000};  ///< between requests of one connection
     std::chrono::milliseconds transfer_grace{10'000};
     std::uint64_t transfer_bytes_per_second_min = 64 * 1024;
-    std::chrono::milliseconds body_stall_max{30'000};  ///< silence in a body, however fast it came before
+    std::chrono::milliseconds body_stall_max{
+        30'000};  ///< silence in a body, however fast it came before
     std::chrono::milliseconds answer_deadline{120'000};  ///< a handler's own time
     std::chrono::milliseconds linger{
         1'000};  ///< reading on after a refusal, so that the client sees it

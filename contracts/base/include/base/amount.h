@@ -7,7 +7,8 @@
 
 namespace assay::base {
 
-/// An amount of money in grains, the smallest unit. Always below 2^63; every operation is checked, nothing wraps.
+/// An amount of money in grains, the smallest unit. Always below 2^63; every operation is checked,
+/// nothing wraps.
 class Amount {
   public:
     constexpr Amount() = default;
@@ -26,15 +27,16 @@ class Amount {
     std::uint64_t grains_ = 0;
 };
 
-std::optional<Amount> amount_from_decimal(std::string_view text);  ///< digits only, no leading zeros
+std::optional<Amount> amount_from_decimal(
+    std::string_view text);  ///< digits only, no leading zeros
 
 [[nodiscard]] std::optional<Amount> add(Amount a, Amount b);       ///< nothing on overflow
 [[nodiscard]] std::optional<Amount> subtract(Amount a, Amount b);  ///< nothing when b > a
 [[nodiscard]] std::optional<Amount> multiply(Amount a, std::uint64_t factor);
 
 enum class Rounding : std::uint8_t { down, up };
-/// a * numerator / denominator with a 128-bit product. Nothing on overflow or when denominator is 0. Fees and slashes round up,
-/// payments down (docs/formats/money.md).
+/// a * numerator / denominator with a 128-bit product. Nothing on overflow or when denominator is
+/// 0. Fees and slashes round up, payments down (docs/formats/money.md).
 [[nodiscard]] std::optional<Amount> multiply_divide(Amount a, std::uint64_t numerator,
                                                     std::uint64_t denominator, Rounding rounding);
 Amount minimum(Amount a, Amount b);

@@ -7,6 +7,7 @@ namespace assay::base {
 
 }  // namespace assay::base
 
-/// A condition that only a bug in this program can make false. On in every build; never used on outside input.
+/// A condition that only a bug in this program can make false. On in every build; never used on
+/// outside input.
 #define ASSAY_CHECK(condition) \
     ((condition) ? static_cast<void>(0) : ::assay::base::fail_check(#condition, __FILE__, __LINE__))

@@ -11,8 +11,9 @@
 
 namespace assay::base {
 
-/// Content address of a blob: H("assay.blob", u64 size, BLAKE2b tree over leaves of 1 KiB, the last one shorter). A dataset's root is the
-/// address of its bytes, so a referee opens single 1 KiB leaves; a 64 KiB chunk is 64 aligned leaves, one inner node.
+/// Content address of a blob: H("assay.blob", u64 size, BLAKE2b tree over leaves of 1 KiB, the last
+/// one shorter). A dataset's root is the address of its bytes, so a referee opens single 1 KiB
+/// leaves; a 64 KiB chunk is 64 aligned leaves, one inner node.
 inline constexpr std::size_t kBlobLeafBytes = 1024;
 inline constexpr std::size_t kBlobChunkBytes = 64 * 1024;
 
@@ -31,16 +32,19 @@ class ChunkTreeHasher {
     void flush_pending();
     void end_chunk();
 
-    Bytes pending_;                                // of the leaf that is not complete
-    std::vector<Hash> leaves_;                     // of the chunk that is not complete
-    std::vector<Hash> nodes_;                      // of the chunks that are
+    Bytes pending_;             // of the leaf that is not complete
+    std::vector<Hash> leaves_;  // of the chunk that is not complete
+    std::vector<Hash> nodes_;   // of the chunks that are
     std::uint64_t size_ = 0;
 };
 
 /// Number of chunks of a blob with `size` bytes; the last may be shorter.
-constexpr std::uint64_t blob_chunks(std::uint64_t size) { return size / kBlobChunkBytes + (size % kBlobChunkBytes != 0 ? 1 : 0); }
+constexpr std::uint64_t blob_chunks(std::uint64_t size) {
+    return size / kBlobChunkBytes + (size % kBlobChunkBytes != 0 ? 1 : 0);
+}
 
-/// Shows that some bytes are one chunk of a blob: the root of the blob's tree and the siblings from the chunk's node up to it.
+/// Shows that some bytes are one chunk of a blob: the root of the blob's tree and the siblings from
+/// the chunk's node up to it.
 struct ChunkProof {
     Hash tree;
     std::vector<Hash> path;
@@ -58,12 +62,15 @@ ChunkProof prove_among_nodes(std::span<const Hash> nodes, std::uint64_t chunk);
 [[nodiscard]] bool is_chunk(const Hash& node, ByteView bytes);
 /// Requires chunk < blob_chunks(blob.size()).
 ProvedChunk prove_chunk(ByteView blob, std::uint64_t chunk);
-/// True when `bytes` are chunk number `chunk` of the blob with this address and size: their number, place and path are right.
-[[nodiscard]] bool verify_chunk(const BlobRoot& blob, std::uint64_t size, std::uint64_t chunk, ByteView bytes, const ChunkProof& proof);
+/// True when `bytes` are chunk number `chunk` of the blob with this address and size: their number,
+/// place and path are right.
+[[nodiscard]] bool verify_chunk(const BlobRoot& blob, std::uint64_t size, std::uint64_t chunk,
+                                ByteView bytes, const ChunkProof& proof);
 
 BlobRoot blob_root(ByteView bytes);
 /// Feeds all bytes of a file to a new hasher and finishes it; nothing when it is unreadable.
 std::optional<BlobRoot> hash_file(const std::filesystem::path& file, ChunkTreeHasher& hasher);
-std::optional<BlobRoot> blob_root_of_file(const std::filesystem::path& file);  ///< nothing when unreadable
+std::optional<BlobRoot> blob_root_of_file(
+    const std::filesystem::path& file);  ///< nothing when unreadable
 
 }  // namespace assay::base

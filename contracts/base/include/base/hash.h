@@ -11,7 +11,8 @@
 
 namespace assay::base {
 
-/// A 32-byte digest. BLAKE2b-256 everywhere except the receipt log and the app hash, which are SHA-256.
+/// A 32-byte digest. BLAKE2b-256 everywhere except the receipt log and the app hash, which are
+/// SHA-256.
 struct Hash {
     std::array<std::uint8_t, 32> bytes{};
 
@@ -24,8 +25,9 @@ struct Hash {
 std::optional<Hash> hash_from_hex(std::string_view text);
 std::optional<Hash> hash_from_bytes(ByteView bytes);
 
-/// Incremental BLAKE2b-256. `tag` (at most 16 bytes, for example "assay.spec") goes into BLAKE2b's personal field, so digests of
-/// different meanings never collide. Not thread-safe; cheap to create.
+/// Incremental BLAKE2b-256. `tag` (at most 16 bytes, for example "assay.spec") goes into BLAKE2b's
+/// personal field, so digests of different meanings never collide. Not thread-safe; cheap to
+/// create.
 class Hasher {
   public:
     explicit Hasher(std::string_view tag);
@@ -45,7 +47,8 @@ class Hasher {
 Hash blake2b(std::string_view tag, ByteView bytes);
 Hash sha256(ByteView bytes);
 
-/// First eight bytes of a digest as a little-endian integer: the `u64(H(...))` of the protocol's draws.
+/// First eight bytes of a digest as a little-endian integer: the `u64(H(...))` of the protocol's
+/// draws.
 std::uint64_t first_u64(const Hash& hash);
 
 /// (u64 * n) >> 64: a uniform index below n.

@@ -19,7 +19,8 @@ using AccountId = Id<struct AccountKind>;
 using JobId = Id<struct JobKind>;
 using OfferId = Id<struct OfferKind>;
 using LeaseId = Id<struct LeaseKind>;
-using PartId = Id<struct PartKind>;    ///< one commitment: (job, round, lane, stage, part, worker, attempt)
+using PartId =
+    Id<struct PartKind>;  ///< one commitment: (job, round, lane, stage, part, worker, attempt)
 using AuditId = Id<struct AuditKind>;
 using DisputeId = Id<struct DisputeKind>;
 using TransactionId = Id<struct TransactionKind>;
@@ -33,7 +34,8 @@ struct Count {
 };
 
 using Height = Count<struct HeightKind>;
-/// Milliseconds since the Unix epoch (block time) or since genesis (live time); which one is in the name of the variable.
+/// Milliseconds since the Unix epoch (block time) or since genesis (live time); which one is in the
+/// name of the variable.
 using TimeMs = Count<struct TimeMsKind>;
 
 }  // namespace assay::base

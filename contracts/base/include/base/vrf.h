@@ -7,7 +7,8 @@
 
 namespace assay::base {
 
-/// ECVRF-EDWARDS25519-SHA512-TAI, RFC 9381. `alpha` is public input (try-and-increment is not constant time in it).
+/// ECVRF-EDWARDS25519-SHA512-TAI, RFC 9381. `alpha` is public input (try-and-increment is not
+/// constant time in it).
 struct VrfProof {
     std::array<std::uint8_t, 80> bytes{};
     auto operator<=>(const VrfProof&) const = default;

@@ -14,17 +14,18 @@
 
 namespace assay::market {
 
-/// Everything that decides the bits of a job and its price. Its canonical encoding (docs/formats/job_spec.md) is what `job_post` carries;
-/// the spec root is H("assay.spec", encoding). Program root, init root and job id are not in it: no hash contains itself.
-/// Real numbers are integers in parts per billion (`_ppb`), so no float enters the ledger.
+/// Everything that decides the bits of a job and its price. Its canonical encoding
+/// (docs/formats/job_spec.md) is what `job_post` carries; the spec root is H("assay.spec",
+/// encoding). Program root, init root and job id are not in it: no hash contains itself. Real
+/// numbers are integers in parts per billion (`_ppb`), so no float enters the ledger.
 
 enum class Tokeniser : std::uint8_t { bytes = 1, characters = 2, pretokenised = 3 };
 
 /// Where the sequences come from. Blob layouts: docs/formats/dataset.md.
 struct TokenData {
-    base::BlobRoot blob;                     ///< u32 little-endian token ids
+    base::BlobRoot blob;  ///< u32 little-endian token ids
     std::uint64_t tokens = 0;
-    std::uint64_t train_tokens = 0;          ///< the first ones; the rest is the validation split
+    std::uint64_t train_tokens = 0;  ///< the first ones; the rest is the validation split
     std::uint32_t vocabulary = 0;
     Tokeniser tokeniser = Tokeniser::characters;
     /// For `characters`: code points of the vocabulary, ascending. Empty otherwise.
@@ -32,7 +33,8 @@ struct TokenData {
     bool operator==(const TokenData&) const = default;
 };
 struct TableData {
-    base::BlobRoot blob;                     ///< rows of f32 little-endian: features, then one label column (class number)
+    base::BlobRoot
+        blob;  ///< rows of f32 little-endian: features, then one label column (class number)
     std::uint64_t rows = 0;
     std::uint64_t train_rows = 0;
     std::uint32_t features = 0;
@@ -44,16 +46,17 @@ using Data = std::variant<TokenData, TableData>;
 enum class Activation : std::uint8_t { gelu_tanh = 1, gelu_erf = 2, relu = 3, tanh = 4 };
 
 struct GptModel {
-    std::uint32_t layers = 0, heads = 0, width = 0, context = 0;  ///< vocabulary comes from the data
+    std::uint32_t layers = 0, heads = 0, width = 0,
+                  context = 0;  ///< vocabulary comes from the data
     bool bias = true;
     Activation activation = Activation::gelu_tanh;
     std::uint32_t dropout_ppb = 0;
     bool operator==(const GptModel&) const = default;
 };
 struct MlpModel {
-    std::vector<std::uint32_t> hidden;       ///< widths of the hidden layers
+    std::vector<std::uint32_t> hidden;  ///< widths of the hidden layers
     Activation activation = Activation::relu;
-    std::uint32_t rows_per_sequence = 32;    ///< T: samples of one sequence
+    std::uint32_t rows_per_sequence = 32;  ///< T: samples of one sequence
     std::uint32_t dropout_ppb = 0;
     bool operator==(const MlpModel&) const = default;
 };
@@ -62,8 +65,8 @@ using Model = std::variant<GptModel, MlpModel>;
 enum class MomentRule : std::uint8_t { average = 1, reset = 2 };
 
 struct Optimizer {
-    std::uint64_t learning_rate_ppb = 0;     ///< peak
-    std::uint64_t learning_rate_min_ppb = 0; ///< at the end of the cosine
+    std::uint64_t learning_rate_ppb = 0;      ///< peak
+    std::uint64_t learning_rate_min_ppb = 0;  ///< at the end of the cosine
     std::uint32_t warmup_steps = 0;
     std::uint32_t beta1_ppb = 900'000'000, beta2_ppb = 950'000'000;
     std::uint64_t epsilon_ppb_of_ppb = 10'000'000'000;  ///< in 10^-18: default 1e-8
@@ -84,22 +87,26 @@ struct JobSpec {
     std::string profile = "f32";
     Model model;
     Data data;
-    std::uint32_t batch = 0;                 ///< sequences per step and lane
+    std::uint32_t batch = 0;  ///< sequences per step and lane
     std::uint64_t seed = 0;
     Optimizer optimizer;
     MergeRule merge;
-    std::uint32_t lanes = 1, rounds = 1, round_steps = 0;       ///< S, R, H
-    std::uint32_t segment_steps = 0;         ///< divides round_steps
-    std::uint32_t part_segments = 1;         ///< K; a part never crosses a round
+    std::uint32_t lanes = 1, rounds = 1, round_steps = 0;  ///< S, R, H
+    std::uint32_t segment_steps = 0;                       ///< divides round_steps
+    std::uint32_t part_segments = 1;                       ///< K; a part never crosses a round
     std::uint32_t min_lanes = 1;
-    base::Amount price_ceiling;              ///< grains per segment
+    base::Amount price_ceiling;  ///< grains per segment
     std::uint32_t audit_rate_ppm = 0;
-    std::uint32_t audit_lag = 0;             ///< D: rounds that train while audits of an earlier one run; above 0 only where a referee judges
-    std::uint32_t round_deadline_s = 3600;   ///< upper bound the submitter sets; the rules may use less
+    std::uint32_t audit_lag = 0;  ///< D: rounds that train while audits of an earlier one run;
+                                  ///< above 0 only where a referee judges
+    std::uint32_t round_deadline_s =
+        3600;  ///< upper bound the submitter sets; the rules may use less
     bool public_job = true;
     bool operator==(const JobSpec&) const = default;
 
-    [[nodiscard]] std::uint64_t steps_per_lane() const { return std::uint64_t{rounds} * round_steps; }
+    [[nodiscard]] std::uint64_t steps_per_lane() const {
+        return std::uint64_t{rounds} * round_steps;
+    }
     [[nodiscard]] std::uint32_t segments_per_round() const { return round_steps / segment_steps; }
     /// "none when there is one lane and one round".
     [[nodiscard]] bool has_merge() const { return lanes > 1 || rounds > 1; }
@@ -114,9 +121,9 @@ struct SpecError {
 inline constexpr std::size_t kSpecBytesMax = 512 * 1024;
 /// Steps of one lane: the schedule has a row per step, and step numbers stay exact in binary32.
 inline constexpr std::uint64_t kLaneStepsMax = std::uint64_t{1} << 20U;
-/// What building the spec's program and checking every claim about it weighs, one unit about a microsecond (message_weight):
-/// 1,000 + steps / 8, rounded up, + layers x (1,300 + 2 heads); for an mlp 200 for each hidden layer in place of the layers.
-/// Saturates.
+/// What building the spec's program and checking every claim about it weighs, one unit about a
+/// microsecond (message_weight): 1,000 + steps / 8, rounded up, + layers x (1,300 + 2 heads); for
+/// an mlp 200 for each hidden layer in place of the layers. Saturates.
 [[nodiscard]] std::uint64_t facts_weight(const JobSpec& spec);
 /// The most that a spec may weigh.
 inline constexpr std::uint64_t kFactsWeightMax = 200'000;

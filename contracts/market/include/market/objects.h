@@ -10,25 +10,44 @@
 #include "market/jobs.h"
 #include "market/parties.h"
 
-/// Every object of the market's state as a plain value with one canonical encoding (docs/formats/market_state.md): parties.h, jobs.h, audits.h,
-/// disputes.h, history.h, and here what is left, with the encodings. Decoding is strict: nothing when a byte is wrong or left over.
+/// Every object of the market's state as a plain value with one canonical encoding
+/// (docs/formats/market_state.md): parties.h, jobs.h, audits.h, disputes.h, history.h, and here
+/// what is left, with the encodings. Decoding is strict: nothing when a byte is wrong or left over.
 namespace assay::market {
 
-// ---- Time ---------------------------------------------------------------------------------------------------------------------------
+// ---- Time
+// ---------------------------------------------------------------------------------------------------------------------------
 
 enum class TimerKind : std::uint8_t {
-    match = 1, job_deadline = 2, lane_deadline = 3, round_deadline = 4, unbonding = 5, retention = 6,
-    epoch = 7, delivery = 8, audit = 9, part_close = 10, merge = 11, window = 12, settle = 13, draw = 14, fund = 15, pause = 16,
-    question = 17, dispute = 18, challenge = 19,
-    advance = 20,    ///< something that this waits for has ended: at once, after what is being done
+    match = 1,
+    job_deadline = 2,
+    lane_deadline = 3,
+    round_deadline = 4,
+    unbonding = 5,
+    retention = 6,
+    epoch = 7,
+    delivery = 8,
+    audit = 9,
+    part_close = 10,
+    merge = 11,
+    window = 12,
+    settle = 13,
+    draw = 14,
+    fund = 15,
+    pause = 16,
+    question = 17,
+    dispute = 18,
+    challenge = 19,
+    advance = 20,  ///< something that this waits for has ended: at once, after what is being done
 };
 
-/// Something that happens by itself at `due` (live time). Kept in the key alone: (due, kind, subject, number).
+/// Something that happens by itself at `due` (live time). Kept in the key alone: (due, kind,
+/// subject, number).
 struct Timer {
     base::TimeMs due;
     TimerKind kind = TimerKind::match;
-    base::Hash subject;                      ///< id of the object
-    std::uint64_t number = 0;                ///< lane, round, epoch, entry: what the kind says
+    base::Hash subject;        ///< id of the object
+    std::uint64_t number = 0;  ///< lane, round, epoch, entry: what the kind says
     auto operator<=>(const Timer&) const = default;
 };
 
@@ -38,20 +57,22 @@ struct Chain {
     base::PublicKey operator_key;
     std::uint32_t app_version = kAppVersion;
     base::Hash params_id;
-    base::Height recorded_height;            ///< of the last block that changed something
+    base::Height recorded_height;  ///< of the last block that changed something
     base::TimeMs recorded_block_time;
     base::TimeMs recorded_live;
-    base::Amount base_fee;                   ///< grains per unit of weight
-    std::uint64_t block_weight = 0;          ///< used in recorded_height
-    std::uint64_t epoch_next = 0;            ///< number of the next epoch
+    base::Amount base_fee;           ///< grains per unit of weight
+    std::uint64_t block_weight = 0;  ///< used in recorded_height
+    std::uint64_t epoch_next = 0;    ///< number of the next epoch
     std::optional<std::uint64_t> epoch_open;
-    std::uint64_t backlog_flops = 0;         ///< of audits that open work of all jobs expects, bounds included
-    std::uint64_t arrivals = 0;              ///< offers ever posted
-    base::Amount supply;                     ///< of genesis
+    std::uint64_t backlog_flops =
+        0;                       ///< of audits that open work of all jobs expects, bounds included
+    std::uint64_t arrivals = 0;  ///< offers ever posted
+    base::Amount supply;         ///< of genesis
     bool operator==(const Chain&) const = default;
 };
 
-// ---- Encodings ----------------------------------------------------------------------------------------------------------------------
+// ---- Encodings
+// ----------------------------------------------------------------------------------------------------------------------
 
 base::Bytes encode(const Account& value);
 base::Bytes encode(const Stake& value);

@@ -9,8 +9,9 @@
 
 namespace assay::commit {
 
-/// A whole file mapped read-only into memory: pages are read when they are looked at. Movable. Whoever keeps the file replaces it by renaming
-/// and never shortens it, as everything in this folder does.
+/// A whole file mapped read-only into memory: pages are read when they are looked at. Movable.
+/// Whoever keeps the file replaces it by renaming and never shortens it, as everything in this
+/// folder does.
 class MappedFile {
   public:
     /// `missing`, or `unreadable` also for what is no regular file.

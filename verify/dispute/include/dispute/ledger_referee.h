@@ -4,7 +4,8 @@
 
 namespace assay::dispute {
 
-/// Programs and games as the rules reach them: bytes in, bytes out. Holds nothing, so threads may share it.
+/// Programs and games as the rules reach them: bytes in, bytes out. Holds nothing, so threads may
+/// share it.
 class LedgerReferee : public market::Referee {
   public:
     [[nodiscard]] tl::expected<market::JobFacts, market::SpecError> facts(

@@ -8,8 +8,9 @@
 
 namespace assay::dispute {
 
-/// Remembers the facts of the last specs. A node asks for those of one post several times: at its edge, and by the one thread that makes blocks, which
-/// must not wait for programs on everybody's account. Thread-safe.
+/// Remembers the facts of the last specs. A node asks for those of one post several times: at its
+/// edge, and by the one thread that makes blocks, which must not wait for programs on everybody's
+/// account. Thread-safe.
 class RememberingReferee final : public LedgerReferee {
   public:
     [[nodiscard]] tl::expected<market::JobFacts, market::SpecError> facts(

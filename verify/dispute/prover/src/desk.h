@@ -10,12 +10,8 @@ using MoveResult = tl::expected<Decision, PlayFailure>;
 inline base::Hash tree_of(const std::vector<base::Hash>& leaves) {
     return base::merkle_root(base::MerkleFamily::blake2b, leaves);
 }
-inline MoveResult plays(Move move) {
-    return Decision{std::move(move), Ground::plays};
-}
-inline MoveResult resigns(Ground ground) {
-    return Decision{Resign{}, ground};
-}
+inline MoveResult plays(Move move) { return Decision{std::move(move), Ground::plays}; }
+inline MoveResult resigns(Ground ground) { return Decision{Resign{}, ground}; }
 
 /// A tensor that a root which follows from outputs should cover, with where it comes from.
 struct Covered {

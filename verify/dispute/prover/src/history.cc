@@ -304,9 +304,7 @@ History::Result<StageHistory*> History::at(const Place& place) {
     return stages_.emplace(place, std::move(stage)).first->second.get();
 }
 
-Place History::cell_place() const {
-    return {terms_.cell.stage(), terms_.cell.steps};
-}
+Place History::cell_place() const { return {terms_.cell.stage(), terms_.cell.steps}; }
 
 History::Result<Hash> History::root_before_cell() {
     if (terms_.replayed() == GameStage::segment) return root_after(terms_.cell.steps);

@@ -25,9 +25,7 @@ std::vector<TensorId> of_class(const program::Program& program, TensorClass cls)
 
 /// Engines take writable memory for all tensors and write only those that instructions define; what
 /// the inputs own is never one of them.
-std::byte* writable(const void* data) {
-    return static_cast<std::byte*>(const_cast<void*>(data));
-}
+std::byte* writable(const void* data) { return static_cast<std::byte*>(const_cast<void*>(data)); }
 
 }  // namespace
 

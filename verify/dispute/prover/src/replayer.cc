@@ -5,22 +5,16 @@ namespace assay::dispute {
 JobReplayer::JobReplayer(runtime::Job& job, const runtime::ExecutorOptions& options)
     : job_(job), engine_{options} {}
 
-const program::Program& JobReplayer::program() const {
-    return job_.program();
-}
+const program::Program& JobReplayer::program() const { return job_.program(); }
 
 exact::DatasetWords JobReplayer::dataset() const {
     const runtime::DataView data = job_.data();
     return {data.words, data.train_count, data.row_words};
 }
 
-unsigned JobReplayer::threads() const {
-    return job_.threads();
-}
+unsigned JobReplayer::threads() const { return job_.threads(); }
 
-void JobReplayer::run_init(commit::State& state) {
-    job_.executor().run_init(state);
-}
+void JobReplayer::run_init(commit::State& state) { job_.executor().run_init(state); }
 
 void JobReplayer::run_step(commit::State& state, std::uint32_t round, std::uint32_t lane,
                            std::uint32_t step) {
@@ -37,9 +31,7 @@ void JobReplayer::run_merge(commit::State& state, std::span<const commit::Payloa
     job_.executor().run_merge(state, members, round);
 }
 
-StageTrace JobReplayer::stage(const StageInputs& inputs) {
-    return trace_stage(inputs, engine_);
-}
+StageTrace JobReplayer::stage(const StageInputs& inputs) { return trace_stage(inputs, engine_); }
 
 UnitTrace JobReplayer::unit(const StageInputs& inputs, std::size_t position) {
     return trace_unit(inputs, position, engine_);

@@ -19,8 +19,8 @@ struct ShapeNode {
     std::uint8_t a = 0, b = 0, c = 0;
 };
 struct MapShape {
-    std::uint8_t count = 0;    ///< nodes
-    std::uint8_t columns = 0;  ///< bit i: operand i has one column where the result has several
+    std::uint8_t count = 0;     ///< nodes
+    std::uint8_t columns = 0;   ///< bit i: operand i has one column where the result has several
     std::uint8_t integers = 0;  ///< bit i: operand i is i32, else f32
     std::array<ShapeNode, program::kNodesMax> nodes{};
 };
@@ -28,8 +28,9 @@ struct MapShape {
 /// Rows of one map. Addresses are those of the first row's first element.
 struct MapCall {
     std::array<const float*, program::kOperandsMax> in{};
-    std::array<std::size_t, program::kOperandsMax> stride{};  ///< to the next row; 0: one row for all
-    std::span<const program::Node> nodes;                     ///< where constants stand
+    std::array<std::size_t, program::kOperandsMax>
+        stride{};                          ///< to the next row; 0: one row for all
+    std::span<const program::Node> nodes;  ///< where constants stand
     float* out = nullptr;  ///< may be an operand's address, if its rows and columns are the same
     std::size_t out_stride = 0;
     std::size_t rows = 0, cols = 0;

@@ -44,12 +44,8 @@ inline float sqrt_f32(float x) {
 #endif
 }
 
-inline float max_f32(float a, float b) {
-    return a > b ? a : b;
-}
-inline float min_f32(float a, float b) {
-    return a < b ? a : b;
-}
+inline float max_f32(float a, float b) { return a > b ? a : b; }
+inline float min_f32(float a, float b) { return a < b ? a : b; }
 /// Clears (abs) or flips (neg) the sign bit, also of zeros and NaN.
 inline float abs_f32(float x) {
     return std::bit_cast<float>(std::bit_cast<std::uint32_t>(x) & 0x7fffffffU);
@@ -59,9 +55,7 @@ inline float neg_f32(float x) {
 }
 
 /// Operands of matmul and dot: magnitudes below 2^-63 read as +0, so that no product is subnormal.
-inline float flush_operand(float x) {
-    return abs_f32(x) < 0x1p-63F ? 0.0F : x;
-}
+inline float flush_operand(float x) { return abs_f32(x) < 0x1p-63F ? 0.0F : x; }
 
 namespace detail {
 
@@ -72,12 +66,8 @@ inline constexpr float kLn2High = 0x1.62e4p-1F, kLn2Low = 0x1.7f7d1cp-20F;
 inline constexpr float kExpLowest = -0x1.5d589ep+6F;  ///< least x with exp(x) >= 2^-126
 inline constexpr float kExpHighest = 89.0F;           ///< from here on exp is +inf
 
-inline std::int32_t bits_of(float x) {
-    return std::bit_cast<std::int32_t>(x);
-}
-inline float from_bits(std::int32_t x) {
-    return std::bit_cast<float>(x);
-}
+inline std::int32_t bits_of(float x) { return std::bit_cast<std::int32_t>(x); }
+inline float from_bits(std::int32_t x) { return std::bit_cast<float>(x); }
 /// 2^k for -126 <= k <= 127.
 inline float power_of_two(std::int32_t k) {
     return std::bit_cast<float>((static_cast<std::uint32_t>(k) + 127U) << 23U);
@@ -248,8 +238,6 @@ inline float sin2pi_f32(float x) {
     const float y = detail::turn_value(x, 0);
     return (detail::bits_of(x) < 0) ? neg_f32(y) : y;
 }
-inline float cos2pi_f32(float x) {
-    return detail::turn_value(x, 1);
-}
+inline float cos2pi_f32(float x) { return detail::turn_value(x, 1); }
 
 }  // namespace assay::exact

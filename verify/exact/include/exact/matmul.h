@@ -65,8 +65,8 @@ class MatmulWorkspace {
 
 /// On the calling thread.
 void matmul(const Kernels& kernels, const Matmul& problem, MatmulWorkspace& workspace);
-/// Problems that do not read each other's results, split over rows and columns on the pool's threads
-/// (never over k); `workspaces` has one per thread.
+/// Problems that do not read each other's results, split over rows and columns on the pool's
+/// threads (never over k); `workspaces` has one per thread.
 void matmul(const Kernels& kernels, std::span<const Matmul> problems, ThreadPool& pool,
             std::vector<MatmulWorkspace>& workspaces);
 

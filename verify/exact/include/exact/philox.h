@@ -47,9 +47,7 @@ inline std::uint64_t keep_threshold(std::uint32_t keep_ppb) {
 }
 
 /// (w >> 8) x 2^-24, in [0, 1).
-inline float uniform_of(std::uint32_t word) {
-    return static_cast<float>(word >> 8U) * 0x1p-24F;
-}
+inline float uniform_of(std::uint32_t word) { return static_cast<float>(word >> 8U) * 0x1p-24F; }
 
 /// The pair (r cos, r sin) of two words: u1 = ((w0 >> 8) + 1) 2^-24, r = sqrt(-2 log u1), angle (w1
 /// >> 8) 2^-24 turns.

@@ -45,8 +45,9 @@ class ThreadPool {
     void take_tasks(const TaskRef& task, std::size_t count, unsigned thread);
     bool wait_for_call(const std::stop_token& stop, std::uint64_t seen);
 
-    // One call: its task is written, then `open_` raised. A worker joins by raising `busy_` and then
-    // looking whether the call is still open; the caller closes it and waits until nobody is busy.
+    // One call: its task is written, then `open_` raised. A worker joins by raising `busy_` and
+    // then looking whether the call is still open; the caller closes it and waits until nobody is
+    // busy.
     const TaskRef* task_ = nullptr;
     std::size_t count_ = 0;
     std::atomic<bool> open_{false};

@@ -23,9 +23,7 @@ inline std::int32_t to_i32(float x) {
 }
 
 /// The hardware conversion: round to nearest even.
-inline float to_f32(std::int32_t x) {
-    return static_cast<float>(x);
-}
+inline float to_f32(std::int32_t x) { return static_cast<float>(x); }
 
 inline std::uint16_t bf16_from_f32(float x) {
     const std::uint32_t bits = std::bit_cast<std::uint32_t>(x);

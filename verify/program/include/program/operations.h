@@ -9,9 +9,7 @@ namespace assay::program {
 /// Number of arguments of a map's node that are earlier nodes (an operand has none).
 int arguments_of(Op op);
 /// Nodes that compute: neither operands nor constants nor indices.
-inline bool computes(Op op) {
-    return arguments_of(op) > 0;
-}
+inline bool computes(Op op) { return arguments_of(op) > 0; }
 
 /// Of what a node of a map is: a float, an i32, or the same as something it refers to.
 enum class ResultType : std::uint8_t {

@@ -7,26 +7,37 @@
 
 #include "base/hash.h"
 
-/// A training step as data: a list of instructions of seven kinds over matrices (docs/program.md). Everything else in verify/ reads this.
+/// A training step as data: a list of instructions of seven kinds over matrices (docs/program.md).
+/// Everything else in verify/ reads this.
 namespace assay::program {
 
 enum class DType : std::uint8_t { f32 = 1, i32 = 2, i8 = 3, u16 = 4, f16 = 5, bf16 = 6 };
 std::size_t size_of(DType type);
 
 enum class TensorClass : std::uint8_t {
-    state = 1,       ///< checkpointed; instructions write it in place (one writer per part)
-    frozen = 2,      ///< root in the spec
-    constant = 3,    ///< defined arithmetic (see ConstantRule), covered by the program root
-    table = 4,       ///< f32, one row per step (`round x H + h`; in the merge: `round`)
-    data = 5,        ///< the dataset (class only of the pseudo tensor `dataset`) or a 1x1 datum such as the member count
-    value = 6,       ///< of one sequence, or of one run of another part
-    accumulator = 7, ///< over sequences (or over members in the merge); zero at the start of its part's loop
-    round_start = 8, ///< read-only: the state tensor `start_of` as the round opened
-    payload = 9,     ///< written by the payload part in storage type, read by merge_lane
+    state = 1,     ///< checkpointed; instructions write it in place (one writer per part)
+    frozen = 2,    ///< root in the spec
+    constant = 3,  ///< defined arithmetic (see ConstantRule), covered by the program root
+    table = 4,     ///< f32, one row per step (`round x H + h`; in the merge: `round`)
+    data = 5,   ///< the dataset (class only of the pseudo tensor `dataset`) or a 1x1 datum such as
+                ///< the member count
+    value = 6,  ///< of one sequence, or of one run of another part
+    accumulator =
+        7,  ///< over sequences (or over members in the merge); zero at the start of its part's loop
+    round_start = 8,  ///< read-only: the state tensor `start_of` as the round opened
+    payload = 9,      ///< written by the payload part in storage type, read by merge_lane
 };
 
 /// The order of a step's life. merge_lane runs once per member lane ascending, then merge once.
-enum class Part : std::uint8_t { init = 1, prologue = 2, sequence = 3, update = 4, payload = 5, merge_lane = 6, merge = 7 };
+enum class Part : std::uint8_t {
+    init = 1,
+    prologue = 2,
+    sequence = 3,
+    update = 4,
+    payload = 5,
+    merge_lane = 6,
+    merge = 7
+};
 inline constexpr std::size_t kParts = 7;
 
 using TensorId = std::uint32_t;
@@ -37,52 +48,95 @@ struct Tensor {
     TensorClass cls = TensorClass::value;
     DType dtype = DType::f32;
     std::uint32_t rows = 0, cols = 0;
-    TensorId start_of = kNoTensor;           ///< round_start and payload: the state tensor it belongs to
-    bool decay = false;                      ///< state: weight decay applies (matrices only)
-    bool weight = false;                     ///< state: a trained weight (not a moment or scalar); program order decides the norm
+    TensorId start_of = kNoTensor;  ///< round_start and payload: the state tensor it belongs to
+    bool decay = false;             ///< state: weight decay applies (matrices only)
+    bool weight = false;  ///< state: a trained weight (not a moment or scalar); program order
+                          ///< decides the norm
 };
 
-/// A rectangle of a tensor, per batch item moved by the strides, read transposed or not. rows/cols are those of the stored rectangle.
+/// A rectangle of a tensor, per batch item moved by the strides, read transposed or not. rows/cols
+/// are those of the stored rectangle.
 struct View {
     TensorId tensor = kNoTensor;
     std::uint32_t row = 0, col = 0, rows = 0, cols = 0;
     bool transposed = false;
     std::uint32_t item_row_stride = 0, item_col_stride = 0;
-    bool row_from_step = false;              ///< tables: row is added to the table row of the step
+    bool row_from_step = false;  ///< tables: row is added to the table row of the step
     [[nodiscard]] std::uint32_t seen_rows() const { return transposed ? cols : rows; }
     [[nodiscard]] std::uint32_t seen_cols() const { return transposed ? rows : cols; }
     bool operator==(const View&) const = default;
 };
 
-enum class Kind : std::uint8_t { load = 1, random = 2, gather = 3, scatter_add = 4, map = 5, reduce = 6, matmul = 7 };
-
-enum class Op : std::uint8_t {
-    operand = 1,     ///< index = operand number
-    constant_f32 = 2,///< bits
-    constant_i32 = 3,///< bits
-    row_index = 4, col_index = 5,            ///< i32, within the item
-    add = 10, sub, mul, div, fma, sqrt, neg, abs, min, max,
-    equal = 30, less, less_equal,            ///< i32 result 1 or 0; false on NaN. (a > b is less(b, a).)
-    select = 40,                             ///< a != 0 ? b : c, a is i32
-    exp = 50, log, tanh, erf, sin2pi, cos2pi,
-    to_f32 = 60, to_i32 = 61,                ///< convert
-    mod_mul_high = 70,                       ///< reserved
+enum class Kind : std::uint8_t {
+    load = 1,
+    random = 2,
+    gather = 3,
+    scatter_add = 4,
+    map = 5,
+    reduce = 6,
+    matmul = 7
 };
 
-/// A node of a map's expression: arguments are indices of earlier nodes; the last node is the result. At most 32 nodes, 8 operands.
+enum class Op : std::uint8_t {
+    operand = 1,       ///< index = operand number
+    constant_f32 = 2,  ///< bits
+    constant_i32 = 3,  ///< bits
+    row_index = 4,
+    col_index = 5,  ///< i32, within the item
+    add = 10,
+    sub,
+    mul,
+    div,
+    fma,
+    sqrt,
+    neg,
+    abs,
+    min,
+    max,
+    equal = 30,
+    less,
+    less_equal,   ///< i32 result 1 or 0; false on NaN. (a > b is less(b, a).)
+    select = 40,  ///< a != 0 ? b : c, a is i32
+    exp = 50,
+    log,
+    tanh,
+    erf,
+    sin2pi,
+    cos2pi,
+    to_f32 = 60,
+    to_i32 = 61,        ///< convert
+    mod_mul_high = 70,  ///< reserved
+};
+
+/// A node of a map's expression: arguments are indices of earlier nodes; the last node is the
+/// result. At most 32 nodes, 8 operands.
 struct Node {
     Op op = Op::operand;
-    std::uint32_t a = 0, b = 0, c = 0;       ///< operand number or earlier node indices
-    std::uint32_t bits = 0;                  ///< constants
+    std::uint32_t a = 0, b = 0, c = 0;  ///< operand number or earlier node indices
+    std::uint32_t bits = 0;             ///< constants
     bool operator==(const Node&) const = default;
 };
 using Expression = std::vector<Node>;
 inline constexpr std::size_t kNodesMax = 32, kOperandsMax = 8;
 
 enum class ReduceOp : std::uint8_t { sum = 1, dot = 2, max = 3 };
-enum class MatmulStart : std::uint8_t { zero = 1, bias = 2, continues = 3 };  ///< bias: in[2] is a row; continues: from `out` itself (or in[2])
-enum class Distribution : std::uint8_t { uniform = 1, normal = 2, mask = 3 }; ///< mask: i32 1 (keep) or 0
-enum class LoadSource : std::uint8_t { tokens = 1, table_features = 2, table_labels = 3, payload = 4, member_count = 5 };
+enum class MatmulStart : std::uint8_t {
+    zero = 1,
+    bias = 2,
+    continues = 3
+};  ///< bias: in[2] is a row; continues: from `out` itself (or in[2])
+enum class Distribution : std::uint8_t {
+    uniform = 1,
+    normal = 2,
+    mask = 3
+};  ///< mask: i32 1 (keep) or 0
+enum class LoadSource : std::uint8_t {
+    tokens = 1,
+    table_features = 2,
+    table_labels = 3,
+    payload = 4,
+    member_count = 5
+};
 
 /// lo <= k - row and k - row <= hi where set.
 struct Band {
@@ -94,49 +148,59 @@ struct Band {
 struct Instruction {
     Kind kind = Kind::map;
     Part part = Part::sequence;
-    std::uint32_t items = 1;                 ///< batched over this many items
-    View out;                                ///< whole output of item 0; the tensor's elements outside all items are +0
-    std::vector<View> in;                    ///< map: operands; reduce: 1 or 2; matmul: A, B, [bias or continued]; gather: source, index; scatter_add: x, index
+    std::uint32_t items = 1;  ///< batched over this many items
+    View out;  ///< whole output of item 0; the tensor's elements outside all items are +0
+    std::vector<View> in;  ///< map: operands; reduce: 1 or 2; matmul: A, B, [bias or continued];
+                           ///< gather: source, index; scatter_add: x, index
     // load
     LoadSource source = LoadSource::tokens;
-    std::uint32_t row_offset = 0;            ///< tokens: 0 for inputs, 1 for labels
+    std::uint32_t row_offset = 0;  ///< tokens: 0 for inputs, 1 for labels
     // random
     Distribution distribution = Distribution::uniform;
-    std::uint32_t stream = 0;                ///< Philox key stream
-    std::uint32_t keep_ppb = 0;              ///< mask
+    std::uint32_t stream = 0;    ///< Philox key stream
+    std::uint32_t keep_ppb = 0;  ///< mask
     // map
     Expression expression;
     // reduce
     ReduceOp reduce = ReduceOp::sum;
     // matmul
     MatmulStart start = MatmulStart::zero;
-    Band k_band;                             ///< on k - row
-    Band out_band;                           ///< on col - row; outside +0
+    Band k_band;    ///< on k - row
+    Band out_band;  ///< on col - row; outside +0
 };
 
-/// A hint, outside the root: instructions [first, last) that an executor may run as one kernel. Cannot change bits.
+/// A hint, outside the root: instructions [first, last) that an executor may run as one kernel.
+/// Cannot change bits.
 struct Group {
-    std::string name;                        ///< "layer_norm", "attention_forward", "adamw", ... (docs/layers.md)
+    std::string name;  ///< "layer_norm", "attention_forward", "adamw", ... (docs/layers.md)
     std::uint32_t first = 0, last = 0;
 };
 
-struct Table { TensorId tensor = kNoTensor; std::vector<float> values; };      ///< rows x cols, row-major
-struct Constant { TensorId tensor = kNoTensor; std::vector<std::uint32_t> bits; };
+struct Table {
+    TensorId tensor = kNoTensor;
+    std::vector<float> values;
+};  ///< rows x cols, row-major
+struct Constant {
+    TensorId tensor = kNoTensor;
+    std::vector<std::uint32_t> bits;
+};
 
 struct Program {
     std::uint32_t builder_version = 1;
     std::string profile = "f32";
     std::uint64_t seed = 0;
     std::uint32_t lanes = 1, rounds = 1, round_steps = 1, batch = 1;
-    std::uint32_t sequence_rows = 0;         ///< T
-    std::vector<Tensor> tensors;             ///< numbered by first use
-    std::vector<Instruction> instructions;   ///< sorted by part, in order
+    std::uint32_t sequence_rows = 0;        ///< T
+    std::vector<Tensor> tensors;            ///< numbered by first use
+    std::vector<Instruction> instructions;  ///< sorted by part, in order
     std::vector<Group> groups;
     std::vector<Table> tables;
     std::vector<Constant> constants;
-    TensorId loss = kNoTensor, norm = kNoTensor, fault = kNoTensor;             ///< state scalars 1x1 (fault: i32)
-    TensorId loss_accumulator = kNoTensor;   ///< 1x1, sum of token losses over sequences
-    std::uint32_t forward_end = 0;           ///< instructions of Part::sequence before this index are the forward pass up to the loss
+    TensorId loss = kNoTensor, norm = kNoTensor,
+             fault = kNoTensor;             ///< state scalars 1x1 (fault: i32)
+    TensorId loss_accumulator = kNoTensor;  ///< 1x1, sum of token losses over sequences
+    std::uint32_t forward_end = 0;  ///< instructions of Part::sequence before this index are the
+                                    ///< forward pass up to the loss
 
     /// Range of instruction indices of one part.
     [[nodiscard]] std::pair<std::uint32_t, std::uint32_t> range(Part part) const;
@@ -145,10 +209,12 @@ struct Program {
     [[nodiscard]] std::optional<TensorId> find(const std::string& name) const;
 };
 
-/// Structure rules (shapes agree, SSA, one contributing instruction per accumulator, cells open at most 11 tiles, ...). The reason, if any.
+/// Structure rules (shapes agree, SSA, one contributing instruction per accumulator, cells open at
+/// most 11 tiles, ...). The reason, if any.
 [[nodiscard]] std::optional<std::string> check_program(const Program& program);
 
-/// Merkle root over header, tensor records, instruction records and tile trees of tables and constants (docs/formats/program.md).
+/// Merkle root over header, tensor records, instruction records and tile trees of tables and
+/// constants (docs/formats/program.md).
 base::Hash program_root(const Program& program);
 
 /// The instruction lists as text, the content of docs/layers.md.
@@ -156,19 +222,20 @@ std::string describe(const Program& program);
 
 /// Cost of a program (protocol cost counts multiply-adds as 2 FLOPs).
 struct Cost {
-    std::uint64_t flops_per_step = 0;        ///< one lane, whole batch, update included; 2^64 - 1 where it would be more
+    std::uint64_t flops_per_step =
+        0;  ///< one lane, whole batch, update included; 2^64 - 1 where it would be more
     std::uint64_t flops_per_sequence = 0;
-    std::uint64_t init_flops = 0;            ///< of the initial state
-    std::uint64_t state_bytes = 0;           ///< elements of a state
-    std::uint64_t payload_bytes = 0;         ///< elements of a payload
-    std::uint64_t weights = 0;               ///< trained parameters
+    std::uint64_t init_flops = 0;     ///< of the initial state
+    std::uint64_t state_bytes = 0;    ///< elements of a state
+    std::uint64_t payload_bytes = 0;  ///< elements of a payload
+    std::uint64_t weights = 0;        ///< trained parameters
     /// Planned peak memory in bytes for a micro-batch of m sequences.
     [[nodiscard]] std::uint64_t peak_bytes(std::uint32_t micro_batch) const;
     std::uint64_t fixed_bytes = 0, sequence_bytes = 0;
 };
 Cost cost_of(const Program& program);
-/// FLOPs of one merge: per lane each weight's difference and two moments are scaled and added (2 each), then the outer step takes 12 per
-/// weight. 2^64 - 1 where it would be more.
+/// FLOPs of one merge: per lane each weight's difference and two moments are scaled and added (2
+/// each), then the outer step takes 12 per weight. 2^64 - 1 where it would be more.
 std::uint64_t merge_flops(std::uint64_t weights, std::uint32_t lanes);
 
 }  // namespace assay::program

@@ -36,10 +36,13 @@ program::CellScope merge_scope();
 program::CellScope init_scope();
 
 /// Runs segment `place` from `state` (in place). `round_start` is needed for the last segment of a
-/// round of a job with merges; may be null otherwise. No places: what run_segment computes. `progress` may be empty.
-tl::expected<SegmentOutcome, ReplayError> replay_segment(
-    Job& job, commit::State& state, const commit::State* round_start, const SegmentPlace& place,
-    std::span<const program::CellPlace> places, const Progress& progress);
+/// round of a job with merges; may be null otherwise. No places: what run_segment computes.
+/// `progress` may be empty.
+tl::expected<SegmentOutcome, ReplayError> replay_segment(Job& job, commit::State& state,
+                                                         const commit::State* round_start,
+                                                         const SegmentPlace& place,
+                                                         std::span<const program::CellPlace> places,
+                                                         const Progress& progress);
 
 /// Merges into the next opening state (in place). `members` ascending by lane, at least one.
 tl::expected<StateOutcome, ReplayError> replay_merge(

@@ -20,18 +20,20 @@ struct ReplayMoment {
     DataView data;                  ///< step only
 };
 
-/// Runs a program's parts one sequence at a time with the executor's kernels and exact bits, such that what they compute can be looked at:
-/// an accumulator after each sequence, or the result of every instruction. Traces of disputes are made of it. Not thread-safe.
+/// Runs a program's parts one sequence at a time with the executor's kernels and exact bits, such
+/// that what they compute can be looked at: an accumulator after each sequence, or the result of
+/// every instruction. Traces of disputes are made of it. Not thread-safe.
 class Replay {
   public:
-    /// Keeps a reference to the program. Of the options `micro_batch` has no effect; `recompute` saves memory in the same way as in training.
+    /// Keeps a reference to the program. Of the options `micro_batch` has no effect; `recompute`
+    /// saves memory in the same way as in training.
     Replay(const program::Program& program, ExecutorOptions options);
     ~Replay();
     Replay(const Replay&) = delete;
     Replay& operator=(const Replay&) = delete;
 
-    /// Where a tensor lies that is no value, table or constant; written if an instruction defines it. The caller owns the memory, and zeroes
-    /// accumulators before the first sequence or member.
+    /// Where a tensor lies that is no value, table or constant; written if an instruction defines
+    /// it. The caller owns the memory, and zeroes accumulators before the first sequence or member.
     void bind(program::TensorId tensor, const std::byte* data);
 
     /// Runs a part as training does.
@@ -41,11 +43,13 @@ class Replay {
     struct Watch {
         /// Its operands are there; it is the time to bind what it defines.
         std::function<void(std::uint32_t instruction)> before;
-        /// Its result is there; of its operands an accumulator may be overwritten. False: nothing more of the part is run.
+        /// Its result is there; of its operands an accumulator may be overwritten. False: nothing
+        /// more of the part is run.
         std::function<bool(std::uint32_t instruction)> after;
     };
-    /// Runs a part instruction by instruction, each value in memory of its own from the instruction that defines it to its last reader.
-    /// Instructions that `recompute` runs again are not shown again.
+    /// Runs a part instruction by instruction, each value in memory of its own from the instruction
+    /// that defines it to its last reader. Instructions that `recompute` runs again are not shown
+    /// again.
     void run(program::Part part, const ReplayMoment& moment, const Watch& watch);
 
     /// Elements of a bound tensor, or of a value that is alive where a watch looks.

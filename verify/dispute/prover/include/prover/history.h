@@ -127,8 +127,8 @@ class History {
     [[nodiscard]] unsigned threads() const { return replayer_.threads(); }
     /// Valid until the next call.
     Result<StageHistory*> at(const Place& place);
-    /// Gives the memory of its states back, for a game whose turn comes later: the state at hand goes to
-    /// `file`, where the next call finds it. Without the file the next call replays.
+    /// Gives the memory of its states back, for a game whose turn comes later: the state at hand
+    /// goes to `file`, where the next call finds it. Without the file the next call replays.
     void rest(const std::filesystem::path& file);
     /// Whether it has states in memory.
     [[nodiscard]] bool is_awake() const;
