@@ -63,7 +63,8 @@ TEST(Attack, B2_NobodyChoosesItself) {
             world.block();
             EXPECT_NE(world.last_refusal(), market::Refusal::none);
             ++refused;
-            const auto member = market::find_member(world.state(), audit.epoch, audit.auditor);
+            const auto member =
+                market::find_epoch_member(world.state(), audit.epoch, audit.auditor);
             EXPECT_TRUE(member && member->y) << "an auditor that did not contribute";
         }
         return market::is_terminal(stage.job(job).state);

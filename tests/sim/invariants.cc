@@ -300,7 +300,7 @@ class Books {
 
     void has_timer(base::TimeMs due, market::TimerKind kind, const base::Hash& subject,
                    std::uint64_t number, const std::string& what) {
-        if (due.value == 0 || state_.get(market::timer_key({due, kind, subject, number}))) return;
+        if (due.value == 0 || state_.get(market::timer_key(due, kind, subject, number))) return;
         wrong_.push_back("no timer for the deadline of " + what + " " + subject.hex());
     }
 

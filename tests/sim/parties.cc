@@ -400,7 +400,7 @@ Validator::Validator(World& world, std::size_t index, std::unique_ptr<ValidatorC
 
 void Validator::contribute(const Snapshot& seen) {
     for (const market::Epoch& epoch : seen.contributing) {
-        const auto member = market::find_member(world_.state(), epoch.number, person_.id);
+        const auto member = market::find_epoch_member(world_.state(), epoch.number, person_.id);
         if (!member || member->y || !epoch.member_after.is_zero() ||
             !conduct_->contributes(world_, epoch))
             continue;

@@ -52,7 +52,7 @@ Exit list(const Program& program, const QuestionOptions& options) {
 }
 
 Result<market::StoredTarget> target_of(const QuestionOptions& options) {
-    const auto kind = market::stored_kind_from_word(options.target);
+    const auto kind = market::from_word<market::StoredKind>(options.target);
     if (!kind)
         return tl::unexpected(Failure{
             Exit::usage, "the target is one of checkpoint, payload, merge, init, data, start"});

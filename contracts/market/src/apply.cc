@@ -1,6 +1,8 @@
 // The frame of every block: genesis, the sweep of what is due, transactions with their signatures,
 // nonces and fees.
 
+#include <array>
+
 #include "base/check.h"
 #include "base/encoding.h"
 #include "dry_run.h"
@@ -32,109 +34,25 @@ void record_block(Context& context) {
 Refusal dispatch(Context& context, const Message& message) {
     struct Call {
         Context& context;
-        Refusal operator()(const KeysSet& m) const { return apply_keys_set(context, m); }
-        Refusal operator()(const Transfer& m) const { return apply_transfer(context, m); }
-        Refusal operator()(const StakeBond& m) const { return apply_stake_bond(context, m); }
-        Refusal operator()(const StakeUnbond& m) const { return apply_stake_unbond(context, m); }
-        Refusal operator()(const ValidatorDeclare& m) const {
-            return apply_validator_declare(context, m);
-        }
-        Refusal operator()(const ValidatorReturn& m) const {
-            return apply_validator_return(context, m);
-        }
-        Refusal operator()(const OfferPost& m) const { return apply_offer_post(context, m); }
-        Refusal operator()(const OfferWithdraw& m) const {
-            return apply_offer_withdraw(context, m);
-        }
-        Refusal operator()(const JobPost& m) const { return apply_job_post(context, m); }
-        Refusal operator()(const JobFund& m) const { return apply_job_fund(context, m); }
-        Refusal operator()(const JobCancel& m) const { return apply_job_cancel(context, m); }
-        Refusal operator()(const JobPause& m) const { return apply_job_pause(context, m); }
-        Refusal operator()(const JobResume& m) const { return apply_job_resume(context, m); }
-        Refusal operator()(const LeaseAccept& m) const { return apply_lease_accept(context, m); }
-        Refusal operator()(const LeaseLeave& m) const { return apply_lease_leave(context, m); }
-        Refusal operator()(const PartCommit& m) const { return apply_part_commit(context, m); }
-        Refusal operator()(const PartRetract& m) const { return apply_part_retract(context, m); }
-        Refusal operator()(const EpochContribute& m) const {
-            return apply_epoch_contribute(context, m);
-        }
-        Refusal operator()(const SegmentDeliver& m) const {
-            return apply_segment_deliver(context, m);
-        }
-        Refusal operator()(const VerdictSeal& m) const { return apply_verdict_seal(context, m); }
-        Refusal operator()(const VerdictReveal& m) const {
-            return apply_verdict_reveal(context, m);
-        }
-        Refusal operator()(const CellsOpen& m) const { return apply_cells_open(context, m); }
-        Refusal operator()(const PartClose& m) const { return apply_part_close(context, m); }
-        Refusal operator()(const MergePost& m) const { return apply_merge_post(context, m); }
-        Refusal operator()(const EquivocationReport& m) const {
-            return apply_equivocation_report(context, m);
-        }
-        Refusal operator()(const Confess& m) const { return apply_confess(context, m); }
-        Refusal operator()(const ChunkAsk& m) const { return apply_chunk_ask(context, m); }
-        Refusal operator()(const ChunkAnswer& m) const { return apply_chunk_answer(context, m); }
-        Refusal operator()(const StateAsk& m) const { return apply_state_ask(context, m); }
-        Refusal operator()(const StateAnswer& m) const { return apply_state_answer(context, m); }
-        Refusal operator()(const StateNext& m) const { return apply_state_next(context, m); }
-        Refusal operator()(const StateShow& m) const { return apply_state_show(context, m); }
-        Refusal operator()(const ChallengeSealPost& m) const {
-            return apply_challenge_seal(context, m);
-        }
-        Refusal operator()(const ChallengeOpen& m) const {
-            return apply_challenge_open(context, m);
-        }
-        Refusal operator()(const DisputeMove& m) const { return apply_dispute_move(context, m); }
-        Refusal operator()(const DisputeConcede& m) const {
-            return apply_dispute_concede(context, m);
-        }
+#define ASSAY_MARKET_MESSAGE(Type, word, ...) \
+    Refusal operator()(const Type& message) const { return apply_##word(context, message); }
+        ASSAY_MARKET_MESSAGES(ASSAY_MARKET_MESSAGE)
+#undef ASSAY_MARKET_MESSAGE
     };
     return std::visit(Call{context}, message);
 }
 
+/// In the order of TimerKind.
+constexpr std::array kTimerHandlers = {
+    on_match_due,     on_job_deadline, on_lane_deadline, on_round_deadline, on_unbonding_due,
+    on_retention_due, on_epoch_due,    on_delivery_due,  on_audit_due,      on_part_close_due,
+    on_merge_due,     on_window_due,   on_settle_due,    on_draw_due,       on_fund_due,
+    on_pause_due,     on_question_due, on_dispute_due,   on_challenge_due,  on_advance};
+static_assert(kTimerHandlers.size() == base::kWordsOf<TimerKind>.size());
+
 void run_timer(Context& context, const Timer& timer) {
-    switch (timer.kind) {
-        case TimerKind::match:
-            return on_match_due(context, timer);
-        case TimerKind::job_deadline:
-            return on_job_deadline(context, timer);
-        case TimerKind::lane_deadline:
-            return on_lane_deadline(context, timer);
-        case TimerKind::round_deadline:
-            return on_round_deadline(context, timer);
-        case TimerKind::unbonding:
-            return on_unbonding_due(context, timer);
-        case TimerKind::retention:
-            return on_retention_due(context, timer);
-        case TimerKind::epoch:
-            return on_epoch_due(context, timer);
-        case TimerKind::delivery:
-            return on_delivery_due(context, timer);
-        case TimerKind::audit:
-            return on_audit_due(context, timer);
-        case TimerKind::part_close:
-            return on_part_close_due(context, timer);
-        case TimerKind::merge:
-            return on_merge_due(context, timer);
-        case TimerKind::window:
-            return on_window_due(context, timer);
-        case TimerKind::settle:
-            return on_settle_due(context, timer);
-        case TimerKind::draw:
-            return on_draw_due(context, timer);
-        case TimerKind::fund:
-            return on_fund_due(context, timer);
-        case TimerKind::pause:
-            return on_pause_due(context, timer);
-        case TimerKind::question:
-            return on_question_due(context, timer);
-        case TimerKind::dispute:
-            return on_dispute_due(context, timer);
-        case TimerKind::challenge:
-            return on_challenge_due(context, timer);
-        case TimerKind::advance:
-            return on_advance(context, timer);
-    }
+    kTimerHandlers.at(static_cast<std::size_t>(timer.kind) - base::kFirstOf<TimerKind>)(context,
+                                                                                        timer);
 }
 
 std::optional<Timer> first_timer(const StateReader& state) {

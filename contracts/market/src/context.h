@@ -41,28 +41,20 @@ struct Context {
 Parameters parameters_of(const Context& context, const Job& job);
 
 /// Every kind of event (docs/formats/events.md). Closed: append.
-// clang-format off
-#define ASSAY_MARKET_EVENTS(X) \
-    X(keys_changed) X(transferred) X(stake_bonded) X(stake_unbonding) X(stake_released) \
-    X(validator_declared) X(validator_returned) X(offer_posted) X(offer_withdrawn) X(job_posted) \
-    X(job_funded) X(job_running) X(job_paused) X(job_resumed) X(job_verifying) X(job_settling) \
-    X(job_closed) X(job_removed) X(init_passed) X(lane_asked) X(lane_waits) X(lane_goes_on) \
-    X(lease_started) X(lease_ended) X(lease_settled) X(round_opened) X(round_extended) \
-    X(round_closed) X(round_reopened) X(round_final) X(merge_due) X(merge_posted) X(merge_audited) \
-    X(part_committed) X(part_retracted) X(part_due_delivery) X(part_due_close) X(part_passed) \
-    X(part_void) X(part_unproved) X(segment_delivered) X(epoch_opened) X(epoch_closed) \
-    X(epoch_contributed) X(epoch_member) X(commitment_joined) X(member_barred) X(epoch_drawn) X(epoch_carried) X(epoch_void) X(audit_drawn) \
-    X(audit_open) X(audit_sealed) X(audit_reveal_due) X(audit_revealed) X(audit_cells_due) \
-    X(audit_cells_opened) X(audit_missed) X(audit_settled) X(claim_redrawn) X(claim_judged) \
-    X(paid) X(burned) X(slashed) X(fined) X(jailed) X(question_opened) X(question_answered) \
-    X(question_next) X(question_closed) X(challenge_sealed) X(challenge_expired) \
-    X(dispute_opened) X(dispute_joined) X(dispute_moved) X(dispute_closed)
-// clang-format on
-
-#define ASSAY_MARKET_EVENT_NAME(name) name,
-enum class EventKind : std::uint8_t { ASSAY_MARKET_EVENTS(ASSAY_MARKET_EVENT_NAME) };
-#undef ASSAY_MARKET_EVENT_NAME
-std::string_view to_word(EventKind kind);
+ASSAY_ENUM(EventKind, keys_changed, transferred, stake_bonded, stake_unbonding, stake_released,
+           validator_declared, validator_returned, offer_posted, offer_withdrawn, job_posted,
+           job_funded, job_running, job_paused, job_resumed, job_verifying, job_settling,
+           job_closed, job_removed, init_passed, lane_asked, lane_waits, lane_goes_on,
+           lease_started, lease_ended, lease_settled, round_opened, round_extended, round_closed,
+           round_reopened, round_final, merge_due, merge_posted, merge_audited, part_committed,
+           part_retracted, part_due_delivery, part_due_close, part_passed, part_void, part_unproved,
+           segment_delivered, epoch_opened, epoch_closed, epoch_contributed, epoch_member,
+           commitment_joined, member_barred, epoch_drawn, epoch_carried, epoch_void, audit_drawn,
+           audit_open, audit_sealed, audit_reveal_due, audit_revealed, audit_cells_due,
+           audit_cells_opened, audit_missed, audit_settled, claim_redrawn, claim_judged, paid,
+           burned, slashed, fined, jailed, question_opened, question_answered, question_next,
+           question_closed, challenge_sealed, challenge_expired, dispute_opened, dispute_joined,
+           dispute_moved, dispute_closed)
 
 using Attributes = std::vector<std::pair<std::string, std::string>>;
 void emit(Context& context, EventKind kind, Attributes attributes);

@@ -89,7 +89,7 @@ bool list_members(Context& context, Epoch& epoch) {
             continue;
         if (!vrf_key_counts(context, *account->keys, epoch.opened_at)) continue;
         // Stakes may change between the blocks of the sweep: nobody is listed twice.
-        if (find_member(context.state, epoch.number, id)) continue;
+        if (find_epoch_member(context.state, epoch.number, id)) continue;
         EpochMember member;
         member.epoch = epoch.number;
         member.validator = id;
@@ -228,7 +228,7 @@ Refusal apply_epoch_contribute(Context& context, const EpochContribute& message)
         return Refusal::epoch_open;
     if (epoch->state != EpochState::contributing || !epoch->member_after.is_zero())
         return Refusal::epoch_closed;
-    auto member = find_member(context.state, message.epoch, context.sender);
+    auto member = find_epoch_member(context.state, message.epoch, context.sender);
     if (!member) return Refusal::not_member;
     if (member->y) return Refusal::already_contributed;
     if (message.commitments_root != epoch->commitments_root) return Refusal::wrong_commitments;

@@ -2,41 +2,10 @@
 
 #include <algorithm>
 
-#include "archive.h"
+#include "base/archive.h"
 #include "base/check.h"
 
 namespace assay::market {
-
-template <class A, Same<Parameters> V>
-void fields(A& a, V& v) {
-    a(v.protocol_price, v.protocol_fee_ppm, v.base_fee_min, v.block_weight_max,
-      v.block_weight_target, v.retract_fee, v.segment_fee_factor);
-    a(v.epoch_ms, v.grace_ms, v.window_ms, v.retention_ms, v.unbonding_ms, v.part_ms_max,
-      v.audit_ms_max, v.dispute_clock_ms, v.evidence_delay_ms, v.open_ms_max, v.pause_ms_max,
-      v.pause_leave_ms, v.jail_ms, v.accept_ms, v.settle_ms_max, v.live_step_ms_max,
-      v.valid_blocks_max);
-    a(v.rate_floor_ppm, v.rate_new_ppm, v.rate_sure_ppm, v.control_ppm, v.collusion_max_ppm,
-      v.draws_per_block_max, v.audit_time_factor, v.reference_flops, v.backlog_ms_max,
-      v.miss_prices, v.absence_fine, v.contribution_share_ppm);
-    a(v.record_half_life_ms, v.record_max, v.record_fee_factor, v.record_value_factor);
-    a(v.worker_stake_min, v.validator_stake_min, v.unbondings_max);
-    a(v.unfinal_rounds_max, v.open_parts_max, v.candidates_max, v.lane_time_factor,
-      v.round_time_factor, v.pause_pay_ppm, v.offers_per_worker_max, v.timers_per_block_max,
-      v.nonce_lanes_max);
-    a(v.dispute_replay_ms_max, v.challenge_open_ms, v.challenge_bond_factor, v.dispute_game_weight,
-      v.concede_fee, v.disputes_per_account_max);
-    a(v.question_bond_min, v.question_bond_factor, v.question_answer_ms, v.questions_raised_max);
-}
-
-template <class A, Same<GenesisValidator> V>
-void fields(A& a, V& v) {
-    a(v.profile, v.flops_per_second);
-}
-
-template <class A, Same<GenesisAccount> V>
-void fields(A& a, V& v) {
-    a(v.cold, v.hot, v.vrf, v.balance, v.worker_stake, v.validator_stake, v.validator);
-}
 
 namespace {
 
@@ -45,14 +14,6 @@ constexpr std::uint64_t kDurationMax = 366 * kDayMs;
 constexpr std::uint32_t kMillion = 1'000'000;
 constexpr std::size_t kChainNameMax = 64;
 constexpr std::string_view kGenesisMagic = "assay genesis 2";
-
-template <class T>
-base::Bytes write(const T& value) {
-    base::Encoder out;
-    Writer writer(out);
-    fields(writer, value);
-    return out.take();
-}
 
 std::optional<std::string> check_durations(const Parameters& p) {
     const std::pair<const char*, std::uint64_t> durations[] = {
@@ -191,15 +152,10 @@ std::optional<base::Amount> supply_of(const Genesis& genesis) {
 
 }  // namespace
 
-base::Bytes encode_parameters(const Parameters& parameters) { return write(parameters); }
+base::Bytes encode_parameters(const Parameters& parameters) { return base::to_bytes(parameters); }
 
 std::optional<Parameters> decode_parameters(base::ByteView bytes) {
-    base::Decoder in(bytes);
-    Reader reader(in);
-    Parameters value;
-    fields(reader, value);
-    if (!in.finished()) return std::nullopt;
-    return value;
+    return base::from_bytes<Parameters>(bytes);
 }
 
 base::Hash parameters_id(const Parameters& parameters) {
@@ -219,15 +175,8 @@ std::optional<std::string> check_parameters(const Parameters& parameters) {
 base::Bytes encode_genesis(const Genesis& genesis) {
     ASSAY_CHECK(!check_genesis(genesis));
     base::Encoder out;
-    out.text(kGenesisMagic)
-        .text(genesis.chain_name)
-        .count(genesis.time)
-        .u32(genesis.app_version)
-        .raw(genesis.operator_key.bytes);
-    out.u32(static_cast<std::uint32_t>(genesis.accounts.size()));
-    Writer writer(out);
-    for (const GenesisAccount& account : genesis.accounts) fields(writer, account);
-    fields(writer, genesis.parameters);
+    out.text(kGenesisMagic);
+    base::Writer{out}(genesis);
     return out.take();
 }
 
@@ -236,16 +185,7 @@ tl::expected<Genesis, std::string> decode_genesis(base::ByteView bytes) {
     Genesis genesis;
     if (in.text(kGenesisMagic.size()) != kGenesisMagic)
         return tl::unexpected(std::string("not a genesis of this format"));
-    genesis.chain_name = in.text(kChainNameMax);
-    genesis.time = in.count_of<base::TimeMs>();
-    genesis.app_version = in.u32();
-    const base::Bytes key = in.raw(32);
-    if (key.size() == 32) std::copy(key.begin(), key.end(), genesis.operator_key.bytes.begin());
-    const std::uint32_t accounts = in.length(kGenesisAccountsMax);
-    Reader reader(in);
-    for (std::uint32_t i = 0; i < accounts && in.ok(); ++i)
-        fields(reader, genesis.accounts.emplace_back());
-    fields(reader, genesis.parameters);
+    base::Reader{in}(genesis);
     if (!in.finished())
         return tl::unexpected(
             std::string("the genesis bytes are cut short or have bytes left over"));

@@ -12,9 +12,12 @@
 /// changed nothing.
 namespace assay::market {
 
+#define ASSAY_MARKET_MESSAGE(Type, word, ...) \
+    Refusal apply_##word(Context& context, const Type& message);
+ASSAY_MARKET_MESSAGES(ASSAY_MARKET_MESSAGE)
+#undef ASSAY_MARKET_MESSAGE
+
 // accounts.cc
-Refusal apply_transfer(Context& context, const Transfer& message);
-Refusal apply_keys_set(Context& context, const KeysSet& message);
 /// Whether `key` is the account's cold or hot key now, or was once: for evidence.
 bool key_of_account_ever(const Context& context, const base::AccountId& account,
                          const base::PublicKey& key);
@@ -23,13 +26,9 @@ bool signed_by_account(const Context& context, const base::AccountId& account, b
                        const base::Signature& signature);
 
 // stake.cc
-Refusal apply_stake_bond(Context& context, const StakeBond& message);
-Refusal apply_stake_unbond(Context& context, const StakeUnbond& message);
 void on_unbonding_due(Context& context, const Timer& timer);
 
 // validators.cc
-Refusal apply_validator_declare(Context& context, const ValidatorDeclare& message);
-Refusal apply_validator_return(Context& context, const ValidatorReturn& message);
 /// It has declared itself as a validator and has stake.
 bool audits(const Context& context, const base::AccountId& account);
 /// Declared for the profile, with one lock's worth of stake, not tombstoned, not the submitter and
@@ -48,17 +47,12 @@ void jail(Context& context, const base::AccountId& account, Role role);
 std::uint64_t audit_time_ms(const Context& context, const base::AccountId& validator);
 
 // offers.cc
-Refusal apply_offer_post(Context& context, const OfferPost& message);
-Refusal apply_offer_withdraw(Context& context, const OfferWithdraw& message);
 /// A lease gave its slot and bond back.
 void return_slot(Context& context, const base::OfferId& offer, const base::AccountId& worker,
                  base::Amount bond);
 
 // jobs.cc
-Refusal apply_job_post(Context& context, const JobPost& message);
-Refusal apply_job_cancel(Context& context, const JobCancel& message);
 void on_job_deadline(Context& context, const Timer& timer);
-Refusal apply_job_fund(Context& context, const JobFund& message);
 /// Ends the job: leases end, timers of its phases are ignored from now on, what is left of the hold
 /// returns, JobClosed enters the history and the open epoch. Nothing of it may be open. The caller
 /// saves the job.
@@ -66,8 +60,6 @@ void finish_job(Context& context, Job& job, JobState state, CloseReason reason);
 void on_retention_due(Context& context, const Timer& timer);
 
 // pauses.cc
-Refusal apply_job_pause(Context& context, const JobPause& message);
-Refusal apply_job_resume(Context& context, const JobResume& message);
 void on_pause_due(Context& context, const Timer& timer);
 /// A paused job runs again: pays its workers for the pause, moves the deadlines. The caller saves
 /// the job.
@@ -77,7 +69,6 @@ void end_pause(Context& context, Job& job);
 /// Asks for a match of a vacant lane in the next block.
 void want_match(Context& context, const base::JobId& job, std::uint32_t lane);
 void on_match_due(Context& context, const Timer& timer);
-Refusal apply_lease_accept(Context& context, const LeaseAccept& message);
 /// Nobody is asked for the lane any more: slots go back. Changes the lane.
 void drop_asked(Context& context, Lane& lane);
 /// A convicted worker's lane has a successor at `price`, or the job ends (price 0): the submitter
@@ -99,7 +90,6 @@ void return_record(Context& context, Lease& lease);
 void erase_record(Context& context, const base::AccountId& worker);
 
 // leases.cc
-Refusal apply_lease_leave(Context& context, const LeaseLeave& message);
 void on_lane_deadline(Context& context, const Timer& timer);
 /// Ends a lane's lease and asks for a new match when the job still trains. Sets the lane back to
 /// `keep_parts` parts of this round: the successor starts there. `exclude`: the worker may not get
@@ -135,28 +125,19 @@ void set_lane_deadline(Context& context, const Job& job, const Lane& lane, Lease
 void on_fund_due(Context& context, const Timer& timer);
 
 // parts.cc
-Refusal apply_part_commit(Context& context, const PartCommit& message);
-Refusal apply_part_retract(Context& context, const PartRetract& message);
 // epochs.cc
-Refusal apply_epoch_contribute(Context& context, const EpochContribute& message);
 void on_epoch_due(Context& context,
                   const Timer& timer);  ///< TimerKind::epoch: close, or contributions are due
 void on_draw_due(Context& context, const Timer& timer);  ///< TimerKind::draw: next sweep
 // deliveries.cc
-Refusal apply_segment_deliver(Context& context, const SegmentDeliver& message);
 void on_delivery_due(Context& context, const Timer& timer);
 // verdicts.cc
-Refusal apply_verdict_seal(Context& context, const VerdictSeal& message);
-Refusal apply_verdict_reveal(Context& context, const VerdictReveal& message);
-Refusal apply_cells_open(Context& context, const CellsOpen& message);
 void on_audit_due(Context& context, const Timer& timer);
 // closing.cc
-Refusal apply_part_close(Context& context, const PartClose& message);
 void on_part_close_due(Context& context, const Timer& timer);
 // rounds.cc
 void on_round_deadline(Context& context, const Timer& timer);
 // merges.cc
-Refusal apply_merge_post(Context& context, const MergePost& message);
 void on_merge_due(Context& context, const Timer& timer);
 // finality.cc
 void on_window_due(Context& context, const Timer& timer);
@@ -165,23 +146,11 @@ void on_settle_due(Context& context, const Timer& timer);
 /// A claim, or what waits for it, goes on (TimerKind::advance).
 void on_advance(Context& context, const Timer& timer);
 // challenges.cc
-Refusal apply_challenge_seal(Context& context, const ChallengeSealPost& message);
-Refusal apply_challenge_open(Context& context, const ChallengeOpen& message);
 void on_challenge_due(Context& context, const Timer& timer);
 // disputes.cc
-Refusal apply_dispute_move(Context& context, const DisputeMove& message);
-Refusal apply_dispute_concede(Context& context, const DisputeConcede& message);
 void on_dispute_due(Context& context, const Timer& timer);
 // slashing.cc
-Refusal apply_equivocation_report(Context& context, const EquivocationReport& message);
-Refusal apply_confess(Context& context, const Confess& message);
 // questions.cc
-Refusal apply_chunk_ask(Context& context, const ChunkAsk& message);
-Refusal apply_chunk_answer(Context& context, const ChunkAnswer& message);
-Refusal apply_state_ask(Context& context, const StateAsk& message);
-Refusal apply_state_answer(Context& context, const StateAnswer& message);
-Refusal apply_state_next(Context& context, const StateNext& message);
-Refusal apply_state_show(Context& context, const StateShow& message);
 void on_question_due(Context& context, const Timer& timer);
 
 }  // namespace assay::market

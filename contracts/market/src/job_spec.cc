@@ -9,12 +9,9 @@ namespace assay::market {
 
 namespace {
 
-using base::Decoder;
-using base::Encoder;
 using base::Uint128;
 
 constexpr std::uint8_t kFormatVersion = 1;
-constexpr std::uint8_t kGptTag = 1, kMlpTag = 2, kTokenTag = 1, kTableTag = 2;
 constexpr std::uint32_t kProfileLengthMax = 32;
 constexpr std::uint32_t kBillion = 1'000'000'000;
 constexpr std::uint32_t kLayersMax = 128, kHeadsMax = 256, kWidthMax = 16'384, kContextMax = 8'192;
@@ -55,12 +52,6 @@ class Limits {
     std::optional<SpecError> error_;
 };
 
-bool known(Activation value) { return value >= Activation::gelu_tanh && value <= Activation::tanh; }
-bool known(Tokeniser value) {
-    return value >= Tokeniser::bytes && value <= Tokeniser::pretokenised;
-}
-bool known(MomentRule value) { return value == MomentRule::average || value == MomentRule::reset; }
-
 bool profile_spelled_well(const std::string& profile) {
     if (profile.empty() || profile.size() > kProfileLengthMax) return false;
     for (const char c : profile) {
@@ -78,7 +69,6 @@ void check_gpt(Limits& limits, const GptModel& gpt, const TokenData* data) {
     limits.within("model.context", gpt.context, 1, kContextMax);
     if (limits.failed()) return;
     limits.require("model.width", gpt.width % gpt.heads == 0, "must be a multiple of heads");
-    limits.require("model.activation", known(gpt.activation), "is not a known activation");
     limits.within("model.dropout_ppb", gpt.dropout_ppb, 0, kBillion - 1);
     limits.require("data", data != nullptr, "a gpt needs token data");
     if (limits.failed()) return;
@@ -93,7 +83,6 @@ void check_mlp(Limits& limits, const MlpModel& mlp, const TableData* data) {
     limits.within("model.hidden", mlp.hidden.size(), 0, kHiddenMax);
     if (limits.failed()) return;
     for (const std::uint32_t width : mlp.hidden) limits.within("model.hidden", width, 1, kWidthMax);
-    limits.require("model.activation", known(mlp.activation), "is not a known activation");
     limits.within("model.rows_per_sequence", mlp.rows_per_sequence, 1, kContextMax);
     limits.within("model.dropout_ppb", mlp.dropout_ppb, 0, kBillion - 1);
     limits.require("data", data != nullptr, "an mlp needs table data");
@@ -112,7 +101,6 @@ void check_tokens(Limits& limits, const TokenData& data) {
     limits.within("data.tokens", data.tokens, 1, kTokensMax);
     limits.within("data.train_tokens", data.train_tokens, 1, data.tokens);
     limits.within("data.vocabulary", data.vocabulary, 1, kVocabularyMax);
-    limits.require("data.tokeniser", known(data.tokeniser), "is not a known tokeniser");
     if (limits.failed()) return;
     switch (data.tokeniser) {
         case Tokeniser::bytes:
@@ -181,103 +169,6 @@ void check_schedule(Limits& limits, const JobSpec& spec) {
                    "times the job's segments exceeds every balance");
 }
 
-void encode_model(Encoder& out, const Model& model) {
-    if (const auto* gpt = std::get_if<GptModel>(&model)) {
-        out.u8(kGptTag)
-            .u32(gpt->layers)
-            .u32(gpt->heads)
-            .u32(gpt->width)
-            .u32(gpt->context)
-            .boolean(gpt->bias);
-        out.u8(static_cast<std::uint8_t>(gpt->activation)).u32(gpt->dropout_ppb);
-        return;
-    }
-    const auto& mlp = std::get<MlpModel>(model);
-    out.u8(kMlpTag).u32(static_cast<std::uint32_t>(mlp.hidden.size()));
-    for (const std::uint32_t width : mlp.hidden) out.u32(width);
-    out.u8(static_cast<std::uint8_t>(mlp.activation))
-        .u32(mlp.rows_per_sequence)
-        .u32(mlp.dropout_ppb);
-}
-
-Model decode_model(Decoder& in) {
-    const std::uint8_t tag = in.u8();
-    if (tag == kGptTag) {
-        GptModel gpt;
-        gpt.layers = in.u32();
-        gpt.heads = in.u32();
-        gpt.width = in.u32();
-        gpt.context = in.u32();
-        gpt.bias = in.boolean();
-        gpt.activation = static_cast<Activation>(in.u8());
-        gpt.dropout_ppb = in.u32();
-        return gpt;
-    }
-    if (tag != kMlpTag) in.fail();
-    MlpModel mlp;
-    const std::uint32_t count = in.length(kHiddenMax);
-    for (std::uint32_t i = 0; i < count && in.ok(); ++i) mlp.hidden.push_back(in.u32());
-    mlp.activation = static_cast<Activation>(in.u8());
-    mlp.rows_per_sequence = in.u32();
-    mlp.dropout_ppb = in.u32();
-    return mlp;
-}
-
-void encode_data(Encoder& out, const Data& data) {
-    if (const auto* tokens = std::get_if<TokenData>(&data)) {
-        out.u8(kTokenTag)
-            .id(tokens->blob)
-            .u64(tokens->tokens)
-            .u64(tokens->train_tokens)
-            .u32(tokens->vocabulary);
-        out.u8(static_cast<std::uint8_t>(tokens->tokeniser))
-            .u32(static_cast<std::uint32_t>(tokens->characters.size()));
-        for (const std::uint32_t point : tokens->characters) out.u32(point);
-        return;
-    }
-    const auto& table = std::get<TableData>(data);
-    out.u8(kTableTag)
-        .id(table.blob)
-        .u64(table.rows)
-        .u64(table.train_rows)
-        .u32(table.features)
-        .u32(table.classes);
-}
-
-Data decode_data(Decoder& in) {
-    const std::uint8_t tag = in.u8();
-    if (tag == kTokenTag) {
-        TokenData tokens;
-        tokens.blob = in.id_of<base::BlobRoot>();
-        tokens.tokens = in.u64();
-        tokens.train_tokens = in.u64();
-        tokens.vocabulary = in.u32();
-        tokens.tokeniser = static_cast<Tokeniser>(in.u8());
-        const std::uint32_t count = in.length(kCharactersMax);
-        for (std::uint32_t i = 0; i < count && in.ok(); ++i) tokens.characters.push_back(in.u32());
-        return tokens;
-    }
-    if (tag != kTableTag) in.fail();
-    TableData table;
-    table.blob = in.id_of<base::BlobRoot>();
-    table.rows = in.u64();
-    table.train_rows = in.u64();
-    table.features = in.u32();
-    table.classes = in.u32();
-    return table;
-}
-
-void decode_optimizer(Decoder& in, Optimizer& optimizer) {
-    optimizer.learning_rate_ppb = in.u64();
-    optimizer.learning_rate_min_ppb = in.u64();
-    optimizer.warmup_steps = in.u32();
-    optimizer.beta1_ppb = in.u32();
-    optimizer.beta2_ppb = in.u32();
-    optimizer.epsilon_ppb_of_ppb = in.u64();
-    optimizer.weight_decay_ppb = in.u32();
-    optimizer.clip_norm_ppb = in.u64();
-}
-
 }  // namespace
 
 std::uint64_t facts_weight(const JobSpec& spec) {
@@ -316,7 +207,6 @@ std::optional<SpecError> check_spec(const JobSpec& spec) {
     limits.require("batch", Uint128{spec.batch} * sequence_rows <= kStepRowsMax,
                    "a step has more than 2^28 rows");
     check_optimizer(limits, spec.optimizer);
-    limits.require("merge.moments", known(spec.merge.moments), "is not a known rule");
     limits.within("merge.outer_learning_rate_ppb", spec.merge.outer_learning_rate_ppb, 1,
                   kOuterRateMax);
     limits.within("merge.outer_momentum_ppb", spec.merge.outer_momentum_ppb, 0, kBillion - 1);
@@ -332,56 +222,20 @@ std::optional<SpecError> check_spec(const JobSpec& spec) {
 }
 
 base::Bytes encode_spec(const JobSpec& spec) {
-    Encoder out;
-    out.u8(kFormatVersion).u32(spec.builder_version).text(spec.profile);
-    encode_model(out, spec.model);
-    encode_data(out, spec.data);
-    out.u32(spec.batch).u64(spec.seed);
-    const Optimizer& optimizer = spec.optimizer;
-    out.u64(optimizer.learning_rate_ppb)
-        .u64(optimizer.learning_rate_min_ppb)
-        .u32(optimizer.warmup_steps);
-    out.u32(optimizer.beta1_ppb).u32(optimizer.beta2_ppb).u64(optimizer.epsilon_ppb_of_ppb);
-    out.u32(optimizer.weight_decay_ppb).u64(optimizer.clip_norm_ppb);
-    out.u8(static_cast<std::uint8_t>(spec.merge.moments));
-    out.u32(spec.merge.outer_learning_rate_ppb).u32(spec.merge.outer_momentum_ppb);
-    out.u32(spec.lanes).u32(spec.rounds).u32(spec.round_steps).u32(spec.segment_steps);
-    out.u32(spec.part_segments).u32(spec.min_lanes).amount(spec.price_ceiling);
-    out.u32(spec.audit_rate_ppm)
-        .u32(spec.audit_lag)
-        .u32(spec.round_deadline_s)
-        .boolean(spec.public_job);
+    base::Encoder out;
+    out.u8(kFormatVersion);
+    base::Writer{out}(spec);
     return out.take();
 }
 
 tl::expected<JobSpec, SpecError> decode_spec(base::ByteView bytes) {
     if (bytes.size() > kSpecBytesMax)
         return tl::unexpected(SpecError{"(bytes)", "longer than 512 KiB"});
-    Decoder in(bytes);
+    base::Decoder in(bytes);
     if (in.u8() != kFormatVersion)
         return tl::unexpected(SpecError{"(bytes)", "unknown format version"});
     JobSpec spec;
-    spec.builder_version = in.u32();
-    spec.profile = in.text(kProfileLengthMax);
-    spec.model = decode_model(in);
-    spec.data = decode_data(in);
-    spec.batch = in.u32();
-    spec.seed = in.u64();
-    decode_optimizer(in, spec.optimizer);
-    spec.merge.moments = static_cast<MomentRule>(in.u8());
-    spec.merge.outer_learning_rate_ppb = in.u32();
-    spec.merge.outer_momentum_ppb = in.u32();
-    spec.lanes = in.u32();
-    spec.rounds = in.u32();
-    spec.round_steps = in.u32();
-    spec.segment_steps = in.u32();
-    spec.part_segments = in.u32();
-    spec.min_lanes = in.u32();
-    spec.price_ceiling = in.amount();
-    spec.audit_rate_ppm = in.u32();
-    spec.audit_lag = in.u32();
-    spec.round_deadline_s = in.u32();
-    spec.public_job = in.boolean();
+    base::Reader{in}(spec);
     if (!in.finished())
         return tl::unexpected(SpecError{"(bytes)", "not the canonical encoding of a spec"});
     if (auto error = check_spec(spec)) return tl::unexpected(std::move(*error));

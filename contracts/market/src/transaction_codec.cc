@@ -1,12 +1,14 @@
-// The only file that knows protobuf: plain messages <-> bytes. Decoding is strict by construction:
-// what was read is written again in canonical form (deterministic, unknown fields dropped) and must
-// give the same bytes.
+// The only file that knows protobuf: plain messages <-> bytes, by the fields that each message
+// lists: the first is number 1 on the wire, and so on. Decoding is strict by construction: what was
+// read is written again in canonical form (deterministic, unknown fields dropped) and must give the
+// same bytes.
 
 #include <google/protobuf/io/coded_stream.h>
 #include <google/protobuf/io/zero_copy_stream_impl_lite.h>
 #include <google/protobuf/stubs/logging.h>
 
 #include "assay/market/v1/transaction.pb.h"
+#include "base/archive.h"
 #include "base/check.h"
 #include "market/transactions.h"
 
@@ -15,11 +17,35 @@ namespace assay::market {
 namespace {
 
 namespace wire = assay::market::v1;
+namespace pb = google::protobuf;
 using base::ByteView;
 
 constexpr std::size_t kProfileMax = 32;
-constexpr int kPathMax = 64;
-constexpr int kSegmentsMax = 1 << 14;
+constexpr std::size_t kPathMax = 64;
+constexpr std::size_t kSegmentsMax = 1U << 14U;
+constexpr int kFirstMessage = 16;  ///< field number of the first kind of message in a body
+
+/// Structs whose fields stand among those of the message that has them.
+template <class T>
+inline constexpr bool kFlat = std::is_same_v<T, Verdict> || std::is_same_v<T, base::ChunkProof> ||
+                              std::is_same_v<T, ChallengeTarget>;
+/// Keys, signatures and proofs: bytes of a fixed number.
+template <class T>
+concept Sized = requires(const T& value) {
+    value.bytes.size();
+    value.view();
+}
+&&!base::Fielded<T>;
+
+/// Whether zeros in this field are absent. Written out they would be another spelling of absent.
+template <class T>
+constexpr bool absent_when_zero(std::string_view field) {
+    if constexpr (std::is_same_v<T, KeysSet>) return field == "vrf";
+    if constexpr (std::is_same_v<T, PartCommit>) return field == "payload_root";
+    if constexpr (std::is_same_v<T, Verdict>) return true;
+    if constexpr (std::is_same_v<T, ChallengeTarget>) return field == "job";
+    return false;
+}
 
 // ---- Plain to wire ----
 
@@ -27,577 +53,236 @@ template <class Bytes>
 std::string blob(const Bytes& bytes) {
     return {reinterpret_cast<const char*>(bytes.data()), bytes.size()};
 }
-std::string text(const base::Hash& hash) { return blob(hash.bytes); }
-template <class Kind>
-std::string text(const base::Id<Kind>& id) {
-    return blob(id.hash.bytes);
-}
-/// Zeros are absent.
-std::string optional_text(const base::Hash& hash) {
-    return hash.is_zero() ? std::string() : text(hash);
-}
 
-void put(wire::Receipt& out, const Receipt& in) {
-    out.set_blob(text(in.blob));
-    out.set_bytes(in.bytes);
-    out.set_kept_until_ms(in.kept_until_block_time.value);
-    out.set_signature(blob(in.signature.bytes));
-}
+class ToWire {
+  public:
+    explicit ToWire(pb::Message& out)
+        : out_(out), fields_(*out.GetDescriptor()), set_(*out.GetReflection()) {}
 
-void put(wire::SegmentLeaf& out, const SegmentLeaf& in) {
-    out.set_salt(text(in.salt));
-    out.set_start_root(text(in.start_root));
-    out.set_end_field(text(in.end_field));
-}
+    template <base::Fielded T>
+    void all(const T& value) {
+        std::size_t i = 0;
+        std::apply(
+            [&](const auto&... field) {
+                (one(field, absent_when_zero<T>(base::kNamesOf<T>[i++])), ...);
+            },
+            value.fields());
+    }
 
-void put(wire::StoredTarget& out, const StoredTarget& in) {
-    out.set_kind(static_cast<wire::StoredKind>(in.kind));
-    out.set_subject(text(in.subject));
-    out.set_number(in.number);
-}
+  private:
+    const pb::FieldDescriptor* next() { return fields_.FindFieldByNumber(++number_); }
 
-struct ToWire {
-    wire::Body& body;
+    template <class T>
+    void one(const T& value, bool absent_zero) {
+        if constexpr (kFlat<T>)
+            all(value);
+        else if constexpr (std::is_same_v<T, bool>)
+            set_.SetBool(&out_, next(), value);
+        else if constexpr (std::is_same_v<T, std::uint32_t>)
+            set_.SetUInt32(&out_, next(), value);
+        else if constexpr (std::is_same_v<T, std::uint64_t>)
+            set_.SetUInt64(&out_, next(), value);
+        else if constexpr (std::is_same_v<T, base::Amount>)
+            set_.SetUInt64(&out_, next(), value.grains());
+        else if constexpr (base::kIsCount<T>)
+            set_.SetUInt64(&out_, next(), value.value);
+        else if constexpr (std::is_enum_v<T>)
+            set_.SetEnumValue(&out_, next(), static_cast<int>(value));
+        else if constexpr (base::Fielded<T>)
+            ToWire(*set_.MutableMessage(&out_, next())).all(value);
+        else if constexpr (std::is_same_v<T, std::string> || std::is_same_v<T, base::Bytes>)
+            set_.SetString(&out_, next(), blob(value));
+        else if constexpr (requires { value.is_zero(); })
+            set_.SetString(&out_, next(), absent_zero && value.is_zero() ? "" : blob(value.view()));
+        else
+            set_.SetString(&out_, next(), blob(value.view()));
+    }
+    template <class T>
+    void one(const std::optional<T>& value, bool) {
+        if (value)
+            one(*value, false);
+        else
+            next();
+    }
+    void one(const std::vector<base::Hash>& list, bool) {
+        const auto* field = next();
+        for (const base::Hash& item : list) set_.AddString(&out_, field, blob(item.view()));
+    }
+    void one(const std::vector<SegmentLeaf>& list, bool) {
+        const auto* field = next();
+        for (const SegmentLeaf& item : list) ToWire(*set_.AddMessage(&out_, field)).all(item);
+    }
 
-    void operator()(const KeysSet& in) const {
-        auto& out = *body.mutable_keys_set();
-        out.set_cold(blob(in.cold.bytes));
-        out.set_hot(blob(in.hot.bytes));
-        if (!in.vrf.is_zero()) out.set_vrf(blob(in.vrf.bytes));
-    }
-    void operator()(const Transfer& in) const {
-        auto& out = *body.mutable_transfer();
-        out.set_to(text(in.to));
-        out.set_amount(in.amount.grains());
-    }
-    void operator()(const StakeBond& in) const {
-        auto& out = *body.mutable_stake_bond();
-        out.set_role(static_cast<wire::Role>(in.role));
-        out.set_amount(in.amount.grains());
-    }
-    void operator()(const StakeUnbond& in) const {
-        auto& out = *body.mutable_stake_unbond();
-        out.set_role(static_cast<wire::Role>(in.role));
-        out.set_amount(in.amount.grains());
-    }
-    void operator()(const ValidatorDeclare& in) const {
-        auto& out = *body.mutable_validator_declare();
-        out.set_profile(in.profile);
-        out.set_flops_per_second(in.flops_per_second);
-        out.set_weight_max(in.weight_max.grains());
-        out.set_away(in.away);
-    }
-    void operator()(const ValidatorReturn&) const { body.mutable_validator_return(); }
-    void operator()(const OfferPost& in) const {
-        auto& out = *body.mutable_offer_post();
-        out.set_price_per_gflop(in.price_per_gflop.grains());
-        out.set_segment_ms(in.segment_ms);
-        out.set_profile(in.profile);
-        out.set_memory_bytes(in.memory_bytes);
-        out.set_flops_per_second(in.flops_per_second);
-        out.set_slots(in.slots);
-        out.set_bond(in.bond.grains());
-    }
-    void operator()(const OfferWithdraw& in) const {
-        body.mutable_offer_withdraw()->set_offer(text(in.offer));
-    }
-    void operator()(const JobPost& in) const {
-        auto& out = *body.mutable_job_post();
-        out.set_spec(blob(in.spec));
-        out.set_init_root(text(in.init_root));
-        put(*out.mutable_init_receipt(), in.init_receipt);
-        put(*out.mutable_data_receipt(), in.data_receipt);
-        out.set_hold_limit(in.hold_limit.grains());
-    }
-    void operator()(const JobFund& in) const {
-        auto& out = *body.mutable_job_fund();
-        out.set_job(text(in.job));
-        out.set_amount(in.amount.grains());
-    }
-    void operator()(const JobCancel& in) const { body.mutable_job_cancel()->set_job(text(in.job)); }
-    void operator()(const JobPause& in) const { body.mutable_job_pause()->set_job(text(in.job)); }
-    void operator()(const JobResume& in) const { body.mutable_job_resume()->set_job(text(in.job)); }
-    void operator()(const LeaseAccept& in) const {
-        auto& out = *body.mutable_lease_accept();
-        out.set_job(text(in.job));
-        out.set_lane(in.lane);
-    }
-    void operator()(const LeaseLeave& in) const {
-        body.mutable_lease_leave()->set_lease(text(in.lease));
-    }
-    void operator()(const PartCommit& in) const {
-        auto& out = *body.mutable_part_commit();
-        out.set_lease(text(in.lease));
-        out.set_round(in.round);
-        out.set_part(in.part);
-        out.set_attempt(in.attempt);
-        out.set_tree_root(text(in.tree_root));
-        out.set_segments(in.segments);
-        out.set_start_root(text(in.start_root));
-        out.set_end_root(text(in.end_root));
-        put(*out.mutable_end_receipt(), in.end_receipt);
-        out.set_payload_root(optional_text(in.payload_root));
-        if (in.payload_receipt) put(*out.mutable_payload_receipt(), *in.payload_receipt);
-        out.set_last_loss_bits(in.last_loss_bits);
-    }
-    void operator()(const PartRetract& in) const {
-        body.mutable_part_retract()->set_part(text(in.part));
-    }
-    void operator()(const EpochContribute& in) const {
-        auto& out = *body.mutable_epoch_contribute();
-        out.set_epoch(in.epoch);
-        out.set_commitments_root(text(in.commitments_root));
-        out.set_log_size(in.log_size);
-        out.set_log_root(text(in.log_root));
-        out.set_proof(blob(in.proof.bytes));
-    }
-    void operator()(const SegmentDeliver& in) const {
-        auto& out = *body.mutable_segment_deliver();
-        out.set_part(text(in.part));
-        out.set_segment(in.segment);
-        put(*out.mutable_leaf(), in.leaf);
-        for (const base::Hash& hash : in.path) out.add_path(text(hash));
-        put(*out.mutable_start_receipt(), in.start_receipt);
-    }
-    void operator()(const VerdictSeal& in) const {
-        auto& out = *body.mutable_verdict_seal();
-        out.set_audit(text(in.audit));
-        out.set_seal(text(in.seal));
-    }
-    void operator()(const VerdictReveal& in) const {
-        auto& out = *body.mutable_verdict_reveal();
-        out.set_audit(text(in.audit));
-        out.set_kind(static_cast<wire::VerdictKind>(in.verdict.kind));
-        out.set_end_root(optional_text(in.verdict.end_root));
-        out.set_cells_digest(optional_text(in.verdict.cells_digest));
-        out.set_nonce(text(in.nonce));
-        if (in.proof) out.set_proof(blob(in.proof->bytes));
-    }
-    void operator()(const CellsOpen& in) const {
-        auto& out = *body.mutable_cells_open();
-        out.set_audit(text(in.audit));
-        out.set_salt(text(in.salt));
-        for (const base::Hash& cell : in.cells) out.add_cells(text(cell));
-    }
-    void operator()(const PartClose& in) const {
-        auto& out = *body.mutable_part_close();
-        out.set_part(text(in.part));
-        for (const SegmentLeaf& leaf : in.leaves) put(*out.add_leaves(), leaf);
-    }
-    void operator()(const MergePost& in) const {
-        auto& out = *body.mutable_merge_post();
-        out.set_job(text(in.job));
-        out.set_round(in.round);
-        out.set_merge_root(text(in.merge_root));
-        put(*out.mutable_receipt(), in.receipt);
-    }
-    void operator()(const EquivocationReport& in) const {
-        auto& out = *body.mutable_equivocation_report();
-        out.set_first(blob(in.first));
-        out.set_second(blob(in.second));
-    }
-    void operator()(const Confess& in) const { body.mutable_confess()->set_part(text(in.part)); }
-    void operator()(const ChunkAsk& in) const {
-        auto& out = *body.mutable_chunk_ask();
-        put(*out.mutable_target(), in.target);
-        out.set_chunk(in.chunk);
-    }
-    void operator()(const ChunkAnswer& in) const {
-        auto& out = *body.mutable_chunk_answer();
-        out.set_question(text(in.question));
-        out.set_bytes(blob(in.bytes));
-        out.set_tree(text(in.proof.tree));
-        for (const base::Hash& hash : in.proof.path) out.add_path(text(hash));
-    }
-    void operator()(const StateAsk& in) const {
-        put(*body.mutable_state_ask()->mutable_target(), in.target);
-    }
-    void operator()(const StateAnswer& in) const {
-        auto& out = *body.mutable_state_answer();
-        out.set_question(text(in.question));
-        out.set_bytes(blob(in.bytes));
-    }
-    void operator()(const StateNext& in) const {
-        auto& out = *body.mutable_state_next();
-        out.set_question(text(in.question));
-        out.set_child(in.child);
-    }
-    void operator()(const StateShow& in) const {
-        auto& out = *body.mutable_state_show();
-        out.set_question(text(in.question));
-        out.set_leaf(in.leaf);
-        out.set_bytes(blob(in.bytes));
-        out.set_tree(text(in.proof.tree));
-        for (const base::Hash& hash : in.proof.path) out.add_path(text(hash));
-    }
-    void operator()(const ChallengeSealPost& in) const {
-        body.mutable_challenge_seal()->set_digest(text(in.digest));
-    }
-    void operator()(const ChallengeOpen& in) const {
-        auto& out = *body.mutable_challenge_open();
-        out.set_kind(static_cast<wire::DisputeTarget>(in.target.kind));
-        out.set_part(text(in.target.part));
-        out.set_segment(in.target.segment);
-        out.set_job(optional_text(in.target.job.hash));
-        out.set_round(in.target.round);
-        out.set_claimed_root(text(in.claimed));
-        out.set_nonce(text(in.nonce));
-        out.set_role(static_cast<wire::Role>(in.role));
-    }
-    void operator()(const DisputeMove& in) const {
-        auto& out = *body.mutable_dispute_move();
-        out.set_dispute(text(in.dispute));
-        out.set_move(blob(in.move));
-    }
-    void operator()(const DisputeConcede& in) const {
-        body.mutable_dispute_concede()->set_dispute(text(in.dispute));
-    }
+    pb::Message& out_;
+    const pb::Descriptor& fields_;
+    const pb::Reflection& set_;
+    int number_ = 0;
 };
 
 /// Fields in ascending order, no map, nothing unknown: with these messages that is one encoding.
-std::string serialise(const google::protobuf::MessageLite& message) {
+std::string serialise(const pb::MessageLite& message) {
     std::string out;
     {
-        google::protobuf::io::StringOutputStream stream(&out);
-        google::protobuf::io::CodedOutputStream coded(&stream);
+        pb::io::StringOutputStream stream(&out);
+        pb::io::CodedOutputStream coded(&stream);
         coded.SetSerializationDeterministic(true);
         ASSAY_CHECK(message.SerializeToCodedStream(&coded));
     }
     return out;
 }
 
-// ---- Wire to plain: one error flag, as in base::Decoder ----
+// ---- Wire to plain ----
 
-ByteView view(const std::string& bytes) { return base::view_of(bytes); }
+/// What was wrong so far, as in base::Decoder: one flag for all.
+struct Faults {
+    bool malformed = false;
+    bool weak = false;  ///< a key of the right length is no point that a key may be
+};
 
 class FromWire {
   public:
-    bool ok = true;
-    bool weak = false;  ///< a key of the right length is no point that a key may be
+    FromWire(const pb::Message& in, Faults& faults)
+        : in_(in), fields_(*in.GetDescriptor()), get_(*in.GetReflection()), faults_(faults) {}
 
-    base::Hash hash(const std::string& bytes) {
-        const auto value = base::hash_from_bytes(view(bytes));
-        if (!value) ok = false;
-        return value.value_or(base::Hash{});
+    template <base::Fielded T>
+    void all(T& value) {
+        std::size_t i = 0;
+        std::apply(
+            [&](auto&... field) { (one(field, absent_when_zero<T>(base::kNamesOf<T>[i++])), ...); },
+            value.fields());
     }
-    /// Absent: zeros. Zeros written out are another spelling of absent and refused.
-    base::Hash optional_hash(const std::string& bytes) {
-        if (bytes.empty()) return {};
-        const base::Hash value = hash(bytes);
-        if (value.is_zero()) ok = false;
-        return value;
+
+  private:
+    const pb::FieldDescriptor* next() { return fields_.FindFieldByNumber(++number_); }
+
+    /// Nothing is a fault.
+    template <class T>
+    void take(T& value, std::optional<T> read) {
+        if (read)
+            value = *read;
+        else
+            faults_.malformed = true;
     }
-    template <class IdType>
-    IdType id(const std::string& bytes) {
-        return IdType{hash(bytes)};
-    }
-    base::Amount amount(std::uint64_t grains) {
-        const auto value = base::Amount::checked(grains);
-        if (!value) ok = false;
-        return value.value_or(base::Amount{});
-    }
-    base::PublicKey key(const std::string& bytes) {
-        const auto value = base::public_key_from_bytes(view(bytes));
-        if (!value && bytes.size() == base::PublicKey{}.bytes.size())
-            weak = true;
-        else if (!value)
-            ok = false;
-        return value.value_or(base::PublicKey{});
-    }
-    base::Signature signature(const std::string& bytes) {
-        const auto value = base::signature_from_bytes(view(bytes));
-        if (!value) ok = false;
-        return value.value_or(base::Signature{});
-    }
-    base::VrfProof proof(const std::string& bytes) {
-        const auto value = base::vrf_proof_from_bytes(view(bytes));
-        if (!value) ok = false;
-        return value.value_or(base::VrfProof{});
-    }
-    base::Bytes bytes(const std::string& in) { return {in.begin(), in.end()}; }
-    /// 1 to `most` bytes.
-    base::Bytes bytes(const std::string& in, std::size_t most) {
-        if (in.empty() || in.size() > most) ok = false;
-        return bytes(in);
-    }
-    std::string profile(const std::string& in) {
-        if (in.empty() || in.size() > kProfileMax) ok = false;
-        return in;
-    }
-    Role role(wire::Role in) {
-        if (in < wire::ROLE_WORKER || in > wire::ROLE_SEQUENCER) {
-            ok = false;
-            return Role::worker;
+
+    template <class T>
+    void one(T& value, bool absent_zero) {
+        if constexpr (kFlat<T>) {
+            all(value);
+        } else if constexpr (std::is_same_v<T, bool>) {
+            value = get_.GetBool(in_, next());
+        } else if constexpr (std::is_same_v<T, std::uint32_t>) {
+            value = get_.GetUInt32(in_, next());
+        } else if constexpr (std::is_same_v<T, std::uint64_t>) {
+            value = get_.GetUInt64(in_, next());
+        } else if constexpr (std::is_same_v<T, base::Amount>) {
+            take(value, base::Amount::checked(get_.GetUInt64(in_, next())));
+        } else if constexpr (base::kIsCount<T>) {
+            value = {get_.GetUInt64(in_, next())};
+        } else if constexpr (std::is_enum_v<T>) {
+            const int number = get_.GetEnumValue(in_, next());
+            const bool small = number >= 0 && number <= 0xff;
+            take(value,
+                 small ? base::enum_from<T>(static_cast<std::uint8_t>(number)) : std::nullopt);
+        } else if constexpr (base::Fielded<T>) {
+            const auto* field = next();
+            if (!get_.HasField(in_, field)) faults_.malformed = true;
+            FromWire(get_.GetMessage(in_, field), faults_).all(value);
+        } else {
+            bytes(value, get_.GetString(in_, next()), absent_zero);
         }
-        return static_cast<Role>(in);
     }
-    VerdictKind verdict(wire::VerdictKind in) {
-        if (in < wire::VERDICT_KIND_VALID || in > wire::VERDICT_KIND_INVALID) {
-            ok = false;
-            return VerdictKind::valid;
+    template <class T>
+    void one(std::optional<T>& value, bool) {
+        const auto* field = fields_.FindFieldByNumber(number_ + 1);
+        const bool present = field->cpp_type() == pb::FieldDescriptor::CPPTYPE_MESSAGE
+                                 ? get_.HasField(in_, field)
+                                 : !get_.GetString(in_, field).empty();
+        if (present)
+            one(value.emplace(), false);
+        else
+            next();
+    }
+    void one(std::vector<base::Hash>& list, bool) {
+        const auto* field = next();
+        for (int i = 0; i < get_.FieldSize(in_, field); ++i)
+            bytes(list.emplace_back(), get_.GetRepeatedString(in_, field, i), false);
+    }
+    void one(std::vector<SegmentLeaf>& list, bool) {
+        const auto* field = next();
+        for (int i = 0; i < get_.FieldSize(in_, field); ++i)
+            FromWire(get_.GetRepeatedMessage(in_, field, i), faults_).all(list.emplace_back());
+    }
+
+    template <class T>
+    void bytes(T& value, const std::string& in, bool absent_zero) {
+        const ByteView view = base::view_of(in);
+        if constexpr (std::is_same_v<T, std::string> || std::is_same_v<T, base::Bytes>) {
+            value = {in.begin(), in.end()};
+        } else if (absent_zero && in.empty()) {
+            value = {};
+        } else if constexpr (std::is_same_v<T, base::PublicKey>) {
+            const auto key = base::public_key_from_bytes(view);
+            if (!key && in.size() == value.bytes.size())
+                faults_.weak = true;
+            else
+                take(value, key);
+        } else if constexpr (std::is_same_v<T, base::Signature>) {
+            take(value, base::signature_from_bytes(view));
+        } else if constexpr (std::is_same_v<T, base::VrfProof>) {
+            take(value, base::vrf_proof_from_bytes(view));
+        } else {
+            const auto hash = base::hash_from_bytes(view);
+            if (!hash || (absent_zero && hash->is_zero())) faults_.malformed = true;
+            value = {hash.value_or(base::Hash{})};
         }
-        return static_cast<VerdictKind>(in);
     }
-    /// Only a round's merge and a segment's start are numbered.
-    StoredTarget target(bool present, const wire::StoredTarget& in) {
-        if (!present || in.kind() < wire::STORED_KIND_CHECKPOINT ||
-            in.kind() > wire::STORED_KIND_START) {
-            ok = false;
-            return {};
-        }
-        const StoredTarget out{static_cast<StoredKind>(in.kind()), hash(in.subject()), in.number()};
-        const bool numbered = out.kind == StoredKind::merge || out.kind == StoredKind::start;
-        if (in.number() != 0 && !numbered) ok = false;
-        return out;
-    }
-    Receipt receipt(bool present, const wire::Receipt& in) {
-        if (!present) {
-            ok = false;
-            return {};
-        }
-        return {id<base::BlobRoot>(in.blob()),
-                in.bytes(),
-                {in.kept_until_ms()},
-                signature(in.signature())};
-    }
-    SegmentLeaf leaf(const wire::SegmentLeaf& in) {
-        return {hash(in.salt()), hash(in.start_root()), hash(in.end_field())};
-    }
-    template <class List>
-    std::vector<base::Hash> hashes(const List& in, int most) {
-        std::vector<base::Hash> out;
-        if (in.size() > most) {
-            ok = false;
-            return out;
-        }
-        for (const std::string& item : in) out.push_back(hash(item));
-        return out;
-    }
+
+    const pb::Message& in_;
+    const pb::Descriptor& fields_;
+    const pb::Reflection& get_;
+    Faults& faults_;
+    int number_ = 0;
 };
 
-JobPost job_post(FromWire& from, const wire::JobPost& in) {
-    JobPost out;
-    out.spec = from.bytes(in.spec());
-    out.init_root = from.hash(in.init_root());
-    out.init_receipt = from.receipt(in.has_init_receipt(), in.init_receipt());
-    out.data_receipt = from.receipt(in.has_data_receipt(), in.data_receipt());
-    out.hold_limit = from.amount(in.hold_limit());
-    return out;
+// ---- Bounds that the fields' types do not have ----
+
+bool is_profile(const std::string& text) { return !text.empty() && text.size() <= kProfileMax; }
+bool holds(const base::Bytes& bytes, std::size_t most) {
+    return !bytes.empty() && bytes.size() <= most;
+}
+/// Only a round's merge and a segment's start are numbered.
+bool is_target(const StoredTarget& target) {
+    return target.number == 0 || target.kind == StoredKind::merge ||
+           target.kind == StoredKind::start;
 }
 
-PartCommit part_commit(FromWire& from, const wire::PartCommit& in) {
-    PartCommit out;
-    out.lease = from.id<base::LeaseId>(in.lease());
-    out.round = in.round();
-    out.part = in.part();
-    out.attempt = in.attempt();
-    out.tree_root = from.hash(in.tree_root());
-    out.segments = in.segments();
-    out.start_root = from.hash(in.start_root());
-    out.end_root = from.hash(in.end_root());
-    out.end_receipt = from.receipt(in.has_end_receipt(), in.end_receipt());
-    out.payload_root = from.optional_hash(in.payload_root());
-    if (in.has_payload_receipt()) out.payload_receipt = from.receipt(true, in.payload_receipt());
-    out.last_loss_bits = in.last_loss_bits();
-    return out;
-}
-
-PartClose part_close(FromWire& from, const wire::PartClose& in) {
-    PartClose out;
-    out.part = from.id<base::PartId>(in.part());
-    if (in.leaves_size() > kSegmentsMax) {
-        from.ok = false;
-        return out;
+struct WithinBounds {
+    bool operator()(const ValidatorDeclare& m) const { return is_profile(m.profile); }
+    bool operator()(const OfferPost& m) const { return is_profile(m.profile); }
+    bool operator()(const SegmentDeliver& m) const { return m.path.size() <= kPathMax; }
+    bool operator()(const CellsOpen& m) const { return m.cells.size() == kCells; }
+    bool operator()(const PartClose& m) const { return m.leaves.size() <= kSegmentsMax; }
+    bool operator()(const ChunkAsk& m) const { return is_target(m.target); }
+    bool operator()(const StateAsk& m) const { return is_target(m.target); }
+    bool operator()(const ChunkAnswer& m) const {
+        return holds(m.bytes, base::kBlobChunkBytes) && m.proof.path.size() <= kPathMax;
     }
-    for (const auto& leaf : in.leaves()) out.leaves.push_back(from.leaf(leaf));
-    return out;
-}
-
-SegmentDeliver segment_deliver(FromWire& from, const wire::SegmentDeliver& in) {
-    if (!in.has_leaf()) from.ok = false;
-    SegmentDeliver out;
-    out.part = from.id<base::PartId>(in.part());
-    out.segment = in.segment();
-    out.leaf = from.leaf(in.leaf());
-    out.path = from.hashes(in.path(), kPathMax);
-    out.start_receipt = from.receipt(in.has_start_receipt(), in.start_receipt());
-    return out;
-}
-
-CellsOpen cells_open(FromWire& from, const wire::CellsOpen& in) {
-    CellsOpen out{from.id<base::AuditId>(in.audit()), from.hash(in.salt()),
-                  from.hashes(in.cells(), kCells)};
-    if (out.cells.size() != kCells) from.ok = false;
-    return out;
-}
-
-EpochContribute epoch_contribute(FromWire& from, const wire::EpochContribute& in) {
-    return {in.epoch(), from.hash(in.commitments_root()), in.log_size(), from.hash(in.log_root()),
-            from.proof(in.proof())};
-}
-
-ChunkAnswer chunk_answer(FromWire& from, const wire::ChunkAnswer& in) {
-    return {from.hash(in.question()),
-            from.bytes(in.bytes(), base::kBlobChunkBytes),
-            {from.hash(in.tree()), from.hashes(in.path(), kPathMax)}};
-}
-
-StateShow state_show(FromWire& from, const wire::StateShow& in) {
-    return {from.hash(in.question()),
-            in.leaf(),
-            from.bytes(in.bytes(), base::kBlobChunkBytes),
-            {from.hash(in.tree()), from.hashes(in.path(), kPathMax)}};
-}
-
-KeysSet keys_set(FromWire& from, const wire::KeysSet& in) {
-    KeysSet out{from.key(in.cold()), from.key(in.hot()), {}};
-    if (!in.vrf().empty()) out.vrf = from.key(in.vrf());
-    return out;
-}
-
-OfferPost offer_post(FromWire& from, const wire::OfferPost& in) {
-    return {from.amount(in.price_per_gflop()),
-            in.segment_ms(),
-            from.profile(in.profile()),
-            in.memory_bytes(),
-            in.flops_per_second(),
-            in.slots(),
-            from.amount(in.bond())};
-}
-
-VerdictReveal verdict_reveal(FromWire& from, const wire::VerdictReveal& in) {
-    VerdictReveal out{from.id<base::AuditId>(in.audit()),
-                      {from.verdict(in.kind()), from.optional_hash(in.end_root()),
-                       from.optional_hash(in.cells_digest())},
-                      from.hash(in.nonce()),
-                      std::nullopt};
-    if (!in.proof().empty()) out.proof = from.proof(in.proof());
-    return out;
-}
-
-ChallengeOpen challenge_open(FromWire& from, const wire::ChallengeOpen& in) {
-    ChallengeOpen out;
-    if (in.kind() < wire::DISPUTE_TARGET_SEGMENT || in.kind() > wire::DISPUTE_TARGET_INIT) {
-        from.ok = false;
-        return out;
+    bool operator()(const StateShow& m) const {
+        return holds(m.bytes, base::kBlobChunkBytes) && m.proof.path.size() <= kPathMax;
     }
-    out.target.kind = static_cast<DisputeTarget>(in.kind());
-    out.target.part = from.id<base::PartId>(in.part());
-    out.target.segment = in.segment();
-    out.target.job = {from.optional_hash(in.job())};
-    out.target.round = in.round();
-    out.claimed = from.hash(in.claimed_root());
-    out.nonce = from.hash(in.nonce());
-    out.role = from.role(in.role());
-    return out;
-}
-
-DisputeMove dispute_move(FromWire& from, const wire::DisputeMove& in) {
-    return {from.id<base::DisputeId>(in.dispute()), from.bytes(in.move(), kMoveBytesMax)};
-}
-
-/// Nothing when no message is set.
-std::optional<Message> message_of(FromWire& from, const wire::Body& body) {
-    switch (body.message_case()) {
-        case wire::Body::kKeysSet:
-            return keys_set(from, body.keys_set());
-        case wire::Body::kTransfer:
-            return Transfer{from.id<base::AccountId>(body.transfer().to()),
-                            from.amount(body.transfer().amount())};
-        case wire::Body::kStakeBond:
-            return StakeBond{from.role(body.stake_bond().role()),
-                             from.amount(body.stake_bond().amount())};
-        case wire::Body::kStakeUnbond:
-            return StakeUnbond{from.role(body.stake_unbond().role()),
-                               from.amount(body.stake_unbond().amount())};
-        case wire::Body::kValidatorDeclare: {
-            const auto& in = body.validator_declare();
-            return ValidatorDeclare{from.profile(in.profile()), in.flops_per_second(),
-                                    from.amount(in.weight_max()), in.away()};
-        }
-        case wire::Body::kValidatorReturn:
-            return ValidatorReturn{};
-        case wire::Body::kOfferPost:
-            return offer_post(from, body.offer_post());
-        case wire::Body::kOfferWithdraw:
-            return OfferWithdraw{from.id<base::OfferId>(body.offer_withdraw().offer())};
-        case wire::Body::kJobPost:
-            return job_post(from, body.job_post());
-        case wire::Body::kJobFund:
-            return JobFund{from.id<base::JobId>(body.job_fund().job()),
-                           from.amount(body.job_fund().amount())};
-        case wire::Body::kJobCancel:
-            return JobCancel{from.id<base::JobId>(body.job_cancel().job())};
-        case wire::Body::kJobPause:
-            return JobPause{from.id<base::JobId>(body.job_pause().job())};
-        case wire::Body::kJobResume:
-            return JobResume{from.id<base::JobId>(body.job_resume().job())};
-        case wire::Body::kLeaseAccept:
-            return LeaseAccept{from.id<base::JobId>(body.lease_accept().job()),
-                               body.lease_accept().lane()};
-        case wire::Body::kLeaseLeave:
-            return LeaseLeave{from.id<base::LeaseId>(body.lease_leave().lease())};
-        case wire::Body::kPartCommit:
-            return part_commit(from, body.part_commit());
-        case wire::Body::kPartRetract:
-            return PartRetract{from.id<base::PartId>(body.part_retract().part())};
-        case wire::Body::kEpochContribute:
-            return epoch_contribute(from, body.epoch_contribute());
-        case wire::Body::kSegmentDeliver:
-            return segment_deliver(from, body.segment_deliver());
-        case wire::Body::kVerdictSeal:
-            return VerdictSeal{from.id<base::AuditId>(body.verdict_seal().audit()),
-                               from.hash(body.verdict_seal().seal())};
-        case wire::Body::kVerdictReveal:
-            return verdict_reveal(from, body.verdict_reveal());
-        case wire::Body::kCellsOpen:
-            return cells_open(from, body.cells_open());
-        case wire::Body::kPartClose:
-            return part_close(from, body.part_close());
-        case wire::Body::kMergePost: {
-            const auto& in = body.merge_post();
-            return MergePost{from.id<base::JobId>(in.job()), in.round(), from.hash(in.merge_root()),
-                             from.receipt(in.has_receipt(), in.receipt())};
-        }
-        case wire::Body::kEquivocationReport:
-            return EquivocationReport{from.bytes(body.equivocation_report().first()),
-                                      from.bytes(body.equivocation_report().second())};
-        case wire::Body::kConfess:
-            return Confess{from.id<base::PartId>(body.confess().part())};
-        case wire::Body::kChunkAsk:
-            return ChunkAsk{from.target(body.chunk_ask().has_target(), body.chunk_ask().target()),
-                            body.chunk_ask().chunk()};
-        case wire::Body::kChunkAnswer:
-            return chunk_answer(from, body.chunk_answer());
-        case wire::Body::kStateAsk:
-            return StateAsk{from.target(body.state_ask().has_target(), body.state_ask().target())};
-        case wire::Body::kStateAnswer:
-            return StateAnswer{from.hash(body.state_answer().question()),
-                               from.bytes(body.state_answer().bytes(), kAnswerBytesMax)};
-        case wire::Body::kStateNext:
-            return StateNext{from.hash(body.state_next().question()), body.state_next().child()};
-        case wire::Body::kStateShow:
-            return state_show(from, body.state_show());
-        case wire::Body::kChallengeSeal:
-            return ChallengeSealPost{from.hash(body.challenge_seal().digest())};
-        case wire::Body::kChallengeOpen:
-            return challenge_open(from, body.challenge_open());
-        case wire::Body::kDisputeMove:
-            return dispute_move(from, body.dispute_move());
-        case wire::Body::kDisputeConcede:
-            return DisputeConcede{from.id<base::DisputeId>(body.dispute_concede().dispute())};
-        case wire::Body::MESSAGE_NOT_SET:
-            return std::nullopt;
-    }
-    return std::nullopt;
-}
+    bool operator()(const StateAnswer& m) const { return holds(m.bytes, kAnswerBytesMax); }
+    bool operator()(const DisputeMove& m) const { return holds(m.move, kMoveBytesMax); }
+    /// A cell is never challenged: controls are drawn.
+    bool operator()(const ChallengeOpen& m) const { return m.target.kind != DisputeTarget::cell; }
+    bool operator()(const auto&) const { return true; }
+};
 
 /// Parses `bytes` into `out`; true when they are its one encoding.
 template <class M>
 bool parse(M& out, ByteView bytes) {
     // protobuf writes a line about text that is not UTF-8; strangers must not be able to fill a
     // log.
-    [[maybe_unused]] static const auto loud = google::protobuf::SetLogHandler(nullptr);
+    [[maybe_unused]] static const auto loud = pb::SetLogHandler(nullptr);
     if (!out.ParseFromArray(bytes.data(), static_cast<int>(bytes.size()))) return false;
     out.DiscardUnknownFields();
     const std::string again = serialise(out);
@@ -605,22 +290,28 @@ bool parse(M& out, ByteView bytes) {
                       [](char a, std::uint8_t b) { return static_cast<std::uint8_t>(a) == b; });
 }
 
+/// The alternative with this index, its fields as they are by default.
+template <std::size_t I = 0>
+Message message_at(std::size_t index) {
+    if constexpr (I + 1 < std::variant_size_v<Message>)
+        if (index != I) return message_at<I + 1>(index);
+    return Message{std::in_place_index<I>};
+}
+
 }  // namespace
 
 base::Bytes build_transaction(const TransactionHeader& header, const Message& message,
                               const base::SecretKey& key) {
     wire::Body body;
-    body.set_chain_id(text(header.chain_id));
-    body.set_app_version(header.app_version);
-    body.set_account(text(header.account));
-    body.set_nonce_lane(header.nonce_lane);
-    body.set_nonce(header.nonce);
-    body.set_valid_until(header.valid_until.value);
-    body.set_fee_limit(header.fee_limit.grains());
-    std::visit(ToWire{body}, message);
+    ToWire(body).all(header);
+    const auto* field =
+        body.GetDescriptor()->FindFieldByNumber(kFirstMessage + static_cast<int>(message.index()));
+    ToWire out_message(*body.GetReflection()->MutableMessage(&body, field));
+    std::visit([&](const auto& m) { out_message.all(m); }, message);
     wire::SignedTransaction out;
     out.set_body(serialise(body));
-    out.set_signature(blob(key.sign(kTransactionDomain, header.chain_id, view(out.body())).bytes));
+    out.set_signature(
+        blob(key.sign(kTransactionDomain, header.chain_id, base::view_of(out.body())).bytes));
     const std::string raw = serialise(out);
     return {raw.begin(), raw.end()};
 }
@@ -630,22 +321,22 @@ tl::expected<Transaction, Refusal> decode_transaction(ByteView raw) {
     wire::SignedTransaction outer;
     if (!parse(outer, raw)) return tl::unexpected(Refusal::malformed);
     wire::Body body;
-    if (!parse(body, view(outer.body()))) return tl::unexpected(Refusal::malformed);
-    FromWire from;
+    if (!parse(body, base::view_of(outer.body()))) return tl::unexpected(Refusal::malformed);
+    const auto* field =
+        body.GetReflection()->GetOneofFieldDescriptor(body, body.GetDescriptor()->oneof_decl(0));
+    const auto signature = base::signature_from_bytes(base::view_of(outer.signature()));
+    if (field == nullptr || !signature) return tl::unexpected(Refusal::malformed);
+    Faults faults;
     Transaction out;
-    out.header.chain_id = from.hash(body.chain_id());
-    out.header.app_version = body.app_version();
-    out.header.account = from.id<base::AccountId>(body.account());
-    out.header.nonce_lane = body.nonce_lane();
-    out.header.nonce = body.nonce();
-    out.header.valid_until = {body.valid_until()};
-    out.header.fee_limit = from.amount(body.fee_limit());
-    out.signature = from.signature(outer.signature());
-    auto message = message_of(from, body);
-    if (!message || !from.ok) return tl::unexpected(Refusal::malformed);
-    if (from.weak) return tl::unexpected(Refusal::weak_key);
-    out.message = std::move(*message);
-    out.body = from.bytes(outer.body());
+    FromWire(body, faults).all(out.header);
+    out.message = message_at(static_cast<std::size_t>(field->number() - kFirstMessage));
+    FromWire from_message(body.GetReflection()->GetMessage(body, field), faults);
+    std::visit([&](auto& m) { from_message.all(m); }, out.message);
+    if (faults.malformed || !std::visit(WithinBounds{}, out.message))
+        return tl::unexpected(Refusal::malformed);
+    if (faults.weak) return tl::unexpected(Refusal::weak_key);
+    out.signature = *signature;
+    out.body = {outer.body().begin(), outer.body().end()};
     out.id = {base::sha256(raw)};
     return out;
 }

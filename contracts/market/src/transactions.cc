@@ -1,7 +1,5 @@
 #include "market/transactions.h"
 
-#include <array>
-
 #include "base/check.h"
 #include "base/hash.h"
 #include "market/job_spec.h"
@@ -10,51 +8,14 @@ namespace assay::market {
 
 namespace {
 
-/// Word and static weight, in the order of Message. One unit is about a microsecond; `per_kib`
-/// counts for each begun KiB of the raw bytes.
 struct MessageTraits {
     std::string_view word;
     std::uint64_t weight;
     std::uint64_t per_kib;
 };
-constexpr std::array<MessageTraits, std::variant_size_v<Message>> kTraits = {{
-    {"keys_set", 250, 10},
-    {"transfer", 100, 10},
-    {"stake_bond", 100, 10},
-    {"stake_unbond", 100, 10},
-    {"validator_declare", 100, 10},
-    {"validator_return", 100, 10},
-    {"offer_post", 120, 10},
-    {"offer_withdraw", 100, 10},
-    {"job_post", 1'000, 40},
-    {"job_fund", 200, 10},
-    {"job_cancel", 1'000, 10},
-    {"job_pause", 200, 10},
-    {"job_resume", 200, 10},
-    {"lease_accept", 300, 10},
-    {"lease_leave", 300, 10},
-    {"part_commit", 300, 10},
-    {"part_retract", 200, 10},
-    {"epoch_contribute", 300, 10},
-    {"segment_deliver", 200, 10},
-    {"verdict_seal", 100, 10},
-    {"verdict_reveal", 500, 10},
-    {"cells_open", 300, 10},
-    {"part_close", 600, 40},
-    {"merge_post", 300, 10},
-    {"equivocation_report", 2'500, 10},
-    {"confess", 300, 10},
-    {"chunk_ask", 300, 10},
-    {"chunk_answer", 400, 10},
-    {"state_ask", 500, 10},
-    {"state_answer", 500, 40},
-    {"state_next", 300, 10},
-    {"state_show", 500, 10},
-    {"challenge_seal", 100, 10},
-    {"challenge_open", 2'000, 10},
-    {"dispute_move", 1'000, 40},
-    {"dispute_concede", 2'000, 10},
-}};
+#define ASSAY_MARKET_MESSAGE(Type, word, weight, per_kib) {#word, weight, per_kib},
+constexpr MessageTraits kTraits[] = {ASSAY_MARKET_MESSAGES(ASSAY_MARKET_MESSAGE)};
+#undef ASSAY_MARKET_MESSAGE
 
 /// A judgement costs at most 10 ms. What it computes follows from the tiles it is shown, so a move
 /// that is too small for openings has none.

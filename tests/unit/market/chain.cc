@@ -250,7 +250,7 @@ void TestChain::contribute(const Party& validator) {
     const Chain chain = load_chain(state);
     for (std::uint64_t number = 0; number < chain.epoch_next; ++number) {
         const auto epoch = find_epoch(state, number);
-        const auto member = find_member(state, number, validator.id);
+        const auto member = find_epoch_member(state, number, validator.id);
         if (!epoch || epoch->state != EpochState::contributing || !member || member->y) continue;
         const base::Bytes alpha = contribution_alpha(id, number, epoch->commitments_root);
         send(validator, EpochContribute{number, epoch->commitments_root, epoch->log_size,

@@ -218,7 +218,7 @@ TEST(Queries, ClaimsAndMembersComeInOrder) {
     save(state, EpochMember{6, account(9), 9, {}, {}, {}});
     EXPECT_EQ(members_of_epoch(state, 5, {}, 10).size(), 3U);
     EXPECT_EQ(members_of_epoch(state, 5, account(1), 10).front().weight, 2U);
-    EXPECT_FALSE(find_member(state, 6, account(1)).has_value());
+    EXPECT_FALSE(find_epoch_member(state, 6, account(1)).has_value());
 }
 
 Question question(std::uint8_t id, std::uint32_t round, std::uint8_t obliged, std::uint8_t asker) {

@@ -8,6 +8,7 @@
 #include "base/hash.h"
 #include "base/ids.h"
 #include "base/merkle.h"
+#include "base/schema.h"
 
 namespace assay::base {
 
@@ -48,7 +49,7 @@ constexpr std::uint64_t blob_chunks(std::uint64_t size) {
 struct ChunkProof {
     Hash tree;
     std::vector<Hash> path;
-    bool operator==(const ChunkProof&) const = default;
+    ASSAY_FIELDS(ChunkProof, tree, path)
 };
 struct ProvedChunk {
     Bytes bytes;

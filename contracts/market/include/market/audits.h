@@ -8,6 +8,7 @@
 #include "base/amount.h"
 #include "base/bytes.h"
 #include "base/ids.h"
+#include "base/schema.h"
 #include "base/signature.h"
 #include "base/vrf.h"
 #include "market/commitment.h"
@@ -23,29 +24,30 @@ struct Receipt {
     std::uint64_t bytes = 0;
     base::TimeMs kept_until_block_time;
     base::Signature signature;
-    bool operator==(const Receipt&) const = default;
+    ASSAY_FIELDS(Receipt, blob, bytes, kept_until_block_time, signature)
 };
 inline constexpr std::string_view kReceiptDomain = "assay.receipt";
 [[nodiscard]] bool verify_receipt(const Receipt& receipt, const base::PublicKey& store,
                                   const base::Hash& chain_id);
 
-enum class PartState : std::uint8_t {
+ASSAY_ENUM(
+    PartState,
     committed = 1,  ///< in an epoch whose draw is not over
-    auditing = 2,   ///< deliveries, audits, controls, games and redraws are under way
-    closing = 3,  ///< all of its segments are judged, or none was drawn: the worker owes part_close
-    passed = 4,
-    settled = 5,  ///< passed and paid
-    retracted = 6,
-    void_ = 7,     ///< the lane was matched again without it
-    unproved = 8,  ///< drawn and never judged: its price is burned
-};
+    auditing,       ///< deliveries, audits, controls, games and redraws are under way
+    closing,  ///< all of its segments are judged, or none was drawn: the worker owes part_close
+    passed,
+    settled,  ///< passed and paid
+    retracted,
+    void_,    ///< the lane was matched again without it
+    unproved  ///< drawn and never judged: its price is burned
+)
 
 struct DeliveredSegment {
     std::uint32_t segment = 0;  ///< within the part
     SegmentLeaf leaf;
     base::BlobRoot start_blob;
     std::uint64_t start_bytes = 0;  ///< size of the blob, from the receipt
-    bool operator==(const DeliveredSegment&) const = default;
+    ASSAY_FIELDS(DeliveredSegment, segment, leaf, start_blob, start_bytes)
 };
 
 /// One commitment: the worker's signed tree over up to K consecutive segments.
@@ -76,7 +78,10 @@ struct Part {
     std::uint64_t end_bytes = 0, payload_bytes = 0;  ///< sizes of the blobs, from the receipts
     std::uint64_t passed_entry =
         0;  ///< once passed: its PartPassed in the job's history, which holds the leaves
-    bool operator==(const Part&) const = default;
+    ASSAY_FIELDS(Part, id, key, lease, state, tree_root, first_segment, segments, start_root,
+                 end_root, start_blob, end_blob, payload_root, payload_blob, last_loss_bits,
+                 transaction, closing, epoch, committed_at, deadline, delivered, draws, open_claims,
+                 expected, passed_at, end_bytes, payload_bytes, passed_entry)
 };
 
 /// What is judged: a drawn segment of a part, a merge, or an initial state. Key: subject, segment.
@@ -102,16 +107,11 @@ struct Claim {
     bool over = false;  ///< judged and counted, or void; a void epoch may draw it again and open it
                         ///< once more
     [[nodiscard]] bool judged() const { return draws == 0 && open == 0 && missed == 0; }
-    bool operator==(const Claim&) const = default;
+    ASSAY_FIELDS(Claim, subject, segment, kind, job, round, lane, worker, lease, rate_ppm, draws,
+                 open, redraws, valid, sought, missed, fund, over)
 };
 
-enum class EpochState : std::uint8_t {
-    open = 1,
-    closing = 2,
-    contributing = 3,
-    drawing = 4,
-    done = 5
-};
+ASSAY_ENUM(EpochState, open = 1, closing, contributing, drawing, done)
 
 /// A member of a closed epoch. Key: epoch, validator.
 struct EpochMember {
@@ -123,15 +123,14 @@ struct EpochMember {
     base::TransactionId transaction;  ///< that gave it
     base::PartId barred_from;  ///< of the commitment that is drawn now: it was weighed without this
                                ///< member, and is drawn without it
-    bool operator==(const EpochMember&) const = default;
+    ASSAY_FIELDS(EpochMember, epoch, validator, weight, y, transaction, barred_from)
 };
 
 /// Of the draw of one commitment: each goes over all members.
-enum class DrawPhase : std::uint8_t {
-    look = 1,   ///< whether anybody may audit that has not failed before
-    weigh = 2,  ///< the weight of those who may
-    draw = 3,
-};
+ASSAY_ENUM(DrawPhase,
+           look = 1,  ///< whether anybody may audit that has not failed before
+           weigh,     ///< the weight of those who may
+           draw)
 
 struct Epoch {
     std::uint64_t number = 0;
@@ -161,17 +160,17 @@ struct Epoch {
     std::uint64_t draw_weight = 0;  ///< of the members that may audit that commitment
     std::uint32_t drawn = 0;        ///< audits that the commitment has got so far
     [[nodiscard]] std::uint64_t all_weight() const { return weight + jailed_weight; }
-    bool operator==(const Epoch&) const = default;
+    ASSAY_FIELDS(Epoch, number, state, opened_at, deadline, commitments_root, commitments, log_size,
+                 log_root, members, contributed, weight, jailed_weight, contributed_weight, void_,
+                 member_after, weight_after, draw_after, draw_segment, draw_member, draw_phase,
+                 draw_unbarred, draw_weight, drawn, members_hash)
 };
 
-enum class CommitmentKind : std::uint8_t {
-    part = 1,
-    merge = 2,
-    init = 3,
-    redraw = 4,   ///< a segment, merge or initial state that is drawn again
-    control = 5,  ///< a revealed `valid`
-    job = 6,      ///< a closed job: its history
-};
+ASSAY_ENUM(CommitmentKind, part = 1, merge, init,
+           redraw,   ///< a segment, merge or initial state that is drawn again
+           control,  ///< a revealed `valid`
+           job       ///< a closed job: its history
+)
 
 /// What an epoch holds under a commitment id (key: epoch, id).
 struct EpochCommitment {
@@ -184,20 +183,19 @@ struct EpochCommitment {
     base::AuditId audit;        ///< of a control: the audit that is controlled
     std::uint32_t round = 0;    ///< of a merge
     base::Hash root;  ///< tree root, merge root, initial root, verdict's digest, or job history
-    bool operator==(const EpochCommitment&) const = default;
+    ASSAY_FIELDS(EpochCommitment, epoch, id, kind, job, subject, segment, audit, round, root)
 };
 
-enum class AuditKind : std::uint8_t { audit = 1, control = 2 };
-enum class AuditState : std::uint8_t {
+ASSAY_ENUM(AuditKind, audit = 1, control)
+ASSAY_ENUM(
+    AuditState,
     drawn = 1,  ///< waits for the delivery
-    open = 2,   ///< the auditor works: its clock runs
-    sealed =
-        3,  ///< waits for the other seals; of a control: for the cells of the audit it controls
-    revealed = 4,  ///< a `valid`: until its controls are over; an `invalid`: until its game is
-    disputed = 5,  ///< its cells are in a game
-    missed = 6,    ///< nothing came in time, or a game about its cells was lost
-    settled = 7,
-};
+    open,       ///< the auditor works: its clock runs
+    sealed,     ///< waits for the other seals; of a control: for the cells of the audit it controls
+    revealed,   ///< a `valid`: until its controls are over; an `invalid`: until its game is
+    disputed,   ///< its cells are in a game
+    missed,     ///< nothing came in time, or a game about its cells was lost
+    settled)
 
 /// One auditor's duty: recompute a claim (audit), or the cells of another's audit (control).
 struct Audit {
@@ -233,7 +231,10 @@ struct Audit {
     std::uint32_t extensions = 0;  ///< of its time, because its auditor had asked a question
     bool paid = false;
     base::TransactionId revealed;  ///< the transaction that revealed it
-    bool operator==(const Audit&) const = default;
+    ASSAY_FIELDS(Audit, id, kind, claim, job, round, lane, subject, segment, worker, lease, auditor,
+                 epoch, controls, price, fund, lock, flops, state, epoch_opened, drawn_at, deadline,
+                 seal, verdict, spot, salt, cells, controls_open, redraws, extensions, paid,
+                 revealed)
 };
 
 }  // namespace assay::market

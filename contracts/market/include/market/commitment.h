@@ -6,6 +6,7 @@
 
 #include "base/ids.h"
 #include "base/merkle.h"
+#include "base/schema.h"
 #include "base/signature.h"
 
 /// What a worker commits to, byte for byte (docs/formats/commitment.md): shared by rules, worker,
@@ -20,6 +21,7 @@ struct PartKey {
     base::AccountId worker;
     std::uint32_t attempt = 0;
     auto operator<=>(const PartKey&) const = default;
+    ASSAY_FIELDS(PartKey, job, round, lane, stage, part, worker, attempt)
 };
 base::PartId part_id(const base::Hash& chain_id, const PartKey& key);
 
@@ -27,7 +29,7 @@ base::PartId part_id(const base::Hash& chain_id, const PartKey& key);
 /// segment in a job with merges, round_end_root.
 struct SegmentLeaf {
     base::Hash salt, start_root, end_field;
-    bool operator==(const SegmentLeaf&) const = default;
+    ASSAY_FIELDS(SegmentLeaf, salt, start_root, end_field)
 };
 /// H("assay.segment", salt, start root, end field). The salt hides the end from auditors that would
 /// rather copy it.

@@ -7,6 +7,7 @@
 
 #include "base/amount.h"
 #include "base/ids.h"
+#include "base/schema.h"
 #include "market/parties.h"
 #include "market/referee.h"
 
@@ -14,34 +15,33 @@
 namespace assay::market {
 
 // ---- Availability
-// -------------------------------------------------------------------------------------------------------------------
 
 /// What somebody committed to and stored, and so who owes an answer about it.
-enum class StoredKind : std::uint8_t {
-    checkpoint = 1,  ///< end state of a part: its worker
-    payload = 2,     ///< payload of a part: its worker
-    merge = 3,       ///< merged state of a round: who posted it
-    init = 4,        ///< initial state of a job: the submitter
-    data = 5,   ///< dataset of a job: the submitter (chunks only: no root stands behind it but the
-                ///< blob's)
-    start = 6,  ///< start state of a delivered segment: the part's worker
-};
+ASSAY_ENUM(StoredKind,
+           checkpoint = 1,  ///< end state of a part: its worker
+           payload,         ///< payload of a part: its worker
+           merge,           ///< merged state of a round: who posted it
+           init,            ///< initial state of a job: the submitter
+           data,  ///< dataset of a job: the submitter (chunks only: no root stands behind it but
+                  ///< the blob's)
+           start  ///< start state of a delivered segment: the part's worker
+)
 
 struct StoredTarget {
     StoredKind kind = StoredKind::checkpoint;
     base::Hash subject;        ///< part id, or job id for merge, init and data
     std::uint32_t number = 0;  ///< round of a merge, segment of a start; 0 otherwise
-    bool operator==(const StoredTarget&) const = default;
+    ASSAY_FIELDS(StoredTarget, kind, subject, number)
 };
 
 /// Under this round challenges of a job's own blobs are listed: no round waits for them.
 inline constexpr std::uint32_t kNoRound = 0xffffffff;
 
-enum class QuestionKind : std::uint8_t {
+ASSAY_ENUM(
+    QuestionKind,
     chunk = 1,  ///< one chunk of the blob
-    state =
-        2,  ///< nodes of the tree that the root is of, down to a tile that the blob has otherwise
-};
+    state  ///< nodes of the tree that the root is of, down to a tile that the blob has otherwise
+)
 
 /// An open question about something stored. Gone when it is answered for good, vain or judged. For
 /// a state question the referee's bytes are kept beside it, under the same id.
@@ -63,7 +63,8 @@ struct Question {
     std::uint32_t rounds = 0;          ///< state: answers so far
     base::AccountId answerer;          ///< of the last answer
     base::TimeMs opened_at, deadline;  ///< deadline of whose turn it is
-    bool operator==(const Question&) const = default;
+    ASSAY_FIELDS(Question, id, kind, target, chunk, blob, bytes, root, job, round, obliged, lease,
+                 asker, bond, answered, rounds, answerer, opened_at, deadline)
 };
 /// H("assay.chunk", kind, subject, number, chunk): one open question for one chunk.
 base::Hash chunk_question_id(const StoredTarget& target, std::uint64_t chunk);
@@ -76,18 +77,15 @@ struct QuestionDuty {
     std::uint32_t raised = 0;   ///< open, by this account
     std::uint32_t owed = 0;     ///< open, that this account is obliged to answer
     std::uint64_t owed_ms = 0;  ///< what answering all of those may take
-    bool operator==(const QuestionDuty&) const = default;
+    ASSAY_FIELDS(QuestionDuty, account, raised, owed, owed_ms)
 };
 
 // ---- Games
-// --------------------------------------------------------------------------------------------------------------------------
 
-enum class DisputeTarget : std::uint8_t {
-    segment = 1,
-    merge = 2,
-    init = 3,  ///< between an auditor that found the posted root and one that did not
-    cell = 4,  ///< between an auditor and the one that controls it
-};
+ASSAY_ENUM(DisputeTarget, segment = 1, merge,
+           init,  ///< between an auditor that found the posted root and one that did not
+           cell   ///< between an auditor and the one that controls it
+)
 
 /// What a challenge disputes. segment: `part` and `segment`, the rest zeros. merge: `part` is the
 /// merge's commitment, with job and round.
@@ -97,7 +95,7 @@ struct ChallengeTarget {
     std::uint32_t segment = 0;  ///< within the part
     base::JobId job;
     std::uint32_t round = 0;
-    bool operator==(const ChallengeTarget&) const = default;
+    ASSAY_FIELDS(ChallengeTarget, kind, part, segment, job, round)
 };
 /// H("assay.challenge", account, kind, part, segment, job, round, claimed root, nonce): binding by
 /// the hash, hiding by the 32-byte nonce.
@@ -111,7 +109,7 @@ struct ChallengeSeal {
     base::Hash digest;
     base::Height height;  ///< it may be opened in a later block only
     base::TimeMs deadline;
-    bool operator==(const ChallengeSeal&) const = default;
+    ASSAY_FIELDS(ChallengeSeal, account, number, digest, height, deadline)
 };
 
 /// Everybody who challenges the same thing with the same root. One plays; when it loses, by
@@ -128,7 +126,8 @@ struct Pool {
     std::uint32_t started = 0;  ///< members that play or have played: [0, started)
     std::uint32_t playing = 0;
     std::uint32_t batch = 1;  ///< how many start next
-    bool operator==(const Pool&) const = default;
+    ASSAY_FIELDS(Pool, id, target, job, round, lane, claimed, opened_height, members, started,
+                 playing, batch)
 };
 /// H("assay.pool", part, segment, claimed root).
 base::Hash pool_id(const ChallengeTarget& target, const base::Hash& claimed);
@@ -141,16 +140,15 @@ struct PoolMember {
     Role role = Role::validator;  ///< whose stake the bond came from and returns to
     base::Amount bond;            ///< held here until it plays, then by its dispute
     base::Height sealed;          ///< who sealed before anything was public shares the bounty
-    bool operator==(const PoolMember&) const = default;
+    ASSAY_FIELDS(PoolMember, pool, number, account, role, bond, sealed)
 };
 
-enum class DisputeState : std::uint8_t {
-    open = 1,
-    upheld = 2,    ///< the challenger won: the work is wrong
-    rejected = 3,  ///< the asserter won
-    conceded = 4,  ///< the asserter gave the work up before the first traced move
-    dropped = 5,   ///< what it was about is void, or the job is over
-};
+ASSAY_ENUM(DisputeState, open = 1,
+           upheld,    ///< the challenger won: the work is wrong
+           rejected,  ///< the asserter won
+           conceded,  ///< the asserter gave the work up before the first traced move
+           dropped    ///< what it was about is void, or the job is over
+)
 
 /// One game. The bytes of the game are kept beside it, under the same id, while it is open.
 struct Dispute {
@@ -184,7 +182,10 @@ struct Dispute {
     std::uint32_t moves = 0;
     /// Fees of the moves that the two players of this game made: the winner's return to it.
     base::Amount asserter_spent, challenger_spent;
-    bool operator==(const Dispute&) const = default;
+    ASSAY_FIELDS(Dispute, id, target, state, job, round, lane, part, segment, lease, asserter,
+                 challenger, audit, defended, pool, role, bond, asserted, claimed, cell, turn,
+                 traced, opened_height, opened_at, turn_since, deadline, asserter_ms, challenger_ms,
+                 planned_ms, moves, asserter_spent, challenger_spent)
 };
 /// H("assay.dispute", cause, number): the cause is an audit, or a pool with the number of its
 /// member.
@@ -195,7 +196,7 @@ struct GameLoad {
     base::AccountId account;
     std::uint32_t games = 0;
     std::uint64_t planned_ms = 0;
-    bool operator==(const GameLoad&) const = default;
+    ASSAY_FIELDS(GameLoad, account, games, planned_ms)
 };
 
 }  // namespace assay::market

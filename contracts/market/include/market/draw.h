@@ -6,6 +6,7 @@
 
 #include "base/amount.h"
 #include "base/ids.h"
+#include "base/schema.h"
 #include "base/vrf.h"
 
 /// Who audits what (docs/formats/draw.md). Every validator draws for itself; pure functions, so
@@ -42,7 +43,7 @@ base::PartId control_commitment_id(const base::AuditId& audit, std::uint32_t red
 base::PartId job_commitment_id(const base::JobId& job);
 
 /// What is drawn, without worker, salt or attempt: nobody can try another name for the same work.
-enum class ClaimKind : std::uint8_t { segment = 1, merge = 2, init = 3 };
+ASSAY_ENUM(ClaimKind, segment = 1, merge, init)
 struct DrawSubject {
     ClaimKind kind = ClaimKind::segment;
     base::JobId job;
@@ -89,14 +90,14 @@ std::uint64_t audits_bound(std::uint64_t expected);
 /// tree root, a merge's or an initial root).
 base::Bytes spot_alpha(const base::AuditId& audit, const base::Hash& root);
 
-enum class VerdictKind : std::uint8_t { valid = 1, invalid = 2 };
+ASSAY_ENUM(VerdictKind, valid = 1, invalid)
 /// A verdict in clear. invalid: `end_root` is the one the auditor found. valid: `cells_digest` is
 /// over the cells that it captured.
 struct Verdict {
     VerdictKind kind = VerdictKind::valid;
     base::Hash end_root;
     base::Hash cells_digest;
-    bool operator==(const Verdict&) const = default;
+    ASSAY_FIELDS(Verdict, kind, end_root, cells_digest)
 };
 /// H("assay.seal", audit, validator, verdict, nonce): binding by the hash, hiding by the 32-byte
 /// nonce. A control seals a `valid` with the salt of its cells as nonce.

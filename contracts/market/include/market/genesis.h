@@ -9,6 +9,7 @@
 #include "base/amount.h"
 #include "base/bytes.h"
 #include "base/ids.h"
+#include "base/schema.h"
 #include "base/signature.h"
 
 namespace assay::market {
@@ -109,7 +110,20 @@ struct Parameters {
         500;  ///< what every further open question of one account adds to its time
     std::uint32_t questions_raised_max = 64;  ///< open questions of one asker
 
-    bool operator==(const Parameters&) const = default;
+    ASSAY_FIELDS(Parameters, protocol_price, protocol_fee_ppm, base_fee_min, block_weight_max,
+                 block_weight_target, retract_fee, segment_fee_factor, epoch_ms, grace_ms,
+                 window_ms, retention_ms, unbonding_ms, part_ms_max, audit_ms_max, dispute_clock_ms,
+                 evidence_delay_ms, open_ms_max, pause_ms_max, pause_leave_ms, jail_ms, accept_ms,
+                 settle_ms_max, live_step_ms_max, valid_blocks_max, rate_floor_ppm, rate_new_ppm,
+                 rate_sure_ppm, control_ppm, collusion_max_ppm, draws_per_block_max,
+                 audit_time_factor, reference_flops, backlog_ms_max, miss_prices, absence_fine,
+                 contribution_share_ppm, record_half_life_ms, record_max, record_fee_factor,
+                 record_value_factor, worker_stake_min, validator_stake_min, unbondings_max,
+                 unfinal_rounds_max, open_parts_max, candidates_max, lane_time_factor,
+                 round_time_factor, pause_pay_ppm, offers_per_worker_max, timers_per_block_max,
+                 nonce_lanes_max, dispute_replay_ms_max, challenge_open_ms, challenge_bond_factor,
+                 dispute_game_weight, concede_fee, disputes_per_account_max, question_bond_min,
+                 question_bond_factor, question_answer_ms, questions_raised_max)
 };
 
 base::Bytes encode_parameters(const Parameters& parameters);
@@ -124,7 +138,7 @@ std::uint64_t dispute_clock_ms_max(const Parameters& parameters);
 struct GenesisValidator {
     std::string profile = "f32";
     std::uint64_t flops_per_second = 0;
-    bool operator==(const GenesisValidator&) const = default;
+    ASSAY_FIELDS(GenesisValidator, profile, flops_per_second)
 };
 
 /// An account that exists from the start. Its id is account_id(chain id, cold).
@@ -133,7 +147,7 @@ struct GenesisAccount {
     base::Amount balance;  ///< free money
     base::Amount worker_stake, validator_stake;
     std::optional<GenesisValidator> validator;
-    bool operator==(const GenesisAccount&) const = default;
+    ASSAY_FIELDS(GenesisAccount, cold, hot, vrf, balance, worker_stake, validator_stake, validator)
 };
 
 struct Genesis {
@@ -143,10 +157,10 @@ struct Genesis {
     base::PublicKey operator_key;          ///< signs heads and, as the default store, receipts
     std::vector<GenesisAccount> accounts;  ///< ascending by cold key, each once
     Parameters parameters;
-    bool operator==(const Genesis&) const = default;
+    ASSAY_FIELDS(Genesis, chain_name, time, app_version, operator_key, accounts, parameters)
 };
 
-inline constexpr std::size_t kGenesisAccountsMax = 100'000;
+inline constexpr std::size_t kGenesisAccountsMax = 65'536;
 
 /// Canonical (docs/formats/genesis.md); requires a genesis that check_genesis accepts.
 base::Bytes encode_genesis(const Genesis& genesis);

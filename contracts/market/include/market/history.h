@@ -4,6 +4,7 @@
 #include <variant>
 #include <vector>
 
+#include "base/schema.h"
 #include "market/audits.h"
 #include "market/jobs.h"
 
@@ -16,7 +17,7 @@ struct AuditFact {
     base::AccountId auditor;
     VerdictKind verdict = VerdictKind::valid;
     base::Hash end_root;  ///< that an invalid verdict found
-    bool operator==(const AuditFact&) const = default;
+    ASSAY_FIELDS(AuditFact, segment, audit, auditor, verdict, end_root)
 };
 
 /// A part passed: the leaves are those `part_close` opened.
@@ -27,19 +28,20 @@ struct PartPassed {
     base::Hash tree_root, start_root, end_root, payload_root;
     std::vector<SegmentLeaf> leaves;
     std::vector<AuditFact> audits;  ///< ascending by segment, then audit id
-    bool operator==(const PartPassed&) const = default;
+    ASSAY_FIELDS(PartPassed, key, part, first_segment, tree_root, start_root, end_root,
+                 payload_root, leaves, audits)
 };
 struct PartVoided {
     PartKey key;
     base::PartId part;
     bool unproved = false;  ///< it was drawn and never judged
-    bool operator==(const PartVoided&) const = default;
+    ASSAY_FIELDS(PartVoided, key, part, unproved)
 };
 struct RoundClosed {
     std::uint32_t round = 0;
     base::Hash opening_root;
     std::vector<RoundMember> members;
-    bool operator==(const RoundClosed&) const = default;
+    ASSAY_FIELDS(RoundClosed, round, opening_root, members)
 };
 struct RoundMerged {
     std::uint32_t round = 0;
@@ -47,7 +49,7 @@ struct RoundMerged {
     base::AccountId poster;
     base::Hash root;
     base::BlobRoot blob;
-    bool operator==(const RoundMerged&) const = default;
+    ASSAY_FIELDS(RoundMerged, round, attempt, poster, root, blob)
 };
 struct MergeAudited {
     std::uint32_t round = 0;
@@ -55,36 +57,28 @@ struct MergeAudited {
     MergeState outcome = MergeState::audited;
     base::Hash root;  ///< the one that stands
     std::vector<AuditFact> audits;
-    bool operator==(const MergeAudited&) const = default;
+    ASSAY_FIELDS(MergeAudited, round, attempt, outcome, root, audits)
 };
 struct InitAudited {
     base::Hash root;
     std::vector<AuditFact> audits;
-    bool operator==(const InitAudited&) const = default;
+    ASSAY_FIELDS(InitAudited, root, audits)
 };
 struct RoundFinal {
     std::uint32_t round = 0;
     base::Hash root;
     std::uint64_t segments = 0, audited = 0;
-    bool operator==(const RoundFinal&) const = default;
+    ASSAY_FIELDS(RoundFinal, round, root, segments, audited)
 };
-enum class SlashReason : std::uint8_t {
-    judgement = 1,
-    equivocation = 2,
-    no_delivery = 3,
-    no_close = 4,
-    confession = 5,
-    no_answer = 6,
-    concession = 7,
-    wrong_blob = 8
-};
+ASSAY_ENUM(SlashReason, judgement = 1, equivocation, no_delivery, no_close, confession, no_answer,
+           concession, wrong_blob)
 struct Slashed {
     base::AccountId worker;
     base::LeaseId lease;
     SlashReason reason = SlashReason::judgement;
     base::Hash evidence;  ///< id of the dispute, question, part or report
     base::Amount amount;
-    bool operator==(const Slashed&) const = default;
+    ASSAY_FIELDS(Slashed, worker, lease, reason, evidence, amount)
 };
 struct JobClosed {
     JobState state = JobState::completed;
@@ -92,7 +86,7 @@ struct JobClosed {
     base::Hash final_root;
     std::uint32_t final_rounds = 0;
     Spent spent;
-    bool operator==(const JobClosed&) const = default;
+    ASSAY_FIELDS(JobClosed, state, reason, final_root, final_rounds, spent)
 };
 /// One settled fact of a job. The variant's index is the tag of its encoding: append, never
 /// reorder.

@@ -3,6 +3,7 @@
 #include <cstdint>
 
 #include "base/hash.h"
+#include "base/schema.h"
 
 /// What follows from a job's spec alone, so that nobody declares it (docs/protocol.md).
 namespace assay::market {
@@ -15,7 +16,8 @@ struct JobCosts {
     std::uint64_t payload_bytes = 0;  ///< elements of a payload; 0 without merges
     std::uint64_t memory_bytes = 0;   ///< a worker needs at least
     std::uint64_t weights = 0;
-    bool operator==(const JobCosts&) const = default;
+    ASSAY_FIELDS(JobCosts, segment_flops, merge_flops, state_bytes, payload_bytes, memory_bytes,
+                 weights)
 };
 
 /// Everything that the rules take from a spec through the referee. Sizes are those of the canonical

@@ -9,8 +9,9 @@
 #include <vector>
 
 #include "base/amount.h"
-#include "base/encoding.h"
+#include "base/archive.h"
 #include "base/ids.h"
+#include "base/schema.h"
 
 namespace assay::market {
 
@@ -19,7 +20,7 @@ namespace assay::market {
 /// encoding). Program root, init root and job id are not in it: no hash contains itself. Real
 /// numbers are integers in parts per billion (`_ppb`), so no float enters the ledger.
 
-enum class Tokeniser : std::uint8_t { bytes = 1, characters = 2, pretokenised = 3 };
+ASSAY_ENUM(Tokeniser, bytes = 1, characters, pretokenised)
 
 /// Where the sequences come from. Blob layouts: docs/formats/dataset.md.
 struct TokenData {
@@ -30,7 +31,7 @@ struct TokenData {
     Tokeniser tokeniser = Tokeniser::characters;
     /// For `characters`: code points of the vocabulary, ascending. Empty otherwise.
     std::vector<std::uint32_t> characters;
-    bool operator==(const TokenData&) const = default;
+    ASSAY_FIELDS(TokenData, blob, tokens, train_tokens, vocabulary, tokeniser, characters)
 };
 struct TableData {
     base::BlobRoot
@@ -39,11 +40,11 @@ struct TableData {
     std::uint64_t train_rows = 0;
     std::uint32_t features = 0;
     std::uint32_t classes = 0;
-    bool operator==(const TableData&) const = default;
+    ASSAY_FIELDS(TableData, blob, rows, train_rows, features, classes)
 };
 using Data = std::variant<TokenData, TableData>;
 
-enum class Activation : std::uint8_t { gelu_tanh = 1, gelu_erf = 2, relu = 3, tanh = 4 };
+ASSAY_ENUM(Activation, gelu_tanh = 1, gelu_erf, relu, tanh)
 
 struct GptModel {
     std::uint32_t layers = 0, heads = 0, width = 0,
@@ -51,18 +52,18 @@ struct GptModel {
     bool bias = true;
     Activation activation = Activation::gelu_tanh;
     std::uint32_t dropout_ppb = 0;
-    bool operator==(const GptModel&) const = default;
+    ASSAY_FIELDS(GptModel, layers, heads, width, context, bias, activation, dropout_ppb)
 };
 struct MlpModel {
     std::vector<std::uint32_t> hidden;  ///< widths of the hidden layers
     Activation activation = Activation::relu;
     std::uint32_t rows_per_sequence = 32;  ///< T: samples of one sequence
     std::uint32_t dropout_ppb = 0;
-    bool operator==(const MlpModel&) const = default;
+    ASSAY_FIELDS(MlpModel, hidden, activation, rows_per_sequence, dropout_ppb)
 };
 using Model = std::variant<GptModel, MlpModel>;
 
-enum class MomentRule : std::uint8_t { average = 1, reset = 2 };
+ASSAY_ENUM(MomentRule, average = 1, reset)
 
 struct Optimizer {
     std::uint64_t learning_rate_ppb = 0;      ///< peak
@@ -72,14 +73,15 @@ struct Optimizer {
     std::uint64_t epsilon_ppb_of_ppb = 10'000'000'000;  ///< in 10^-18: default 1e-8
     std::uint32_t weight_decay_ppb = 100'000'000;       ///< on matrices only
     std::uint64_t clip_norm_ppb = 1'000'000'000;        ///< 0: no clipping
-    bool operator==(const Optimizer&) const = default;
+    ASSAY_FIELDS(Optimizer, learning_rate_ppb, learning_rate_min_ppb, warmup_steps, beta1_ppb,
+                 beta2_ppb, epsilon_ppb_of_ppb, weight_decay_ppb, clip_norm_ppb)
 };
 
 struct MergeRule {
     MomentRule moments = MomentRule::average;
     std::uint32_t outer_learning_rate_ppb = 700'000'000;
     std::uint32_t outer_momentum_ppb = 900'000'000;
-    bool operator==(const MergeRule&) const = default;
+    ASSAY_FIELDS(MergeRule, moments, outer_learning_rate_ppb, outer_momentum_ppb)
 };
 
 struct JobSpec {
@@ -102,7 +104,9 @@ struct JobSpec {
     std::uint32_t round_deadline_s =
         3600;  ///< upper bound the submitter sets; the rules may use less
     bool public_job = true;
-    bool operator==(const JobSpec&) const = default;
+    ASSAY_FIELDS(JobSpec, builder_version, profile, model, data, batch, seed, optimizer, merge,
+                 lanes, rounds, round_steps, segment_steps, part_segments, min_lanes, price_ceiling,
+                 audit_rate_ppm, audit_lag, round_deadline_s, public_job)
 
     [[nodiscard]] std::uint64_t steps_per_lane() const {
         return std::uint64_t{rounds} * round_steps;
@@ -135,3 +139,8 @@ tl::expected<JobSpec, SpecError> decode_spec(base::ByteView bytes);
 base::Hash spec_root(base::ByteView encoded_spec);
 
 }  // namespace assay::market
+
+template <>
+inline constexpr std::uint8_t assay::base::kFirstTag<assay::market::Data> = 1;
+template <>
+inline constexpr std::uint8_t assay::base::kFirstTag<assay::market::Model> = 1;

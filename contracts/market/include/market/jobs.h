@@ -8,6 +8,7 @@
 
 #include "base/amount.h"
 #include "base/ids.h"
+#include "base/schema.h"
 #include "base/signature.h"
 #include "market/commitment.h"
 #include "market/job_facts.h"
@@ -15,36 +16,20 @@
 /// A job's life: the job, its lanes, leases and rounds. Times are live time in ms since genesis.
 namespace assay::market {
 
-enum class JobState : std::uint8_t {
+ASSAY_ENUM(
+    JobState,
     open = 1,  ///< its initial state is audited, then it looks for workers
-    running = 2,
-    paused = 3,
-    verifying = 4,  ///< everything is trained; audits and windows run
-    completed = 5,
-    failed = 6,
-    cancelled = 7,
-    expired = 8,
-    insufficient_funds = 9,
-    diverged = 10,
-    settling =
-        11,  ///< it will end as `end_state`: nothing new is committed, what is committed is judged
-};
+    running, paused,
+    verifying,  ///< everything is trained; audits and windows run
+    completed, failed, cancelled, expired, insufficient_funds, diverged,
+    settling  ///< it will end as `end_state`: nothing new is committed, what is committed is judged
+)
 [[nodiscard]] bool is_terminal(JobState state);
 
-enum class CloseReason : std::uint8_t {
-    none = 0,
-    finished = 1,
-    submitter = 2,
-    no_offer = 3,
-    no_workers = 4,
-    wrong_init = 5,
-    merge_unresolved = 6,
-    no_merge = 7,
-    hold_used_up = 8,
-    numeric_fault = 9,
-    data_missing = 10,
-    no_auditors = 11,  ///< what was committed waited in vain for somebody to judge it
-};
+ASSAY_ENUM(CloseReason, none, finished, submitter, no_offer, no_workers, wrong_init,
+           merge_unresolved, no_merge, hold_used_up, numeric_fault, data_missing,
+           no_auditors  ///< what was committed waited in vain for somebody to judge it
+)
 
 /// What the rules read of a spec, copied when the job is posted.
 struct JobShape {
@@ -59,7 +44,8 @@ struct JobShape {
         return market::parts_per_round(segments_per_round(), part_segments);
     }
     [[nodiscard]] bool has_merge() const { return lanes > 1 || rounds > 1; }
-    bool operator==(const JobShape&) const = default;
+    ASSAY_FIELDS(JobShape, profile, lanes, rounds, round_steps, segment_steps, part_segments,
+                 min_lanes, price_ceiling, audit_rate_ppm, audit_lag, round_deadline_s, public_job)
 };
 
 /// The submitter's money that is set aside. Every payment of the job comes from here; what is left
@@ -70,7 +56,7 @@ struct Hold {
     base::Amount drawn;        ///< promised to audits that are open
     base::Amount fees;         ///< pays the protocol fee
     [[nodiscard]] base::Amount total() const { return segment_pay + audits + drawn + fees; }
-    bool operator==(const Hold&) const = default;
+    ASSAY_FIELDS(Hold, segment_pay, audits, drawn, fees)
 };
 
 /// Where the job's money went so far: hold + everything here is what was held at post or added
@@ -78,7 +64,7 @@ struct Hold {
 struct Spent {
     base::Amount workers, auditors, protocol_fees, refunded, pauses;
     base::Amount unproved;  ///< burned: the price of work that was drawn and could not be judged
-    bool operator==(const Spent&) const = default;
+    ASSAY_FIELDS(Spent, workers, auditors, protocol_fees, refunded, pauses, unproved)
 };
 
 struct Job {
@@ -135,7 +121,14 @@ struct Job {
                       0;  ///< sizes of the blobs; init_bytes is that of every state of the job
     std::uint64_t payload_bytes = 0;  ///< canonical size of a payload; 0 without merges
     base::TransactionId transaction;  ///< that posted it
-    bool operator==(const Job&) const = default;
+    ASSAY_FIELDS(Job, id, submitter, nonce_lane, nonce, spec_root, program_root, init_root,
+                 init_blob, params_id, costs, init_flops, shape, audit_price, merge_audit_price,
+                 init_audit_price, held, hold, spent, state, reason, end_state, posted_at,
+                 state_since, deadline, window_ends, paused_ms, init_passed, round, opening_root,
+                 opening_blob, final_rounds, final_root, final_blob, final_segments,
+                 audited_segments, unproved_segments, active_leases, expected, backlog_flops,
+                 open_claims, open_disputes, open_questions, history, history_count, closed_at,
+                 data_blob, init_bytes, data_bytes, payload_bytes, transaction)
 };
 
 /// What an offer was asked for: terms are fixed; bond, lock and deadline begin when its worker
@@ -147,15 +140,15 @@ struct Reservation {
     std::uint32_t rate_ppm = 0;
     std::uint64_t segment_ms = 0;
     bool accepted = false;
-    bool operator==(const Reservation&) const = default;
+    ASSAY_FIELDS(Reservation, offer, worker, price, lock, bond, record_used, rate_ppm, segment_ms,
+                 accepted)
 };
 
 /// Why nobody trains the lane's next part although somebody has it.
-enum class LaneWait : std::uint8_t {
-    none = 0,
-    audit_funds = 1,    ///< the job's audit pool does not cover one more part
-    audit_backlog = 2,  ///< the committee has more audits ahead than it may have
-};
+ASSAY_ENUM(LaneWait, none,
+           audit_funds,   ///< the job's audit pool does not cover one more part
+           audit_backlog  ///< the committee has more audits ahead than it may have
+)
 
 /// One of the S replicas. Counters are those of the job's current round.
 struct Lane {
@@ -183,25 +176,16 @@ struct Lane {
     base::Amount relet_price;
     std::uint32_t relet_segments = 0;
     base::Amount relet_pot;  ///< held here until the next match, then what is left is burned
-    bool operator==(const Lane&) const = default;
+    ASSAY_FIELDS(Lane, job, lane, lease, leases, passed_parts, committed_parts, next_start_root,
+                 next_start_blob, vacant_since, wait, expected, funded_at, asked, ask, ask_ends,
+                 excluded, match_after, relet_price, relet_segments, relet_pot)
 };
 inline constexpr std::size_t kExcludedMax = 64;
 inline constexpr std::uint32_t kAskedMax = 64;
 
-enum class LeaseState : std::uint8_t { active = 1, ended = 2, settled = 3 };
-enum class LeaseEnd : std::uint8_t {
-    none = 0,
-    finished = 1,
-    left = 2,
-    deadline = 3,
-    slashed = 4,
-    confessed = 5,
-    job_closed = 6,
-    convicted = 7,
-    paused = 8,
-    waited = 9,
-    conceded = 10,
-};
+ASSAY_ENUM(LeaseState, active = 1, ended, settled)
+ASSAY_ENUM(LeaseEnd, none, finished, left, deadline, slashed, confessed, job_closed, convicted,
+           paused, waited, conceded)
 
 struct Lease {
     base::LeaseId id;
@@ -227,10 +211,12 @@ struct Lease {
     base::Amount record_used;  ///< of the worker's record, for a rate below that of a new worker;
                                ///< returned when settled
     std::uint32_t extensions = 0;  ///< of its deadline, because its worker had asked a question
-    bool operator==(const Lease&) const = default;
+    ASSAY_FIELDS(Lease, id, job, lane, worker, offer, price, rate_ppm, lock, bond, segment_ms,
+                 state, end, started_at, ended_at, deadline, start_round, start_part, last_round,
+                 commits, open_parts, passed_segments, paid_segments, record_used, extensions)
 };
 
-enum class RoundState : std::uint8_t { open = 1, closed = 2, merged = 3, final = 4, failed = 5 };
+ASSAY_ENUM(RoundState, open = 1, closed, merged, final, failed)
 
 struct RoundMember {
     std::uint32_t lane = 0;
@@ -241,7 +227,8 @@ struct RoundMember {
     base::Hash payload_root;
     base::BlobRoot payload_blob;
     base::BlobRoot end_blob;
-    bool operator==(const RoundMember&) const = default;
+    ASSAY_FIELDS(RoundMember, lane, worker, lease, part, end_root, payload_root, payload_blob,
+                 end_blob)
 };
 
 /// H local steps of every lane, then a merge. In a job without merge the only round ends with its
@@ -266,10 +253,12 @@ struct Round {
     std::uint32_t open_disputes =
         0;  ///< games about its segments and its merge: it is not final before they are over
     std::uint32_t open_questions = 0;  ///< about states and chunks that it rests on
-    bool operator==(const Round&) const = default;
+    ASSAY_FIELDS(Round, job, round, state, opening_root, opening_blob, opened_at, deadline,
+                 extended, closed_at, members, closing_root, closing_blob, merged_at, window_ends,
+                 open_parts, merge_audited, open_disputes, open_questions)
 };
 
-enum class MergeState : std::uint8_t { waiting = 1, posted = 2, audited = 3, refuted = 4 };
+ASSAY_ENUM(MergeState, waiting = 1, posted, audited, refuted)
 
 /// Who must post the merge of a round, and what was posted.
 struct MergeRecord {
@@ -290,7 +279,8 @@ struct MergeRecord {
     std::uint32_t extensions =
         0;  ///< of a turn, because the one whose turn it is had asked a question
     base::TransactionId transaction;  ///< that posted it
-    bool operator==(const MergeRecord&) const = default;
+    ASSAY_FIELDS(MergeRecord, job, round, attempt, state, turn, deadline, poster, lease, root, blob,
+                 commitment, bytes, barred, extensions, transaction)
 };
 
 }  // namespace assay::market

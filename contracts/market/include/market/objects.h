@@ -3,6 +3,7 @@
 #include <optional>
 #include <string_view>
 
+#include "base/schema.h"
 #include "market/audits.h"
 #include "market/disputes.h"
 #include "market/genesis.h"
@@ -16,30 +17,12 @@
 namespace assay::market {
 
 // ---- Time
-// ---------------------------------------------------------------------------------------------------------------------------
 
-enum class TimerKind : std::uint8_t {
-    match = 1,
-    job_deadline = 2,
-    lane_deadline = 3,
-    round_deadline = 4,
-    unbonding = 5,
-    retention = 6,
-    epoch = 7,
-    delivery = 8,
-    audit = 9,
-    part_close = 10,
-    merge = 11,
-    window = 12,
-    settle = 13,
-    draw = 14,
-    fund = 15,
-    pause = 16,
-    question = 17,
-    dispute = 18,
-    challenge = 19,
-    advance = 20,  ///< something that this waits for has ended: at once, after what is being done
-};
+ASSAY_ENUM(TimerKind, match = 1, job_deadline, lane_deadline, round_deadline, unbonding, retention,
+           epoch, delivery, audit, part_close, merge, window, settle, draw, fund, pause, question,
+           dispute, challenge,
+           advance  ///< something that this waits for has ended: at once, after what is being done
+)
 
 /// Something that happens by itself at `due` (live time). Kept in the key alone: (due, kind,
 /// subject, number).
@@ -68,66 +51,32 @@ struct Chain {
         0;                       ///< of audits that open work of all jobs expects, bounds included
     std::uint64_t arrivals = 0;  ///< offers ever posted
     base::Amount supply;         ///< of genesis
-    bool operator==(const Chain&) const = default;
+    ASSAY_FIELDS(Chain, id, operator_key, app_version, params_id, recorded_height,
+                 recorded_block_time, recorded_live, base_fee, block_weight, epoch_next, epoch_open,
+                 backlog_flops, arrivals, supply)
 };
 
 // ---- Encodings
-// ----------------------------------------------------------------------------------------------------------------------
 
-base::Bytes encode(const Account& value);
-base::Bytes encode(const Stake& value);
-base::Bytes encode(const Unbonding& value);
-base::Bytes encode(const Validator& value);
-base::Bytes encode(const WorkRecord& value);
-base::Bytes encode(const Offer& value);
-base::Bytes encode(const Job& value);
-base::Bytes encode(const Lane& value);
-base::Bytes encode(const Lease& value);
-base::Bytes encode(const Receipt& value);
-base::Bytes encode(const Round& value);
-base::Bytes encode(const MergeRecord& value);
-base::Bytes encode(const Part& value);
-base::Bytes encode(const Claim& value);
-base::Bytes encode(const Epoch& value);
-base::Bytes encode(const EpochMember& value);
-base::Bytes encode(const EpochCommitment& value);
-base::Bytes encode(const Audit& value);
-base::Bytes encode(const Question& value);
-base::Bytes encode(const QuestionDuty& value);
-base::Bytes encode(const Pool& value);
-base::Bytes encode(const PoolMember& value);
-base::Bytes encode(const Dispute& value);
-base::Bytes encode(const GameLoad& value);
-base::Bytes encode(const ChallengeSeal& value);
-base::Bytes encode(const Chain& value);
-base::Bytes encode(const JobHistoryEntry& value);
+/// Every type that the state, its history or a receipt holds.
+#define ASSAY_MARKET_OBJECTS(X)                                                                  \
+    X(Account)                                                                                   \
+    X(Stake)                                                                                     \
+    X(Unbonding)                                                                                 \
+    X(Validator)                                                                                 \
+    X(WorkRecord) X(Offer) X(Job) X(Lane) X(Lease) X(Receipt) X(Round) X(MergeRecord) X(Part)    \
+        X(Claim) X(Epoch) X(EpochMember) X(EpochCommitment) X(Audit) X(Question) X(QuestionDuty) \
+            X(Pool) X(PoolMember) X(Dispute) X(GameLoad) X(ChallengeSeal) X(Chain)               \
+                X(JobHistoryEntry)
 
-/// decode<Job>(bytes): for each type above. Instantiated in objects.cc only.
+#define ASSAY_MARKET_CODEC(Type) base::Bytes encode(const Type& value);
+ASSAY_MARKET_OBJECTS(ASSAY_MARKET_CODEC)
+#undef ASSAY_MARKET_CODEC
+/// Of each of these types. Instantiated in objects.cc only.
 template <class T>
 std::optional<T> decode(base::ByteView bytes);
 
-/// Words for people and events.
-std::string_view to_word(Role value);
-std::string_view to_word(JobState value);
-std::string_view to_word(CloseReason value);
-std::string_view to_word(LaneWait value);
-std::string_view to_word(LeaseState value);
-std::string_view to_word(LeaseEnd value);
-std::string_view to_word(RoundState value);
-std::string_view to_word(MergeState value);
-std::string_view to_word(PartState value);
-std::string_view to_word(EpochState value);
-std::string_view to_word(CommitmentKind value);
-std::string_view to_word(ClaimKind value);
-std::string_view to_word(AuditKind value);
-std::string_view to_word(AuditState value);
-std::string_view to_word(StoredKind value);
-std::string_view to_word(QuestionKind value);
-std::string_view to_word(VerdictKind value);
-std::string_view to_word(SlashReason value);
-std::string_view to_word(DisputeTarget value);
-std::string_view to_word(DisputeState value);
-std::string_view to_word(Side value);
-std::optional<StoredKind> stored_kind_from_word(std::string_view word);
+using base::from_word;
+using base::to_word;
 
 }  // namespace assay::market

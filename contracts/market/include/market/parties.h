@@ -6,6 +6,7 @@
 
 #include "base/amount.h"
 #include "base/ids.h"
+#include "base/schema.h"
 #include "base/signature.h"
 
 /// Accounts, stake and what parties declare. Times are live time in ms since genesis unless the
@@ -19,7 +20,7 @@ struct KeyRecord {
     base::Height valid_from;
     base::TimeMs registered_at;  ///< live time; a VRF key counts two epoch lengths later (0 in
                                  ///< genesis counts at once)
-    bool operator==(const KeyRecord&) const = default;
+    ASSAY_FIELDS(KeyRecord, cold, hot, vrf, valid_from, registered_at)
 };
 
 struct Account {
@@ -27,15 +28,15 @@ struct Account {
     base::Amount balance;
     std::optional<KeyRecord>
         keys;  ///< none: nobody has shown the first key yet, or a system account
-    bool operator==(const Account&) const = default;
+    ASSAY_FIELDS(Account, id, balance, keys)
 };
 
 /// Id of the account whose first key is `cold`: H("assay.account", chain, key).
 base::AccountId account_id(const base::Hash& chain_id, const base::PublicKey& cold);
-enum class SystemAccount : std::uint8_t { burned = 1, fees = 2, dust = 3 };
+ASSAY_ENUM(SystemAccount, burned = 1, fees, dust)
 base::AccountId system_account(SystemAccount account);
 
-enum class Role : std::uint8_t { worker = 1, validator = 2, sequencer = 3 };
+ASSAY_ENUM(Role, worker = 1, validator, sequencer)
 
 /// Stake of one account in one role. `locked` is the part of `active` that neither unbonds nor
 /// backs anything else: of a worker the sum of its leases' locks, of a validator the greatest lock
@@ -54,7 +55,8 @@ struct Stake {
     std::uint32_t unbondings = 0;      ///< open entries
     std::uint64_t unbonding_next = 0;  ///< number of the next entry
     [[nodiscard]] base::Amount free() const { return active - base::minimum(active, locked); }
-    bool operator==(const Stake&) const = default;
+    ASSAY_FIELDS(Stake, account, role, active, shares, locked, jailed_at, convicted_at, tombstoned,
+                 unbondings, unbonding_next)
 };
 
 struct Unbonding {
@@ -63,7 +65,7 @@ struct Unbonding {
     std::uint64_t number = 0;
     base::Amount amount;
     base::TimeMs matures_at;
-    bool operator==(const Unbonding&) const = default;
+    ASSAY_FIELDS(Unbonding, account, role, number, amount, matures_at)
 };
 
 /// A validator's declaration. The stake is in its Stake record.
@@ -78,7 +80,8 @@ struct Validator {
     std::uint64_t open_flops =
         0;  ///< of its open audits: what it has ahead decides when the next is due
     base::TimeMs declared_at;
-    bool operator==(const Validator&) const = default;
+    ASSAY_FIELDS(Validator, account, profile, flops_per_second, weight_max, away, open_audits,
+                 open_flops, declared_at)
 };
 
 /// What a worker has shown by audited work, in grains (docs/audits.md). It lowers the audit rate of
@@ -91,7 +94,7 @@ struct WorkRecord {
         in_use;  ///< by leases that are not settled; may exceed what halving left of the amount
     base::TimeMs halved_at;  ///< live time up to which halving is done
     [[nodiscard]] base::Amount free() const { return amount - base::minimum(amount, in_use); }
-    bool operator==(const WorkRecord&) const = default;
+    ASSAY_FIELDS(WorkRecord, worker, amount, in_use, halved_at)
 };
 
 struct Offer {
@@ -109,7 +112,9 @@ struct Offer {
     bool withdrawn = false;              ///< no new leases; gone when slots_used is 0
     std::uint32_t ignored = 0;           ///< reservations in a row that it did not accept
     base::TimeMs asleep_until;           ///< asked for nothing before
-    bool operator==(const Offer&) const = default;
+    ASSAY_FIELDS(Offer, id, worker, price_per_gflop, segment_ms, profile, memory_bytes,
+                 flops_per_second, slots, slots_used, bond, arrival, withdrawn, ignored,
+                 asleep_until)
 };
 
 }  // namespace assay::market

@@ -4,14 +4,94 @@
 #include <optional>
 #include <vector>
 
+#include "base/check.h"
 #include "base/ids.h"
 #include "market/objects.h"
 #include "market/state.h"
+#include "market/tables.h"
 
 /// Typed reads of the state, for rules and API alike. Lists are in key order, give at most `limit`
 /// entries after the id `after` and cost a seek per entry. Stored bytes that don't decode are a bug
 /// and abort.
 namespace assay::market {
+
+/// The row under a key, or nothing.
+template <class T>
+std::optional<T> find_row(const StateReader& state, base::ByteView key) {
+    const auto bytes = state.get(key);
+    if (!bytes) return std::nullopt;
+    auto value = decode<T>(*bytes);
+    ASSAY_CHECK(value.has_value());
+    return value;
+}
+
+/// find_lane(state, job, 3), and so for every type of row.
+template <class T, class Id>
+struct Finder;
+template <class T, class... Id>
+struct Finder<T, std::tuple<Id...>> {
+    std::optional<T> operator()(const StateReader& state, const Id&... id) const {
+        return find_row<T>(state, Row<T>::key(id...));
+    }
+};
+#define ASSAY_MARKET_ROW(Type, name, ...) \
+    inline constexpr Finder<Type, decltype(name##_key)::Tuple> find_##name{};
+ASSAY_MARKET_ROWS(ASSAY_MARKET_ROW)
+#undef ASSAY_MARKET_ROW
+
+/// The least key greater than `key`.
+base::Bytes after_key(base::Bytes key);
+
+/// At most `limit` rows under `prefix`, in the order of their keys, from `from` on.
+template <class T>
+std::vector<T> rows(const StateReader& state, base::Bytes from, const base::Bytes& prefix,
+                    std::size_t limit) {
+    std::vector<T> out;
+    while (out.size() < limit) {
+        auto entry = state.seek(from, prefix);
+        if (!entry) break;
+        auto value = decode<T>(entry->second);
+        ASSAY_CHECK(value.has_value());
+        out.push_back(std::move(*value));
+        from = after_key(std::move(entry->first));
+    }
+    return out;
+}
+/// The same of the rows that an index names by the last 32 bytes of its keys.
+template <class T>
+std::vector<T> indexed(const StateReader& state, base::Bytes from, const base::Bytes& prefix,
+                       std::size_t limit) {
+    std::vector<T> out;
+    while (out.size() < limit) {
+        auto entry = state.seek(from, prefix);
+        if (!entry) break;
+        base::Bytes key = Row<T>::key.prefix();
+        key.insert(key.end(), entry->first.end() - 32, entry->first.end());
+        auto value = find_row<T>(state, key);
+        ASSAY_CHECK(value.has_value());
+        out.push_back(std::move(*value));
+        from = after_key(std::move(entry->first));
+    }
+    return out;
+}
+
+/// leases_of_job(state, job, after, limit): rows that the table `Keys` lists under its first
+/// fields. The table is that of the rows, or an index.
+template <class T, const auto& Keys, class... First>
+struct Listed {
+    using Tuple = typename std::remove_cvref_t<decltype(Keys)>::Tuple;
+    using Id = std::tuple_element_t<sizeof...(First), Tuple>;
+    std::vector<T> operator()(const StateReader& state, const First&... first,
+                              const std::optional<Id>& after, std::size_t limit) const {
+        const base::Bytes prefix = Keys.prefix(first...);
+        base::Bytes from = after ? after_key(Keys.prefix(first..., *after)) : prefix;
+        if constexpr (std::is_same_v<std::remove_cvref_t<decltype(Keys)>,
+                                     std::remove_cvref_t<decltype(Row<T>::key)>>)
+            return rows<T>(state, std::move(from), prefix, limit);
+        else
+            return indexed<T>(state, std::move(from), prefix, limit);
+    }
+};
 
 Chain load_chain(const StateReader& state);
 Parameters load_parameters(const StateReader& state, const base::Hash& id);
@@ -20,14 +100,11 @@ Parameters current_parameters(const StateReader& state);
 base::TimeMs live_time(const Chain& chain, base::Height height, base::TimeMs block_time,
                        std::uint64_t live_step_ms_max);
 
-std::optional<Account> find_account(const StateReader& state, const base::AccountId& id);
 base::Amount balance_of(const StateReader& state, const base::AccountId& id);
 std::uint64_t next_nonce(const StateReader& state, const base::AccountId& id,
                          std::uint32_t nonce_lane);
-std::optional<Stake> find_stake(const StateReader& state, const base::AccountId& id, Role role);
 std::vector<Unbonding> unbondings_of(const StateReader& state, const base::AccountId& id,
                                      Role role);
-std::optional<Validator> find_validator(const StateReader& state, const base::AccountId& id);
 /// Declared validators with stake that are not away, the greatest weight first.
 std::vector<base::AccountId> validators_by_stake(const StateReader& state, std::size_t limit);
 /// The same after a place in the list that somebody had, whoever has it now.
@@ -40,68 +117,40 @@ std::vector<Rank> validators_after(const StateReader& state, const std::optional
 /// Grains that count in draws: the stake, or less by the validator's own declaration.
 std::uint64_t weight_of(const Validator& validator, const Stake& stake);
 
-std::optional<Offer> find_offer(const StateReader& state, const base::OfferId& id);
 std::vector<Offer> offers_by_price(const StateReader& state, std::size_t limit);
 std::vector<Offer> offers_of(const StateReader& state, const base::AccountId& worker,
                              std::size_t limit);
 
-/// As stored: halvings that are due since are not done (market/pricing.h, halved).
-std::optional<WorkRecord> find_record(const StateReader& state, const base::AccountId& worker);
-
-std::optional<Job> find_job(const StateReader& state, const base::JobId& id);
-std::vector<Job> jobs(const StateReader& state, const std::optional<base::JobId>& after,
-                      std::size_t limit);
-std::vector<Job> jobs_in_state(const StateReader& state, JobState job_state,
-                               const std::optional<base::JobId>& after, std::size_t limit);
+inline constexpr Listed<Job, job_key> jobs{};
+inline constexpr Listed<Job, job_by_state_key, JobState> jobs_in_state{};
 std::optional<base::Bytes> find_spec(const StateReader& state, const base::JobId& id);
-std::optional<Lane> find_lane(const StateReader& state, const base::JobId& job, std::uint32_t lane);
 std::vector<Lane> lanes_of(const StateReader& state, const base::JobId& job);
-std::optional<Round> find_round(const StateReader& state, const base::JobId& job,
-                                std::uint32_t round);
-std::optional<MergeRecord> find_merge(const StateReader& state, const base::JobId& job,
-                                      std::uint32_t round);
 /// Encoded entries from `first` on.
 std::vector<base::Bytes> history_of(const StateReader& state, const base::JobId& job,
                                     std::uint64_t first, std::size_t limit);
 
-std::optional<Lease> find_lease(const StateReader& state, const base::LeaseId& id);
-std::vector<Lease> leases_of_worker(const StateReader& state, const base::AccountId& worker,
-                                    const std::optional<base::LeaseId>& after, std::size_t limit);
-std::vector<Lease> leases_of_job(const StateReader& state, const base::JobId& job,
-                                 const std::optional<base::LeaseId>& after, std::size_t limit);
+inline constexpr Listed<Lease, lease_of_worker_key, base::AccountId> leases_of_worker{};
+inline constexpr Listed<Lease, lease_of_job_key, base::JobId> leases_of_job{};
 
-std::optional<Part> find_part(const StateReader& state, const base::PartId& id);
 /// Parts in the order of round, lane, part; those of one round only when given.
 std::vector<Part> parts_of_job(const StateReader& state, const base::JobId& job,
                                std::optional<std::uint32_t> round,
                                const std::optional<base::PartId>& after, std::size_t limit);
 std::vector<Part> parts_of_lane(const StateReader& state, const base::JobId& job,
                                 std::uint32_t round, std::uint32_t lane);
-std::optional<Epoch> find_epoch(const StateReader& state, std::uint64_t number);
-std::vector<EpochCommitment> commitments_of_epoch(const StateReader& state, std::uint64_t epoch,
-                                                  const std::optional<base::PartId>& after,
-                                                  std::size_t limit);
+inline constexpr Listed<EpochCommitment, epoch_commitment_key, std::uint64_t>
+    commitments_of_epoch{};
 
-std::optional<EpochMember> find_member(const StateReader& state, std::uint64_t epoch,
-                                       const base::AccountId& validator);
-std::vector<EpochMember> members_of_epoch(const StateReader& state, std::uint64_t epoch,
-                                          const std::optional<base::AccountId>& after,
-                                          std::size_t limit);
+inline constexpr Listed<EpochMember, epoch_member_key, std::uint64_t> members_of_epoch{};
 /// Validators that were jailed at `since` or later and have not returned, with the weight they had
 /// then.
 std::uint64_t jailed_weight(const StateReader& state, base::TimeMs since, std::size_t limit);
 
-std::optional<Audit> find_audit(const StateReader& state, const base::AuditId& id);
-std::vector<Audit> audits_of_validator(const StateReader& state, const base::AccountId& validator,
-                                       const std::optional<base::AuditId>& after,
-                                       std::size_t limit);
-std::vector<Audit> audits_of_job(const StateReader& state, const base::JobId& job,
-                                 const std::optional<base::AuditId>& after, std::size_t limit);
+inline constexpr Listed<Audit, audit_of_validator_key, base::AccountId> audits_of_validator{};
+inline constexpr Listed<Audit, audit_of_job_key, base::JobId> audits_of_job{};
 /// Audits and controls of one claim, of all claims of a subject when no segment is given.
 std::vector<Audit> audits_of_claim(const StateReader& state, const base::PartId& subject,
                                    std::optional<std::uint32_t> segment, std::size_t limit);
-std::optional<Claim> find_claim(const StateReader& state, const base::PartId& subject,
-                                std::uint32_t segment);
 /// Ascending by segment.
 std::vector<Claim> claims_of(const StateReader& state, const base::PartId& subject,
                              std::size_t limit);
@@ -111,7 +160,6 @@ std::optional<base::Hash> committed_root(const StateReader& state, const base::J
                                          std::uint32_t round, ClaimKind kind,
                                          const base::PartId& subject);
 
-std::optional<Question> find_question(const StateReader& state, const base::Hash& id);
 /// The referee's bytes of an open state question.
 std::optional<base::Bytes> find_question_bytes(const StateReader& state, const base::Hash& id);
 /// Open questions of a job: by round, those of its own blobs (kNoRound) last; those of one round
@@ -120,37 +168,23 @@ std::vector<Question> questions_of_job(const StateReader& state, const base::Job
                                        std::optional<std::uint32_t> round,
                                        const std::optional<base::Hash>& after, std::size_t limit);
 /// Open questions about one part, or about a job's blobs and merges: StoredTarget::subject.
-std::vector<Question> questions_of_subject(const StateReader& state, const base::Hash& subject,
-                                           const std::optional<base::Hash>& after,
-                                           std::size_t limit);
+inline constexpr Listed<Question, question_of_subject_key, base::Hash> questions_of_subject{};
 /// Open questions that the account is obliged to answer, or has asked.
-std::vector<Question> questions_owed(const StateReader& state, const base::AccountId& obliged,
-                                     const std::optional<base::Hash>& after, std::size_t limit);
-std::vector<Question> questions_asked(const StateReader& state, const base::AccountId& asker,
-                                      const std::optional<base::Hash>& after, std::size_t limit);
-std::optional<QuestionDuty> find_question_duty(const StateReader& state,
-                                               const base::AccountId& account);
+inline constexpr Listed<Question, question_of_obliged_key, base::AccountId> questions_owed{};
+inline constexpr Listed<Question, question_of_asker_key, base::AccountId> questions_asked{};
 /// What the referee is told of a state question. Nothing once what it is about is void or gone.
 std::optional<QuestionSubject> question_subject(const StateReader& state,
                                                 const StoredTarget& target);
 
-std::optional<Pool> find_pool(const StateReader& state, const base::Hash& id);
 std::vector<Pool> pools_of_target(const StateReader& state, const base::PartId& part,
                                   std::optional<std::uint32_t> segment, std::size_t limit);
-std::optional<PoolMember> find_pool_member(const StateReader& state, const base::Hash& pool,
-                                           std::uint32_t number);
-std::optional<GameLoad> find_game_load(const StateReader& state, const base::AccountId& account);
-std::optional<Dispute> find_dispute(const StateReader& state, const base::DisputeId& id);
 /// The bytes of an open dispute's game, as the referee takes them.
 std::optional<base::Bytes> find_game(const StateReader& state, const base::DisputeId& id);
 /// Open disputes that the account plays on that side.
-std::vector<Dispute> disputes_of_account(const StateReader& state, const base::AccountId& account,
-                                         Side side, const std::optional<base::DisputeId>& after,
-                                         std::size_t limit);
+inline constexpr Listed<Dispute, dispute_of_account_key, base::AccountId, Side>
+    disputes_of_account{};
 /// The open ones, or those that are over.
-std::vector<Dispute> disputes_of_job(const StateReader& state, const base::JobId& job, bool open,
-                                     const std::optional<base::DisputeId>& after,
-                                     std::size_t limit);
+inline constexpr Listed<Dispute, dispute_of_job_key, base::JobId, OpenFirst> disputes_of_job{};
 /// Open disputes about one segment of a part (or, with segment 0, about a merge by its commitment);
 /// about all of its segments when none is given.
 std::vector<Dispute> disputes_of_target(const StateReader& state, const base::PartId& part,

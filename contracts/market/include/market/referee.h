@@ -7,6 +7,7 @@
 
 #include "base/bytes.h"
 #include "base/hash.h"
+#include "base/schema.h"
 #include "base/vrf.h"
 #include "market/job_facts.h"
 #include "market/job_spec.h"
@@ -17,15 +18,16 @@
 /// wired in by the node's main.
 namespace assay::market {
 
-enum class Side : std::uint8_t { asserter = 1, challenger = 2 };
+ASSAY_ENUM(Side, asserter = 1, challenger)
 
-enum class GameStage : std::uint8_t {
-    init = 1,     ///< the initial state follows from the program
-    segment = 2,  ///< a run of steps of one lane and, at the end of a round, what enters the merge
-    merge = 3,    ///< the state after a merge follows from the state that opened the round and the
-                  ///< members' payloads
-    cell = 4,     ///< what two replays that end alike computed on the way differs in one cell
-};
+ASSAY_ENUM(
+    GameStage,
+    init = 1,  ///< the initial state follows from the program
+    segment,   ///< a run of steps of one lane and, at the end of a round, what enters the merge
+    merge,     ///< the state after a merge follows from the state that opened the round and the
+               ///< members' payloads
+    cell       ///< what two replays that end alike computed on the way differs in one cell
+)
 
 /// What a game is about, as the ledger holds it. Both sides agree on everything but `asserted`.
 struct GameSubject {
@@ -56,17 +58,17 @@ base::Bytes encode(const GameSubject& subject);
 std::optional<GameSubject> decode_subject(base::ByteView bytes);
 
 /// Why a move is refused: it changes nothing, and the clock of the side to move goes on.
-enum class MoveRefusal : std::uint8_t {
-    malformed = 1,  ///< no canonical encoding of a move, or too large
-    over,           ///< the game has ended
-    not_your_turn,
-    wrong_move,      ///< the phase asks for another
-    wrong_count,     ///< too many or too few hashes
-    wrong_hash,      ///< what is posted does not hash to what it stands for
-    wrong_place,     ///< an index, item or row that does not exist
-    wrong_record,    ///< a record that is not at its place, or not the one needed
-    wrong_openings,  ///< the referee could not judge from these openings
-};
+ASSAY_ENUM(MoveRefusal,
+           malformed = 1,  ///< no canonical encoding of a move, or too large
+           over,           ///< the game has ended
+           not_your_turn,
+           wrong_move,     ///< the phase asks for another
+           wrong_count,    ///< too many or too few hashes
+           wrong_hash,     ///< what is posted does not hash to what it stands for
+           wrong_place,    ///< an index, item or row that does not exist
+           wrong_record,   ///< a record that is not at its place, or not the one needed
+           wrong_openings  ///< the referee could not judge from these openings
+)
 
 /// Where a game stands after a move.
 struct GameStatus {
@@ -84,7 +86,7 @@ inline constexpr std::size_t kGameBytesMax = 192 * 1024;
 
 /// Which tree a question is about: that of a checkpoint's state or that of a payload
 /// (docs/formats/state.md).
-enum class QuestionTree : std::uint8_t { state = 1, payload = 2 };
+ASSAY_ENUM(QuestionTree, state = 1, payload)
 
 /// What somebody committed to.
 struct QuestionSubject {

@@ -13,9 +13,14 @@ namespace assay::market {
     X(none)                                                                                        \
     /* bytes */                                                                                    \
     X(malformed)                                                                                   \
-    X(oversize) X(wrong_chain) X(wrong_version) /* frame */                                        \
-        X(unknown_account) X(wrong_signature) X(wrong_nonce) X(nonce_lane_out_of_range) X(expired) \
-            X(valid_until_too_far) X(fee_limit_too_low) X(fee_not_covered) /* money and keys */    \
+    X(oversize)                                                                                    \
+    X(wrong_chain)                                                                                 \
+    X(wrong_version) /* frame */                                                                   \
+    X(unknown_account)                                                                             \
+    X(wrong_signature)                                                                             \
+    X(wrong_nonce)                                                                                 \
+    X(nonce_lane_out_of_range) X(expired) X(valid_until_too_far) X(fee_limit_too_low)              \
+        X(fee_not_covered) /* money and keys */                                                    \
         X(insufficient_balance) X(amount_zero) X(amount_too_large) X(transfer_to_self)             \
             X(system_account) X(cold_key_required) X(weak_key) X(keys_unchanged)                   \
                 X(too_many_keys) /* stake */                                                       \

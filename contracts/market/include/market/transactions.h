@@ -23,32 +23,32 @@ namespace assay::market {
 
 struct KeysSet {
     base::PublicKey cold, hot, vrf;
-    bool operator==(const KeysSet&) const = default;
+    ASSAY_FIELDS(KeysSet, cold, hot, vrf)
 };  ///< signed by the first or the cold key; vrf may be zeros
 struct Transfer {
     base::AccountId to;
     base::Amount amount;
-    bool operator==(const Transfer&) const = default;
+    ASSAY_FIELDS(Transfer, to, amount)
 };
 struct StakeBond {
     Role role = Role::worker;
     base::Amount amount;
-    bool operator==(const StakeBond&) const = default;
+    ASSAY_FIELDS(StakeBond, role, amount)
 };
 struct StakeUnbond {
     Role role = Role::worker;
     base::Amount amount;
-    bool operator==(const StakeUnbond&) const = default;
+    ASSAY_FIELDS(StakeUnbond, role, amount)
 };
 struct ValidatorDeclare {
     std::string profile;
     std::uint64_t flops_per_second = 0;
     base::Amount weight_max;  ///< draws as if it had no more stake; 0: all of it
     bool away = false;        ///< leaves, or stays away: nothing new is drawn for it
-    bool operator==(const ValidatorDeclare&) const = default;
+    ASSAY_FIELDS(ValidatorDeclare, profile, flops_per_second, weight_max, away)
 };
 struct ValidatorReturn {
-    bool operator==(const ValidatorReturn&) const = default;
+    ASSAY_FIELDS(ValidatorReturn)
 };  ///< ends its jail
 struct OfferPost {
     base::Amount price_per_gflop;
@@ -58,44 +58,45 @@ struct OfferPost {
     std::uint64_t flops_per_second = 0;
     std::uint32_t slots = 0;
     base::Amount bond;
-    bool operator==(const OfferPost&) const = default;
+    ASSAY_FIELDS(OfferPost, price_per_gflop, segment_ms, profile, memory_bytes, flops_per_second,
+                 slots, bond)
 };
 struct OfferWithdraw {
     base::OfferId offer;
-    bool operator==(const OfferWithdraw&) const = default;
+    ASSAY_FIELDS(OfferWithdraw, offer)
 };
 struct JobPost {
     base::Bytes spec;  ///< market::encode_spec
     base::Hash init_root;
     Receipt init_receipt, data_receipt;
     base::Amount hold_limit;  ///< refused when the hold would be more
-    bool operator==(const JobPost&) const = default;
+    ASSAY_FIELDS(JobPost, spec, init_root, init_receipt, data_receipt, hold_limit)
 };
 struct JobFund {
     base::JobId job;
     base::Amount amount;
-    bool operator==(const JobFund&) const = default;
+    ASSAY_FIELDS(JobFund, job, amount)
 };  ///< adds to the audit pool
 struct JobCancel {
     base::JobId job;
-    bool operator==(const JobCancel&) const = default;
+    ASSAY_FIELDS(JobCancel, job)
 };
 struct JobPause {
     base::JobId job;
-    bool operator==(const JobPause&) const = default;
+    ASSAY_FIELDS(JobPause, job)
 };
 struct JobResume {
     base::JobId job;
-    bool operator==(const JobResume&) const = default;
+    ASSAY_FIELDS(JobResume, job)
 };
 struct LeaseAccept {
     base::JobId job;
     std::uint32_t lane = 0;
-    bool operator==(const LeaseAccept&) const = default;
+    ASSAY_FIELDS(LeaseAccept, job, lane)
 };  ///< of a reservation
 struct LeaseLeave {
     base::LeaseId lease;
-    bool operator==(const LeaseLeave&) const = default;
+    ASSAY_FIELDS(LeaseLeave, lease)
 };
 struct PartCommit {
     base::LeaseId lease;
@@ -107,11 +108,12 @@ struct PartCommit {
     base::Hash payload_root;  ///< zeros unless the last part of a round of a job with merges
     std::optional<Receipt> payload_receipt;
     std::uint32_t last_loss_bits = 0;  ///< opaque, informational
-    bool operator==(const PartCommit&) const = default;
+    ASSAY_FIELDS(PartCommit, lease, round, part, attempt, tree_root, segments, start_root, end_root,
+                 end_receipt, payload_root, payload_receipt, last_loss_bits)
 };
 struct PartRetract {
     base::PartId part;
-    bool operator==(const PartRetract&) const = default;
+    ASSAY_FIELDS(PartRetract, part)
 };
 struct EpochContribute {
     std::uint64_t epoch = 0;
@@ -120,7 +122,7 @@ struct EpochContribute {
                                   ///< to extend all that it has seen
     base::Hash log_root;
     base::VrfProof proof;  ///< over contribution_alpha
-    bool operator==(const EpochContribute&) const = default;
+    ASSAY_FIELDS(EpochContribute, epoch, commitments_root, log_size, log_root, proof)
 };
 struct SegmentDeliver {
     base::PartId part;
@@ -128,72 +130,72 @@ struct SegmentDeliver {
     SegmentLeaf leaf;
     std::vector<base::Hash> path;  ///< from leaf to root
     Receipt start_receipt;         ///< of the checkpoint with leaf.start_root
-    bool operator==(const SegmentDeliver&) const = default;
+    ASSAY_FIELDS(SegmentDeliver, part, segment, leaf, path, start_receipt)
 };
 struct VerdictSeal {
     base::AuditId audit;
     base::Hash seal;
-    bool operator==(const VerdictSeal&) const = default;
+    ASSAY_FIELDS(VerdictSeal, audit, seal)
 };
 struct VerdictReveal {
     base::AuditId audit;
     Verdict verdict;
     base::Hash nonce;
     std::optional<base::VrfProof> proof;  ///< of a `valid`, over spot_alpha
-    bool operator==(const VerdictReveal&) const = default;
+    ASSAY_FIELDS(VerdictReveal, audit, verdict, nonce, proof)
 };
 /// The cells behind a `valid` that is controlled, or those of the control.
 struct CellsOpen {
     base::AuditId audit;
     base::Hash salt;
     std::vector<base::Hash> cells;  ///< kCells
-    bool operator==(const CellsOpen&) const = default;
+    ASSAY_FIELDS(CellsOpen, audit, salt, cells)
 };
 struct PartClose {
     base::PartId part;
     std::vector<SegmentLeaf> leaves;  ///< all of them
-    bool operator==(const PartClose&) const = default;
+    ASSAY_FIELDS(PartClose, part, leaves)
 };
 struct MergePost {
     base::JobId job;
     std::uint32_t round = 0;
     base::Hash merge_root;
     Receipt receipt;  ///< of the merged state
-    bool operator==(const MergePost&) const = default;
+    ASSAY_FIELDS(MergePost, job, round, merge_root, receipt)
 };
 struct EquivocationReport {
     base::Bytes first, second;
-    bool operator==(const EquivocationReport&) const = default;
+    ASSAY_FIELDS(EquivocationReport, first, second)
 };
 struct Confess {
     base::PartId part;
-    bool operator==(const Confess&) const = default;
+    ASSAY_FIELDS(Confess, part)
 };
 
 struct ChunkAsk {
     StoredTarget target;
     std::uint64_t chunk = 0;
-    bool operator==(const ChunkAsk&) const = default;
+    ASSAY_FIELDS(ChunkAsk, target, chunk)
 };
 struct ChunkAnswer {
     base::Hash question;  ///< chunk_question_id
     base::Bytes bytes;    ///< of the chunk
     base::ChunkProof proof;
-    bool operator==(const ChunkAnswer&) const = default;
+    ASSAY_FIELDS(ChunkAnswer, question, bytes, proof)
 };
 struct StateAsk {
     StoredTarget target;
-    bool operator==(const StateAsk&) const = default;
+    ASSAY_FIELDS(StateAsk, target)
 };
 struct StateAnswer {
     base::Hash question;
     base::Bytes bytes;
-    bool operator==(const StateAnswer&) const = default;
+    ASSAY_FIELDS(StateAnswer, question, bytes)
 };  ///< at most kAnswerBytesMax
 struct StateNext {
     base::Hash question;
     std::uint32_t child = 0;
-    bool operator==(const StateNext&) const = default;
+    ASSAY_FIELDS(StateNext, question, child)
 };
 /// A leaf of the blob that is not what the tree says.
 struct StateShow {
@@ -201,36 +203,78 @@ struct StateShow {
     std::uint64_t leaf = 0;  ///< 1 KiB leaves of the blob, from 0
     base::Bytes bytes;       ///< of the chunk that holds it
     base::ChunkProof proof;
-    bool operator==(const StateShow&) const = default;
+    ASSAY_FIELDS(StateShow, question, leaf, bytes, proof)
 };
 struct ChallengeSealPost {
     base::Hash digest;
-    bool operator==(const ChallengeSealPost&) const = default;
+    ASSAY_FIELDS(ChallengeSealPost, digest)
 };  ///< challenge_digest
 struct ChallengeOpen {
     ChallengeTarget target;
     base::Hash claimed;  ///< the root that the challenger found
     base::Hash nonce;
     Role role = Role::validator;  ///< whose stake the bond comes from: validator or worker
-    bool operator==(const ChallengeOpen&) const = default;
+    ASSAY_FIELDS(ChallengeOpen, target, claimed, nonce, role)
 };
 struct DisputeMove {
     base::DisputeId dispute;
     base::Bytes move;  ///< at most kMoveBytesMax, what it means is the referee's
-    bool operator==(const DisputeMove&) const = default;
+    ASSAY_FIELDS(DisputeMove, dispute, move)
 };
 struct DisputeConcede {
     base::DisputeId dispute;
-    bool operator==(const DisputeConcede&) const = default;
+    ASSAY_FIELDS(DisputeConcede, dispute)
 };
 
-using Message =
-    std::variant<KeysSet, Transfer, StakeBond, StakeUnbond, ValidatorDeclare, ValidatorReturn,
-                 OfferPost, OfferWithdraw, JobPost, JobFund, JobCancel, JobPause, JobResume,
-                 LeaseAccept, LeaseLeave, PartCommit, PartRetract, EpochContribute, SegmentDeliver,
-                 VerdictSeal, VerdictReveal, CellsOpen, PartClose, MergePost, EquivocationReport,
-                 Confess, ChunkAsk, ChunkAnswer, StateAsk, StateAnswer, StateNext, StateShow,
-                 ChallengeSealPost, ChallengeOpen, DisputeMove, DisputeConcede>;
+/// Every message: type, word, static weight, weight of each begun KiB of the raw bytes. One unit is
+/// about a microsecond. The order is that of the wire's field numbers: append.
+// clang-format off
+#define ASSAY_MARKET_MESSAGES(X) \
+    X(KeysSet, keys_set, 250, 10) \
+    X(Transfer, transfer, 100, 10) \
+    X(StakeBond, stake_bond, 100, 10) \
+    X(StakeUnbond, stake_unbond, 100, 10) \
+    X(ValidatorDeclare, validator_declare, 100, 10) \
+    X(ValidatorReturn, validator_return, 100, 10) \
+    X(OfferPost, offer_post, 120, 10) \
+    X(OfferWithdraw, offer_withdraw, 100, 10) \
+    X(JobPost, job_post, 1'000, 40) \
+    X(JobFund, job_fund, 200, 10) \
+    X(JobCancel, job_cancel, 1'000, 10) \
+    X(JobPause, job_pause, 200, 10) \
+    X(JobResume, job_resume, 200, 10) \
+    X(LeaseAccept, lease_accept, 300, 10) \
+    X(LeaseLeave, lease_leave, 300, 10) \
+    X(PartCommit, part_commit, 300, 10) \
+    X(PartRetract, part_retract, 200, 10) \
+    X(EpochContribute, epoch_contribute, 300, 10) \
+    X(SegmentDeliver, segment_deliver, 200, 10) \
+    X(VerdictSeal, verdict_seal, 100, 10) \
+    X(VerdictReveal, verdict_reveal, 500, 10) \
+    X(CellsOpen, cells_open, 300, 10) \
+    X(PartClose, part_close, 600, 40) \
+    X(MergePost, merge_post, 300, 10) \
+    X(EquivocationReport, equivocation_report, 2'500, 10) \
+    X(Confess, confess, 300, 10) \
+    X(ChunkAsk, chunk_ask, 300, 10) \
+    X(ChunkAnswer, chunk_answer, 400, 10) \
+    X(StateAsk, state_ask, 500, 10) \
+    X(StateAnswer, state_answer, 500, 40) \
+    X(StateNext, state_next, 300, 10) \
+    X(StateShow, state_show, 500, 10) \
+    X(ChallengeSealPost, challenge_seal, 100, 10) \
+    X(ChallengeOpen, challenge_open, 2'000, 10) \
+    X(DisputeMove, dispute_move, 1'000, 40) \
+    X(DisputeConcede, dispute_concede, 2'000, 10)
+// clang-format on
+
+template <class None, class... T>
+struct MessageOf {
+    using Type = std::variant<T...>;
+};
+#define ASSAY_MARKET_MESSAGE(Type, ...) , Type
+using Message = MessageOf<void ASSAY_MARKET_MESSAGES(ASSAY_MARKET_MESSAGE)>::Type;
+#undef ASSAY_MARKET_MESSAGE
 
 struct TransactionHeader {
     base::Hash chain_id;
@@ -240,7 +284,8 @@ struct TransactionHeader {
     std::uint64_t nonce = 0;
     base::Height valid_until;  ///< the last height at which it may stand in a block
     base::Amount fee_limit;
-    bool operator==(const TransactionHeader&) const = default;
+    ASSAY_FIELDS(TransactionHeader, chain_id, app_version, account, nonce_lane, nonce, valid_until,
+                 fee_limit)
 };
 
 struct Transaction {
