@@ -71,7 +71,7 @@ Refusal apply_transfer(Context& context, const Transfer& message) {
 }
 
 Refusal apply_keys_set(Context& context, const KeysSet& message) {
-    auto account = find_account(context.state, context.sender);
+    auto* account = live_account(context, context.sender);
     if (!account) return Refusal::unknown_account;
     const bool first = !account->keys;
     if (!first) {
@@ -94,7 +94,6 @@ Refusal apply_keys_set(Context& context, const KeysSet& message) {
     if (!first && account->keys->vrf == message.vrf)
         keys.registered_at = account->keys->registered_at;
     account->keys = keys;
-    save(context.state, *account);
     emit(context, EventKind::keys_changed,
          {{"account", context.sender.hex()}, {"cold", keys.cold.hex()}, {"hot", keys.hot.hex()}});
     return Refusal::none;

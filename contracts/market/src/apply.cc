@@ -23,7 +23,8 @@ Context make_context(StateWriter& state, const BlockContext& block, std::vector<
     Parameters parameters = load_parameters(state, chain.params_id);
     const base::TimeMs live =
         live_time(chain, block.height, block.time, parameters.live_step_ms_max);
-    return {state, block, events, std::move(chain), std::move(parameters), live, {}, {}, 0, 0};
+    return {Work(state), block, events, std::move(chain), std::move(parameters), live, {},
+            {},          0,     0};
 }
 
 /// From now on this block is one that changes something.
@@ -161,7 +162,8 @@ Applied apply_checked(StateWriter& state, const BlockContext& block, base::ByteV
     } else {
         credit(context, SystemAccount::burned, *fee);
     }
-    save(state, context.chain);
+    save(context.state, context.chain);
+    context.state.write();
     return out;
 }
 
@@ -235,6 +237,7 @@ void sweep_timers(Context& context) {
         clear_timer(context, *timer);
         if (old) from = std::move(key);
         run_timer(context, *timer);
+        context.state.write();
     }
     context.fresh_timers = nullptr;
 }
@@ -254,7 +257,7 @@ void begin_block(StateWriter& state, const BlockContext& block, std::vector<Even
     if (first->due > context.live && !jumped) return;
     record_block(context);
     sweep_timers(context);
-    save(state, context.chain);
+    save(context.state, context.chain);
 }
 
 Refusal check_transaction_bytes(base::ByteView raw, const base::Hash& chain_id) {

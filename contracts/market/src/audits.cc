@@ -120,10 +120,8 @@ void draw_audit(Context& context, Job& job, Claim& claim, const Drawn& drawn) {
     ++claim.open;
     save(context.state, audit);
     if (control) {
-        auto controlled = find_audit(context.state, audit.controls);
-        ASSAY_CHECK(controlled.has_value());
-        ++controlled->controls_open;
-        save(context.state, *controlled);
+        Audit& controlled = need_audit(context, audit.controls);
+        ++controlled.controls_open;
     }
     Attributes attributes = audit_attributes(audit);
     attributes.emplace_back("worker", audit.worker.hex());
@@ -168,14 +166,11 @@ void settle_audit(Context& context, Job& job, Claim& claim, Audit& audit, AuditP
 }
 
 void settle_audit(Context& context, const base::AuditId& id, AuditPay pay) {
-    auto audit = find_audit(context.state, id);
-    ASSAY_CHECK(audit.has_value());
-    auto job = find_job(context.state, audit->job);
-    auto claim = find_claim(context.state, audit->subject, audit->segment);
+    Audit& audit = need_audit(context, id);
+    auto* job = live_job(context, audit.job);
+    auto* claim = live_claim(context, audit.subject, audit.segment);
     ASSAY_CHECK(job && claim);
-    settle_audit(context, *job, *claim, *audit, pay);
-    save(context.state, *claim);
-    save(context.state, *job);
+    settle_audit(context, *job, *claim, audit, pay);
 }
 
 void redraw_claim(Context& context, const Job& job, Claim& claim) {
@@ -256,22 +251,20 @@ void fail_audit(Context& context, Job& job, Claim& claim, Audit& audit) {
     }
     // Cells that are public already could be copied: such a control is not drawn again. Nor is it
     // while another one is open or ahead.
-    auto controlled = find_audit(context.state, audit.controls);
-    ASSAY_CHECK(controlled.has_value());
-    if (controlled->state != AuditState::revealed || !controlled->cells.empty() ||
-        controlled->controls_open > 0)
+    Audit& controlled = need_audit(context, audit.controls);
+    if (controlled.state != AuditState::revealed || !controlled.cells.empty() ||
+        controlled.controls_open > 0)
         return;
-    ++controlled->redraws;
-    ++controlled->controls_open;
-    save(context.state, *controlled);
+    ++controlled.redraws;
+    ++controlled.controls_open;
     EpochCommitment commitment;
-    commitment.id = control_commitment_id(controlled->id, controlled->redraws);
+    commitment.id = control_commitment_id(controlled.id, controlled.redraws);
     commitment.kind = CommitmentKind::control;
     commitment.job = job.id;
     commitment.subject = claim.subject;
     commitment.segment = claim.segment;
-    commitment.audit = controlled->id;
-    commitment.root = controlled->verdict->cells_digest;
+    commitment.audit = controlled.id;
+    commitment.root = controlled.verdict->cells_digest;
     join_epoch(context, commitment);
 }
 

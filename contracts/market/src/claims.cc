@@ -92,10 +92,9 @@ void claim_over(Context& context, Job& job, Claim& claim) {
           {"redraws", std::to_string(claim.redraws)}});
     switch (claim.kind) {
         case ClaimKind::segment: {
-            auto part = find_part(context.state, claim.subject);
+            auto* part = live_part(context, claim.subject);
             ASSAY_CHECK(part && part->open_claims > 0);
             --part->open_claims;
-            save(context.state, *part);
             advance_later(context, part->id, kAdvancePart);
             break;
         }
@@ -108,10 +107,9 @@ void claim_over(Context& context, Job& job, Claim& claim) {
 }
 
 void advance_claim(Context& context, const base::PartId& subject, std::uint32_t segment) {
-    auto claim = find_claim(context.state, subject, segment);
+    auto* claim = live_claim(context, subject, segment);
     if (!claim || claim->over) return;
-    auto job = find_job(context.state, claim->job);
-    ASSAY_CHECK(job.has_value());
+    Job& job = need_job(context, claim->job);
     std::vector<Audit> audits = audits_of_claim(context.state, subject, segment, kTouchedMax);
     ask_reveals(context, audits);
     for (Audit& audit : audits) {
@@ -121,25 +119,22 @@ void advance_claim(Context& context, const base::PartId& subject, std::uint32_t 
     }
     // A `valid` of an initial state stays, as its defence, while another one says that it is wrong.
     if (claim->kind == ClaimKind::init)
-        advance_init(context, *job, *claim);
+        advance_init(context, job, *claim);
     else
-        settle_valids(context, *job, *claim, audits);
-    if (is_terminal(job->state)) {
-        save(context.state, *job);
+        settle_valids(context, job, *claim, audits);
+    if (is_terminal(job.state)) {
         return;
     }
     if (claim->open == 0 && claim->draws == 0 && claim->missed > 0 && !claim->over)
-        redraw_claim(context, *job, *claim);
-    save(context.state, *claim);
+        redraw_claim(context, job, *claim);
     if (claim->judged() && !claim->over) {
-        claim_over(context, *job, *claim);
+        claim_over(context, job, *claim);
         // Nothing was drawn: nothing will ask for it again, and nothing would remove it with the
         // job.
         if (audits.empty()) erase(context.state, *claim);
     }
-    if (job->state == JobState::settling)
-        set_timer(context, {context.live, TimerKind::settle, job->id.hash, kSettleJob});
-    save(context.state, *job);
+    if (job.state == JobState::settling)
+        set_timer(context, {context.live, TimerKind::settle, job.id.hash, kSettleJob});
 }
 
 }  // namespace

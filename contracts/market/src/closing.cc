@@ -26,19 +26,15 @@ Refusal check_leaves(const Part& part, const std::vector<SegmentLeaf>& leaves) {
 
 /// Counts a part that passed in its lease and, in the round that is open, its lane.
 void count_passed(Context& context, const Job& job, const Part& part) {
-    auto lease = find_lease(context.state, part.lease);
-    ASSAY_CHECK(lease.has_value());
-    lease->passed_segments += part.segments;
-    lease->last_round = std::max(lease->last_round, part.key.round);
-    save(context.state, *lease);
+    Lease& lease = need_lease(context, part.lease);
+    lease.passed_segments += part.segments;
+    lease.last_round = std::max(lease.last_round, part.key.round);
     if (part.key.round != job.round) return;
-    auto lane = find_lane(context.state, job.id, part.key.lane);
-    ASSAY_CHECK(lane.has_value());
+    Lane& lane = need_lane(context, job.id, part.key.lane);
     for (const Part& other : parts_of_lane(context.state, job.id, job.round, part.key.lane)) {
-        if (other.state == PartState::passed && other.key.part == lane->passed_parts)
-            ++lane->passed_parts;
+        if (other.state == PartState::passed && other.key.part == lane.passed_parts)
+            ++lane.passed_parts;
     }
-    save(context.state, *lane);
 }
 
 void pass_part(Context& context, Job& job, Part& part, const PartClose& message) {
@@ -72,26 +68,24 @@ void pass_part(Context& context, Job& job, Part& part, const PartClose& message)
 }  // namespace
 
 Refusal apply_part_close(Context& context, const PartClose& message) {
-    auto part = find_part(context.state, message.part);
+    auto* part = live_part(context, message.part);
     if (!part) return Refusal::part_unknown;
     if (part->key.worker != context.sender) return Refusal::part_not_yours;
     if (part->state == PartState::committed || part->state == PartState::auditing)
         return Refusal::not_judged;
     if (part->state != PartState::closing) return Refusal::part_state;
-    auto job = find_job(context.state, part->key.job);
-    ASSAY_CHECK(job.has_value());
+    Job& job = need_job(context, part->key.job);
     if (const Refusal refusal = check_leaves(*part, message.leaves); refusal != Refusal::none)
         return refusal;
 
     clear_timer(context, {part->deadline, TimerKind::part_close, part->id.hash, 0});
-    pass_part(context, *job, *part, message);
-    if (job->state == JobState::settling) settle_on(context, *job);
-    save(context.state, *job);
+    pass_part(context, job, *part, message);
+    if (job.state == JobState::settling) settle_on(context, job);
     return Refusal::none;
 }
 
 void advance_part(Context& context, const base::PartId& id) {
-    auto part = find_part(context.state, id);
+    auto* part = live_part(context, id);
     if (!part || part->state != PartState::auditing || part->draws > 0 || part->open_claims > 0)
         return;
     if (part->deadline.value != 0)
@@ -99,7 +93,6 @@ void advance_part(Context& context, const base::PartId& id) {
     part->state = PartState::closing;
     part->deadline = context.in(context.parameters.grace_ms);
     set_timer(context, {part->deadline, TimerKind::part_close, part->id.hash, 0});
-    save(context.state, *part);
     emit(context, EventKind::part_due_close,
          {{"part", part->id.hex()},
           {"job", part->key.job.hex()},
@@ -110,12 +103,10 @@ void advance_part(Context& context, const base::PartId& id) {
 void on_part_close_due(Context& context, const Timer& timer) {
     const auto part = find_part(context.state, base::PartId{timer.subject});
     if (!part || part->state != PartState::closing || part->deadline != timer.due) return;
-    auto job = find_job(context.state, part->key.job);
-    ASSAY_CHECK(job.has_value());
-    convict(context, *job, {part->lease, SlashReason::no_close, part->id.hash, part->key.round});
-    start_window_if_done(context, *job, part->key.round);
-    if (job->state == JobState::settling) settle_on(context, *job);
-    save(context.state, *job);
+    Job& job = need_job(context, part->key.job);
+    convict(context, job, {part->lease, SlashReason::no_close, part->id.hash, part->key.round});
+    start_window_if_done(context, job, part->key.round);
+    if (job.state == JobState::settling) settle_on(context, job);
 }
 
 }  // namespace assay::market

@@ -10,14 +10,14 @@
 #include "market/genesis.h"
 #include "market/objects.h"
 #include "market/rules.h"
-#include "market/state.h"
+#include "work.h"
 
 namespace assay::market {
 
 /// What a handler works in: the state, the block, and who sends what. Made for one call of
 /// begin_block or apply; never outlives it.
 struct Context {
-    StateWriter& state;
+    Work state;
     const BlockContext& block;
     std::vector<Event>& events;
     Chain chain;            ///< written back once at the end of the call when it changed

@@ -66,7 +66,7 @@ void ask_delivery(Context& context, const Job& job, Part& part) {
 }
 
 Refusal apply_segment_deliver(Context& context, const SegmentDeliver& message) {
-    auto part = find_part(context.state, message.part);
+    auto* part = live_part(context, message.part);
     if (!part) return Refusal::part_unknown;
     if (part->key.worker != context.sender) return Refusal::part_not_yours;
     if (part->state != PartState::committed && part->state != PartState::auditing)
@@ -95,7 +95,6 @@ Refusal apply_segment_deliver(Context& context, const SegmentDeliver& message) {
         clear_timer(context, {part->deadline, TimerKind::delivery, part->id.hash, 0});
         part->deadline = {};
     }
-    save(context.state, *part);
     emit(context, EventKind::segment_delivered,
          {{"part", part->id.hex()},
           {"job", job->id.hex()},
@@ -111,12 +110,10 @@ void on_delivery_due(Context& context, const Timer& timer) {
     if (!part || part->state != PartState::auditing || part->deadline != timer.due ||
         !owes_delivery(context, *part))
         return;
-    auto job = find_job(context.state, part->key.job);
-    ASSAY_CHECK(job.has_value());
-    convict(context, *job, {part->lease, SlashReason::no_delivery, part->id.hash, part->key.round});
-    close_round_if_done(context, *job);
-    start_window_if_done(context, *job, part->key.round);
-    save(context.state, *job);
+    Job& job = need_job(context, part->key.job);
+    convict(context, job, {part->lease, SlashReason::no_delivery, part->id.hash, part->key.round});
+    close_round_if_done(context, job);
+    start_window_if_done(context, job, part->key.round);
 }
 
 }  // namespace assay::market

@@ -165,10 +165,8 @@ std::optional<Side> begin_game(Context& context, Job& job, Dispute& dispute) {
 
 /// Opens a game and, when there is nothing to play, ends it.
 void open_game(Context& context, Dispute& dispute) {
-    auto job = find_job(context.state, dispute.job);
-    ASSAY_CHECK(job.has_value());
-    const auto winner = begin_game(context, *job, dispute);
-    save(context.state, *job);
+    Job& job = need_job(context, dispute.job);
+    const auto winner = begin_game(context, job, dispute);
     if (winner) end_game(context, dispute, *winner);
 }
 
@@ -232,27 +230,23 @@ Rewards rewards_of(const Context& context, const Dispute& dispute) {
 
 /// The work is wrong: its maker is convicted, what was built on it goes back.
 void refute(Context& context, Dispute& dispute) {
-    auto job = find_job(context.state, dispute.job);
-    ASSAY_CHECK(job.has_value());
+    Job& job = need_job(context, dispute.job);
     Conviction conviction{dispute.lease, SlashReason::judgement, dispute.id.hash, dispute.round};
     conviction.rewards = rewards_of(context, dispute);
-    close_dispute(context, *job, dispute, DisputeState::upheld);
-    save(context.state, *job);
+    close_dispute(context, job, dispute, DisputeState::upheld);
     if (!dispute.audit.is_zero()) settle_audit(context, dispute.audit, AuditPay::full);
-    job = find_job(context.state, dispute.job);
     const bool merge = dispute.target == DisputeTarget::merge;
     conviction.rewards.share =
-        base::multiply(merge ? job->merge_audit_price : job->audit_price, kHalf).value_or(Amount{});
+        base::multiply(merge ? job.merge_audit_price : job.audit_price, kHalf).value_or(Amount{});
     Undone undone;
     undone.public_since = dispute.opened_height;
-    const bool more = !merge || merge_refuted(context, *job, dispute, undone);
+    const bool more = !merge || merge_refuted(context, job, dispute, undone);
     // Who posts a wrong merge did its segments of that round right, or they would be disputed
     // themselves.
     if (merge) ++conviction.from_round;
-    convict(context, *job, conviction, std::move(undone));
-    if (!more) fail_job(context, *job, CloseReason::merge_unresolved);
-    start_window_if_done(context, *job, dispute.round);
-    save(context.state, *job);
+    convict(context, job, conviction, std::move(undone));
+    if (!more) fail_job(context, job, CloseReason::merge_unresolved);
+    start_window_if_done(context, job, dispute.round);
 }
 
 /// What the asserter pays for conceding before the first traced move: at least concede_fee, and
@@ -292,21 +286,17 @@ bool may_concede(const Context& context, const Job& job, const Dispute& dispute)
 }
 
 void worker_concedes(Context& context, Dispute& dispute) {
-    auto job = find_job(context.state, dispute.job);
-    ASSAY_CHECK(job.has_value());
+    Job& job = need_job(context, dispute.job);
     Rewards rewards = rewards_of(context, dispute);
-    close_dispute(context, *job, dispute, DisputeState::conceded);
-    save(context.state, *job);
+    close_dispute(context, job, dispute, DisputeState::conceded);
     if (!dispute.audit.is_zero()) settle_audit(context, dispute.audit, AuditPay::full);
-    job = find_job(context.state, dispute.job);
     const auto lease = find_lease(context.state, dispute.lease);
     const auto part = find_part(context.state, dispute.part);
     ASSAY_CHECK(lease && part);
-    rewards.share = base::multiply(job->audit_price, kHalf).value_or(Amount{});
-    give_up(context, *job, *part, SlashReason::concession, dispute.id.hash,
-            concession_fee(context, *job, *lease), rewards);
-    start_window_if_done(context, *job, dispute.round);
-    save(context.state, *job);
+    rewards.share = base::multiply(job.audit_price, kHalf).value_or(Amount{});
+    give_up(context, job, *part, SlashReason::concession, dispute.id.hash,
+            concession_fee(context, job, *lease), rewards);
+    start_window_if_done(context, job, dispute.round);
 }
 
 /// One of two auditors was wrong: it loses what is at stake, at most its lock, and what it said
@@ -314,8 +304,8 @@ void worker_concedes(Context& context, Dispute& dispute) {
 void auditor_lost(Context& context, Dispute& dispute, const base::AuditId& loser,
                   const base::AccountId& winner, Amount winner_spent, std::optional<Amount> fee,
                   DisputeState outcome) {
-    auto job = find_job(context.state, dispute.job);
-    auto audit = find_audit(context.state, loser);
+    auto* job = live_job(context, dispute.job);
+    auto* audit = live_audit(context, loser);
     ASSAY_CHECK(job && audit);
     const bool auditors =
         dispute.target == DisputeTarget::init || dispute.target == DisputeTarget::cell;
@@ -325,26 +315,21 @@ void auditor_lost(Context& context, Dispute& dispute, const base::AuditId& loser
                                        base::minimum(audit->lock, fee.value_or(at_stake)));
     give_lost(context, dispute, winner, winner_spent, lost);
     close_dispute(context, *job, dispute, outcome);
-    auto claim = find_claim(context.state, audit->subject, audit->segment);
-    ASSAY_CHECK(claim.has_value());
+    Claim& claim = need_claim(context, audit->subject, audit->segment);
     if (audit->kind == AuditKind::control)
-        settle_audit(context, *job, *claim, *audit, AuditPay::none);
+        settle_audit(context, *job, claim, *audit, AuditPay::none);
     else
-        fail_audit(context, *job, *claim, *audit);
-    save(context.state, *claim);
-    save(context.state, *job);
+        fail_audit(context, *job, claim, *audit);
 }
 
 /// A game between an auditor and its control, or about an initial state, is over for the one that
 /// won.
 void release_winner(Context& context, const Dispute& dispute, const base::AuditId& winner) {
-    auto audit = find_audit(context.state, winner);
-    ASSAY_CHECK(audit.has_value());
-    if (audit->state == AuditState::disputed) {
-        audit->state = AuditState::revealed;
-        save(context.state, *audit);
+    Audit& audit = need_audit(context, winner);
+    if (audit.state == AuditState::disputed) {
+        audit.state = AuditState::revealed;
     }
-    if (audit->kind == AuditKind::control && dispute.target == DisputeTarget::cell)
+    if (audit.kind == AuditKind::control && dispute.target == DisputeTarget::cell)
         settle_audit(context, winner, AuditPay::full);
     advance_later(context, dispute.part, dispute.segment);
 }
@@ -362,18 +347,15 @@ void auditors_end(Context& context, Dispute& dispute, Side winner, std::optional
 /// The player of a pool was wrong, or only played badly: its own bond is lost, and more of the pool
 /// play.
 void player_lost(Context& context, Dispute& dispute, std::optional<Amount> fee) {
-    auto job = find_job(context.state, dispute.job);
-    ASSAY_CHECK(job.has_value());
+    Job& job = need_job(context, dispute.job);
     const Amount lost = base::minimum(dispute.bond, fee.value_or(dispute.bond));
     dispute.bond -= lost;
     give_lost(context, dispute, dispute.asserter, dispute.asserter_spent, lost);
-    close_dispute(context, *job, dispute, DisputeState::rejected);
-    save(context.state, *job);
-    auto pool = find_pool(context.state, dispute.pool);
+    close_dispute(context, job, dispute, DisputeState::rejected);
+    auto* pool = live_pool(context, dispute.pool);
     ASSAY_CHECK(pool && pool->playing > 0);
     --pool->playing;
     start_players(context, *pool);
-    save(context.state, *pool);
 }
 
 void end_game(Context& context, Dispute& dispute, Side winner, std::optional<Amount> fee) {
@@ -394,7 +376,7 @@ struct Seat {
     Refusal refusal = Refusal::none;
     Side side = Side::asserter;
 };
-Seat seat_of(const std::optional<Dispute>& dispute, const base::AccountId& account) {
+Seat seat_of(const Dispute* dispute, const base::AccountId& account) {
     if (!dispute) return {Refusal::dispute_unknown};
     const bool asserter = dispute->asserter == account;
     if (!asserter && dispute->challenger != account) return {Refusal::dispute_not_yours};
@@ -516,12 +498,10 @@ void start_players(Context& context, Pool& pool) {
         ++pool.started;
         ++pool.playing;
         save(context.state, pool);
-        auto job = find_job(context.state, dispute.job);
-        ASSAY_CHECK(job.has_value());
-        const auto winner = begin_game(context, *job, dispute);
+        Job& job = need_job(context, dispute.job);
+        const auto winner = begin_game(context, job, dispute);
         // The claimed root differs from the asserted one, so there is something to play.
         ASSAY_CHECK(!winner);
-        save(context.state, *job);
     }
     if (batch > 0) pool.batch = std::min<std::uint32_t>(2 * pool.batch, kTouchedMax);
 }
@@ -545,10 +525,9 @@ void drop_dispute(Context& context, Job& job, Dispute& dispute) {
     close_dispute(context, job, dispute, DisputeState::dropped);
     if (dispute.target != DisputeTarget::cell) return;
     for (const base::AuditId& id : {dispute.audit, dispute.defended}) {
-        auto audit = find_audit(context.state, id);
+        auto* audit = live_audit(context, id);
         if (!audit || audit->state != AuditState::disputed) continue;
         audit->state = AuditState::revealed;
-        save(context.state, *audit);
     }
 }
 
@@ -591,7 +570,7 @@ void drop_defended(Context& context, Job& job, const Audit& defended) {
 }
 
 Refusal apply_dispute_move(Context& context, const DisputeMove& message) {
-    auto dispute = find_dispute(context.state, message.dispute);
+    auto* dispute = live_dispute(context, message.dispute);
     const Seat seat = seat_of(dispute, context.sender);
     if (seat.refusal != Refusal::none) return seat.refusal;
     if (seat.side != dispute->turn) return Refusal::not_your_turn;
@@ -609,7 +588,6 @@ Refusal apply_dispute_move(Context& context, const DisputeMove& message) {
         context.state.put(game_key(dispute->id), status->game);
         start_clock(context, *dispute, status->turn);
     }
-    save(context.state, *dispute);
     emit(context, EventKind::dispute_moved,
          {{"dispute", dispute->id.hex()},
           {"job", dispute->job.hex()},
@@ -623,7 +601,7 @@ Refusal apply_dispute_move(Context& context, const DisputeMove& message) {
 }
 
 Refusal apply_dispute_concede(Context& context, const DisputeConcede& message) {
-    auto dispute = find_dispute(context.state, message.dispute);
+    auto* dispute = live_dispute(context, message.dispute);
     const Seat seat = seat_of(dispute, context.sender);
     if (seat.refusal != Refusal::none) return seat.refusal;
     const bool auditors =
@@ -644,7 +622,7 @@ Refusal apply_dispute_concede(Context& context, const DisputeConcede& message) {
 }
 
 void on_dispute_due(Context& context, const Timer& timer) {
-    auto dispute = find_dispute(context.state, base::DisputeId{timer.subject});
+    auto* dispute = live_dispute(context, base::DisputeId{timer.subject});
     if (!dispute || dispute->state != DisputeState::open || dispute->deadline != timer.due) return;
     end_game(context, *dispute,
              dispute->turn == Side::asserter ? Side::challenger : Side::asserter);

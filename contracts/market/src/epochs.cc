@@ -222,13 +222,13 @@ std::uint64_t join_epoch(Context& context, EpochCommitment commitment) {
 }
 
 Refusal apply_epoch_contribute(Context& context, const EpochContribute& message) {
-    auto epoch = find_epoch(context.state, message.epoch);
+    auto* epoch = live_epoch(context, message.epoch);
     if (!epoch) return Refusal::epoch_unknown;
     if (epoch->state == EpochState::open || epoch->state == EpochState::closing)
         return Refusal::epoch_open;
     if (epoch->state != EpochState::contributing || !epoch->member_after.is_zero())
         return Refusal::epoch_closed;
-    auto member = find_epoch_member(context.state, message.epoch, context.sender);
+    auto* member = live_epoch_member(context, message.epoch, context.sender);
     if (!member) return Refusal::not_member;
     if (member->y) return Refusal::already_contributed;
     if (message.commitments_root != epoch->commitments_root) return Refusal::wrong_commitments;
@@ -245,17 +245,13 @@ Refusal apply_epoch_contribute(Context& context, const EpochContribute& message)
 
     member->y = contribution_output(*beta);
     member->transaction = context.transaction;
-    save(context.state, *member);
     ++epoch->contributed;
     epoch->contributed_weight += member->weight;
     emit(context, EventKind::epoch_contributed,
          {{"epoch", std::to_string(epoch->number)},
           {"validator", context.sender.hex()},
           {"y", member->y->hex()}});
-    if (epoch->contributed == epoch->members)
-        begin_draw(context, *epoch);
-    else
-        save(context.state, *epoch);
+    if (epoch->contributed == epoch->members) begin_draw(context, *epoch);
     return Refusal::none;
 }
 
@@ -276,7 +272,7 @@ void remove_epoch(Context& context, Epoch& epoch) {
 }  // namespace
 
 void on_epoch_due(Context& context, const Timer& timer) {
-    auto epoch = find_epoch(context.state, timer.number);
+    auto* epoch = live_epoch(context, timer.number);
     if (!epoch || epoch->deadline != timer.due) return;
     switch (epoch->state) {
         case EpochState::open:

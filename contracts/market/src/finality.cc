@@ -65,7 +65,7 @@ void finalize_round(Context& context, Job& job, Round& round) {
 void finalize_ready(Context& context, Job& job) {
     if (job.state == JobState::settling) return settle_on(context, job);
     while (job.final_rounds < job.shape.rounds) {
-        auto round = find_round(context.state, job.id, job.final_rounds);
+        auto* round = live_round(context, job.id, job.final_rounds);
         if (!round || round->state != RoundState::merged) break;
         if (round->window_ends.value == 0 || round->window_ends > context.live) break;
         if (round->open_disputes != 0 || round->open_questions != 0) break;
@@ -94,17 +94,16 @@ std::uint64_t challenge_window_ms(const Context& context, const Job& job) {
 void start_window_if_done(Context& context, Job& job, std::uint32_t number) {
     if (is_terminal(job.state) || job.state == JobState::settling) return;
     if (job.shape.audit_lag > 0) open_next_round(context, job);
-    auto round = find_round(context.state, job.id, number);
+    auto* round = live_round(context, job.id, number);
     if (!round || round->state != RoundState::merged || round->window_ends.value != 0) return;
     if (round->open_parts != 0 || !round->merge_audited) return;
     round->window_ends = context.in(challenge_window_ms(context, job));
     set_timer(context, {round->window_ends, TimerKind::window, job.id.hash, number});
-    save(context.state, *round);
 }
 
 Amount pay_part(Context& context, Job& job, Part& part) {
     ASSAY_CHECK(part.state == PartState::passed);
-    auto lease = find_lease(context.state, part.lease);
+    auto* lease = live_lease(context, part.lease);
     ASSAY_CHECK(lease && lease->passed_segments >= part.segments);
     const auto price = base::multiply(lease->price, part.segments);
     ASSAY_CHECK(price && *price <= job.hold.segment_pay);
@@ -122,18 +121,16 @@ Amount pay_part(Context& context, Job& job, Part& part) {
     burn(context, from_hold + from_pay, "protocol_fee", part.id.hash);
     lease->passed_segments -= part.segments;
     lease->paid_segments += part.segments;
-    save(context.state, *lease);
     part.state = PartState::settled;
     return from_hold + from_pay;
 }
 
 void on_window_due(Context& context, const Timer& timer) {
-    auto job = find_job(context.state, base::JobId{timer.subject});
+    auto* job = live_job(context, base::JobId{timer.subject});
     if (!job || is_terminal(job->state)) return;
     const auto round = find_round(context.state, job->id, static_cast<std::uint32_t>(timer.number));
     if (!round || round->window_ends != timer.due) return;
     finalize_ready(context, *job);
-    save(context.state, *job);
 }
 
 void on_settle_due(Context& context, const Timer& timer) {
@@ -142,16 +139,14 @@ void on_settle_due(Context& context, const Timer& timer) {
         if (find_lease(context.state, lease)) settle_lease_if_done(context, lease);
         return;
     }
-    auto job = find_job(context.state, base::JobId{timer.subject});
+    auto* job = live_job(context, base::JobId{timer.subject});
     if (!job || is_terminal(job->state)) return;
     if (timer.number == kWatchJob) {
         watch_job(context, *job);
-        save(context.state, *job);
         return;
     }
     close_round_if_done(context, *job);
     finalize_ready(context, *job);
-    save(context.state, *job);
 }
 
 }  // namespace assay::market

@@ -86,7 +86,7 @@ void clear_expected(Context& context, Job& job) {
 
 void fund_lane(Context& context, Job& job, Lane& lane) {
     if (lane.expected != 0 || !may_train(context, job, lane)) return;
-    auto lease = find_lease(context.state, lane.lease);
+    auto* lease = live_lease(context, lane.lease);
     ASSAY_CHECK(lease && lease->state == LeaseState::active);
     const Parameters parameters = parameters_of(context, job);
     const PartSpan span =
@@ -107,7 +107,6 @@ void fund_lane(Context& context, Job& job, Lane& lane) {
         count_expected(context, job, expected, true);
         if (before != LaneWait::none || lease->deadline.value == 0) {
             set_lane_deadline(context, job, lane, *lease);
-            save(context.state, *lease);
         }
         if (before != LaneWait::none) emit(context, EventKind::lane_goes_on, attributes);
         return;
@@ -115,7 +114,6 @@ void fund_lane(Context& context, Job& job, Lane& lane) {
     if (lease->deadline.value != 0) {
         clear_timer(context, {lease->deadline, TimerKind::lane_deadline, job.id.hash, lane.lane});
         lease->deadline = {};
-        save(context.state, *lease);
     }
     set_timer(context, {context.in(kRetryMs), TimerKind::fund, job.id.hash, lane.lane});
     if (before == lane.wait) return;
@@ -130,17 +128,15 @@ void unfund_lane(Context& context, Job& job, Lane& lane) {
 }
 
 void on_fund_due(Context& context, const Timer& timer) {
-    auto job = find_job(context.state, base::JobId{timer.subject});
+    auto* job = live_job(context, base::JobId{timer.subject});
     if (!job || job->state != JobState::running) return;
-    auto lane = find_lane(context.state, job->id, static_cast<std::uint32_t>(timer.number));
+    auto* lane = live_lane(context, job->id, static_cast<std::uint32_t>(timer.number));
     if (!lane) return;
     fund_lane(context, *job, *lane);
-    save(context.state, *lane);
-    save(context.state, *job);
 }
 
 Refusal apply_job_fund(Context& context, const JobFund& message) {
-    auto job = find_job(context.state, message.job);
+    auto* job = live_job(context, message.job);
     if (!job) return Refusal::job_unknown;
     if (is_terminal(job->state)) return Refusal::job_state;
     if (message.amount.is_zero()) return Refusal::amount_zero;
@@ -149,7 +145,6 @@ Refusal apply_job_fund(Context& context, const JobFund& message) {
 
     job->held += message.amount;
     job->hold.audits += message.amount;
-    save(context.state, *job);
     emit(context, EventKind::job_funded,
          {{"job", job->id.hex()},
           {"account", context.sender.hex()},

@@ -197,7 +197,7 @@ Refusal apply_job_post(Context& context, const JobPost& message) {
 }
 
 Refusal apply_job_cancel(Context& context, const JobCancel& message) {
-    auto job = find_job(context.state, message.job);
+    auto* job = live_job(context, message.job);
     if (!job) return Refusal::job_unknown;
     if (job->submitter != context.sender) return Refusal::job_not_yours;
     const bool training = job->state == JobState::open || job->state == JobState::running ||
@@ -205,15 +205,13 @@ Refusal apply_job_cancel(Context& context, const JobCancel& message) {
     if (!training || job->round >= job->shape.rounds) return Refusal::job_state;
     if (job->state == JobState::paused) end_pause(context, *job);
     begin_settling(context, *job, JobState::cancelled, CloseReason::submitter);
-    save(context.state, *job);
     return Refusal::none;
 }
 
 void on_job_deadline(Context& context, const Timer& timer) {
-    auto job = find_job(context.state, {timer.subject});
+    auto* job = live_job(context, {timer.subject});
     if (!job || job->state != JobState::open || job->deadline != timer.due) return;
     begin_settling(context, *job, JobState::expired, CloseReason::no_offer);
-    save(context.state, *job);
 }
 
 namespace {

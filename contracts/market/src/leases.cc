@@ -43,7 +43,7 @@ Refusal apply_lease_leave(Context& context, const LeaseLeave& message) {
     if (!lease) return Refusal::lease_unknown;
     if (lease->worker != context.sender) return Refusal::lease_not_yours;
     if (lease->state != LeaseState::active) return Refusal::lease_ended;
-    auto job = find_job(context.state, lease->job);
+    auto* job = live_job(context, lease->job);
     const auto lane = find_lane(context.state, lease->job, lease->lane);
     ASSAY_CHECK(job && lane && lane->lease == lease->id);
     // Open parts are judged first, in a pause too: leaving is no way out of an audit.
@@ -72,7 +72,6 @@ Refusal apply_lease_leave(Context& context, const LeaseLeave& message) {
                   : long_pause ? LeaseEnd::paused
                                : LeaseEnd::left,
                   false);
-    save(context.state, *job);
     return Refusal::none;
 }
 
@@ -83,12 +82,11 @@ void on_lane_deadline(Context& context, const Timer& timer) {
     const auto lease = find_lease(context.state, lane->lease);
     ASSAY_CHECK(lease.has_value());
     if (lease->deadline != timer.due) return;
-    auto job = find_job(context.state, id);
-    ASSAY_CHECK(job.has_value());
+    Job& job = need_job(context, id);
     const bool waits =
-        waits_for_answer(context, id, job->round) || has_asked(context, lease->worker, id);
+        waits_for_answer(context, id, job.round) || has_asked(context, lease->worker, id);
     const bool lacks = lease->extensions < kExtensionsMax && waits;
-    if (lacks || owes_audits(context, *job, *lease)) {
+    if (lacks || owes_audits(context, job, *lease)) {
         // Missing the deadline is no way out of an audit: what is committed is judged before the
         // lane goes on without its worker. Nor does it miss anything that asks for what it starts
         // from.
@@ -102,15 +100,14 @@ void on_lane_deadline(Context& context, const Timer& timer) {
     // The data is asked for and answered chunk by chunk, and still does not open: that is not its
     // worker's doing. The lane goes to others.
     const bool without_data = asks_for_data(context, id);
-    release_lease(context, *job, lease->id, without_data ? LeaseEnd::waited : LeaseEnd::deadline,
+    release_lease(context, job, lease->id, without_data ? LeaseEnd::waited : LeaseEnd::deadline,
                   !without_data);
-    save(context.state, *job);
 }
 
 void release_lane(Context& context, Job& job, std::uint32_t number, const LaneRelease& release) {
-    auto lane = find_lane(context.state, job.id, number);
+    auto* lane = live_lane(context, job.id, number);
     ASSAY_CHECK(lane && !lane->lease.is_zero());
-    auto lease = find_lease(context.state, lane->lease);
+    auto* lease = live_lease(context, lane->lease);
     ASSAY_CHECK(lease && lease->state == LeaseState::active && job.active_leases > 0);
     if (lease->deadline.value != 0)
         clear_timer(context, {lease->deadline, TimerKind::lane_deadline, job.id.hash, number});
@@ -137,43 +134,39 @@ void release_lane(Context& context, Job& job, std::uint32_t number, const LaneRe
         if (lane->excluded.size() >= kExcludedMax) lane->excluded.erase(lane->excluded.begin());
         lane->excluded.push_back(lease->worker);
     }
-    save(context.state, *lane);
-    save(context.state, *lease);
     emit(context, EventKind::lease_ended, lease_attributes(*lease));
     if (still_trains(job)) want_match(context, job.id, number);
     settle_lease_if_done(context, lease->id);
 }
 
 void settle_lease_if_done(Context& context, const base::LeaseId& id) {
-    auto lease = find_lease(context.state, id);
-    ASSAY_CHECK(lease.has_value());
-    if (lease->state != LeaseState::ended || lease->open_parts > 0 || lease->passed_segments > 0)
+    Lease& lease = need_lease(context, id);
+    if (lease.state != LeaseState::ended || lease.open_parts > 0 || lease.passed_segments > 0)
         return;
     // What a confession or concession leaves of the lock is held as long as unbonding takes: by
     // then every window that was open at the fault has closed.
-    const base::TimeMs held_until{lease->ended_at.value + context.parameters.unbonding_ms};
-    const bool gave_up = lease->end == LeaseEnd::confessed || lease->end == LeaseEnd::conceded;
-    if (gave_up && !lease->lock.is_zero() && context.live < held_until) {
+    const base::TimeMs held_until{lease.ended_at.value + context.parameters.unbonding_ms};
+    const bool gave_up = lease.end == LeaseEnd::confessed || lease.end == LeaseEnd::conceded;
+    if (gave_up && !lease.lock.is_zero() && context.live < held_until) {
         set_timer(context, {held_until, TimerKind::settle, id.hash, kSettleLease});
         return;
     }
     // No lock returns while anything about its work is open.
-    const auto job = find_job(context.state, lease->job);
-    if (job && !is_terminal(job->state) && answers_for_open(context, *lease)) {
+    const auto job = find_job(context.state, lease.job);
+    if (job && !is_terminal(job->state) && answers_for_open(context, lease)) {
         set_timer(context, {context.in(context.parameters.grace_ms), TimerKind::settle, id.hash,
                             kSettleLease});
         return;
     }
-    const Amount bond = lease->bond;
-    const Amount lock = lease->lock;
-    lease->bond = {};
-    lease->lock = {};
-    lease->state = LeaseState::settled;
-    return_record(context, *lease);
-    save(context.state, *lease);
-    unlock_stake(context, lease->worker, Role::worker, lock);
-    return_slot(context, lease->offer, lease->worker, bond);
-    emit(context, EventKind::lease_settled, lease_attributes(*lease));
+    const Amount bond = lease.bond;
+    const Amount lock = lease.lock;
+    lease.bond = {};
+    lease.lock = {};
+    lease.state = LeaseState::settled;
+    return_record(context, lease);
+    unlock_stake(context, lease.worker, Role::worker, lock);
+    return_slot(context, lease.offer, lease.worker, bond);
+    emit(context, EventKind::lease_settled, lease_attributes(lease));
 }
 
 }  // namespace assay::market

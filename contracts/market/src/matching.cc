@@ -227,10 +227,8 @@ Search search_book(Context& context, const Parameters& parameters, const Job& jo
 
 /// A reservation holds a slot of its offer, and nothing else.
 void hold_slot(Context& context, const base::OfferId& id) {
-    auto offer = find_offer(context.state, id);
-    ASSAY_CHECK(offer.has_value());
-    offer->slots_used += 1;
-    save(context.state, *offer);
+    Offer& offer = need_offer(context, id);
+    offer.slots_used += 1;
 }
 
 /// What accepting takes is there. It was when the worker was asked; meanwhile it may have been
@@ -281,11 +279,10 @@ void ask(Context& context, const Job& job, Lane& lane) {
 /// vacant by never accepting ends.
 void let_sleep(Context& context, const base::OfferId& id, std::uint64_t accept_ms) {
     constexpr std::uint32_t kDoublingsMax = 20;
-    auto offer = find_offer(context.state, id);
+    auto* offer = live_offer(context, id);
     if (!offer) return;
     offer->ignored = std::min(offer->ignored + 1, kDoublingsMax);
     offer->asleep_until = context.in(accept_ms << offer->ignored);
-    save(context.state, *offer);
 }
 
 /// Takes the cheapest that has accepted; gives the slots of the others back. `late`: whoever has
@@ -315,7 +312,7 @@ void decide(Context& context, Job& job, Lane& lane, bool late) {
         return;
     }
     lane.ask = 1;
-    auto offer = find_offer(context.state, winner->offer);
+    auto* offer = live_offer(context, winner->offer);
     start_lease(context, job, lane, *offer, *winner);
     join_round(context, job, lane.lease);
 }
@@ -340,28 +337,25 @@ void drop_asked(Context& context, Lane& lane) {
 }
 
 void on_match_due(Context& context, const Timer& timer) {
-    auto job = find_job(context.state, {timer.subject});
+    auto* job = live_job(context, {timer.subject});
     if (!job) return;
-    auto lane = find_lane(context.state, job->id, static_cast<std::uint32_t>(timer.number));
+    auto* lane = live_lane(context, job->id, static_cast<std::uint32_t>(timer.number));
     if (!lane || !lane->lease.is_zero()) return;
     if (!looks_for_workers(*job)) {
         drop_asked(context, *lane);
-        save(context.state, *lane);
         return;
     }
     if (lane->asked.empty()) {
         ask(context, *job, *lane);
-        save(context.state, *lane);
     } else if (lane->ask_ends == timer.due) {
         decide(context, *job, *lane, true);
-        save(context.state, *job);
     }
 }
 
 Refusal apply_lease_accept(Context& context, const LeaseAccept& message) {
-    auto job = find_job(context.state, message.job);
+    auto* job = live_job(context, message.job);
     if (!job) return Refusal::job_unknown;
-    auto lane = find_lane(context.state, message.job, message.lane);
+    auto* lane = live_lane(context, message.job, message.lane);
     if (!lane) return Refusal::not_reserved;
     const auto own = std::find_if(lane->asked.begin(), lane->asked.end(),
                                   [&](const Terms& t) { return t.worker == context.sender; });
@@ -373,19 +367,14 @@ Refusal apply_lease_accept(Context& context, const LeaseAccept& message) {
     if (!can_begin(context, *lane, *own)) return Refusal::bond_too_small;
 
     own->accepted = true;
-    auto offer = find_offer(context.state, own->offer);
+    auto* offer = live_offer(context, own->offer);
     offer->ignored = 0;
     offer->asleep_until = {};
-    save(context.state, *offer);
     // The cheapest wins at once; another one when the cheaper ones have had their time, or all have
     // accepted.
     const bool all = std::all_of(lane->asked.begin(), lane->asked.end(),
                                  [](const Terms& t) { return t.accepted; });
-    if (own == lane->asked.begin() || all)
-        decide(context, *job, *lane, false);
-    else
-        save(context.state, *lane);
-    save(context.state, *job);
+    if (own == lane->asked.begin() || all) decide(context, *job, *lane, false);
     return Refusal::none;
 }
 

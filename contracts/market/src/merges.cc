@@ -57,10 +57,8 @@ void merge_settled(Context& context, Job& job, MergeRecord& merge, MergeState ou
                    std::vector<AuditFact> facts) {
     merge.state = outcome;
     save(context.state, merge);
-    auto round = find_round(context.state, job.id, merge.round);
-    ASSAY_CHECK(round.has_value());
-    round->merge_audited = outcome == MergeState::audited;
-    save(context.state, *round);
+    Round& round = need_round(context, job.id, merge.round);
+    round.merge_audited = outcome == MergeState::audited;
     append_history(context, job,
                    MergeAudited{merge.round, merge.attempt, outcome, merge.root, std::move(facts)});
     emit(context, EventKind::merge_audited,
@@ -108,11 +106,11 @@ void wait_for_merge(Context& context, const Job& job, std::uint32_t round, std::
 }
 
 Refusal apply_merge_post(Context& context, const MergePost& message) {
-    auto job = find_job(context.state, message.job);
+    auto* job = live_job(context, message.job);
     if (!job) return Refusal::job_unknown;
     if (job->state != JobState::running) return Refusal::job_state;
-    auto round = find_round(context.state, job->id, message.round);
-    auto merge = find_merge(context.state, job->id, message.round);
+    auto* round = live_round(context, job->id, message.round);
+    auto* merge = live_merge(context, job->id, message.round);
     if (!round || !merge || message.round != job->round)
         return merge && round ? Refusal::merge_known : Refusal::merge_not_due;
     if (!is_due(*merge)) return Refusal::merge_known;
@@ -161,13 +159,11 @@ Refusal apply_merge_post(Context& context, const MergePost& message) {
     claim.worker = merge->poster;
     claim.lease = merge->lease;
     open_claim(context, *job, claim);
-    save(context.state, *merge);
     round->state = RoundState::merged;
     round->closing_root = merge->root;
     round->closing_blob = merge->blob;
     round->merged_at = context.live;
     round->merge_audited = false;
-    save(context.state, *round);
     append_history(
         context, *job,
         RoundMerged{message.round, merge->attempt, merge->poster, merge->root, merge->blob});
@@ -178,15 +174,14 @@ Refusal apply_merge_post(Context& context, const MergePost& message) {
           {"worker", merge->poster.hex()}});
     open_next_round(context, *job);
     start_window_if_done(context, *job, message.round);
-    save(context.state, *job);
     return Refusal::none;
 }
 
 void on_merge_due(Context& context, const Timer& timer) {
-    auto job = find_job(context.state, base::JobId{timer.subject});
+    auto* job = live_job(context, base::JobId{timer.subject});
     if (!job || is_terminal(job->state) || job->state == JobState::settling) return;
     const auto round_number = static_cast<std::uint32_t>(timer.number);
-    auto merge = find_merge(context.state, job->id, round_number);
+    auto* merge = live_merge(context, job->id, round_number);
     if (!merge || !is_due(*merge) || merge->deadline != timer.due) return;
     const auto round = find_round(context.state, job->id, round_number);
     ASSAY_CHECK(round.has_value());
@@ -207,11 +202,10 @@ void on_merge_due(Context& context, const Timer& timer) {
         set_turn(context, *merge, *round, *next);
     else
         train_again(context, *job, *round);
-    save(context.state, *job);
 }
 
 void renew_merge_turn(Context& context, const base::JobId& job, std::uint32_t number) {
-    auto merge = find_merge(context.state, job, number);
+    auto* merge = live_merge(context, job, number);
     const auto round = find_round(context.state, job, number);
     if (!merge || !is_due(*merge) || merge->deadline.value == 0 || !round ||
         merge->turn >= round->members.size())
@@ -225,13 +219,13 @@ void renew_merge_turn(Context& context, const base::JobId& job, std::uint32_t nu
 }
 
 void merge_judged(Context& context, Job& job, const Claim& claim) {
-    auto merge = find_merge(context.state, job.id, claim.round);
+    auto* merge = live_merge(context, job.id, claim.round);
     if (!merge || merge->commitment != claim.subject || merge->state != MergeState::posted) return;
     merge_settled(context, job, *merge, MergeState::audited, facts_of(context, claim.subject));
 }
 
 bool merge_refuted(Context& context, Job& job, const Dispute& dispute, Undone& undone) {
-    auto merge = find_merge(context.state, job.id, dispute.round);
+    auto* merge = live_merge(context, job.id, dispute.round);
     ASSAY_CHECK(merge && merge->commitment == dispute.part);
     drop_disputes(context, job, merge->commitment);
     drop_merge_questions(context, job, dispute.round);
@@ -247,9 +241,8 @@ bool merge_refuted(Context& context, Job& job, const Dispute& dispute, Undone& u
     next.attempt = merge->attempt + 1;
     next.barred = merge->barred;
     next.barred.push_back(merge->poster);
-    auto round = find_round(context.state, job.id, dispute.round);
+    auto* round = live_round(context, job.id, dispute.round);
     round->merge_audited = false;
-    save(context.state, *round);
     // A job that settles commits nothing new.
     if (job.state == JobState::settling) {
         save(context.state, next);

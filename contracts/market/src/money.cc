@@ -9,7 +9,7 @@ using base::Amount;
 
 void credit(Context& context, const base::AccountId& account, Amount amount) {
     if (amount.is_zero()) return;
-    auto found = find_account(context.state, account);
+    auto* found = live_account(context, account);
     Account value = found ? std::move(*found) : Account{account, {}, {}};
     value.balance += amount;
     save(context.state, value);
@@ -17,10 +17,9 @@ void credit(Context& context, const base::AccountId& account, Amount amount) {
 
 bool debit(Context& context, const base::AccountId& account, Amount amount) {
     if (amount.is_zero()) return true;
-    auto value = find_account(context.state, account);
+    auto* value = live_account(context, account);
     if (!value || value->balance < amount) return false;
     value->balance -= amount;
-    save(context.state, *value);
     return true;
 }
 
@@ -54,10 +53,9 @@ void take(Stake& stake, Amount amount) {
 
 bool lock_stake(Context& context, const base::AccountId& account, Role role, Amount amount) {
     if (amount.is_zero()) return true;
-    auto stake = find_stake(context.state, account, role);
+    auto* stake = live_stake(context, account, role);
     if (!stake || stake->free() < amount) return false;
     stake->locked += amount;
-    save(context.state, *stake);
     return true;
 }
 
@@ -83,13 +81,12 @@ void claim_stake(Context& context, const base::AccountId& account, Role role, Am
 }
 
 Amount take_any_stake(Context& context, const base::AccountId& account, Role role, Amount amount) {
-    auto stake = find_stake(context.state, account, role);
+    auto* stake = live_stake(context, account, role);
     if (!stake) return {};
     const Amount taken = base::minimum(amount, stake->active);
     if (taken.is_zero()) return taken;
     take(*stake, taken);
     stake->locked = base::minimum(stake->locked, stake->active);
-    save(context.state, *stake);
     return taken;
 }
 
@@ -114,12 +111,11 @@ void return_stake(Context& context, const base::AccountId& account, Role role, A
 }
 
 Amount take_free_stake(Context& context, const base::AccountId& account, Role role, Amount amount) {
-    auto stake = find_stake(context.state, account, role);
+    auto* stake = live_stake(context, account, role);
     if (!stake) return {};
     const Amount taken = base::minimum(amount, stake->free());
     if (taken.is_zero()) return taken;
     take(*stake, taken);
-    save(context.state, *stake);
     return taken;
 }
 

@@ -72,7 +72,7 @@ Refusal apply_offer_post(Context& context, const OfferPost& message) {
 }
 
 Refusal apply_offer_withdraw(Context& context, const OfferWithdraw& message) {
-    auto offer = find_offer(context.state, message.offer);
+    auto* offer = live_offer(context, message.offer);
     if (!offer || offer->withdrawn) return Refusal::offer_unknown;
     if (offer->worker != context.sender) return Refusal::offer_not_yours;
     offer->withdrawn = true;
@@ -84,7 +84,7 @@ Refusal apply_offer_withdraw(Context& context, const OfferWithdraw& message) {
 
 void return_slot(Context& context, const base::OfferId& id, const base::AccountId& worker,
                  Amount bond) {
-    auto offer = find_offer(context.state, id);
+    auto* offer = live_offer(context, id);
     ASSAY_CHECK(offer && offer->worker == worker && offer->slots_used > 0);
     offer->slots_used -= 1;
     offer->bond += bond;

@@ -101,15 +101,13 @@ Attributes part_attributes(const Part& part) {
 }  // namespace
 
 void count_open_part(Context& context, const Part& part, bool more) {
-    auto round = find_round(context.state, part.key.job, part.key.round);
+    auto* round = live_round(context, part.key.job, part.key.round);
     ASSAY_CHECK(round && (more || round->open_parts > 0));
     round->open_parts = more ? round->open_parts + 1 : round->open_parts - 1;
-    save(context.state, *round);
-    auto lease = find_lease(context.state, part.lease);
+    auto* lease = live_lease(context, part.lease);
     ASSAY_CHECK(lease && (more || lease->open_parts > 0));
     lease->open_parts = more ? lease->open_parts + 1 : lease->open_parts - 1;
     if (more) ++lease->commits;
-    save(context.state, *lease);
 }
 
 Refusal apply_part_commit(Context& context, const PartCommit& message) {
@@ -117,59 +115,55 @@ Refusal apply_part_commit(Context& context, const PartCommit& message) {
     if (!lease) return Refusal::lease_unknown;
     if (lease->worker != context.sender) return Refusal::lease_not_yours;
     if (lease->state != LeaseState::active) return Refusal::lease_ended;
-    auto job = find_job(context.state, lease->job);
-    ASSAY_CHECK(job.has_value());
-    if (job->state != JobState::running) return Refusal::job_state;
-    const auto round = find_round(context.state, job->id, message.round);
-    if (message.round != job->round || !round || round->state != RoundState::open)
+    Job& job = need_job(context, lease->job);
+    if (job.state != JobState::running) return Refusal::job_state;
+    const auto round = find_round(context.state, job.id, message.round);
+    if (message.round != job.round || !round || round->state != RoundState::open)
         return Refusal::round_not_open;
-    auto lane = find_lane(context.state, job->id, lease->lane);
+    auto* lane = live_lane(context, job.id, lease->lane);
     ASSAY_CHECK(lane && lane->lease == lease->id);
-    const PartKey key{job->id,      message.round,  lease->lane,    0,
+    const PartKey key{job.id,       message.round,  lease->lane,    0,
                       message.part, context.sender, message.attempt};
     if (const Refusal used = check_key(context, key); used != Refusal::none) return used;
-    if (message.part != lane->committed_parts || message.part >= job->shape.parts_per_round())
+    if (message.part != lane->committed_parts || message.part >= job.shape.parts_per_round())
         return Refusal::part_out_of_order;
     if (lane->expected == 0) return Refusal::lane_waits;
-    if (const Refusal refusal = check_contents(context, *job, *lane, message);
+    if (const Refusal refusal = check_contents(context, job, *lane, message);
         refusal != Refusal::none)
         return refusal;
 
-    const Part part = make_part(context, *lane, key, *job, message);
+    const Part part = make_part(context, *lane, key, job, message);
     save(context.state, part);
     count_open_part(context, part, true);
     ++lane->committed_parts;
     lane->next_start_root = part.end_root;
     lane->next_start_blob = part.end_blob;
     lane->expected = 0;
-    if (lane->committed_parts == job->shape.parts_per_round()) {
-        auto working = find_lease(context.state, part.lease);
+    if (lane->committed_parts == job.shape.parts_per_round()) {
+        auto* working = live_lease(context, part.lease);
         working->deadline = {};
-        save(context.state, *working);
     } else {
-        fund_lane(context, *job, *lane);
+        fund_lane(context, job, *lane);
     }
-    save(context.state, *lane);
     emit(context, EventKind::part_committed, part_attributes(part));
-    if (job->shape.audit_lag > 0) close_round_if_done(context, *job);
-    save(context.state, *job);
+    if (job.shape.audit_lag > 0) close_round_if_done(context, job);
     return Refusal::none;
 }
 
 Refusal apply_part_retract(Context& context, const PartRetract& message) {
-    auto part = find_part(context.state, message.part);
+    auto* part = live_part(context, message.part);
     if (!part) return Refusal::part_unknown;
     if (part->key.worker != context.sender) return Refusal::part_not_yours;
     if (part->state != PartState::committed) return Refusal::part_state;
-    auto epoch = find_epoch(context.state, part->epoch);
+    auto* epoch = live_epoch(context, part->epoch);
     if (!epoch || epoch->state != EpochState::open || epoch->commitments_root != base::Hash{})
         return Refusal::epoch_closed;
-    auto job = find_job(context.state, part->key.job);
+    auto* job = live_job(context, part->key.job);
     const auto lease = find_lease(context.state, part->lease);
     ASSAY_CHECK(job && lease);
     if (job->state != JobState::running) return Refusal::job_state;
     if (lease->state != LeaseState::active) return Refusal::lease_ended;
-    auto lane = find_lane(context.state, job->id, part->key.lane);
+    auto* lane = live_lane(context, job->id, part->key.lane);
     ASSAY_CHECK(lane && lane->lease == lease->id);
     if (part->key.round != job->round || lane->committed_parts != part->key.part + 1)
         return Refusal::part_out_of_order;
@@ -199,7 +193,6 @@ Refusal apply_part_retract(Context& context, const PartRetract& message) {
         if (context.chain.epoch_next == epoch->number + 1) --context.chain.epoch_next;
         erase(context.state, *epoch);
     } else {
-        save(context.state, *epoch);
     }
     // What was counted for it is counted for its next attempt; for the part after it nothing is any
     // more.
@@ -210,21 +203,17 @@ Refusal apply_part_retract(Context& context, const PartRetract& message) {
     part->draws = 0;
     count_open_part(context, *part, false);
     part->state = PartState::retracted;
-    save(context.state, *part);
     drop_questions(context, *job, part->id.hash);
     lane->committed_parts = part->key.part;
     lane->next_start_root = part->start_root;
     lane->next_start_blob = part->start_blob;
-    save(context.state, *lane);
-    save(context.state, *job);
-    auto working = find_lease(context.state, part->lease);
+    auto* working = live_lease(context, part->lease);
     if (working->deadline.value == 0) {
         working->deadline =
             context.in(std::max(context.parameters.grace_ms,
                                 working->segment_ms * context.parameters.lane_time_factor));
         set_timer(context,
                   {working->deadline, TimerKind::lane_deadline, job->id.hash, part->key.lane});
-        save(context.state, *working);
     }
     emit(context, EventKind::part_retracted, part_attributes(*part));
     return Refusal::none;
@@ -258,12 +247,10 @@ Amount void_part(Context& context, Job& job, Part& part, bool unproved) {
         clear_timer(context, {part.deadline, TimerKind::part_close, part.id.hash, 0});
     }
     if (open) count_open_part(context, part, false);
-    auto lease = find_lease(context.state, part.lease);
-    ASSAY_CHECK(lease.has_value());
+    Lease& lease = need_lease(context, part.lease);
     if (passed) {
-        ASSAY_CHECK(lease->passed_segments >= part.segments);
-        lease->passed_segments -= part.segments;
-        save(context.state, *lease);
+        ASSAY_CHECK(lease.passed_segments >= part.segments);
+        lease.passed_segments -= part.segments;
     }
     count_expected(context, job, part.expected, false);
     part.expected = 0;
@@ -273,9 +260,9 @@ Amount void_part(Context& context, Job& job, Part& part, bool unproved) {
     save(context.state, part);
     if (unproved) {
         // Neither paid nor refunded: nobody gains by keeping work from being judged.
-        const Amount price = base::minimum(
-            base::multiply(lease->price, part.segments).value_or(job.hold.segment_pay),
-            job.hold.segment_pay);
+        const Amount price =
+            base::minimum(base::multiply(lease.price, part.segments).value_or(job.hold.segment_pay),
+                          job.hold.segment_pay);
         job.hold.segment_pay -= price;
         job.spent.unproved += price;
         job.unproved_segments += part.segments;

@@ -36,19 +36,17 @@ void start_clocks(Context& context, Job& job, std::uint64_t paused_ms) {
             want_match(context, job.id, lane.lane);
             continue;
         }
-        if (auto lease = find_lease(context.state, lane.lease); lease->deadline.value != 0) {
+        if (auto* lease = live_lease(context, lane.lease); lease->deadline.value != 0) {
             lease->deadline.value += paused_ms;
             set_timer(context, {lease->deadline, TimerKind::lane_deadline, job.id.hash, lane.lane});
-            save(context.state, *lease);
         }
         fund_lane(context, job, lane);
         save(context.state, lane);
     }
-    auto round = find_round(context.state, job.id, job.round);
+    auto* round = live_round(context, job.id, job.round);
     if (!round || round->state != RoundState::open) return;
     round->deadline.value += paused_ms;
     set_timer(context, {round->deadline, TimerKind::round_deadline, job.id.hash, job.round});
-    save(context.state, *round);
 }
 
 /// What a lease earns in a pause: pause_pay_ppm of its price for each segment it could have
@@ -117,7 +115,7 @@ void end_pause(Context& context, Job& job) {
 }
 
 Refusal apply_job_pause(Context& context, const JobPause& message) {
-    auto job = find_job(context.state, message.job);
+    auto* job = live_job(context, message.job);
     if (!job) return Refusal::job_unknown;
     if (job->submitter != context.sender) return Refusal::job_not_yours;
     if (job->state != JobState::running || job->round >= job->shape.rounds)
@@ -127,28 +125,25 @@ Refusal apply_job_pause(Context& context, const JobPause& message) {
     job->state_since = context.live;
     job->deadline = context.in(parameters_of(context, *job).pause_ms_max);
     set_timer(context, {job->deadline, TimerKind::pause, job->id.hash, 0});
-    save(context.state, *job);
     emit(context, EventKind::job_paused,
          {{"job", job->id.hex()}, {"until", std::to_string(job->deadline.value)}});
     return Refusal::none;
 }
 
 Refusal apply_job_resume(Context& context, const JobResume& message) {
-    auto job = find_job(context.state, message.job);
+    auto* job = live_job(context, message.job);
     if (!job) return Refusal::job_unknown;
     if (job->submitter != context.sender) return Refusal::job_not_yours;
     if (job->state != JobState::paused) return Refusal::job_state;
     end_pause(context, *job);
-    save(context.state, *job);
     emit(context, EventKind::job_resumed, {{"job", job->id.hex()}});
     return Refusal::none;
 }
 
 void on_pause_due(Context& context, const Timer& timer) {
-    auto job = find_job(context.state, {timer.subject});
+    auto* job = live_job(context, {timer.subject});
     if (!job || job->state != JobState::paused || job->deadline != timer.due) return;
     end_pause(context, *job);
-    save(context.state, *job);
     emit(context, EventKind::job_resumed, {{"job", job->id.hex()}});
 }
 

@@ -257,10 +257,8 @@ Refusal open_question(Context& context, Question question, const StoredTarget& t
     if (subject)
         context.state.put(question_bytes_key(question.id),
                           context.block.referee->open_question(*subject).question);
-    auto job = find_job(context.state, question.job);
-    ASSAY_CHECK(job.has_value());
-    count_question(context, *job, question, true);
-    save(context.state, *job);
+    Job& job = need_job(context, question.job);
+    count_question(context, job, question, true);
     Attributes attributes = attributes_of(question);
     attributes.emplace_back("deadline", std::to_string(question.deadline.value));
     attributes.emplace_back("bond", question.bond.decimal());
@@ -356,17 +354,15 @@ Refusal apply_chunk_ask(Context& context, const ChunkAsk& message) {
 }
 
 Refusal apply_chunk_answer(Context& context, const ChunkAnswer& message) {
-    auto question = find_question(context.state, message.question);
+    auto* question = live_question(context, message.question);
     if (!question || question->kind != QuestionKind::chunk) return Refusal::question_unknown;
     if (!base::verify_chunk(question->blob, question->bytes, question->chunk, message.bytes,
                             message.proof))
         return Refusal::wrong_chunk;
 
-    auto job = find_job(context.state, question->job);
-    ASSAY_CHECK(job.has_value());
+    Job& job = need_job(context, question->job);
     question->answerer = context.sender;
-    end_question(context, *job, *question, context.sender, "answered");
-    save(context.state, *job);
+    end_question(context, job, *question, context.sender, "answered");
     if (question->round != kNoRound) renew_merge_turn(context, question->job, question->round);
     return Refusal::none;
 }
@@ -441,31 +437,27 @@ Refusal apply_state_show(Context& context, const StateShow& message) {
     if (!differs) return refusal_of(differs.error());
     if (!*differs) return Refusal::leaf_agrees;
 
-    auto job = find_job(context.state, question->job);
-    ASSAY_CHECK(job.has_value());
-    end_question(context, *job, *question, question->asker, "upheld");
-    hold_liable(context, *job, *question, SlashReason::wrong_blob);
-    save(context.state, *job);
+    Job& job = need_job(context, question->job);
+    end_question(context, job, *question, question->asker, "upheld");
+    hold_liable(context, job, *question, SlashReason::wrong_blob);
     return Refusal::none;
 }
 
 void on_question_due(Context& context, const Timer& timer) {
-    auto question = find_question(context.state, timer.subject);
+    auto* question = live_question(context, timer.subject);
     if (!question || question->deadline != timer.due) return;
-    auto job = find_job(context.state, question->job);
-    ASSAY_CHECK(job.has_value());
+    Job& job = need_job(context, question->job);
     if (question->answered) {
         // The asker found nothing: it pays the answers.
-        end_question(context, *job, *question, question->answerer, "vain");
-    } else if (job->state == JobState::paused) {
+        end_question(context, job, *question, question->answerer, "vain");
+    } else if (job.state == JobState::paused) {
         // Clocks of workers stand in a pause.
         set_deadline(context, *question, context.in(context.parameters.grace_ms));
         return;
     } else {
-        end_question(context, *job, *question, question->asker, "silence");
-        hold_liable(context, *job, *question, SlashReason::no_answer);
+        end_question(context, job, *question, question->asker, "silence");
+        hold_liable(context, job, *question, SlashReason::no_answer);
     }
-    save(context.state, *job);
 }
 
 }  // namespace assay::market

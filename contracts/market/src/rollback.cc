@@ -40,34 +40,33 @@ base::Amount price_of(const Context& context, const Part& part) {
 /// One part that stands becomes void; what it cost others is noted.
 void undo_part(Context& context, Job& job, const base::PartId& id, const base::AccountId& culprit,
                Undone& undone) {
-    auto part = find_part(context.state, id);
-    ASSAY_CHECK(part.has_value());
-    if (!can_void(*part)) return;
+    Part& part = need_part(context, id);
+    if (!can_void(part)) return;
     bool accused = false;
     std::uint64_t paid = 0;
-    for (const Claim& claim : claims_of(context.state, part->id, kTouchedMax)) {
+    for (const Claim& claim : claims_of(context.state, part.id, kTouchedMax)) {
         for (const Audit& audit :
-             audits_of_claim(context.state, part->id, claim.segment, kTouchedMax)) {
-            if (part->state == PartState::passed && audit.paid) ++paid;
+             audits_of_claim(context.state, part.id, claim.segment, kTouchedMax)) {
+            if (part.state == PartState::passed && audit.paid) ++paid;
             accused = accused || (audit.verdict && audit.verdict->kind == VerdictKind::invalid);
         }
     }
     if (const auto fees = base::multiply(job.audit_price, paid)) undone.audit_fees += *fees;
-    if (part->key.worker == culprit) note_overtaken(context, part->id, undone);
+    if (part.key.worker == culprit) note_overtaken(context, part.id, undone);
     // With an audit lag others go on before their audits are over: what they committed is work that
     // nobody has doubted.
-    const bool counts = part->state == PartState::passed || (job.shape.audit_lag > 0 && !accused);
-    if (counts && part->key.worker != culprit)
-        undone.lost.push_back({part->key.worker, part->id, price_of(context, *part)});
-    undone.audit_fees += void_part(context, job, *part);
-    undone.leases.insert(part->lease);
+    const bool counts = part.state == PartState::passed || (job.shape.audit_lag > 0 && !accused);
+    if (counts && part.key.worker != culprit)
+        undone.lost.push_back({part.key.worker, part.id, price_of(context, part)});
+    undone.audit_fees += void_part(context, job, part);
+    undone.leases.insert(part.lease);
 }
 
 /// The merge of a round that is undone or opened again: its audits, its games and its clock end.
 /// The number goes on when the round is merged again, so that no two commitments and audits of one
 /// round share an id.
 void end_merge(Context& context, Job& job, std::uint32_t round) {
-    auto merge = find_merge(context.state, job.id, round);
+    auto* merge = live_merge(context, job.id, round);
     if (!merge) return;
     drop_merge_questions(context, job, round);
     if (!merge->commitment.is_zero()) {
@@ -103,7 +102,7 @@ void train_from(Job& job, const Round& round, base::TimeMs live) {
 
 void reopen_round(Context& context, Job& job, std::uint32_t number) {
     end_merge(context, job, number);
-    auto round = find_round(context.state, job.id, number);
+    auto* round = live_round(context, job.id, number);
     ASSAY_CHECK(round && round->state != RoundState::open && round->state != RoundState::final);
     clear_round_timers(context, *round);
     round->state = RoundState::open;
@@ -113,7 +112,6 @@ void reopen_round(Context& context, Job& job, std::uint32_t number) {
     round->closing_root = {};
     round->closing_blob = {};
     round->closed_at = round->merged_at = round->window_ends = round->deadline = {};
-    save(context.state, *round);
     train_from(job, *round, context.live);
     emit(context, EventKind::round_reopened,
          {{"job", job.id.hex()},
@@ -191,7 +189,7 @@ void roll_back(Context& context, Job& job, const base::AccountId& culprit, Undon
 void return_to_merge(Context& context, Job& job, std::uint32_t number,
                      const base::AccountId& culprit, Undone& undone) {
     undo_rounds_after(context, job, number, culprit, undone);
-    auto round = find_round(context.state, job.id, number);
+    auto* round = live_round(context, job.id, number);
     ASSAY_CHECK(round && round->state == RoundState::merged);
     clear_round_timers(context, *round);
     round->state = RoundState::closed;
@@ -199,16 +197,13 @@ void return_to_merge(Context& context, Job& job, std::uint32_t number,
     round->closing_blob = {};
     round->merged_at = round->window_ends = {};
     round->merge_audited = false;
-    save(context.state, *round);
     train_from(job, *round, context.live);
     // Nobody owes a part until the next round opens again.
     for (Lane& lane : lanes_of(context.state, job.id)) {
-        if (auto lease = find_lease(context.state, lane.lease);
-            lease && lease->deadline.value != 0) {
+        if (auto* lease = live_lease(context, lane.lease); lease && lease->deadline.value != 0) {
             clear_timer(context,
                         {lease->deadline, TimerKind::lane_deadline, job.id.hash, lane.lane});
             lease->deadline = {};
-            save(context.state, *lease);
         }
         lane.passed_parts = lane.committed_parts = restart_of(context, job, lane.lane).keep_parts;
         save(context.state, lane);

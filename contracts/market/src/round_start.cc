@@ -73,10 +73,9 @@ void start_round(Context& context, Job& job) {
             want_match(context, job.id, lane.lane);
             continue;
         }
-        auto lease = find_lease(context.state, lane.lease);
+        auto* lease = live_lease(context, lane.lease);
         ASSAY_CHECK(lease && lease->state == LeaseState::active);
         set_lane_deadline(context, job, lane, *lease);
-        save(context.state, *lease);
         slowest = std::max(slowest, job.shape.segments_per_round() * lease->segment_ms);
     }
     const std::uint64_t wanted =
@@ -117,36 +116,32 @@ void set_to_what_stands(const Context& context, const Job& job, Lane& lane) {
 void resume_lanes(Context& context, Job& job, const std::set<std::uint32_t>& numbers) {
     const Parameters parameters = parameters_of(context, job);
     const bool paused = job.state == JobState::paused;
-    auto round = find_round(context.state, job.id, job.round);
+    auto* round = live_round(context, job.id, job.round);
     ASSAY_CHECK(round && round->state == RoundState::open);
     std::uint64_t slowest = parameters.grace_ms;
     for (const std::uint32_t number : numbers) {
-        auto lane = find_lane(context.state, job.id, number);
-        ASSAY_CHECK(lane.has_value());
-        set_to_what_stands(context, job, *lane);
-        unfund_lane(context, job, *lane);
+        Lane& lane = need_lane(context, job.id, number);
+        set_to_what_stands(context, job, lane);
+        unfund_lane(context, job, lane);
         // A job that settles commits nothing new: no clock runs.
         if (job.state == JobState::settling) {
-            save(context.state, *lane);
             continue;
         }
-        if (lane->lease.is_zero()) {
-            lane->vacant_since = context.live;
-            lane->match_after = {};
+        if (lane.lease.is_zero()) {
+            lane.vacant_since = context.live;
+            lane.match_after = {};
             want_match(context, job.id, number);
         } else {
-            auto lease = find_lease(context.state, lane->lease);
+            auto* lease = live_lease(context, lane.lease);
             ASSAY_CHECK(lease && lease->state == LeaseState::active);
-            set_lane_deadline(context, job, *lane, *lease);
+            set_lane_deadline(context, job, lane, *lease);
             // In a pause deadlines have no timers: they come back later by its length.
             if (paused && lease->deadline.value != 0)
                 clear_timer(context,
                             {lease->deadline, TimerKind::lane_deadline, job.id.hash, number});
-            save(context.state, *lease);
             slowest = std::max(slowest, job.shape.segments_per_round() * lease->segment_ms);
         }
-        fund_lane(context, job, *lane);
-        save(context.state, *lane);
+        fund_lane(context, job, lane);
     }
     if (job.state == JobState::settling) return;
     const std::uint64_t wanted =
@@ -157,21 +152,18 @@ void resume_lanes(Context& context, Job& job, const std::set<std::uint32_t>& num
     } else {
         round->deadline = std::max(round->deadline, context.in(wanted));
     }
-    save(context.state, *round);
 }
 
 void extend_round_for(Context& context, Job& job, const Lease& given) {
-    auto lane = find_lane(context.state, job.id, given.lane);
-    auto lease = find_lease(context.state, given.id);
-    auto round = find_round(context.state, job.id, job.round);
+    auto* lane = live_lane(context, job.id, given.lane);
+    auto* lease = live_lease(context, given.id);
+    auto* round = live_round(context, job.id, job.round);
     ASSAY_CHECK(lane && lease);
     // Between the close of a round and its merge nothing is open: the lease's clock starts with the
     // next round.
     if (!round || round->state != RoundState::open) return;
     set_lane_deadline(context, job, *lane, *lease);
-    save(context.state, *lease);
     fund_lane(context, job, *lane);
-    save(context.state, *lane);
     const Parameters parameters = parameters_of(context, job);
     const std::uint64_t lane_ms =
         std::max(parameters.grace_ms, job.shape.segments_per_round() * lease->segment_ms);
@@ -180,7 +172,6 @@ void extend_round_for(Context& context, Job& job, const Lease& given) {
     const base::TimeMs due = bounded_deadline(job, *round, wanted);
     if (round->extended || due <= round->deadline) return;
     set_round_deadline(context, *round, due);
-    save(context.state, *round);
 }
 
 }  // namespace assay::market

@@ -102,7 +102,7 @@ bool audits_keep_up(const Context& context, const Job& job, std::uint32_t next) 
 
 void close_round_if_done(Context& context, Job& job) {
     if (job.state != JobState::running) return;
-    auto round = find_round(context.state, job.id, job.round);
+    auto* round = live_round(context, job.id, job.round);
     if (!round || round->state != RoundState::open) return;
     const std::vector<Lane> lanes = lanes_of(context.state, job.id);
     const bool all = std::all_of(lanes.begin(), lanes.end(),
@@ -111,9 +111,9 @@ void close_round_if_done(Context& context, Job& job) {
 }
 
 void on_round_deadline(Context& context, const Timer& timer) {
-    auto job = find_job(context.state, base::JobId{timer.subject});
+    auto* job = live_job(context, base::JobId{timer.subject});
     if (!job || job->state != JobState::running || job->round != timer.number) return;
-    auto round = find_round(context.state, job->id, job->round);
+    auto* round = live_round(context, job->id, job->round);
     if (!round || round->state != RoundState::open || round->deadline != timer.due) return;
     const std::vector<Lane> lanes = lanes_of(context.state, job->id);
     // A lane that waits for audit money or for the committee waits without loss to anybody.
@@ -129,18 +129,15 @@ void on_round_deadline(Context& context, const Timer& timer) {
         round->deadline = context.in(std::max(length, context.parameters.grace_ms));
         set_timer(context,
                   {round->deadline, TimerKind::round_deadline, job->id.hash, round->round});
-        save(context.state, *round);
         emit(context, EventKind::round_extended,
              {{"job", job->id.hex()}, {"round", std::to_string(round->round)}});
     } else if (waits || anything_irrevocable(context, *job)) {
         round->deadline = context.in(context.parameters.grace_ms);
         set_timer(context,
                   {round->deadline, TimerKind::round_deadline, job->id.hash, round->round});
-        save(context.state, *round);
     } else {
         fail_job(context, *job, CloseReason::no_workers);
     }
-    save(context.state, *job);
 }
 
 void open_next_round(Context& context, Job& job) {

@@ -36,19 +36,17 @@ void stop_training(Context& context, Job& job) {
         release_lane(context, job, lane.lane, release);
     }
     for (std::uint32_t number = job.final_rounds; number < rounds_end(job); ++number) {
-        auto round = find_round(context.state, job.id, number);
+        auto* round = live_round(context, job.id, number);
         if (!round) continue;
         if (round->deadline.value != 0)
             clear_timer(context, {round->deadline, TimerKind::round_deadline, job.id.hash, number});
         if (round->window_ends.value != 0)
             clear_timer(context, {round->window_ends, TimerKind::window, job.id.hash, number});
         round->deadline = round->window_ends = {};
-        save(context.state, *round);
-        auto merge = find_merge(context.state, job.id, number);
+        auto* merge = live_merge(context, job.id, number);
         if (!merge || merge->deadline.value == 0) continue;
         clear_timer(context, {merge->deadline, TimerKind::merge, job.id.hash, number});
         merge->deadline = {};
-        save(context.state, *merge);
     }
 }
 
@@ -64,10 +62,9 @@ bool any_open_part(const Context& context, const Job& job) {
 void open_window(Context& context, Job& job) {
     const base::TimeMs ends = context.in(challenge_window_ms(context, job));
     for (std::uint32_t number = job.final_rounds; number < rounds_end(job); ++number) {
-        auto round = find_round(context.state, job.id, number);
+        auto* round = live_round(context, job.id, number);
         if (!round) continue;
         round->window_ends = ends;
-        save(context.state, *round);
     }
     job.window_ends = ends;
     set_timer(context, {ends, TimerKind::settle, job.id.hash, kSettleJob});
@@ -88,11 +85,10 @@ void pay_and_finish(Context& context, Job& job) {
         }
         if (const auto merge = find_merge(context.state, job.id, number))
             drop_pools(context, merge->commitment);
-        auto round = find_round(context.state, job.id, number);
+        auto* round = live_round(context, job.id, number);
         if (!round) continue;
         round->state = RoundState::failed;
         round->window_ends = {};
-        save(context.state, *round);
     }
     const JobState end = job.end_state;
     const CloseReason reason = job.reason;

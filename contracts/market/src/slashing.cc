@@ -64,17 +64,15 @@ Amount keep_for_successor(Context& context, const Job& job, const Lease& lease,
         return {};
     const auto dearer = base::multiply(job.shape.price_ceiling - lease.price, segments);
     const Amount kept = base::minimum(most, dearer.value_or(most));
-    auto lane = find_lane(context.state, job.id, lease.lane);
-    ASSAY_CHECK(lane.has_value());
-    lane->relet_price =
-        lane->relet_pot.is_zero() ? lease.price : base::minimum(lane->relet_price, lease.price);
-    lane->relet_segments += segments;
-    lane->relet_pot += kept;
+    Lane& lane = need_lane(context, job.id, lease.lane);
+    lane.relet_price =
+        lane.relet_pot.is_zero() ? lease.price : base::minimum(lane.relet_price, lease.price);
+    lane.relet_segments += segments;
+    lane.relet_pot += kept;
     // The lane may have a successor already: the worker had left before it was convicted.
-    const auto successor = find_lease(context.state, lane->lease);
+    const auto successor = find_lease(context.state, lane.lease);
     if (successor && successor->worker != lease.worker)
-        settle_relet(context, job, *lane, successor->price);
-    save(context.state, *lane);
+        settle_relet(context, job, lane, successor->price);
     return kept;
 }
 
@@ -144,10 +142,9 @@ void distribute(Context& context, Job& job, Amount taken, const Lease& lease,
 
 /// A convict is not matched for one unbonding time.
 void note_convict(Context& context, const base::AccountId& worker) {
-    auto stake = find_stake(context.state, worker, Role::worker);
+    auto* stake = live_stake(context, worker, Role::worker);
     if (!stake) return;
     stake->convicted_at = std::max(context.live, base::TimeMs{1});
-    save(context.state, *stake);
 }
 
 void note_slash(Context& context, Job& job, const Lease& lease, SlashReason reason,
@@ -217,14 +214,11 @@ namespace {
 
 /// The lane does not go to who loses it after the lease had ended.
 void exclude_worker(Context& context, const Job& job, const Lease& lease) {
-    auto lane = find_lane(context.state, job.id, lease.lane);
-    ASSAY_CHECK(lane.has_value());
-    if (std::find(lane->excluded.begin(), lane->excluded.end(), lease.worker) !=
-        lane->excluded.end())
+    Lane& lane = need_lane(context, job.id, lease.lane);
+    if (std::find(lane.excluded.begin(), lane.excluded.end(), lease.worker) != lane.excluded.end())
         return;
-    if (lane->excluded.size() >= kExcludedMax) lane->excluded.erase(lane->excluded.begin());
-    lane->excluded.push_back(lease.worker);
-    save(context.state, *lane);
+    if (lane.excluded.size() >= kExcludedMax) lane.excluded.erase(lane.excluded.begin());
+    lane.excluded.push_back(lease.worker);
 }
 
 }  // namespace
@@ -274,17 +268,15 @@ Amount convict(Context& context, Job& job, const Conviction& conviction, Undone 
     const std::uint32_t lane_segments = standing_segments(context, job, id, from);
     undo_worker(context, job, worker, from, undone);
     roll_back(context, job, worker, undone);
-    auto lease = find_lease(context.state, id);
-    ASSAY_CHECK(lease.has_value());
-    const Amount taken = slash_lease(context, *lease, lease->lock);
-    save(context.state, *lease);
-    distribute(context, job, taken, *lease, conviction, undone, lane_segments);
-    note_slash(context, job, *lease, conviction.reason, conviction.evidence, taken);
+    Lease& lease = need_lease(context, id);
+    const Amount taken = slash_lease(context, lease, lease.lock);
+    distribute(context, job, taken, lease, conviction, undone, lane_segments);
+    note_slash(context, job, lease, conviction.reason, conviction.evidence, taken);
     note_convict(context, worker);
     if (is_terminal(job.state)) return taken;
     if (job.state == JobState::settling)
         set_timer(context, {context.in(1), TimerKind::settle, job.id.hash, kSettleJob});
-    if (lease->state != LeaseState::active) exclude_worker(context, job, *lease);
+    if (lease.state != LeaseState::active) exclude_worker(context, job, lease);
     for (const Lane& lane : lanes_of(context.state, job.id)) {
         if (lane.lease.is_zero()) continue;
         const auto other = find_lease(context.state, lane.lease);
@@ -316,7 +308,7 @@ Refusal apply_equivocation_report(Context& context, const EquivocationReport& me
         return Refusal::not_equivocation;
     const base::PartId part = part_id(context.chain.id, first->key);
     const base::Hash evidence = double_sign_evidence(part);
-    auto job = find_job(context.state, first->key.job);
+    auto* job = live_job(context, first->key.job);
     if (!job) return Refusal::job_unknown;
     if (context.state.get(evidence_key(evidence))) return Refusal::evidence_known;
     // Where nothing is at stake any more, reporting oneself would only be a way out of other
@@ -332,13 +324,11 @@ Refusal apply_equivocation_report(Context& context, const EquivocationReport& me
         base::multiply(job->audit_price, kHalf * one.segments).value_or(Amount{});
     convict(context, *job, conviction);
     for (const Role role : {Role::worker, Role::validator}) {
-        auto stake = find_stake(context.state, first->key.worker, role);
+        auto* stake = live_stake(context, first->key.worker, role);
         if (!stake) continue;
         stake->tombstoned = true;
-        save(context.state, *stake);
     }
     start_window_if_done(context, *job, first->key.round);
-    save(context.state, *job);
     return Refusal::none;
 }
 
@@ -353,27 +343,25 @@ LeaseEnd end_of(SlashReason reason) {
 void take_fee(Context& context, Job& job, const base::LeaseId& id, SlashReason reason,
               const base::Hash& evidence, Amount fee, std::uint32_t segments, const Undone& undone,
               const Rewards& rewards) {
-    auto lease = find_lease(context.state, id);
-    ASSAY_CHECK(lease.has_value());
+    Lease& lease = need_lease(context, id);
     // Half of what is taken pays others, so what they are owed counts twice.
     std::optional<Amount> owed = undone.audit_fees;
     for (const LostWork& lost : undone.lost)
         owed = owed ? base::add(*owed, lost.price) : std::nullopt;
     if (owed) owed = base::multiply(*owed, kHalf);
     const std::optional<Amount> due = owed ? base::add(fee, *owed) : std::nullopt;
-    if (lease->state == LeaseState::ended) {
+    if (lease.state == LeaseState::ended) {
         // What is left of the lock waits as long as after a confession in time.
-        lease->end = end_of(reason);
-        lease->ended_at = context.live;
-        exclude_worker(context, job, *lease);
+        lease.end = end_of(reason);
+        lease.ended_at = context.live;
+        exclude_worker(context, job, lease);
     }
     const Amount taken =
-        slash_lease(context, *lease, base::minimum(lease->lock, due.value_or(lease->lock)));
-    save(context.state, *lease);
+        slash_lease(context, lease, base::minimum(lease.lock, due.value_or(lease.lock)));
     Conviction conviction{id, reason, evidence};
     conviction.rewards = rewards;
-    distribute(context, job, taken, *lease, conviction, undone, segments);
-    note_slash(context, job, *lease, reason, evidence, taken);
+    distribute(context, job, taken, lease, conviction, undone, segments);
+    note_slash(context, job, lease, reason, evidence, taken);
     for (const base::LeaseId& waiting : undone.leases) settle_lease_if_done(context, waiting);
 }
 
@@ -402,12 +390,11 @@ Refusal apply_confess(Context& context, const Confess& message) {
             if (audit.verdict) return Refusal::confess_too_late;
         }
     }
-    auto job = find_job(context.state, confessed->key.job);
-    ASSAY_CHECK(job.has_value());
+    Job& job = need_job(context, confessed->key.job);
     // What others have built on it would fall too, and with it what they are accused of, for half
     // of one lock.
-    const auto round = find_round(context.state, job->id, confessed->key.round);
-    if (confessed->key.round != job->round || !round || round->state != RoundState::open)
+    const auto round = find_round(context.state, job.id, confessed->key.round);
+    if (confessed->key.round != job.round || !round || round->state != RoundState::open)
         return Refusal::confess_too_late;
 
     // Half of the lock, and what auditing and doing the part again costs, up to the lock.
@@ -415,12 +402,11 @@ Refusal apply_confess(Context& context, const Confess& message) {
     ASSAY_CHECK(lease.has_value());
     const Amount half = *base::multiply_divide(lease->lock, 1, kHalf, base::Rounding::up);
     const auto again =
-        base::multiply(base::maximum(lease->price, job->audit_price), confessed->segments);
+        base::multiply(base::maximum(lease->price, job.audit_price), confessed->segments);
     const auto due = again ? base::add(half, *again) : std::nullopt;
-    give_up(context, *job, *confessed, SlashReason::confession, confessed->id.hash,
+    give_up(context, job, *confessed, SlashReason::confession, confessed->id.hash,
             due.value_or(lease->lock));
-    start_window_if_done(context, *job, confessed->key.round);
-    save(context.state, *job);
+    start_window_if_done(context, job, confessed->key.round);
     return Refusal::none;
 }
 

@@ -24,8 +24,7 @@ Attributes stake_attributes(const base::AccountId& account, Role role, Amount am
 Refusal apply_stake_bond(Context& context, const StakeBond& message) {
     if (message.role == Role::sequencer) return Refusal::role_not_open;
     if (message.amount.is_zero()) return Refusal::amount_zero;
-    auto found = find_stake(context.state, context.sender, message.role);
-    Stake stake = found.value_or(Stake{});
+    Stake stake = find_stake(context.state, context.sender, message.role).value_or(Stake{});
     if (stake.tombstoned) return Refusal::tombstoned;
     const auto active = base::add(stake.active, message.amount);
     if (!active) return Refusal::amount_too_large;
@@ -43,7 +42,7 @@ Refusal apply_stake_bond(Context& context, const StakeBond& message) {
 
 Refusal apply_stake_unbond(Context& context, const StakeUnbond& message) {
     if (message.amount.is_zero()) return Refusal::amount_zero;
-    auto stake = find_stake(context.state, context.sender, message.role);
+    auto* stake = live_stake(context, context.sender, message.role);
     if (!stake) return Refusal::stake_missing;
     if (stake->free() < message.amount) return Refusal::insufficient_free_stake;
     if (stake->unbondings >= context.parameters.unbondings_max) return Refusal::too_many_unbondings;
@@ -57,7 +56,6 @@ Refusal apply_stake_unbond(Context& context, const StakeUnbond& message) {
     stake->shares = left.grains();
     stake->unbondings += 1;
     stake->unbonding_next += 1;
-    save(context.state, *stake);
     save(context.state, entry);
     // The number carries the role in its lowest two bits: a timer names its entry by account and
     // number alone.
@@ -75,10 +73,9 @@ void on_unbonding_due(Context& context, const Timer& timer) {
     const auto bytes = context.state.get(unbonding_key(account, role, timer.number >> 2U));
     ASSAY_CHECK(bytes.has_value());
     const auto entry = decode<Unbonding>(*bytes);
-    auto stake = find_stake(context.state, account, role);
+    auto* stake = live_stake(context, account, role);
     ASSAY_CHECK(entry && stake && stake->unbondings > 0);
     stake->unbondings -= 1;
-    save(context.state, *stake);
     erase(context.state, *entry);
     credit(context, account, entry->amount);
     emit(context, EventKind::stake_released, stake_attributes(account, role, entry->amount));

@@ -1,27 +1,40 @@
 #pragma once
 
+#include "base/check.h"
 #include "context.h"
 #include "market/objects.h"
 #include "market/queries.h"
-#include "market/state.h"
 #include "market/tables.h"
 
-/// Typed writes: each keeps the index tables of its object in step. Reading is market/queries.h.
-///
-/// One rule keeps copies from going stale: a function that takes `Job&` (or another object by
-/// reference) changes it and leaves saving to its caller; everything that it loads itself it also
-/// saves. So a caller saves what it changed before it calls something that loads the same object by
-/// id, and never holds two copies.
+/// What a handler works on: live copies of rows (work.h), timers, evidence and history. A function
+/// that takes `Job&` (or another row by reference) changes it; nobody saves what is live.
 namespace assay::market {
 
-/// Of every type of row. What would say nothing (an empty work record, no duty, no game) leaves the
-/// state instead.
-template <class T>
-void save(StateWriter& state, const T& value);
-/// With its index entries and, of a job, question or dispute, the bytes beside it; the row must
-/// exist, and lists under its id go before.
-template <class T>
-void erase(StateWriter& state, const T& value);
+/// live_lane(context, job, 3): the one live copy of a row, or null.
+template <class T, class Id>
+struct LiveFinder;
+template <class T, class... Id>
+struct LiveFinder<T, std::tuple<Id...>> {
+    T* operator()(Context& context, const Id&... id) const {
+        return context.state.template find<T>(Row<T>::key(id...));
+    }
+};
+/// need_lane(context, job, 3): of a row that exists.
+template <class T, class Id>
+struct NeedFinder;
+template <class T, class... Id>
+struct NeedFinder<T, std::tuple<Id...>> {
+    T& operator()(Context& context, const Id&... id) const {
+        T* found = context.state.template find<T>(Row<T>::key(id...));
+        ASSAY_CHECK(found != nullptr);
+        return *found;
+    }
+};
+#define ASSAY_MARKET_ROW(Type, name, ...)                                         \
+    inline constexpr LiveFinder<Type, decltype(name##_key)::Tuple> live_##name{}; \
+    inline constexpr NeedFinder<Type, decltype(name##_key)::Tuple> need_##name{};
+ASSAY_MARKET_ROWS(ASSAY_MARKET_ROW)
+#undef ASSAY_MARKET_ROW
 
 /// Timers. Setting one twice is the same as once; clearing one that is not there does nothing. A
 /// handler compares the timer's due time with its object's deadline and ignores it when they
@@ -35,7 +48,7 @@ bool erase_some(StateWriter& state, const base::Bytes& prefix, std::size_t most)
 /// True when the evidence was new: slashing is idempotent.
 bool note_evidence(Context& context, const base::Hash& id);
 
-/// Adds an entry to the job's history; the caller saves the job.
+/// Adds an entry to the job's history.
 void append_history(Context& context, Job& job, const JobHistoryEntry& entry);
 
 }  // namespace assay::market

@@ -150,7 +150,7 @@ bool weigh(Context& context, Epoch& epoch, const base::PartId& commitment, const
 /// epoch after a void one.
 Claim claim_of(Context& context, Job& job, Part& part, std::uint32_t segment,
                std::uint32_t rate_ppm) {
-    auto known = find_claim(context.state, part.id, segment);
+    const auto known = find_claim(context.state, part.id, segment);
     Claim claim = known.value_or(Claim{});
     if (known && !known->over) return claim;
     claim.over = false;
@@ -223,7 +223,7 @@ void part_drawn(Context& context, Job& job, Part& part, bool again) {
 void claim_drawn(Context& context, const EpochCommitment& commitment, bool again) {
     EpochCommitment next = commitment;
     if (commitment.kind == CommitmentKind::control) {
-        auto audit = find_audit(context.state, commitment.audit);
+        auto* audit = live_audit(context, commitment.audit);
         ASSAY_CHECK(audit && audit->controls_open > 0);
         if (again) {
             ++audit->redraws;
@@ -232,9 +232,8 @@ void claim_drawn(Context& context, const EpochCommitment& commitment, bool again
         } else {
             --audit->controls_open;
         }
-        save(context.state, *audit);
     } else {
-        auto claim = find_claim(context.state, commitment.subject, commitment.segment);
+        auto* claim = live_claim(context, commitment.subject, commitment.segment);
         ASSAY_CHECK(claim && claim->draws > 0);
         if (again) {
             ++claim->redraws;
@@ -245,7 +244,6 @@ void claim_drawn(Context& context, const EpochCommitment& commitment, bool again
         } else {
             --claim->draws;
         }
-        save(context.state, *claim);
     }
     advance_later(context, commitment.subject, commitment.segment);
 }
@@ -253,10 +251,9 @@ void claim_drawn(Context& context, const EpochCommitment& commitment, bool again
 /// What was to be drawn is void, or over: whoever waits for it goes on.
 void nothing_drawn(Context& context, const EpochCommitment& commitment) {
     if (commitment.kind != CommitmentKind::control) return;
-    auto audit = find_audit(context.state, commitment.audit);
+    auto* audit = live_audit(context, commitment.audit);
     if (!audit || audit->controls_open == 0) return;
     --audit->controls_open;
-    save(context.state, *audit);
     advance_later(context, commitment.subject, commitment.segment);
 }
 
@@ -294,7 +291,7 @@ bool draw_commitment(Context& context, Epoch& epoch, const EpochCommitment& comm
     const bool again =
         epoch.void_ || unseen || (nobody && commitment.kind != CommitmentKind::control);
     if (commitment.kind == CommitmentKind::part) {
-        auto part = find_part(context.state, commitment.subject);
+        auto* part = live_part(context, commitment.subject);
         part_drawn(context, wanted->job, *part, again);
     } else {
         claim_drawn(context, commitment, again);
@@ -305,7 +302,7 @@ bool draw_commitment(Context& context, Epoch& epoch, const EpochCommitment& comm
 }  // namespace
 
 void on_draw_due(Context& context, const Timer& timer) {
-    auto epoch = find_epoch(context.state, timer.number);
+    auto* epoch = live_epoch(context, timer.number);
     if (!epoch || epoch->state != EpochState::drawing || epoch->deadline != timer.due) return;
     while (true) {
         const auto after =
@@ -318,7 +315,6 @@ void on_draw_due(Context& context, const Timer& timer) {
             // The next sweep, in the next block: live time is at least one millisecond later then.
             epoch->deadline = context.in(1);
             set_timer(context, {epoch->deadline, TimerKind::draw, {}, epoch->number});
-            save(context.state, *epoch);
             return;
         }
         epoch->draw_after = next.front().id;
@@ -332,7 +328,6 @@ void on_draw_due(Context& context, const Timer& timer) {
     epoch->state = EpochState::done;
     epoch->deadline = context.in(context.parameters.retention_ms);
     set_timer(context, {epoch->deadline, TimerKind::epoch, {}, epoch->number});
-    save(context.state, *epoch);
     emit(context, EventKind::epoch_drawn,
          {{"epoch", std::to_string(epoch->number)}, {"void", epoch->void_ ? "1" : "0"}});
 }

@@ -39,14 +39,13 @@ Refusal apply_validator_declare(Context& context, const ValidatorDeclare& messag
 }
 
 Refusal apply_validator_return(Context& context, const ValidatorReturn&) {
-    auto stake = find_stake(context.state, context.sender, Role::validator);
+    auto* stake = live_stake(context, context.sender, Role::validator);
     if (!stake) return Refusal::stake_missing;
     if (stake->tombstoned) return Refusal::tombstoned;
     if (stake->jailed_at.value == 0) return Refusal::not_jailed;
     if (context.live.value < stake->jailed_at.value + context.parameters.jail_ms)
         return Refusal::jail_not_over;
     stake->jailed_at = {};
-    save(context.state, *stake);
     emit(context, EventKind::validator_returned, {{"validator", context.sender.hex()}});
     return Refusal::none;
 }
@@ -76,34 +75,29 @@ bool vrf_key_counts(const Context& context, const KeyRecord& keys, base::TimeMs 
 
 void begin_audit_duty(Context& context, const base::AccountId& id, Amount lock,
                       std::uint64_t flops) {
-    auto validator = find_validator(context.state, id);
-    ASSAY_CHECK(validator.has_value());
-    validator->open_audits += 1;
-    validator->open_flops += flops;
-    save(context.state, *validator);
+    Validator& validator = need_validator(context, id);
+    validator.open_audits += 1;
+    validator.open_flops += flops;
     claim_stake(context, id, Role::validator, lock);
 }
 
 void end_audit_duty(Context& context, const base::AccountId& id, std::uint64_t flops) {
-    auto validator = find_validator(context.state, id);
+    auto* validator = live_validator(context, id);
     ASSAY_CHECK(validator && validator->open_audits > 0 && validator->open_flops >= flops);
     validator->open_audits -= 1;
     validator->open_flops -= flops;
-    save(context.state, *validator);
     // The claims overlap; which one is the greatest is forgotten when the last one ends.
     if (validator->open_audits > 0) return;
-    auto stake = find_stake(context.state, id, Role::validator);
+    auto* stake = live_stake(context, id, Role::validator);
     if (!stake) return;
     stake->locked = {};
-    save(context.state, *stake);
 }
 
 void jail(Context& context, const base::AccountId& account, Role role) {
-    auto stake = find_stake(context.state, account, role);
+    auto* stake = live_stake(context, account, role);
     if (!stake || stake->jailed_at.value != 0) return;
     // Live time begins at 0, which means "not jailed" here.
     stake->jailed_at = std::max(context.live, base::TimeMs{1});
-    save(context.state, *stake);
     emit(context, EventKind::jailed,
          {{"account", account.hex()},
           {"role", std::string(to_word(role))},

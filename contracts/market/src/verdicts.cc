@@ -69,13 +69,12 @@ void offer_to_control(Context& context, Audit& audit) {
 
 /// The cells of a control against those of the audit.
 void compare_cells(Context& context, Audit& control) {
-    auto controlled = find_audit(context.state, control.controls);
+    auto* controlled = live_audit(context, control.controls);
     ASSAY_CHECK(controlled && controlled->cells.size() == kCells && control.cells.size() == kCells);
     for (std::uint32_t i = 0; i < kCells; ++i) {
         if (control.cells[i] == controlled->cells[i]) continue;
         control.state = controlled->state = AuditState::disputed;
         save(context.state, control);
-        save(context.state, *controlled);
         open_cell_dispute(context, *controlled, control, i);
         return;
     }
@@ -185,22 +184,20 @@ namespace {
 
 /// Its cells are asked for and do not come: there was nothing behind the `valid`.
 void lose_lock(Context& context, Audit& audit) {
-    auto job = find_job(context.state, audit.job);
-    auto claim = find_claim(context.state, audit.subject, audit.segment);
+    auto* job = live_job(context, audit.job);
+    auto* claim = live_claim(context, audit.subject, audit.segment);
     ASSAY_CHECK(job && claim);
     const Amount taken = take_any_stake(context, audit.auditor, Role::validator, audit.lock);
     burn(context, taken, "no_cells", audit.id.hash);
     emit(context, EventKind::fined,
          {{"validator", audit.auditor.hex()}, {"amount", taken.decimal()}, {"reason", "no_cells"}});
     fail_audit(context, *job, *claim, audit);
-    save(context.state, *claim);
-    save(context.state, *job);
 }
 
 }  // namespace
 
 void on_audit_due(Context& context, const Timer& timer) {
-    auto audit = find_audit(context.state, base::AuditId{timer.subject});
+    auto* audit = live_audit(context, base::AuditId{timer.subject});
     if (!audit || audit->deadline != timer.due) return;
     const bool works = audit->state == AuditState::open;
     // Who has asked for what it needs misses nothing while the question is open. Data is asked for
@@ -214,18 +211,15 @@ void on_audit_due(Context& context, const Timer& timer) {
         audit->deadline = context.in(
             std::max(context.parameters.grace_ms, audit_time_ms(context, audit->auditor)));
         set_timer(context, {audit->deadline, TimerKind::audit, audit->id.hash, 0});
-        save(context.state, *audit);
         return;
     }
     audit->deadline = {};
     if (audit->kind == AuditKind::audit && audit->state == AuditState::revealed)
         return lose_lock(context, *audit);
-    auto job = find_job(context.state, audit->job);
-    auto claim = find_claim(context.state, audit->subject, audit->segment);
+    auto* job = live_job(context, audit->job);
+    auto* claim = live_claim(context, audit->subject, audit->segment);
     ASSAY_CHECK(job && claim);
     fail_audit(context, *job, *claim, *audit);
-    save(context.state, *claim);
-    save(context.state, *job);
 }
 
 }  // namespace assay::market

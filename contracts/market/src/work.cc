@@ -8,6 +8,14 @@ void Work::write() {
     gone_.clear();
 }
 
+void Work::erase(base::ByteView key) {
+    if (const auto row = rows_.find({key.begin(), key.end()}); row != rows_.end()) {
+        gone_.push_back(std::move(row->second));
+        rows_.erase(row);
+    }
+    below_.erase(key);
+}
+
 std::optional<base::Bytes> Work::get(base::ByteView key) const {
     if (const auto row = rows_.find({key.begin(), key.end()}); row != rows_.end())
         row->second->write(below_);

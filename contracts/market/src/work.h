@@ -21,8 +21,8 @@ template <class T>
 void erase(StateWriter& state, const T& value);
 
 /// The unit of work of one transaction or timer. A row that was asked for with `find` has one live
-/// copy: whoever asks for it gets the same, what is read in any other way shows it, and what changed
-/// in it is written by itself, before anything else looks and at the end.
+/// copy: whoever asks for it gets the same, what is read in any other way shows it, and what
+/// changed in it is written by itself, before anything else looks and at the end.
 class Work : public StateWriter {
   public:
     /// The state outlives it.
@@ -51,7 +51,7 @@ class Work : public StateWriter {
         row.write(below_);
     }
     template <class T>
-    void erase(const T& value) {
+    void remove(const T& value) {
         const auto known = rows_.find(Row<T>::key_of(value));
         if (known != rows_.end()) {
             known->second->write(below_);
@@ -68,7 +68,7 @@ class Work : public StateWriter {
         base::ByteView from, base::ByteView prefix) const override;
     /// Of what is no row.
     void put(base::ByteView key, base::ByteView value) override { below_.put(key, value); }
-    void erase(base::ByteView key) override { below_.erase(key); }
+    void erase(base::ByteView key) override;
 
   private:
     struct AnyLive {
@@ -95,7 +95,7 @@ void save(Work& work, const T& value) {
 }
 template <class T>
 void erase(Work& work, const T& value) {
-    work.erase(value);
+    work.remove(value);
 }
 
 }  // namespace assay::market
