@@ -71,13 +71,11 @@ void end_audit(Context& context, Claim& claim, Audit& audit, AuditState state) {
     ASSAY_CHECK(claim.open > 0);
     --claim.open;
     if (audit.kind == AuditKind::control) {
-        if (auto controlled = find_audit(context.state, audit.controls)) {
+        if (auto* controlled = live_audit(context, audit.controls)) {
             ASSAY_CHECK(controlled->controls_open > 0);
             --controlled->controls_open;
-            save(context.state, *controlled);
         }
     }
-    save(context.state, audit);
     advance_later(context, claim.subject, claim.segment);
 }
 
@@ -118,16 +116,13 @@ void draw_audit(Context& context, Job& job, Claim& claim, const Drawn& drawn) {
     job.hold.drawn += audit.price;
     begin_audit_duty(context, audit.auditor, audit.lock, audit.flops);
     ++claim.open;
-    save(context.state, audit);
-    if (control) {
-        Audit& controlled = need_audit(context, audit.controls);
-        ++controlled.controls_open;
-    }
+    if (control) ++need_audit(context, audit.controls).controls_open;
     Attributes attributes = audit_attributes(audit);
     attributes.emplace_back("worker", audit.worker.hex());
     if (control) attributes.emplace_back("controls", audit.controls.hex());
     emit(context, EventKind::audit_drawn, std::move(attributes));
     if (drawn.started) start_audit(context, audit);
+    save(context.state, audit);
 }
 
 void start_audit(Context& context, Audit& audit) {
@@ -135,7 +130,6 @@ void start_audit(Context& context, Audit& audit) {
     audit.state = AuditState::open;
     audit.deadline = context.in(audit_time_ms(context, audit.auditor));
     set_timer(context, {audit.deadline, TimerKind::audit, audit.id.hash, 0});
-    save(context.state, audit);
     Attributes attributes = audit_attributes(audit);
     attributes.emplace_back("deadline", std::to_string(audit.deadline.value));
     emit(context, EventKind::audit_open, std::move(attributes));
@@ -200,7 +194,7 @@ namespace {
 void end_controls(Context& context, Job& job, Claim& claim, const Audit& audit) {
     drop_defended(context, job, audit);
     for (Audit& control :
-         audits_of_claim(context.state, audit.subject, audit.segment, kTouchedMax)) {
+         live(context, audits_of_claim(context.state, audit.subject, audit.segment, kTouchedMax))) {
         if (control.controls != audit.id || has_ended(control)) continue;
         // One that calls the work wrong goes on to its game, whoever it controls.
         if (control.verdict && control.verdict->kind == VerdictKind::invalid) continue;
@@ -270,11 +264,9 @@ void fail_audit(Context& context, Job& job, Claim& claim, Audit& audit) {
 
 Amount end_claims(Context& context, Job& job, const base::PartId& subject) {
     Amount paid;
-    for (Claim& claim : claims_of(context.state, subject, kTouchedMax)) {
-        for (const Audit& listed :
-             audits_of_claim(context.state, subject, claim.segment, kTouchedMax)) {
-            // A control's end has changed the audit that it controls.
-            Audit audit = find_audit(context.state, listed.id).value();
+    for (Claim& claim : live(context, claims_of(context.state, subject, kTouchedMax))) {
+        for (Audit& audit :
+             live(context, audits_of_claim(context.state, subject, claim.segment, kTouchedMax))) {
             if (has_ended(audit)) continue;
             const bool worked = audit.state == AuditState::sealed ||
                                 audit.state == AuditState::revealed ||
@@ -294,8 +286,6 @@ Amount end_claims(Context& context, Job& job, const base::PartId& subject) {
         // job.
         if (audits_of_claim(context.state, subject, claim.segment, 1).empty())
             erase(context.state, claim);
-        else
-            save(context.state, claim);
     }
     return paid;
 }

@@ -138,25 +138,20 @@ Refusal apply_challenge_open(Context& context, const ChallengeOpen& message) {
     if (!bond) return Refusal::amount_too_large;
     if (const Refusal refusal = check_stake(context, message.role, *bond); refusal != Refusal::none)
         return refusal;
-    Pool pool = find_pool(context.state, pool_id(message.target, message.claimed)).value_or(Pool{});
-    if (pool.members >= kTouchedMax) return Refusal::too_many_disputes;
+    const base::Hash id = pool_id(message.target, message.claimed);
+    auto* known = live_pool(context, id);
+    if (known && known->members >= kTouchedMax) return Refusal::too_many_disputes;
 
-    if (pool.members == 0) {
-        pool.id = pool_id(message.target, message.claimed);
-        pool.target = message.target;
-        pool.job = challenged->job;
-        pool.round = challenged->round;
-        pool.lane = challenged->lane;
-        pool.claimed = message.claimed;
-        pool.opened_height = context.block.height;
-    }
+    Pool& pool = known
+                     ? *known
+                     : add(context, Pool{id, message.target, challenged->job, challenged->round,
+                                         challenged->lane, message.claimed, context.block.height});
     const PoolMember member{pool.id,      pool.members, context.sender,
                             message.role, *bond,        seal->height};
     drop_seal(context, *seal);
     ASSAY_CHECK(take_free_stake(context, context.sender, message.role, *bond) == *bond);
     save(context.state, member);
     ++pool.members;
-    save(context.state, pool);
     if (pool.members > 1) {
         emit(context, EventKind::dispute_joined,
              {{"pool", pool.id.hex()},
@@ -165,7 +160,6 @@ Refusal apply_challenge_open(Context& context, const ChallengeOpen& message) {
               {"bond", bond->decimal()}});
     }
     start_players(context, pool);
-    save(context.state, pool);
     return Refusal::none;
 }
 

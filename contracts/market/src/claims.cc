@@ -11,16 +11,17 @@ namespace assay::market {
 
 namespace {
 
+using Audits = std::vector<std::reference_wrapper<Audit>>;
+
 bool works(const Audit& audit) {
     return audit.state == AuditState::drawn || audit.state == AuditState::open;
 }
 
-/// Somebody owes the next move within grace. Saves.
+/// Somebody owes the next move within grace.
 void ask(Context& context, Audit& audit, EventKind kind) {
     if (audit.deadline.value != 0) return;
     audit.deadline = context.in(context.parameters.grace_ms);
     set_timer(context, {audit.deadline, TimerKind::audit, audit.id.hash, 0});
-    save(context.state, audit);
     emit(context, kind,
          {{"audit", audit.id.hex()},
           {"validator", audit.auditor.hex()},
@@ -29,7 +30,7 @@ void ask(Context& context, Audit& audit, EventKind kind) {
 }
 
 /// The auditors of a claim reveal together, when nobody works any more.
-void ask_reveals(Context& context, std::vector<Audit>& audits) {
+void ask_reveals(Context& context, const Audits& audits) {
     const bool busy = std::any_of(audits.begin(), audits.end(), [](const Audit& a) {
         return a.kind == AuditKind::audit && works(a);
     });
@@ -42,7 +43,7 @@ void ask_reveals(Context& context, std::vector<Audit>& audits) {
 
 /// All controls of one audit seal before it opens its cells, and it opens them before they do:
 /// nobody can copy.
-void ask_cells(Context& context, std::vector<Audit>& audits, Audit& audit) {
+void ask_cells(Context& context, const Audits& audits, Audit& audit) {
     bool busy = false, sealed = false;
     std::uint32_t open = 0;
     for (const Audit& control : audits) {
@@ -66,7 +67,7 @@ void ask_cells(Context& context, std::vector<Audit>& audits, Audit& audit) {
 }
 
 /// Nobody looks at a `valid` any more: it is paid.
-void settle_valids(Context& context, Job& job, Claim& claim, std::vector<Audit>& audits) {
+void settle_valids(Context& context, Job& job, Claim& claim, const Audits& audits) {
     for (Audit& audit : audits) {
         if (audit.kind != AuditKind::audit || audit.state != AuditState::revealed ||
             audit.controls_open > 0)
@@ -80,7 +81,6 @@ void claim_over(Context& context, Job& job, Claim& claim) {
     claim.over = true;
     burn(context, claim.fund, "missed", claim.subject.hash);
     claim.fund = {};
-    save(context.state, claim);
     ASSAY_CHECK(job.open_claims > 0);
     --job.open_claims;
     emit(context, EventKind::claim_judged,
@@ -110,7 +110,8 @@ void advance_claim(Context& context, const base::PartId& subject, std::uint32_t 
     auto* claim = live_claim(context, subject, segment);
     if (!claim || claim->over) return;
     Job& job = need_job(context, claim->job);
-    std::vector<Audit> audits = audits_of_claim(context.state, subject, segment, kTouchedMax);
+    const Audits audits =
+        live(context, audits_of_claim(context.state, subject, segment, kTouchedMax));
     ask_reveals(context, audits);
     for (Audit& audit : audits) {
         if (audit.kind == AuditKind::audit && audit.state == AuditState::revealed &&
@@ -122,9 +123,7 @@ void advance_claim(Context& context, const base::PartId& subject, std::uint32_t 
         advance_init(context, job, *claim);
     else
         settle_valids(context, job, *claim, audits);
-    if (is_terminal(job.state)) {
-        return;
-    }
+    if (is_terminal(job.state)) return;
     if (claim->open == 0 && claim->draws == 0 && claim->missed > 0 && !claim->over)
         redraw_claim(context, job, *claim);
     if (claim->judged() && !claim->over) {

@@ -99,7 +99,8 @@ Refusal apply_segment_deliver(Context& context, const SegmentDeliver& message) {
          {{"part", part->id.hex()},
           {"job", job->id.hex()},
           {"segment", std::to_string(message.segment)}});
-    for (Audit& audit : audits_of_claim(context.state, part->id, message.segment, kTouchedMax)) {
+    for (Audit& audit :
+         live(context, audits_of_claim(context.state, part->id, message.segment, kTouchedMax))) {
         if (audit.state == AuditState::drawn) start_audit(context, audit);
     }
     return Refusal::none;

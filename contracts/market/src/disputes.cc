@@ -93,10 +93,9 @@ void start_clock(Context& context, Dispute& dispute, Side turn) {
 void count_dispute(Context& context, Job& job, const Dispute& dispute, bool more) {
     ASSAY_CHECK(more || job.open_disputes > 0);
     job.open_disputes = more ? job.open_disputes + 1 : job.open_disputes - 1;
-    if (auto round = find_round(context.state, dispute.job, dispute.round)) {
+    if (auto* round = live_round(context, dispute.job, dispute.round)) {
         ASSAY_CHECK(more || round->open_disputes > 0);
         round->open_disputes = more ? round->open_disputes + 1 : round->open_disputes - 1;
-        save(context.state, *round);
     }
     // The round, or a job that settles, may have waited for this game alone.
     if (!more) set_timer(context, {context.in(1), TimerKind::settle, dispute.job.hash, kSettleJob});
@@ -109,7 +108,6 @@ void close_dispute(Context& context, Job& job, Dispute& dispute, DisputeState ou
     dispute.bond = {};
     dispute.state = outcome;
     context.state.erase(game_key(dispute.id));
-    save(context.state, dispute);
     count_dispute(context, job, dispute, false);
     count_load(context, dispute.asserter, dispute.planned_ms, false);
     count_load(context, dispute.challenger, dispute.planned_ms, false);
@@ -167,7 +165,7 @@ std::optional<Side> begin_game(Context& context, Job& job, Dispute& dispute) {
 void open_game(Context& context, Dispute& dispute) {
     Job& job = need_job(context, dispute.job);
     const auto winner = begin_game(context, job, dispute);
-    if (winner) end_game(context, dispute, *winner);
+    if (winner) end_game(context, need_dispute(context, dispute.id), *winner);
 }
 
 // ---- Money
@@ -474,8 +472,8 @@ void start_players(Context& context, Pool& pool) {
     if (!challenged) return;
     const std::uint32_t batch = std::min(pool.batch, pool.members - pool.started);
     for (std::uint32_t i = 0; i < batch; ++i) {
-        const auto member = find_pool_member(context.state, pool.id, pool.started);
-        ASSAY_CHECK(member.has_value());
+        auto* member = live_pool_member(context, pool.id, pool.started);
+        ASSAY_CHECK(member != nullptr);
         Dispute dispute;
         dispute.id = dispute_id(pool.id, member->number);
         dispute.target = pool.target.kind;
@@ -492,12 +490,9 @@ void start_players(Context& context, Pool& pool) {
         dispute.pool = pool.id;
         dispute.role = member->role;
         dispute.bond = member->bond;
-        PoolMember plays = *member;
-        plays.bond = {};
-        save(context.state, plays);
+        member->bond = {};
         ++pool.started;
         ++pool.playing;
-        save(context.state, pool);
         Job& job = need_job(context, dispute.job);
         const auto winner = begin_game(context, job, dispute);
         // The claimed root differs from the asserted one, so there is something to play.
@@ -548,7 +543,7 @@ void drop_disputes(Context& context, Job& job, const base::PartId& target) {
     for (auto open = disputes_of_target(context.state, target, std::nullopt, kTouchedMax);
          !open.empty();
          open = disputes_of_target(context.state, target, std::nullopt, kTouchedMax)) {
-        for (Dispute& dispute : open) drop_dispute(context, job, dispute);
+        for (Dispute& dispute : live(context, open)) drop_dispute(context, job, dispute);
     }
     drop_pools(context, target);
 }
@@ -562,8 +557,8 @@ void drop_pools(Context& context, const base::PartId& target) {
 }
 
 void drop_defended(Context& context, Job& job, const Audit& defended) {
-    for (Dispute& dispute :
-         disputes_of_target(context.state, defended.subject, defended.segment, kTouchedMax)) {
+    for (Dispute& dispute : live(context, disputes_of_target(context.state, defended.subject,
+                                                             defended.segment, kTouchedMax))) {
         if (dispute.defended == defended.id)
             close_dispute(context, job, dispute, DisputeState::dropped);
     }

@@ -122,7 +122,6 @@ void carry(Context& context, Epoch& epoch) {
     epoch.weight_after = 0;
     set_epoch_deadline(context, epoch,
                        std::max(context.parameters.epoch_ms, context.parameters.grace_ms));
-    save(context.state, epoch);
     emit_epoch(context, EventKind::epoch_carried, epoch);
 }
 
@@ -131,14 +130,12 @@ void close_epoch(Context& context, Epoch& epoch) {
         // Rows of an earlier try, when the epoch was carried.
         if (erase_some(context.state, prefix_of(epoch_member_key(epoch.number, {})), kSwept)) {
             set_epoch_deadline(context, epoch, 1);
-            save(context.state, epoch);
             return;
         }
         epoch.state = EpochState::closing;
     }
     if (!list_members(context, epoch)) {
         set_epoch_deadline(context, epoch, 1);
-        save(context.state, epoch);
         return;
     }
     const std::uint64_t unbonding = context.parameters.unbonding_ms;
@@ -154,7 +151,6 @@ void close_epoch(Context& context, Epoch& epoch) {
     epoch.state = EpochState::contributing;
     if (context.chain.epoch_open == epoch.number) context.chain.epoch_open.reset();
     set_epoch_deadline(context, epoch, context.parameters.grace_ms);
-    save(context.state, epoch);
     emit_epoch(context, EventKind::epoch_closed, epoch);
 }
 
@@ -166,7 +162,6 @@ void begin_draw(Context& context, Epoch& epoch) {
     epoch.state = EpochState::drawing;
     epoch.deadline = context.live;
     set_timer(context, {epoch.deadline, TimerKind::draw, {}, epoch.number});
-    save(context.state, epoch);
 }
 
 /// Contributions are due: who is missing is jailed, and fined unless so many are missing that it
@@ -192,25 +187,23 @@ void end_contributions(Context& context, Epoch& epoch) {
     }
     if (members.size() < kSwept) return begin_draw(context, epoch);
     set_epoch_deadline(context, epoch, 1);
-    save(context.state, epoch);
 }
 
 }  // namespace
 
 std::uint64_t join_epoch(Context& context, EpochCommitment commitment) {
-    Epoch epoch;
-    if (context.chain.epoch_open) {
-        epoch = *find_epoch(context.state, *context.chain.epoch_open);
-    } else {
-        epoch.number = context.chain.epoch_next++;
-        epoch.opened_at = context.live;
-        context.chain.epoch_open = epoch.number;
-        set_epoch_deadline(context, epoch, length_ms(context, epoch.number));
-        emit(context, EventKind::epoch_opened, {{"epoch", std::to_string(epoch.number)}});
+    if (!context.chain.epoch_open) {
+        Epoch opened;
+        opened.number = context.chain.epoch_next++;
+        opened.opened_at = context.live;
+        context.chain.epoch_open = opened.number;
+        set_epoch_deadline(context, opened, length_ms(context, opened.number));
+        save(context.state, opened);
+        emit(context, EventKind::epoch_opened, {{"epoch", std::to_string(opened.number)}});
     }
+    Epoch& epoch = need_epoch(context, *context.chain.epoch_open);
     ++epoch.commitments;
     if (epoch.commitments == kCommitmentsMax) context.chain.epoch_open.reset();
-    save(context.state, epoch);
     commitment.epoch = epoch.number;
     save(context.state, commitment);
     emit(context, EventKind::commitment_joined,
@@ -263,7 +256,6 @@ void remove_epoch(Context& context, Epoch& epoch) {
          {epoch_commitment_key(epoch.number, {}), epoch_member_key(epoch.number, {})}) {
         if (!erase_some(context.state, prefix_of(key), kSwept)) continue;
         set_epoch_deadline(context, epoch, 1);
-        save(context.state, epoch);
         return;
     }
     erase(context.state, epoch);

@@ -45,8 +45,8 @@ void refute_init(Context& context, Job& job) {
 }  // namespace
 
 void advance_init(Context& context, Job& job, Claim& claim) {
-    std::vector<Audit> audits =
-        audits_of_claim(context.state, claim.subject, claim.segment, kTouchedMax);
+    const auto audits =
+        live(context, audits_of_claim(context.state, claim.subject, claim.segment, kTouchedMax));
     std::uint32_t against = 0;
     bool playing = false;
     const Audit* accuser = nullptr;
@@ -80,9 +80,7 @@ void advance_init(Context& context, Job& job, Claim& claim) {
         ++claim.sought;
         redraw_claim(context, job, claim);
     } else {
-        save(context.state, claim);
         refute_init(context, job);
-        claim = find_claim(context.state, claim.subject, claim.segment).value();
     }
 }
 

@@ -217,10 +217,9 @@ void on_job_deadline(Context& context, const Timer& timer) {
 namespace {
 
 void end_leases(Context& context, Job& job) {
-    for (Lane& lane : lanes_of(context.state, job.id)) {
+    for (Lane& lane : live(context, lanes_of(context.state, job.id))) {
         settle_relet(context, job, lane, {});
         drop_asked(context, lane);
-        save(context.state, lane);
         if (lane.lease.is_zero()) continue;
         LaneRelease release;
         release.end = job.state == JobState::completed ? LeaseEnd::finished : LeaseEnd::job_closed;

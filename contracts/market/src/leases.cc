@@ -39,7 +39,7 @@ bool still_trains(const Job& job) {
 }  // namespace
 
 Refusal apply_lease_leave(Context& context, const LeaseLeave& message) {
-    const auto lease = find_lease(context.state, message.lease);
+    auto* lease = live_lease(context, message.lease);
     if (!lease) return Refusal::lease_unknown;
     if (lease->worker != context.sender) return Refusal::lease_not_yours;
     if (lease->state != LeaseState::active) return Refusal::lease_ended;
@@ -59,11 +59,9 @@ Refusal apply_lease_leave(Context& context, const LeaseLeave& message) {
         const std::uint64_t promised =
             std::max<std::uint64_t>(lease->segment_ms * span.segments, 1);
         const std::uint64_t held = std::min(context.live.value - lane->funded_at.value, promised);
-        auto leaving = *lease;
-        const Amount due = base::multiply_divide(leaving.bond, held, promised, base::Rounding::up)
-                               .value_or(leaving.bond);
-        leaving.bond -= due;
-        save(context.state, leaving);
+        const Amount due = base::multiply_divide(lease->bond, held, promised, base::Rounding::up)
+                               .value_or(lease->bond);
+        lease->bond -= due;
         burn(context, due, "bond", lease->id.hash);
     }
     const bool waits = lane->wait != LaneWait::none;
@@ -79,28 +77,25 @@ void on_lane_deadline(Context& context, const Timer& timer) {
     const base::JobId id{timer.subject};
     const auto lane = find_lane(context.state, id, static_cast<std::uint32_t>(timer.number));
     if (!lane || lane->lease.is_zero()) return;
-    const auto lease = find_lease(context.state, lane->lease);
-    ASSAY_CHECK(lease.has_value());
-    if (lease->deadline != timer.due) return;
+    Lease& lease = need_lease(context, lane->lease);
+    if (lease.deadline != timer.due) return;
     Job& job = need_job(context, id);
     const bool waits =
-        waits_for_answer(context, id, job.round) || has_asked(context, lease->worker, id);
-    const bool lacks = lease->extensions < kExtensionsMax && waits;
-    if (lacks || owes_audits(context, job, *lease)) {
+        waits_for_answer(context, id, job.round) || has_asked(context, lease.worker, id);
+    const bool lacks = lease.extensions < kExtensionsMax && waits;
+    if (lacks || owes_audits(context, job, lease)) {
         // Missing the deadline is no way out of an audit: what is committed is judged before the
         // lane goes on without its worker. Nor does it miss anything that asks for what it starts
         // from.
-        auto late = *lease;
-        if (lacks) ++late.extensions;
-        late.deadline = context.in(context.parameters.grace_ms);
-        set_timer(context, {late.deadline, TimerKind::lane_deadline, id.hash, lane->lane});
-        save(context.state, late);
+        if (lacks) ++lease.extensions;
+        lease.deadline = context.in(context.parameters.grace_ms);
+        set_timer(context, {lease.deadline, TimerKind::lane_deadline, id.hash, lane->lane});
         return;
     }
     // The data is asked for and answered chunk by chunk, and still does not open: that is not its
     // worker's doing. The lane goes to others.
     const bool without_data = asks_for_data(context, id);
-    release_lease(context, job, lease->id, without_data ? LeaseEnd::waited : LeaseEnd::deadline,
+    release_lease(context, job, lease.id, without_data ? LeaseEnd::waited : LeaseEnd::deadline,
                   !without_data);
 }
 

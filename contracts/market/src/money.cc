@@ -10,9 +10,8 @@ using base::Amount;
 void credit(Context& context, const base::AccountId& account, Amount amount) {
     if (amount.is_zero()) return;
     auto* found = live_account(context, account);
-    Account value = found ? std::move(*found) : Account{account, {}, {}};
-    value.balance += amount;
-    save(context.state, value);
+    if (!found) found = &add(context, Account{account, {}, {}});
+    found->balance += amount;
 }
 
 bool debit(Context& context, const base::AccountId& account, Amount amount) {
@@ -38,12 +37,6 @@ void burn(Context& context, Amount amount, std::string_view reason, const base::
 
 namespace {
 
-Stake stake_of(const Context& context, const base::AccountId& account, Role role) {
-    auto stake = find_stake(context.state, account, role);
-    ASSAY_CHECK(stake.has_value());
-    return std::move(*stake);
-}
-
 void take(Stake& stake, Amount amount) {
     stake.active -= amount;
     stake.shares = stake.active.grains();
@@ -61,23 +54,20 @@ bool lock_stake(Context& context, const base::AccountId& account, Role role, Amo
 
 void unlock_stake(Context& context, const base::AccountId& account, Role role, Amount amount) {
     if (amount.is_zero()) return;
-    Stake stake = stake_of(context, account, role);
+    Stake& stake = need_stake(context, account, role);
     stake.locked -= amount;
-    save(context.state, stake);
 }
 
 void take_locked_stake(Context& context, const base::AccountId& account, Role role, Amount amount) {
     if (amount.is_zero()) return;
-    Stake stake = stake_of(context, account, role);
+    Stake& stake = need_stake(context, account, role);
     stake.locked -= amount;
     take(stake, amount);
-    save(context.state, stake);
 }
 
 void claim_stake(Context& context, const base::AccountId& account, Role role, Amount amount) {
-    Stake stake = stake_of(context, account, role);
+    Stake& stake = need_stake(context, account, role);
     stake.locked = base::minimum(stake.active, base::maximum(stake.locked, amount));
-    save(context.state, stake);
 }
 
 Amount take_any_stake(Context& context, const base::AccountId& account, Role role, Amount amount) {
@@ -104,10 +94,9 @@ void pay(Context& context, const base::AccountId& account, Amount amount, std::s
 
 void return_stake(Context& context, const base::AccountId& account, Role role, Amount amount) {
     if (amount.is_zero()) return;
-    Stake stake = stake_of(context, account, role);
+    Stake& stake = need_stake(context, account, role);
     stake.active += amount;
     stake.shares = stake.active.grains();
-    save(context.state, stake);
 }
 
 Amount take_free_stake(Context& context, const base::AccountId& account, Role role, Amount amount) {

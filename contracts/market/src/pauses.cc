@@ -15,9 +15,8 @@ namespace {
 /// is committed meanwhile, so a paused job keeps nothing of the committee's backlog from others.
 /// Changes the job.
 void stop_clocks(Context& context, Job& job) {
-    for (Lane& lane : lanes_of(context.state, job.id)) {
+    for (Lane& lane : live(context, lanes_of(context.state, job.id))) {
         unfund_lane(context, job, lane);
-        save(context.state, lane);
         if (lane.lease.is_zero()) continue;
         const auto lease = find_lease(context.state, lane.lease);
         if (lease->deadline.value != 0)
@@ -31,7 +30,7 @@ void stop_clocks(Context& context, Job& job) {
 
 /// Changes the job.
 void start_clocks(Context& context, Job& job, std::uint64_t paused_ms) {
-    for (Lane& lane : lanes_of(context.state, job.id)) {
+    for (Lane& lane : live(context, lanes_of(context.state, job.id))) {
         if (lane.lease.is_zero()) {
             want_match(context, job.id, lane.lane);
             continue;
@@ -41,7 +40,6 @@ void start_clocks(Context& context, Job& job, std::uint64_t paused_ms) {
             set_timer(context, {lease->deadline, TimerKind::lane_deadline, job.id.hash, lane.lane});
         }
         fund_lane(context, job, lane);
-        save(context.state, lane);
     }
     auto* round = live_round(context, job.id, job.round);
     if (!round || round->state != RoundState::open) return;

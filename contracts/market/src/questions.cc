@@ -144,10 +144,8 @@ void count_question(Context& context, Job& job, const Question& question, bool m
     owed.owed_ms = more ? owed.owed_ms + takes : owed.owed_ms - takes;
     save(context.state, owed);
     change(job.open_questions);
-    if (auto round = find_round(context.state, question.job, question.round)) {
+    if (auto* round = live_round(context, question.job, question.round))
         change(round->open_questions);
-        save(context.state, *round);
-    }
 }
 
 Attributes attributes_of(const Question& question) {

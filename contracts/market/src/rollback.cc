@@ -199,14 +199,13 @@ void return_to_merge(Context& context, Job& job, std::uint32_t number,
     round->merge_audited = false;
     train_from(job, *round, context.live);
     // Nobody owes a part until the next round opens again.
-    for (Lane& lane : lanes_of(context.state, job.id)) {
+    for (Lane& lane : live(context, lanes_of(context.state, job.id))) {
         if (auto* lease = live_lease(context, lane.lease); lease && lease->deadline.value != 0) {
             clear_timer(context,
                         {lease->deadline, TimerKind::lane_deadline, job.id.hash, lane.lane});
             lease->deadline = {};
         }
         lane.passed_parts = lane.committed_parts = restart_of(context, job, lane.lane).keep_parts;
-        save(context.state, lane);
     }
 }
 

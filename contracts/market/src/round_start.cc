@@ -62,13 +62,12 @@ void start_round(Context& context, Job& job) {
     round.opening_blob = job.opening_blob;
     round.opened_at = context.live;
     std::uint64_t slowest = parameters.grace_ms;
-    for (Lane& lane : lanes_of(context.state, job.id)) {
+    for (Lane& lane : live(context, lanes_of(context.state, job.id))) {
         lane.passed_parts = 0;
         lane.committed_parts = 0;
         lane.next_start_root = job.opening_root;
         lane.next_start_blob = job.opening_blob;
         unfund_lane(context, job, lane);
-        save(context.state, lane);
         if (lane.lease.is_zero()) {
             want_match(context, job.id, lane.lane);
             continue;
@@ -82,9 +81,8 @@ void start_round(Context& context, Job& job) {
         parameters.round_time_factor * slowest + settlement_time_ms(parameters);
     set_round_deadline(context, round, bounded_deadline(job, round, context.in(wanted)));
     save(context.state, round);
-    for (Lane& lane : lanes_of(context.state, job.id)) {
+    for (Lane& lane : live(context, lanes_of(context.state, job.id))) {
         fund_lane(context, job, lane);
-        save(context.state, lane);
     }
     emit(context, EventKind::round_opened,
          {{"job", job.id.hex()},

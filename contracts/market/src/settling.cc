@@ -21,18 +21,16 @@ std::uint32_t rounds_end(const Job& job) { return std::min(job.round + 1, job.sh
 /// Nothing new is trained or posted: leases end, asked workers are free, clocks of rounds and
 /// merges stop.
 void stop_training(Context& context, Job& job) {
-    for (const Lane& lane : lanes_of(context.state, job.id)) {
-        Lane now = lane;
-        drop_asked(context, now);
-        unfund_lane(context, job, now);
-        save(context.state, now);
+    for (Lane& lane : live(context, lanes_of(context.state, job.id))) {
+        drop_asked(context, lane);
+        unfund_lane(context, job, lane);
         if (lane.lease.is_zero()) continue;
         LaneRelease release;
         release.end = LeaseEnd::job_closed;
         release.exclude = false;
-        release.keep_parts = now.committed_parts;
-        release.start_root = now.next_start_root;
-        release.start_blob = now.next_start_blob;
+        release.keep_parts = lane.committed_parts;
+        release.start_root = lane.next_start_root;
+        release.start_blob = lane.next_start_blob;
         release_lane(context, job, lane.lane, release);
     }
     for (std::uint32_t number = job.final_rounds; number < rounds_end(job); ++number) {
@@ -207,9 +205,8 @@ void begin_settling(Context& context, Job& job, JobState state, CloseReason reas
         drop_disputes(context, job, init_commitment_id(job.id));
         end_claims(context, job, init_commitment_id(job.id));
         drop_questions(context, job, job.id.hash);
-        for (Lane& lane : lanes_of(context.state, job.id)) {
+        for (Lane& lane : live(context, lanes_of(context.state, job.id))) {
             drop_asked(context, lane);
-            save(context.state, lane);
         }
         finish_job(context, job, state, reason);
         return;

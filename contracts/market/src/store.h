@@ -1,5 +1,7 @@
 #pragma once
 
+#include <functional>
+
 #include "base/check.h"
 #include "context.h"
 #include "market/objects.h"
@@ -35,6 +37,25 @@ struct NeedFinder<T, std::tuple<Id...>> {
     inline constexpr NeedFinder<Type, decltype(name##_key)::Tuple> need_##name{};
 ASSAY_MARKET_ROWS(ASSAY_MARKET_ROW)
 #undef ASSAY_MARKET_ROW
+
+/// A row that did not exist; its live copy.
+template <class T>
+T& add(Context& context, const T& row) {
+    context.state.save(row);
+    return *context.state.template find<T>(Row<T>::key_of(row));
+}
+
+/// The live copies of rows that were listed: iterate with `T&`.
+template <class T>
+std::vector<std::reference_wrapper<T>> live(Context& context, const std::vector<T>& listed) {
+    std::vector<std::reference_wrapper<T>> rows;
+    for (const T& row : listed) {
+        T* found = context.state.template find<T>(Row<T>::key_of(row));
+        ASSAY_CHECK(found != nullptr);
+        rows.push_back(*found);
+    }
+    return rows;
+}
 
 /// Timers. Setting one twice is the same as once; clearing one that is not there does nothing. A
 /// handler compares the timer's due time with its object's deadline and ignores it when they

@@ -14,13 +14,13 @@ namespace {
 
 /// What one commitment asks to be drawn.
 struct Wanted {
-    Job job;
+    Job& job;
     ClaimKind kind = ClaimKind::segment;
     std::uint32_t segments = 1;
     std::uint32_t rate_ppm = 0;
-    std::optional<Part> part;  ///< of a segment
-    std::set<base::AccountId>
-        barred;  ///< whose verdict is controlled, and who was drawn for this before and failed
+    Part* part = nullptr;  ///< of a segment
+    std::set<base::AccountId> barred =
+        {};  ///< whose verdict is controlled, and who was drawn for this before and failed
 };
 
 std::uint32_t sure_rate(const Parameters& parameters, std::uint32_t rate_ppm) {
@@ -36,14 +36,13 @@ bool control_missed(const Context& context, const Audit& audit) {
 }
 
 /// Nothing when what was committed is void, or the job is over.
-std::optional<Wanted> wanted_by(const Context& context, const EpochCommitment& commitment) {
+std::optional<Wanted> wanted_by(Context& context, const EpochCommitment& commitment) {
     if (commitment.kind == CommitmentKind::job) return std::nullopt;
-    auto job = find_job(context.state, commitment.job);
+    auto* job = live_job(context, commitment.job);
     if (!job || is_terminal(job->state)) return std::nullopt;
-    Wanted wanted;
-    wanted.job = std::move(*job);
+    Wanted wanted{*job};
     if (commitment.kind == CommitmentKind::part) {
-        wanted.part = find_part(context.state, commitment.subject);
+        wanted.part = live_part(context, commitment.subject);
         if (!wanted.part || !is_open(*wanted.part) || wanted.part->draws == 0) return std::nullopt;
         const auto lease = find_lease(context.state, wanted.part->lease);
         ASSAY_CHECK(lease.has_value());
@@ -54,8 +53,7 @@ std::optional<Wanted> wanted_by(const Context& context, const EpochCommitment& c
     const auto claim = find_claim(context.state, commitment.subject, commitment.segment);
     if (!claim || claim->over) return std::nullopt;
     wanted.kind = claim->kind;
-    if (claim->kind == ClaimKind::segment)
-        wanted.part = find_part(context.state, commitment.subject);
+    if (claim->kind == ClaimKind::segment) wanted.part = live_part(context, commitment.subject);
     const Parameters parameters = parameters_of(context, wanted.job);
     if (commitment.kind == CommitmentKind::control) {
         const auto audit = find_audit(context.state, commitment.audit);
@@ -148,15 +146,17 @@ bool weigh(Context& context, Epoch& epoch, const base::PartId& commitment, const
 
 /// The claim of one segment, made when it is drawn for the first time, or drawn once more by the
 /// epoch after a void one.
-Claim claim_of(Context& context, Job& job, Part& part, std::uint32_t segment,
-               std::uint32_t rate_ppm) {
-    const auto known = find_claim(context.state, part.id, segment);
-    Claim claim = known.value_or(Claim{});
-    if (known && !known->over) return claim;
-    claim.over = false;
+Claim& claim_of(Context& context, Job& job, Part& part, std::uint32_t segment,
+                std::uint32_t rate_ppm) {
+    auto* known = live_claim(context, part.id, segment);
+    if (known && !known->over) return *known;
     ++part.open_claims;
     ++job.open_claims;
-    if (known) return claim;
+    if (known) {
+        known->over = false;
+        return *known;
+    }
+    Claim claim;
     claim.subject = part.id;
     claim.segment = segment;
     claim.job = job.id;
@@ -165,7 +165,7 @@ Claim claim_of(Context& context, Job& job, Part& part, std::uint32_t segment,
     claim.worker = part.key.worker;
     claim.lease = part.lease;
     claim.rate_ppm = rate_ppm;
-    return claim;
+    return add(context, claim);
 }
 
 bool is_delivered(const Part& part, std::uint32_t segment) {
@@ -193,13 +193,10 @@ void draw_member(Context& context, Epoch& epoch, const EpochCommitment& commitme
     if (!is_drawn(*member.y, subject, draw_chance(exponent))) return;
     const Drawn drawn{&commitment, &member, exponent,
                       !wanted.part || is_delivered(*wanted.part, segment)};
-    Claim claim = wanted.part
-                      ? claim_of(context, wanted.job, *wanted.part, segment, wanted.rate_ppm)
-                      : find_claim(context.state, commitment.subject, segment).value();
+    Claim& claim = wanted.part
+                       ? claim_of(context, wanted.job, *wanted.part, segment, wanted.rate_ppm)
+                       : need_claim(context, commitment.subject, segment);
     draw_audit(context, wanted.job, claim, drawn);
-    save(context.state, claim);
-    if (wanted.part) save(context.state, *wanted.part);
-    save(context.state, wanted.job);
     ++epoch.drawn;
 }
 
@@ -215,7 +212,6 @@ void part_drawn(Context& context, Job& job, Part& part, bool again) {
     }
     if (part.state == PartState::committed) part.state = PartState::auditing;
     ask_delivery(context, job, part);
-    save(context.state, part);
     advance_later(context, part.id, kAdvancePart);
 }
 

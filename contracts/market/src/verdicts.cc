@@ -40,11 +40,11 @@ void stop_clock(Context& context, Audit& audit) {
 }
 
 /// The sender's audit in that state; `due`: with its clock running.
-tl::expected<Audit, Refusal> own_audit(const Context& context, const base::AuditId& id) {
-    auto audit = find_audit(context.state, id);
+tl::expected<Audit*, Refusal> own_audit(Context& context, const base::AuditId& id) {
+    auto* audit = live_audit(context, id);
     if (!audit) return tl::unexpected(Refusal::audit_unknown);
     if (audit->auditor != context.sender) return tl::unexpected(Refusal::audit_not_yours);
-    return std::move(*audit);
+    return audit;
 }
 
 /// A key that is younger than what drew the audit could have been tried until it chose cells that
@@ -74,7 +74,6 @@ void compare_cells(Context& context, Audit& control) {
     for (std::uint32_t i = 0; i < kCells; ++i) {
         if (control.cells[i] == controlled->cells[i]) continue;
         control.state = controlled->state = AuditState::disputed;
-        save(context.state, control);
         open_cell_dispute(context, *controlled, control, i);
         return;
     }
@@ -84,8 +83,9 @@ void compare_cells(Context& context, Audit& control) {
 }  // namespace
 
 Refusal apply_verdict_seal(Context& context, const VerdictSeal& message) {
-    auto audit = own_audit(context, message.audit);
-    if (!audit) return audit.error();
+    const auto own = own_audit(context, message.audit);
+    if (!own) return own.error();
+    Audit* audit = *own;
     if (audit->state != AuditState::open) return Refusal::audit_state;
     if (context.live > audit->deadline) return Refusal::deadline_passed;
     if (message.seal.is_zero()) return Refusal::wrong_seal;
@@ -93,7 +93,6 @@ Refusal apply_verdict_seal(Context& context, const VerdictSeal& message) {
     stop_clock(context, *audit);
     audit->seal = message.seal;
     audit->state = AuditState::sealed;
-    save(context.state, *audit);
     emit(context, EventKind::audit_sealed,
          {{"audit", audit->id.hex()},
           {"validator", audit->auditor.hex()},
@@ -103,8 +102,9 @@ Refusal apply_verdict_seal(Context& context, const VerdictSeal& message) {
 }
 
 Refusal apply_verdict_reveal(Context& context, const VerdictReveal& message) {
-    auto audit = own_audit(context, message.audit);
-    if (!audit) return audit.error();
+    const auto own = own_audit(context, message.audit);
+    if (!own) return own.error();
+    Audit* audit = *own;
     const Verdict& verdict = message.verdict;
     // Without a deadline it waits for others. Of a control only an `invalid` is a verdict: a
     // `valid` opens its cells.
@@ -135,7 +135,6 @@ Refusal apply_verdict_reveal(Context& context, const VerdictReveal& message) {
     audit->state = AuditState::revealed;
     audit->revealed = context.transaction;
     if (valid) offer_to_control(context, *audit);
-    save(context.state, *audit);
     emit(context, EventKind::audit_revealed,
          {{"audit", audit->id.hex()},
           {"validator", audit->auditor.hex()},
@@ -150,8 +149,9 @@ Refusal apply_verdict_reveal(Context& context, const VerdictReveal& message) {
 }
 
 Refusal apply_cells_open(Context& context, const CellsOpen& message) {
-    auto audit = own_audit(context, message.audit);
-    if (!audit) return audit.error();
+    const auto own = own_audit(context, message.audit);
+    if (!own) return own.error();
+    Audit* audit = *own;
     const bool control = audit->kind == AuditKind::control;
     if (audit->state != (control ? AuditState::sealed : AuditState::revealed) ||
         audit->deadline.value == 0)
@@ -170,7 +170,6 @@ Refusal apply_cells_open(Context& context, const CellsOpen& message) {
         audit->state = AuditState::revealed;
         audit->revealed = context.transaction;
     }
-    save(context.state, *audit);
     emit(context, EventKind::audit_cells_opened,
          {{"audit", audit->id.hex()},
           {"validator", audit->auditor.hex()},

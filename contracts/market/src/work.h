@@ -71,6 +71,8 @@ class Work : public StateWriter {
     void erase(base::ByteView key) override;
 
   private:
+    /// What changed in one table.
+    void write(Table table) const;
     struct AnyLive {
         virtual ~AnyLive() = default;
         virtual void write(StateWriter& state) = 0;
