@@ -153,7 +153,9 @@ Applied apply_checked(StateWriter& state, const BlockContext& block, base::ByteV
     context.chain.block_weight += message_weight(transaction->message, raw.size());
     out.kept_out = false;
     out.result.fee = *fee;
+    context.state.write();
     out.result.code = dispatch(context, transaction->message);
+    if (out.result.code != Refusal::none) context.state.forget();
     // What a draw owes to its commitments costs nothing; a contribution that fails does.
     if (out.result.code == Refusal::none &&
         std::holds_alternative<EpochContribute>(transaction->message)) {

@@ -48,7 +48,6 @@ void pass_part(Context& context, Job& job, Part& part, const PartClose& message)
     part.deadline = {};
     count_expected(context, job, part.expected, false);
     part.expected = 0;
-    save(context.state, part);
     count_open_part(context, part, false);
     count_passed(context, job, part);
     append_history(context, job, fact);

@@ -11,16 +11,15 @@ namespace assay::market {
 
 // disputes.cc
 /// An auditor's revealed `invalid` of a segment or merge opens a game; its audit's lock is its
-/// bond. Loads and saves what it needs.
+/// bond.
 void open_audit_dispute(Context& context, const Audit& accusation);
 /// Between an auditor that found another initial root and one that found the posted one, each with
 /// its lock. Changes the job.
 void open_init_dispute(Context& context, Job& job, const Audit& accuser, const Audit& defender);
-/// Between an auditor and a control of it, about the first cell that they have otherwise. Loads and
-/// saves what it needs.
+/// Between an auditor and a control of it, about the first cell that they have otherwise.
 void open_cell_dispute(Context& context, const Audit& audit, const Audit& control,
                        std::uint32_t cell);
-/// The next members of a pool play, each a game of its own. Changes the pool; the caller saves it.
+/// The next members of a pool play, each a game of its own. Changes the pool.
 void start_players(Context& context, Pool& pool);
 /// What open disputes are about is void, or the job is over: all of a part's segments, or of a
 /// merge. Bonds return, pools dissolve. Changes the job.

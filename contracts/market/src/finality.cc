@@ -43,7 +43,6 @@ void finalize_round(Context& context, Job& job, Round& round) {
     if (const auto merge = find_merge(context.state, job.id, round.round))
         drop_pools(context, merge->commitment);
     round.state = RoundState::final;
-    save(context.state, round);
     // The merges of so many rounds can still be open.
     const bool fewer =
         job.shape.rounds - job.final_rounds <= parameters_of(context, job).unfinal_rounds_max;

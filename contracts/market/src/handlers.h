@@ -54,15 +54,13 @@ void return_slot(Context& context, const base::OfferId& offer, const base::Accou
 // jobs.cc
 void on_job_deadline(Context& context, const Timer& timer);
 /// Ends the job: leases end, timers of its phases are ignored from now on, what is left of the hold
-/// returns, JobClosed enters the history and the open epoch. Nothing of it may be open. The caller
-/// saves the job.
+/// returns, JobClosed enters the history and the open epoch. Nothing of it may be open.
 void finish_job(Context& context, Job& job, JobState state, CloseReason reason);
 void on_retention_due(Context& context, const Timer& timer);
 
 // pauses.cc
 void on_pause_due(Context& context, const Timer& timer);
-/// A paused job runs again: pays its workers for the pause, moves the deadlines. The caller saves
-/// the job.
+/// A paused job runs again: pays its workers for the pause, moves the deadlines.
 void end_pause(Context& context, Job& job);
 
 // matching.cc
@@ -73,7 +71,7 @@ void on_match_due(Context& context, const Timer& timer);
 void drop_asked(Context& context, Lane& lane);
 /// A convicted worker's lane has a successor at `price`, or the job ends (price 0): the submitter
 /// gets what the successor costs more, as far as the lane's pot has, and the rest of the pot is
-/// burned. Changes `lane`; the caller saves it.
+/// burned. Changes `lane`.
 void settle_relet(Context& context, const Job& job, Lane& lane, base::Amount price);
 
 // records.cc
@@ -84,7 +82,7 @@ void earn_record(Context& context, const Job& job, const Part& part, std::uint64
                  base::Amount protocol_fee);
 /// A lease's rate rests on so much of the free record.
 void use_record(Context& context, const base::AccountId& worker, base::Amount amount);
-/// The lease is settled: what it used is free again. The caller saves the lease.
+/// The lease is settled: what it used is free again.
 void return_record(Context& context, Lease& lease);
 /// The worker was convicted or confessed.
 void erase_record(Context& context, const base::AccountId& worker);
@@ -94,7 +92,7 @@ void on_lane_deadline(Context& context, const Timer& timer);
 /// Ends a lane's lease and asks for a new match when the job still trains. Sets the lane back to
 /// `keep_parts` parts of this round: the successor starts there. `exclude`: the worker may not get
 /// this lane again. `burn_bond`: its bond is forfeited, else it returns when the lease is settled.
-/// Locks stay until settle_lease_if_done. Loads and saves lane and lease; the caller saves the job.
+/// Locks stay until settle_lease_if_done.
 struct LaneRelease {
     LeaseEnd end = LeaseEnd::left;
     bool exclude = true;
@@ -105,16 +103,15 @@ struct LaneRelease {
 };
 void release_lane(Context& context, Job& job, std::uint32_t lane, const LaneRelease& release);
 /// An ended lease without open parts and unfinal segments: its lock is freed, its bond and slot
-/// return. Loads and saves the lease.
+/// return.
 void settle_lease_if_done(Context& context, const base::LeaseId& lease);
 
 // round_start.cc
 /// Opens `job.round` with job.opening_root / opening_blob: makes the Round, resets the lanes, sets
-/// deadlines of leases and round, asks for matches of vacant lanes. The caller saves the job.
+/// deadlines of leases and round, asks for matches of vacant lanes.
 void start_round(Context& context, Job& job);
 /// Sets lanes of the open round to the parts of them that stand, after a roll-back: new deadlines
-/// for their leases and the round, matches for vacant ones. The caller saves the
-/// job.
+/// for their leases and the round, matches for vacant ones.
 void resume_lanes(Context& context, Job& job, const std::set<std::uint32_t>& lanes);
 /// A lease joined the current round: the round's deadline may move.
 void extend_round_for(Context& context, Job& job, const Lease& lease);

@@ -123,7 +123,6 @@ std::optional<Job> make_job(const Context& context, const JobPost& message, cons
 void open_job(Context& context, Job& job, const base::Bytes& spec) {
     job.deadline = context.in(context.parameters.open_ms_max);
     set_timer(context, {job.deadline, TimerKind::job_deadline, job.id.hash, 0});
-    save(context.state, job);
     context.state.put(spec_key(job.id), spec);
     // Its initial state is judged like any other work; lanes are matched when it has passed. What
     // it expects counts until then, and what the merges of unfinal rounds expect all the time.

@@ -122,12 +122,10 @@ void start_lease(Context& context, Job& job, Lane& lane, Offer& offer, const Ter
     ASSAY_CHECK(lock_stake(context, offer.worker, Role::worker, terms.lock));
     context.state.put(party_key(job.id, offer.worker), {});
     offer.bond -= terms.bond;
-    save(context.state, offer);
     lane.lease = lease.id;
     lane.leases += 1;
     lane.match_after = {};
     settle_relet(context, job, lane, terms.price);
-    save(context.state, lane);
     save(context.state, lease);
     job.active_leases += 1;
     emit(context, EventKind::lease_started,
@@ -307,7 +305,6 @@ void decide(Context& context, Job& job, Lane& lane, bool late) {
     if (winner == nullptr) {
         lane.ask = std::min(2 * lane.ask, kAskedMax);
         lane.match_after = {};
-        save(context.state, lane);
         set_timer(context, {context.in(1), TimerKind::match, job.id.hash, lane.lane});
         return;
     }

@@ -56,7 +56,6 @@ std::optional<std::uint32_t> next_turn(const MergeRecord& merge, const Round& ro
 void merge_settled(Context& context, Job& job, MergeRecord& merge, MergeState outcome,
                    std::vector<AuditFact> facts) {
     merge.state = outcome;
-    save(context.state, merge);
     Round& round = need_round(context, job.id, merge.round);
     round.merge_audited = outcome == MergeState::audited;
     append_history(context, job,

@@ -37,9 +37,8 @@ Refusal check_offer(const Context& context, const OfferPost& message) {
                                                                         : Refusal::too_many_offers;
 }
 
-/// A withdrawn offer without leases gives its bond back and disappears; else it is saved.
-void save_or_end(Context& context, const Offer& offer) {
-    save(context.state, offer);
+/// A withdrawn offer without leases gives its bond back and disappears.
+void end_if_done(Context& context, const Offer& offer) {
     if (!offer.withdrawn || offer.slots_used > 0) return;
     credit(context, offer.worker, offer.bond);
     erase(context.state, offer);
@@ -76,7 +75,7 @@ Refusal apply_offer_withdraw(Context& context, const OfferWithdraw& message) {
     if (!offer || offer->withdrawn) return Refusal::offer_unknown;
     if (offer->worker != context.sender) return Refusal::offer_not_yours;
     offer->withdrawn = true;
-    save_or_end(context, *offer);
+    end_if_done(context, *offer);
     emit(context, EventKind::offer_withdrawn,
          {{"offer", offer->id.hex()}, {"worker", offer->worker.hex()}});
     return Refusal::none;
@@ -88,7 +87,7 @@ void return_slot(Context& context, const base::OfferId& id, const base::AccountI
     ASSAY_CHECK(offer && offer->worker == worker && offer->slots_used > 0);
     offer->slots_used -= 1;
     offer->bond += bond;
-    save_or_end(context, *offer);
+    end_if_done(context, *offer);
 }
 
 }  // namespace assay::market

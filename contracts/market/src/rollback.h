@@ -8,7 +8,7 @@
 
 /// From a judgement to the state in which the job goes on. A caller notes what is void (undo_lane,
 /// undo_worker, or return_to_merge for a wrong merge), then calls roll_back once; who pays for it
-/// is slashing.cc's. The rule of store.h about copies holds: the caller saves the job.
+/// is slashing.cc's.
 namespace assay::market {
 
 /// Work of somebody who did nothing wrong, void because it was built on something wrong.
@@ -93,11 +93,11 @@ struct Conviction {
 };
 /// Slashes the lease's lock, voids the worker's parts, rolls back, pays the harmed out of at most
 /// half of what was taken and burns the rest, so that no incident pays anybody more than the
-/// offender lost; releases the worker's lanes. `undone`: what is void already. The caller saves the
-/// job. Returns what was taken.
+/// offender lost; releases the worker's lanes. `undone`: what is void already. Returns what was
+/// taken.
 base::Amount convict(Context& context, Job& job, const Conviction& conviction, Undone undone = {});
 /// A worker gives a part up: it is void with what stands on it, `fee` and the auditors' fees are
-/// taken from the lease's lock, the lane is matched again. The caller saves the job.
+/// taken from the lease's lock, the lane is matched again.
 void give_up(Context& context, Job& job, const Part& part, SlashReason reason,
              const base::Hash& evidence, base::Amount fee, const Rewards& rewards = {});
 

@@ -55,7 +55,6 @@ void close_round(Context& context, Job& job, Round& round, const std::vector<Lan
     emit(context, EventKind::round_closed,
          {{"job", job.id.hex()}, {"round", std::to_string(round.round)}, {"lanes", members}});
     if (job.shape.has_merge()) {
-        save(context.state, round);
         wait_for_merge(context, job, round.round, round.members.size());
         return;
     }
@@ -65,7 +64,6 @@ void close_round(Context& context, Job& job, Round& round, const std::vector<Lan
     round.closing_blob = round.members.front().end_blob;
     round.merged_at = context.live;
     round.merge_audited = true;
-    save(context.state, round);
     open_next_round(context, job);
     start_window_if_done(context, job, round.round);
 }

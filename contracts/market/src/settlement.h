@@ -7,11 +7,9 @@
 #include "money.h"
 #include "store.h"
 
-/// From commitment to payment: what the files of the settlement share. The rule of store.h about
-/// copies holds: a function that takes an object by reference changes it and leaves saving to its
-/// caller; what a function loads by id, it saves. What follows from a change elsewhere (a part from
-/// its claims, a claim from its audits) is done by an `advance` timer, which runs before anything
-/// else does.
+/// From commitment to payment: what the files of the settlement share. What follows from a change
+/// elsewhere (a part from its claims, a claim from its audits) is done by an `advance` timer, which
+/// runs before anything else does.
 namespace assay::market {
 
 /// What one handler may have to touch; more is swept by timers. Lists of one round are at most this
@@ -38,7 +36,7 @@ Duty duty_of(const Job& job, ClaimKind kind);
 /// The greatest of a job's prices.
 base::Amount greatest_price(const Job& job);
 /// One member is drawn for one claim (or control): earmarks its pay, claims its stake, starts its
-/// clock when its start is known. Changes job and claim; saves the audit.
+/// clock when its start is known. Changes job and claim.
 struct Drawn {
     const EpochCommitment* commitment = nullptr;
     const EpochMember* member = nullptr;
@@ -46,19 +44,19 @@ struct Drawn {
     bool started = true;         ///< what it starts from is known
 };
 void draw_audit(Context& context, Job& job, Claim& claim, const Drawn& drawn);
-/// The auditor's clock runs from now on. Saves.
+/// The auditor's clock runs from now on.
 void start_audit(Context& context, Audit& audit);
-/// Ends an audit's duty and pays it or not. Changes job and claim, saves the audit. Does nothing to
-/// one that has ended.
+/// Ends an audit's duty and pays it or not. Changes job and claim. Does nothing to one that has
+/// ended.
 enum class AuditPay : std::uint8_t { none, full };
 void settle_audit(Context& context, Job& job, Claim& claim, Audit& audit, AuditPay pay);
-/// The same for a job and claim that are loaded and saved here.
+/// The same by its id.
 void settle_audit(Context& context, const base::AuditId& audit, AuditPay pay);
 /// The claim is drawn again in the next epoch, at rate_sure at least. Changes the claim.
 void redraw_claim(Context& context, const Job& job, Claim& claim);
 /// What the auditor did came to nothing; the claim is drawn again when its other audits are over,
 /// at the auditor's cost: miss_prices audit prices, or as many as the redraw expects audits when
-/// these are more. Changes job and claim, saves the audit.
+/// these are more. Changes job and claim.
 void fail_audit(Context& context, Job& job, Claim& claim, Audit& audit);
 /// What waits for this claim goes on, after what is being done.
 void advance_later(Context& context, const base::PartId& subject, std::uint64_t number);
@@ -88,10 +86,10 @@ void ask_delivery(Context& context, const Job& job, Part& part);
 
 // parts.cc
 /// Takes a commitment out of the lane's work: its audits end, counters go back, the history notes
-/// it. Says what auditors were paid for it. The caller saves the job. `unproved`: it was drawn and
-/// never judged, so its price is burned.
+/// it. Says what auditors were paid for it. `unproved`: it was drawn and never judged, so its price
+/// is burned.
 base::Amount void_part(Context& context, Job& job, Part& part, bool unproved = false);
-/// Moves a part on when all of its claims are judged. Loads and saves.
+/// Moves a part on when all of its claims are judged.
 void advance_part(Context& context, const base::PartId& part);
 /// Where a lane goes on: after its last passed part of this round, else at the round's start.
 LaneRelease restart_of(const Context& context, const Job& job, std::uint32_t lane);
@@ -111,7 +109,7 @@ void count_sure(Context& context, Job& job, ClaimKind kind, bool more);
 /// Nothing of the job is open any more. Changes job and chain.
 void clear_expected(Context& context, Job& job);
 /// Lets the lane's lease train its next part when the job's pool and the committee's backlog cover
-/// its audits; otherwise the lane waits and is tried again. Changes job and lane; saves the lease.
+/// its audits; otherwise the lane waits and is tried again. Changes job and lane.
 void fund_lane(Context& context, Job& job, Lane& lane);
 /// The lane's next part is not trained after all. Changes job and lane.
 void unfund_lane(Context& context, Job& job, Lane& lane);
@@ -122,7 +120,7 @@ std::uint64_t join_epoch(Context& context, EpochCommitment commitment);
 
 // rounds.cc
 /// Closes the current round when every lane has passed, or, with an audit lag, has committed its
-/// last part. The caller saves the job.
+/// last part.
 void close_round_if_done(Context& context, Job& job);
 /// Opens the next round, or goes to `verifying` after the last, when the current one is merged and
 /// not too many are unfinal.
@@ -133,37 +131,35 @@ void wait_for_merge(Context& context, const Job& job, std::uint32_t round, std::
 /// Whoever has to post the merge of a round gets its time again: a blob it may need has just been
 /// shown.
 void renew_merge_turn(Context& context, const base::JobId& job, std::uint32_t round);
-/// All audits of a merge are over. The caller saves the job.
+/// All audits of a merge are over.
 void merge_judged(Context& context, Job& job, const Claim& claim);
 
 // inits.cc
-/// Moves the audits of an initial state on. The caller saves the job.
+/// Moves the audits of an initial state on.
 void advance_init(Context& context, Job& job, Claim& claim);
 
 // finality.cc
 /// Starts a round's window when its parts and merge audits are done, and opens the next round when
-/// that waited for the audits. The caller saves the job.
+/// that waited for the audits.
 void start_window_if_done(Context& context, Job& job, std::uint32_t round);
 /// max(window, twice a replay of a segment on the minimum class + grace).
 std::uint64_t challenge_window_ms(const Context& context, const Job& job);
-/// One part that passed is paid; says the protocol fee. Changes job and part; the caller saves
-/// both.
+/// One part that passed is paid; says the protocol fee. Changes job and part.
 base::Amount pay_part(Context& context, Job& job, Part& part);
 /// Segments of a part that a `valid` confirmed.
 std::uint64_t audited_segments(const Context& context, const base::PartId& subject);
 
 // settling.cc
 /// Nothing new is committed from now on; what is committed is judged, then the job ends as `state`.
-/// The caller saves the job.
 void begin_settling(Context& context, Job& job, JobState state, CloseReason reason);
 void fail_job(Context& context, Job& job, CloseReason reason);
 /// The job has settled for its time and nobody audits it any more: no new question or challenge
 /// makes it longer.
 bool settled_long_enough(const Context& context, const Job& job);
 /// Looks every `settle_ms_max` whether what is committed waits in vain for somebody to judge it;
-/// then the job settles. The caller saves the job.
+/// then the job settles.
 void watch_job(Context& context, Job& job);
-/// Goes on with a job that settles. The caller saves the job.
+/// Goes on with a job that settles.
 void settle_on(Context& context, Job& job);
 
 // questions.cc
@@ -182,7 +178,7 @@ bool lacks_answer(const Context& context, const base::AccountId& account, const 
 /// A question ends within so many extensions of a deadline; one after the other must not hold up a
 /// job for ever.
 inline constexpr std::uint32_t kExtensionsMax = 8;
-/// Ends questions about what is void or final; bonds return. The caller saves the job.
+/// Ends questions about what is void or final; bonds return.
 void drop_questions(Context& context, Job& job, const base::Hash& subject);
 /// The same for the merge of a round.
 void drop_merge_questions(Context& context, Job& job, std::uint32_t round);

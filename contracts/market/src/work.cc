@@ -30,6 +30,10 @@ constexpr std::pair<Table, Table> kIndexes[] = {{Table::validator_by_stake, Tabl
 
 void Work::write() {
     for (const auto& [key, row] : rows_) row->write(below_);
+    forget();
+}
+
+void Work::forget() {
     rows_.clear();
     gone_.clear();
 }

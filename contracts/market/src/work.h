@@ -62,6 +62,8 @@ class Work : public StateWriter {
     }
     /// Writes what changed and forgets all copies.
     void write();
+    /// Forgets all copies: whoever refuses has changed nothing.
+    void forget();
 
     [[nodiscard]] std::optional<base::Bytes> get(base::ByteView key) const override;
     [[nodiscard]] std::optional<std::pair<base::Bytes, base::Bytes>> seek(
