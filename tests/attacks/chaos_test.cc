@@ -92,130 +92,95 @@ struct Chaos {
         World& world = stage.world;
         const auto job = market::find_job(world.state(), id);
         if (!job || market::is_terminal(job->state)) return;
-        const Person& anybody = world.workers[below(world.workers.size())];
         const auto parts =
             market::parts_of_job(world.state(), id, std::nullopt, std::nullopt, 1'000);
-        const auto any_part = [&]() -> const market::Part* {
-            return parts.empty() ? nullptr : &parts[below(parts.size())];
-        };
-        switch (below(60)) {
-            case 0:
-                world.send(world.submitter, market::JobPause{id});
-                break;
-            case 1:
-            case 2:
-                world.send(world.submitter, market::JobResume{id});
-                break;
-            case 3:
-                if (below(12) == 0) world.send(world.submitter, market::JobCancel{id});
-                break;
-            case 4:
-                world.send(world.submitter, market::JobFund{id, Amount::of(1 + below(1'000'000))});
-                break;
-            case 5:
-                if (const auto* part = any_part())
-                    world.send(world.person(part->key.worker), market::Confess{part->id});
-                break;
-            case 6:
-            case 7:
-                if (const auto* part = any_part())
-                    world.send(world.person(part->key.worker), market::PartRetract{part->id});
-                break;
-            case 8:
-                if (const auto* part = any_part())
-                    world.send(world.person(part->key.worker), market::LeaseLeave{part->lease});
-                break;
-            case 9:
-            case 10:
-            case 11:
-                if (const auto* part = any_part()) {
-                    const auto kind = static_cast<market::StoredKind>(1 + below(6));
-                    const bool of_job = kind == market::StoredKind::merge ||
-                                        kind == market::StoredKind::init ||
-                                        kind == market::StoredKind::data;
-                    const market::StoredTarget target{kind, of_job ? id.hash : part->id.hash,
-                                                      kind == market::StoredKind::merge
-                                                          ? part->key.round
-                                                      : kind == market::StoredKind::start ? 1U
-                                                                                          : 0U};
-                    if (below(2) == 0)
-                        world.send(anybody, market::ChunkAsk{target, below(3)});
-                    else
-                        world.send(anybody, market::StateAsk{target});
-                }
-                break;
-            case 12:
-            case 13:
-            case 14: {
-                market::ChallengeTarget target;
-                const auto* part = any_part();
-                if (part == nullptr) break;
-                target.part = part->id;
-                target.segment = static_cast<std::uint32_t>(below(part->segments));
-                if (below(2) == 0) {
-                    const auto merge = market::find_merge(world.state(), id, part->key.round);
-                    if (merge && !merge->commitment.is_zero())
-                        target = {market::DisputeTarget::merge, merge->commitment, 0, id,
-                                  part->key.round};
-                }
-                const base::Hash claimed =
-                    base::blake2b("chaos.claim", base::view_of(std::to_string(below(3))));
-                const base::Hash nonce = base::blake2b("chaos.nonce", base::view_of("n"));
-                sealed.push_back({&anybody, target, claimed, nonce});
-                world.send(anybody, market::ChallengeSealPost{market::challenge_digest(
-                                        anybody.id, target, claimed, nonce)});
-                break;
-            }
-            case 15:
-            case 16:
-            case 17:
-            case 18:
-                if (!sealed.empty()) {
-                    const Seal seal = sealed[below(sealed.size())];
-                    world.send(*seal.who, market::ChallengeOpen{seal.target, seal.claimed,
-                                                                seal.nonce, market::Role::worker});
-                }
-                break;
-            case 19:
-            case 20: {
-                const auto games =
-                    market::disputes_of_job(world.state(), id, true, std::nullopt, 100);
-                if (games.empty()) break;
-                const market::Dispute& game = games[below(games.size())];
-                world.send(world.person(below(2) == 0 ? game.asserter : game.challenger),
-                           market::DisputeConcede{game.id});
-                break;
-            }
-            case 21:
-                if (const auto* part = any_part()) {
-                    const auto lease = market::find_lease(world.state(), part->lease);
-                    if (lease && below(8) == 0)
-                        world.send(anybody, market::EquivocationReport{
-                                                signed_tree(world, world.person(part->key.worker),
-                                                            *lease, part->key.round, 0),
-                                                signed_tree(world, world.person(part->key.worker),
-                                                            *lease, part->key.round, 1)});
-                }
-                break;
-            case 22:
-                world.outage(below(40'000));
-                break;
-            case 23: {
-                const Person& validator = world.validators[below(world.validators.size())];
-                world.send(validator,
-                           market::ValidatorDeclare{"f32", 1'000'000'000'000,
-                                                    Amount::of(below(3) == 0 ? 1'000'000'000 : 0),
-                                                    below(6) == 0});
-                break;
-            }
-            case 24:
-                world.send(world.validators[below(world.validators.size())],
-                           market::StakeUnbond{market::Role::validator,
-                                               Amount::of(1'000'000'000 * (1 + below(400)))});
-                break;
-            default:
-                break;
+        // Drawn in this order: one seed tells one story.
+        const Person& anybody = world.workers[below(world.workers.size())];
+        const std::uint64_t what = below(60);
+        if (what <= 4) return submit(world, id, what);
+        if (what <= 14 || what == 21) {
+            if (parts.empty()) return;
+            return about_part(world, id, what, anybody, parts[below(parts.size())]);
         }
+        if (what <= 18 && !sealed.empty()) {
+            const Seal seal = sealed[below(sealed.size())];
+            world.send(*seal.who, market::ChallengeOpen{seal.target, seal.claimed, seal.nonce,
+                                                        market::Role::worker});
+        }
+        if (what == 19 || what == 20) concede(world, id);
+        if (what == 22) world.outage(below(40'000));
+        if (what == 23 || what == 24) validate(world, what);
+    }
+    void submit(World& world, const base::JobId& id, std::uint64_t what) {
+        if (what == 0) world.send(world.submitter, market::JobPause{id});
+        if (what == 1 || what == 2) world.send(world.submitter, market::JobResume{id});
+        if (what == 3 && below(12) == 0) world.send(world.submitter, market::JobCancel{id});
+        if (what == 4)
+            world.send(world.submitter, market::JobFund{id, Amount::of(1 + below(1'000'000))});
+    }
+    void about_part(World& world, const base::JobId& id, std::uint64_t what, const Person& anybody,
+                    const market::Part& part) {
+        const Person& worker = world.person(part.key.worker);
+        if (what == 5) world.send(worker, market::Confess{part.id});
+        if (what == 6 || what == 7) world.send(worker, market::PartRetract{part.id});
+        if (what == 8) world.send(worker, market::LeaseLeave{part.lease});
+        if (what >= 9 && what <= 11) ask(world, id, anybody, part);
+        if (what >= 12 && what <= 14) challenge(world, id, anybody, part);
+        if (what != 21) return;
+        const auto lease = market::find_lease(world.state(), part.lease);
+        if (lease && below(8) == 0)
+            world.send(anybody, market::EquivocationReport{
+                                    signed_tree(world, worker, *lease, part.key.round, 0),
+                                    signed_tree(world, worker, *lease, part.key.round, 1)});
+    }
+    void ask(World& world, const base::JobId& id, const Person& anybody, const market::Part& part) {
+        const auto kind = static_cast<market::StoredKind>(1 + below(6));
+        const bool of_job = kind == market::StoredKind::merge || kind == market::StoredKind::init ||
+                            kind == market::StoredKind::data;
+        const market::StoredTarget target{kind, of_job ? id.hash : part.id.hash,
+                                          kind == market::StoredKind::merge   ? part.key.round
+                                          : kind == market::StoredKind::start ? 1U
+                                                                              : 0U};
+        if (below(2) == 0)
+            world.send(anybody, market::ChunkAsk{target, below(3)});
+        else
+            world.send(anybody, market::StateAsk{target});
+    }
+    void challenge(World& world, const base::JobId& id, const Person& anybody,
+                   const market::Part& part) {
+        market::ChallengeTarget target;
+        target.part = part.id;
+        target.segment = static_cast<std::uint32_t>(below(part.segments));
+        if (below(2) == 0) {
+            const auto merge = market::find_merge(world.state(), id, part.key.round);
+            if (merge && !merge->commitment.is_zero())
+                target = {market::DisputeTarget::merge, merge->commitment, 0, id, part.key.round};
+        }
+        const base::Hash claimed =
+            base::blake2b("chaos.claim", base::view_of(std::to_string(below(3))));
+        const base::Hash nonce = base::blake2b("chaos.nonce", base::view_of("n"));
+        sealed.push_back({&anybody, target, claimed, nonce});
+        world.send(anybody, market::ChallengeSealPost{
+                                market::challenge_digest(anybody.id, target, claimed, nonce)});
+    }
+    void concede(World& world, const base::JobId& id) {
+        const auto games = market::disputes_of_job(world.state(), id, true, std::nullopt, 100);
+        if (games.empty()) return;
+        const market::Dispute& game = games[below(games.size())];
+        world.send(world.person(below(2) == 0 ? game.asserter : game.challenger),
+                   market::DisputeConcede{game.id});
+    }
+    void validate(World& world, std::uint64_t what) {
+        const Person& validator = world.validators[below(world.validators.size())];
+        if (what == 23)
+            world.send(validator,
+                       market::ValidatorDeclare{"f32", 1'000'000'000'000,
+                                                Amount::of(below(3) == 0 ? 1'000'000'000 : 0),
+                                                below(6) == 0});
+        else
+            world.send(validator,
+                       market::StakeUnbond{market::Role::validator,
+                                           Amount::of(1'000'000'000 * (1 + below(400)))});
     }
     struct Seal {
         const Person* who;

@@ -110,9 +110,9 @@ constexpr std::uint32_t kLazySeasons = 5;
 
 void cheapest(SeasonOptions& options) { options.prices[0] = 1; }
 
-const std::vector<Adversary>& library() {
+std::vector<Adversary> at_work() {
     using Role = AdversaryRole;
-    static const std::vector<Adversary> all = {
+    return {
         {"fakes_everything", Role::worker, "never trains",
          [] { return liar_cast("fake", kWhole, 0); }},
         {"skips_steps", Role::worker, "trains every second step",
@@ -146,6 +146,12 @@ const std::vector<Adversary>& library() {
          }},
         {"poisons_merges", Role::worker, "trains honestly and posts wrong merges",
          worker_cast<PoisonsMerges>},
+    };
+}
+
+std::vector<Adversary> at_audits() {
+    using Role = AdversaryRole;
+    return {
         {"lazy_validator", Role::validator, "says valid without computing", validator_cast<Lazy>,
          much_audited, false, kLazySeasons},
         {"false_accuser", Role::validator, "says invalid without computing",
@@ -164,6 +170,12 @@ const std::vector<Adversary>& library() {
          validator_cast<LateAccuser>},
         {"withholds_contribution", Role::validator, "never contributes to a draw",
          validator_cast<WithholdsContribution>},
+    };
+}
+
+std::vector<Adversary> at_jobs_and_games() {
+    using Role = AdversaryRole;
+    return {
         {"cancels_before_commits", Role::submitter, "cancels each job before the first commitment",
          submitter_cast<CancelsBeforeCommits>},
         {"impossible_deadlines", Role::submitter, "asks for rounds of one second",
@@ -192,6 +204,15 @@ const std::vector<Adversary>& library() {
         {"worse_root_shield", Role::coalition,
          "a worker that fakes, and an accomplice that challenges it badly", shielded, watched},
     };
+}
+
+const std::vector<Adversary>& library() {
+    static const std::vector<Adversary> all = [] {
+        std::vector<Adversary> every = at_work();
+        for (const auto& more : {at_audits(), at_jobs_and_games()})
+            every.insert(every.end(), more.begin(), more.end());
+        return every;
+    }();
     return all;
 }
 

@@ -336,13 +336,11 @@ Exit sample(const Program& program, const ModelOptions& options) {
          std::to_string(options.temperature), "--seed", std::to_string(options.seed)});
 }
 
-}  // namespace
+void add_threads(CLI::App* command, ModelOptions& options) {
+    command->add_option("--threads", options.threads, "Threads")->check(CLI::Range(1U, 1024U));
+}
 
-void add_model_commands(CLI::App& app, Program& program) {
-    auto options = std::make_shared<ModelOptions>();
-    const auto add_threads = [&](CLI::App* command) {
-        command->add_option("--threads", options->threads, "Threads")->check(CLI::Range(1U, 1024U));
-    };
+void add_get(CLI::App& app, Program& program, const std::shared_ptr<ModelOptions>& options) {
     auto* model = app.add_subcommand("model", "Finished models");
     model->require_subcommand(1);
     auto* get_command =
@@ -353,9 +351,11 @@ void add_model_commands(CLI::App& app, Program& program) {
             "--out", options->out,
             "Folder for model.safetensors, config.json, certificate.bin, job.json and job.spec")
         ->required();
-    add_threads(get_command);
+    add_threads(get_command, *options);
     program.on(get_command, [&program, options] { return get_model(program, *options); });
+}
 
+void add_verify(CLI::App& app, Program& program, const std::shared_ptr<ModelOptions>& options) {
     auto* certificate = app.add_subcommand("certificate", "Certificates");
     certificate->require_subcommand(1);
     auto* verify_command =
@@ -388,10 +388,12 @@ void add_model_commands(CLI::App& app, Program& program) {
     verify_command->add_option("--operator", options->operator_key,
                                "Refuse certificates of other operators");
     verify_command->add_option("--job", options->job, "Refuse certificates of other jobs");
-    add_threads(verify_command);
+    add_threads(verify_command, *options);
     program.on(verify_command,
                [&program, options] { return verify_certificate(program, *options); });
+}
 
+void add_evaluate(CLI::App& app, Program& program, const std::shared_ptr<ModelOptions>& options) {
     auto* evaluate_command = app.add_subcommand("evaluate", "Validation loss of a model");
     evaluate_command->add_option("--model", options->model, "Model folder");
     evaluate_command->add_flag("--init", options->init,
@@ -408,9 +410,11 @@ void add_model_commands(CLI::App& app, Program& program) {
         ->capture_default_str();
     evaluate_command->add_flag("--torch", options->torch,
                                "With stock libtorch kernels instead of ours");
-    add_threads(evaluate_command);
+    add_threads(evaluate_command, *options);
     program.on(evaluate_command, [&program, options] { return evaluate(program, *options); });
+}
 
+void add_sample(CLI::App& app, Program& program, const std::shared_ptr<ModelOptions>& options) {
     auto* sample_command =
         app.add_subcommand("sample", "Text from a model (started with libtorch)");
     sample_command->add_option("--model", options->model, "Model folder")->required();
@@ -426,6 +430,16 @@ void add_model_commands(CLI::App& app, Program& program) {
         ->capture_default_str();
     sample_command->add_option("--seed", options->seed, "Of the sampling")->capture_default_str();
     program.on(sample_command, [&program, options] { return sample(program, *options); });
+}
+
+}  // namespace
+
+void add_model_commands(CLI::App& app, Program& program) {
+    const auto options = std::make_shared<ModelOptions>();
+    add_get(app, program, options);
+    add_verify(app, program, options);
+    add_evaluate(app, program, options);
+    add_sample(app, program, options);
 }
 
 }  // namespace assay::cli

@@ -535,10 +535,6 @@ Result<std::vector<market::Offer>> Client::offers_of(const base::AccountId& work
 Result<market::Epoch> Client::epoch(std::uint64_t number) {
     return impl_->object<market::Epoch>(market::epoch_key(number));
 }
-Result<std::vector<market::EpochCommitment>> Client::epoch_commitments(std::uint64_t number) {
-    return impl_->list<market::EpochCommitment>("/v1/epochs/" + std::to_string(number) +
-                                                "/commitments");
-}
 Result<std::vector<market::EpochMember>> Client::epoch_members(std::uint64_t number) {
     return impl_->list<market::EpochMember>(
         "/v1/epochs/" + std::to_string(number) + "/members",

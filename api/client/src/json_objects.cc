@@ -222,7 +222,8 @@ Json json_of(const market::Lease& l) {
             {"passed_segments", l.passed_segments},
             {"paid_segments", l.paid_segments},
             {"record_used", l.record_used.decimal()},
-            {"extensions", l.extensions}};
+            {"extensions", l.extensions},
+            {"lacked_data", l.lacked_data}};
 }
 
 Json json_of(const market::RoundMember& m) {

@@ -4,17 +4,11 @@
 #include "base/signature.h"
 #include "commands.h"
 
-int main(int argc, char** argv) {
-    using namespace assay;
-    if (const auto failed = base::crypto_self_test()) {
-        std::fprintf(stderr, "assayd: the cryptographic self test failed: %s\n", failed->c_str());
-        return 1;
-    }
-    CLI::App app{"assayd: a node of an Assay market (ledger and REST interface)"};
-    app.require_subcommand(1);
-    int code = 0;
+namespace {
 
-    node::GenesisOptions genesis;
+using namespace assay;
+
+void add_genesis(CLI::App& app, node::GenesisOptions& genesis, int& code) {
     auto* genesis_command =
         app.add_subcommand("genesis", "Write a genesis document from key files");
     genesis_command
@@ -33,15 +27,9 @@ int main(int argc, char** argv) {
     genesis_command->add_flag("--demo", genesis.demo,
                               "Take the demo chain's parameters as defaults");
     genesis_command->callback([&] { code = node::make_genesis(genesis); });
+}
 
-    std::filesystem::path dir, genesis_json;
-    auto* init_command = app.add_subcommand("init", "Prepare a data directory for a chain");
-    init_command->add_option("--dir", dir, "Data directory")->required();
-    init_command->add_option("--genesis", genesis_json, "Genesis JSON (see: assayd genesis)")
-        ->required();
-    init_command->callback([&] { code = node::init(dir, genesis_json); });
-
-    node::RunOptions run;
+void add_run(CLI::App& app, node::RunOptions& run, int& code) {
     auto* run_command = app.add_subcommand("run", "Run the node until SIGTERM");
     run_command->add_option("--dir", run.dir, "Data directory")->required();
     run_command->add_option("--listen", run.listen, "ADDRESS:PORT; port 0 lets the kernel choose")
@@ -78,6 +66,31 @@ int main(int argc, char** argv) {
     run_command->add_option("--answer-passphrase-file", run.answer_key.passphrase_file,
                             "File with its passphrase (mode 0600)");
     run_command->callback([&] { code = node::run(run); });
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+    if (const auto failed = base::crypto_self_test()) {
+        std::fprintf(stderr, "assayd: the cryptographic self test failed: %s\n", failed->c_str());
+        return 1;
+    }
+    CLI::App app{"assayd: a node of an Assay market (ledger and REST interface)"};
+    app.require_subcommand(1);
+    int code = 0;
+
+    node::GenesisOptions genesis;
+    add_genesis(app, genesis, code);
+
+    std::filesystem::path dir, genesis_json;
+    auto* init_command = app.add_subcommand("init", "Prepare a data directory for a chain");
+    init_command->add_option("--dir", dir, "Data directory")->required();
+    init_command->add_option("--genesis", genesis_json, "Genesis JSON (see: assayd genesis)")
+        ->required();
+    init_command->callback([&] { code = node::init(dir, genesis_json); });
+
+    node::RunOptions run;
+    add_run(app, run, code);
 
     auto* verify_command = app.add_subcommand(
         "verify", "Replay the whole chain and compare every root (the node must not run)");

@@ -26,9 +26,9 @@ Json receipt_json(const ledger::Receipt& receipt) {
 Response refusal_response(market::Refusal refusal, const std::string& request_id,
                           const base::TransactionId& id,
                           const std::optional<ledger::Receipt>& receipt) {
-    Response response = problem_response(
-        {status_of(refusal), std::string(market::to_word(refusal)), std::string(explain(refusal))},
-        request_id);
+    Response response = problem_response({status_of(refusal), std::string(market::to_word(refusal)),
+                                          std::string(market::explanation_of(refusal))},
+                                         request_id);
     Json json = Json::parse(std::get<std::string>(response.body), nullptr, false);
     json["transaction"] = id.hex();
     if (receipt) json["receipt"] = receipt_json(*receipt);

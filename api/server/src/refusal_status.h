@@ -1,7 +1,5 @@
 #pragma once
 
-#include <string_view>
-
 #include "market/refusal.h"
 
 namespace assay::server {
@@ -9,7 +7,5 @@ namespace assay::server {
 /// The HTTP status of a market refusal (docs/api.md): 400 bytes, 403 who, 404 what, 413 size, 422
 /// content, 409 everything that depends on the present state and may be different later.
 int status_of(market::Refusal refusal);
-/// One sentence for people.
-std::string_view explain(market::Refusal refusal);
 
 }  // namespace assay::server

@@ -6,8 +6,20 @@
 #include "settlement.h"
 
 /// Games. The rules keep turn, clocks and bonds; what a move means is the referee's
-/// (market/referee.h). The rule of store.h about copies holds.
+/// (market/referee.h).
 namespace assay::market {
+
+// game_clocks.cc
+/// One replay of what the game is about, on the job's minimum class or as the lease promised,
+/// whichever is slower.
+std::uint64_t planned_ms(const Context& context, const Job& job, const Dispute& dispute);
+/// One more or less game that the account has to replay.
+void count_load(Context& context, const base::AccountId& account, std::uint64_t planned, bool more);
+/// All the time that a player has for its moves.
+std::uint64_t clock_ms(const Context& context, const Job& job, const Dispute& dispute,
+                       const base::AccountId& player);
+void stop_clock(Context& context, Dispute& dispute);
+void start_clock(Context& context, Dispute& dispute, Side turn);
 
 // disputes.cc
 /// An auditor's revealed `invalid` of a segment or merge opens a game; its audit's lock is its

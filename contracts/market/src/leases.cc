@@ -83,20 +83,25 @@ void on_lane_deadline(Context& context, const Timer& timer) {
     const bool waits =
         waits_for_answer(context, id, job.round) || has_asked(context, lease.worker, id);
     const bool lacks = lease.extensions < kExtensionsMax && waits;
+    const bool without_data = asks_for_data(context, id);
     if (lacks || owes_audits(context, job, lease)) {
         // Missing the deadline is no way out of an audit: what is committed is judged before the
         // lane goes on without its worker. Nor does it miss anything that asks for what it starts
         // from.
-        if (lacks) ++lease.extensions;
+        if (lacks) {
+            ++lease.extensions;
+            lease.lacked_data = without_data;
+        }
         lease.deadline = context.in(context.parameters.grace_ms);
         set_timer(context, {lease.deadline, TimerKind::lane_deadline, id.hash, lane->lane});
         return;
     }
     // The data is asked for and answered chunk by chunk, and still does not open: that is not its
-    // worker's doing. The lane goes to others.
-    const bool without_data = asks_for_data(context, id);
-    release_lease(context, job, lease.id, without_data ? LeaseEnd::waited : LeaseEnd::deadline,
-                  !without_data);
+    // worker's doing, nor is a deadline in the block between an answer and the next question. The
+    // lane goes to others.
+    const bool blameless = without_data || lease.lacked_data;
+    release_lease(context, job, lease.id, blameless ? LeaseEnd::waited : LeaseEnd::deadline,
+                  !blameless);
 }
 
 void release_lane(Context& context, Job& job, std::uint32_t number, const LaneRelease& release) {

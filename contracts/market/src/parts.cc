@@ -107,7 +107,9 @@ void count_open_part(Context& context, const Part& part, bool more) {
     auto* lease = live_lease(context, part.lease);
     ASSAY_CHECK(lease && (more || lease->open_parts > 0));
     lease->open_parts = more ? lease->open_parts + 1 : lease->open_parts - 1;
-    if (more) ++lease->commits;
+    if (!more) return;
+    ++lease->commits;
+    lease->lacked_data = false;
 }
 
 Refusal apply_part_commit(Context& context, const PartCommit& message) {

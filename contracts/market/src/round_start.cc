@@ -42,6 +42,7 @@ void set_round_deadline(Context& context, Round& round, base::TimeMs due) {
 }  // namespace
 
 void set_lane_deadline(Context& context, const Job& job, const Lane& lane, Lease& lease) {
+    lease.lacked_data = false;
     if (lease.deadline.value != 0)
         clear_timer(context, {lease.deadline, TimerKind::lane_deadline, job.id.hash, lane.lane});
     lease.deadline = {};

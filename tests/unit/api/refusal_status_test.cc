@@ -78,8 +78,9 @@ TEST(RefusalStatus, FollowsTheName) {
 TEST(RefusalStatus, EveryExplanationIsItsOwn) {
     std::set<std::string_view> told;
     for (const Refusal refusal : refusals()) {
-        EXPECT_FALSE(explain(refusal).empty()) << market::to_word(refusal);
-        EXPECT_TRUE(told.insert(explain(refusal)).second) << explain(refusal);
+        EXPECT_FALSE(market::explanation_of(refusal).empty()) << market::to_word(refusal);
+        EXPECT_TRUE(told.insert(market::explanation_of(refusal)).second)
+            << market::explanation_of(refusal);
     }
 }
 

@@ -181,104 +181,159 @@ TensorBytes Fixture::expected(Stage stage) const {
     return {};
 }
 
-Program odd_program() {
-    using namespace program;
-    using T = TinyProgram;
-    constexpr std::uint32_t kRows = 40, kDepth = 300, kWidth = 37;
-    Program p = T::make();
-    p.sequence_rows = kRows;
-    p.batch = 2;
-    const auto add = [&p](const char* name, std::uint32_t rows, std::uint32_t cols, DType type) {
-        const TensorId id = T::add(p, name, TensorClass::value, type);
-        p.tensors[id].rows = rows;
-        p.tensors[id].cols = cols;
-        return id;
-    };
-    // The tiny program's one token becomes a column of them; its loss sums the new tensors too.
-    p.tensors[*p.find("token")].rows = p.tensors[*p.find("x")].rows = kRows;
-    const TensorId one = *p.find("one");
-    p.tensors[one].cols = kRows;
-    p.constants[0].bits.assign(kRows, std::bit_cast<std::uint32_t>(1.0F));
-    for (Instruction& instruction : p.instructions) {
-        const auto widen = [&p](View& view) {
-            view.rows = view.row_from_step ? 1 : p.tensors[view.tensor].rows;
-            view.cols = p.tensors[view.tensor].cols;
-        };
-        widen(instruction.out);
-        for (View& view : instruction.in) widen(view);
+namespace {
+
+/// The tiny program with forms of instruction that no model has.
+class OddProgram {
+  public:
+    OddProgram() : p_(T::make()) {
+        p_.sequence_rows = kRows;
+        p_.batch = 2;
     }
-    std::vector<Instruction> more;
-    const auto emit = [&](Kind kind, TensorId out, std::vector<View> in) -> Instruction& {
+    Program make() {
+        widen();
+        numbers();
+        products();
+        stacked();
+        p_.instructions.insert(p_.instructions.begin() + 5, more_.begin(), more_.end());
+        p_.forward_end += static_cast<std::uint32_t>(more_.size());
+        p_.groups.clear();
+        const auto reason = program::check_program(p_);
+        if (reason) base::fail_check(reason->c_str(), __FILE__, __LINE__);
+        return p_;
+    }
+
+  private:
+    using T = TinyProgram;
+    using DType = program::DType;
+    using Kind = program::Kind;
+    using Op = program::Op;
+    using View = program::View;
+    using Instruction = program::Instruction;
+    using TensorId = program::TensorId;
+    static constexpr std::uint32_t kRows = 40, kDepth = 300, kWidth = 37;
+
+    TensorId add(const char* name, std::uint32_t rows, std::uint32_t cols, DType type) {
+        const TensorId id = T::add(p_, name, program::TensorClass::value, type);
+        p_.tensors[id].rows = rows;
+        p_.tensors[id].cols = cols;
+        return id;
+    }
+    Instruction& emit(Kind kind, TensorId out, std::vector<View> in) {
         Instruction instruction;
         instruction.kind = kind;
-        instruction.out = T::all(p, out);
+        instruction.out = T::all(p_, out);
         instruction.in = std::move(in);
-        more.push_back(instruction);
-        return more.back();
-    };
-    const TensorId u = add("u", kRows, kDepth, DType::f32),
-                   n = add("n", kDepth, kWidth, DType::f32);
-    emit(Kind::random, u, {}).stream = 1;
-    Instruction& normal = emit(Kind::random, n, {});
-    normal.distribution = Distribution::normal;
-    normal.stream = 2;
-    const auto scaled = [&](TensorId out, TensorId in, float scale) {
-        emit(Kind::map, out, {T::all(p, in)}).expression = {
-            T::operand(0), T::real(scale), {Op::mul, 0, 1, 0, 0}, {Op::to_i32, 2, 0, 0, 0}};
-    };
-    const TensorId a8 = add("a8", kRows, kDepth, DType::i8),
-                   b8 = add("b8", kDepth, kWidth, DType::i8),
-                   u16 = add("u16", kRows, kDepth, DType::u16);
-    scaled(a8, u, 120.0F);
-    scaled(b8, n, 60.0F);
-    scaled(u16, u, 70'000.0F);
-    const auto stored = [&](TensorId out, TensorId in) {
-        emit(Kind::map, out, {T::all(p, in)}).expression = {T::operand(0)};
-    };
-    const TensorId h16 = add("h16", kRows, kDepth, DType::f16),
-                   b16 = add("b16", kDepth, kWidth, DType::bf16);
-    stored(h16, u);
-    stored(b16, n);
-    const TensorId c = add("c", kRows, kWidth, DType::i32), d = add("d", kRows, kWidth, DType::f32),
-                   e = add("e", kRows, kWidth, DType::f32);
-    Instruction& exact_product = emit(Kind::matmul, c, {T::all(p, a8), T::all(p, b8)});
-    exact_product.k_band = {10, 280};
-    Instruction& product = emit(Kind::matmul, d, {T::all(p, h16), T::all(p, b16)});
-    product.k_band = {-3, 261};
-    product.out_band = {-20, 9};
-    Instruction& more_product =
-        emit(Kind::matmul, e, {T::all(p, h16), T::all(p, b16), T::all(p, d)});
-    more_product.start = MatmulStart::continues;
-    more_product.k_band = {250, std::nullopt};
-    const TensorId top = add("top", kRows, 1, DType::f32), sum = add("sum", kRows, 1, DType::f32);
-    emit(Kind::reduce, top, {T::all(p, h16)}).reduce = ReduceOp::max;
-    emit(Kind::reduce, sum, {T::all(p, e)}).reduce = ReduceOp::sum;
-    // Three items of 5 rows stacked every 32 rows, read transposed out of one tensor.
-    const TensorId stack = add("stack", 96, 40, DType::f32);
-    View item = T::all(p, e);
-    item.rows = kRows;
-    item.cols = 5;
-    item.col = 3;
-    item.transposed = true;
-    item.item_col_stride = 7;
-    Instruction& stacked = emit(Kind::map, stack, {item});
-    stacked.items = 3;
-    stacked.out.rows = 5;
-    stacked.out.item_row_stride = 32;
-    stacked.expression = {T::operand(0),
+        more_.push_back(instruction);
+        return more_.back();
+    }
+    View all(TensorId id) { return T::all(p_, id); }
+
+    /// The tiny program's one token becomes a column of them; its loss sums the new tensors too.
+    void widen() {
+        p_.tensors[*p_.find("token")].rows = p_.tensors[*p_.find("x")].rows = kRows;
+        const TensorId one = *p_.find("one");
+        p_.tensors[one].cols = kRows;
+        p_.constants[0].bits.assign(kRows, std::bit_cast<std::uint32_t>(1.0F));
+        const auto widened = [this](View& view) {
+            view.rows = view.row_from_step ? 1 : p_.tensors[view.tensor].rows;
+            view.cols = p_.tensors[view.tensor].cols;
+        };
+        for (Instruction& instruction : p_.instructions) {
+            widened(instruction.out);
+            for (View& view : instruction.in) widened(view);
+        }
+    }
+    /// Random ones, in every storage type.
+    void numbers() {
+        u_ = add("u", kRows, kDepth, DType::f32);
+        const TensorId n = add("n", kDepth, kWidth, DType::f32);
+        emit(Kind::random, u_, {}).stream = 1;
+        Instruction& normal = emit(Kind::random, n, {});
+        normal.distribution = program::Distribution::normal;
+        normal.stream = 2;
+        const auto scaled = [&](TensorId out, TensorId in, float scale) {
+            emit(Kind::map, out, {all(in)}).expression = {
+                T::operand(0), T::real(scale), {Op::mul, 0, 1, 0, 0}, {Op::to_i32, 2, 0, 0, 0}};
+        };
+        a8_ = add("a8", kRows, kDepth, DType::i8);
+        b8_ = add("b8", kDepth, kWidth, DType::i8);
+        const TensorId u16 = add("u16", kRows, kDepth, DType::u16);
+        scaled(a8_, u_, 120.0F);
+        scaled(b8_, n, 60.0F);
+        scaled(u16, u_, 70'000.0F);
+        const auto stored = [&](TensorId out, TensorId in) {
+            emit(Kind::map, out, {all(in)}).expression = {T::operand(0)};
+        };
+        h16_ = add("h16", kRows, kDepth, DType::f16);
+        b16_ = add("b16", kDepth, kWidth, DType::bf16);
+        stored(h16_, u_);
+        stored(b16_, n);
+    }
+    void products() {
+        const TensorId c = add("c", kRows, kWidth, DType::i32),
+                       d = add("d", kRows, kWidth, DType::f32);
+        e_ = add("e", kRows, kWidth, DType::f32);
+        Instruction& exact_product = emit(Kind::matmul, c, {all(a8_), all(b8_)});
+        exact_product.k_band = {10, 280};
+        Instruction& product = emit(Kind::matmul, d, {all(h16_), all(b16_)});
+        product.k_band = {-3, 261};
+        product.out_band = {-20, 9};
+        Instruction& more_product = emit(Kind::matmul, e_, {all(h16_), all(b16_), all(d)});
+        more_product.start = program::MatmulStart::continues;
+        more_product.k_band = {250, std::nullopt};
+        const TensorId top = add("top", kRows, 1, DType::f32),
+                       sum = add("sum", kRows, 1, DType::f32);
+        emit(Kind::reduce, top, {all(h16_)}).reduce = program::ReduceOp::max;
+        emit(Kind::reduce, sum, {all(e_)}).reduce = program::ReduceOp::sum;
+    }
+    /// Three items of 5 rows stacked every 32 rows, read transposed out of one tensor; and an index
+    /// that is outside for most tokens.
+    void stacked() {
+        const TensorId stack = add("stack", 96, 40, DType::f32);
+        View item = all(e_);
+        item.rows = kRows;
+        item.cols = 5;
+        item.col = 3;
+        item.transposed = true;
+        item.item_col_stride = 7;
+        Instruction& out = emit(Kind::map, stack, {item});
+        out.items = 3;
+        out.out.rows = 5;
+        out.out.item_row_stride = 32;
+        out.expression = {T::operand(0),
                           {Op::row_index, 0, 0, 0, 0},
                           {Op::to_f32, 1, 0, 0, 0},
                           {Op::add, 0, 2, 0, 0},
                           {Op::tanh, 3, 0, 0, 0}};
-    // An index that is outside for most tokens.
-    const TensorId row = add("row", kRows, kDepth, DType::f32);
-    emit(Kind::gather, row, {T::all(p, u), T::all(p, *p.find("token"))});
-    p.instructions.insert(p.instructions.begin() + 5, more.begin(), more.end());
-    p.forward_end += static_cast<std::uint32_t>(more.size());
-    p.groups.clear();
-    const auto reason = check_program(p);
-    if (reason) base::fail_check(reason->c_str(), __FILE__, __LINE__);
-    return p;
+        const TensorId row = add("row", kRows, kDepth, DType::f32);
+        emit(Kind::gather, row, {all(u_), all(*p_.find("token"))});
+    }
+
+    Program p_;
+    std::vector<Instruction> more_;
+    TensorId u_ = 0, a8_ = 0, b8_ = 0, h16_ = 0, b16_ = 0, e_ = 0;
+};
+
+}  // namespace
+
+Program odd_program() { return OddProgram().make(); }
+
+std::string signature(const program::Program& program, const program::Instruction& instruction) {
+    std::ostringstream text;
+    const auto view = [&](const program::View& v) {
+        const Tensor& tensor = program.tensors[v.tensor];
+        text << ' ' << int(tensor.cls) << '.' << int(tensor.dtype) << v.transposed
+             << (v.item_row_stride != 0) << (v.item_col_stride != 0) << (v.seen_rows() == 1)
+             << (v.seen_cols() == 1) << (v.tensor == instruction.out.tensor);
+    };
+    text << int(instruction.kind) << int(instruction.part) << (instruction.items > 1);
+    text << int(instruction.source) << instruction.row_offset << int(instruction.distribution);
+    text << int(instruction.reduce) << int(instruction.start) << instruction.k_band.lo.has_value()
+         << instruction.k_band.hi.has_value() << instruction.out_band.hi.has_value();
+    view(instruction.out);
+    for (const program::View& in : instruction.in) view(in);
+    return text.str();
 }
 
 std::map<std::string, std::string> golden_of(const std::string& page) {

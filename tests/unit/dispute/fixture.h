@@ -54,6 +54,8 @@ class Fixture {
 /// uniform draws, a max over two blocks, items stacked with padding.
 program::Program odd_program();
 
+/// What distinguishes instructions for a referee: everything but names, places and sizes.
+std::string signature(const program::Program& program, const program::Instruction& instruction);
 /// Lines "name hex" of the ```golden blocks of a page in docs/formats.
 std::map<std::string, std::string> golden_of(const std::string& page);
 

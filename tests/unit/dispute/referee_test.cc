@@ -7,7 +7,6 @@
 #include <limits>
 #include <map>
 #include <set>
-#include <sstream>
 
 #include "../program/tiny_program.h"
 #include "base/encoding.h"
@@ -24,24 +23,7 @@ using program::Instruction;
 using program::Kind;
 using program::Tensor;
 using testing::Fixture;
-
-/// What distinguishes instructions for a referee: everything but names, places and sizes.
-std::string signature(const program::Program& program, const Instruction& instruction) {
-    std::ostringstream text;
-    const auto view = [&](const program::View& v) {
-        const Tensor& tensor = program.tensors[v.tensor];
-        text << ' ' << int(tensor.cls) << '.' << int(tensor.dtype) << v.transposed
-             << (v.item_row_stride != 0) << (v.item_col_stride != 0) << (v.seen_rows() == 1)
-             << (v.seen_cols() == 1) << (v.tensor == instruction.out.tensor);
-    };
-    text << int(instruction.kind) << int(instruction.part) << (instruction.items > 1);
-    text << int(instruction.source) << instruction.row_offset << int(instruction.distribution);
-    text << int(instruction.reduce) << int(instruction.start) << instruction.k_band.lo.has_value()
-         << instruction.k_band.hi.has_value() << instruction.out_band.hi.has_value();
-    view(instruction.out);
-    for (const program::View& in : instruction.in) view(in);
-    return text.str();
-}
+using testing::signature;
 
 /// One instruction of one unit, seen by an asserter that may lie.
 struct Case {

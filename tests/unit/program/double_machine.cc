@@ -137,100 +137,86 @@ double DoubleMachine::matmul_element(const Instruction& instruction, std::uint32
     return sum;
 }
 
+namespace {
+
+/// Of an operation on values that are there.
+double result_of(Op op, double a, double b, double c) {
+    switch (op) {
+        case Op::add:
+            return a + b;
+        case Op::sub:
+            return a - b;
+        case Op::mul:
+            return a * b;
+        case Op::div:
+            return a / b;
+        case Op::fma:
+            return a * b + c;
+        case Op::sqrt:
+            return std::sqrt(a);
+        case Op::neg:
+            return -a;
+        case Op::abs:
+            return std::fabs(a);
+        case Op::min:
+            return std::min(a, b);
+        case Op::max:
+            return std::max(a, b);
+        case Op::equal:
+            return a == b ? 1 : 0;
+        case Op::less:
+            return a < b ? 1 : 0;
+        case Op::less_equal:
+            return a <= b ? 1 : 0;
+        case Op::select:
+            return a != 0 ? b : c;
+        case Op::exp:
+            return std::exp(a);
+        case Op::log:
+            return std::log(a);
+        case Op::tanh:
+            return std::tanh(a);
+        case Op::erf:
+            return std::erf(a);
+        case Op::sin2pi:
+            return std::sin(2 * M_PI * a);
+        case Op::cos2pi:
+            return std::cos(2 * M_PI * a);
+        case Op::to_f32:
+            return a;
+        case Op::to_i32:
+            return std::nearbyint(a);
+        case Op::mod_mul_high:
+        case Op::operand:
+        case Op::constant_f32:
+        case Op::constant_i32:
+        case Op::row_index:
+        case Op::col_index:
+            break;
+    }
+    base::fail_check("no operation on values", __FILE__, __LINE__);
+}
+
+}  // namespace
+
 double DoubleMachine::evaluate(const Instruction& instruction, std::uint32_t item,
                                std::uint32_t row, std::uint32_t col) {
     std::vector<double> v;
     for (const Node& n : instruction.expression) {
-        double x = 0;
-        switch (n.op) {
-            case Op::operand: {
-                const View& view = instruction.in[n.a];
-                x = at(view, item, view.seen_rows() == 1 ? 0 : row,
-                       view.seen_cols() == 1 ? 0 : col);
-                break;
-            }
-            case Op::constant_f32:
-                x = static_cast<double>(std::bit_cast<float>(n.bits));
-                break;
-            case Op::constant_i32:
-                x = static_cast<double>(std::bit_cast<std::int32_t>(n.bits));
-                break;
-            case Op::row_index:
-                x = row;
-                break;
-            case Op::col_index:
-                x = col;
-                break;
-            case Op::add:
-                x = v[n.a] + v[n.b];
-                break;
-            case Op::sub:
-                x = v[n.a] - v[n.b];
-                break;
-            case Op::mul:
-                x = v[n.a] * v[n.b];
-                break;
-            case Op::div:
-                x = v[n.a] / v[n.b];
-                break;
-            case Op::fma:
-                x = v[n.a] * v[n.b] + v[n.c];
-                break;
-            case Op::sqrt:
-                x = std::sqrt(v[n.a]);
-                break;
-            case Op::neg:
-                x = -v[n.a];
-                break;
-            case Op::abs:
-                x = std::fabs(v[n.a]);
-                break;
-            case Op::min:
-                x = std::min(v[n.a], v[n.b]);
-                break;
-            case Op::max:
-                x = std::max(v[n.a], v[n.b]);
-                break;
-            case Op::equal:
-                x = v[n.a] == v[n.b] ? 1 : 0;
-                break;
-            case Op::less:
-                x = v[n.a] < v[n.b] ? 1 : 0;
-                break;
-            case Op::less_equal:
-                x = v[n.a] <= v[n.b] ? 1 : 0;
-                break;
-            case Op::select:
-                x = v[n.a] != 0 ? v[n.b] : v[n.c];
-                break;
-            case Op::exp:
-                x = std::exp(v[n.a]);
-                break;
-            case Op::log:
-                x = std::log(v[n.a]);
-                break;
-            case Op::tanh:
-                x = std::tanh(v[n.a]);
-                break;
-            case Op::erf:
-                x = std::erf(v[n.a]);
-                break;
-            case Op::sin2pi:
-                x = std::sin(2 * M_PI * v[n.a]);
-                break;
-            case Op::cos2pi:
-                x = std::cos(2 * M_PI * v[n.a]);
-                break;
-            case Op::to_f32:
-                x = v[n.a];
-                break;
-            case Op::to_i32:
-                x = std::nearbyint(v[n.a]);
-                break;
-            case Op::mod_mul_high:
-                base::fail_check("reserved", __FILE__, __LINE__);
+        if (n.op == Op::operand) {
+            const View& view = instruction.in[n.a];
+            v.push_back(
+                at(view, item, view.seen_rows() == 1 ? 0 : row, view.seen_cols() == 1 ? 0 : col));
+        } else if (n.op == Op::constant_f32) {
+            v.push_back(static_cast<double>(std::bit_cast<float>(n.bits)));
+        } else if (n.op == Op::constant_i32) {
+            v.push_back(static_cast<double>(std::bit_cast<std::int32_t>(n.bits)));
+        } else if (n.op == Op::row_index || n.op == Op::col_index) {
+            v.push_back(n.op == Op::row_index ? row : col);
+        } else {
+            const auto value = [&](std::uint32_t i) { return i < v.size() ? v[i] : 0.0; };
+            v.push_back(result_of(n.op, value(n.a), value(n.b), value(n.c)));
         }
-        v.push_back(x);
     }
     return v.back();
 }

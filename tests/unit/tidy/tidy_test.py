@@ -1,13 +1,16 @@
 """The rules of the source tree that a compiler does not check. Every finding names the file, the line and what to do instead."""
 
 import re
+import shutil
+import subprocess
 import sys
 import unittest
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[3]
 TOP = ["contracts", "ledger", "verify", "worker", "validator", "api", "tests", "docs", "scripts", "cmake", ".ci"]
-LINES_MAX = 1000
+LINES_MAX = 600
+FUNCTION_LINES_MAX = 80
 SOURCES = {".h", ".cc"}
 TEXTS = SOURCES | {".md", ".py", ".txt", ".cmake", ".json", ".proto", ".sh", ""}
 
@@ -71,6 +74,34 @@ MEETINGS = {("validator/src/node_log.h", "ledger/block.h")}
 BANNED_NAMES = {"util", "utils", "common", "helper", "helpers", "misc", "manager", "managers"}
 
 
+def without_texts(code):
+    """Comments, strings, characters and lines of the preprocessor as blanks, so that only braces of the code are left."""
+    blank = lambda match: re.sub(r"[^\n]", " ", match.group(0))
+    code = re.sub(r'R"(\w*)\(.*?\)\1"|//[^\n]*|/\*.*?\*/|"(?:\\.|[^"\\\n])*"|(?<![0-9a-fA-F])\'(?:\\.|[^\'\\\n])+\'', blank, code, flags=re.S)
+    return re.sub(r"^[ \t]*#[^\n]*(?:\\\n[^\n]*)*", blank, code, flags=re.M)
+
+
+def functions(code):
+    """Line, number of lines and beginning of each function that is in no other."""
+    text, open_braces, last = without_texts(code), [], 0
+    for i, c in enumerate(text):
+        if c in ";}":
+            last = i + 1
+        if c == "{":
+            head = text[last:i]
+            if re.search(r"\b(namespace|class|struct|enum|union)\b[^()]*$", head) or "extern" in head:
+                kind = "scope"
+            else:
+                kind = "function" if "(" in head and all(k == "scope" for k, _, _ in open_braces) else "block"
+            open_braces.append((kind, i, last))
+            last = i + 1
+        elif c == "}" and open_braces:
+            kind, start, head = open_braces.pop()
+            if kind == "function":
+                begin = head + len(text[head:start]) - len(text[head:start].lstrip())
+                yield text.count("\n", 0, begin) + 1, text.count("\n", begin, i) + 1, " ".join(text[begin:start].split())[:80]
+
+
 class Tidy(unittest.TestCase):
     def check(self, findings):
         self.assertEqual([], sorted(findings), "\n" + "\n".join(sorted(findings)))
@@ -100,6 +131,19 @@ class Tidy(unittest.TestCase):
     def test_files_stay_readable(self):
         self.check(f"{n}: {text.count(chr(10))} lines, at most {LINES_MAX}" for n, text in TEXT.items()
                    if Path(n).suffix in SOURCES | {".py"} and text.count("\n") > LINES_MAX)
+
+    def test_functions_stay_readable(self):
+        found = [(n, f) for n, text in CODE.items() for f in functions(text)]
+        self.assertGreater(len(found), 3000, "the functions are not found any more")
+        self.check(f"{n}:{line}: {lines} lines, at most {FUNCTION_LINES_MAX}: {head}" for n, (line, lines, head) in found
+                   if lines > FUNCTION_LINES_MAX)
+
+    def test_code_is_formatted(self):
+        program = shutil.which("clang-format")
+        self.assertIsNotNone(program, "install clang-format (scripts/setup does)")
+        said = subprocess.run([program, "--dry-run", "-Werror", *(str(ROOT / n) for n in CODE)], capture_output=True, text=True)
+        self.check(line.removeprefix(f"{ROOT}/") for line in said.stderr.splitlines() if "clang-format-violations" in line)
+        self.assertEqual(0, said.returncode, said.stderr[:2000])
 
     def test_headers_are_guarded(self):
         self.check(f"{n}: begins without #pragma once" for n, text in CODE.items() if n.endswith(".h") and "#pragma once" not in text

@@ -178,7 +178,6 @@ class Client {
     Result<std::vector<market::Offer>> offers();  ///< the 200 cheapest
     Result<std::vector<market::Offer>> offers_of(const base::AccountId& worker);
     Result<market::Epoch> epoch(std::uint64_t number);
-    Result<std::vector<market::EpochCommitment>> epoch_commitments(std::uint64_t number);
     /// With what each has contributed.
     Result<std::vector<market::EpochMember>> epoch_members(std::uint64_t number);
     Result<market::EpochMember> epoch_member(std::uint64_t number,

@@ -211,9 +211,11 @@ struct Lease {
     base::Amount record_used;  ///< of the worker's record, for a rate below that of a new worker;
                                ///< returned when settled
     std::uint32_t extensions = 0;  ///< of its deadline, because its worker had asked a question
+    bool lacked_data = false;      ///< when it was extended last, somebody asked for the data
     ASSAY_FIELDS(Lease, id, job, lane, worker, offer, price, rate_ppm, lock, bond, segment_ms,
                  state, end, started_at, ended_at, deadline, start_round, start_part, last_round,
-                 commits, open_parts, passed_segments, paid_segments, record_used, extensions)
+                 commits, open_parts, passed_segments, paid_segments, record_used, extensions,
+                 lacked_data)
 };
 
 ASSAY_ENUM(RoundState, open = 1, closed, merged, final, failed)
