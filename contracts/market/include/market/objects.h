@@ -59,15 +59,13 @@ struct Chain {
 // ---- Encodings
 
 /// Every type that the state, its history or a receipt holds.
-#define ASSAY_MARKET_OBJECTS(X)                                                                   \
-    X(Account)                                                                                    \
-    X(Stake)                                                                                      \
-    X(Unbonding)                                                                                  \
-    X(Validator)                                                                                  \
-    X(WorkRecord)                                                                                 \
-    X(Offer) X(Job) X(Lane) X(Lease) X(Receipt) X(Round) X(MergeRecord) X(Part) X(Claim) X(Epoch) \
-        X(EpochMember) X(EpochCommitment) X(Audit) X(Question) X(QuestionDuty) X(Pool)            \
-            X(PoolMember) X(Dispute) X(GameLoad) X(ChallengeSeal) X(Chain) X(JobHistoryEntry)
+// clang-format off
+#define ASSAY_MARKET_OBJECTS(X) \
+    X(Account) X(Stake) X(Unbonding) X(Validator) X(WorkRecord) X(Offer) X(Job) X(Lane) X(Lease) \
+    X(Receipt) X(Round) X(MergeRecord) X(Part) X(Claim) X(Epoch) X(EpochMember) \
+    X(EpochCommitment) X(Audit) X(Question) X(QuestionDuty) X(Pool) X(PoolMember) X(Dispute) \
+    X(GameLoad) X(ChallengeSeal) X(Chain) X(JobHistoryEntry)
+// clang-format on
 
 #define ASSAY_MARKET_CODEC(Type) base::Bytes encode(const Type& value);
 ASSAY_MARKET_OBJECTS(ASSAY_MARKET_CODEC)
