@@ -343,5 +343,60 @@ TEST(Attack, F13_ASilentMergerEndsAJobForNothing) {
     EXPECT_EQ(now.state, market::JobState::completed) << "another worker was there";
 }
 
+/// Who takes a lane and gives it back without work pays for the time in which nobody else could
+/// have it.
+TEST(Attack, F20_LanesAreHeldForNothingByWhoLeavesInTime) {
+    WorldOptions options = options_of(1);
+    options.workers = 3;
+    options.round_deadline_s = 3'600;
+    WorkerSeats seats;
+    seats[0] = std::make_unique<Squats>();
+    seats[1] = std::make_unique<Squats>();
+    Stage stage(options, std::move(seats));
+    World& world = stage.world;
+    for (std::size_t seat = 0; seat < 2; ++seat) {
+        market::OfferPost offer;
+        offer.price_per_gflop = Amount::of(1'000 + seat);
+        offer.segment_ms = 3'599'000;  // what the submitter waits for a round, and no more
+        offer.profile = "f32";
+        offer.memory_bytes = std::uint64_t{1} << 40U;
+        offer.flops_per_second = 1'000'000'000'000;
+        offer.slots = 1;
+        offer.bond = Amount::of(1'000'000'000);
+        world.send(world.workers[seat], offer);
+        world.block();
+        ASSERT_EQ(world.last_refusal(), market::Refusal::none) << world.refusals_text();
+    }
+    stage.offer({{2, 100'000}});  // honest, and dearer
+    const Amount before = wealth(world, {&world.workers[0], &world.workers[1]});
+    const base::JobId job = stage.post();
+    std::size_t left = 0;
+    for (int i = 0; i < 20'000 && !market::is_terminal(stage.job(job).state); ++i) {
+        const auto lane = market::find_lane(world.state(), job, 0);
+        const auto lease = market::find_lease(world.state(), lane->lease);
+        const bool squats =
+            lease && lease->worker != world.workers[2].id && lease->deadline.value != 0;
+        if (squats && lease->deadline.value <= world.live().value + 10'000) {
+            world.send(world.person(lease->worker), market::LeaseLeave{lease->id});
+            ++left;
+        } else if (squats) {
+            stage.tick(4'000);
+            continue;
+        }
+        stage.step();
+    }
+    const market::Job now = stage.job(job);
+    // Every tick gives the first of them a grain.
+    const Amount after = wealth(world, {&world.workers[0], &world.workers[1]});
+    const Amount lost = before > after ? before - after : Amount{};
+    figures("F20", "job " + std::string(market::to_word(now.state)) + " (" +
+                       std::string(market::to_word(now.reason)) + ") after " +
+                       std::to_string(world.live().value / 1000) + " s, lanes given back " +
+                       std::to_string(left) + " times, for " + lost.decimal() +
+                       " grains and the fees");
+    EXPECT_TRUE(world.live().value < 600'000 || lost >= Amount::of(500'000))
+        << "the bond of a part is what a lane costs that is not worked";
+}
+
 }  // namespace
 }  // namespace assay::attacks

@@ -204,7 +204,7 @@ class OddProgram {
     }
 
   private:
-    using T = TinyProgram;
+    using T = program::TinyProgram;
     using DType = program::DType;
     using Kind = program::Kind;
     using Op = program::Op;
@@ -320,6 +320,7 @@ class OddProgram {
 Program odd_program() { return OddProgram().make(); }
 
 std::string signature(const program::Program& program, const program::Instruction& instruction) {
+    using namespace assay::program;
     std::ostringstream text;
     const auto view = [&](const program::View& v) {
         const Tensor& tensor = program.tensors[v.tensor];
