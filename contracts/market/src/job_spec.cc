@@ -52,6 +52,11 @@ class Limits {
     std::optional<SpecError> error_;
 };
 
+template <class E>
+bool known(E value) {
+    return base::enum_from<E>(static_cast<std::uint8_t>(value)).has_value();
+}
+
 bool profile_spelled_well(const std::string& profile) {
     if (profile.empty() || profile.size() > kProfileLengthMax) return false;
     for (const char c : profile) {
@@ -69,6 +74,7 @@ void check_gpt(Limits& limits, const GptModel& gpt, const TokenData* data) {
     limits.within("model.context", gpt.context, 1, kContextMax);
     if (limits.failed()) return;
     limits.require("model.width", gpt.width % gpt.heads == 0, "must be a multiple of heads");
+    limits.require("model.activation", known(gpt.activation), "is not a known activation");
     limits.within("model.dropout_ppb", gpt.dropout_ppb, 0, kBillion - 1);
     limits.require("data", data != nullptr, "a gpt needs token data");
     if (limits.failed()) return;
@@ -83,6 +89,7 @@ void check_mlp(Limits& limits, const MlpModel& mlp, const TableData* data) {
     limits.within("model.hidden", mlp.hidden.size(), 0, kHiddenMax);
     if (limits.failed()) return;
     for (const std::uint32_t width : mlp.hidden) limits.within("model.hidden", width, 1, kWidthMax);
+    limits.require("model.activation", known(mlp.activation), "is not a known activation");
     limits.within("model.rows_per_sequence", mlp.rows_per_sequence, 1, kContextMax);
     limits.within("model.dropout_ppb", mlp.dropout_ppb, 0, kBillion - 1);
     limits.require("data", data != nullptr, "an mlp needs table data");
@@ -101,6 +108,7 @@ void check_tokens(Limits& limits, const TokenData& data) {
     limits.within("data.tokens", data.tokens, 1, kTokensMax);
     limits.within("data.train_tokens", data.train_tokens, 1, data.tokens);
     limits.within("data.vocabulary", data.vocabulary, 1, kVocabularyMax);
+    limits.require("data.tokeniser", known(data.tokeniser), "is not a known tokeniser");
     if (limits.failed()) return;
     switch (data.tokeniser) {
         case Tokeniser::bytes:
@@ -207,6 +215,7 @@ std::optional<SpecError> check_spec(const JobSpec& spec) {
     limits.require("batch", Uint128{spec.batch} * sequence_rows <= kStepRowsMax,
                    "a step has more than 2^28 rows");
     check_optimizer(limits, spec.optimizer);
+    limits.require("merge.moments", known(spec.merge.moments), "is not a known rule");
     limits.within("merge.outer_learning_rate_ppb", spec.merge.outer_learning_rate_ppb, 1,
                   kOuterRateMax);
     limits.within("merge.outer_momentum_ppb", spec.merge.outer_momentum_ppb, 0, kBillion - 1);

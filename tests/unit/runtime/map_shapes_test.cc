@@ -138,7 +138,7 @@ std::string header() {
         }
     }
     std::string text =
-        "#pragma once\n\n#include \"exact/maps.h\"\n\n"
+        "#pragma once\n\n#include \"exact/maps.h\"\n\n// clang-format off\n"
         "// Generated from the builders by `ASSAY_REGENERATE=1 "
         "build/release/bin/runtime_map_shapes_test`; "
         "without that variable the test fails\n// when a job's map is missing here. Each shape is "
