@@ -72,7 +72,9 @@ TEST(Histories, WhatWasFoundIsRepaired) {
         389,     // a lane that was set back during a pause got no next part, and its honest worker
                  // lost its bond
         11'518,  // a round waited for parts that the conviction for a later round had made void
-        50'686,  // whose data never opened lost its bond in the block between two questions
+        164'935,
+        192'414,  // an auditor that was fined below its lock filled up with what nothing claimed
+        50'686,   // whose data never opened lost its bond in the block between two questions
     };
     for (const std::uint64_t seed : kSeeds)
         EXPECT_EQ(tell_history(seed).wrong, std::vector<std::string>{}) << seed;

@@ -139,6 +139,10 @@ void Incidents::read_block() {
     if (block.slashed.empty() && !std::all_of(block.voided.begin(), block.voided.end(), silent))
         complain("committed work became void without a conviction or concession");
     check_unproved(block);
+    for (auto& [id, game] : games_) {
+        auto now = market::find_dispute(world_.state(), base::DisputeId{*base::hash_from_hex(id)});
+        if (now) game = std::move(*now);
+    }
 }
 
 void Incidents::read(const Event& event, Block& block) {
@@ -147,6 +151,7 @@ void Incidents::read(const Event& event, Block& block) {
     if (kind == "burned") return read_burned(event, block);
     if (kind == "slashed") return check_slash(event, block);
     if (kind == "dispute_closed") return check_game(event, block);
+    if (kind == "dispute_opened") games_.try_emplace(attribute(event, "dispute"));
     if (kind == "question_closed") return read_question(event);
     if (kind == "fined" || kind == "jailed") return read_harm(event);
     if (kind.starts_with("audit_") || kind.starts_with("claim_")) return read_audit(event);
@@ -289,8 +294,9 @@ void Incidents::check_game(const Event& event, Block& block) {
         index_of(attribute(event, challenger_lost ? "challenger" : "asserter"));
     const std::size_t winner =
         index_of(attribute(event, challenger_lost ? "asserter" : "challenger"));
-    const auto dispute =
-        market::find_dispute(world_.state(), base::DisputeId{*base::hash_from_hex(id)});
+    auto dispute = market::find_dispute(world_.state(), base::DisputeId{*base::hash_from_hex(id)});
+    // An accuser of an initial state goes on to the next defender at once, under the same id.
+    if (dispute && dispute->state == market::DisputeState::open) dispute = games_.at(id);
     const Grains fees = dispute ? signed_grains(challenger_lost ? dispute->asserter_spent
                                                                 : dispute->challenger_spent)
                                 : 0;

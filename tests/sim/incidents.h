@@ -102,6 +102,7 @@ class Incidents {
     [[nodiscard]] std::vector<Grains> wealth() const;
 
     const World& world_;
+    std::map<std::string, market::Dispute> games_;  ///< as they were after the last block
     std::vector<Member> members_;
     std::unordered_map<std::string, std::size_t> index_;  ///< by account, hex
     std::vector<Grains> begin_, flows_;

@@ -30,6 +30,11 @@ Refusal apply_stake_bond(Context& context, const StakeBond& message) {
     if (!active) return Refusal::amount_too_large;
     if (*active < stake_min(context.parameters, message.role)) return Refusal::below_minimum_stake;
     if (!debit(context, context.sender, message.amount)) return Refusal::insufficient_balance;
+    // Where an audit's lock claims all that there is, it claims what comes to it too: whoever was
+    // fined below a lock does not fill up and leave with it.
+    const auto validator = find_validator(context.state, context.sender);
+    const bool audits = message.role == Role::validator && validator && validator->open_audits > 0;
+    if (audits && stake.locked == stake.active) stake.locked = *active;
     stake.account = context.sender;
     stake.role = message.role;
     stake.active = *active;
