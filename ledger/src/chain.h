@@ -5,7 +5,7 @@
 
 #include "execution.h"
 #include "ledger/engine.h"
-#include "ledger/node.h"
+#include "ledger/options.h"
 #include "records.h"
 #include "store.h"
 

@@ -3,13 +3,12 @@
 #include "market/genesis.h"
 #include "market/queries.h"
 #include "market/rules.h"
-#include "market/tables.h"
+#include "market/supply.h"
 #include "market/transactions.h"
 
 namespace assay::ledger {
 namespace {
 
-using base::Amount;
 using base::ByteView;
 
 tl::expected<GenesisFacts, std::string> read_genesis(ByteView bytes) {
@@ -23,33 +22,6 @@ void apply_genesis(market::StateWriter& state, ByteView bytes) {
     const auto genesis = market::decode_genesis(bytes);
     ASSAY_CHECK(genesis.has_value());
     market::apply_genesis(state, *genesis);
-}
-
-template <class T>
-T object_of(ByteView value) {
-    auto object = market::decode<T>(value);
-    ASSAY_CHECK(object.has_value());
-    return std::move(*object);
-}
-
-/// Which objects hold money: balances, stakes (locked parts included), unbonding entries, bonds,
-/// holds, pots and the funds of claims.
-Amount money_in(ByteView key, ByteView value) {
-    ASSAY_CHECK(!key.empty());
-    const auto is = [&](market::Table table) { return key[0] == static_cast<std::uint8_t>(table); };
-    if (is(market::Table::account)) return object_of<market::Account>(value).balance;
-    if (is(market::Table::stake)) return object_of<market::Stake>(value).active;
-    if (is(market::Table::unbonding)) return object_of<market::Unbonding>(value).amount;
-    if (is(market::Table::offer)) return object_of<market::Offer>(value).bond;
-    if (is(market::Table::job)) return object_of<market::Job>(value).hold.total();
-    if (is(market::Table::lease)) return object_of<market::Lease>(value).bond;
-    if (is(market::Table::dispute)) return object_of<market::Dispute>(value).bond;
-    if (is(market::Table::pool_member)) return object_of<market::PoolMember>(value).bond;
-    if (is(market::Table::lane)) return object_of<market::Lane>(value).relet_pot;
-    if (is(market::Table::question)) return object_of<market::Question>(value).bond;
-    if (is(market::Table::claim)) return object_of<market::Claim>(value).fund;
-    if (is(market::Table::audit)) return object_of<market::Audit>(value).fund;
-    return {};
 }
 
 base::Hash params_id(const market::StateReader& state) {
@@ -83,7 +55,7 @@ RuleSet market_rules(const market::Referee& referee) {
         .end_block = market::end_block,
         .next_due = market::next_due,
         .total_supply = market::total_supply,
-        .money_in = money_in,
+        .money_in = market::money_in,
         .params_id = params_id,
         .app_version = app_version,
         .weight = weight,

@@ -1,7 +1,8 @@
 #pragma once
 
 #include "base/check.h"
-#include "ledger/node.h"
+#include "ledger/rule_set.h"
+#include "ledger/snapshot.h"
 #include "records.h"
 
 namespace assay::ledger {

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <chrono>
 #include <condition_variable>
 #include <deque>
 #include <functional>
@@ -8,7 +9,8 @@
 #include <thread>
 
 #include "chain.h"
-#include "ledger/node.h"
+#include "ledger/options.h"
+#include "ledger/outcome.h"
 
 namespace assay::ledger {
 

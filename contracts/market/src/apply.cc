@@ -301,36 +301,6 @@ std::optional<base::TimeMs> next_due(const StateReader& state, base::TimeMs now)
                         (first->due.value - chain.recorded_live.value)};
 }
 
-base::Amount total_supply(const StateReader& state) {
-    Amount sum;
-    const auto each = [&](Table table, auto money_of) {
-        const base::Bytes prefix = table_prefix(table);
-        base::Bytes from = prefix;
-        while (auto entry = state.seek(from, prefix)) {
-            sum += money_of(entry->second);
-            from = std::move(entry->first);
-            from.push_back(0);
-        }
-    };
-    each(Table::account,
-         [](base::ByteView value) { return decode<Account>(value).value().balance; });
-    each(Table::stake, [](base::ByteView value) { return decode<Stake>(value).value().active; });
-    each(Table::unbonding,
-         [](base::ByteView value) { return decode<Unbonding>(value).value().amount; });
-    each(Table::offer, [](base::ByteView value) { return decode<Offer>(value).value().bond; });
-    each(Table::job, [](base::ByteView value) { return decode<Job>(value).value().hold.total(); });
-    each(Table::lease, [](base::ByteView value) { return decode<Lease>(value).value().bond; });
-    each(Table::dispute, [](base::ByteView value) { return decode<Dispute>(value).value().bond; });
-    each(Table::pool_member,
-         [](base::ByteView value) { return decode<PoolMember>(value).value().bond; });
-    each(Table::lane, [](base::ByteView value) { return decode<Lane>(value).value().relet_pot; });
-    each(Table::question,
-         [](base::ByteView value) { return decode<Question>(value).value().bond; });
-    each(Table::claim, [](base::ByteView value) { return decode<Claim>(value).value().fund; });
-    each(Table::audit, [](base::ByteView value) { return decode<Audit>(value).value().fund; });
-    return sum;
-}
-
 base::TransactionId transaction_id(base::ByteView raw) { return {base::sha256(raw)}; }
 
 }  // namespace assay::market
