@@ -41,7 +41,9 @@ TEST(Schedule, WarmUpLongerThanTheJobNeverReachesThePeak) {
     EXPECT_LT(learning_rate(optimizer, 49, 50), 1.01e-3);
 }
 
-Schedule table_of(const market::JobSpec& spec) { return schedule_table(spec, *rule_of(spec)); }
+Schedule table_of(const market::JobSpec& spec) {
+    return schedule_table(spec, *rule_of(spec).value());
+}
 
 TEST(Schedule, BiasCorrectionsCountGlobalStepsWhenMomentsAreAveraged) {
     market::JobSpec spec = with_merge(tiny_gpt());

@@ -4,7 +4,11 @@
 
 namespace assay::program {
 
-std::unique_ptr<OptimizerRule> rule_of(const market::JobSpec& spec) {
+using market::SpecError;
+
+tl::expected<std::unique_ptr<OptimizerRule>, SpecError> rule_of(const market::JobSpec& spec) {
+    if (spec.builder_version != 1)
+        return tl::unexpected(SpecError{"builder_version", "unknown; this is version 1"});
     return std::make_unique<AdamW>(spec.optimizer);
 }
 

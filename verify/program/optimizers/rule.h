@@ -4,6 +4,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <tl/expected.hpp>
 #include <vector>
 
 #include "emitter.h"
@@ -54,7 +55,9 @@ class OptimizerRule {
     virtual void emit_step(Emitter& emitter, const WeightStep& step) const = 0;
 };
 
-/// The rule of the spec's optimizer: the one place that names them all.
-std::unique_ptr<OptimizerRule> rule_of(const market::JobSpec& spec);
+/// The rule of the spec's optimizer: the one place that names them all. Refuses builder versions
+/// that are unknown.
+tl::expected<std::unique_ptr<OptimizerRule>, market::SpecError> rule_of(
+    const market::JobSpec& spec);
 
 }  // namespace assay::program

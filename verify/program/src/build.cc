@@ -13,8 +13,6 @@ namespace {
 using market::SpecError;
 
 std::optional<SpecError> check_training(const market::JobSpec& spec) {
-    if (spec.builder_version != 1)
-        return SpecError{"builder_version", "unknown; this is version 1"};
     if (spec.profile != "f32") return SpecError{"profile", "unknown; the profile is f32"};
     if (spec.batch == 0) return SpecError{"batch", "must be at least 1"};
     if (spec.lanes == 0) return SpecError{"lanes", "must be at least 1"};
@@ -39,8 +37,9 @@ std::optional<SpecError> check_buildable(const market::JobSpec& spec, const Mode
 
 tl::expected<JobTensors, SpecError> build_tensors(const market::JobSpec& spec) {
     const std::unique_ptr<ModelFamily> family = family_of(spec);
-    const std::unique_ptr<OptimizerRule> rule = rule_of(spec);
-    if (auto error = check_buildable(spec, *family, *rule))
+    const auto rule = rule_of(spec);
+    if (!rule) return tl::unexpected(rule.error());
+    if (auto error = check_buildable(spec, *family, **rule))
         return tl::unexpected(std::move(*error));
     // Tensors depend on whether there is a merge, not on how many steps the tables have rows for.
     market::JobSpec shortest = spec;
@@ -49,7 +48,7 @@ tl::expected<JobTensors, SpecError> build_tensors(const market::JobSpec& spec) {
     Emitter emitter(0, 1, shortest.rounds, 1, 1, 1);
     Parameters parameters(emitter);
     family->declare(parameters);
-    const Training training = emit_training_state(emitter, parameters, shortest, *rule);
+    const Training training = emit_training_state(emitter, parameters, shortest, **rule);
     if (spec.has_merge()) emit_payloads(emitter, parameters, training);
     emitter.program().tables.clear();  // nothing here reads the schedule
 
@@ -68,14 +67,15 @@ tl::expected<JobTensors, SpecError> build_tensors(const market::JobSpec& spec) {
 
 tl::expected<Program, SpecError> build_program(const market::JobSpec& spec) {
     const std::unique_ptr<ModelFamily> family = family_of(spec);
-    const std::unique_ptr<OptimizerRule> rule = rule_of(spec);
-    if (auto error = check_buildable(spec, *family, *rule))
+    const auto rule = rule_of(spec);
+    if (!rule) return tl::unexpected(rule.error());
+    if (auto error = check_buildable(spec, *family, **rule))
         return tl::unexpected(std::move(*error));
     Emitter emitter(spec.seed, spec.lanes, spec.rounds, spec.round_steps, spec.batch,
                     family->sequence_rows());
     Parameters parameters(emitter);
     family->emit(emitter, parameters, spec.batch);
-    const Training training = emit_training_state(emitter, parameters, spec, *rule);
+    const Training training = emit_training_state(emitter, parameters, spec, **rule);
     emit_update(emitter, parameters, training);
     if (spec.has_merge()) emit_merge(emitter, parameters, training);
 
