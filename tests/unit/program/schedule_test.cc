@@ -2,6 +2,7 @@
 
 #include <cmath>
 
+#include "optimizers/adamw.h"
 #include "schedule.h"
 #include "specs.h"
 
@@ -40,16 +41,21 @@ TEST(Schedule, WarmUpLongerThanTheJobNeverReachesThePeak) {
     EXPECT_LT(learning_rate(optimizer, 49, 50), 1.01e-3);
 }
 
+Schedule table_of(const market::JobSpec& spec) {
+    return schedule_table(spec, *rule_of(spec).value());
+}
+
 TEST(Schedule, BiasCorrectionsCountGlobalStepsWhenMomentsAreAveraged) {
     market::JobSpec spec = with_merge(tiny_gpt());
-    const auto table = schedule_table(spec);
-    ASSERT_EQ(table.size(), 12U * kScheduleColumns);
+    const auto [columns, table] = table_of(spec);
+    ASSERT_EQ(columns, 5U);
+    ASSERT_EQ(table.size(), 12U * columns);
     for (std::size_t step = 0; step < 12; ++step) {
-        const float* row = table.data() + step * kScheduleColumns;
+        const float* row = table.data() + step * columns;
         const double n = static_cast<double>(step + 1);
-        EXPECT_FLOAT_EQ(row[kBias1], static_cast<float>(1 / (1 - std::pow(0.9, n))));
-        EXPECT_FLOAT_EQ(row[kBias2], static_cast<float>(1 / (1 - std::pow(0.95, n))));
-        EXPECT_EQ(row[kStepNumber], static_cast<float>(step + 1));
+        EXPECT_FLOAT_EQ(row[AdamW::kBias1], static_cast<float>(1 / (1 - std::pow(0.9, n))));
+        EXPECT_FLOAT_EQ(row[AdamW::kBias2], static_cast<float>(1 / (1 - std::pow(0.95, n))));
+        EXPECT_EQ(row[columns - 1], static_cast<float>(step + 1));
         EXPECT_FLOAT_EQ(row[kDecay],
                         static_cast<float>(1 - static_cast<double>(row[kLearningRate]) * 0.1));
     }
@@ -58,38 +64,38 @@ TEST(Schedule, BiasCorrectionsCountGlobalStepsWhenMomentsAreAveraged) {
 TEST(Schedule, BiasCorrectionsRestartEachRoundWhenMomentsAreReset) {
     market::JobSpec spec = with_merge(tiny_gpt());
     spec.merge.moments = market::MomentRule::reset;
-    const auto table = schedule_table(spec);
+    const auto [columns, table] = table_of(spec);
     for (std::size_t step = 0; step < 12; ++step) {
-        EXPECT_EQ(table[step * kScheduleColumns + kBias1],
-                  table[(step % 4) * kScheduleColumns + kBias1]);
-        EXPECT_EQ(table[step * kScheduleColumns + kBias2],
-                  table[(step % 4) * kScheduleColumns + kBias2]);
+        EXPECT_EQ(table[step * columns + AdamW::kBias1],
+                  table[(step % 4) * columns + AdamW::kBias1]);
+        EXPECT_EQ(table[step * columns + AdamW::kBias2],
+                  table[(step % 4) * columns + AdamW::kBias2]);
     }
 }
 
 TEST(Schedule, ResetChangesNothingWithoutMerges) {
     market::JobSpec spec = tiny_gpt();
-    const auto averaged = schedule_table(spec);
+    const auto averaged = table_of(spec).values;
     spec.merge.moments = market::MomentRule::reset;
-    EXPECT_EQ(schedule_table(spec), averaged);
+    EXPECT_EQ(table_of(spec).values, averaged);
 }
 
 TEST(Grid, IsTheLeastPowerOfTwo) {
     // One round of two steps: sum 127 x 2^-10 exactly, and one unit more.
-    std::vector<float> schedule(2 * kScheduleColumns);
-    schedule[kLearningRate] = 100.0F / 1024;
-    schedule[kScheduleColumns + kLearningRate] = 27.0F / 1024;
+    Schedule schedule{5, std::vector<float>(2 * 5)};
+    schedule.values[kLearningRate] = 100.0F / 1024;
+    schedule.values[5 + kLearningRate] = 27.0F / 1024;
     auto grid = grid_table(schedule, 1, 2);
     EXPECT_EQ(grid[kGrid], 0x1p-10F);
     EXPECT_EQ(grid[kGridInverse], 0x1p10F);
-    schedule[kLearningRate] = std::nextafter(schedule[kLearningRate], 1.0F);
+    schedule.values[kLearningRate] = std::nextafter(schedule.values[kLearningRate], 1.0F);
     grid = grid_table(schedule, 1, 2);
     EXPECT_EQ(grid[kGrid], 0x1p-9F);
     EXPECT_EQ(grid[kGridInverse], 0x1p9F);
 }
 
 TEST(Grid, OfARoundWithoutLearningStaysFinite) {
-    const auto grid = grid_table(std::vector<float>(3 * kScheduleColumns), 1, 3);
+    const auto grid = grid_table({5, std::vector<float>(3 * 5)}, 1, 3);
     EXPECT_EQ(grid[kGrid], 0x1p-126F);
     EXPECT_EQ(grid[kGridInverse], 0x1p126F);
 }

@@ -7,7 +7,7 @@
 #include "base/check.h"
 #include "commit/checkpoint.h"
 #include "commit/safetensors.h"
-#include "model_layout.h"
+#include "program/model_files.h"
 #include "tiles.h"
 
 namespace assay::commit {
@@ -17,6 +17,9 @@ namespace {
 using base::Bytes;
 using base::ByteView;
 using base::Hash;
+using program::model_config;
+using program::model_layout;
+using program::ModelEntry;
 using program::Program;
 using program::Tensor;
 using program::TensorId;

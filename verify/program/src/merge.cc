@@ -1,8 +1,8 @@
 #include <string>
 #include <vector>
 
-#include "models.h"
 #include "schedule.h"
+#include "training.h"
 
 namespace assay::program {
 namespace {
@@ -30,17 +30,18 @@ PayloadTensors emit_payload(Emitter& e, const Training& training, TensorId weigh
         (e.term(start) - e.term(weight)) * Term(table_column(training.grid, kGridInverse));
     e.map(e.all(payload.difference), to_i32(minimum(maximum(scaled, -127.0F), 127.0F)));
     if (training.spec.merge.moments == market::MomentRule::average) {
-        payload.first = payload_tensor(e, training.first[index], DType::bf16);
-        e.map(e.all(payload.first), e.term(training.first[index]));
-        payload.second = payload_tensor(e, training.second[index], DType::bf16);
-        e.map(e.all(payload.second), e.term(training.second[index]));
+        const std::vector<Moment> moments = training.rule.moments();
+        for (std::size_t i = 0; i < moments.size(); ++i) {
+            const TensorId moment = training.moments[index][i];
+            payload.moments.push_back(payload_tensor(e, moment, moments[i].in_payload));
+            e.map(e.all(payload.moments.back()), e.term(moment));
+        }
     }
     e.end_group();
     return payload;
 }
 
 TensorId accumulate_lane(Emitter& e, TensorId payload, DType dtype) {
-    if (payload == kNoTensor) return kNoTensor;
     const Tensor tensor = e.record(payload);
     const TensorId sum =
         e.accumulator("sum." + e.record(tensor.start_of).name, tensor.rows, tensor.cols, dtype);
@@ -62,12 +63,11 @@ void emit_outer_step(Emitter& e, const Training& training, TensorId weight, std:
     const Term outer = e.term(training.outer[index]);
     e.map(e.all(training.outer[index]), fma(momentum, outer, e.term(g)));
     e.map(e.all(weight), fma(-rate, fma(momentum, outer, e.term(g)), e.term(weight)));
-    const TensorId moments[] = {training.first[index], training.second[index]};
-    const TensorId moment_sums[] = {sums.first, sums.second};
-    for (int i = 0; i < 2; ++i) {
+    const std::vector<TensorId>& moments = training.moments[index];
+    for (std::size_t i = 0; i < moments.size(); ++i) {
         const bool averaged = rule.moments == market::MomentRule::average;
         e.map(e.all(moments[i]),
-              averaged ? flush_moment(e.term(moment_sums[i]) * (1.0F / count)) : Term(0.0F));
+              averaged ? flush_moment(e.term(sums.moments[i]) * (1.0F / count)) : Term(0.0F));
     }
     e.end_group();
 }
@@ -92,8 +92,8 @@ void emit_merge(Emitter& e, const Parameters& parameters, const Training& traini
         e.begin_group("merge_lane");
         LaneSums lane;
         lane.difference = accumulate_lane(e, payload.difference, DType::i32);
-        lane.first = accumulate_lane(e, payload.first, DType::f32);
-        lane.second = accumulate_lane(e, payload.second, DType::f32);
+        for (const TensorId moment : payload.moments)
+            lane.moments.push_back(accumulate_lane(e, moment, DType::f32));
         e.end_group();
         sums.push_back(lane);
     }

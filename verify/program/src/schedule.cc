@@ -5,6 +5,9 @@
 #include <bit>
 #include <cstddef>
 
+#include "base/check.h"
+#include "optimizers/rule.h"
+
 namespace assay::program {
 namespace {
 
@@ -96,39 +99,42 @@ double learning_rate(const market::Optimizer& optimizer, std::uint64_t step, std
     return curve_of(optimizer, steps).at(step);
 }
 
-std::vector<float> schedule_table(const market::JobSpec& spec) {
-    const market::Optimizer& optimizer = spec.optimizer;
-    const std::uint64_t steps = spec.steps_per_lane();
-    const bool restarts = spec.has_merge() && spec.merge.moments == market::MomentRule::reset;
-    const double beta1 = from_ppb(optimizer.beta1_ppb);
-    const double beta2 = from_ppb(optimizer.beta2_ppb);
-    const double decay = from_ppb(optimizer.weight_decay_ppb);
-    std::vector<float> table(static_cast<std::size_t>(steps) * kScheduleColumns);
-    const RateCurve curve = curve_of(optimizer, steps);
-    double power1 = 1.0, power2 = 1.0;
-    for (std::uint64_t step = 0; step < steps; ++step) {
-        if (restarts && step % spec.round_steps == 0) power1 = power2 = 1.0;
-        power1 = power1 * beta1;
-        power2 = power2 * beta2;
-        const double rate = curve.at(step);
-        float* row = table.data() + static_cast<std::size_t>(step) * kScheduleColumns;
-        row[kLearningRate] = static_cast<float>(rate);
-        row[kDecay] = static_cast<float>(1.0 - rate * decay);
-        row[kBias1] = static_cast<float>(1.0 / (1.0 - power1));
-        row[kBias2] = static_cast<float>(1.0 / (1.0 - power2));
-        row[kStepNumber] = static_cast<float>(step + 1);
-    }
-    return table;
+std::uint32_t step_number_column(const OptimizerRule& rule) {
+    return kRuleColumns + rule.column_count();
 }
 
-std::vector<float> grid_table(const std::vector<float>& schedule, std::uint32_t rounds,
+Schedule schedule_table(const market::JobSpec& spec, const OptimizerRule& rule) {
+    const std::uint64_t steps = spec.steps_per_lane();
+    const bool restarts = spec.has_merge() && spec.merge.moments == market::MomentRule::reset;
+    const std::vector<float> own = rule.columns(steps, restarts ? spec.round_steps : steps);
+    const std::size_t own_columns = rule.column_count();
+    ASSAY_CHECK(own.size() == steps * own_columns);
+    const double decay = from_ppb(spec.optimizer.weight_decay_ppb);
+    const RateCurve curve = curve_of(spec.optimizer, steps);
+    Schedule schedule;
+    schedule.columns = step_number_column(rule) + 1;
+    schedule.values.resize(static_cast<std::size_t>(steps) * schedule.columns);
+    for (std::size_t step = 0; step < steps; ++step) {
+        const double rate = curve.at(step);
+        float* row = schedule.values.data() + step * schedule.columns;
+        row[kLearningRate] = static_cast<float>(rate);
+        row[kDecay] = static_cast<float>(1.0 - rate * decay);
+        std::copy_n(own.data() + step * own_columns, own_columns, row + kRuleColumns);
+        row[schedule.columns - 1] = static_cast<float>(step + 1);
+    }
+    return schedule;
+}
+
+std::vector<float> grid_table(const Schedule& schedule, std::uint32_t rounds,
                               std::uint32_t round_steps) {
     std::vector<float> table(std::size_t{rounds} * kGridColumns);
     for (std::size_t round = 0; round < rounds; ++round) {
         double sum = 0.0;
         for (std::size_t h = 0; h < round_steps; ++h) {
-            sum = sum + static_cast<double>(
-                            schedule[(round * round_steps + h) * kScheduleColumns + kLearningRate]);
+            sum =
+                sum +
+                static_cast<double>(
+                    schedule.values[(round * round_steps + h) * schedule.columns + kLearningRate]);
         }
         const double bound = sum / 127.0;
         const int exponent = exponent_above(bound);

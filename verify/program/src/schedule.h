@@ -17,14 +17,20 @@ double from_ppb(std::uint64_t value);
 /// (sine: 2k (2k+1)), summed upwards, 12 terms.
 double cos_pi(double x);
 
-/// Columns of the step table, one row per global step round x H + h.
+class OptimizerRule;
+
+/// Columns of the step table, one row per global step round x H + h. The optimizer's own follow;
+/// the last is the step's number, global step + 1.
 enum ScheduleColumn : std::uint32_t {
     kLearningRate = 0,
     kDecay = 1,  ///< 1 - lr x decay
-    kBias1 = 2,  ///< 1 / (1 - beta1^t)
-    kBias2 = 3,
-    kStepNumber = 4,  ///< global step + 1
-    kScheduleColumns = 5,
+    kRuleColumns = 2,
+};
+std::uint32_t step_number_column(const OptimizerRule& rule);
+
+struct Schedule {
+    std::uint32_t columns = 0;
+    std::vector<float> values;  ///< row-major
 };
 
 /// Columns of the merge table, one row per round.
@@ -38,13 +44,13 @@ enum GridColumn : std::uint32_t {
 /// - warmup) / (steps - warmup))).
 double learning_rate(const market::Optimizer& optimizer, std::uint64_t step, std::uint64_t steps);
 
-/// R H rows of kScheduleColumns. t of the bias corrections is global step + 1, or h + 1 when the
-/// moments are reset at each merge.
-std::vector<float> schedule_table(const market::JobSpec& spec);
+/// R H rows. The optimizer's own columns count from global step + 1, or from h + 1 when the moments
+/// are reset at each merge.
+Schedule schedule_table(const market::JobSpec& spec, const OptimizerRule& rule);
 
 /// R rows of kGridColumns: e is the least integer with 2^e >= (sum of the round's binary32 learning
 /// rates) / 127, within [-126, 126].
-std::vector<float> grid_table(const std::vector<float>& schedule, std::uint32_t rounds,
+std::vector<float> grid_table(const Schedule& schedule, std::uint32_t rounds,
                               std::uint32_t round_steps);
 
 }  // namespace assay::program

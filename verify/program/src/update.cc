@@ -2,8 +2,8 @@
 #include <utility>
 #include <vector>
 
-#include "models.h"
 #include "schedule.h"
+#include "training.h"
 
 namespace assay::program {
 namespace {
@@ -38,7 +38,8 @@ TensorId emit_scalars(Emitter& e, const Training& training, TensorId total, floa
     const TensorId loss = e.map("step_loss", 1, 1, e.term(program.loss_accumulator) * loss_scale);
     const TensorId norm = e.map("step_norm", 1, 1, sqrt(e.term(total)));
     const Term old_fault = e.term(program.fault);
-    const Term step = to_i32(Term(table_column(training.schedule, kStepNumber)));
+    const Term step =
+        to_i32(Term(table_column(training.schedule, step_number_column(training.rule))));
     const Term loss_finite = equal(e.term(loss) - e.term(loss), 0.0F);
     const Term norm_finite = equal(e.term(norm) - e.term(norm), 0.0F);
     e.map(e.all(program.fault),
@@ -57,15 +58,16 @@ TensorId emit_scalars(Emitter& e, const Training& training, TensorId total, floa
 
 }  // namespace
 
-Training emit_training_state(Emitter& e, const Parameters& parameters,
-                             const market::JobSpec& spec) {
-    Training training{spec, kNoTensor, kNoTensor, {}, {}, {}};
+Training emit_training_state(Emitter& e, const Parameters& parameters, const market::JobSpec& spec,
+                             const OptimizerRule& rule) {
+    Training training{spec, rule, kNoTensor, kNoTensor, {}, {}};
     e.part(Part::init);
     for (const Parameter& parameter : parameters.list()) {
         const Tensor weight = e.record(parameter.weight);
-        training.first.push_back(zero_state(e, "moment1." + weight.name, weight.rows, weight.cols));
-        training.second.push_back(
-            zero_state(e, "moment2." + weight.name, weight.rows, weight.cols));
+        std::vector<TensorId>& moments = training.moments.emplace_back();
+        for (const Moment& moment : rule.moments())
+            moments.push_back(
+                zero_state(e, moment.name + "." + weight.name, weight.rows, weight.cols));
         if (spec.has_merge())
             training.outer.push_back(
                 zero_state(e, "outer." + weight.name, weight.rows, weight.cols));
@@ -74,20 +76,19 @@ Training emit_training_state(Emitter& e, const Parameters& parameters,
     e.program().norm = zero_state(e, "norm", 1, 1);
     e.program().fault = zero_state(e, "fault", 1, 1, DType::i32);
 
-    std::vector<float> schedule = schedule_table(spec);
+    Schedule schedule = schedule_table(spec, rule);
     if (spec.has_merge()) {
         training.grid = e.tensor("grid", TensorClass::table, DType::f32, spec.rounds, kGridColumns);
         e.add_table(training.grid, grid_table(schedule, spec.rounds, spec.round_steps));
     }
     training.schedule =
         e.tensor("schedule", TensorClass::table, DType::f32,
-                 static_cast<std::uint32_t>(spec.steps_per_lane()), kScheduleColumns);
-    e.add_table(training.schedule, std::move(schedule));
+                 static_cast<std::uint32_t>(spec.steps_per_lane()), schedule.columns);
+    e.add_table(training.schedule, std::move(schedule.values));
     return training;
 }
 
 void emit_update(Emitter& e, const Parameters& parameters, const Training& training) {
-    const market::Optimizer& optimizer = training.spec.optimizer;
     e.part(Part::update);
     e.begin_group("norm_clip");
     const TensorId total = emit_square_norm(e, parameters);
@@ -96,31 +97,13 @@ void emit_update(Emitter& e, const Parameters& parameters, const Training& train
     const TensorId clip = emit_scalars(e, training, total, static_cast<float>(1.0 / tokens));
     e.end_group();
 
-    const auto beta1 = static_cast<float>(from_ppb(optimizer.beta1_ppb));
-    const auto beta2 = static_cast<float>(from_ppb(optimizer.beta2_ppb));
-    const auto rest1 = static_cast<float>(from_ppb(1'000'000'000U - optimizer.beta1_ppb));
-    const auto rest2 = static_cast<float>(from_ppb(1'000'000'000U - optimizer.beta2_ppb));
-    const auto epsilon =
-        static_cast<float>(static_cast<double>(optimizer.epsilon_ppb_of_ppb) / 1e18);
     const Term sound = equal(e.term(e.program().fault), Term::integer(0));
-    const Term rate(table_column(training.schedule, kLearningRate));
     for (std::size_t i = 0; i < parameters.list().size(); ++i) {
         const Parameter& parameter = parameters.list()[i];
-        const Term w = e.term(parameter.weight), m = e.term(training.first[i]),
-                   v = e.term(training.second[i]);
-        const Term g = clip == kNoTensor ? e.term(parameter.gradient)
-                                         : e.term(parameter.gradient) * e.term(clip);
-        e.begin_group("adamw");
-        e.map(e.all(training.first[i]), select(sound, flush_moment(fma(beta1, m, rest1 * g)), m));
-        e.map(e.all(training.second[i]),
-              select(sound, flush_moment(fma(beta2, v, rest2 * (g * g))), v));
-        const Term decayed = e.record(parameter.weight).decay
-                                 ? w * Term(table_column(training.schedule, kDecay))
-                                 : w;
-        const Term direction = (m * Term(table_column(training.schedule, kBias1))) /
-                               (sqrt(v * Term(table_column(training.schedule, kBias2))) + epsilon);
-        e.map(e.all(parameter.weight), select(sound, fma(-rate, direction, decayed), w));
-        e.end_group();
+        const Term gradient = e.term(parameter.gradient);
+        training.rule.emit_step(
+            e, {parameter, training.moments[i],
+                clip == kNoTensor ? gradient : gradient * e.term(clip), sound, training.schedule});
     }
 }
 

@@ -2,8 +2,8 @@
 #include <string>
 #include <vector>
 
+#include "gpt.h"
 #include "layers.h"
-#include "models.h"
 
 namespace assay::program {
 namespace {
@@ -131,15 +131,16 @@ TensorId embed_backward(LayerContext& context, const Gpt& gpt, const Embedded& e
 
 }  // namespace
 
-void declare_gpt(Parameters& parameters, const market::GptModel& model, std::uint32_t vocabulary) {
-    make_gpt(parameters, model, vocabulary);
+std::uint32_t GptFamily::sequence_rows() const { return model_.context; }
+
+void GptFamily::declare(Parameters& parameters) const {
+    make_gpt(parameters, model_, data_->vocabulary);
 }
 
-void emit_gpt(Emitter& e, Parameters& parameters, const market::GptModel& model,
-              std::uint32_t vocabulary, std::uint32_t batch) {
-    const Gpt gpt = make_gpt(parameters, model, vocabulary);
+void GptFamily::emit(Emitter& e, Parameters& parameters, std::uint32_t batch) const {
+    const Gpt gpt = make_gpt(parameters, model_, data_->vocabulary);
     e.part(Part::sequence);
-    LayerContext context = make_context(e, model.context, model.dropout_ppb);
+    LayerContext context = make_context(e, model_.context, model_.dropout_ppb);
     const TensorId tokens = e.load("tokens", LoadSource::tokens, 1, DType::i32, 0);
     const TensorId labels = e.load("labels", LoadSource::tokens, 1, DType::i32, 1);
 
@@ -147,7 +148,7 @@ void emit_gpt(Emitter& e, Parameters& parameters, const market::GptModel& model,
     TensorId x = embedded.x;
     std::vector<BlockValues> values(gpt.blocks.size());
     for (std::size_t i = 0; i < gpt.blocks.size(); ++i) {
-        x = forward(context, gpt.blocks[i], values[i], model.activation, "h." + std::to_string(i),
+        x = forward(context, gpt.blocks[i], values[i], model_.activation, "h." + std::to_string(i),
                     x);
     }
     const LayerNormValues last = layer_norm(context, gpt.final_norm, "ln_f", x);
@@ -156,7 +157,7 @@ void emit_gpt(Emitter& e, Parameters& parameters, const market::GptModel& model,
     const TensorId logits =
         e.matmul("head.logits", e.all(last.y), transposed(e.all(gpt.wte.weight)));
     const TensorId dlogits =
-        cross_entropy(context, logits, labels, std::uint64_t{batch} * model.context);
+        cross_entropy(context, logits, labels, std::uint64_t{batch} * model_.context);
     e.begin_group("head_backward");
     e.accumulate(gpt.wte.gradient, transposed(e.all(dlogits)), e.all(last.y));
     const TensorId dy = e.matmul("head.dy", e.all(dlogits), e.all(gpt.wte.weight));
@@ -164,8 +165,8 @@ void emit_gpt(Emitter& e, Parameters& parameters, const market::GptModel& model,
 
     TensorId dx = layer_norm_backward(context, gpt.final_norm, last, "ln_f", dy, kNoTensor);
     for (std::size_t i = gpt.blocks.size(); i-- > 0;) {
-        dx = backward(context, gpt.blocks[i], values[i], model.activation, "h." + std::to_string(i),
-                      dx);
+        dx = backward(context, gpt.blocks[i], values[i], model_.activation,
+                      "h." + std::to_string(i), dx);
     }
     const TensorId embedding_gradient = embed_backward(context, gpt, embedded, dx);
 

@@ -3,7 +3,7 @@
 #include <vector>
 
 #include "layers.h"
-#include "models.h"
+#include "mlp.h"
 
 namespace assay::program {
 namespace {
@@ -39,19 +39,17 @@ Mlp make_mlp(Parameters& parameters, const market::MlpModel& model, const market
 
 }  // namespace
 
-void declare_mlp(Parameters& parameters, const market::MlpModel& model,
-                 const market::TableData& data) {
-    make_mlp(parameters, model, data);
-}
+std::uint32_t MlpFamily::sequence_rows() const { return model_.rows_per_sequence; }
 
-void emit_mlp(Emitter& e, Parameters& parameters, const market::MlpModel& model,
-              const market::TableData& data, std::uint32_t batch) {
-    const auto [layers, head] = make_mlp(parameters, model, data);
+void MlpFamily::declare(Parameters& parameters) const { make_mlp(parameters, model_, *data_); }
+
+void MlpFamily::emit(Emitter& e, Parameters& parameters, std::uint32_t batch) const {
+    const auto [layers, head] = make_mlp(parameters, model_, *data_);
 
     e.part(Part::sequence);
-    LayerContext context = make_context(e, model.rows_per_sequence, model.dropout_ppb);
+    LayerContext context = make_context(e, model_.rows_per_sequence, model_.dropout_ppb);
     const TensorId features =
-        e.load("features", LoadSource::table_features, data.features, DType::f32);
+        e.load("features", LoadSource::table_features, data_->features, DType::f32);
     const TensorId labels = e.load("labels", LoadSource::table_labels, 1, DType::i32);
 
     std::vector<HiddenValues> values(layers.size());
@@ -63,7 +61,7 @@ void emit_mlp(Emitter& e, Parameters& parameters, const market::MlpModel& model,
         e.begin_group("linear");
         layer.f = linear(context, layers[i], name + ".f", x);
         e.end_group();
-        layer.u = activation(context, model.activation, name + ".u", layer.f);
+        layer.u = activation(context, model_.activation, name + ".u", layer.f);
         x = layer.u;
         if (context.drops()) {
             e.begin_group("dropout");
@@ -76,13 +74,13 @@ void emit_mlp(Emitter& e, Parameters& parameters, const market::MlpModel& model,
     e.begin_group("head_loss");
     const TensorId logits = linear(context, head, "head.logits", x);
     TensorId d =
-        cross_entropy(context, logits, labels, std::uint64_t{batch} * model.rows_per_sequence);
+        cross_entropy(context, logits, labels, std::uint64_t{batch} * model_.rows_per_sequence);
 
     d = linear_backward(context, head, "head.dx", x, d, !layers.empty());
     for (std::size_t i = layers.size(); i-- > 0;) {
         const std::string name = "l." + std::to_string(i);
         d = dropout_backward(context, name + ".du", values[i].mask, d);
-        d = activation_backward(context, model.activation, name + ".df", values[i].f, values[i].u,
+        d = activation_backward(context, model_.activation, name + ".df", values[i].f, values[i].u,
                                 d);
         d = linear_backward(context, layers[i], name + ".dx", values[i].x, d, i > 0);
     }
