@@ -10,72 +10,15 @@ namespace {
 using market::Parameters;
 using market::SpecError;
 
-/// Calls `visit(name, member)` for every number of the parameters, so that reading and writing
-/// cannot disagree.
+/// Calls `visit(name, member)` for every number of the parameters.
 template <class P, class Visit>
 void each_parameter(P& p, const Visit& visit) {
-    visit("protocol_price", p.protocol_price);
-    visit("protocol_fee_ppm", p.protocol_fee_ppm);
-    visit("base_fee_min", p.base_fee_min);
-    visit("block_weight_max", p.block_weight_max);
-    visit("block_weight_target", p.block_weight_target);
-    visit("retract_fee", p.retract_fee);
-    visit("segment_fee_factor", p.segment_fee_factor);
-    visit("epoch_ms", p.epoch_ms);
-    visit("grace_ms", p.grace_ms);
-    visit("window_ms", p.window_ms);
-    visit("retention_ms", p.retention_ms);
-    visit("unbonding_ms", p.unbonding_ms);
-    visit("part_ms_max", p.part_ms_max);
-    visit("audit_ms_max", p.audit_ms_max);
-    visit("dispute_clock_ms", p.dispute_clock_ms);
-    visit("evidence_delay_ms", p.evidence_delay_ms);
-    visit("open_ms_max", p.open_ms_max);
-    visit("pause_ms_max", p.pause_ms_max);
-    visit("pause_leave_ms", p.pause_leave_ms);
-    visit("jail_ms", p.jail_ms);
-    visit("accept_ms", p.accept_ms);
-    visit("settle_ms_max", p.settle_ms_max);
-    visit("live_step_ms_max", p.live_step_ms_max);
-    visit("valid_blocks_max", p.valid_blocks_max);
-    visit("rate_floor_ppm", p.rate_floor_ppm);
-    visit("rate_new_ppm", p.rate_new_ppm);
-    visit("rate_sure_ppm", p.rate_sure_ppm);
-    visit("control_ppm", p.control_ppm);
-    visit("collusion_max_ppm", p.collusion_max_ppm);
-    visit("draws_per_block_max", p.draws_per_block_max);
-    visit("audit_time_factor", p.audit_time_factor);
-    visit("reference_flops", p.reference_flops);
-    visit("backlog_ms_max", p.backlog_ms_max);
-    visit("miss_prices", p.miss_prices);
-    visit("absence_fine", p.absence_fine);
-    visit("contribution_share_ppm", p.contribution_share_ppm);
-    visit("record_half_life_ms", p.record_half_life_ms);
-    visit("record_max", p.record_max);
-    visit("record_fee_factor", p.record_fee_factor);
-    visit("record_value_factor", p.record_value_factor);
-    visit("worker_stake_min", p.worker_stake_min);
-    visit("validator_stake_min", p.validator_stake_min);
-    visit("unbondings_max", p.unbondings_max);
-    visit("unfinal_rounds_max", p.unfinal_rounds_max);
-    visit("open_parts_max", p.open_parts_max);
-    visit("candidates_max", p.candidates_max);
-    visit("lane_time_factor", p.lane_time_factor);
-    visit("round_time_factor", p.round_time_factor);
-    visit("pause_pay_ppm", p.pause_pay_ppm);
-    visit("offers_per_worker_max", p.offers_per_worker_max);
-    visit("timers_per_block_max", p.timers_per_block_max);
-    visit("nonce_lanes_max", p.nonce_lanes_max);
-    visit("dispute_replay_ms_max", p.dispute_replay_ms_max);
-    visit("challenge_open_ms", p.challenge_open_ms);
-    visit("challenge_bond_factor", p.challenge_bond_factor);
-    visit("dispute_game_weight", p.dispute_game_weight);
-    visit("concede_fee", p.concede_fee);
-    visit("disputes_per_account_max", p.disputes_per_account_max);
-    visit("question_bond_min", p.question_bond_min);
-    visit("question_bond_factor", p.question_bond_factor);
-    visit("question_answer_ms", p.question_answer_ms);
-    visit("questions_raised_max", p.questions_raised_max);
+    std::size_t i = 0;
+    std::apply(
+        [&](auto&... field) {
+            (visit(std::string(base::kNamesOf<Parameters>[i++]).c_str(), field), ...);
+        },
+        p.fields());
 }
 
 void read_value(ObjectReader& reader, const char* name, base::Amount& value) {
