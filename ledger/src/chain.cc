@@ -168,20 +168,18 @@ Prepared Chain::prepare(base::TimeMs time, std::vector<Bytes> candidates) {
     std::uint64_t weight = 0;
     for (std::size_t i = 0; i < candidates.size(); ++i) {
         if (prepared.included.size() == options_.block_transactions_max) break;
-        const market::Admission admission = working.execution.admit(candidates[i]);
-        if (admission.code != market::Refusal::none) {
-            prepared.left_out.push_back({i, admission.code});
-            continue;
-        }
-        const std::uint64_t own_weight = rules_.weight(candidates[i]);
-        if (own_weight > weight_max) {
-            prepared.left_out.push_back({i, market::Refusal::oversize});
+        Execution::Attempt attempt = working.execution.attempt(candidates[i]);
+        market::Refusal code = attempt.result.code;
+        if (code == market::Refusal::none && attempt.result.weight > weight_max)
+            code = market::Refusal::oversize;
+        if (code != market::Refusal::none) {
+            prepared.left_out.push_back({i, code});
             continue;
         }
         bytes += candidates[i].size();
-        weight += own_weight;
+        weight += attempt.result.weight;
         if (bytes > options_.block_bytes_max || weight > weight_max) break;
-        working.execution.apply(candidates[i]);
+        working.execution.keep(std::move(attempt), candidates[i]);
         prepared.included.push_back(i);
         prepared.proposal.transactions.push_back(std::move(candidates[i]));
     }
@@ -200,9 +198,9 @@ std::optional<ProposalProblem> Chain::process(const Proposal& proposal) const {
     for (const Bytes& raw : proposal.transactions) {
         bytes += raw.size();
         if (bytes > options_.block_bytes_max) return ProposalProblem::too_many_bytes;
-        if (rules_.check_bytes(raw, facts_.chain_id) != market::Refusal::none)
-            return ProposalProblem::malformed_transaction;
-        weight += rules_.weight(raw);
+        const auto own_weight = rules_.check_bytes(raw, facts_.chain_id);
+        if (!own_weight) return ProposalProblem::malformed_transaction;
+        weight += *own_weight;
         if (weight > weight_max) return ProposalProblem::too_heavy;
         if (!seen.insert(transaction_id_of(raw)).second)
             return ProposalProblem::duplicate_transaction;
@@ -247,7 +245,8 @@ void Chain::commit() {
     write_block(working->execution.state().changes(), *working->sealed, {});
 }
 
-void Chain::write_block(const StateChanges& state, Sealed& sealed, std::vector<StoreWrite> writes) {
+void Chain::write_block(const market::StateChanges& state, Sealed& sealed,
+                        std::vector<StoreWrite> writes) {
     Block& block = sealed.finalized.block;
     Head& head = block.head;
     head.signature = key_.sign(kHeadDomain, facts_.chain_id,

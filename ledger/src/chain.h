@@ -49,7 +49,8 @@ class Chain : public Application {
     std::optional<OpenError> resume(std::optional<base::ByteView> genesis);
     [[nodiscard]] OpenError wrong_operator() const;
     [[nodiscard]] std::optional<std::string> contradiction(const StoreView& view) const;
-    void write_block(const StateChanges& state, Sealed& sealed, std::vector<StoreWrite> writes);
+    void write_block(const market::StateChanges& state, Sealed& sealed,
+                     std::vector<StoreWrite> writes);
     Working& start(base::TimeMs time);
 
     Store& store_;

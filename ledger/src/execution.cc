@@ -40,8 +40,24 @@ Execution::Execution(const RuleSet& rules, const market::StateReader& state,
     rules_.begin_block(overlay_, context_, events_);
 }
 
-market::Admission Execution::admit(ByteView raw) const {
-    return rules_.admit(overlay_, context_, raw);
+Execution::Attempt Execution::attempt(ByteView raw) const {
+    Attempt attempt;
+    market::Overlay trial(overlay_);
+    attempt.result = rules_.apply(trial, context_, raw, attempt.events);
+    attempt.changes = trial.take_changes();
+    return attempt;
+}
+
+void Execution::keep(Attempt attempt, Bytes raw) {
+    for (auto& [key, value] : attempt.changes) {
+        if (value)
+            overlay_.put(key, *value);
+        else
+            overlay_.erase(key);
+    }
+    events_.insert(events_.end(), std::make_move_iterator(attempt.events.begin()),
+                   std::make_move_iterator(attempt.events.end()));
+    transactions_.push_back({std::move(raw), attempt.result.code, attempt.result.fee});
 }
 
 void Execution::apply(Bytes raw) {
@@ -76,7 +92,7 @@ std::optional<std::string> Execution::supply_dump() const {
 
 base::TransactionId transaction_id_of(ByteView raw) { return {base::sha256(raw)}; }
 
-TreeChanges tree_changes(const StateChanges& changes) {
+TreeChanges tree_changes(const market::StateChanges& changes) {
     TreeChanges out;
     for (const auto& [key, value] : changes) {
         std::optional<Hash> value_hash;
@@ -124,8 +140,8 @@ Sealed seal(const RuleSet& rules, const Execution& execution, const Head& previo
 }
 
 GenesisBlock genesis_block(const RuleSet& rules, const GenesisFacts& facts, ByteView genesis) {
-    const MemoryState nothing;
-    Overlay state(nothing);
+    const market::MemoryState nothing;
+    market::Overlay state(nothing);
     rules.apply_genesis(state, genesis);
     ASSAY_CHECK(rules.total_supply(state) == facts.supply);
     GenesisBlock out;

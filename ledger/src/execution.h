@@ -8,7 +8,7 @@
 #include "ledger/block.h"
 #include "ledger/engine.h"
 #include "ledger/rule_set.h"
-#include "overlay.h"
+#include "market/overlay.h"
 #include "receipt_log.h"
 #include "state_tree.h"
 
@@ -21,14 +21,21 @@ class Execution {
   public:
     Execution(const RuleSet& rules, const market::StateReader& state,
               const market::BlockContext& context);
-    /// What the rules would say to this transaction now, on top of those already applied.
-    [[nodiscard]] market::Admission admit(base::ByteView raw) const;
+    /// A transaction that was run on top of those already applied, and may be kept.
+    struct Attempt {
+        market::TransactionResult result;
+        market::StateChanges changes;
+        std::vector<market::Event> events;
+    };
+    [[nodiscard]] Attempt attempt(base::ByteView raw) const;
+    void keep(Attempt attempt, base::Bytes raw);
+    /// Whatever the rules say to it.
     void apply(base::Bytes raw);
     /// Runs the end of the block. When money was made or lost: a dump for people, and the block
     /// must not be committed.
     [[nodiscard]] std::optional<std::string> end();
 
-    [[nodiscard]] const Overlay& state() const { return overlay_; }
+    [[nodiscard]] const market::Overlay& state() const { return overlay_; }
     [[nodiscard]] const market::BlockContext& context() const { return context_; }
     [[nodiscard]] const std::vector<BlockTransaction>& transactions() const {
         return transactions_;
@@ -41,7 +48,7 @@ class Execution {
     const RuleSet& rules_;
     const market::StateReader& before_;
     market::BlockContext context_;
-    Overlay overlay_;
+    market::Overlay overlay_;
     std::vector<BlockTransaction> transactions_;
     std::vector<market::Event> events_;
 };
@@ -58,7 +65,7 @@ Sealed seal(const RuleSet& rules, const Execution& execution, const Head& previo
 
 /// Height 0: the state that the genesis makes, under an empty log, without transactions and events.
 struct GenesisBlock {
-    StateChanges state;
+    market::StateChanges state;
     Sealed sealed;
 };
 GenesisBlock genesis_block(const RuleSet& rules, const GenesisFacts& facts, base::ByteView genesis);
@@ -66,6 +73,6 @@ GenesisBlock genesis_block(const RuleSet& rules, const GenesisFacts& facts, base
 /// SHA-256 of the raw bytes, as market/rules.h defines it.
 base::TransactionId transaction_id_of(base::ByteView raw);
 /// Paths and value hashes of state changes.
-TreeChanges tree_changes(const StateChanges& changes);
+TreeChanges tree_changes(const market::StateChanges& changes);
 
 }  // namespace assay::ledger

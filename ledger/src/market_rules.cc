@@ -4,7 +4,6 @@
 #include "market/queries.h"
 #include "market/rules.h"
 #include "market/supply.h"
-#include "market/transactions.h"
 
 namespace assay::ledger {
 namespace {
@@ -32,12 +31,6 @@ std::uint32_t app_version(const market::StateReader& state) {
     return market::load_chain(state).app_version;
 }
 
-std::uint64_t weight(ByteView raw) {
-    const auto transaction = market::decode_transaction(raw);
-    ASSAY_CHECK(transaction.has_value());
-    return market::message_weight(transaction->message, raw.size());
-}
-
 std::uint64_t block_weight_max(const market::StateReader& state) {
     return market::current_parameters(state).block_weight_max;
 }
@@ -51,14 +44,12 @@ RuleSet market_rules(const market::Referee& referee) {
         .begin_block = market::begin_block,
         .check_bytes = market::check_transaction_bytes,
         .apply = market::apply,
-        .admit = market::admit,
         .end_block = market::end_block,
         .next_due = market::next_due,
         .total_supply = market::total_supply,
         .money_in = market::money_in,
         .params_id = params_id,
         .app_version = app_version,
-        .weight = weight,
         .block_weight_max = block_weight_max,
         .referee = &referee,
     };

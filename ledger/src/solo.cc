@@ -62,12 +62,9 @@ void Solo::stop() {
 
 void Solo::submit(base::Bytes raw, Done done) {
     const base::TransactionId id = transaction_id_of(raw);
-    const market::Refusal code = options_.rules->check_bytes(raw, chain_id_);
-    const std::uint64_t weight = code == market::Refusal::none ? options_.rules->weight(raw) : 0;
+    const auto weight = options_.rules->check_bytes(raw, chain_id_);
     std::optional<Outcome> known;
-    if (code != market::Refusal::none) {
-        known = plain(Outcome::Status::refused, id, code);
-    }
+    if (!weight) known = plain(Outcome::Status::refused, id, weight.error());
     std::unique_lock lock(mutex_);
     if (known) {
         ++metrics_.refused_at_admission;
@@ -98,7 +95,7 @@ void Solo::submit(base::Bytes raw, Done done) {
     }
     queue_bytes_ += raw.size();
     waiters_[id].push_back(std::move(done));
-    queue_.push_back({id, std::move(raw), weight});
+    queue_.push_back({id, std::move(raw), *weight});
     lock.unlock();
     changed_.notify_all();
 }

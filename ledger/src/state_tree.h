@@ -6,7 +6,7 @@
 
 #include "base/bytes.h"
 #include "base/state_tree.h"
-#include "key_order.h"
+#include "market/key_order.h"
 
 /// The storing side of the state tree (proof side and hash rules: base/state_tree.h; bytes:
 /// docs/formats/ledger_store.md). Every node is a record under its position (depth and the bits
@@ -26,7 +26,7 @@ using TreeChanges = std::map<base::Hash, std::optional<base::Hash>>;  // by path
 
 struct TreeUpdate {
     base::Hash root;
-    std::map<base::Bytes, std::optional<base::Bytes>, KeyOrder>
+    std::map<base::Bytes, std::optional<base::Bytes>, market::KeyOrder>
         records;  ///< what to put, or to erase, by key
 };
 

@@ -22,7 +22,7 @@ class MemoryTree : public TreeReader {
         if (found == records.end()) return std::nullopt;
         return found->second;
     }
-    std::map<Bytes, Bytes, KeyOrder> records;
+    std::map<Bytes, Bytes, market::KeyOrder> records;
 };
 
 class MemoryLog : public LogReader {
@@ -66,11 +66,12 @@ class Replay {
         const std::uint64_t weight_max = rules_.block_weight_max(state_);
         std::uint64_t weight = 0;
         for (const BlockTransaction& transaction : stored->transactions) {
-            if (rules_.check_bytes(transaction.raw, facts_.chain_id) != market::Refusal::none) {
+            const auto own_weight = rules_.check_bytes(transaction.raw, facts_.chain_id);
+            if (!own_weight) {
                 return at(height, "transaction " + transaction_id_of(transaction.raw).hex() +
                                       " is malformed");
             }
-            weight += rules_.weight(transaction.raw);
+            weight += *own_weight;
             if (weight > weight_max)
                 return at(height, "the transactions are heavier than a block may be");
             execution.apply(transaction.raw);
@@ -93,7 +94,7 @@ class Replay {
             return "the state tree rebuilt from scratch has another root";
         if (auto what = same_table(Table::state, "state", state_.entries())) return what;
         if (auto what = same_table(Table::tree, "tree", tree_.records)) return what;
-        std::map<Bytes, Bytes, KeyOrder> log;
+        std::map<Bytes, Bytes, market::KeyOrder> log;
         for (const auto& [place, hash] : log_.records)
             log[log_key(place)] = Bytes(hash.bytes.begin(), hash.bytes.end());
         if (auto what = same_table(Table::log, "log", log)) return what;
@@ -114,7 +115,7 @@ class Replay {
         return "block " + std::to_string(height.value) + ": " + what;
     }
 
-    void keep(const StateChanges& changes, const Sealed& sealed) {
+    void keep(const market::StateChanges& changes, const Sealed& sealed) {
         state_.write(changes);
         for (const auto& [key, record] : sealed.tree.records) {
             if (record) {
@@ -157,8 +158,9 @@ class Replay {
         return std::nullopt;
     }
 
-    std::optional<std::string> same_table(Table table, const char* name,
-                                          const std::map<Bytes, Bytes, KeyOrder>& expected) const {
+    std::optional<std::string> same_table(
+        Table table, const char* name,
+        const std::map<Bytes, Bytes, market::KeyOrder>& expected) const {
         auto next = expected.begin();
         Bytes from;
         while (auto entry = view_.seek(table, from, {})) {
@@ -190,7 +192,7 @@ class Replay {
     const StoreView& view_;
     const RuleSet& rules_;
     GenesisFacts facts_;
-    MemoryState state_;
+    market::MemoryState state_;
     MemoryTree tree_;
     MemoryLog log_;
     Head head_;

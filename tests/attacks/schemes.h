@@ -199,7 +199,7 @@ class CopiesCells final : public sim::ValidatorConduct {
 /// Counts what a handler reads and writes.
 class CountingState final : public market::StateWriter {
   public:
-    explicit CountingState(const sim::MemoryState& state) : state_(state) {}
+    explicit CountingState(const market::MemoryState& state) : state_(state) {}
     [[nodiscard]] std::optional<base::Bytes> get(base::ByteView key) const override;
     [[nodiscard]] std::optional<std::pair<base::Bytes, base::Bytes>> seek(
         base::ByteView from, base::ByteView prefix) const override;
@@ -211,7 +211,7 @@ class CountingState final : public market::StateWriter {
     [[nodiscard]] std::size_t objects() const { return touched_.size(); }
 
   private:
-    sim::MemoryState state_;
+    market::MemoryState state_;
     mutable std::uint64_t reads_ = 0;
     std::uint64_t writes_ = 0;
     mutable std::set<base::Bytes> touched_;

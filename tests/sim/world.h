@@ -10,10 +10,10 @@
 #include "base/signature.h"
 #include "ground_truth.h"
 #include "market/job_spec.h"
+#include "market/overlay.h"
 #include "market/queries.h"
 #include "market/rules.h"
 #include "market/transactions.h"
-#include "memory_state.h"
 
 /// A market in memory: the real rules, a pretended clock, pretended training. One seed decides
 /// everything.
@@ -105,7 +105,7 @@ class World {
     /// A moment to which a test goes back: what the chain knows. What waits for the next block is
     /// not of it.
     struct Moment {
-        MemoryState state;
+        market::MemoryState state;
         base::Hash log_root;
         std::uint64_t log_size = 0;
         base::Height height;
@@ -168,7 +168,7 @@ class World {
   private:
     void note_calls(const std::vector<market::Event>& events);
 
-    MemoryState state_;
+    market::MemoryState state_;
     GroundTruth truth_;
     market::Genesis genesis_;
     mutable std::map<base::BlobRoot, base::Hash> stored_;  ///< what stands behind a blob

@@ -5,9 +5,9 @@
 
 #include "base/check.h"
 #include "base/encoding.h"
-#include "dry_run.h"
 #include "fees.h"
 #include "handlers.h"
+#include "market/overlay.h"
 #include "market/rules.h"
 #include "money.h"
 #include "store.h"
@@ -88,7 +88,7 @@ Refusal check_signature(const Context& context, const Transaction& transaction) 
 
 /// Everything that must hold before a fee can be taken. The fee is what the sender pays.
 tl::expected<Amount, Refusal> check_frame(const Context& context, const Transaction& transaction,
-                                          std::size_t raw_bytes) {
+                                          std::uint64_t weight) {
     const TransactionHeader& header = transaction.header;
     const Parameters& parameters = context.parameters;
     if (header.chain_id != context.chain.id) return tl::unexpected(Refusal::wrong_chain);
@@ -104,7 +104,6 @@ tl::expected<Amount, Refusal> check_frame(const Context& context, const Transact
     }
     if (header.nonce != next_nonce(context.state, header.account, header.nonce_lane))
         return tl::unexpected(Refusal::wrong_nonce);
-    const std::uint64_t weight = message_weight(transaction.message, raw_bytes);
     const auto fee = transaction_fee(context.chain.base_fee, weight);
     if (!fee || *fee > header.fee_limit) return tl::unexpected(Refusal::fee_limit_too_low);
     if (balance_of(context.state, header.account) < *fee)
@@ -135,9 +134,10 @@ Applied apply_checked(StateWriter& state, const BlockContext& block, base::ByteV
         out.result.code = transaction.error();
         return out;
     }
+    out.result.weight = message_weight(transaction->message, raw.size());
     Context context = make_context(state, block, events);
     record_block(context);
-    const auto fee = check_frame(context, *transaction, raw.size());
+    const auto fee = check_frame(context, *transaction, out.result.weight);
     if (!fee) {
         out.result.code = fee.error();
         return out;
@@ -150,7 +150,7 @@ Applied apply_checked(StateWriter& state, const BlockContext& block, base::ByteV
     context.fee = *fee;
     ASSAY_CHECK(debit(context, header.account, *fee));
     use_nonce(context, header);
-    context.chain.block_weight += message_weight(transaction->message, raw.size());
+    context.chain.block_weight += out.result.weight;
     out.kept_out = false;
     out.result.fee = *fee;
     context.state.write();
@@ -262,11 +262,14 @@ void begin_block(StateWriter& state, const BlockContext& block, std::vector<Even
     save(context.state, context.chain);
 }
 
-Refusal check_transaction_bytes(base::ByteView raw, const base::Hash& chain_id) {
+tl::expected<std::uint64_t, Refusal> check_transaction_bytes(base::ByteView raw,
+                                                             const base::Hash& chain_id) {
     const auto transaction = decode_transaction(raw);
-    if (!transaction) return transaction.error();
-    if (transaction->header.chain_id != chain_id) return Refusal::wrong_chain;
-    return transaction->header.app_version == kAppVersion ? Refusal::none : Refusal::wrong_version;
+    if (!transaction) return tl::unexpected(transaction.error());
+    if (transaction->header.chain_id != chain_id) return tl::unexpected(Refusal::wrong_chain);
+    if (transaction->header.app_version != kAppVersion)
+        return tl::unexpected(Refusal::wrong_version);
+    return message_weight(transaction->message, raw.size());
 }
 
 TransactionResult apply(StateWriter& state, const BlockContext& block, base::ByteView raw,
@@ -275,14 +278,14 @@ TransactionResult apply(StateWriter& state, const BlockContext& block, base::Byt
 }
 
 std::unique_ptr<const StateReader> begun(const StateReader& state, const BlockContext& block) {
-    auto scratch = std::make_unique<DryRun>(state);
+    auto scratch = std::make_unique<Overlay>(state);
     std::vector<Event> events;
     begin_block(*scratch, block, events);
     return scratch;
 }
 
 Admission admit(const StateReader& begun, const BlockContext& block, base::ByteView raw) {
-    DryRun scratch(begun);
+    Overlay scratch(begun);
     std::vector<Event> events;
     const Applied applied = apply_checked(scratch, block, raw, events);
     return {applied.result.code, applied.kept_out};

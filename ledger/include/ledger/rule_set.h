@@ -29,13 +29,12 @@ struct RuleSet {
     void (*apply_genesis)(market::StateWriter& state, base::ByteView genesis);
     void (*begin_block)(market::StateWriter& state, const market::BlockContext& block,
                         std::vector<market::Event>& events);
-    market::Refusal (*check_bytes)(base::ByteView raw, const base::Hash& chain_id);
+    /// Well-formed, of this chain and version: what it weighs.
+    tl::expected<std::uint64_t, market::Refusal> (*check_bytes)(base::ByteView raw,
+                                                                const base::Hash& chain_id);
     market::TransactionResult (*apply)(market::StateWriter& state,
                                        const market::BlockContext& block, base::ByteView raw,
                                        std::vector<market::Event>& events);
-    /// What `apply` would say, on a state on which begin_block has run.
-    market::Admission (*admit)(const market::StateReader& begun,
-                               const market::BlockContext& next_block, base::ByteView raw);
     void (*end_block)(market::StateWriter& state, const market::BlockContext& block,
                       std::vector<market::Event>& events);
     std::optional<base::TimeMs> (*next_due)(const market::StateReader& state, base::TimeMs now);
@@ -48,9 +47,7 @@ struct RuleSet {
     /// head.
     base::Hash (*params_id)(const market::StateReader& state);
     std::uint32_t (*app_version)(const market::StateReader& state);
-    /// Static weight of a transaction that check_bytes accepted, and what the transactions of one
-    /// block may weigh together.
-    std::uint64_t (*weight)(base::ByteView raw);
+    /// What the transactions of one block may weigh together.
     std::uint64_t (*block_weight_max)(const market::StateReader& state);
     /// Set into every block's context; outlives the rules. The market needs one.
     const market::Referee* referee = nullptr;

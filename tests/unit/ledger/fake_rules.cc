@@ -91,10 +91,17 @@ void begin_block(market::StateWriter& state, const market::BlockContext& block,
     }
 }
 
-Refusal check_bytes(ByteView raw, const base::Hash& chain) {
+std::uint64_t weight(const Transfer& transfer) {
+    if (transfer.to == kHeavy) return kBlockWeightMax / 2 + 1;
+    return transfer.to == kTooHeavy ? kBlockWeightMax + 1 : 1;
+}
+
+tl::expected<std::uint64_t, Refusal> check_bytes(ByteView raw, const base::Hash& chain) {
     base::Hash named;
-    if (!decode(raw, named)) return Refusal::malformed;
-    return named == chain ? Refusal::none : Refusal::wrong_chain;
+    const auto transfer = decode(raw, named);
+    if (!transfer) return tl::unexpected(Refusal::malformed);
+    if (named != chain) return tl::unexpected(Refusal::wrong_chain);
+    return weight(*transfer);
 }
 
 market::Admission judge(const market::StateReader& state, const market::BlockContext&,
@@ -113,13 +120,14 @@ market::TransactionResult apply(market::StateWriter& state, const market::BlockC
                                 ByteView raw, std::vector<market::Event>& events) {
     const base::TransactionId id{base::sha256(raw)};
     const market::Admission admission = judge(state, block, raw);
-    if (admission.keep_out) return {id, admission.code, {}};
+    if (admission.keep_out) return {id, admission.code, {}, 0};
     base::Hash chain;
     const Transfer transfer = *decode(raw, chain);
     write(state, nonce_key(transfer.from), transfer.nonce + 1);
     write(state, balance_key(transfer.from), balance(state, transfer.from) - 1);
     write(state, balance_key(kFees), balance(state, kFees) + 1);
-    if (admission.code != Refusal::none) return {id, admission.code, Amount::of(1)};
+    const std::uint64_t own_weight = weight(transfer);
+    if (admission.code != Refusal::none) return {id, admission.code, Amount::of(1), own_weight};
     write(state, balance_key(transfer.from), balance(state, transfer.from) - transfer.amount);
     write(state, balance_key(transfer.to),
           balance(state, transfer.to) + transfer.amount + (transfer.make_money ? 1 : 0));
@@ -129,7 +137,7 @@ market::TransactionResult apply(market::StateWriter& state, const market::BlockC
     if (transfer.timer_delay_ms != 0) {
         write(state, timer_key(block.time.value + transfer.timer_delay_ms, transfer.nonce), 1);
     }
-    return {id, Refusal::none, Amount::of(1)};
+    return {id, Refusal::none, Amount::of(1), own_weight};
 }
 
 void end_block(market::StateWriter&, const market::BlockContext&, std::vector<market::Event>&) {}
@@ -165,13 +173,6 @@ base::Hash params_id(const market::StateReader&) {
 
 std::uint32_t app_version(const market::StateReader&) { return 1; }
 
-std::uint64_t weight(ByteView raw) {
-    base::Hash chain;
-    const std::uint8_t to = decode(raw, chain)->to;
-    if (to == kHeavy) return kBlockWeightMax / 2 + 1;
-    return to == kTooHeavy ? kBlockWeightMax + 1 : 1;
-}
-
 std::uint64_t block_weight_max(const market::StateReader&) { return kBlockWeightMax; }
 
 }  // namespace
@@ -199,9 +200,9 @@ Bytes encode(const Transfer& transfer, const base::Hash& chain) {
 }
 
 const RuleSet& rules() {
-    static const RuleSet set{read_genesis, apply_genesis, begin_block, check_bytes,     apply,
-                             judge,        end_block,     next_due,    total_supply,    money_in,
-                             params_id,    app_version,   weight,      block_weight_max};
+    static const RuleSet set{read_genesis, apply_genesis, begin_block, check_bytes,
+                             apply,        end_block,     next_due,    total_supply,
+                             money_in,     params_id,     app_version, block_weight_max};
     return set;
 }
 

@@ -27,7 +27,7 @@ class MemoryTree : public TreeReader {
         }
         return update.root;
     }
-    std::map<Bytes, Bytes, KeyOrder> records;
+    std::map<Bytes, Bytes, market::KeyOrder> records;
 };
 
 Bytes key_of(unsigned number) {

@@ -97,7 +97,7 @@ TEST(Adversary, F4_OneDeclarationKeepsAllSmallerValidatorsOutOfAnEpoch) {
 /// Counts what one call reads.
 class Counting final : public StateWriter {
   public:
-    explicit Counting(sim::MemoryState& state) : state_(state) {}
+    explicit Counting(market::MemoryState& state) : state_(state) {}
     [[nodiscard]] std::optional<base::Bytes> get(base::ByteView key) const override {
         ++reads;
         return state_.get(key);
@@ -115,7 +115,7 @@ class Counting final : public StateWriter {
     mutable std::uint64_t starts = 0;  ///< looks from the beginning of the table of timers
 
   private:
-    sim::MemoryState& state_;
+    market::MemoryState& state_;
 };
 
 /// What one block does for a draw is bounded, however many members the epoch has.

@@ -131,17 +131,17 @@ Refusal TestChain::send_raw(base::ByteView raw, std::uint64_t ms) {
     ++height.value;
     events.clear();
     const BlockContext block = next_block();
-    const sim::MemoryState before_block = state;
+    const market::MemoryState before_block = state;
     const Admission admission = admit(*begun(state, block), block, raw);
     EXPECT_EQ(before_block.entries(), state.entries()) << "admission must not write";
     begin_block(state, block, events);
-    const sim::MemoryState before = state;
+    const market::MemoryState before = state;
     last = apply(state, block, raw, events);
     EXPECT_EQ(admission.code, last.code)
         << to_word(admission.code) << " at admission, then " << to_word(last.code);
     if (last.code != Refusal::none) {
         const auto transaction = decode_transaction(raw);
-        for (const auto* side : {&before, static_cast<const sim::MemoryState*>(&state)}) {
+        for (const auto* side : {&before, static_cast<const market::MemoryState*>(&state)}) {
             for (const auto& [key, value] : side->entries()) {
                 const auto other = (side == &before ? state : before).get(key);
                 if (other == value || (transaction && !admission.keep_out &&

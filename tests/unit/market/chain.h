@@ -8,10 +8,10 @@
 #include "base/signature.h"
 #include "ground_truth.h"
 #include "market/job_spec.h"
+#include "market/overlay.h"
 #include "market/queries.h"
 #include "market/rules.h"
 #include "market/transactions.h"
-#include "memory_state.h"
 
 /// A small chain in memory whose clock and parties a test moves by hand.
 namespace assay::market {
@@ -78,7 +78,7 @@ class TestChain {
     [[nodiscard]] bool saw(std::string_view kind) const;
     [[nodiscard]] base::TimeMs live() const { return load_chain(state).recorded_live; }
 
-    sim::MemoryState state;
+    market::MemoryState state;
     Genesis genesis;
     base::Hash id;
     Party submitter, stranger, newcomer, node;

@@ -84,7 +84,8 @@ TEST(Frame, RefusesOtherSpellings) {
     const base::Bytes raw =
         build_transaction(chain.header(chain.submitter), pay(chain.stranger), chain.submitter.key);
     const auto refused = [&](base::Bytes bytes) {
-        return check_transaction_bytes(bytes, chain.id) == Refusal::malformed;
+        const auto weight = check_transaction_bytes(bytes, chain.id);
+        return !weight && weight.error() == Refusal::malformed;
     };
     base::Bytes longer = raw;
     longer.insert(longer.end(), {0x18, 0x01});  // an unknown field 3
@@ -99,10 +100,11 @@ TEST(Frame, RefusesOtherSpellings) {
     EXPECT_TRUE(refused(padded));
     EXPECT_TRUE(refused({}));
     EXPECT_TRUE(refused(base::Bytes(raw.begin(), raw.end() - 1)));
-    EXPECT_EQ(check_transaction_bytes(base::Bytes(kTransactionBytesMax + 1), chain.id),
+    EXPECT_EQ(check_transaction_bytes(base::Bytes(kTransactionBytesMax + 1), chain.id).error(),
               Refusal::oversize);
-    EXPECT_EQ(check_transaction_bytes(raw, filled(1)), Refusal::wrong_chain);
-    EXPECT_EQ(check_transaction_bytes(raw, chain.id), Refusal::none);
+    EXPECT_EQ(check_transaction_bytes(raw, filled(1)).error(), Refusal::wrong_chain);
+    EXPECT_EQ(check_transaction_bytes(raw, chain.id).value(),
+              message_weight(pay(chain.stranger), raw.size()));
 }
 
 TEST(Frame, RefusesASenderWhoCannotPayTheFee) {

@@ -4,8 +4,8 @@
 
 #include <gtest/gtest.h>
 
-#include "../../sim/memory_state.h"
 #include "codec_values.h"
+#include "market/overlay.h"
 #include "market/transactions.h"
 
 namespace assay::market::codec {
@@ -47,7 +47,7 @@ class Validators : public testing::Test {
             save(state, validator(i));
         }
     }
-    sim::MemoryState state;
+    market::MemoryState state;
 };
 
 TEST_F(Validators, AreListedByWeight) {
@@ -132,7 +132,7 @@ TEST_F(Validators, AWorkerInJailIsNotMissing) {
 /// Everything that is saved and erased again leaves nothing.
 template <class T>
 void expect_no_trace(const T& value) {
-    sim::MemoryState state;
+    market::MemoryState state;
     save(state, value);
     save(state, value);
     EXPECT_FALSE(state.entries().empty());
@@ -171,7 +171,7 @@ TEST(Store, ErasesEveryIndexEntry) {
 }
 
 TEST(Store, EmptyDutiesAndLoadsLeaveTheState) {
-    sim::MemoryState state;
+    market::MemoryState state;
     save(state, QuestionDuty{account(1), 1, 0, {}});
     save(state, GameLoad{account(1), 1, 5});
     EXPECT_EQ(find_question_duty(state, account(1))->raised, 1U);
@@ -182,7 +182,7 @@ TEST(Store, EmptyDutiesAndLoadsLeaveTheState) {
 }
 
 TEST(Queries, AuditsOfAClaimAreThoseOfItsSegment) {
-    sim::MemoryState state;
+    market::MemoryState state;
     save(state, audit(1, 2));
     save(state, audit(2, 2));
     save(state, audit(3, 7));
@@ -201,7 +201,7 @@ TEST(Queries, AuditsOfAClaimAreThoseOfItsSegment) {
 }
 
 TEST(Queries, ClaimsAndMembersComeInOrder) {
-    sim::MemoryState state;
+    market::MemoryState state;
     for (const std::uint32_t segment : {300U, 2U, 7U}) {
         Claim claim;
         claim.subject = {all(1)};
@@ -232,7 +232,7 @@ Question question(std::uint8_t id, std::uint32_t round, std::uint8_t obliged, st
 }
 
 TEST(Queries, QuestionsAreFoundByRoundAndParties) {
-    sim::MemoryState state;
+    market::MemoryState state;
     save(state, question(1, 0, 5, 6));
     save(state, question(2, 1, 5, 7));
     save(state, question(3, kNoRound, 8, 6));
@@ -254,7 +254,7 @@ TEST(Queries, QuestionsAreFoundByRoundAndParties) {
 }
 
 TEST(Queries, DisputesAreListedByPartyAndTargetWhileTheyAreOpen) {
-    sim::MemoryState state;
+    market::MemoryState state;
     Dispute dispute;
     dispute.id = {all(1)};
     dispute.job = {all(20)};
@@ -280,7 +280,7 @@ TEST(Queries, DisputesAreListedByPartyAndTargetWhileTheyAreOpen) {
 }
 
 TEST(Queries, PoolsAreFoundByTheirTarget) {
-    sim::MemoryState state;
+    market::MemoryState state;
     for (std::uint8_t i = 1; i <= 3; ++i) {
         Pool pool;
         pool.id = all(i);
@@ -354,7 +354,7 @@ class Subjects : public testing::Test {
         out.asserted = all(0x60);
         return out;
     }
-    sim::MemoryState state;
+    market::MemoryState state;
     Job job;
     MergeRecord merge;
     Part part;

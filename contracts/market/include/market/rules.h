@@ -37,6 +37,7 @@ struct TransactionResult {
     base::TransactionId id;
     Refusal code = Refusal::none;
     base::Amount fee;
+    std::uint64_t weight = 0;  ///< message_weight; 0 of bytes that are no transaction
 };
 
 /// Writes the genesis state. Called once, for height 0.
@@ -46,7 +47,9 @@ void apply_genesis(StateWriter& state, const Genesis& genesis);
 void begin_block(StateWriter& state, const BlockContext& block, std::vector<Event>& events);
 /// Stateless part: bytes -> well-formed, canonical, right chain and version, signature of the
 /// account's key checked in apply.
-[[nodiscard]] Refusal check_transaction_bytes(base::ByteView raw, const base::Hash& chain_id);
+/// Says what it weighs (message_weight).
+[[nodiscard]] tl::expected<std::uint64_t, Refusal> check_transaction_bytes(
+    base::ByteView raw, const base::Hash& chain_id);
 /// Runs one transaction. A refused one whose signature and nonce are right pays its fee and uses
 /// its nonce; `Refusal` says why.
 TransactionResult apply(StateWriter& state, const BlockContext& block, base::ByteView raw,

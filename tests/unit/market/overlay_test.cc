@@ -1,9 +1,9 @@
-#include "overlay.h"
+#include "market/overlay.h"
 
 #include <gtest/gtest.h>
 #include <rapidcheck.h>
 
-namespace assay::ledger {
+namespace assay::market {
 namespace {
 
 using base::Bytes;
@@ -79,4 +79,4 @@ TEST(Overlay, SeeksAsOneMapDoes) {
 }
 
 }  // namespace
-}  // namespace assay::ledger
+}  // namespace assay::market

@@ -1,8 +1,8 @@
-#include "overlay.h"
+#include "market/overlay.h"
 
 #include <algorithm>
 
-namespace assay::ledger {
+namespace assay::market {
 namespace {
 
 using base::Bytes;
@@ -71,14 +71,25 @@ std::optional<std::pair<Bytes, Bytes>> MemoryState::seek(ByteView from, ByteView
     return *found;
 }
 
+void MemoryState::put(ByteView key, ByteView value) {
+    const auto it = entries_.lower_bound(key);
+    if (it != entries_.end() && !KeyOrder{}(key, it->first))
+        it->second.assign(value.begin(), value.end());
+    else
+        entries_.emplace_hint(it, Bytes(key.begin(), key.end()), Bytes(value.begin(), value.end()));
+}
+
+void MemoryState::erase(ByteView key) {
+    if (const auto it = entries_.find(key); it != entries_.end()) entries_.erase(it);
+}
+
 void MemoryState::write(const StateChanges& changes) {
     for (const auto& [key, value] : changes) {
-        if (value) {
-            entries_[key] = *value;
-        } else {
-            entries_.erase(key);
-        }
+        if (value)
+            put(key, *value);
+        else
+            erase(key);
     }
 }
 
-}  // namespace assay::ledger
+}  // namespace assay::market

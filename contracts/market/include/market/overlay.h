@@ -5,20 +5,20 @@
 #include <utility>
 
 #include "base/bytes.h"
-#include "key_order.h"
+#include "market/key_order.h"
 #include "market/state.h"
 
-namespace assay::ledger {
+namespace assay::market {
 
 /// New values by key; nothing: erased.
 using StateChanges = std::map<base::Bytes, std::optional<base::Bytes>, KeyOrder>;
 
-/// The state a block is working on: what it wrote over what stood before. Reads see the writes at
-/// once.
-class Overlay : public market::StateWriter {
+/// Writes in memory over a state that stays as it is: of the block being built, and of a trial
+/// whose writes are dropped. Reads see the writes at once. Not thread-safe.
+class Overlay : public StateWriter {
   public:
     /// `base` outlives the overlay and does not change under it.
-    explicit Overlay(const market::StateReader& base) : base_(base) {}
+    explicit Overlay(const StateReader& base) : base_(base) {}
 
     [[nodiscard]] std::optional<base::Bytes> get(base::ByteView key) const override;
     [[nodiscard]] std::optional<std::pair<base::Bytes, base::Bytes>> seek(
@@ -27,27 +27,29 @@ class Overlay : public market::StateWriter {
     void erase(base::ByteView key) override;
 
     [[nodiscard]] const StateChanges& changes() const { return changes_; }
+    [[nodiscard]] StateChanges take_changes() { return std::move(changes_); }
     /// Leaves out what ended as it began, so that a block which changed nothing writes nothing.
     void drop_unchanged();
 
   private:
-    const market::StateReader& base_;
+    const StateReader& base_;
     StateChanges changes_;
 };
 
-/// The whole state in memory: for verification and tests.
-class MemoryState : public market::StateReader {
+/// The whole state in memory: for verification and tests. Copyable, so that one can keep what was.
+class MemoryState : public StateWriter {
   public:
     [[nodiscard]] std::optional<base::Bytes> get(base::ByteView key) const override;
     [[nodiscard]] std::optional<std::pair<base::Bytes, base::Bytes>> seek(
         base::ByteView from, base::ByteView prefix) const override;
+    void put(base::ByteView key, base::ByteView value) override;
+    void erase(base::ByteView key) override;
     void write(const StateChanges& changes);
-    [[nodiscard]] const std::map<base::Bytes, base::Bytes, KeyOrder>& entries() const {
-        return entries_;
-    }
+    using Entries = std::map<base::Bytes, base::Bytes, KeyOrder>;
+    [[nodiscard]] const Entries& entries() const { return entries_; }
 
   private:
-    std::map<base::Bytes, base::Bytes, KeyOrder> entries_;
+    Entries entries_;
 };
 
-}  // namespace assay::ledger
+}  // namespace assay::market

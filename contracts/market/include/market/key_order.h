@@ -4,7 +4,7 @@
 
 #include "base/bytes.h"
 
-namespace assay::ledger {
+namespace assay::market {
 
 /// Byte order of keys, the same as the store's.
 struct KeyOrder {
@@ -14,4 +14,4 @@ struct KeyOrder {
     }
 };
 
-}  // namespace assay::ledger
+}  // namespace assay::market
