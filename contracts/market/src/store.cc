@@ -24,7 +24,7 @@ std::vector<Bytes> stake_index(const StateReader& state, const base::AccountId& 
 
 /// Lists a validator as jailed from the save that jails it until the one that frees it, with the
 /// weight it has in the first: what it loses or takes out later is still missing.
-void list_jailed(StateWriter& state, const std::optional<Stake>& before, const Stake& after) {
+void list_jailed(StateWriter& state, const Stake* before, const Stake& after) {
     const base::TimeMs since = before ? before->jailed_at : base::TimeMs{};
     if (since == after.jailed_at) return;
     if (since.value != 0) state.erase(jailed_key(since, after.account));
@@ -100,25 +100,41 @@ void reindex_validator(StateWriter& state, const base::AccountId& id, Write writ
     move_entries(state, before, stake_index(state, id));
 }
 
-}  // namespace
+/// Lists of other rows never change.
+template <class T>
+inline constexpr bool kMoves =
+    std::is_same_v<T, Offer> || std::is_same_v<T, Job> || std::is_same_v<T, Dispute>;
 
 template <class T>
-void save(StateWriter& state, const T& value) {
-    const Bytes key = Row<T>::key_of(value);
+void write_row(StateWriter& state, const Bytes& key, const T* before, const T& value) {
     if constexpr (requires { is_nothing(value); })
         if (is_nothing(value)) return state.erase(key);
     const auto write = [&] { state.put(key, encode(value)); };
     if constexpr (std::is_same_v<T, Stake>) {
         if (value.role != Role::validator) return write();
-        list_jailed(state, find_row<Stake>(state, key), value);
+        list_jailed(state, before, value);
         return reindex_validator(state, value.account, write);
     } else if constexpr (std::is_same_v<T, Validator>) {
         return reindex_validator(state, value.account, write);
     } else if constexpr (requires { indexes(value); }) {
-        const auto before = find_row<T>(state, key);
-        move_entries(state, before ? indexes(*before) : std::vector<Bytes>{}, indexes(value));
+        if (before == nullptr || kMoves<T>)
+            move_entries(state, before ? indexes(*before) : std::vector<Bytes>{}, indexes(value));
     }
     write();
+}
+
+}  // namespace
+
+template <class T>
+void save(StateWriter& state, const T& value) {
+    const Bytes key = Row<T>::key_of(value);
+    const auto before = find_row<T>(state, key);
+    write_row(state, key, before ? &*before : nullptr, value);
+}
+
+template <class T>
+void save_over(StateWriter& state, const T& before, const T& value) {
+    write_row(state, Row<T>::key_of(value), &before, value);
 }
 
 template <class T>
@@ -133,8 +149,9 @@ void erase(StateWriter& state, const T& value) {
     write();
 }
 
-#define ASSAY_MARKET_ROW(Type, ...)                \
-    template void save(StateWriter&, const Type&); \
+#define ASSAY_MARKET_ROW(Type, ...)                                  \
+    template void save(StateWriter&, const Type&);                   \
+    template void save_over(StateWriter&, const Type&, const Type&); \
     template void erase(StateWriter&, const Type&);
 ASSAY_MARKET_ROWS(ASSAY_MARKET_ROW)
 #undef ASSAY_MARKET_ROW

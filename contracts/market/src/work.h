@@ -15,6 +15,9 @@ namespace assay::market {
 /// (an empty work record, no duty, no game) leaves the state instead. Of every type of row.
 template <class T>
 void save(StateWriter& state, const T& value);
+/// The same where the caller knows the row as it stands.
+template <class T>
+void save_over(StateWriter& state, const T& before, const T& value);
 /// With its index entries and, of a job, question or dispute, the bytes beside it; the row must
 /// exist, and lists under its id go before.
 template <class T>
@@ -84,7 +87,7 @@ class Work : public StateWriter {
         T value, stored;
         void write(StateWriter& state) override {
             if (value == stored) return;
-            market::save(state, value);
+            save_over(state, stored, value);
             stored = value;
         }
     };
