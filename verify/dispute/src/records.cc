@@ -6,6 +6,7 @@
 #include "base/encoding.h"
 #include "base/merkle.h"
 #include "codec.h"
+#include "market/job_spec.h"
 #include "program/operations.h"
 #include "program/record.h"
 
@@ -290,7 +291,7 @@ tl::expected<ProgramFrame, OpeningError> check_frame(const Hash& program_root,
     if (!decoder.finished()) return tl::unexpected(OpeningError::malformed);
 
     const auto decoded = decode_header(header.record);
-    if (!decoded || decoded->builder_version != 1 || decoded->profile != "f32")
+    if (!decoded || !market::builder_knows(decoded->builder_version) || decoded->profile != "f32")
         return tl::unexpected(OpeningError::bad_record);
     ProgramFrame frame = decoded->frame;
     frame.records_root = records_root;

@@ -7,8 +7,11 @@ namespace assay::program {
 using market::SpecError;
 
 tl::expected<std::unique_ptr<OptimizerRule>, SpecError> rule_of(const market::JobSpec& spec) {
-    if (spec.builder_version != 1)
-        return tl::unexpected(SpecError{"builder_version", "unknown; this is version 1"});
+    if (!market::builder_knows(spec.builder_version)) {
+        return tl::unexpected(
+            SpecError{"builder_version",
+                      "unknown; this is version " + std::to_string(market::kBuilderVersionMax)});
+    }
     return std::make_unique<AdamW>(spec.optimizer);
 }
 

@@ -3,6 +3,7 @@
 #include <string_view>
 #include <vector>
 
+#include "market/job_spec.h"
 #include "program/program.h"
 #include "program/record.h"
 #include "program/rules.h"
@@ -240,7 +241,7 @@ Reason check_groups(const Program& program) {
 }
 
 Reason check_frame(const Program& program) {
-    if (program.builder_version != 1) return "unknown builder version";
+    if (!market::builder_knows(program.builder_version)) return "unknown builder version";
     if (program.profile != "f32") return "unknown profile";
     if (program.lanes == 0 || program.rounds == 0 || program.round_steps == 0 ||
         program.batch == 0 || program.sequence_rows == 0) {

@@ -84,6 +84,12 @@ struct MergeRule {
     ASSAY_FIELDS(MergeRule, moments, outer_learning_rate_ppb, outer_momentum_ppb)
 };
 
+/// What the builder knows, from 1 on; the newest is the last.
+inline constexpr std::uint32_t kBuilderVersionMax = 1;
+inline constexpr bool builder_knows(std::uint32_t version) {
+    return version >= 1 && version <= kBuilderVersionMax;
+}
+
 struct JobSpec {
     std::uint32_t builder_version = 1;
     std::string profile = "f32";
