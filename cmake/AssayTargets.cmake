@@ -37,9 +37,9 @@ function(assay_program name)
   target_link_libraries(${name} PRIVATE assay_flags ${A_LINK})
 endfunction()
 
-# assay_test(NAME SOURCES x_test.cc ... LINK targets [LABELS unit|golden|sim|e2e] [TIMEOUT seconds] [SERIAL]): a GoogleTest binary.
+# assay_test(NAME SOURCES x_test.cc ... LINK targets [LABELS unit|golden|sim|e2e] [TIMEOUT seconds]): a GoogleTest binary.
 function(assay_test name)
-  cmake_parse_arguments(A "SERIAL" "TIMEOUT" "SOURCES;LINK;LABELS" ${ARGN})
+  cmake_parse_arguments(A "" "TIMEOUT" "SOURCES;LINK;LABELS" ${ARGN})
   add_executable(${name} ${A_SOURCES})
   target_link_libraries(${name} PRIVATE assay_flags GTest::gtest GTest::gtest_main ${A_LINK})
   target_compile_definitions(${name} PRIVATE
@@ -51,8 +51,6 @@ function(assay_test name)
   if(NOT A_LABELS)
     set(A_LABELS unit)
   endif()
-  set_tests_properties(${name} PROPERTIES TIMEOUT ${A_TIMEOUT} LABELS "${A_LABELS}")
-  if(A_SERIAL)
-    set_tests_properties(${name} PROPERTIES RUN_SERIAL ON)
-  endif()
+  # Half a core is the unit of ctest's --parallel here (scripts/test): these keep one busy, those of tests/e2e mostly wait.
+  set_tests_properties(${name} PROPERTIES TIMEOUT ${A_TIMEOUT} LABELS "${A_LABELS}" PROCESSORS 2)
 endfunction()

@@ -17,7 +17,7 @@ using runtime::ReplayError;
 
 class Agreeing final : public validator::Recomputer {
   public:
-    Agreeing(std::string node_url, agent::KeyOptions key)
+    Agreeing(std::string node_url, client::KeySource key)
         : node_(std::move(node_url), agent::patient_options()), key_(std::move(key)) {}
 
     tl::expected<runtime::SegmentOutcome, ReplayError> segment(
@@ -45,7 +45,7 @@ class Agreeing final : public validator::Recomputer {
     std::vector<market::Audit> own_audits(market::ClaimKind claim) {
         // The node may not have been there when the program was started.
         if (account_.is_zero())
-            account_ = agent::account_meant({}, key_.key_file, node_).value_or(base::AccountId());
+            account_ = agent::account_meant({}, key_.file, node_).value_or(base::AccountId());
         auto audits = node_.audits_of(account_);
         if (!audits) return {};
         std::erase_if(*audits, [&](const market::Audit& audit) {
@@ -79,7 +79,7 @@ class Agreeing final : public validator::Recomputer {
     }
 
     client::Client node_;
-    const agent::KeyOptions key_;
+    const client::KeySource key_;
     base::AccountId account_;
     validator::Replays replays_;
 };
@@ -94,8 +94,7 @@ std::string value_of(int argc, char** argv, const std::string& name) {
 }  // namespace
 
 int main(int argc, char** argv) {
-    Agreeing agreeing(value_of(argc, argv, "--node"),
-                      {value_of(argc, argv, "--key"), std::nullopt, std::nullopt});
+    Agreeing agreeing(value_of(argc, argv, "--node"), {value_of(argc, argv, "--key"), {}, -1});
     games::Honest conduct;
     return validator::validator_main(argc, argv, agreeing, conduct);
 }

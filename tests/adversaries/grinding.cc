@@ -45,7 +45,7 @@ class Grinder final : public runtime::SegmentProducer {
           node_(settings.node_url, agent::patient_options()),
           chain_id_(node_.chain().value().chain_id),
           own_(identity(settings.own)) {
-        for (const agent::KeyOptions& keys : settings.accomplices)
+        for (const client::KeySource& keys : settings.accomplices)
             accomplices_.push_back(identity(keys));
     }
 
@@ -72,8 +72,8 @@ class Grinder final : public runtime::SegmentProducer {
     }
 
   private:
-    [[nodiscard]] agent::Identity identity(const agent::KeyOptions& options) const {
-        auto keys = agent::open_keys(options);
+    [[nodiscard]] agent::Identity identity(const client::KeySource& options) const {
+        auto keys = client::open_keys(options);
         ASSAY_CHECK(keys.has_value());
         return {std::move(*keys), chain_id_};
     }
@@ -198,7 +198,7 @@ std::unique_ptr<runtime::SegmentProducer> make_grinder(const GrindSettings& sett
 
 void answer_with_rubbish(const std::stop_token& stop, const GrindSettings& settings) {
     client::Client node(settings.node_url, {});
-    auto keys = agent::open_keys(settings.own);
+    auto keys = client::open_keys(settings.own);
     const auto chain = node.chain();
     ASSAY_CHECK(keys.has_value() && chain.has_value());
     const agent::Identity identity(std::move(*keys), chain->chain_id);

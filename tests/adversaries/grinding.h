@@ -5,7 +5,7 @@
 #include <string>
 #include <vector>
 
-#include "agent/key_options.h"
+#include "client/key_file.h"
 #include "runtime/segment_producer.h"
 
 /// A worker that makes everything up and chooses, alone and before it commits, what its accomplices
@@ -21,8 +21,8 @@ enum class Wish {
 
 struct GrindSettings {
     std::string node_url;
-    agent::KeyOptions own;
-    std::vector<agent::KeyOptions> accomplices;
+    client::KeySource own;
+    std::vector<client::KeySource> accomplices;
     Wish wish = Wish::drawn;
     /// Every segment ends in a root that nobody has a state of; else only a part's last one does,
     /// which is what is tried.

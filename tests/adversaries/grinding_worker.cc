@@ -41,12 +41,12 @@ int main(int argc, char** argv) {
             continue;
         }
         if (name == "--node") settings.node_url = value;
-        if (name == "--key") settings.own.key_file = value;
+        if (name == "--key") settings.own.file = value;
         if (name == "--passphrase-file") settings.own.passphrase_file = value;
         rest.push_back(argv[i]);
     }
     for (const std::string& file : files)
-        settings.accomplices.push_back({file, settings.own.passphrase_file, std::nullopt});
+        settings.accomplices.push_back({file, settings.own.passphrase_file, -1});
     rest.push_back(nullptr);
     games::Honest conduct;  // it knows that it cheats, and gives up what it would lose
     std::jthread answers;

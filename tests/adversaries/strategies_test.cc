@@ -85,7 +85,7 @@ struct Bench {
         states.current = worker::LaneStates::Known{job->initial_root(), job->initial_state()};
         plan.key = {id, 0, lane_number, 0, 0, person.id, 0};
         plan.span = {0, kSegments};
-        plan.opening_root = plan.start_root = job->initial_root();
+        plan.opening.round.opening_root = plan.start_root = job->initial_root();
     }
     worker::PartRecord train() {
         auto trained = worker::train_part(lane, states, plan);

@@ -201,6 +201,7 @@ void add_scalars(std::vector<Row>& rows) {
 }
 
 void add_job(std::vector<Row>& rows, const TextJob& job) {
+    rows.push_back({job.name + ".spec", "-", base::to_hex(market::encode_spec(job.spec))});
     rows.push_back({job.name + ".program", "-", program::program_root(job.program).hex()});
     const std::uint32_t lane = job.spec.lanes - 1;
     for (const std::string& name : runtime::available_targets()) {

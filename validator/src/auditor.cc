@@ -149,11 +149,10 @@ std::optional<SealedVerdict> Auditor::find(const market::Audit& audit) {
     if (!spot) return std::nullopt;
     auto done = judge_.recompute(audit, *spot);
     if (!done) {
-        const bool is_new =
-            done.error() != Judge::kInterrupted && said_.is_new(audit.id.hex(), done.error());
-        if (is_new)
-            agent::log(agent::LogLevel::warning, "audit.trouble", done.error(),
-                       audit_fields(audit));
+        const auto& [why, need, interrupted] = done.error();
+        if (!interrupted && said_.is_new(audit.id.hex(), why))
+            agent::log(agent::LogLevel::warning, "audit.trouble", why, audit_fields(audit));
+        if (need) suspicion_.missed(party_, *need);
         return std::nullopt;
     }
     const bool control = audit.kind == market::AuditKind::control;
@@ -189,7 +188,6 @@ bool Auditor::serve(const market::Audit& offered) {
         if (!lost) seal(*audit, *sealed);
         return true;
     }
-    if (const auto& need = judge_.need()) suspicion_.missed(party_, *need);
     return false;
 }
 

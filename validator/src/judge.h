@@ -7,13 +7,14 @@
 #include <string>
 #include <tl/expected.hpp>
 
-#include "agent/questions.h"
 #include "client/client.h"
-#include "games/job_states.h"
+#include "replay/job_states.h"
 #include "runtime/job_cache.h"
 #include "validator/recomputer.h"
 
 namespace assay::validator {
+
+using replay::Available;
 
 /// Another root than the one that somebody asserts.
 struct Finding {
@@ -37,13 +38,12 @@ struct ReplayOutcome {
     std::vector<base::Hash> cells;
 };
 /// One whole replay with these cells; without any it is the plain one.
-using ReplayOnce =
-    std::function<tl::expected<ReplayOutcome, std::string>(const CellPlaces& places)>;
+using ReplayOnce = std::function<Available<ReplayOutcome>(const CellPlaces& places)>;
 /// Replays with the cells, and when that contradicts what was asserted, once more without: only
 /// what both find is found. An error when the two differ: a machine that is not sure accuses
 /// nobody.
-tl::expected<Recomputed, std::string> compare(const base::Hash& root, const base::Hash& asserted,
-                                              const CellPlaces& places, const ReplayOnce& replay);
+Available<Recomputed> compare(const base::Hash& root, const base::Hash& asserted,
+                              const CellPlaces& places, const ReplayOnce& replay);
 
 /// Finds verdicts, and wrong work that nobody was drawn for, by recomputing. Reads public state and
 /// blobs only; the same work gives the same answer whoever judges. What contradicts a commitment is
@@ -54,68 +54,45 @@ class Judge {
     /// `recomputer` outlives it.
     Judge(client::Client& node, std::filesystem::path folder, runtime::ExecutorOptions options,
           Recomputer& recomputer);
-    template <class T>
-    using Result = tl::expected<T, std::string>;
-
-    /// Of an audit or control. An error means "not now" (something cannot be had, or two replays
-    /// differ), never "invalid".
-    Result<Recomputed> recompute(const market::Audit& audit, const SpotOf& spot);
-    /// What the last call failed for: something stored that cannot be had or is not what was
-    /// committed to, and who has to answer for it. Good until the next call.
-    [[nodiscard]] const std::optional<agent::Need>& need() const { return need_; }
-
+    /// Of an audit or control. Unavailable: something cannot be had, two replays differ, or the end
+    /// was asked for (`interrupted`).
+    Available<Recomputed> recompute(const market::Audit& audit, const SpotOf& spot);
     /// Recomputes a segment of a passed part. Where its start checkpoint was not delivered the part
     /// is trained from its start, and what differs first on the way is the finding. Nothing when
     /// all is right; an error means "not now".
-    Result<std::optional<Finding>> check_segment(const market::PartPassed& passed,
-                                                 std::uint32_t segment,
-                                                 const runtime::Progress& go_on);
+    Available<std::optional<Finding>> check_segment(const market::PartPassed& passed,
+                                                    std::uint32_t segment,
+                                                    const runtime::Progress& go_on);
     /// Recomputes the merge that stands for a round.
-    Result<std::optional<Finding>> check_merge(const base::JobId& job, std::uint32_t round);
+    Available<std::optional<Finding>> check_merge(const base::JobId& job, std::uint32_t round);
 
     /// Deletes what is here of jobs that are over.
     void forget_closed();
 
-    /// The end was asked for, or `go_on` said so: a replay under way stops at the next step and the
-    /// answer is this error.
-    static constexpr std::string_view kInterrupted = "interrupted";
-
   private:
-    Result<Recomputed> recompute_segment(const market::Audit& audit, const SpotOf& spot);
-    Result<Recomputed> recompute_merge(const market::Audit& audit, const SpotOf& spot);
-    Result<Recomputed> recompute_init(const market::Audit& audit, const SpotOf& spot);
-    Result<std::reference_wrapper<runtime::Job>> open(const base::JobId& id);
-    Result<ReplayOutcome> merge_once(const base::JobId& id, std::uint32_t round, runtime::Job& job,
-                                     const CellPlaces& places);
-    Result<std::optional<Finding>> walk(const market::PartPassed& passed, std::uint32_t segment,
-                                        const runtime::Progress& go_on);
+    Available<Recomputed> recompute_segment(const market::Audit& audit, const SpotOf& spot);
+    Available<Recomputed> recompute_merge(const market::Audit& audit, const SpotOf& spot);
+    Available<Recomputed> recompute_init(const market::Audit& audit, const SpotOf& spot);
+    Available<std::reference_wrapper<runtime::Job>> open(const base::JobId& id);
+    Available<ReplayOutcome> merge_once(const base::JobId& id, std::uint32_t round,
+                                        runtime::Job& job, const CellPlaces& places);
+    Available<std::optional<Finding>> walk(const market::PartPassed& passed, std::uint32_t segment,
+                                           const runtime::Progress& go_on);
 
     struct Segment {  ///< where an audited segment is, and what its worker says about it
         market::Part part;
         market::DeliveredSegment delivered;
-        games::JobStates::Opening opening;
+        replay::JobStates::Opening opening;
         runtime::SegmentPlace place;
     };
-    Result<Segment> locate(const market::Audit& audit, games::JobStates& states, runtime::Job& job);
-    Result<commit::State> opening_state(const base::JobId& id, const Segment& segment,
-                                        games::JobStates& states, runtime::Job& job);
-    Result<commit::State> delivered_start(const market::Audit& audit, const Segment& segment,
-                                          games::JobStates& states, runtime::Job& job);
-    Result<commit::State> trained_start(const market::Audit& audit, const Segment& segment,
-                                        games::JobStates& states);
-
-    agent::Need need_state(const market::StoredTarget& target, const base::BlobRoot& blob,
-                           std::uint64_t bytes, const base::Hash& root,
-                           const commit::StateDescriptor& descriptor, runtime::Job& job);
-    void need_start(const Segment& segment, runtime::Job& job);
-    void need_opening(const base::JobId& id, std::uint32_t round,
-                      const games::JobStates::Opening& opening, runtime::Job& job);
-    void need_payload(const market::RoundMember& member, runtime::Job& job);
+    Available<Segment> locate(const market::Audit& audit, replay::JobStates& states,
+                              runtime::Job& job);
+    Available<commit::State> delivered_start(const market::Audit& audit, const Segment& segment,
+                                             replay::JobStates& states);
 
     client::Client& node_;
     runtime::JobCache cache_;
     Recomputer& recomputer_;
-    std::optional<agent::Need> need_;
     /// Audits without a start, how often that was so, and when their start was last trained from
     /// the part's.
     struct Waiting {

@@ -125,9 +125,9 @@ bool SpotChecks::examine(const base::JobId& id, std::uint32_t round, const Wante
     const auto found = wanted.part ? judge_.check_segment(*wanted.part, wanted.segment, go_on)
                                    : judge_.check_merge(id, round);
     if (!found) {
-        const bool interrupted = found.error() == Judge::kInterrupted;
+        const bool interrupted = found.error().interrupted;
         if (!interrupted)
-            agent::log(agent::LogLevel::debug, "spot_check.trouble", found.error(), fields);
+            agent::log(agent::LogLevel::debug, "spot_check.trouble", found.error().why, fields);
         if (interrupted || wanted.tries + 1 < kTriesMax)
             followed.wanted.emplace(
                 round, Wanted{wanted.part, wanted.segment, wanted.tries + (interrupted ? 0 : 1)});

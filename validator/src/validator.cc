@@ -29,7 +29,7 @@ void follow(const ValidatorSettings& settings, const agent::Identity& identity,
     Auditor auditor(settings, identity, verdicts, recomputer);
     Asker asker(settings, identity);
     // Of what a verdict was made from the dataset stays here.
-    const games::KeptBlobs kept = [&settings](const base::JobId& job, const base::BlobRoot&) {
+    const replay::KeptBlobs kept = [&settings](const base::JobId& job, const base::BlobRoot&) {
         return std::optional(settings.data_folder / "jobs" / job.hex() / "dataset");
     };
     games::Desk desk(

@@ -6,7 +6,7 @@
 #include "agent/questions.h"
 #include "client/client.h"
 #include "part_record.h"
-#include "runtime/job_cache.h"
+#include "replay/job_states.h"
 #include "runtime/segment_producer.h"
 #include "worker/worker.h"
 
@@ -48,9 +48,7 @@ struct LaneStates {
 struct PartPlan {
     market::PartKey key;
     market::PartSpan span;
-    base::Hash opening_root;  ///< of the round
-    base::BlobRoot opening_blob;
-    base::Hash previous_opening;  ///< of the round before; zeros for round 0
+    replay::JobStates::Opening opening;  ///< of the round
     base::Hash start_root;
     base::BlobRoot start_blob;
 };

@@ -4,7 +4,6 @@
 
 #include "agent/log.h"
 #include "agent/stop.h"
-#include "games/job_states.h"
 #include "lane_files.h"
 #include "part_training.h"
 
@@ -53,7 +52,7 @@ LaneRunner::LaneRunner(const WorkerSettings& settings, const agent::Identity& id
       producer_(std::move(producer)),
       node_(settings.node_url, agent::patient_options()),
       party_(identity_, node_, nonce_lane),
-      cache_(folder_ / "jobs", settings.executor, games::fetch_from(node_), 1),
+      cache_(folder_ / "jobs", settings.executor, replay::fetch_from(node_), 1),
       context_{settings_,  party_,
                parts_,     keeper,
                *producer_, cache_,
@@ -90,8 +89,10 @@ void LaneRunner::trouble(std::string_view event, const std::string& what) {
     agent::log(agent::LogLevel::warning, event, what, {{"lease", agent::shortened(lease_.hex())}});
 }
 
-void LaneRunner::suspect(const std::optional<agent::Need>& need) {
-    if (need) suspicion_.missed(party_, *need);
+LaneRunner::Next LaneRunner::wait_for(const char* what, const replay::Unavailable& missing) {
+    trouble("state.trouble", std::string(what) + ": " + missing.why);
+    if (missing.need) suspicion_.missed(party_, *missing.need);
+    return Next::wait;
 }
 
 void LaneRunner::run() {
@@ -130,11 +131,11 @@ tl::expected<LaneRunner::Look, client::ClientError> LaneRunner::look() {
     if (seen.job.round < seen.job.shape.rounds) {
         auto round = node_.round(seen.job.id, seen.job.round);
         if (!round) return tl::unexpected(round.error());
-        seen.round = std::move(*round);
+        seen.opening.round = std::move(*round);
         if (seen.job.round > 0) {
             auto previous = node_.round(seen.job.id, seen.job.round - 1);
             if (!previous) return tl::unexpected(previous.error());
-            seen.previous_opening = previous->opening_root;
+            seen.opening.previous_root = previous->opening_root;
         }
     }
     return seen;
@@ -150,7 +151,7 @@ LaneRunner::Next LaneRunner::step() {
     const bool works =
         seen->lease.state == market::LeaseState::active && seen->lane.lease == lease_;
     if (market::is_terminal(seen->job.state) ||
-        !(works || owes_merge(seen->job, seen->round, seen->lease))) {
+        !(works || owes_merge(seen->job, seen->opening.round, seen->lease))) {
         agent::log(agent::LogLevel::info, "lease.over",
                    "the lease is over: " + std::string(market::to_word(seen->lease.end)),
                    {{"lease", agent::shortened(lease_.hex())}});
@@ -168,7 +169,7 @@ LaneRunner::Next LaneRunner::step() {
             return Next::wait;
         }
     }
-    switch (seen->round.state) {
+    switch (seen->opening.round.state) {
         case market::RoundState::open:
             return train(*seen);
         case market::RoundState::closed:
@@ -230,8 +231,7 @@ LaneRunner::Next LaneRunner::stop_as_unfit(const market::Job& job) {
 /// for. Data that is there and does not open never will here.
 LaneRunner::Next LaneRunner::no_job(const market::Job& job, const std::string& why) {
     trouble("job.trouble", why);
-    suspect(agent::Need{
-        {market::StoredKind::data, job.id.hash, 0}, job.data_blob, job.data_bytes, nullptr});
+    suspicion_.missed(party_, replay::dataset_need(job));
     const auto there = node_.blob_exists(job.data_blob);
     if (there && *there && suspicion_.misses(job.data_blob) > agent::kMissesBeforeQuestion)
         leave("the job does not open here");
@@ -249,9 +249,7 @@ std::optional<PartPlan> LaneRunner::plan_part(const Look& look) {
     plan.key.worker = identity_.account();
     plan.span = market::part_span(plan.key.part, look.job.shape.segments_per_round(),
                                   look.job.shape.part_segments);
-    plan.opening_root = look.job.opening_root;
-    plan.opening_blob = look.job.opening_blob;
-    plan.previous_opening = look.previous_opening;
+    plan.opening = look.opening;
     plan.start_root = look.lane.next_start_root;
     plan.start_blob = look.lane.next_start_blob;
     constexpr std::uint32_t kAttemptsMax = 64;
@@ -333,19 +331,10 @@ LaneRunner::Next LaneRunner::train(const Look& look) {
     }
     if (context_.interrupted()) return Next::again;
 
-    if (auto got = need_opening(context_, states_, plan->key.round, plan->opening_root,
-                                plan->opening_blob, plan->previous_opening);
-        !got) {
-        trouble("state.trouble", got.error());
-        suspect(
-            opening_need(context_, plan->key.round, plan->opening_root, plan->previous_opening));
-        return Next::wait;
-    }
-    if (auto got = need_start(context_, states_, *plan); !got) {
-        trouble("state.trouble", got.error());
-        suspect(start_need(context_, *plan));
-        return Next::wait;
-    }
+    if (auto got = need_opening(context_, states_, plan->opening); !got)
+        return wait_for("opening state", got.error());
+    if (auto got = need_start(context_, states_, *plan); !got)
+        return wait_for("start state", got.error());
     auto trained = train_part(context_, states_, *plan);
     if (!trained) {
         trouble("training.trouble", trained.error());
@@ -406,8 +395,8 @@ LaneRunner::Next LaneRunner::commit(const PartPlan& plan, const base::PartId& id
 }
 
 LaneRunner::Next LaneRunner::merge(const Look& look) {
-    if (!look.job.shape.has_merge() || !is_member(look.round, lease_)) return Next::wait;
-    const auto& members = look.round.members;
+    if (!look.job.shape.has_merge() || !is_member(look.opening.round, lease_)) return Next::wait;
+    const auto& members = look.opening.round.members;
     // A round that was opened again may close with other members: what was merged before says
     // nothing then.
     base::Hasher hasher("assay.merge.in");
@@ -416,27 +405,12 @@ LaneRunner::Next LaneRunner::merge(const Look& look) {
     const base::Hash inputs = hasher.finish();
     if (merged_inputs_ == inputs) return post_merge(look, merged_root_);
 
-    if (auto got = need_opening(context_, states_, look.job.round, look.job.opening_root,
-                                look.job.opening_blob, look.previous_opening);
-        !got) {
-        trouble("state.trouble", got.error());
-        suspect(
-            opening_need(context_, look.job.round, look.job.opening_root, look.previous_opening));
-        return Next::wait;
-    }
-    std::vector<commit::Payload> payloads;
-    for (const market::RoundMember& m : members) {
-        auto payload =
-            cache_.fetch_payload(look.job.id, *context_.job, m.payload_blob, m.payload_root);
-        if (!payload) {
-            trouble("merge.trouble", payload.error());
-            suspect(payload_need(context_, m));
-            return Next::wait;
-        }
-        payloads.push_back(std::move(*payload));
-    }
+    if (auto got = need_opening(context_, states_, look.opening); !got)
+        return wait_for("opening state", got.error());
+    const auto payloads = states_of(context_).payloads(look.opening.round);
+    if (!payloads) return wait_for("merge", payloads.error());
     std::vector<const commit::Payload*> pointers;
-    for (const commit::Payload& payload : payloads) pointers.push_back(&payload);
+    for (const commit::Payload& payload : *payloads) pointers.push_back(&payload);
     commit::State state = std::move(states_.opening->state);
     states_.opening.reset();
     states_.current.reset();
@@ -457,7 +431,7 @@ LaneRunner::Next LaneRunner::post_merge(const Look& look, const base::Hash& root
     const bool barred = std::find(turn->barred.begin(), turn->barred.end(), identity_.account()) !=
                         turn->barred.end();
     const bool due = turn->state == market::MergeState::waiting && !barred;
-    const auto& members = look.round.members;
+    const auto& members = look.opening.round.members;
     const auto member =
         std::find_if(members.begin(), members.end(),
                      [&](const market::RoundMember& m) { return m.lease == lease_; });

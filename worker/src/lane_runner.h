@@ -45,8 +45,7 @@ class LaneRunner {
         market::Lease lease;
         market::Job job;
         market::Lane lane;
-        market::Round round;
-        base::Hash previous_opening;
+        replay::JobStates::Opening opening;  ///< of the round, once there is one
     };
     enum class Next : std::uint8_t { wait, again, over };
 
@@ -72,7 +71,8 @@ class LaneRunner {
     void pause(std::chrono::milliseconds time);
     void trouble(std::string_view event, const std::string& what);
     /// Something failed for which this is needed.
-    void suspect(const std::optional<agent::Need>& need);
+    /// Something stored cannot be had: who owes it is asked in time.
+    Next wait_for(const char* what, const replay::Unavailable& missing);
 
     const WorkerSettings& settings_;
     const agent::Identity& identity_;

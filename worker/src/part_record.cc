@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "agent/durable_file.h"
+#include "base/atomic_file.h"
 #include "base/encoding.h"
 
 namespace assay::worker {
@@ -121,7 +122,7 @@ tl::expected<void, std::string> PartStore::save(const base::PartId& id,
         return saved;
     // The part's folder is new: without its name on disk the record would be lost in a power cut,
     // and the key could sign a second tree.
-    if (!agent::sync_folder(folder_)) return tl::unexpected("cannot sync " + folder_.string());
+    if (!base::sync_folder(folder_)) return tl::unexpected("cannot sync " + folder_.string());
     return {};
 }
 

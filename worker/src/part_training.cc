@@ -50,7 +50,7 @@ class PartRun {
     }
     [[nodiscard]] runtime::SegmentPlace place_of(std::uint32_t index) const {
         return {plan_.key.round, plan_.key.lane, plan_.span.first_segment + index,
-                plan_.opening_root, root_before(index)};
+                plan_.opening.round.opening_root, root_before(index)};
     }
     [[nodiscard]] std::filesystem::path resume_file() const { return lane_.folder / "resume"; }
     [[nodiscard]] std::filesystem::path partial_file() const { return lane_.folder / "partial"; }
@@ -75,7 +75,7 @@ void PartRun::resume() {
     auto partial = partial_bytes ? decode_part_record(*partial_bytes) : std::nullopt;
     if (!point || point->descriptor.round != plan_.key.round ||
         point->descriptor.lane != plan_.key.lane ||
-        point->descriptor.round_start_root != plan_.opening_root) {
+        point->descriptor.round_start_root != plan_.opening.round.opening_root) {
         return;
     }
     const std::uint32_t length = job.spec().segment_steps;
@@ -131,7 +131,7 @@ tl::expected<void, std::string> PartRun::keep_start(std::uint32_t index) {
     const base::PartId id = market::part_id(lane_.party.identity().chain_id(), plan_.key);
     const std::filesystem::path file = lane_.parts.start_file(id, index);
     const auto descriptor =
-        runtime::segment_start_descriptor(*lane_.job, place_of(index), plan_.previous_opening);
+        runtime::segment_start_descriptor(*lane_.job, place_of(index), plan_.opening.previous_root);
     const auto saved = commit::save_state(file, lane_.job->program(), state_, descriptor);
     if (!saved)
         return tl::unexpected(file.string() + ": " +
@@ -217,7 +217,7 @@ tl::expected<std::optional<TrainedPart>, std::string> train_part(LaneContext& la
                                                                  LaneStates& states,
                                                                  const PartPlan& plan) {
     ASSAY_CHECK(states.current && states.current->root == plan.start_root);
-    ASSAY_CHECK(states.opening && states.opening->root == plan.opening_root);
+    ASSAY_CHECK(states.opening && states.opening->root == plan.opening.round.opening_root);
     return PartRun(lane, states, plan).run();
 }
 
@@ -225,7 +225,8 @@ tl::expected<void, std::string> upload_part(LaneContext& lane, const LaneStates&
                                             const PartPlan& plan, TrainedPart& part) {
     ASSAY_CHECK(states.current && states.current->root == part.record.end_root);
     const std::uint32_t last = plan.span.first_segment + plan.span.segments - 1;
-    const runtime::SegmentPlace place{plan.key.round, plan.key.lane, last, plan.opening_root};
+    const runtime::SegmentPlace place{plan.key.round, plan.key.lane, last,
+                                      plan.opening.round.opening_root};
     const auto descriptor =
         runtime::state_descriptor(*lane.job, place, (last + 1) * lane.job->spec().segment_steps);
     auto end = upload_state(lane, plan.key.round, states.current->state, descriptor);

@@ -109,7 +109,7 @@ void follow(const WorkerSettings& settings, const agent::Identity& identity, cli
     Answers answers(settings, identity, keeper, uploads);
     Duties duties(party, parts, keeper, uploads);
     Runners runners(settings, identity, parts, keeper, producer);
-    const games::KeptBlobs kept = [&keeper](const base::JobId&, const base::BlobRoot& blob) {
+    const replay::KeptBlobs kept = [&keeper](const base::JobId&, const base::BlobRoot& blob) {
         return keeper.find(blob);
     };
     const std::uint64_t memory =

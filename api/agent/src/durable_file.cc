@@ -9,51 +9,19 @@
 #include <fstream>
 #include <utility>
 
+#include "base/atomic_file.h"
+
 namespace assay::agent {
-
-namespace {
-
-std::string failure(const std::string& what, const std::filesystem::path& file) {
-    return what + " " + file.string() + ": " + std::strerror(errno);
-}
-
-bool write_all(int descriptor, base::ByteView bytes) {
-    while (!bytes.empty()) {
-        const ssize_t written = ::write(descriptor, bytes.data(), bytes.size());
-        if (written < 0 && errno == EINTR) continue;
-        if (written <= 0) return false;
-        bytes = bytes.subspan(static_cast<std::size_t>(written));
-    }
-    return true;
-}
-
-}  // namespace
-
-bool sync_folder(const std::filesystem::path& folder) {
-    const int descriptor = ::open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    if (descriptor < 0) return false;
-    const bool synced = ::fsync(descriptor) == 0;
-    ::close(descriptor);
-    return synced;
-}
 
 tl::expected<void, std::string> save_durable(const std::filesystem::path& file,
                                              base::ByteView bytes) {
     std::error_code error;
-    const std::filesystem::path folder = file.parent_path();
-    std::filesystem::create_directories(folder, error);
-    std::filesystem::path temporary = file;
-    temporary += ".new";
-    const int descriptor =
-        ::open(temporary.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
-    if (descriptor < 0) return tl::unexpected(failure("cannot create", temporary));
-    const bool written = write_all(descriptor, bytes) && ::fsync(descriptor) == 0;
-    const bool closed = ::close(descriptor) == 0;
-    if (!written || !closed) return tl::unexpected(failure("cannot write", temporary));
-    if (::rename(temporary.c_str(), file.c_str()) != 0) {
-        return tl::unexpected(failure("cannot rename to", file));
-    }
-    if (!sync_folder(folder)) return tl::unexpected(failure("cannot sync", folder));
+    std::filesystem::create_directories(file.parent_path(), error);
+    base::AtomicFile::Options options;
+    options.mode = 0600;
+    options.suffix = ".new";
+    if (const auto wrong = base::save_atomically(file, bytes, options))
+        return tl::unexpected("cannot write " + file.string() + ": " + wrong.message());
     return {};
 }
 
@@ -73,7 +41,8 @@ tl::expected<FolderLock, std::string> FolderLock::acquire(const std::filesystem:
     std::filesystem::create_directories(folder, error);
     const std::filesystem::path file = folder / "lock";
     const int descriptor = ::open(file.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600);
-    if (descriptor < 0) return tl::unexpected(failure("cannot open", file));
+    if (descriptor < 0)
+        return tl::unexpected("cannot open " + file.string() + ": " + std::strerror(errno));
     if (::flock(descriptor, LOCK_EX | LOCK_NB) != 0) {
         ::close(descriptor);
         return tl::unexpected("another process uses " + folder.string());

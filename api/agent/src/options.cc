@@ -48,20 +48,19 @@ tl::expected<runtime::ExecutorOptions, std::string> executor_options(const Machi
 void add_service_options(CLI::App& command, ServiceOptions& options,
                          const std::string& verbose_help) {
     command.add_option("--node", options.node, "Address of the node")->capture_default_str();
-    command.add_option("--key", options.key.key_file, "Key file")->required();
+    command.add_option("--key", options.key.file, "Key file")->required();
     command.add_option("--passphrase-file", options.key.passphrase_file,
                        "File whose first line is the passphrase");
-    command.add_option("--passphrase-fd", options.key.passphrase_descriptor,
+    command.add_option("--passphrase-fd", options.key.passphrase_fd,
                        "Open descriptor to read the passphrase from");
     command.add_flag("--log-json", options.log_json, "Log lines as JSON objects");
     command.add_flag("--verbose", options.verbose, verbose_help);
 }
 
 tl::expected<client::KeySet, std::string> begin_service(const ServiceOptions& options) {
-    client::harden_process();
     configure_log(options.log_json, options.verbose ? LogLevel::debug : LogLevel::info);
     install_stop_signals();
-    return open_keys(options.key);
+    return client::open_keys(options.key);
 }
 
 void add_account_options(CLI::App& command, AccountOptions& options) {

@@ -10,11 +10,6 @@ namespace assay::agent {
 
 namespace {
 
-/// Blocks come only when something happens, so this is long in time.
-constexpr std::uint64_t kValidBlocks = 500;
-/// The base fee moves by an eighth per block at most; this leaves room for a dozen full blocks.
-constexpr std::uint64_t kFeeMargin = 4;
-constexpr int kAttemptsMax = 5;
 constexpr std::chrono::seconds kWaitingLineEvery{10};
 
 }  // namespace
@@ -37,37 +32,11 @@ client::Result<client::Submitted> Party::send_with_first_key(const market::Messa
 
 client::Result<client::Submitted> Party::send_signed(const market::Message& message,
                                                      const base::SecretKey& key) {
-    client::Result<client::Submitted> outcome = tl::unexpected(client::ClientError{});
-    for (int attempt = 0; attempt < kAttemptsMax; ++attempt) {
-        const auto chain = node_.chain();
-        if (!chain) return tl::unexpected(chain.error());
-        const auto nonce = node_.next_nonce(identity_.account(), nonce_lane_);
-        if (!nonce) return tl::unexpected(nonce.error());
-        market::TransactionHeader header;
-        header.chain_id = identity_.chain_id();
-        header.app_version = chain->app_version;
-        header.account = identity_.account();
-        header.nonce_lane = nonce_lane_;
-        header.nonce = *nonce;
-        header.valid_until = base::Height{chain->height.value + kValidBlocks};
-        // The weight depends on the size, and the size on nothing that the fee limit changes by
-        // more than a few bytes.
-        const base::Bytes draft = market::build_transaction(header, message, key);
-        const std::uint64_t weight = market::message_weight(message, draft.size() + 16);
-        header.fee_limit = base::multiply(chain->base_fee, weight * kFeeMargin)
-                               .value_or(base::Amount::of(base::Amount::kMax));
-        outcome = node_.submit_transaction(market::build_transaction(header, message, key));
-        const bool again =
-            !outcome && (is_refusal(outcome.error(), market::Refusal::wrong_nonce) ||
-                         is_refusal(outcome.error(), market::Refusal::fee_limit_too_low) ||
-                         is_refusal(outcome.error(), market::Refusal::expired));
-        if (!again || stop_requested()) break;
-    }
-    return outcome;
-}
-
-bool is_refusal(const client::ClientError& error, market::Refusal refusal) {
-    return error.code == market::to_word(refusal);
+    auto sent =
+        client::sign_and_send(node_, {identity_.chain_id(), identity_.account(), nonce_lane_}, key,
+                              message, stop_requested);
+    if (!sent) return tl::unexpected(sent.error());
+    return std::move(*sent);
 }
 
 client::Result<bool> ensure_keys(Party& party) {

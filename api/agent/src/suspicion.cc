@@ -6,6 +6,8 @@
 
 namespace assay::agent {
 
+using replay::Need;
+
 namespace {
 
 LogFields fields_of(const Need& need) {

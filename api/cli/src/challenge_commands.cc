@@ -235,9 +235,10 @@ Result<Target> find_target(client::Client& client, const RootOptions& options) {
 /// The bond, when the stake has it free: said before anything is sealed.
 Result<base::Amount> bond_at_hand(client::Client& client, const Signer& signer,
                                   const Target& target, market::Role role) {
-    const client::ChainInfo& chain = signer.chain;
+    const auto chain = client.chain();
+    if (!chain) return tl::unexpected(failure_of(chain.error()));
     const auto bond =
-        market::challenge_bond(chain.parameters, target.job, target.target.kind, chain.base_fee);
+        market::challenge_bond(chain->parameters, target.job, target.target.kind, chain->base_fee);
     if (!bond) return tl::unexpected(Failure{Exit::refused, "the bond does not fit an amount"});
     const auto stake = client.stake(signer.account, role);
     if (!stake && !stake.error().not_found()) return tl::unexpected(failure_of(stake.error()));
@@ -339,10 +340,6 @@ Result<std::size_t> answer_questions_with(client::Client& client, Signer& signer
     base::ChunkTreeHasher hasher;
     const auto blob = base::hash_file(file, hasher);
     if (!blob) return tl::unexpected(Failure{Exit::refused, "cannot read " + file.string()});
-    // The signer may have been opened long ago: heights and fees are those of now.
-    auto chain = client.chain();
-    if (!chain) return tl::unexpected(failure_of(chain.error()));
-    signer.chain = std::move(*chain);
     std::size_t answered = 0;
     for (const market::Question& question : questions) {
         if (question.blob != *blob || question.answered) continue;

@@ -95,29 +95,19 @@ client::Client connect(const Program& program) {
     return client::Client(program.globals.node, options);
 }
 
-Result<client::Passphrase> read_passphrase(const Globals& globals, const std::string& prompt,
-                                           bool twice) {
-    auto passphrase =
-        globals.passphrase_fd >= 0 ? client::Passphrase::from_descriptor(globals.passphrase_fd)
-        : !globals.passphrase_file.empty() ? client::Passphrase::from_file(globals.passphrase_file)
-                                           : client::Passphrase::from_prompt(prompt, twice);
+Result<client::Passphrase> ask_passphrase(const client::KeySource& source,
+                                          const std::string& prompt, bool twice) {
+    auto passphrase = client::read_passphrase(source, prompt, twice);
     if (!passphrase) return tl::unexpected(Failure{Exit::refused, passphrase.error()});
     return std::move(*passphrase);
 }
 
 Result<client::KeySet> open_key(const Program& program) {
-    const Globals& globals = program.globals;
-    if (globals.key.empty())
+    const client::KeySource& source = program.globals.key;
+    if (source.file.empty())
         return tl::unexpected(Failure{Exit::usage, "--key FILE is needed: this command signs"});
-    client::harden_process();
-    const auto passphrase =
-        read_passphrase(globals, "Passphrase of " + globals.key.string(), false);
-    if (!passphrase) return tl::unexpected(passphrase.error());
-    auto keys = client::open_key_file(globals.key, *passphrase);
-    if (!keys)
-        return tl::unexpected(Failure{
-            Exit::refused,
-            globals.key.string() + ": " + std::string(client::key_file_error_text(keys.error()))});
+    auto keys = client::open_keys(source);
+    if (!keys) return tl::unexpected(Failure{Exit::refused, keys.error()});
     return std::move(*keys);
 }
 
@@ -127,7 +117,7 @@ Result<Signer> open_signer(const Program& program, client::Client& client) {
     auto keys = open_key(program);
     if (!keys) return tl::unexpected(keys.error());
     const base::AccountId account = market::account_id(chain->chain_id, keys->first_key());
-    return Signer{std::move(*keys), *chain, account};
+    return Signer{std::move(*keys), chain->chain_id, account};
 }
 
 Result<base::AccountId> chosen_account(const Program& program, client::Client& client,
@@ -137,44 +127,26 @@ Result<base::AccountId> chosen_account(const Program& program, client::Client& c
         if (!id) return tl::unexpected(id.error());
         return base::AccountId{*id};
     }
-    if (program.globals.key.empty())
+    if (program.globals.key.file.empty())
         return tl::unexpected(Failure{Exit::usage, "say which account: its id, or --key FILE"});
-    const auto info = client::inspect_key_file(program.globals.key);
+    const auto info = client::inspect_key_file(program.globals.key.file);
     if (!info)
         return tl::unexpected(
-            Failure{Exit::refused, program.globals.key.string() + ": " +
+            Failure{Exit::refused, program.globals.key.file.string() + ": " +
                                        std::string(client::key_file_error_text(info.error()))});
     const auto chain = client.chain();
     if (!chain) return tl::unexpected(failure_of(chain.error()));
     return market::account_id(chain->chain_id, info->first_key());
 }
 
-Result<client::Submitted> send(client::Client& client, const Signer& signer,
-                               const market::Message& message, bool with_cold_key,
-                               std::optional<market::TransactionHeader>* used) {
-    const auto nonce = client.next_nonce(signer.account, 0);
-    if (!nonce && !nonce.error().not_found()) return tl::unexpected(failure_of(nonce.error()));
-    market::TransactionHeader header;
-    header.chain_id = signer.chain.chain_id;
-    header.app_version = signer.chain.app_version;
-    header.account = signer.account;
-    header.nonce = nonce ? *nonce : 0;
-    header.valid_until.value =
-        signer.chain.height.value +
-        std::min<std::uint64_t>(1000, signer.chain.parameters.valid_blocks_max);
+Result<client::Sent> send(client::Client& client, const Signer& signer,
+                          const market::Message& message, bool with_cold_key) {
     const base::SecretKey& key =
         with_cold_key && signer.keys.cold ? *signer.keys.cold : signer.keys.hot;
-    // The fee depends on the size; four times the fee of today covers the base fee's growth over a
-    // dozen full blocks.
-    const std::size_t size = market::build_transaction(header, message, key).size() + 64;
-    const auto limit =
-        base::multiply(signer.chain.base_fee, 4 * market::message_weight(message, size));
-    if (!limit) return tl::unexpected(Failure{Exit::refused, "the fee does not fit an amount"});
-    header.fee_limit = *limit;
-    if (used != nullptr) *used = header;
-    auto submitted = client.submit_transaction(market::build_transaction(header, message, key));
-    if (!submitted) return tl::unexpected(failure_of(submitted.error()));
-    return *submitted;
+    auto sent = client::sign_and_send(client, {signer.chain_id, signer.account, 0}, key, message,
+                                      [] { return false; });
+    if (!sent) return tl::unexpected(failure_of(sent.error()));
+    return std::move(*sent);
 }
 
 }  // namespace assay::cli

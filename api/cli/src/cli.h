@@ -12,6 +12,7 @@
 #include "client/client.h"
 #include "client/default_node.h"
 #include "client/key_file.h"
+#include "client/sender.h"
 #include "market/transactions.h"
 
 /// What the command groups of `assay` share.
@@ -34,8 +35,7 @@ struct Globals {
     std::string node{client::kDefaultNodeUrl};
     bool node_given = false;
     bool json = false;
-    std::filesystem::path key, passphrase_file;
-    int passphrase_fd = -1;
+    client::KeySource key;
 };
 
 /// A failure with what to say and how to end.
@@ -84,20 +84,19 @@ client::Client connect(const Program& program);
 /// An unlocked key and the account it signs for.
 struct Signer {
     client::KeySet keys;
-    client::ChainInfo chain;
+    base::Hash chain_id;
     base::AccountId account;
 };
-Result<client::Passphrase> read_passphrase(const Globals& globals, const std::string& prompt,
-                                           bool twice);
+Result<client::Passphrase> ask_passphrase(const client::KeySource& source,
+                                          const std::string& prompt, bool twice);
 Result<client::KeySet> open_key(const Program& program);
 Result<Signer> open_signer(const Program& program, client::Client& client);
 /// The account of --key without a passphrase, or the one given in hexadecimal.
 Result<base::AccountId> chosen_account(const Program& program, client::Client& client,
                                        const std::string& given);
 /// Signs with the hot key (or the cold one) and waits until it is durable.
-Result<client::Submitted> send(client::Client& client, const Signer& signer,
-                               const market::Message& message, bool with_cold_key = false,
-                               std::optional<market::TransactionHeader>* used = nullptr);
+Result<client::Sent> send(client::Client& client, const Signer& signer,
+                          const market::Message& message, bool with_cold_key = false);
 
 /// Answers those of the questions that are about this file, and stores it again. Says how many.
 Result<std::size_t> answer_questions_with(client::Client& client, Signer& signer,

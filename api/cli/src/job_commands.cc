@@ -16,7 +16,7 @@ namespace {
 struct JobOptions {
     std::filesystem::path spec, data;
     std::string job, state, hold_limit, amount;
-    bool watch = false;
+    bool watch = false, offline = false;
     unsigned threads = std::max(1U, std::thread::hardware_concurrency());
 };
 
@@ -28,8 +28,9 @@ std::string percent(std::uint32_t ppm) {
 
 std::string plan_text(const Json& plan) {
     const auto get = [&](const char* name) { return plan.value(name, std::string("-")); };
-    std::string text = "program root  " + get("program_root") + "\ninit root     " +
-                       get("init_root") + "\nweights       " + get("weights") + "\nsteps a lane  " +
+    std::string text = "spec root     " + get("spec_root") + "\nprogram root  " +
+                       get("program_root") + "\ninit root     " + get("init_root") +
+                       "\nweights       " + get("weights") + "\nsteps a lane  " +
                        get("steps_per_lane") + ", segments in all " + get("segments") +
                        "\nFLOPs a step  " + get("flops_per_step") + "\nstate         " +
                        get("state_bytes") + " bytes, payload " + get("payload_bytes") + " bytes";
@@ -37,6 +38,7 @@ std::string plan_text(const Json& plan) {
         text += "\nmemory        " + entry.value("bytes", std::string("-")) +
                 " bytes at micro-batch " + std::to_string(entry.value("micro_batch", 0U));
     }
+    if (!plan.contains("offers")) return text;
     text += "\nsegment costs " + get("protocol_cost_of_segment") + " grains at protocol price";
     const Json offers = plan.value("offers", Json::array());
     text += "\noffers        " + std::to_string(offers.size()) + " would take it now";
@@ -77,6 +79,13 @@ std::string plan_text(const Json& plan) {
 Exit plan(const Program& program, const JobOptions& options) {
     const auto spec = read_spec(options.spec);
     if (!spec) return fail(program, spec.error());
+    if (options.offline) {
+        const auto prepared = plan::prepare_job(*spec, options.threads);
+        if (!prepared)
+            return fail(program, {Exit::refused, client::spec_error_text(prepared.error())});
+        const Json json = client::facts_to_json(*spec, prepared->facts);
+        return print(program, json, plan_text(json));
+    }
     client::Client client = connect(program);
     const auto json = client.post_json("/v1/plan", client::spec_to_json(*spec));
     if (!json) return fail(program, failure_of(json.error()));
@@ -170,12 +179,11 @@ Exit submit(const Program& program, const JobOptions& options) {
         options.hold_limit.empty() ? hold_limit(client, *spec) : parse_amount(options.hold_limit);
     if (!limit) return fail(program, limit.error());
     post.hold_limit = *limit;
-    std::optional<market::TransactionHeader> header;
-    const auto sent = send(client, *signer, post, false, &header);
+    const auto sent = send(client, *signer, post);
     if (!sent) return fail(program, sent.error());
-    const base::JobId id =
-        market::job_id(signer->chain.chain_id, signer->account, header->nonce, header->nonce_lane,
-                       prepared->facts.spec_root, prepared->facts.program_root, post.init_root);
+    const base::JobId id = market::job_id(signer->chain_id, signer->account, sent->header.nonce,
+                                          sent->header.nonce_lane, prepared->facts.spec_root,
+                                          prepared->facts.program_root, post.init_root);
     const auto job = client.job(id);
     Json json{{"job", id.hex()},
               {"transaction", sent->id.hex()},
@@ -250,6 +258,8 @@ void add_job_commands(CLI::App& app, Program& program) {
     plan_command->add_option("spec", options->spec, "Job spec (JSON)")
         ->required()
         ->check(CLI::ExistingFile);
+    plan_command->add_flag("--offline", options->offline,
+                           "Ask no node: roots, costs and memory only, without money and offers");
     program.on(plan_command, [&program, options] { return plan(program, *options); });
 
     auto* submit_command = app.add_subcommand("submit", "Post a job");

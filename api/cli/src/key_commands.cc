@@ -68,7 +68,7 @@ Exit show(const Program& program, const std::filesystem::path& file,
 Exit create(const Program& program, const KeyOptions& options) {
     client::harden_process();
     const auto passphrase =
-        read_passphrase(program.globals, "Passphrase for " + options.out.string(), true);
+        ask_passphrase(program.globals.key, "Passphrase for " + options.out.string(), true);
     if (!passphrase) return fail(program, passphrase.error());
     const client::KeySet keys = client::KeySet::generate(!options.no_cold, !options.no_vrf);
     const auto created =
@@ -82,22 +82,20 @@ Exit create(const Program& program, const KeyOptions& options) {
 
 Exit change_passphrase(const Program& program, const KeyOptions& options) {
     client::harden_process();
-    const Globals& globals = program.globals;
-    if (globals.key.empty()) return fail(program, {Exit::usage, "--key FILE is needed"});
-    const auto old_words = read_passphrase(globals, "Present passphrase", false);
+    const client::KeySource& source = program.globals.key;
+    if (source.file.empty()) return fail(program, {Exit::usage, "--key FILE is needed"});
+    const auto old_words = ask_passphrase(source, "Present passphrase", false);
     if (!old_words) return fail(program, old_words.error());
-    Globals fresh = globals;
-    fresh.passphrase_file = options.new_passphrase_file;
-    fresh.passphrase_fd = -1;
-    const auto new_words = read_passphrase(fresh, "New passphrase", true);
+    const client::KeySource fresh{source.file, options.new_passphrase_file, -1};
+    const auto new_words = ask_passphrase(fresh, "New passphrase", true);
     if (!new_words) return fail(program, new_words.error());
     const auto changed =
-        client::change_passphrase(globals.key, *old_words, *new_words, cost_of(options.kdf));
+        client::change_passphrase(source.file, *old_words, *new_words, cost_of(options.kdf));
     if (!changed)
         return fail(program,
-                    {Exit::refused, globals.key.string() + ": " +
+                    {Exit::refused, source.file.string() + ": " +
                                         std::string(client::key_file_error_text(changed.error()))});
-    return show(program, globals.key, "");
+    return show(program, source.file, "");
 }
 
 /// Puts keys on the ledger: those of --key itself (a new account's first act), or those of another
@@ -153,8 +151,9 @@ void add_key_commands(CLI::App& app, Program& program) {
     auto* show_command =
         key->add_subcommand("show", "Show a file's public keys (needs no passphrase)");
     show_command->add_option("--chain", options->chain, "Chain id, to show the account's id");
-    program.on(show_command,
-               [&program, options] { return show(program, program.globals.key, options->chain); });
+    program.on(show_command, [&program, options] {
+        return show(program, program.globals.key.file, options->chain);
+    });
     auto* pass_command = key->add_subcommand("passphrase", "Change a file's passphrase");
     pass_command->add_option("--new-passphrase-file", options->new_passphrase_file,
                              "File with the new passphrase (mode 0600)");

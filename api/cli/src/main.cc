@@ -18,10 +18,10 @@ int main(int argc, char** argv) {
     auto* node =
         app.add_option("--node", globals.node, "The node's address")->capture_default_str();
     app.add_flag("--json", globals.json, "Print one JSON document instead of text");
-    app.add_option("--key", globals.key, "Key file of the account that acts");
-    app.add_option("--passphrase-file", globals.passphrase_file,
+    app.add_option("--key", globals.key.file, "Key file of the account that acts");
+    app.add_option("--passphrase-file", globals.key.passphrase_file,
                    "File with the passphrase (mode 0600)");
-    app.add_option("--passphrase-fd", globals.passphrase_fd,
+    app.add_option("--passphrase-fd", globals.key.passphrase_fd,
                    "Open file descriptor to read the passphrase from");
     cli::add_key_commands(app, program);
     cli::add_account_commands(app, program);

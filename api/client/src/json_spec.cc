@@ -306,6 +306,26 @@ tl::expected<market::JobSpec, SpecError> spec_from_json(const Json& json) {
     return spec;
 }
 
+Json facts_to_json(const market::JobSpec& spec, const JobFacts& facts) {
+    Json memory = Json::array();
+    for (const JobFacts::Memory& entry : facts.memory)
+        memory.push_back(
+            {{"micro_batch", entry.micro_batch}, {"bytes", std::to_string(entry.bytes)}});
+    const std::uint64_t lane_segments = std::uint64_t{spec.rounds} * spec.segments_per_round();
+    return {{"spec_root", facts.spec_root.hex()},
+            {"program_root", facts.program_root.hex()},
+            {"init_root", facts.init_root.hex()},
+            {"weights", std::to_string(facts.costs.weights)},
+            {"flops_per_step", std::to_string(facts.flops_per_step)},
+            {"segment_flops", std::to_string(facts.costs.segment_flops)},
+            {"merge_flops", std::to_string(facts.costs.merge_flops)},
+            {"state_bytes", std::to_string(facts.costs.state_bytes)},
+            {"payload_bytes", std::to_string(facts.costs.payload_bytes)},
+            {"memory", std::move(memory)},
+            {"steps_per_lane", std::to_string(spec.steps_per_lane())},
+            {"segments", std::to_string(lane_segments * spec.lanes)}};
+}
+
 Json spec_to_json(const market::JobSpec& spec) {
     const market::Optimizer& o = spec.optimizer;
     const auto real = [](std::uint64_t ppb) { return format_decimal(ppb, 9); };

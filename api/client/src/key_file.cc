@@ -10,6 +10,7 @@
 #include <cstring>
 #include <vector>
 
+#include "base/atomic_file.h"
 #include "base/check.h"
 #include "base/encoding.h"
 
@@ -173,48 +174,20 @@ tl::expected<base::Bytes, KeyFileError> read_private(const std::filesystem::path
     return bytes;
 }
 
-bool write_all(int descriptor, base::ByteView bytes) {
-    while (!bytes.empty()) {
-        const ssize_t wrote = ::write(descriptor, bytes.data(), bytes.size());
-        if (wrote < 0 && errno == EINTR) continue;
-        if (wrote <= 0) return false;
-        bytes = bytes.subspan(static_cast<std::size_t>(wrote));
-    }
-    return ::fsync(descriptor) == 0;
-}
-
-bool sync_folder(const std::filesystem::path& file) {
-    const std::filesystem::path folder =
-        file.has_parent_path() ? file.parent_path() : std::filesystem::path(".");
-    const int descriptor = ::open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    if (descriptor < 0) return false;
-    const bool synced = ::fsync(descriptor) == 0;
-    ::close(descriptor);
-    return synced;
-}
-
-/// Temporary file in the same folder, then link (never over an existing file) or rename (replaces).
+/// Never over an existing file, unless it replaces one.
 tl::expected<void, KeyFileError> write_private(const std::filesystem::path& file,
                                                base::ByteView bytes, bool replace) {
     std::array<std::uint8_t, 8> random{};
     randombytes_buf(random.data(), random.size());
-    const std::string temporary = file.string() + ".new-" + base::to_hex(random);
-    const int descriptor =
-        ::open(temporary.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
-    if (descriptor < 0) return tl::unexpected(KeyFileError::write_failed);
-    bool written = write_all(descriptor, bytes);
-    written = ::close(descriptor) == 0 && written;
-    KeyFileError error = KeyFileError::write_failed;
-    if (written && replace) {
-        written = ::rename(temporary.c_str(), file.c_str()) == 0;
-    } else if (written) {
-        written = ::link(temporary.c_str(), file.c_str()) == 0;
-        if (!written && errno == EEXIST) error = KeyFileError::exists;
-    }
-    ::unlink(temporary.c_str());
-    if (!written) return tl::unexpected(error);
-    if (!sync_folder(file)) return tl::unexpected(KeyFileError::write_failed);
-    return {};
+    base::AtomicFile::Options options;
+    options.mode = 0600;
+    options.suffix = ".new-" + base::to_hex(random);
+    options.replaces = replace;
+    options.exclusive = true;
+    const auto wrong = base::save_atomically(file, bytes, options);
+    if (!wrong) return {};
+    return tl::unexpected(wrong == std::errc::file_exists && !replace ? KeyFileError::exists
+                                                                      : KeyFileError::write_failed);
 }
 
 }  // namespace

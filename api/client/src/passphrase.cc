@@ -111,6 +111,24 @@ tl::expected<Passphrase, std::string> Passphrase::from_bytes(base::ByteView byte
     return result;
 }
 
+tl::expected<Passphrase, std::string> read_passphrase(const KeySource& source,
+                                                      std::string_view prompt, bool twice) {
+    if (source.passphrase_fd >= 0) return Passphrase::from_descriptor(source.passphrase_fd);
+    if (!source.passphrase_file.empty()) return Passphrase::from_file(source.passphrase_file);
+    return Passphrase::from_prompt(prompt, twice);
+}
+
+tl::expected<KeySet, std::string> open_keys(const KeySource& source) {
+    harden_process();
+    const auto passphrase = read_passphrase(source, "Passphrase of " + source.file.string(), false);
+    if (!passphrase) return tl::unexpected(passphrase.error());
+    auto keys = open_key_file(source.file, *passphrase);
+    if (!keys)
+        return tl::unexpected(source.file.string() + ": " +
+                              std::string(key_file_error_text(keys.error())));
+    return std::move(*keys);
+}
+
 bool harden_process() {
     const rlimit none{0, 0};
     const bool limited = ::setrlimit(RLIMIT_CORE, &none) == 0;

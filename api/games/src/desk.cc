@@ -8,8 +8,8 @@
 #include "agent/log.h"
 #include "agent/stop.h"
 #include "dispute/moves.h"
-#include "games/job_states.h"
 #include "prover/player.h"
+#include "replay/job_states.h"
 
 namespace assay::games {
 
@@ -74,11 +74,17 @@ std::uint64_t definition_ms(const market::Job& job, market::GameStage stage) {
     return job.costs.segment_flops / std::max(1U, job.shape.segment_steps) / kDefinitionFlopsPerMs;
 }
 
+/// A game goes on later whatever was missing: its player needs the sentence only.
+template <class T>
+tl::expected<T, std::string> said(replay::Available<T> found) {
+    return std::move(found).map_error([](const replay::Unavailable& error) { return error.why; });
+}
+
 /// What a game is about, from the node.
 class RemoteData final : public dispute::PublicData {
   public:
     RemoteData(const market::Dispute& dispute, const market::GameSubject& subject,
-               client::Client& node, JobStates states)
+               client::Client& node, replay::JobStates states)
         : dispute_(dispute),
           stage_(replayed(subject)),
           start_root_(subject.start_root),
@@ -92,19 +98,19 @@ class RemoteData final : public dispute::PublicData {
         const auto part = node_.part(dispute_.part);
         if (!part) return tl::unexpected(part.error().text());
         const auto go_on = [](const runtime::StepReport&) { return !agent::stop_requested(); };
-        return states_.segment_start(*part, dispute_.segment, start_root_, go_on);
+        return said(states_.segment_start(*part, dispute_.segment, start_root_, go_on));
     }
     tl::expected<commit::State, std::string> round_start_state() override {
         const auto opening = states_.opening(dispute_.round);
-        if (!opening) return tl::unexpected(opening.error());
-        return states_.opening_state(dispute_.round, *opening);
+        if (!opening) return tl::unexpected(opening.error().why);
+        return said(states_.opening_state(*opening));
     }
     tl::expected<commit::Payload, std::string> payload(std::size_t member) override {
         const auto opening = states_.opening(dispute_.round);
-        if (!opening) return tl::unexpected(opening.error());
+        if (!opening) return tl::unexpected(opening.error().why);
         if (member >= opening->round.members.size())
             return tl::unexpected(std::string("the round has no such member"));
-        return states_.payload(opening->round.members[member]);
+        return said(states_.payload(opening->round.members[member]));
     }
 
   private:
@@ -112,7 +118,7 @@ class RemoteData final : public dispute::PublicData {
     const market::GameStage stage_;
     const base::Hash start_root_;
     client::Client& node_;
-    JobStates states_;
+    replay::JobStates states_;
 };
 
 }  // namespace
@@ -120,7 +126,8 @@ class RemoteData final : public dispute::PublicData {
 /// A job about which we play, open once for all of its games.
 struct Desk::OpenJob {
     OpenJob(const DeskSettings& settings, client::Client& node, const base::JobId& id)
-        : cache(settings.folder, settings.executor, fetch_from(node, id, settings.kept), 1) {}
+        : cache(settings.folder, settings.executor, replay::fetch_from(node, id, settings.kept),
+                1) {}
 
     runtime::JobCache cache;
     runtime::Job* job = nullptr;
@@ -269,7 +276,7 @@ Desk::Seat* Desk::seat_for(const Turn& turn, const market::GameSubject& subject)
         seat->replayer = conduct_.replayer(*seat->job->job, settings_.executor);
         seat->data = std::make_unique<RemoteData>(
             dispute, subject, node_,
-            JobStates(node_, seat->job->cache, dispute.job, *seat->job->job));
+            replay::JobStates(node_, seat->job->cache, dispute.job, *seat->job->job));
         dispute::HistoryOptions options;
         options.progress = [](const dispute::ReplayReport&) { return !agent::stop_requested(); };
         seat->history = std::make_unique<dispute::History>(dispute::terms_of(subject),

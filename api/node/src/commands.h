@@ -6,15 +6,11 @@
 #include <vector>
 
 #include "client/default_node.h"
+#include "client/key_file.h"
 
 /// The subcommands of assayd. Each returns the process's exit code: 0 done, 1 refused or failed, 2
 /// wrong usage (CLI11's own).
 namespace assay::node {
-
-struct KeyOptions {
-    std::filesystem::path key, passphrase_file;
-    int passphrase_fd = -1;
-};
 
 struct GenesisOptions {
     std::filesystem::path operator_key, out;
@@ -32,13 +28,13 @@ struct RunOptions {
     std::filesystem::path dir, port_file;
     std::string listen{client::kDefaultNodeAddress};
     std::vector<std::string> host_names;
-    KeyOptions key;
+    client::KeySource key;
     unsigned threads = 1;
     std::uint64_t job_memory_mib = 4096;
     std::uint64_t drain_ms = 10'000;
     std::uint64_t disk_reserve_mib = 512;
     bool keep_checkpoints = false;
-    KeyOptions answer_key;  ///< pays for answers to questions; none: the operator's
+    client::KeySource answer_key;  ///< pays for answers to questions; none: the operator's
 };
 int run(const RunOptions& options);
 

@@ -38,7 +38,7 @@ void add_run(CLI::App& app, node::RunOptions& run, int& code) {
     run_command->add_option(
         "--host", run.host_names,
         "Name that clients may use in Host, besides the address and localhost (repeatable)");
-    run_command->add_option("--key", run.key.key, "Key file of the operator")->required();
+    run_command->add_option("--key", run.key.file, "Key file of the operator")->required();
     run_command->add_option("--passphrase-file", run.key.passphrase_file,
                             "File with the passphrase (mode 0600)");
     run_command->add_option("--passphrase-fd", run.key.passphrase_fd,
@@ -60,7 +60,7 @@ void add_run(CLI::App& app, node::RunOptions& run, int& code) {
     run_command->add_flag("--keep-checkpoints", run.keep_checkpoints,
                           "Keep checkpoints and payloads of final rounds");
     run_command->add_option(
-        "--answer-key", run.answer_key.key,
+        "--answer-key", run.answer_key.file,
         "Key file of the account that pays for answers to questions about stored "
         "states and data (default: the operator's account)");
     run_command->add_option("--answer-passphrase-file", run.answer_key.passphrase_file,

@@ -8,6 +8,7 @@
 #include <fstream>
 
 #include "answerer.h"
+#include "base/atomic_file.h"
 #include "blob_collector.h"
 #include "checker.h"
 #include "client/key_file.h"
@@ -35,20 +36,6 @@ void set_up_log() {
     spdlog::set_default_logger(logger);
 }
 
-tl::expected<client::KeySet, std::string> open_key(const KeyOptions& options) {
-    auto passphrase =
-        options.passphrase_fd >= 0 ? client::Passphrase::from_descriptor(options.passphrase_fd)
-        : !options.passphrase_file.empty()
-            ? client::Passphrase::from_file(options.passphrase_file)
-            : client::Passphrase::from_prompt("Passphrase of " + options.key.string(), false);
-    if (!passphrase) return tl::unexpected(passphrase.error());
-    auto keys = client::open_key_file(options.key, *passphrase);
-    if (!keys)
-        return tl::unexpected(options.key.string() + ": " +
-                              std::string(client::key_file_error_text(keys.error())));
-    return std::move(*keys);
-}
-
 /// "127.0.0.1:80" or "[::1]:80".
 bool split_listen(const std::string& text, server::Options& options) {
     const std::size_t colon = text.rfind(':');
@@ -66,15 +53,10 @@ bool split_listen(const std::string& text, server::Options& options) {
 
 /// Written whole: whoever waits for the file never reads half a number.
 bool write_port(const std::filesystem::path& file, std::uint16_t port) {
-    const std::filesystem::path temporary = file.string() + ".new";
-    {
-        std::ofstream out(temporary, std::ios::trunc);
-        out << port << "\n";
-        if (!out.flush()) return false;
-    }
-    std::error_code error;
-    std::filesystem::rename(temporary, file, error);
-    return !error;
+    const std::string text = std::to_string(port) + "\n";
+    base::AtomicFile::Options options;
+    options.synced = false;
+    return !base::save_atomically(file, base::view_of(text), options);
 }
 
 /// The market with the referee of verify/dispute: here, and only here, the two meet.
@@ -103,14 +85,14 @@ int run(const RunOptions& options) {
     if (!split_listen(options.listen, serving)) return fail("--listen is not ADDRESS:PORT");
     serving.host_names.insert(options.host_names.begin(), options.host_names.end());
     serving.limits.disk_reserve_bytes = options.disk_reserve_mib << 20U;
-    auto keys = open_key(options.key);
+    auto keys = client::open_keys(options.key);
     if (!keys) return fail(keys.error());
     const base::SecretKey receipt_key = base::SecretKey::from_seed(keys->hot.seed());
 
     base::PublicKey answer_account = keys->first_key();
     base::SecretKey answer_key = base::SecretKey::from_seed(keys->hot.seed());
-    if (!options.answer_key.key.empty()) {
-        auto answers = open_key(options.answer_key);
+    if (!options.answer_key.file.empty()) {
+        auto answers = client::open_keys(options.answer_key);
         if (!answers) return fail(answers.error());
         answer_account = answers->first_key();
         answer_key = std::move(answers->hot);

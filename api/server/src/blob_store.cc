@@ -8,6 +8,7 @@
 #include <array>
 #include <cerrno>
 
+#include "base/atomic_file.h"
 #include "base/chunk_nodes.h"
 
 namespace assay::server {
@@ -20,14 +21,6 @@ namespace fs = std::filesystem;
 constexpr std::uint64_t kReserveAhead = std::uint64_t{64} << 20U;
 /// One part in so many of what is free is the most that one uploader holds.
 constexpr std::uint64_t kShareOfFree = 4;
-
-bool sync_folder(const fs::path& folder) {
-    const int descriptor = ::open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    if (descriptor < 0) return false;
-    const bool synced = ::fsync(descriptor) == 0;
-    ::close(descriptor);
-    return synced;
-}
 
 /// A blob's time of modification is when it was last promised to somebody.
 void renew(const fs::path& file) {
@@ -190,13 +183,8 @@ tl::expected<void, BlobProblem> BlobStore::Writer::write(base::ByteView bytes) {
         store_.written_ += bytes.size();
         written_ += bytes.size();
     }
-    while (!bytes.empty()) {
-        const ssize_t wrote = ::write(descriptor_, bytes.data(), bytes.size());
-        if (wrote < 0 && errno == EINTR) continue;
-        if (wrote <= 0)
-            return tl::unexpected(errno == ENOSPC ? BlobProblem::no_room : BlobProblem::storage);
-        bytes = bytes.subspan(static_cast<std::size_t>(wrote));
-    }
+    if (!base::write_all(descriptor_, bytes))
+        return tl::unexpected(errno == ENOSPC ? BlobProblem::no_room : BlobProblem::storage);
     return {};
 }
 
@@ -222,8 +210,8 @@ tl::expected<BlobStore::Info, BlobProblem> BlobStore::Writer::finish() {
     release();
     store_.bytes_stored_ += bytes_;
     ++store_.count_;
-    if (!sync_folder(file.parent_path()) ||
-        (new_folder && !sync_folder(file.parent_path().parent_path())))
+    if (!base::sync_folder(file.parent_path()) ||
+        (new_folder && !base::sync_folder(file.parent_path().parent_path())))
         return tl::unexpected(BlobProblem::storage);
     return Info{file, bytes_};
 }

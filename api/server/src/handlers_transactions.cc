@@ -95,14 +95,6 @@ Json matching_offers(const market::StateReader& state, const market::JobSpec& sp
     return list;
 }
 
-Json memory_json(const client::JobFacts& facts) {
-    Json memory = Json::array();
-    for (const auto& entry : facts.memory)
-        memory.push_back(
-            {{"micro_batch", entry.micro_batch}, {"bytes", std::to_string(entry.bytes)}});
-    return memory;
-}
-
 Json cheats_json(const plan::JobPrice& price) {
     Json list = Json::array();
     for (const market::CheatNumbers& numbers : price.cheats) {
@@ -119,21 +111,9 @@ Json cheats_json(const plan::JobPrice& price) {
 
 Json plan_json(const market::StateReader& state, const market::JobSpec& spec,
                const client::JobFacts& facts) {
-    const std::uint64_t lane_segments = std::uint64_t{spec.rounds} * spec.segments_per_round();
-    Json json{{"object", "plan"},
-              {"spec_root", facts.spec_root.hex()},
-              {"program_root", facts.program_root.hex()},
-              {"init_root", facts.init_root.hex()},
-              {"weights", std::to_string(facts.costs.weights)},
-              {"flops_per_step", std::to_string(facts.flops_per_step)},
-              {"segment_flops", std::to_string(facts.costs.segment_flops)},
-              {"merge_flops", std::to_string(facts.costs.merge_flops)},
-              {"state_bytes", std::to_string(facts.costs.state_bytes)},
-              {"payload_bytes", std::to_string(facts.costs.payload_bytes)},
-              {"memory", memory_json(facts)},
-              {"steps_per_lane", std::to_string(spec.steps_per_lane())},
-              {"segments", std::to_string(lane_segments * spec.lanes)},
-              {"offers", matching_offers(state, spec, facts)}};
+    Json json = client::facts_to_json(spec, facts);
+    json["object"] = "plan";
+    json["offers"] = matching_offers(state, spec, facts);
     const auto price = plan::price_job(state, spec, facts);
     if (!price) return json;
     json["audit_rate"] = static_cast<double>(price->rate_ppm) / 1e6;

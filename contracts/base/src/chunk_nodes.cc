@@ -1,28 +1,18 @@
 #include "base/chunk_nodes.h"
 
-#include <fcntl.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <atomic>
-#include <cerrno>
 #include <cstring>
 #include <fstream>
 #include <string>
 
+#include "base/atomic_file.h"
+
 namespace assay::base {
 
 namespace {
-
-bool write_all(int descriptor, ByteView bytes) {
-    while (!bytes.empty()) {
-        const ssize_t written = ::write(descriptor, bytes.data(), bytes.size());
-        if (written < 0 && errno == EINTR) continue;
-        if (written <= 0) return false;
-        bytes = bytes.subspan(static_cast<std::size_t>(written));
-    }
-    return true;
-}
 
 bool read_at(const std::filesystem::path& file, std::uint64_t offset, std::span<std::uint8_t> to) {
     std::ifstream in(file, std::ios::binary);
@@ -74,19 +64,14 @@ void save_chunk_nodes(const std::filesystem::path& blob_file, std::span<const Ha
     // Threads and programs may make them at once: each writes a file of its own, and the last one
     // stays.
     static std::atomic<std::uint64_t> number{0};
-    const std::filesystem::path file = chunk_nodes_file(blob_file);
-    std::filesystem::path temporary = file;
-    temporary += "." + std::to_string(::getpid()) + "-" + std::to_string(++number);
-    const int descriptor =
-        ::open(temporary.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0640);
-    if (descriptor < 0) return;
+    AtomicFile::Options options;
+    options.mode = 0640;
+    options.suffix = "." + std::to_string(::getpid()) + "-" + std::to_string(++number);
     Bytes bytes;
     bytes.reserve(nodes.size() * sizeof(Hash::bytes));
     for (const Hash& node : nodes) bytes.insert(bytes.end(), node.bytes.begin(), node.bytes.end());
-    const bool written = write_all(descriptor, bytes) && ::fsync(descriptor) == 0;
-    const bool closed = ::close(descriptor) == 0;
-    if (!written || !closed || ::rename(temporary.c_str(), file.c_str()) != 0)
-        ::unlink(temporary.c_str());
+    // Without them the blob is hashed again: a disk that is full costs time only.
+    static_cast<void>(save_atomically(chunk_nodes_file(blob_file), bytes, options));
 }
 
 bool ensure_chunk_nodes(const std::filesystem::path& blob_file, const BlobRoot& root) {

@@ -43,17 +43,14 @@ Refusal dispatch(Context& context, const Message& message) {
     return std::visit(Call{context}, message);
 }
 
-/// In the order of TimerKind.
-constexpr std::array kTimerHandlers = {
-    on_match_due,     on_job_deadline, on_lane_deadline, on_round_deadline, on_unbonding_due,
-    on_retention_due, on_epoch_due,    on_delivery_due,  on_audit_due,      on_part_close_due,
-    on_merge_due,     on_window_due,   on_settle_due,    on_draw_due,       on_fund_due,
-    on_pause_due,     on_question_due, on_dispute_due,   on_challenge_due,  on_advance};
-static_assert(kTimerHandlers.size() == base::kWordsOf<TimerKind>.size());
-
 void run_timer(Context& context, const Timer& timer) {
-    kTimerHandlers.at(static_cast<std::size_t>(timer.kind) - base::kFirstOf<TimerKind>)(context,
-                                                                                        timer);
+    switch (timer.kind) {
+#define ASSAY_MARKET_TIMER(kind) \
+    case TimerKind::kind:        \
+        return on_##kind(context, timer);
+        ASSAY_MARKET_TIMERS(ASSAY_MARKET_TIMER)
+#undef ASSAY_MARKET_TIMER
+    }
 }
 
 std::optional<Timer> first_timer(const StateReader& state) {

@@ -163,7 +163,7 @@ Refusal apply_challenge_open(Context& context, const ChallengeOpen& message) {
     return Refusal::none;
 }
 
-void on_challenge_due(Context& context, const Timer& timer) {
+void on_challenge(Context& context, const Timer& timer) {
     const base::AccountId account{timer.subject};
     const auto seals = seals_of(context.state, account);
     const auto seal = std::find_if(seals.begin(), seals.end(), [&](const ChallengeSeal& s) {

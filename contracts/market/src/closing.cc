@@ -99,7 +99,7 @@ void advance_part(Context& context, const base::PartId& id) {
           {"lease", part->lease.hex()}});
 }
 
-void on_part_close_due(Context& context, const Timer& timer) {
+void on_part_close(Context& context, const Timer& timer) {
     const auto part = find_part(context.state, base::PartId{timer.subject});
     if (!part || part->state != PartState::closing || part->deadline != timer.due) return;
     Job& job = need_job(context, part->key.job);

@@ -106,7 +106,7 @@ Refusal apply_segment_deliver(Context& context, const SegmentDeliver& message) {
     return Refusal::none;
 }
 
-void on_delivery_due(Context& context, const Timer& timer) {
+void on_delivery(Context& context, const Timer& timer) {
     const auto part = find_part(context.state, base::PartId{timer.subject});
     if (!part || part->state != PartState::auditing || part->deadline != timer.due ||
         !owes_delivery(context, *part))

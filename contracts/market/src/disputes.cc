@@ -541,7 +541,7 @@ Refusal apply_dispute_concede(Context& context, const DisputeConcede& message) {
     return Refusal::none;
 }
 
-void on_dispute_due(Context& context, const Timer& timer) {
+void on_dispute(Context& context, const Timer& timer) {
     auto* dispute = live_dispute(context, base::DisputeId{timer.subject});
     if (!dispute || dispute->state != DisputeState::open || dispute->deadline != timer.due) return;
     end_game(context, *dispute,

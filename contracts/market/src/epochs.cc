@@ -263,7 +263,7 @@ void remove_epoch(Context& context, Epoch& epoch) {
 
 }  // namespace
 
-void on_epoch_due(Context& context, const Timer& timer) {
+void on_epoch(Context& context, const Timer& timer) {
     auto* epoch = live_epoch(context, timer.number);
     if (!epoch || epoch->deadline != timer.due) return;
     switch (epoch->state) {

@@ -124,7 +124,7 @@ Amount pay_part(Context& context, Job& job, Part& part) {
     return from_hold + from_pay;
 }
 
-void on_window_due(Context& context, const Timer& timer) {
+void on_window(Context& context, const Timer& timer) {
     auto* job = live_job(context, base::JobId{timer.subject});
     if (!job || is_terminal(job->state)) return;
     const auto round = find_round(context.state, job->id, static_cast<std::uint32_t>(timer.number));
@@ -132,7 +132,7 @@ void on_window_due(Context& context, const Timer& timer) {
     finalize_ready(context, *job);
 }
 
-void on_settle_due(Context& context, const Timer& timer) {
+void on_settle(Context& context, const Timer& timer) {
     if (timer.number == kSettleLease) {
         const base::LeaseId lease{timer.subject};
         if (find_lease(context.state, lease)) settle_lease_if_done(context, lease);

@@ -127,7 +127,7 @@ void unfund_lane(Context& context, Job& job, Lane& lane) {
     lane.wait = LaneWait::none;
 }
 
-void on_fund_due(Context& context, const Timer& timer) {
+void on_fund(Context& context, const Timer& timer) {
     auto* job = live_job(context, base::JobId{timer.subject});
     if (!job || job->state != JobState::running) return;
     auto* lane = live_lane(context, job->id, static_cast<std::uint32_t>(timer.number));

@@ -17,6 +17,17 @@ namespace assay::market {
 ASSAY_MARKET_MESSAGES(ASSAY_MARKET_MESSAGE)
 #undef ASSAY_MARKET_MESSAGE
 
+// clang-format off
+/// By kind of timer; `advance`: a claim, or what waits for one, goes on.
+#define ASSAY_MARKET_TIMERS(X) \
+    X(match) X(job_deadline) X(lane_deadline) X(round_deadline) X(unbonding) X(retention) \
+    X(epoch) X(delivery) X(audit) X(part_close) X(merge) X(window) X(settle) X(draw) X(fund) \
+    X(pause) X(question) X(dispute) X(challenge) X(advance)
+// clang-format on
+#define ASSAY_MARKET_TIMER(kind) void on_##kind(Context& context, const Timer& timer);
+ASSAY_MARKET_TIMERS(ASSAY_MARKET_TIMER)
+#undef ASSAY_MARKET_TIMER
+
 // accounts.cc
 /// Whether `key` is the account's cold or hot key now, or was once: for evidence.
 bool key_of_account_ever(const Context& context, const base::AccountId& account,
@@ -24,9 +35,6 @@ bool key_of_account_ever(const Context& context, const base::AccountId& account,
 /// The signature is by a key that the account has or had.
 bool signed_by_account(const Context& context, const base::AccountId& account, base::ByteView body,
                        const base::Signature& signature);
-
-// stake.cc
-void on_unbonding_due(Context& context, const Timer& timer);
 
 // validators.cc
 /// It has declared itself as a validator and has stake.
@@ -52,21 +60,17 @@ void return_slot(Context& context, const base::OfferId& offer, const base::Accou
                  base::Amount bond);
 
 // jobs.cc
-void on_job_deadline(Context& context, const Timer& timer);
 /// Ends the job: leases end, timers of its phases are ignored from now on, what is left of the hold
 /// returns, JobClosed enters the history and the open epoch. Nothing of it may be open.
 void finish_job(Context& context, Job& job, JobState state, CloseReason reason);
-void on_retention_due(Context& context, const Timer& timer);
 
 // pauses.cc
-void on_pause_due(Context& context, const Timer& timer);
 /// A paused job runs again: pays its workers for the pause, moves the deadlines.
 void end_pause(Context& context, Job& job);
 
 // matching.cc
 /// Asks for a match of a vacant lane in the next block.
 void want_match(Context& context, const base::JobId& job, std::uint32_t lane);
-void on_match_due(Context& context, const Timer& timer);
 /// Nobody is asked for the lane any more: slots go back. Changes the lane.
 void drop_asked(Context& context, Lane& lane);
 /// A convicted worker's lane has a successor at `price`, or the job ends (price 0): the submitter
@@ -88,7 +92,6 @@ void return_record(Context& context, Lease& lease);
 void erase_record(Context& context, const base::AccountId& worker);
 
 // leases.cc
-void on_lane_deadline(Context& context, const Timer& timer);
 /// Ends a lane's lease and asks for a new match when the job still trains. Sets the lane back to
 /// `keep_parts` parts of this round: the successor starts there. `exclude`: the worker may not get
 /// this lane again. `burn_bond`: its bond is forfeited, else it returns when the lease is settled.
@@ -117,37 +120,5 @@ void resume_lanes(Context& context, Job& job, const std::set<std::uint32_t>& lan
 void extend_round_for(Context& context, Job& job, const Lease& lease);
 /// The lease's clock for what it has to commit of the open round. Changes the lease.
 void set_lane_deadline(Context& context, const Job& job, const Lane& lane, Lease& lease);
-
-// funding.cc
-void on_fund_due(Context& context, const Timer& timer);
-
-// parts.cc
-// epochs.cc
-void on_epoch_due(Context& context,
-                  const Timer& timer);  ///< TimerKind::epoch: close, or contributions are due
-void on_draw_due(Context& context, const Timer& timer);  ///< TimerKind::draw: next sweep
-// deliveries.cc
-void on_delivery_due(Context& context, const Timer& timer);
-// verdicts.cc
-void on_audit_due(Context& context, const Timer& timer);
-// closing.cc
-void on_part_close_due(Context& context, const Timer& timer);
-// rounds.cc
-void on_round_deadline(Context& context, const Timer& timer);
-// merges.cc
-void on_merge_due(Context& context, const Timer& timer);
-// finality.cc
-void on_window_due(Context& context, const Timer& timer);
-void on_settle_due(Context& context, const Timer& timer);
-// claims.cc
-/// A claim, or what waits for it, goes on (TimerKind::advance).
-void on_advance(Context& context, const Timer& timer);
-// challenges.cc
-void on_challenge_due(Context& context, const Timer& timer);
-// disputes.cc
-void on_dispute_due(Context& context, const Timer& timer);
-// slashing.cc
-// questions.cc
-void on_question_due(Context& context, const Timer& timer);
 
 }  // namespace assay::market

@@ -330,7 +330,7 @@ bool remove_some(Context& context, const base::JobId& id) {
 
 }  // namespace
 
-void on_retention_due(Context& context, const Timer& timer) {
+void on_retention(Context& context, const Timer& timer) {
     const auto job = find_job(context.state, {timer.subject});
     if (!job) return;
     ASSAY_CHECK(is_terminal(job->state));

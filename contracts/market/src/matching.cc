@@ -333,7 +333,7 @@ void drop_asked(Context& context, Lane& lane) {
     lane.ask_ends = {};
 }
 
-void on_match_due(Context& context, const Timer& timer) {
+void on_match(Context& context, const Timer& timer) {
     auto* job = live_job(context, {timer.subject});
     if (!job) return;
     auto* lane = live_lane(context, job->id, static_cast<std::uint32_t>(timer.number));

@@ -176,7 +176,7 @@ Refusal apply_merge_post(Context& context, const MergePost& message) {
     return Refusal::none;
 }
 
-void on_merge_due(Context& context, const Timer& timer) {
+void on_merge(Context& context, const Timer& timer) {
     auto* job = live_job(context, base::JobId{timer.subject});
     if (!job || is_terminal(job->state) || job->state == JobState::settling) return;
     const auto round_number = static_cast<std::uint32_t>(timer.number);

@@ -138,7 +138,7 @@ Refusal apply_job_resume(Context& context, const JobResume& message) {
     return Refusal::none;
 }
 
-void on_pause_due(Context& context, const Timer& timer) {
+void on_pause(Context& context, const Timer& timer) {
     auto* job = live_job(context, {timer.subject});
     if (!job || job->state != JobState::paused || job->deadline != timer.due) return;
     end_pause(context, *job);

@@ -441,7 +441,7 @@ Refusal apply_state_show(Context& context, const StateShow& message) {
     return Refusal::none;
 }
 
-void on_question_due(Context& context, const Timer& timer) {
+void on_question(Context& context, const Timer& timer) {
     auto* question = live_question(context, timer.subject);
     if (!question || question->deadline != timer.due) return;
     Job& job = need_job(context, question->job);

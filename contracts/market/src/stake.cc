@@ -72,7 +72,7 @@ Refusal apply_stake_unbond(Context& context, const StakeUnbond& message) {
     return Refusal::none;
 }
 
-void on_unbonding_due(Context& context, const Timer& timer) {
+void on_unbonding(Context& context, const Timer& timer) {
     const base::AccountId account{timer.subject};
     const Role role = static_cast<Role>(timer.number & 3U);
     const auto bytes = context.state.get(unbonding_key(account, role, timer.number >> 2U));

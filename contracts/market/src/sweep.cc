@@ -297,7 +297,7 @@ bool draw_commitment(Context& context, Epoch& epoch, const EpochCommitment& comm
 
 }  // namespace
 
-void on_draw_due(Context& context, const Timer& timer) {
+void on_draw(Context& context, const Timer& timer) {
     auto* epoch = live_epoch(context, timer.number);
     if (!epoch || epoch->state != EpochState::drawing || epoch->deadline != timer.due) return;
     while (true) {

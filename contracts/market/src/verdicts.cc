@@ -195,7 +195,7 @@ void lose_lock(Context& context, Audit& audit) {
 
 }  // namespace
 
-void on_audit_due(Context& context, const Timer& timer) {
+void on_audit(Context& context, const Timer& timer) {
     auto* audit = live_audit(context, base::AuditId{timer.subject});
     if (!audit || audit->deadline != timer.due) return;
     const bool works = audit->state == AuditState::open;

@@ -170,5 +170,15 @@ TEST(ModelExportGpt2, GoldenConfig) {
     EXPECT_EQ(golden_of("model.md").at("model_root"), root->hex());
 }
 
+TEST(ModelExportGpt2, GoldenConfigOfAnMlp) {
+    const market::JobSpec spec = small_mlp();
+    const program::Program program = program_of(spec);
+    TemporaryFolder folder;
+    ASSERT_TRUE(export_model(program, spec, State::zeros(program), folder / "m").has_value());
+    const base::Bytes expected =
+        read_file(std::string(ASSAY_SOURCE_DIR) + "/tests/golden/model_config_mlp.json");
+    EXPECT_EQ(read_file(folder / "m" / "config.json"), expected);
+}
+
 }  // namespace
 }  // namespace assay::commit

@@ -124,10 +124,10 @@ void tell_story(std::uint64_t seed, const std::vector<std::uint32_t>& words) {
         duel.step();
     }
     // Left alone, every game ends by the clock, and the job with it: it is finished, or it fails
-    // for want of members.
+    // for want of members, or when nobody has paid for its audits for a day (open_ms_max).
     if (duel.record().state == JobState::paused)
         duel.answer(duel.world.submitter, JobResume{duel.job});
-    RC_ASSERT(run(duel.world, duel.workers, duel.validators, duel.job, 30'000));
+    RC_ASSERT(run(duel.world, duel.workers, duel.validators, duel.job, 120'000));
     RC_ASSERT(duel.disputes().empty());
     duel.wait(demo_parameters().unbonding_ms + 10'000);
     duel.expect_money_settled();

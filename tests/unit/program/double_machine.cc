@@ -186,7 +186,6 @@ double result_of(Op op, double a, double b, double c) {
             return a;
         case Op::to_i32:
             return std::nearbyint(a);
-        case Op::mod_mul_high:
         case Op::operand:
         case Op::constant_f32:
         case Op::constant_i32:

@@ -107,7 +107,8 @@ TEST(ProgramRoot, PresetsHaveTheirGoldenRoots) {
         const auto program = build_program(spec);
         ASSERT_TRUE(program.has_value())
             << name << ": " << program.error().path << " " << program.error().reason;
-        roots += name + " " + program_root(*program).hex() + "\n";
+        roots += name + " " + program_root(*program).hex() + " spec " +
+                 base::to_hex(market::encode_spec(spec)) + "\n";
     }
     if (regenerates()) write_file("tests/golden/program_roots.txt", roots);
     EXPECT_EQ(read_file("tests/golden/program_roots.txt"), roots);
@@ -182,18 +183,6 @@ TEST(ProgramRoot, IsAFunctionOfTheSpec) {
     other = tiny_gpt();
     other.seed += 1;
     EXPECT_NE(program_root(*build_program(other)), program_root(*once));
-}
-
-TEST(Describe, LayersDocumentIsGenerated) {
-    const std::string document = read_file("docs/layers.md");
-    const std::string marker = "<!-- generated -->\n";
-    const std::size_t at = document.find(marker);
-    ASSERT_NE(at, std::string::npos);
-    market::JobSpec spec = gpt_of(1, 2, 64, 48, 65);
-    std::get<market::GptModel>(spec.model).dropout_ppb = 100'000'000;
-    const std::string lists = describe(*build_program(spec));
-    if (regenerates()) write_file("docs/layers.md", document.substr(0, at + marker.size()) + lists);
-    EXPECT_EQ(read_file("docs/layers.md").substr(at + marker.size()), lists);
 }
 
 }  // namespace

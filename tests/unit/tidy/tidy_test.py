@@ -118,6 +118,10 @@ class Tidy(unittest.TestCase):
         self.check(f"{n}: includes {header}, a header of {library}, outside its home" for n, text in CODE.items() for header in includes(text)
                    for library, (pattern, allowed) in HOMES.items() if pattern.search(header) and not allowed(n))
 
+    def test_the_build_leaves_nothing_out_silently(self):
+        texts = {n: t for n, t in TEXT.items() if n.endswith(("CMakeLists.txt", ".cmake")) and "torch" not in n}
+        self.lines(r"if\s*\((NOT\s+)?(TARGET|EXISTS)\b", texts, "name the target or folder; a missing one must fail")
+
     def test_public_headers_have_no_private_dependency(self):
         private = ("torch", "rocksdb", "boost", "sodium", "protobuf", "highway", "spdlog", "prometheus", "CLI11")
         self.check(f"{n}: a public header must not include {header}" for n, text in CODE.items() if "/include/" in n for header in includes(text)

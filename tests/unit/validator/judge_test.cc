@@ -16,9 +16,9 @@ struct Scripted {
     std::vector<base::Hash> found;    ///< by replay
     std::vector<std::size_t> places;  ///< how many cells each was asked for
     ReplayOnce once() {
-        return [this](const CellPlaces& asked) -> tl::expected<ReplayOutcome, std::string> {
+        return [this](const CellPlaces& asked) -> Available<ReplayOutcome> {
             places.push_back(asked.size());
-            if (places.size() > found.size()) return tl::unexpected(std::string("no such replay"));
+            if (places.size() > found.size()) return replay::unavailable("no such replay");
             return ReplayOutcome{found[places.size() - 1],
                                  std::vector<base::Hash>(asked.size(), hash_of("cell"))};
         };
@@ -50,7 +50,7 @@ TEST(Compare, AccusesNobodyWhenTwoReplaysDiffer) {
         Scripted replays{{kOther, second}, {}};
         const auto done = compare(kRoot, kAsserted, kEight, replays.once());
         ASSERT_FALSE(done);
-        EXPECT_NE(done.error().find("two replays"), std::string::npos);
+        EXPECT_NE(done.error().why.find("two replays"), std::string::npos);
     }
 }
 

@@ -65,7 +65,7 @@ struct Bench {
         states.current = LaneStates::Known{job->initial_root(), job->initial_state()};
         plan.key = {job_id, 0, 1, 0, 0, identity.account(), 0};
         plan.span = {0, kSegments};
-        plan.opening_root = plan.start_root = job->initial_root();
+        plan.opening.round.opening_root = plan.start_root = job->initial_root();
     }
 
     std::filesystem::path folder;

@@ -2,28 +2,25 @@
 
 #include <filesystem>
 #include <tl/expected.hpp>
+#include <utility>
 
+#include "base/atomic_file.h"
 #include "base/chunk_tree.h"
 #include "commit/checkpoint.h"
 
 namespace assay::commit {
 
-/// A file that appears whole or not at all: written beside its place, synced, renamed, the folder
-/// synced (a scratch file is only renamed). Not thread-safe. When it is destroyed before `publish`,
-/// what was written is removed.
-class AtomicFile {
+/// A base::AtomicFile whose blob address is computed on the way (a scratch file is only renamed).
+class HashedFile {
   public:
-    static tl::expected<AtomicFile, FileError> create(const std::filesystem::path& file);
-    AtomicFile(AtomicFile&& other) noexcept;
-    AtomicFile& operator=(AtomicFile&&) = delete;
-    ~AtomicFile();
+    static tl::expected<HashedFile, FileError> create(const std::filesystem::path& file,
+                                                      Durability durability = Durability::synced);
     tl::expected<void, FileError> write(base::ByteView bytes);
-    tl::expected<SavedFile, FileError> publish(Durability durability = Durability::synced);
+    tl::expected<SavedFile, FileError> publish();
 
   private:
-    AtomicFile() = default;
-    std::filesystem::path file_, partial_;
-    int descriptor_ = -1;
+    explicit HashedFile(base::AtomicFile file) : file_(std::move(file)) {}
+    base::AtomicFile file_;
     base::ChunkTreeHasher hasher_;
 };
 

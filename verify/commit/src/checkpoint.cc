@@ -107,7 +107,7 @@ std::uint64_t file_bytes(const Program& program, Kind kind, ByteView fields) {
     return bytes;
 }
 
-Result<void> write_tensors(AtomicFile& file, const Program& program, std::span<const TensorId> ids,
+Result<void> write_tensors(HashedFile& file, const Program& program, std::span<const TensorId> ids,
                            std::span<const Buffer> buffers) {
     ASSAY_CHECK(ids.size() == buffers.size());
     std::vector<std::byte> piece(kBufferBytes);
@@ -132,14 +132,14 @@ Result<SavedFile> save(const std::filesystem::path& path, Kind kind, ByteView fi
                        const Program& program, std::span<const Buffer> buffers,
                        Durability durability) {
     const std::vector<TensorId> ids = tensors_of(program, kind);
-    auto file = AtomicFile::create(path);
+    auto file = HashedFile::create(path, durability);
     if (!file) return tl::unexpected(file.error());
     if (auto written = file->write(encode_front(kind, fields, encode_table(program, ids)));
         !written)
         return tl::unexpected(written.error());
     if (auto written = write_tensors(*file, program, ids, buffers); !written)
         return tl::unexpected(written.error());
-    return file->publish(durability);
+    return file->publish();
 }
 
 struct Front {
@@ -337,7 +337,7 @@ Result<ResumePoint> load_resume_point(const std::filesystem::path& file, const P
 }
 
 Result<void> write_file_atomically(const std::filesystem::path& file, ByteView bytes) {
-    auto out = AtomicFile::create(file);
+    auto out = HashedFile::create(file);
     if (!out) return tl::unexpected(out.error());
     if (auto written = out->write(bytes); !written) return written;
     const auto saved = out->publish();

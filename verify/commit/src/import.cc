@@ -42,7 +42,7 @@ Result<base::BlobRoot> write_words(const std::filesystem::path& out,
     const auto refuse = [&](FileError error) {
         return tl::unexpected(out.string() + ": " + std::string(message_of(error)));
     };
-    auto file = AtomicFile::create(out);
+    auto file = HashedFile::create(out);
     if (!file) return refuse(file.error());
     auto written =
         file->write({reinterpret_cast<const std::uint8_t*>(words.data()), words.size_bytes()});

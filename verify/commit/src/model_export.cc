@@ -120,7 +120,7 @@ tl::expected<Hash, std::string> export_model(const Program& program, const marke
     WeightPointers weights(program.tensors.size(), nullptr);
     for (std::size_t i = 0; i < ids.size(); ++i) weights[ids[i]] = state.tensors[i].data();
     const std::string config = model_config(spec);
-    auto file = AtomicFile::create(directory / kTensorsName);
+    auto file = HashedFile::create(directory / kTensorsName);
     if (!file) return tl::unexpected(failure(directory / kTensorsName, file.error()));
     base::Hasher hasher(kTensorsTag);
     std::optional<FileError> problem;

@@ -22,24 +22,18 @@ using program::Part;
 
 namespace {
 
-/// Reads one byte as an enumeration whose members are first .. last without gaps.
-template <class Enum>
-Enum get_enum(Decoder& decoder, Enum first, Enum last) {
-    const std::uint8_t value = decoder.u8();
-    if (value < static_cast<std::uint8_t>(first) || value > static_cast<std::uint8_t>(last)) {
-        decoder.fail();
-        return first;
-    }
-    return static_cast<Enum>(value);
+/// Reads one byte as an enumeration.
+template <base::Worded Enum>
+Enum get_enum(Decoder& decoder) {
+    const auto value = base::enum_from<Enum>(decoder.u8());
+    if (!value) decoder.fail();
+    return value.value_or(Enum{1});
 }
 
 Op get_op(Decoder& decoder) {
-    const std::uint8_t value = decoder.u8();
-    const bool known = (value >= 1 && value <= 5) || (value >= 10 && value <= 19) ||
-                       (value >= 30 && value <= 32) || value == 40 ||
-                       (value >= 50 && value <= 55) || value == 60 || value == 61;
-    if (!known) decoder.fail();
-    return known ? static_cast<Op>(value) : Op::operand;
+    const program::OpFacts* const facts = program::op_from(decoder.u8());
+    if (facts == nullptr) decoder.fail();
+    return facts == nullptr ? Op::operand : facts->op;
 }
 
 program::View get_view(Decoder& decoder) {
@@ -83,14 +77,12 @@ void get_map(Decoder& decoder, program::Instruction& instruction) {
 void get_kind_fields(Decoder& decoder, program::Instruction& instruction) {
     switch (instruction.kind) {
         case Kind::load:
-            instruction.source =
-                get_enum(decoder, program::LoadSource::tokens, program::LoadSource::member_count);
+            instruction.source = get_enum<program::LoadSource>(decoder);
             instruction.row_offset = decoder.u32();
             instruction.stream = decoder.u32();
             return;
         case Kind::random:
-            instruction.distribution =
-                get_enum(decoder, program::Distribution::uniform, program::Distribution::mask);
+            instruction.distribution = get_enum<program::Distribution>(decoder);
             instruction.stream = decoder.u32();
             instruction.keep_ppb = decoder.u32();
             return;
@@ -100,11 +92,10 @@ void get_kind_fields(Decoder& decoder, program::Instruction& instruction) {
         case Kind::map:
             return get_map(decoder, instruction);
         case Kind::reduce:
-            instruction.reduce = get_enum(decoder, program::ReduceOp::sum, program::ReduceOp::max);
+            instruction.reduce = get_enum<program::ReduceOp>(decoder);
             return;
         case Kind::matmul:
-            instruction.start =
-                get_enum(decoder, program::MatmulStart::zero, program::MatmulStart::continues);
+            instruction.start = get_enum<program::MatmulStart>(decoder);
             for (program::Band* band : {&instruction.k_band, &instruction.out_band}) {
                 band->lo = get_limit(decoder);
                 band->hi = get_limit(decoder);
@@ -193,8 +184,8 @@ std::optional<program::Tensor> decode_tensor_record(base::ByteView record) {
     Decoder decoder(record);
     program::Tensor tensor;
     tensor.name = decoder.text(program::kRecordBytesMax);
-    tensor.cls = get_enum(decoder, program::TensorClass::state, program::TensorClass::payload);
-    tensor.dtype = get_enum(decoder, program::DType::f32, program::DType::bf16);
+    tensor.cls = get_enum<program::TensorClass>(decoder);
+    tensor.dtype = get_enum<program::DType>(decoder);
     tensor.rows = decoder.u32();
     tensor.cols = decoder.u32();
     tensor.start_of = decoder.u32();
@@ -211,8 +202,8 @@ std::optional<program::Tensor> decode_tensor_record(base::ByteView record) {
 std::optional<program::Instruction> decode_instruction_record(base::ByteView record) {
     Decoder decoder(record);
     program::Instruction instruction;
-    instruction.kind = get_enum(decoder, Kind::load, Kind::matmul);
-    instruction.part = get_enum(decoder, Part::init, Part::merge);
+    instruction.kind = get_enum<Kind>(decoder);
+    instruction.part = get_enum<Part>(decoder);
     instruction.items = decoder.u32();
     instruction.out = get_view(decoder);
     const std::uint8_t operands = decoder.u8();

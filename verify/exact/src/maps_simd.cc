@@ -46,19 +46,11 @@ struct CompiledMap {
 
     static constexpr bool is_integer(std::size_t i) {
         const ShapeNode& n = kThis.nodes[i];
-        switch (program::result_type(n.op)) {
-            case program::ResultType::of_operand:
-                return ((kThis.integers >> n.a) & 1U) != 0;
-            case program::ResultType::of_argument:
-                return is_integer(n.a);
-            case program::ResultType::of_choice:
-                return is_integer(n.b);
-            case program::ResultType::integer:
-                return true;
-            case program::ResultType::real:
-                return false;
-        }
-        return false;
+        const std::size_t arguments[] = {n.a, n.b, n.c};
+        return !program::gives_real(n.op, [&](int k) {
+            return n.op == Op::operand ? ((kThis.integers >> n.a) & 1U) == 0
+                                       : !is_integer(arguments[k]);
+        });
     }
     static constexpr bool is_compare(std::size_t i) {
         const Op op = kThis.nodes[i].op;

@@ -113,10 +113,8 @@ Value evaluate_node(const Node& node, const std::vector<Value>& values,
             return a().real ? a() : real(to_f32(a().i32()));
         case Op::to_i32:
             return a().real ? integer(to_i32(a().f32())) : a();
-        case Op::mod_mul_high:
-            break;
     }
-    base::fail_check("reserved operation", __FILE__, __LINE__);
+    base::fail_check("unknown operation", __FILE__, __LINE__);
     return {};
 }
 

@@ -137,68 +137,23 @@ Reason check_indexed(const Program& program, const Instruction& instruction) {
     return std::nullopt;
 }
 
-enum class Type : std::uint8_t { real, integer };
-
-/// The type of a node, or a reason.
-Reason check_node(const Node& node, const std::vector<Type>& types, Type& result) {
-    const Type real = Type::real, integer = Type::integer;
-    const auto a = [&] { return types[node.a]; };
-    const auto b = [&] { return types[node.b]; };
-    const auto c = [&] { return types[node.c]; };
-    switch (node.op) {
-        case Op::operand:
-            return "operand out of place";
-        case Op::constant_f32:
-            result = real;
-            return std::nullopt;
-        case Op::constant_i32:
-        case Op::row_index:
-        case Op::col_index:
-            result = integer;
-            return std::nullopt;
-        case Op::add:
-        case Op::sub:
-        case Op::mul:
-            result = a();
-            return a() == b() ? Reason{} : Reason{"a node mixes f32 and i32"};
-        case Op::div:
-        case Op::min:
-        case Op::max:
-            result = real;
-            return a() == real && b() == real ? Reason{} : Reason{"a node needs f32"};
-        case Op::fma:
-            result = real;
-            return a() == real && b() == real && c() == real ? Reason{}
-                                                             : Reason{"a node needs f32"};
-        case Op::equal:
-        case Op::less:
-        case Op::less_equal:
-            result = integer;
-            return a() == b() ? Reason{} : Reason{"a comparison mixes f32 and i32"};
-        case Op::select:
-            result = b();
-            return a() == integer && b() == c() ? Reason{} : Reason{"a select has the wrong types"};
-        case Op::sqrt:
-        case Op::neg:
-        case Op::abs:
-        case Op::exp:
-        case Op::log:
-        case Op::tanh:
-        case Op::erf:
-        case Op::sin2pi:
-        case Op::cos2pi:
-            result = real;
-            return a() == real ? Reason{} : Reason{"a node needs f32"};
-        case Op::to_f32:
-            result = real;
-            return a() == integer ? Reason{} : Reason{"a conversion of f32 to f32"};
-        case Op::to_i32:
-            result = integer;
-            return a() == real ? Reason{} : Reason{"a conversion of i32 to i32"};
-        case Op::mod_mul_high:
-            return "a reserved operation";
+/// Whether the node's arguments, `real` or i32 each, are what the operation takes. Sets `result`.
+Reason check_node(const Node& node, const std::vector<bool>& real, bool& result) {
+    const OpFacts& facts = facts_of(node.op);
+    const std::uint32_t arguments[] = {node.a, node.b, node.c};
+    result = gives_real(node.op, [&](int i) { return real[arguments[i]]; });
+    std::optional<bool> same;
+    for (int i = 0; i < facts.arguments(); ++i) {
+        const bool is = real[arguments[i]];
+        const char wanted = facts.types[static_cast<std::size_t>(i) + 2];
+        const bool fits = wanted == 't' ? same.value_or(is) == is : (wanted == 'r') == is;
+        if (wanted == 't') same = is;
+        if (fits) continue;
+        if (wanted == 't')
+            return "arguments of a node, " + std::string(facts.word) + ", mix f32 and i32";
+        return "a node, " + std::string(facts.word) + ", needs " + (wanted == 'r' ? "f32" : "i32");
     }
-    return "an unknown operation";
+    return std::nullopt;
 }
 
 Reason check_map(const Program& program, const Instruction& instruction) {
@@ -210,14 +165,14 @@ Reason check_map(const Program& program, const Instruction& instruction) {
         const bool cols_fit = view.seen_cols() == 1 || view.seen_cols() == instruction.out.cols;
         if (!rows_fit || !cols_fit) return "an operand of a map has another shape than the output";
     }
-    std::vector<Type> types;
+    std::vector<bool> types;
     for (std::size_t i = 0; i < instruction.expression.size(); ++i) {
         const Node& node = instruction.expression[i];
-        Type type = Type::real;
+        if (op_from(static_cast<std::uint8_t>(node.op)) == nullptr) return "an unknown operation";
+        bool type = true;
         if (node.op == Op::operand) {
             if (node.a >= instruction.in.size()) return "a node reads an operand that is not there";
-            type = is_real(program.tensors[instruction.in[node.a].tensor]) ? Type::real
-                                                                           : Type::integer;
+            type = is_real(program.tensors[instruction.in[node.a].tensor]);
         } else {
             const std::uint32_t arguments[] = {node.a, node.b, node.c};
             for (int k = 0; k < arguments_of(node.op); ++k) {
@@ -228,8 +183,7 @@ Reason check_map(const Program& program, const Instruction& instruction) {
         types.push_back(type);
     }
     const bool real = is_real(program.tensors[instruction.out.tensor]);
-    if ((types.back() == Type::real) != real)
-        return "a map's result has another type than its output";
+    if (types.back() != real) return "a map's result has another type than its output";
     return std::nullopt;
 }
 

@@ -1,6 +1,7 @@
 #include <bit>
 #include <charconv>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "program/operations.h"
@@ -8,44 +9,6 @@
 
 namespace assay::program {
 namespace {
-
-const char* name_of(Part part) {
-    switch (part) {
-        case Part::init:
-            return "init";
-        case Part::prologue:
-            return "prologue";
-        case Part::sequence:
-            return "sequence";
-        case Part::update:
-            return "update";
-        case Part::payload:
-            return "payload";
-        case Part::merge_lane:
-            return "merge_lane";
-        case Part::merge:
-            return "merge";
-    }
-    return "";
-}
-
-const char* name_of(DType type) {
-    switch (type) {
-        case DType::f32:
-            return "f32";
-        case DType::i32:
-            return "i32";
-        case DType::i8:
-            return "i8";
-        case DType::u16:
-            return "u16";
-        case DType::f16:
-            return "f16";
-        case DType::bf16:
-            return "bf16";
-    }
-    return "";
-}
 
 /// Binary constants in hexadecimal, as they are hashed; whole numbers plainly.
 std::string text_of(float value) {
@@ -84,7 +47,7 @@ class Describer {
     void describe_part(Part part) {
         const auto [first, last] = program_.range(part);
         if (first == last) return;
-        text_ += std::string("### ") + name_of(part) + "\n\n```\n";
+        text_ += "### " + std::string(base::to_word(part)) + "\n\n```\n";
         for (std::uint32_t i = first; i < last; ++i) {
             for (const Group& group : program_.groups) {
                 if (group.first == i) text_ += group.name + ":\n";
@@ -118,7 +81,7 @@ class Describer {
     std::string shape_of(const View& view) const {
         const Tensor& tensor = program_.tensors[view.tensor];
         std::string text = " [" + std::to_string(view.rows) + "x" + std::to_string(view.cols);
-        if (tensor.dtype != DType::f32) text += std::string(" ") + name_of(tensor.dtype);
+        if (tensor.dtype != DType::f32) text += " " + std::string(base::to_word(tensor.dtype));
         return text + "]";
     }
 
@@ -145,22 +108,10 @@ class Describer {
             case Kind::map:
                 return map_text(instruction);
             case Kind::reduce:
-                return std::string(reduce_name(instruction.reduce)) + "(" +
+                return std::string(base::to_word(instruction.reduce)) + "(" +
                        operands_text(instruction) + ")";
             case Kind::matmul:
                 return matmul_text(instruction);
-        }
-        return "";
-    }
-
-    static const char* reduce_name(ReduceOp op) {
-        switch (op) {
-            case ReduceOp::sum:
-                return "sum";
-            case ReduceOp::dot:
-                return "dot";
-            case ReduceOp::max:
-                return "max";
         }
         return "";
     }
@@ -243,67 +194,8 @@ class Describer {
     }
 
     static bool is_infix(Op op) {
-        return op == Op::add || op == Op::sub || op == Op::mul || op == Op::div ||
-               op == Op::equal || op == Op::less || op == Op::less_equal;
-    }
-
-    static const char* symbol(Op op) {
-        switch (op) {
-            case Op::add:
-                return "+";
-            case Op::sub:
-                return "-";
-            case Op::mul:
-                return "*";
-            case Op::div:
-                return "/";
-            case Op::equal:
-                return "==";
-            case Op::less:
-                return "<";
-            case Op::less_equal:
-                return "<=";
-            case Op::fma:
-                return "fma";
-            case Op::sqrt:
-                return "sqrt";
-            case Op::neg:
-                return "-";
-            case Op::abs:
-                return "abs";
-            case Op::min:
-                return "min";
-            case Op::max:
-                return "max";
-            case Op::select:
-                return "select";
-            case Op::exp:
-                return "exp";
-            case Op::log:
-                return "log";
-            case Op::tanh:
-                return "tanh";
-            case Op::erf:
-                return "erf";
-            case Op::sin2pi:
-                return "sin2pi";
-            case Op::cos2pi:
-                return "cos2pi";
-            case Op::to_f32:
-                return "f32";
-            case Op::to_i32:
-                return "i32";
-            case Op::row_index:
-                return "row";
-            case Op::col_index:
-                return "col";
-            case Op::operand:
-            case Op::constant_f32:
-            case Op::constant_i32:
-            case Op::mod_mul_high:
-                return "";
-        }
-        return "";
+        const std::string_view symbol = facts_of(op).symbol;
+        return arguments_of(op) == 2 && symbol.find_first_not_of("+-*/=<") == symbol.npos;
     }
 
     std::string node_text(const Instruction& instruction, const Node& node,
@@ -312,9 +204,10 @@ class Describer {
         if (node.op == Op::constant_f32) return text_of(std::bit_cast<float>(node.bits));
         if (node.op == Op::constant_i32)
             return std::to_string(std::bit_cast<std::int32_t>(node.bits)) + "i";
-        if (arguments_of(node.op) == 0) return symbol(node.op);
-        if (is_infix(node.op)) return texts[node.a] + " " + symbol(node.op) + " " + texts[node.b];
-        std::string text = std::string(symbol(node.op)) + "(" + texts[node.a];
+        const std::string symbol(facts_of(node.op).symbol);
+        if (arguments_of(node.op) == 0) return symbol;
+        if (is_infix(node.op)) return texts[node.a] + " " + symbol + " " + texts[node.b];
+        std::string text = symbol + "(" + texts[node.a];
         if (arguments_of(node.op) > 1) text += ", " + texts[node.b];
         if (arguments_of(node.op) > 2) text += ", " + texts[node.c];
         return text + ")";

@@ -75,7 +75,6 @@ ChunkOp real_op(Op op) {
         case Op::col_index:
         case Op::select:
         case Op::to_f32:
-        case Op::mod_mul_high:
             break;
     }
     base::fail_check("not an operation on floats", __FILE__, __LINE__);
@@ -87,25 +86,12 @@ std::vector<bool> types_of(const program::Program& program,
                            const program::Instruction& instruction) {
     std::vector<bool> real;
     for (const Node& node : instruction.expression) {
-        switch (program::result_type(node.op)) {
-            case program::ResultType::of_operand:
-                real.push_back(
-                    exact::computing_type(program.tensors[instruction.in[node.a].tensor].dtype) ==
-                    DType::f32);
-                break;
-            case program::ResultType::of_argument:
-                real.push_back(real[node.a]);
-                break;
-            case program::ResultType::of_choice:
-                real.push_back(real[node.b]);
-                break;
-            case program::ResultType::integer:
-                real.push_back(false);
-                break;
-            case program::ResultType::real:
-                real.push_back(true);
-                break;
-        }
+        const std::uint32_t arguments[] = {node.a, node.b, node.c};
+        real.push_back(program::gives_real(node.op, [&](int i) -> bool {
+            if (node.op != Op::operand) return real[arguments[i]];
+            const DType dtype = program.tensors[instruction.in[node.a].tensor].dtype;
+            return exact::computing_type(dtype) == DType::f32;
+        }));
     }
     return real;
 }

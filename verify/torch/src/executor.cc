@@ -194,8 +194,6 @@ struct Executor::Impl {
                 return a.to(at::kFloat);
             case Op::to_i32:
                 return at::round(a).to(at::kInt);
-            case Op::mod_mul_high:
-                break;
         }
         ASSAY_CHECK(false);
     }

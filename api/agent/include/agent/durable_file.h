@@ -16,9 +16,6 @@ namespace assay::agent {
 tl::expected<void, std::string> save_durable(const std::filesystem::path& file,
                                              base::ByteView bytes);
 
-/// Puts the names in a folder on disk: needed once after a folder was created in it.
-[[nodiscard]] bool sync_folder(const std::filesystem::path& folder);
-
 /// The whole file; nothing when it is missing, unreadable or larger than `size_max`.
 std::optional<base::Bytes> load_file(const std::filesystem::path& file, std::size_t size_max);
 

@@ -37,7 +37,7 @@ tl::expected<runtime::ExecutorOptions, std::string> executor_options(const Machi
 /// Which node, which key, and how the log looks: of a program that acts until SIGTERM.
 struct ServiceOptions {
     std::string node{client::kDefaultNodeUrl};
-    KeyOptions key;
+    client::KeySource key;
     bool log_json = false, verbose = false;
 };
 void add_service_options(CLI::App& command, ServiceOptions& options,

@@ -9,6 +9,7 @@
 #include "base/ids.h"
 #include "client/client.h"
 #include "client/key_file.h"
+#include "client/sender.h"
 #include "market/transactions.h"
 
 namespace assay::agent {
@@ -59,7 +60,7 @@ class Party {
 
 /// True when the error says that the ledger has what the message wanted to achieve, or that it no
 /// longer matters: a resend after a crash.
-[[nodiscard]] bool is_refusal(const client::ClientError& error, market::Refusal refusal);
+using client::is_refusal;
 
 /// Registers hot and VRF keys when the ledger has none or others. Returns false when nothing had to
 /// be sent.

@@ -12,6 +12,7 @@
 #include "agent/blob_keeper.h"
 #include "agent/log.h"
 #include "agent/party.h"
+#include "replay/unavailable.h"
 
 /// Questions about what is stored, as programs meet them (docs/formats/questions.md): how a party
 /// answers, when it asks by itself, and how its own questions go on.
@@ -43,16 +44,6 @@ std::size_t answer_questions(Party& party, const BlobKeeper& keeper,
 /// their questions are over.
 std::size_t follow_questions(Party& party, const std::filesystem::path& folder, unsigned threads);
 
-/// Something stored that a party needs and cannot use.
-struct Need {
-    market::StoredTarget target;
-    base::BlobRoot blob;
-    std::uint64_t bytes = 0;
-    /// Whether the blob, in this file, is what was committed to. None: nothing but the blob's
-    /// address stands behind it (a dataset).
-    std::function<bool(const std::filesystem::path&)> is_right;
-};
-
 /// Asks when a need is not met for some time: for a chunk at random where the store has no blob,
 /// about the state where its blob is not what was committed to. Who cannot answer pays. One thread.
 class Suspicion {
@@ -61,13 +52,13 @@ class Suspicion {
     explicit Suspicion(std::filesystem::path scratch) : scratch_(std::move(scratch)) {}
     /// Call whenever something failed for which this is needed. True when a question has been sent
     /// now.
-    bool missed(Party& party, const Need& need);
+    bool missed(Party& party, const replay::Need& need);
     /// How often in a row the need was not met.
     [[nodiscard]] std::uint32_t misses(const base::BlobRoot& blob) const;
 
   private:
-    bool ask_chunk(Party& party, const Need& need);
-    bool ask_state(Party& party, const Need& need);
+    bool ask_chunk(Party& party, const replay::Need& need);
+    bool ask_state(Party& party, const replay::Need& need);
 
     std::filesystem::path scratch_;
     std::map<base::BlobRoot, std::uint32_t> misses_;

@@ -6,6 +6,7 @@
 
 #include "base/amount.h"
 #include "base/ids.h"
+#include "client/job_facts.h"
 #include "market/genesis.h"
 #include "market/job_spec.h"
 #include "market/objects.h"
@@ -30,6 +31,8 @@ tl::expected<Json, std::string> parse_json(std::string_view text,
 /// the path of the field: `model.width: must be a multiple of heads`.
 tl::expected<market::JobSpec, market::SpecError> spec_from_json(const Json& json);
 Json spec_to_json(const market::JobSpec& spec);
+/// What a spec implies: roots, costs, sizes.
+Json facts_to_json(const market::JobSpec& spec, const JobFacts& facts);
 /// "path: reason".
 std::string spec_error_text(const market::SpecError& error);
 

@@ -97,6 +97,19 @@ tl::expected<void, KeyFileError> change_passphrase(const std::filesystem::path& 
                                                    const Passphrase& new_passphrase,
                                                    KeyCost cost = KeyCost::standard);
 
+/// Where secret keys come from: a key file, and its passphrase from a descriptor, a file or the
+/// terminal; never from argv or the environment.
+struct KeySource {
+    std::filesystem::path file;
+    std::filesystem::path passphrase_file;  ///< empty: the terminal
+    int passphrase_fd = -1;                 ///< 0 and above: this open descriptor first
+};
+/// From the source; `prompt` is for the terminal. Errors are sentences for people.
+tl::expected<Passphrase, std::string> read_passphrase(const KeySource& source,
+                                                      std::string_view prompt, bool twice);
+/// Makes the process fit to hold keys (harden_process), reads the passphrase and opens the file.
+tl::expected<KeySet, std::string> open_keys(const KeySource& source);
+
 /// No core dumps, not dumpable, soft RLIMIT_CORE 0. Programs that hold keys call it first; false
 /// when the system refused.
 bool harden_process();

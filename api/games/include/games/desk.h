@@ -13,7 +13,7 @@
 #include "agent/log.h"
 #include "agent/party.h"
 #include "games/conduct.h"
-#include "games/job_states.h"
+#include "replay/job_states.h"
 
 namespace assay::games {
 
@@ -24,7 +24,7 @@ struct DeskSettings {
     runtime::ExecutorOptions executor;
     /// What this party still has of a job's blobs: whoever withholds data takes nobody's answer
     /// away. Null: what the node has and nothing else.
-    KeptBlobs kept = nullptr;
+    replay::KeptBlobs kept = nullptr;
     std::uint64_t memory_bytes = 0;  ///< for states of games; zero: a quarter of the machine's
 };
 

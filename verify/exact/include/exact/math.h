@@ -110,7 +110,9 @@ inline float exp_f32(float x) {
 inline float log_f32(float x) {
     const bool subnormal = x < 0x1p-126F;
     const float scaled = subnormal ? x * 0x1p25F : x;
-    const std::int32_t offset = detail::bits_of(scaled) - 0x3f3504f3;
+    // Unsigned: the difference wraps for negative arguments, whose result is NaN below.
+    const auto offset =
+        static_cast<std::int32_t>(std::bit_cast<std::uint32_t>(scaled) - 0x3f3504f3U);
     const float e = to_f32(offset >> 23) + (subnormal ? -25.0F : 0.0F);
     const float f = detail::from_bits((offset & 0x7fffff) + 0x3f3504f3) - 1.0F;
     const float z = f * f;

@@ -6,39 +6,32 @@
 #include <vector>
 
 #include "base/hash.h"
+#include "base/schema.h"
+#include "program/operations.h"
 
 /// A training step as data: a list of instructions of seven kinds over matrices (docs/program.md).
 /// Everything else in verify/ reads this.
 namespace assay::program {
 
-enum class DType : std::uint8_t { f32 = 1, i32 = 2, i8 = 3, u16 = 4, f16 = 5, bf16 = 6 };
+ASSAY_ENUM(DType, f32 = 1, i32, i8, u16, f16, bf16)
 std::size_t size_of(DType type);
 
-enum class TensorClass : std::uint8_t {
-    state = 1,     ///< checkpointed; instructions write it in place (one writer per part)
-    frozen = 2,    ///< root in the spec
-    constant = 3,  ///< defined arithmetic (see ConstantRule), covered by the program root
-    table = 4,     ///< f32, one row per step (`round x H + h`; in the merge: `round`)
-    data = 5,   ///< the dataset (class only of the pseudo tensor `dataset`) or a 1x1 datum such as
-                ///< the member count
-    value = 6,  ///< of one sequence, or of one run of another part
-    accumulator =
-        7,  ///< over sequences (or over members in the merge); zero at the start of its part's loop
-    round_start = 8,  ///< read-only: the state tensor `start_of` as the round opened
-    payload = 9,      ///< written by the payload part in storage type, read by merge_lane
-};
+ASSAY_ENUM(
+    TensorClass,
+    state = 1,    ///< checkpointed; instructions write it in place (one writer per part)
+    frozen,       ///< root in the spec
+    constant,     ///< defined arithmetic (see ConstantRule), covered by the program root
+    table,        ///< f32, one row per step (`round x H + h`; in the merge: `round`)
+    data,         ///< the dataset (class only of the pseudo tensor `dataset`)
+    value,        ///< of one sequence, or of one run of another part
+    accumulator,  ///< over sequences (or over members in the merge); zero at the start of its loop
+    round_start,  ///< read-only: the state tensor `start_of` as the round opened
+    payload       ///< written by the payload part in storage type, read by merge_lane
+)
 
 /// The order of a step's life. merge_lane runs once per member lane ascending, then merge once.
-enum class Part : std::uint8_t {
-    init = 1,
-    prologue = 2,
-    sequence = 3,
-    update = 4,
-    payload = 5,
-    merge_lane = 6,
-    merge = 7
-};
-inline constexpr std::size_t kParts = 7;
+ASSAY_ENUM(Part, init = 1, prologue, sequence, update, payload, merge_lane, merge)
+inline constexpr std::size_t kParts = base::kWordsOf<Part>.size();
 
 using TensorId = std::uint32_t;
 inline constexpr TensorId kNoTensor = 0xffffffffU;
@@ -67,46 +60,7 @@ struct View {
     bool operator==(const View&) const = default;
 };
 
-enum class Kind : std::uint8_t {
-    load = 1,
-    random = 2,
-    gather = 3,
-    scatter_add = 4,
-    map = 5,
-    reduce = 6,
-    matmul = 7
-};
-
-enum class Op : std::uint8_t {
-    operand = 1,       ///< index = operand number
-    constant_f32 = 2,  ///< bits
-    constant_i32 = 3,  ///< bits
-    row_index = 4,
-    col_index = 5,  ///< i32, within the item
-    add = 10,
-    sub,
-    mul,
-    div,
-    fma,
-    sqrt,
-    neg,
-    abs,
-    min,
-    max,
-    equal = 30,
-    less,
-    less_equal,   ///< i32 result 1 or 0; false on NaN. (a > b is less(b, a).)
-    select = 40,  ///< a != 0 ? b : c, a is i32
-    exp = 50,
-    log,
-    tanh,
-    erf,
-    sin2pi,
-    cos2pi,
-    to_f32 = 60,
-    to_i32 = 61,        ///< convert
-    mod_mul_high = 70,  ///< reserved
-};
+ASSAY_ENUM(Kind, load = 1, random, gather, scatter_add, map, reduce, matmul)
 
 /// A node of a map's expression: arguments are indices of earlier nodes; the last node is the
 /// result. At most 32 nodes, 8 operands.
@@ -119,24 +73,12 @@ struct Node {
 using Expression = std::vector<Node>;
 inline constexpr std::size_t kNodesMax = 32, kOperandsMax = 8;
 
-enum class ReduceOp : std::uint8_t { sum = 1, dot = 2, max = 3 };
-enum class MatmulStart : std::uint8_t {
-    zero = 1,
-    bias = 2,
-    continues = 3
-};  ///< bias: in[2] is a row; continues: from `out` itself (or in[2])
-enum class Distribution : std::uint8_t {
-    uniform = 1,
-    normal = 2,
-    mask = 3
-};  ///< mask: i32 1 (keep) or 0
-enum class LoadSource : std::uint8_t {
-    tokens = 1,
-    table_features = 2,
-    table_labels = 3,
-    payload = 4,
-    member_count = 5
-};
+ASSAY_ENUM(ReduceOp, sum = 1, dot, max)
+/// bias: in[2] is a row; continues: from `out` itself (or in[2]).
+ASSAY_ENUM(MatmulStart, zero = 1, bias, continues)
+/// mask: i32 1 (keep) or 0.
+ASSAY_ENUM(Distribution, uniform = 1, normal, mask)
+ASSAY_ENUM(LoadSource, tokens = 1, table_features, table_labels, payload, member_count)
 
 /// lo <= k - row and k - row <= hi where set.
 struct Band {
