@@ -3,19 +3,13 @@
 #include <string>
 #include <tl/expected.hpp>
 
-#include "agent/exit_code.h"
-#include "agent/party.h"
+#include "agent/service.h"
 #include "validator/validator.h"
 
 namespace assay::validator {
 
-struct RegistrationError {
-    agent::ExitCode code = agent::ExitCode::refused;
-    std::string text;
-};
-
 /// Keys, stake and declaration; sends only what the ledger lacks. Who was away is back.
-tl::expected<void, RegistrationError> ensure_registered(agent::Party& party,
+tl::expected<void, agent::StartError> ensure_registered(agent::Party& party,
                                                         const ValidatorSettings& settings);
 /// At a clean end: no member of epochs that close from now on. One attempt; what fails costs the
 /// fine of who is absent.

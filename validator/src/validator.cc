@@ -1,11 +1,9 @@
 #include "validator/validator.h"
 
-#include "agent/durable_file.h"
-#include "agent/events.h"
 #include "agent/log.h"
+#include "agent/service.h"
 #include "agent/stop.h"
 #include "auditor.h"
-#include "dispute/environment.h"
 #include "duties.h"
 #include "games/desk.h"
 #include "registration.h"
@@ -14,18 +12,13 @@ namespace assay::validator {
 
 namespace {
 
-using namespace std::chrono_literals;
-
-constexpr auto kEventWait = 2000ms;
-constexpr std::uint32_t kDutyNonceLane = 0;
-
-void follow(const ValidatorSettings& settings, const agent::Identity& identity,
-            const client::ChainInfo& chain, client::Client& node, agent::Party& party,
-            Recomputer& recomputer, games::Conduct& conduct) {
+void follow(const ValidatorSettings& settings, agent::Service& service, Recomputer& recomputer,
+            games::Conduct& conduct) {
+    const agent::Identity& identity = service.identity();
     const VerdictStore verdicts(settings.data_folder / "verdicts");
-    agent::EventFollower follower(node, settings.data_folder / "cursor");
-    Contributions contributions(party, settings.data_folder, {chain.chain_id, chain.operator_key});
-    Duties duties(party, verdicts, contributions);
+    Contributions contributions(service.party(), settings.data_folder,
+                                {service.chain().chain_id, service.chain().operator_key});
+    Duties duties(service.party(), verdicts, contributions);
     Auditor auditor(settings, identity, verdicts, recomputer);
     Asker asker(settings, identity);
     // Of what a verdict was made from the dataset stays here.
@@ -35,56 +28,31 @@ void follow(const ValidatorSettings& settings, const agent::Identity& identity,
     games::Desk desk(
         {settings.node_url, settings.data_folder / "disputes", settings.executor, kept}, identity,
         conduct);
-    while (!agent::stop_requested()) {
-        duties.come_back();
-        contributions.contribute();
-        for (const market::Audit& audit : duties.look_at_audits()) auditor.offer(audit);
-        const auto events = follower.next(kEventWait);
-        if (!events) {
-            if (agent::stop_requested()) break;
-            agent::log(agent::LogLevel::warning, "node.trouble", events.error().text());
-            agent::wait_for_stop(1000ms);
-            continue;
-        }
-        agent::log_events_about(*events, identity.account());
-        if (events->empty()) continue;
-        desk.wake();
-        asker.wake();
-    }
+    service.follow(
+        [&] {
+            duties.come_back();
+            contributions.contribute();
+            for (const market::Audit& audit : duties.look_at_audits()) auditor.offer(audit);
+        },
+        [&] {
+            desk.wake();
+            asker.wake();
+        });
 }
 
 }  // namespace
 
 agent::ExitCode run_validator(ValidatorSettings settings, client::KeySet keys,
                               Recomputer& recomputer, games::Conduct& conduct) {
-    if (const auto wrong = dispute::check_environment()) {
-        agent::log(agent::LogLevel::error, "build.wrong", *wrong);
-        return agent::ExitCode::check_failed;
-    }
-    auto lock = agent::FolderLock::acquire(settings.data_folder);
-    if (!lock) {
-        agent::log(agent::LogLevel::error, "folder.trouble", lock.error());
-        return agent::ExitCode::data;
-    }
-    client::Client node(settings.node_url, agent::patient_options());
-    const auto chain = node.chain();
-    if (!chain) {
-        if (agent::stop_requested()) return agent::ExitCode::success;
-        agent::log(agent::LogLevel::error, "node.unreachable",
-                   settings.node_url + ": " + chain.error().text());
-        return agent::ExitCode::unreachable;
-    }
-    const agent::Identity identity(std::move(keys), chain->chain_id);
-    agent::Party party(identity, node, kDutyNonceLane);
-    if (auto registered = ensure_registered(party, settings); !registered) {
-        if (agent::stop_requested()) return agent::ExitCode::success;
-        agent::log(agent::LogLevel::error, "registration.trouble", registered.error().text);
-        return registered.error().code;
-    }
+    auto started = agent::Service::start(settings.node_url, settings.data_folder, std::move(keys));
+    if (!started) return agent::not_started(started.error());
+    agent::Service& service = **started;
+    if (auto registered = ensure_registered(service.party(), settings); !registered)
+        return agent::not_started(registered.error());
     agent::log(agent::LogLevel::info, "validator.ready", "waits for epochs and audits",
-               {{"account", identity.account().hex()}});
-    follow(settings, identity, *chain, node, party, recomputer, conduct);
-    if (settings.away_on_exit) declare_away(settings.node_url, identity);
+               {{"account", service.identity().account().hex()}});
+    follow(settings, service, recomputer, conduct);
+    if (settings.away_on_exit) declare_away(settings.node_url, service.identity());
     agent::log(agent::LogLevel::info, "validator.ended",
                "stopped; every sealed verdict is on disk");
     return agent::is_unfit() ? agent::ExitCode::check_failed : agent::ExitCode::success;

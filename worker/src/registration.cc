@@ -8,43 +8,17 @@ namespace {
 
 constexpr std::string_view kProfile = "f32";
 
-RegistrationError problem(const client::ClientError& error, const std::string& what) {
-    const bool no_answer = error.status == 0;
-    return {no_answer ? agent::ExitCode::unreachable : agent::ExitCode::refused,
-            what + ": " + error.text()};
-}
-
-tl::expected<void, RegistrationError> ensure_stake(agent::Party& party,
-                                                   const WorkerSettings& settings) {
-    const base::AccountId& id = party.identity().account();
-    const auto account = party.node().account(id);
-    if (!account) return tl::unexpected(problem(account.error(), "account"));
-    const auto stake = party.node().stake(id, market::Role::worker);
-    if (!stake && !stake.error().not_found())
-        return tl::unexpected(problem(stake.error(), "stake"));
-    const base::Amount active = stake ? stake->active : base::Amount{};
-    if (!settings.stake && !active.is_zero()) return {};
-    const base::Amount wanted =
-        settings.stake.value_or(base::Amount::of(account->balance.grains() / 2));
-    if (active >= wanted) return {};
-    const auto sent = party.send(market::StakeBond{market::Role::worker, wanted - active});
-    if (!sent) return tl::unexpected(problem(sent.error(), "stake_bond"));
-    agent::log(agent::LogLevel::info, "stake.bonded", "bonded stake",
-               {{"grains", (wanted - active).decimal()}});
-    return {};
-}
-
-tl::expected<void, RegistrationError> ensure_offer(agent::Party& party,
+tl::expected<void, agent::StartError> ensure_offer(agent::Party& party,
                                                    const WorkerSettings& settings,
                                                    std::uint64_t flops_per_second,
                                                    std::uint64_t memory_bytes) {
     const base::AccountId& id = party.identity().account();
     const auto chain = party.node().chain();
-    if (!chain) return tl::unexpected(problem(chain.error(), "chain"));
+    if (!chain) return tl::unexpected(agent::start_error(chain.error(), "chain"));
     const auto account = party.node().account(id);
-    if (!account) return tl::unexpected(problem(account.error(), "account"));
+    if (!account) return tl::unexpected(agent::start_error(account.error(), "account"));
     const auto offers = party.node().offers_of(id);
-    if (!offers) return tl::unexpected(problem(offers.error(), "offers"));
+    if (!offers) return tl::unexpected(agent::start_error(offers.error(), "offers"));
     market::OfferPost wanted;
     wanted.price_per_gflop = settings.price_per_gflop.value_or(chain->parameters.protocol_price);
     wanted.segment_ms = settings.segment_ms;
@@ -60,11 +34,11 @@ tl::expected<void, RegistrationError> ensure_offer(agent::Party& party,
                           (!settings.bond || offer.bond == *settings.bond || offer.slots_used > 0);
         if (same) return {};
         const auto sent = party.send(market::OfferWithdraw{offer.id});
-        if (!sent) return tl::unexpected(problem(sent.error(), "offer_withdraw"));
+        if (!sent) return tl::unexpected(agent::start_error(sent.error(), "offer_withdraw"));
     }
     wanted.bond = settings.bond.value_or(base::Amount::of(account->balance.grains() / 10));
     const auto sent = party.send(wanted);
-    if (!sent) return tl::unexpected(problem(sent.error(), "offer_post"));
+    if (!sent) return tl::unexpected(agent::start_error(sent.error(), "offer_post"));
     agent::log(agent::LogLevel::info, "offer.posted", "posted an offer",
                {{"price_per_gflop", wanted.price_per_gflop.decimal()},
                 {"slots", std::to_string(wanted.slots)},
@@ -74,13 +48,14 @@ tl::expected<void, RegistrationError> ensure_offer(agent::Party& party,
 
 }  // namespace
 
-tl::expected<void, RegistrationError> ensure_registered(agent::Party& party,
+tl::expected<void, agent::StartError> ensure_registered(agent::Party& party,
                                                         const WorkerSettings& settings,
                                                         std::uint64_t flops_per_second,
                                                         std::uint64_t memory_bytes) {
     if (const auto keys = agent::ensure_keys(party); !keys)
-        return tl::unexpected(problem(keys.error(), "keys_set"));
-    if (auto stake = ensure_stake(party, settings); !stake) return stake;
+        return tl::unexpected(agent::start_error(keys.error(), "keys_set"));
+    if (auto stake = agent::ensure_stake(party, market::Role::worker, settings.stake); !stake)
+        return stake;
     return ensure_offer(party, settings, flops_per_second, memory_bytes);
 }
 
