@@ -10,25 +10,27 @@ import time
 
 from e2e import STAKE, VALIDATORS, WEALTH, Job, events_of, main, require, require_trained, say, slashed_in, verify_chain, wait_for_offers
 
-HONEST, FAULTY, CHALLENGER, WRONG, REFEREES = "honest-worker", "faulty-worker", *VALIDATORS[:2], VALIDATORS[1:]
+HONEST, CHALLENGER, WRONG, REFEREES = "honest-worker", *VALIDATORS[:2], VALIDATORS[1:]
+# One for each job: whoever's fault was drawn is convicted, and gets no further lane.
+FAULTY = ["faulty-worker-1", "faulty-worker-2", "faulty-worker-3"]
 SPEED = ("--gflops", "5", "--threads", "1")
 # One part of three segments; the fault is in the first. At the lowest rate most parts have no audit in it.
 SHAPE = {"model": {"layers": 1, "width": 32, "context": 32}, "batch": 2, "lanes": 1, "rounds": 1, "round_steps": 12, "segment_steps": 4,
          "part_segments": 3, "min_lanes": 1, "audit_rate": 0.0}
-TRIES = 8
 
 
 def start(market):
-    parties = {HONEST: {"worker": STAKE}, FAULTY: {"worker": STAKE}, "submitter": {}} | {name: {"validator": STAKE} for name in VALIDATORS}
+    parties = {name: {"worker": STAKE} for name in [HONEST, *FAULTY]} | {"submitter": {}} | {name: {"validator": STAKE} for name in VALIDATORS}
     market.make_genesis(parties, WEALTH, {"window_ms": 3000, "grace_ms": 10000, "dispute_clock_ms": 20000, "epoch_ms": 200,
                                           "rate_new_ppm": 100000, "rate_floor_ppm": 100000})
     market.start_node()
     market.start_validator(CHALLENGER, *SPEED, "--spot-check", "1")
     for name in REFEREES:
         market.start_validator(name, *SPEED)
-    market.start_worker(FAULTY, *SPEED, "--price", "1", "--stall", "30", binary="assay-adversary-faulty-worker")
+    for price, name in enumerate(FAULTY, 1):
+        market.start_worker(name, *SPEED, "--price", str(price), "--stall", "30", binary="assay-adversary-faulty-worker")
     market.start_worker(HONEST, *SPEED, "--price", "10000000")
-    wait_for_offers(market, 2)
+    wait_for_offers(market, 1 + len(FAULTY))
 
 
 def challenge_of(market, job, account):
@@ -40,8 +42,8 @@ def challenge_of(market, job, account):
 
 
 def challenged_job(market, folder, account):
-    """Posts jobs until one's fault passes its audit: the draw is the chain's and not the test's."""
-    for number in range(TRIES):
+    """Posts jobs until one's fault passes its audit: the draw is the chain's and not the test's. Gives the job and who cheated in it."""
+    for number in range(len(FAULTY)):
         place = folder / f"job-{number}"
         place.mkdir()
         job = Job(market, place, **SHAPE, seed=str(18 + number % 3))
@@ -49,13 +51,13 @@ def challenged_job(market, folder, account):
         audited = market.wait(lambda j=job: challenge_of(market, j, account) or market.get_all(f"/v1/jobs/{j.id}/disputes?state=open"), 60,
                               "a dispute", *market.programs.values())
         if isinstance(audited, dict):
-            return job
+            return job, next(name for name in FAULTY if market.account(name) == audited["asserter"])
         say("  the fault was drawn; another job")
         job.until_closed(60)
-    require(False, f"{TRIES} times the fault was drawn")
+    require(False, f"{len(FAULTY)} times the fault was drawn")
 
 
-def kill_both_in_the_game(market, job, account):
+def kill_both_in_the_game(market, job, account, cheat):
     def in_the_middle():
         dispute = challenge_of(market, job, account)
         require(dispute["state"] == "open", f"the game was over before anybody was killed: {dispute}")
@@ -65,9 +67,9 @@ def kill_both_in_the_game(market, job, account):
     shown = market.assay("dispute", "show", dispute["id"])
     require(shown["state"] == "open" and " has to " in shown["next"], f"shown otherwise: {shown}")
     require([d["id"] for d in market.assay("dispute", "list", "--account", account)] == [dispute["id"]], "the account's dispute is not listed")
-    for name in (CHALLENGER, FAULTY):
+    for name in (CHALLENGER, cheat):
         market.programs[name].kill()
-    for name in (CHALLENGER, FAULTY):
+    for name in (CHALLENGER, cheat):
         market.restart(name)
     say(f"  both sides were killed after move {moves} and started again")
 
@@ -93,9 +95,9 @@ def test(market, folder, arguments):
     begin = time.monotonic()
     start(market)
     account = market.account(CHALLENGER)
-    job = challenged_job(market, folder, account)
+    job, cheat = challenged_job(market, folder, account)
     say(f"an undrawn fault is challenged after {time.monotonic() - begin:.0f} s")
-    kill_both_in_the_game(market, job, account)
+    kill_both_in_the_game(market, job, account, cheat)
     wrong = challenge_by_hand(market, job)
     record = job.until_closed(120)
 
@@ -107,10 +109,10 @@ def test(market, folder, arguments):
     loser = market.get(f"/v1/accounts/{market.account(WRONG)}")["stakes"][0]
     require(int(loser["active"]) < STAKE, "a wrong challenge cost nothing")
     slashed = slashed_in(market, job)
-    require(len(slashed) == 1 and slashed[0]["worker"] == market.account(FAULTY) and int(slashed[0]["amount"]) > 0, f"slashed: {slashed}")
+    require(len(slashed) == 1 and slashed[0]["worker"] == market.account(cheat) and int(slashed[0]["amount"]) > 0, f"slashed: {slashed}")
     bounty = sum(int(e["amount"]) for e in events_of(market, "paid", account=account, reason="bounty", job=job.id))
     require(bounty > 0, "the challenger got no bounty")
-    record_of = json.loads(market.run("assay-worker", "earnings", "--json", "--node", market.url, "--account", market.account(FAULTY)).stdout)
+    record_of = json.loads(market.run("assay-worker", "earnings", "--json", "--node", market.url, "--account", market.account(cheat)).stdout)
     counted = record_of["disputes"]
     require(counted["won"] == counted["open"] == 0 and counted["lost"] >= 1, f"disputes counted otherwise: {record_of}")
     for name in [HONEST, *(v for v in VALIDATORS if v != WRONG)]:
@@ -118,7 +120,7 @@ def test(market, folder, arguments):
             # The bond is in the stake again, and nobody who kept to the rules lost any.
             require(int(stake["active"]) == STAKE and stake["jailed_at_ms"] is None, f"{name} was punished: {stake}")
     require_trained(market, job, record)
-    say(f"  upheld after {dispute['moves']} moves: {FAULTY} lost {slashed[0]['amount']} grains, the challenger got {bounty}")
+    say(f"  upheld after {dispute['moves']} moves: {cheat} lost {slashed[0]['amount']} grains, the challenger got {bounty}")
     verify_chain(market)
     say(f"done in {time.monotonic() - begin:.0f} s")
 
