@@ -51,6 +51,6 @@ function(assay_test name)
   if(NOT A_LABELS)
     set(A_LABELS unit)
   endif()
-  # Half a core is the unit of ctest's --parallel here (scripts/test): these keep one busy, those of tests/e2e mostly wait.
-  set_tests_properties(${name} PROPERTIES TIMEOUT ${A_TIMEOUT} LABELS "${A_LABELS}" PROCESSORS 2)
+  # A third of a core is the unit of ctest's --parallel here (scripts/test): these keep one busy, those of tests/e2e mostly wait.
+  set_tests_properties(${name} PROPERTIES TIMEOUT ${A_TIMEOUT} LABELS "${A_LABELS}" PROCESSORS 3)
 endfunction()

@@ -11,7 +11,7 @@ import time
 from e2e import STAKE, VALIDATORS, WEALTH, Job, events_of, main, require, require_trained, say, slashed_in, verify_chain, wait_for_offers
 
 HONEST, CHALLENGER, WRONG, REFEREES = "honest-worker", *VALIDATORS[:2], VALIDATORS[1:]
-# One for each job: whoever's fault was drawn is convicted, and gets no further lane.
+# One after the other, one for each job: whoever's fault was drawn is convicted, and honest work takes the lane over.
 FAULTY = ["faulty-worker-1", "faulty-worker-2", "faulty-worker-3"]
 SPEED = ("--gflops", "5", "--threads", "1")
 # One part of three segments; the fault is in the first. At the lowest rate most parts have no audit in it.
@@ -27,10 +27,8 @@ def start(market):
     market.start_validator(CHALLENGER, *SPEED, "--spot-check", "1")
     for name in REFEREES:
         market.start_validator(name, *SPEED)
-    for price, name in enumerate(FAULTY, 1):
-        market.start_worker(name, *SPEED, "--price", str(price), "--stall", "30", binary="assay-adversary-faulty-worker")
     market.start_worker(HONEST, *SPEED, "--price", "10000000")
-    wait_for_offers(market, 1 + len(FAULTY))
+    wait_for_offers(market, 1)
 
 
 def challenge_of(market, job, account):
@@ -43,7 +41,10 @@ def challenge_of(market, job, account):
 
 def challenged_job(market, folder, account):
     """Posts jobs until one's fault passes its audit: the draw is the chain's and not the test's. Gives the job and who cheated in it."""
-    for number in range(len(FAULTY)):
+    for number, cheat in enumerate(FAULTY):
+        market.start_worker(cheat, *SPEED, "--price", "1", "--stall", "30", binary="assay-adversary-faulty-worker")
+        market.wait(lambda name=cheat: market.account(name) in {offer["worker"] for offer in market.get_all("/v1/offers")}, 60, "the cheat's offer",
+                    *market.programs.values())
         place = folder / f"job-{number}"
         place.mkdir()
         job = Job(market, place, **SHAPE, seed=str(18 + number % 3))
@@ -51,9 +52,10 @@ def challenged_job(market, folder, account):
         audited = market.wait(lambda j=job: challenge_of(market, j, account) or market.get_all(f"/v1/jobs/{j.id}/disputes?state=open"), 60,
                               "a dispute", *market.programs.values())
         if isinstance(audited, dict):
-            return job, next(name for name in FAULTY if market.account(name) == audited["asserter"])
+            return job, cheat
         say("  the fault was drawn; another job")
         job.until_closed(60)
+        market.programs.pop(cheat).kill()
     require(False, f"{len(FAULTY)} times the fault was drawn")
 
 

@@ -12,7 +12,8 @@ KINDS = ["load", "random", "gather", "scatter_add", "map", "reduce", "matmul"]
 PLACES = ["first", "edge", "last"]
 CASES = [f"{kind} {place}" for kind in KINDS for place in PLACES]
 HONEST_WORKER, FAULTY_WORKER, FAULTY_VALIDATOR = "honest-worker", "faulty-worker", "faulty-validator"
-FAULTY_WORKERS = [f"{FAULTY_WORKER}-{number}" for number in range(len(CASES))]  # one for each case: a convict gets no more work
+# A convict gets no more work, so each case has one of its own; some more for cases whose worker took over the lane of an earlier convict.
+FAULTY_WORKERS = [f"{FAULTY_WORKER}-{number}" for number in range(len(CASES) + 20)]
 VALIDATORS = ["validator-1", "validator-2", "validator-3"]
 LARGE = 40  # the faulty validator's stake, in those of the others: nearly every audit is its own
 # Widths, rows and vocabulary that leave ragged tiles everywhere, and dropout, so that a step draws random numbers.
@@ -41,14 +42,14 @@ def disputes(market, job):
     return market.get_all(f"/v1/jobs/{job}/disputes?state=over")
 
 
-def play(market, folder, faulty, stall, cases, seconds):
-    """Posts a job for each case and waits until all have ended; says how many moves each game took."""
+def play(market, folder, faulty, stall, cases, seconds, names):
+    """Posts a job for each case and waits until all have ended; says how many moves each game took. `names`: the faulty workers."""
     jobs = {}
     if faulty == FAULTY_WORKER:
-        for number in cases:
-            market.start_worker(FAULTY_WORKERS[number], "--gflops", "5", "--threads", "1", "--price", "1", "--stall", stall,
+        for name in names:
+            market.start_worker(name, "--gflops", "5", "--threads", "1", "--price", "1", "--stall", stall,
                                 binary="assay-adversary-faulty-worker")
-        offering = {market.account(FAULTY_WORKERS[number]) for number in cases}
+        offering = {market.account(name) for name in names}
         market.wait(lambda: offering <= {offer["worker"] for offer in market.get_all("/v1/offers")}, 60, "the offers of faulty workers",
                     *market.programs.values())
     for number in cases:
@@ -66,10 +67,9 @@ def play(market, folder, faulty, stall, cases, seconds):
     for (number, job), record in zip(jobs.items(), records):
         require(record["state"] == "completed", f"{CASES[number]}: the job ended as {record['state']} ({record['reason']})")
         games = disputes(market, job.id)
-        if not games and faulty == FAULTY_VALIDATOR:
-            again.append(number)  # the draw gave the audit to somebody else
+        if not games:  # the draw gave the audit to somebody else, or somebody honest worked the lane
+            again.append(number)
             continue
-        require(games, f"{CASES[number]}: nobody disputed anything")
         wanted = "upheld" if faulty == FAULTY_WORKER else "rejected"
         # Each auditor of a segment that is wrong plays a game of its own; the first that wins ends the others.
         played = [game for game in games if game["state"] != "dropped"]
@@ -80,8 +80,8 @@ def play(market, folder, faulty, stall, cases, seconds):
             require(stall > 0 or game["traced"] and game["moves"] > 15, f"{CASES[number]}: the game was not played: {game}")
         say(f"  {CASES[number]}: {len(games)} disputes, {played[0]['moves']} moves, {played[0]['state']}")
     if faulty == FAULTY_WORKER:
-        for number in cases:
-            market.programs.pop(FAULTY_WORKERS[number]).kill()
+        for name in names:
+            market.programs.pop(name).kill()
     return again
 
 
@@ -104,20 +104,23 @@ def test(market, folder, arguments):
     start(market, faulty, arguments.stall)
     honest = [HONEST_WORKER] + VALIDATORS
     cases = [CASES.index(case) for case in arguments.case] or list(range(len(CASES)))
-    culprits = [FAULTY_WORKERS[number] for number in cases] if faulty == FAULTY_WORKER else [FAULTY_VALIDATOR]
+    culprits = FAULTY_WORKERS if faulty == FAULTY_WORKER else [FAULTY_VALIDATOR]
     before = {name: market.wealth(market.account(name)) for name in [*honest, *culprits]}
+    unused = list(FAULTY_WORKERS)
     say(f"{faulty}, {len(cases)} faults, {arguments.stall} thousandths of its clock before each move")
     tries = 0
     while cases:
         tries += 1
         require(tries <= 30, f"the draw never gave these cases to {faulty}: {cases}")
         now, cases = cases[:arguments.together], cases[arguments.together:]
-        cases += play(market, folder / f"try-{tries}", faulty, arguments.stall, now, arguments.seconds)
+        names, unused = (unused[:len(now)], unused[len(now):]) if faulty == FAULTY_WORKER else ([], [])
+        require(faulty != FAULTY_WORKER or len(names) == len(now), f"no job of these cases went to {faulty}: {cases}")
+        cases += play(market, folder / f"try-{tries}", faulty, arguments.stall, now, arguments.seconds, names)
     # Who was never drawn has earned nothing and paid its contributions to the draws.
     audited = {name for name in VALIDATORS if any(audit["paid"] for audit in market.get_all(f"/v1/audits?validator={market.account(name)}"))}
     require(audited, "no honest validator was drawn")
     paid = [name for name in honest if name == HONEST_WORKER or name in audited]
-    check_honest(market, paid, before, culprits)
+    check_honest(market, paid, before, [name for name in culprits if name not in unused])
     verify_chain(market)
 
 

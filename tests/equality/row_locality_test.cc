@@ -5,8 +5,8 @@
 
 #include "exact/environment.h"
 #include "exact/math.h"
-#include "exact/reference_step.h"
 #include "program/builder.h"
+#include "reference_machine.h"
 #include "text_jobs.h"
 
 /// Row i of a forward pass depends on rows up to i and not on how many follow: one prefill audits a

@@ -14,7 +14,7 @@ namespace {
 
 /// What a job plans to need, in bytes; `state_bytes` of weights and both moments are part of it.
 Json plan_of(const market::JobSpec& spec, const program::Program& program,
-             const runtime::Executor& executor, const Options& options) {
+             runtime::Executor& executor, const Options& options) {
     const program::Cost cost = program::cost_of(program);
     return {{"batch", spec.batch},
             {"micro_batch", options.micro_batch},
@@ -63,7 +63,7 @@ int run_memory(const Options& options) {
     if (!shape) return fail(shape.error());
     const auto program = program::build_program(shape->spec);
     if (!program) return fail(program.error().path + ": " + program.error().reason);
-    const runtime::Executor executor(*program, options.executor(runtime::Target::best));
+    runtime::Executor executor(*program, options.executor(runtime::Target::best));
     Json answer = plan_of(shape->spec, *program, executor, options);
     answer["shape"] = options.shape;
     std::puts(answer.dump().c_str());

@@ -10,8 +10,8 @@
 #include "base/encoding.h"
 #include "commit/dataset.h"
 #include "exact/environment.h"
-#include "exact/reference_step.h"
 #include "program/builder.h"
+#include "reference_machine.h"
 
 namespace assay::dispute::testing {
 

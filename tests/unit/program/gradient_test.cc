@@ -5,8 +5,8 @@
 #include <string>
 
 #include "double_machine.h"
-#include "exact/reference_step.h"
 #include "program/builder.h"
+#include "reference_machine.h"
 #include "specs.h"
 
 namespace assay::program {

@@ -9,9 +9,9 @@
 #include <vector>
 
 #include "exact/fma.h"
-#include "exact/reference_step.h"
 #include "exact/storage.h"
 #include "program/builder.h"
+#include "reference_machine.h"
 #include "specs.h"
 
 /// Whole steps, payloads and merges of built programs through the reference.

@@ -6,9 +6,9 @@
 #include <cstring>
 
 #include "exact/environment.h"
-#include "exact/reference_step.h"
 #include "jobs.h"
 #include "program/builder.h"
+#include "reference_machine.h"
 
 namespace assay::runtime {
 namespace {
@@ -146,8 +146,8 @@ TEST(ExecutorStep, RecomputingChangesMemoryAndNoBit) {
         }
     }
     const Fixture fixture(with_dropout(ragged_gpt()));
-    const Executor keeping(fixture.program, {1, 5, Target::best, false});
-    const Executor recomputing(fixture.program, {1, 5, Target::best, true});
+    Executor keeping(fixture.program, {1, 5, Target::best, false});
+    Executor recomputing(fixture.program, {1, 5, Target::best, true});
     EXPECT_LT(recomputing.planned_bytes(), keeping.planned_bytes());
 }
 

@@ -9,7 +9,7 @@
 #include "market/job_spec.h"
 #include "program/builder.h"
 #include "runtime/executor.h"
-#include "torch_executor/executor.h"
+#include "torch_executor/backend.h"
 
 namespace assay {
 namespace {
@@ -44,14 +44,14 @@ void compare_losses(std::uint32_t dropout_ppb) {
     for (std::uint32_t i = 0; i < words.size(); ++i) words[i] = (i * i + i / 7) % 61;
 
     runtime::Executor exact(*program, {.threads = 1, .micro_batch = 2});
-    torch_executor::Executor stock(*program, 1);
+    runtime::Executor stock(*program, torch_executor::make_backend(*program, 1));
     commit::State exact_state = commit::State::zeros(*program),
                   stock_state = commit::State::zeros(*program);
     exact.run_init(exact_state);
     stock.run_init(stock_state);
     for (std::uint32_t h = 0; h < 20; ++h) {
         const auto ours = exact.run_step(exact_state, {words, 2700, 1}, 0, 0, h);
-        const auto theirs = stock.run_step(stock_state, words, 2700, 1, 0, 0, h);
+        const auto theirs = stock.run_step(stock_state, {words, 2700, 1}, 0, 0, h);
         ASSERT_NEAR(ours.loss, theirs.loss, 2e-3 * std::abs(ours.loss)) << "step " << h;
         ASSERT_NEAR(ours.norm, theirs.norm, 2e-2 * std::abs(ours.norm)) << "step " << h;
         EXPECT_EQ(theirs.fault, 0);

@@ -28,13 +28,15 @@ std::pair<std::uint32_t, std::uint32_t> Program::range(Part part) const {
             static_cast<std::uint32_t>(last - instructions.begin())};
 }
 
-std::vector<TensorId> Program::state_tensors() const {
+std::vector<TensorId> Program::tensors_of(TensorClass cls) const {
     std::vector<TensorId> ids;
     for (TensorId id = 0; id < tensors.size(); ++id) {
-        if (tensors[id].cls == TensorClass::state) ids.push_back(id);
+        if (tensors[id].cls == cls) ids.push_back(id);
     }
     return ids;
 }
+
+std::vector<TensorId> Program::state_tensors() const { return tensors_of(TensorClass::state); }
 
 std::vector<TensorId> Program::weight_tensors() const {
     std::vector<TensorId> ids;

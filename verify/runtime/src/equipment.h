@@ -10,7 +10,7 @@ namespace assay::runtime {
 /// Threads, their scratch and the kernels of a target: what all plans of one executor share.
 class Equipment {
   public:
-    Equipment(const program::Program& program, const ExecutorOptions& options);
+    Equipment(const program::Program& program, unsigned threads, const exact::Kernels& kernels);
     Equipment(const Equipment&) = delete;  // machines point into it
     Equipment& operator=(const Equipment&) = delete;
 
@@ -21,13 +21,10 @@ class Equipment {
     [[nodiscard]] std::size_t bytes() const;
 
   private:
-    const exact::Kernels* kernels_;
+    const exact::Kernels& kernels_;
     std::vector<ThreadScratch> scratch_;
     std::vector<exact::MatmulWorkspace> workspaces_;
     exact::ThreadPool pool_;
 };
-
-/// Addresses of tables and constants, and of nothing else.
-Places fixed_places(const program::Program& program);
 
 }  // namespace assay::runtime

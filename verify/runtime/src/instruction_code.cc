@@ -6,6 +6,7 @@
 
 #include "exact/math.h"
 #include "exact/philox.h"
+#include "exact/reference.h"
 #include "exact/storage.h"
 
 namespace assay::runtime {
@@ -257,7 +258,7 @@ void InstructionCode::run_reference(const Places& places, const Moment& moment,
     context.global_step = moment.global_step;
     context.sequence = static_cast<std::uint32_t>(moment.first_sequence + slot);
     context.members = moment.members;
-    context.dataset = moment.dataset;
+    context.dataset = {moment.data.words, moment.data.train_count, moment.data.row_words};
     context.window_start = moment.window_start;
     exact::run_reference(*program_, *instruction_, context);
 }

@@ -4,6 +4,7 @@
 #include <memory>
 #include <vector>
 
+#include "commit/state.h"
 #include "exact/kernels.h"
 #include "exact/matmul.h"
 #include "map_code.h"

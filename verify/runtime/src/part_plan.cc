@@ -81,10 +81,8 @@ std::size_t row_bytes(const program::Tensor& tensor) {
 PartPlan::PartPlan(const program::Program& program, std::span<const std::uint32_t> list,
                    const Machine& machine, std::uint32_t slots_max, Cut cut_into)
     : program_(program), machine_(machine), cut_(cut_into) {
-    const exact::Kernels& kernels =
-        machine.kernels != nullptr ? *machine.kernels : *exact::available_kernels().front();
     for (const std::uint32_t i : list)
-        codes_.emplace_back(program, program.instructions[i], kernels);
+        codes_.emplace_back(program, program.instructions[i], *machine.kernels);
     cut();
     find_lives(list);
     if (cut_ == Cut::fused) {
@@ -143,7 +141,7 @@ Run PartPlan::start_run(std::uint32_t position) const {
     const Kind kind = code.instruction().kind;
     Run run;
     run.order = {position};
-    if (machine_.kernels == nullptr || !code.fast() || kind == Kind::scatter_add) {
+    if (!code.fast() || kind == Kind::scatter_add) {
         run.form = Run::Form::whole;
     } else if (contributes(code)) {
         run.form = kind == Kind::matmul ? Run::Form::matmul : Run::Form::contribution;
@@ -279,7 +277,6 @@ bool PartPlan::only_inside(std::size_t run, const Stage& stage, std::uint32_t fi
 }
 
 void PartPlan::fuse() {
-    if (machine_.kernels == nullptr) return;
     constexpr std::uint32_t kCount = FusedSoftmax::kInstructions;
     for (std::size_t r = 0; r < runs_.size(); ++r) {
         for (Stage& stage : runs_[r].stages) {
@@ -336,7 +333,7 @@ std::optional<TensorId> PartPlan::in_place_of(const Life& life) const {
     const Instruction& writer = at(life.writer);
     const program::Tensor& out = program_.tensors[life.tensor];
     if (writer.part != program::Part::update || writer.kind != Kind::map ||
-        !codes_[life.writer].fast() || machine_.kernels == nullptr || !is_whole(writer.out, out) ||
+        !codes_[life.writer].fast() || !is_whole(writer.out, out) ||
         out.dtype != program::DType::f32)
         return std::nullopt;
     for (const View& view : writer.in) {

@@ -20,11 +20,11 @@ namespace assay::runtime {
 
 /// Threads and their scratch, shared by all plans of one executor.
 struct Machine {
-    const exact::Kernels* kernels = nullptr;  ///< null: the reference runs every instruction
+    const exact::Kernels* kernels = nullptr;
     exact::ThreadPool* pool = nullptr;
     std::vector<ThreadScratch>* scratch = nullptr;
     std::vector<exact::MatmulWorkspace>* workspaces = nullptr;
-    /// Accumulators that are held as their touched rows. Empty with the reference.
+    /// Accumulators that are held as their touched rows.
     SparseAccumulators* sparse = nullptr;
 };
 
@@ -56,7 +56,7 @@ struct Run {
         items,         ///< whole batch items (attention heads), each through all stages
         matmul,        ///< matmuls that do not read each other's results, on all threads
         contribution,  ///< one map into an accumulator, sequences ascending
-        whole,         ///< one instruction that only the reference runs, or scatter_add, sequences
+        whole,         ///< one instruction without kernel, or scatter_add, sequences
                        ///< ascending
     };
     Form form = Form::whole;

@@ -173,8 +173,7 @@ void PartPlan::run_contribution(const Run& run, const Moment& moment) const {
 void PartPlan::run_whole(const Run& run, const Places& places, const Moment& moment) const {
     const InstructionCode& code = codes_[run.order.front()];
     const Instruction& instruction = code.instruction();
-    const bool scatters =
-        machine_.kernels != nullptr && code.fast() && instruction.kind == Kind::scatter_add;
+    const bool scatters = code.fast() && instruction.kind == Kind::scatter_add;
     for (std::size_t slot = 0; slot < moment.slots; ++slot) {
         if (scatters) {
             scatter(instruction, places, moment, slot);

@@ -2,16 +2,13 @@
 
 #include <cstddef>
 #include <cstdint>
-#include <optional>
 #include <vector>
 
 #include "base/check.h"
-#include "exact/philox.h"
-#include "exact/reference.h"
 #include "program/program.h"
-#include "runtime/executor.h"
+#include "runtime/backend.h"
 
-/// Where tensors are while a part runs, and what an instruction's result depends on besides them.
+/// Where tensors are while a part runs.
 namespace assay::runtime {
 
 /// Places hold no const addresses; written through are only those of what instructions define.
@@ -29,17 +26,17 @@ struct Places {
     }
 };
 
-/// One run of a part.
-struct Moment {
-    std::uint32_t table_row = 0;
-    std::uint32_t lane = 0;
-    std::uint32_t global_step = 0;
-    std::uint32_t first_sequence = 0;  ///< slot s runs sequence first_sequence + s
-    std::uint32_t slots = 1;
-    std::uint32_t members = 0;
-    exact::DatasetWords dataset;
-    std::optional<std::uint64_t> window_start;
-};
+/// Addresses of tables and constants, and of nothing else.
+inline Places fixed_places(const program::Program& program) {
+    Places places;
+    places.base.assign(program.tensors.size(), nullptr);
+    places.slot_stride.assign(program.tensors.size(), 0);
+    for (const program::Table& table : program.tables)
+        places.base[table.tensor] = writable(table.values.data());
+    for (const program::Constant& constant : program.constants)
+        places.base[constant.tensor] = writable(constant.bits.data());
+    return places;
+}
 
 /// One batch item of a view in one slot: the stored rectangle.
 struct Rectangle {

@@ -12,7 +12,8 @@
 #include "commit/dataset.h"
 #include "market/job_spec.h"
 #include "program/builder.h"
-#include "torch_executor/executor.h"
+#include "runtime/executor.h"
+#include "torch_executor/backend.h"
 #include "torch_executor/gpt2.h"
 
 namespace {
@@ -103,14 +104,14 @@ int train(const Options& options) {
         train_count = table->train_rows;
         row_words = table->features + 1;
     }
-    torch_executor::Executor executor(*program, options.threads);
+    runtime::Executor executor(*program, torch_executor::make_backend(*program, options.threads));
+    const runtime::DataView view{data->words(), train_count, row_words};
     commit::State state = commit::State::zeros(*program);
     executor.run_init(state);
     double milliseconds = 0;
     const auto step = [&](std::uint32_t h) {
         const auto begin = std::chrono::steady_clock::now();
-        const auto values =
-            executor.run_step(state, data->words(), train_count, row_words, 0, 0, h);
+        const auto values = executor.run_step(state, view, 0, 0, h);
         milliseconds =
             std::chrono::duration<double, std::milli>(std::chrono::steady_clock::now() - begin)
                 .count();

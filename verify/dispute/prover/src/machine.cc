@@ -15,17 +15,12 @@ using program::TensorId;
 
 namespace {
 
-std::vector<TensorId> of_class(const program::Program& program, TensorClass cls) {
-    std::vector<TensorId> ids;
-    for (TensorId id = 0; id < program.tensors.size(); ++id) {
-        if (program.tensors[id].cls == cls) ids.push_back(id);
-    }
-    return ids;
+/// What runs a stage: the kernels, or the definition.
+runtime::ExecutorOptions options_of(const Engine& engine) {
+    runtime::ExecutorOptions definition;
+    definition.target = runtime::Target::scalar;
+    return engine.fast.value_or(definition);
 }
-
-/// Engines take writable memory for all tensors and write only those that instructions define; what
-/// the inputs own is never one of them.
-std::byte* writable(const void* data) { return static_cast<std::byte*>(const_cast<void*>(data)); }
 
 }  // namespace
 
@@ -34,14 +29,9 @@ Machine::Machine(const StageInputs& inputs, const Engine& engine)
       program_(*inputs.program),
       threads_(engine.threads()),
       units_(units_of(program_, inputs.stage, static_cast<std::uint32_t>(inputs.members.size()))),
-      owned_(program_.tensors.size()) {
-    if (engine.fast) fast_ = std::make_unique<runtime::Replay>(program_, *engine.fast);
-    for (const Tensor& tensor : program_.tensors)
-        tensors_.push_back({nullptr, tensor.rows, tensor.cols, tensor.dtype});
-    for (const program::Table& table : program_.tables)
-        bind(table.tensor, reinterpret_cast<const std::byte*>(table.values.data()));
-    for (const program::Constant& constant : program_.constants)
-        bind(constant.tensor, reinterpret_cast<const std::byte*>(constant.bits.data()));
+      owned_(program_.tensors.size()),
+      bound_(program_.tensors.size(), nullptr),
+      backend_(runtime::make_backend(program_, options_of(engine), true)) {
     const std::vector<TensorId> state = program_.state_tensors();
     if (inputs_.start != nullptr) {
         for (std::size_t i = 0; i < state.size(); ++i)
@@ -49,11 +39,7 @@ Machine::Machine(const StageInputs& inputs, const Engine& engine)
     }
     if (inputs_.stage == Stage::payload) {
         ASSAY_CHECK(inputs_.round_start != nullptr);
-        for (const TensorId id : of_class(program_, TensorClass::round_start)) {
-            const auto place = std::ranges::lower_bound(state, program_.tensors[id].start_of);
-            bind(id, inputs_.round_start->tensors[static_cast<std::size_t>(place - state.begin())]
-                         .data());
-        }
+        runtime::bind_round_start(*backend_, program_, *inputs_.round_start);
     }
     if (const auto loop = loop_of(inputs_.stage)) {
         for (const TensorId id : accumulators(*loop)) allocate(id);
@@ -61,8 +47,8 @@ Machine::Machine(const StageInputs& inputs, const Engine& engine)
 }
 
 void Machine::bind(TensorId id, const std::byte* data) {
-    tensors_[id].data = writable(data);
-    if (fast_ && program_.tensors[id].cls != TensorClass::value) fast_->bind(id, data);
+    bound_[id] = data;
+    backend_->bind(id, data);
 }
 
 void Machine::allocate(TensorId id) {
@@ -78,9 +64,7 @@ void Machine::release(TensorId id) {
 }
 
 void Machine::bind_member(std::uint32_t member) {
-    const std::vector<TensorId> ids = of_class(program_, TensorClass::payload);
-    for (std::size_t i = 0; i < ids.size(); ++i)
-        bind(ids[i], inputs_.members[member]->tensors[i].data());
+    runtime::bind_payload(*backend_, program_, *inputs_.members[member]);
 }
 
 std::vector<TensorId> Machine::accumulators(Part part) const {
@@ -94,11 +78,7 @@ std::vector<TensorId> Machine::accumulators(Part part) const {
     return ids;
 }
 
-const std::byte* Machine::data(TensorId id) const {
-    if (fast_) return fast_->data(id);
-    ASSAY_CHECK(tensors_[id].data != nullptr);
-    return tensors_[id].data;
-}
+const std::byte* Machine::data(TensorId id) const { return backend_->data(id); }
 
 std::vector<base::Hash> Machine::roots(const std::vector<TensorId>& ids) const {
     std::vector<commit::TensorElements> tensors;
@@ -115,31 +95,17 @@ void Machine::find_touches(Part part) {
     }
 }
 
-/// Values, state and payload; accumulators stay.
+/// State and payload; values are the back end's own affair, and accumulators stay.
 bool Machine::is_defined_here(TensorId id, Part part) const {
-    switch (program_.tensors[id].cls) {
-        case TensorClass::value:
-            return fast_ == nullptr;
-        case TensorClass::state:
-            return true;
-        case TensorClass::payload:
-            return part == Part::payload;
-        case TensorClass::frozen:
-        case TensorClass::constant:
-        case TensorClass::table:
-        case TensorClass::data:
-        case TensorClass::accumulator:
-        case TensorClass::round_start:
-            break;
-    }
-    return false;
+    const TensorClass cls = program_.tensors[id].cls;
+    return cls == TensorClass::state || (cls == TensorClass::payload && part == Part::payload);
 }
 
 void Machine::enter(std::uint32_t i) {
     const Instruction& instruction = program_.instructions[i];
     const TensorId out = instruction.out.tensor;
     if (owned_[out].size() > 0 || !is_defined_here(out, instruction.part)) return;
-    const std::byte* before = tensors_[out].data;
+    const std::byte* before = bound_[out];
     allocate(out);
     // What it does not overwrite stays.
     if (before != nullptr) std::memcpy(owned_[out].data(), before, owned_[out].size());
@@ -160,8 +126,7 @@ void Machine::run(const Unit& unit, const Look& before, const Look& after,
     if (unit.part == Part::merge_lane) bind_member(unit.index);
     find_touches(unit.part);
     const std::uint32_t end = last ? *last + 1 : program_.range(unit.part).second;
-    if (!fast_) return run_reference(unit, before, after, end);
-    runtime::Replay::Watch watch;
+    runtime::Watch watch;
     watch.before = [&](std::uint32_t i) {
         enter(i);
         if (before) before(i);
@@ -171,44 +136,27 @@ void Machine::run(const Unit& unit, const Look& before, const Look& after,
         leave(i);
         return i + 1 < end;
     };
-    fast_->run(unit.part, moment_of(unit), watch);
+    backend_->run(unit.part, moment_of(unit), watch);
 }
 
 void Machine::run(const Unit& unit) {
-    if (!fast_ || !is_loop(unit.part)) return run(unit, {}, {});
+    if (!is_loop(unit.part)) return run(unit, {}, {});
     if (unit.part == Part::merge_lane) bind_member(unit.index);
-    fast_->run(unit.part, moment_of(unit));
+    backend_->run(unit.part, moment_of(unit));
 }
 
-exact::ReferenceContext Machine::context(const Unit& unit) const {
-    return context_of(inputs_.stage, unit, inputs_.round, inputs_.lane, inputs_.step,
-                      program_.round_steps, static_cast<std::uint32_t>(inputs_.members.size()));
-}
-
-runtime::ReplayMoment Machine::moment_of(const Unit& unit) const {
-    const exact::ReferenceContext from = context(unit);
-    runtime::ReplayMoment moment;
+runtime::Moment Machine::moment_of(const Unit& unit) const {
+    const exact::ReferenceContext from =
+        context_of(inputs_.stage, unit, inputs_.round, inputs_.lane, inputs_.step,
+                   program_.round_steps, static_cast<std::uint32_t>(inputs_.members.size()));
+    runtime::Moment moment;
     moment.table_row = from.table_row;
     moment.lane = from.lane;
     moment.global_step = from.global_step;
-    moment.sequence = from.sequence;
+    moment.first_sequence = from.sequence;
     moment.members = from.members;
     moment.data = {inputs_.dataset.words, inputs_.dataset.train_count, inputs_.dataset.row_words};
     return moment;
-}
-
-void Machine::run_reference(const Unit& unit, const Look& before, const Look& after,
-                            std::uint32_t end) {
-    exact::ReferenceContext here = context(unit);
-    here.tensors = tensors_;
-    here.dataset = inputs_.dataset;
-    for (std::uint32_t i = program_.range(unit.part).first; i < end; ++i) {
-        enter(i);
-        if (before) before(i);
-        exact::run_reference(program_, program_.instructions[i], here);
-        if (after) after(i);
-        leave(i);
-    }
 }
 
 }  // namespace assay::dispute

@@ -8,14 +8,14 @@
 #include "dispute/stage.h"
 #include "prover/engine.h"
 #include "prover/evidence.h"
-#include "runtime/replay.h"
+#include "runtime/backend.h"
 
 namespace assay::dispute {
 
-/// Runs the units of a stage, instruction by instruction where somebody looks. A value has memory
-/// from the instruction that defines it to the last that reads it, and so has what the last part of
-/// a stage defines: its inputs are never written. Accumulators have memory as long as the machine.
-/// Not thread-safe; the inputs must outlive it.
+/// Runs the units of a stage, instruction by instruction where somebody looks. What the last part
+/// of a stage defines has memory from the instruction that defines it to the last that reads it:
+/// the stage's inputs are never written. Accumulators have memory as long as the machine. Not
+/// thread-safe; the inputs must outlive it.
 class Machine {
   public:
     Machine(const StageInputs& inputs, const Engine& engine);
@@ -47,23 +47,20 @@ class Machine {
     void release(program::TensorId id);
     void bind_member(std::uint32_t member);
     void find_touches(program::Part part);
-    /// Memory that comes with an instruction and goes after it; values of the fast engine are its
-    /// own affair.
+    /// Memory that comes with an instruction and goes after it.
     void enter(std::uint32_t instruction);
     void leave(std::uint32_t instruction);
-    void run_reference(const Unit& unit, const Look& before, const Look& after, std::uint32_t end);
-    [[nodiscard]] exact::ReferenceContext context(const Unit& unit) const;
-    [[nodiscard]] runtime::ReplayMoment moment_of(const Unit& unit) const;
+    [[nodiscard]] runtime::Moment moment_of(const Unit& unit) const;
     [[nodiscard]] bool is_defined_here(program::TensorId id, program::Part part) const;
 
     const StageInputs inputs_;
     const program::Program& program_;
     const unsigned threads_;
     std::vector<Unit> units_;
-    std::vector<commit::Buffer> owned_;  // by tensor; empty where the inputs own the memory
-    std::vector<exact::TensorMemory> tensors_;
+    std::vector<commit::Buffer> owned_;      // by tensor; empty where the inputs own the memory
+    std::vector<const std::byte*> bound_;    // by tensor, as last bound here
     std::vector<std::uint32_t> last_touch_;  // by tensor, of the part that runs
-    std::unique_ptr<runtime::Replay> fast_;  // null: the reference
+    std::unique_ptr<runtime::Backend> backend_;
 };
 
 /// The traces and evidence of the public headers, on a machine that has run nothing yet.

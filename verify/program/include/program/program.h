@@ -146,8 +146,9 @@ struct Program {
 
     /// Range of instruction indices of one part.
     [[nodiscard]] std::pair<std::uint32_t, std::uint32_t> range(Part part) const;
-    [[nodiscard]] std::vector<TensorId> state_tensors() const;   ///< in program order
-    [[nodiscard]] std::vector<TensorId> weight_tensors() const;  ///< in program order
+    [[nodiscard]] std::vector<TensorId> state_tensors() const;              ///< in program order
+    [[nodiscard]] std::vector<TensorId> tensors_of(TensorClass cls) const;  ///< by number
+    [[nodiscard]] std::vector<TensorId> weight_tensors() const;             ///< in program order
     [[nodiscard]] std::optional<TensorId> find(const std::string& name) const;
 };
 

@@ -1,4 +1,4 @@
-#include "exact/reference_step.h"
+#include "reference_machine.h"
 
 #include <algorithm>
 #include <cstring>

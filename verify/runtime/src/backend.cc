@@ -1,8 +1,11 @@
-#include "targets.h"
+#include "runtime/backend.h"
 
 #include <array>
 
 #include "base/check.h"
+#include "cpu_backend.h"
+#include "exact/kernels.h"
+#include "reference_backend.h"
 
 namespace assay::runtime {
 
@@ -23,8 +26,7 @@ bool is_available(const Named& named) {
     return named.kernels == nullptr || exact::find_kernels(named.kernels) != nullptr;
 }
 
-}  // namespace
-
+/// The kernels of a target; null for the reference.
 const exact::Kernels* kernels_of(Target target) {
     if (target == Target::best) return exact::available_kernels().back();
     for (const Named& named : kTargets) {
@@ -35,6 +37,8 @@ const exact::Kernels* kernels_of(Target target) {
     }
     return nullptr;
 }
+
+}  // namespace
 
 std::optional<Target> target_from_name(std::string_view name) {
     if (name == "best") return Target::best;
@@ -50,6 +54,13 @@ std::vector<std::string> available_targets() {
         if (is_available(named)) names.emplace_back(named.name);
     }
     return names;
+}
+
+std::unique_ptr<Backend> make_backend(const program::Program& program,
+                                      const ExecutorOptions& options, bool looked_at) {
+    const exact::Kernels* const kernels = kernels_of(options.target);
+    if (kernels == nullptr) return std::make_unique<ReferenceBackend>(program);
+    return std::make_unique<CpuBackend>(program, options, *kernels, looked_at);
 }
 
 }  // namespace assay::runtime

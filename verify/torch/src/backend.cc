@@ -1,4 +1,4 @@
-#include "torch_executor/executor.h"
+#include "torch_executor/backend.h"
 
 #include <ATen/ATen.h>
 #include <ATen/Parallel.h>
@@ -60,26 +60,16 @@ at::Tensor band_mask(std::int64_t rows, std::int64_t cols, const program::Band& 
     return mask;
 }
 
-}  // namespace
-
-struct Executor::Impl {
-    const Program& program;
-    std::vector<at::Tensor>
-        tensors;  // by TensorId; state tensors alias the caller's buffers while a part runs
-    std::vector<at::Tensor> band_masks;  // by instruction, made at first use
-    std::vector<exact::TensorMemory>
-        memories;  // the same tensors as the definition sees them, for loads and random words
-
-    explicit Impl(const Program& p)
+class StockBackend final : public runtime::Backend {
+  public:
+    explicit StockBackend(const Program& p)
         : program(p),
           tensors(p.tensors.size()),
           band_masks(p.instructions.size()),
           memories(p.tensors.size()) {
         for (TensorId id = 0; id < p.tensors.size(); ++id) {
             const Tensor& t = p.tensors[id];
-            if (t.cls == TensorClass::value || t.cls == TensorClass::accumulator ||
-                t.cls == TensorClass::payload ||
-                (t.cls == TensorClass::data && t.rows * std::uint64_t{t.cols} == 1))
+            if (t.cls == TensorClass::value || t.cls == TensorClass::accumulator)
                 tensors[id] = at::zeros({t.rows, t.cols}, scalar_type(t.dtype));
         }
         for (const program::Table& table : p.tables) {
@@ -96,13 +86,55 @@ struct Executor::Impl {
         }
     }
 
-    void bind_state(commit::State& state) {
-        const std::vector<TensorId> ids = program.state_tensors();
-        for (std::size_t i = 0; i < ids.size(); ++i) {
-            const Tensor& t = program.tensors[ids[i]];
-            tensors[ids[i]] =
-                at::from_blob(state.tensors[i].data(), {t.rows, t.cols}, scalar_type(t.dtype));
+    void bind(TensorId id, const std::byte* data) override {
+        const Tensor& t = program.tensors[id];
+        // Written only where an instruction defines it, as bind says.
+        tensors[id] =
+            at::from_blob(const_cast<std::byte*>(data), {t.rows, t.cols}, scalar_type(t.dtype));
+    }
+    void clear_accumulators(Part loop) override {
+        const auto [first, last] = program.range(loop);
+        for (std::size_t i = first; i < last; ++i) {
+            const TensorId id = program.instructions[i].out.tensor;
+            if (program.tensors[id].cls == TensorClass::accumulator) tensors[id].zero_();
         }
+    }
+    void run(Part part, const runtime::Moment& moment) override { run(part, moment, {}); }
+    void run(Part part, const runtime::Moment& moment, const runtime::Watch& watch) override {
+        const at::NoGradGuard no_grad;
+        const exact::ReferenceContext context = context_of(moment);
+        const auto [first, last] = program.range(part);
+        for (std::uint32_t i = first; i < last; ++i) {
+            if (watch.before) watch.before(i);
+            run(i, context);
+            if (watch.after && !watch.after(i)) return;
+        }
+    }
+    /// Evaluation has code of its own (gpt2.h).
+    void run_window(const runtime::Moment&) override {
+        base::fail_check("the stock back end evaluates by gpt2.h", __FILE__, __LINE__);
+    }
+    [[nodiscard]] const std::byte* data(TensorId id) const override {
+        return static_cast<const std::byte*>(tensors[id].data_ptr());
+    }
+    [[nodiscard]] std::size_t planned_bytes() override {
+        std::size_t bytes = 0;
+        for (const at::Tensor& tensor : tensors) {
+            if (tensor.defined()) bytes += tensor.nbytes();
+        }
+        return bytes;
+    }
+
+  private:
+    static exact::ReferenceContext context_of(const runtime::Moment& moment) {
+        exact::ReferenceContext context;
+        context.table_row = moment.table_row;
+        context.lane = moment.lane;
+        context.global_step = moment.global_step;
+        context.sequence = moment.first_sequence;
+        context.members = moment.members;
+        context.dataset = {moment.data.words, moment.data.train_count, moment.data.row_words};
+        return context;
     }
 
     /// All items of a view as (items, rows, cols), transposed where the view is; shares memory with
@@ -313,54 +345,18 @@ struct Executor::Impl {
         out.copy_(result.expand_as(out));
     }
 
-    void run_part(Part part, const exact::ReferenceContext& context) {
-        const auto [first, last] = program.range(part);
-        for (std::size_t i = first; i < last; ++i) run(i, context);
-    }
-
-    void zero_accumulators() {
-        for (TensorId id = 0; id < program.tensors.size(); ++id)
-            if (program.tensors[id].cls == TensorClass::accumulator) tensors[id].zero_();
-    }
+    const Program& program;
+    std::vector<at::Tensor> tensors;     // by id; bound ones view the caller's memory
+    std::vector<at::Tensor> band_masks;  // by instruction, made at first use
+    std::vector<exact::TensorMemory>
+        memories;  // the same tensors as the definition sees them, for loads and random words
 };
 
-Executor::Executor(const Program& program, unsigned threads)
-    : impl_(std::make_unique<Impl>(program)) {
+}  // namespace
+
+std::unique_ptr<runtime::Backend> make_backend(const Program& program, unsigned threads) {
     at::set_num_threads(static_cast<int>(threads));
-}
-Executor::~Executor() = default;
-
-void Executor::run_init(commit::State& state) {
-    const at::NoGradGuard no_grad;
-    impl_->bind_state(state);
-    exact::ReferenceContext context;
-    context.lane = exact::kInitLane;
-    impl_->run_part(Part::init, context);
-}
-
-StepValues Executor::run_step(commit::State& state, std::span<const std::uint32_t> words,
-                              std::uint64_t train_count, std::uint32_t row_words,
-                              std::uint32_t round, std::uint32_t lane, std::uint32_t h) {
-    const at::NoGradGuard no_grad;
-    const Program& program = impl_->program;
-    impl_->bind_state(state);
-    impl_->zero_accumulators();
-    exact::ReferenceContext context;
-    context.table_row = context.global_step = round * program.round_steps + h;
-    context.lane = lane;
-    context.dataset = {words, train_count, row_words};
-    impl_->run_part(Part::prologue, context);
-    for (std::uint32_t b = 0; b < program.batch; ++b) {
-        context.sequence = b;
-        impl_->run_part(Part::sequence, context);
-    }
-    context.sequence = 0;
-    impl_->run_part(Part::update, context);
-    StepValues values;
-    values.loss = impl_->tensors[program.loss].item<float>();
-    values.norm = impl_->tensors[program.norm].item<float>();
-    values.fault = impl_->tensors[program.fault].item<std::int32_t>();
-    return values;
+    return std::make_unique<StockBackend>(program);
 }
 
 }  // namespace assay::torch_executor

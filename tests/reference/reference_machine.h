@@ -10,9 +10,9 @@
 
 namespace assay::exact {
 
-/// Runs whole parts of a program through the reference, instruction by instruction, every tensor in
-/// memory of its own. The definition that executors are tested against; slow and large, so for
-/// small programs. Not thread-safe; keeps a reference to the program.
+/// A driver that owes the product's nothing but the definition of an instruction: whole parts of a
+/// program, every tensor in memory of its own. What the executor and the prover are tested against;
+/// slow and large, so for small programs. Not thread-safe; keeps a reference to the program.
 class ReferenceMachine {
   public:
     explicit ReferenceMachine(const program::Program& program);
