@@ -99,14 +99,6 @@ Refusal apply_keys_set(Context& context, const KeysSet& message) {
     return Refusal::none;
 }
 
-bool key_of_account_ever(const Context& context, const base::AccountId& account,
-                         const base::PublicKey& key) {
-    const auto found = find_account(context.state, account);
-    if (!found || !found->keys) return false;
-    if (found->keys->cold == key || found->keys->hot == key) return true;
-    return context.state.get(past_key_key(account, key)).has_value();
-}
-
 bool signed_by_account(const Context& context, const base::AccountId& account, base::ByteView body,
                        const base::Signature& signature) {
     const auto found = find_account(context.state, account);

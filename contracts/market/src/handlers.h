@@ -29,9 +29,6 @@ ASSAY_MARKET_TIMERS(ASSAY_MARKET_TIMER)
 #undef ASSAY_MARKET_TIMER
 
 // accounts.cc
-/// Whether `key` is the account's cold or hot key now, or was once: for evidence.
-bool key_of_account_ever(const Context& context, const base::AccountId& account,
-                         const base::PublicKey& key);
 /// The signature is by a key that the account has or had.
 bool signed_by_account(const Context& context, const base::AccountId& account, base::ByteView body,
                        const base::Signature& signature);
