@@ -26,6 +26,7 @@ market::JobSpec base_spec(std::uint32_t lanes, std::uint32_t rounds) {
     spec.optimizer.learning_rate_ppb = 1'000'000;
     spec.optimizer.learning_rate_min_ppb = 100'000;
     spec.optimizer.warmup_steps = 2;
+    spec.optimizer.clip_norm_ppb = 500'000'000;
     spec.lanes = lanes;
     spec.rounds = rounds;
     spec.round_steps = 4;

@@ -24,6 +24,7 @@ class OptionJobs {
         OptionJobs jobs;
         for (std::uint32_t i = 0; i < 16; ++i) jobs.add(gpt(i), i);
         for (std::uint32_t i = 0; i < 12; ++i) jobs.add(mlp(i), i);
+        jobs.add_edges();
         return std::move(jobs.all_);
     }
 
@@ -78,19 +79,45 @@ class OptionJobs {
         return job;
     }
 
-    void add(OptionJob job, std::uint32_t i) {
+    /// What small jobs do not reach by themselves: more than one block of k, operands that are
+    /// flushed, sums of more than two lanes, a step that finds a fault.
+    void add_edges() {
+        OptionJob wide = mlp(1);
+        wide.name = "wide";
+        auto& model = std::get<market::MlpModel>(wide.spec.model);
+        model.hidden = {300, 2};
+        model.rows_per_sequence = 2;
+        constexpr std::uint32_t kWords[] = {0x00000001, 0x80000001, 0x1f7fffff, 0x9f800000,
+                                            0x3f8ccccd, 0x80000000, 0x34000001, 0x4b800001};
+        const std::uint32_t row_words = std::get<market::TableData>(wide.spec.data).features + 1;
+        for (std::size_t i = 0; i < wide.words.size(); ++i) {
+            if ((i + 1) % row_words != 0) wide.words[i] = kWords[i * 5 % 8];
+        }
+        add(std::move(wide), 5);
+        OptionJob lanes = gpt(2);
+        lanes.name = "lanes";
+        add(std::move(lanes), 3, 5);
+        OptionJob fault = mlp(0);
+        fault.name = "fault";
+        auto& steep = std::get<market::MlpModel>(fault.spec.model);
+        steep.activation = market::Activation::relu;
+        steep.hidden = {6, 6, 6, 6, 6};
+        add(std::move(fault), 14, 1, 1'000'000'000'000);
+    }
+
+    void add(OptionJob job, std::uint32_t i, std::uint32_t lanes = 0, std::uint64_t rate = 0) {
         market::JobSpec& spec = job.spec;
         spec.seed = 0x9e3779b97f4a7c15U * (i + 1);
         spec.batch = 1 + i % 3;
         spec.round_steps = 2 + i % 2;
         spec.segment_steps = 1;
-        spec.lanes = 1 + (i / 3) % 2;
+        spec.lanes = lanes != 0 ? lanes : 1 + (i / 3) % 2;
         spec.rounds = i % 4 == 1 ? 1 : 2;
         spec.merge.moments = i % 5 < 2 ? market::MomentRule::reset : market::MomentRule::average;
         spec.merge.outer_learning_rate_ppb = 500'000'000 + 50'000'000 * i;
         spec.merge.outer_momentum_ppb = i % 6 == 0 ? 0 : 900'000'000;
         market::Optimizer& optimizer = spec.optimizer;
-        optimizer.learning_rate_ppb = 30'000'000;
+        optimizer.learning_rate_ppb = rate != 0 ? rate : 30'000'000;
         optimizer.learning_rate_min_ppb = i % 2 == 0 ? 3'000'000 : 0;
         optimizer.warmup_steps = i % 4 == 3 ? 100 : i % 3;
         optimizer.weight_decay_ppb = i % 7 == 2 ? 0 : 100'000'000;
