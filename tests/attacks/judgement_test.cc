@@ -5,7 +5,7 @@ namespace assay::attacks {
 namespace {
 
 /// With 14 % of stake nobody can close an honest job, nor make it cost more than it held: there is
-/// nobody who could be asked for a vote, and a game about the initial state or a segment is won by
+/// nobody whose opinion could be asked, and a game about the initial state or a segment is won by
 /// who is right.
 TEST(Attack, A10_SmallStakeAgainstAnHonestJob) {
     constexpr std::size_t kHonest = 6, kAccomplices = 7;
