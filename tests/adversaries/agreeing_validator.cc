@@ -4,7 +4,7 @@
 #include <string>
 #include <vector>
 
-#include "agent/key_options.h"
+#include "agent/account_meant.h"
 #include "agent/party.h"
 #include "base/check.h"
 #include "validator/validator.h"

@@ -8,7 +8,7 @@
 #include <cstdio>
 #include <cstdlib>
 #include <filesystem>
-#include <thread>
+#include <semaphore>
 
 #include "dispute/ledger_referee.h"
 #include "ledger/node.h"
@@ -20,6 +20,7 @@ namespace {
 using namespace assay;
 
 constexpr std::size_t kAccounts = 64;
+constexpr std::ptrdiff_t kOnTheirWay = 2'000;  ///< fewer than the queue holds
 
 base::SecretKey key_of(std::uint8_t number) {
     return base::SecretKey::from_seed(base::Bytes(32, number));
@@ -72,24 +73,22 @@ int main(int argc, char** argv) {
     const ledger::RuleSet rules = ledger::market_rules(referee);
     ledger::Options options;
     options.rules = &rules;
+    std::counting_semaphore<kOnTheirWay> room(kOnTheirWay);
+    std::atomic<std::size_t> refused = 0;
     auto node = ledger::Node::open(argv[1], market::encode_genesis(genesis), key_of(255), options);
     if (!node) {
         std::fprintf(stderr, "ledger_bench: %s\n", node.error().detail.c_str());
         return 1;
     }
-    std::atomic<std::size_t> done = 0, refused = 0;
     const auto begin = std::chrono::steady_clock::now();
     for (const base::Bytes& raw : raws) {
-        // Fewer than the queue holds.
-        static std::size_t sent = 0;
-        while (sent - done >= 2'000) std::this_thread::sleep_for(std::chrono::microseconds(100));
-        ++sent;
+        room.acquire();
         (*node)->submit(raw, [&](const ledger::Outcome& outcome) {
             if (outcome.status != ledger::Outcome::Status::in_block) ++refused;
-            ++done;
+            room.release();
         });
     }
-    while (done < count) std::this_thread::sleep_for(std::chrono::microseconds(100));
+    for (std::ptrdiff_t i = 0; i < kOnTheirWay; ++i) room.acquire();
     const double seconds = seconds_since(begin);
     std::printf(
         "{\"transactions\": %zu, \"refused\": %zu, \"seconds\": %.3f, \"per_second\": %.0f}\n",

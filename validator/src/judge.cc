@@ -83,7 +83,6 @@ Available<Recomputed> Judge::recompute(const market::Audit& audit, const SpotOf&
 }
 
 // ---- Segments
-// -----------------------------------------------------------------------------------------------------------------------
 
 Available<Judge::Segment> Judge::locate(const market::Audit& audit, replay::JobStates& states,
                                         runtime::Job& job) {
@@ -159,7 +158,6 @@ Available<Recomputed> Judge::recompute_segment(const market::Audit& audit, const
 }
 
 // ---- Merges and initial states
-// --------------------------------------------------------------------------------------------------------
 
 Available<ReplayOutcome> Judge::merge_once(const base::JobId& id, std::uint32_t round,
                                            runtime::Job& job, const CellPlaces& places) {
@@ -210,7 +208,6 @@ Available<Recomputed> Judge::recompute_init(const market::Audit& audit, const Sp
 }
 
 // ---- Unasked
-// --------------------------------------------------------------------------------------------------------------------------
 
 Available<std::optional<Finding>> Judge::check_merge(const base::JobId& id, std::uint32_t round) {
     const auto merge = node_.merge(id, round);

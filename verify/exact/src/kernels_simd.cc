@@ -35,7 +35,6 @@ namespace assay::exact::HWY_NAMESPACE {
 using namespace simd;  // NOLINT: the vector vocabulary of this file
 
 // ---- chunks
-// ----------------------------------------------------------------------------------------------------------------------------
 
 struct Words {
     VF a, b, c;
@@ -111,7 +110,6 @@ ASSAY_OPERATION(Select, hn::IfThenElse(hn::RebindMask(F(), hn::Eq(as_i(a), hn::Z
 #undef ASSAY_OPERATION
 
 // ---- row reductions
-// --------------------------------------------------------------------------------------------------------------------
 
 inline constexpr std::size_t kParts = 32 / kLanes;
 
@@ -203,7 +201,6 @@ float row_max(const float* row, std::size_t n) {
 }
 
 // ---- causal softmax
-// --------------------------------------------------------------------------------------------------------------------
 
 /// Like load_first, with `otherwise` in the other lanes.
 HWY_INLINE VF load_first_or(const float* from, std::size_t count, VF otherwise) {
@@ -282,7 +279,6 @@ void causal_softmax(const float* scores, std::size_t row, std::size_t cols, floa
 }
 
 // ---- whole arrays
-// --------------------------------------------------------------------------------------------------------------------
 
 bool all_finite(const float* values, std::size_t n) {
     const I d;
@@ -313,7 +309,6 @@ void fill(float* to, std::size_t n, std::uint32_t word) {
 }
 
 // ---- Philox
-// ----------------------------------------------------------------------------------------------------------------------------
 
 struct Product {
     VU low, high;

@@ -248,7 +248,6 @@ Reason check_matmul(const Program& program, const Instruction& instruction) {
 }
 
 // --- tiles
-// -------------------------------------------------------------------------------------------------------------------------
 
 std::uint32_t touched(std::uint64_t first, std::uint64_t count) {
     return static_cast<std::uint32_t>((first + count - 1) / 32 - first / 32 + 1);

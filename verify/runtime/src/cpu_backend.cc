@@ -5,6 +5,7 @@
 #include <numeric>
 
 #include "base/check.h"
+#include "exact/environment.h"
 #include "recompute.h"
 
 namespace assay::runtime {
@@ -15,10 +16,6 @@ using program::TensorClass;
 using program::TensorId;
 
 namespace {
-
-std::size_t bytes_of(const program::Tensor& tensor) {
-    return std::size_t{tensor.rows} * tensor.cols * program::size_of(tensor.dtype);
-}
 
 std::vector<std::uint32_t> range_of(std::uint32_t first, std::uint32_t last) {
     std::vector<std::uint32_t> list(last - first);
@@ -161,12 +158,14 @@ void CpuBackend::bind(TensorId tensor, const std::byte* data) {
 }
 
 void CpuBackend::run(Part part, const Moment& moment) {
+    const exact::FloatEnvironment environment;
     const PartPlan& planned = *plan(part, Cut::fused).plan;
     planned.run(places_, arena_.data(), moment);
     forget_values();
 }
 
 void CpuBackend::run(Part part, const Moment& moment, const Watch& watch) {
+    const exact::FloatEnvironment environment;
     const Planned& planned = plan(part, Cut::separate);
     const std::uint32_t first = program_.range(part).first;
     std::vector<bool> seen(planned.order.size(), false);
@@ -186,6 +185,7 @@ void CpuBackend::run(Part part, const Moment& moment, const Watch& watch) {
 }
 
 void CpuBackend::run_window(const Moment& moment) {
+    const exact::FloatEnvironment environment;
     const PartPlan& planned = window_plan();
     planned.run(places_, arena_.data(), moment);
     forget_values();
@@ -197,6 +197,7 @@ const std::byte* CpuBackend::data(TensorId tensor) const {
 }
 
 std::size_t CpuBackend::planned_bytes() {
+    const exact::FloatEnvironment environment;
     for (std::size_t i = 0; i < program::kParts; ++i) plan(static_cast<Part>(i + 1), Cut::fused);
     window_plan();
     std::size_t bytes = arena_.size() + accumulators_.size() + equipment_.bytes();

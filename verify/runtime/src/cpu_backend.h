@@ -7,7 +7,6 @@
 #include "commit/state.h"
 #include "equipment.h"
 #include "evaluation.h"
-#include "exact/environment.h"
 #include "part_plan.h"
 #include "runtime/backend.h"
 
@@ -45,7 +44,6 @@ class CpuBackend final : public Backend {
 
     const program::Program& program_;
     const ExecutorOptions options_;
-    exact::FloatEnvironment environment_;  ///< for compiling; the driver's calls take their own
     Equipment equipment_;
     Machine machine_;
     std::array<Planned, program::kParts> fused_, separate_;

@@ -6,6 +6,7 @@
 #include "base/check.h"
 #include "exact/environment.h"
 #include "exact/reference.h"
+#include "places.h"
 
 namespace assay::runtime {
 
@@ -21,10 +22,6 @@ T scalar(const std::byte* data) {
     T value;
     std::memcpy(&value, data, sizeof value);
     return value;
-}
-
-std::size_t bytes_of(const program::Tensor& tensor) {
-    return std::size_t{tensor.rows} * tensor.cols * program::size_of(tensor.dtype);
 }
 
 }  // namespace
@@ -94,14 +91,12 @@ Executor::Executor(const Program& program, std::unique_ptr<Backend> backend)
     : program_(program), backend_(std::move(backend)) {}
 
 void Executor::run_init(commit::State& state) {
-    const exact::FloatEnvironment environment;
     bind_state(*backend_, program_, state);
     backend_->run(Part::init, moment_of_init());
 }
 
 StepResult Executor::run_step(commit::State& state, const DataView& data, std::uint32_t round,
                               std::uint32_t lane, std::uint32_t h) {
-    const exact::FloatEnvironment environment;
     const StepResult before = result_in(program_, state);
     if (before.fault != 0) return before;
     bind_state(*backend_, program_, state);
@@ -121,7 +116,6 @@ StepResult Executor::run_step(commit::State& state, const DataView& data, std::u
 
 void Executor::run_payload(const commit::State& round_start, const commit::State& end,
                            std::uint32_t round, commit::Payload& out) {
-    const exact::FloatEnvironment environment;
     bind_state(*backend_, program_, end);
     bind_round_start(*backend_, program_, round_start);
     bind_payload(*backend_, program_, out);
@@ -130,7 +124,6 @@ void Executor::run_payload(const commit::State& round_start, const commit::State
 
 void Executor::run_merge(commit::State& state, std::span<const commit::Payload* const> members,
                          std::uint32_t round) {
-    const exact::FloatEnvironment environment;
     bind_state(*backend_, program_, state);
     const Moment moment = moment_of_round(round, members.size());
     backend_->clear_accumulators(Part::merge_lane);

@@ -6,8 +6,8 @@
 
 #include "exact/math.h"
 #include "exact/philox.h"
-#include "exact/reference.h"
 #include "exact/storage.h"
+#include "runtime/reference_context.h"
 
 namespace assay::runtime {
 
@@ -251,15 +251,8 @@ void InstructionCode::run_reference(const Places& places, const Moment& moment,
         memories.push_back({places.at(id, places.base[id] == nullptr ? 0 : slot), tensor.rows,
                             tensor.cols, tensor.dtype});
     }
-    exact::ReferenceContext context;
+    exact::ReferenceContext context = reference_context(moment, slot);
     context.tensors = memories;
-    context.table_row = moment.table_row;
-    context.lane = moment.lane;
-    context.global_step = moment.global_step;
-    context.sequence = static_cast<std::uint32_t>(moment.first_sequence + slot);
-    context.members = moment.members;
-    context.dataset = {moment.data.words, moment.data.train_count, moment.data.row_words};
-    context.window_start = moment.window_start;
     exact::run_reference(*program_, *instruction_, context);
 }
 
@@ -269,8 +262,7 @@ void InstructionCode::clear_padding(const Places& places, std::size_t slot) cons
     if (std::uint64_t{instruction_->items} * out.rows * out.cols ==
         std::uint64_t{tensor.rows} * tensor.cols)
         return;
-    std::memset(places.at(out.tensor, slot), 0,
-                std::size_t{tensor.rows} * tensor.cols * program::size_of(tensor.dtype));
+    std::memset(places.at(out.tensor, slot), 0, bytes_of(tensor));
 }
 
 }  // namespace assay::runtime

@@ -16,6 +16,10 @@ inline std::byte* writable(const void* data) {
     return static_cast<std::byte*>(const_cast<void*>(data));
 }
 
+inline std::size_t bytes_of(const program::Tensor& tensor) {
+    return std::size_t{tensor.rows} * tensor.cols * program::size_of(tensor.dtype);
+}
+
 /// Base address of every tensor and the distance between the copies of two sequences that run
 /// together (0: shared by all).
 struct Places {

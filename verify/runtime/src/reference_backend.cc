@@ -4,7 +4,9 @@
 #include <utility>
 
 #include "base/check.h"
+#include "exact/environment.h"
 #include "places.h"
+#include "runtime/reference_context.h"
 
 namespace assay::runtime {
 
@@ -23,8 +25,7 @@ ReferenceBackend::ReferenceBackend(const Program& program)
 }
 
 void ReferenceBackend::own(TensorId tensor) {
-    const program::Tensor& t = program_.tensors[tensor];
-    owned_[tensor] = commit::Buffer(std::size_t{t.rows} * t.cols * program::size_of(t.dtype));
+    owned_[tensor] = commit::Buffer(bytes_of(program_.tensors[tensor]));
     tensors_[tensor].data = owned_[tensor].data();
 }
 
@@ -64,14 +65,9 @@ void ReferenceBackend::run_window(const Moment& moment) {
 void ReferenceBackend::run(const Program& program, std::uint32_t first, std::uint32_t last,
                            const Moment& moment, const Watch& watch) {
     ASSAY_CHECK(moment.slots == 1);
-    exact::ReferenceContext context;
-    context.table_row = moment.table_row;
-    context.lane = moment.lane;
-    context.global_step = moment.global_step;
-    context.sequence = moment.first_sequence;
-    context.members = moment.members;
-    context.dataset = {moment.data.words, moment.data.train_count, moment.data.row_words};
-    context.window_start = moment.window_start;
+    const exact::FloatEnvironment environment;
+    exact::ReferenceContext context = reference_context(moment);
+    context.tensors = tensors_;
     std::vector<std::uint32_t> last_touch(program.tensors.size(), 0);
     for (std::uint32_t i = first; i < last; ++i) {
         for (const program::View& view : program.instructions[i].in) last_touch[view.tensor] = i;
@@ -86,11 +82,10 @@ void ReferenceBackend::run(const Program& program, std::uint32_t first, std::uin
         const TensorId out = instruction.out.tensor;
         if (is_value(out) && owned_[out].size() == 0) own(out);
         if (watch.before) watch.before(i);
-        context.tensors = tensors_;
         exact::run_reference(program, instruction, context);
         if (watch.after) goes_on = watch.after(i);
         const auto end = [&](TensorId id) {
-            if (is_value(id) && (last_touch[id] == i || !goes_on)) release(id);
+            if (is_value(id) && last_touch[id] == i) release(id);
         };
         for (const program::View& view : instruction.in) end(view.tensor);
         end(out);

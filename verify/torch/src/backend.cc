@@ -8,7 +8,7 @@
 #include <limits>
 
 #include "base/check.h"
-#include "exact/reference.h"
+#include "runtime/reference_context.h"
 
 namespace assay::torch_executor {
 
@@ -102,7 +102,7 @@ class StockBackend final : public runtime::Backend {
     void run(Part part, const runtime::Moment& moment) override { run(part, moment, {}); }
     void run(Part part, const runtime::Moment& moment, const runtime::Watch& watch) override {
         const at::NoGradGuard no_grad;
-        const exact::ReferenceContext context = context_of(moment);
+        const exact::ReferenceContext context = runtime::reference_context(moment);
         const auto [first, last] = program.range(part);
         for (std::uint32_t i = first; i < last; ++i) {
             if (watch.before) watch.before(i);
@@ -126,17 +126,6 @@ class StockBackend final : public runtime::Backend {
     }
 
   private:
-    static exact::ReferenceContext context_of(const runtime::Moment& moment) {
-        exact::ReferenceContext context;
-        context.table_row = moment.table_row;
-        context.lane = moment.lane;
-        context.global_step = moment.global_step;
-        context.sequence = moment.first_sequence;
-        context.members = moment.members;
-        context.dataset = {moment.data.words, moment.data.train_count, moment.data.row_words};
-        return context;
-    }
-
     /// All items of a view as (items, rows, cols), transposed where the view is; shares memory with
     /// the tensor.
     at::Tensor items_of(const View& view, std::int64_t items, std::uint32_t table_row) const {

@@ -5,7 +5,7 @@
 #include <string>
 #include <tl/expected.hpp>
 
-#include "agent/key_options.h"
+#include "agent/account_meant.h"
 #include "base/amount.h"
 #include "client/client.h"
 #include "client/default_node.h"

@@ -1,4 +1,4 @@
-#include "agent/key_options.h"
+#include "agent/account_meant.h"
 
 namespace assay::agent {
 
