@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <cfenv>
 #include <cstring>
 
 #include "exact/environment.h"
@@ -149,6 +150,18 @@ TEST(ExecutorStep, RecomputingChangesMemoryAndNoBit) {
     Executor keeping(fixture.program, {1, 5, Target::best, false});
     Executor recomputing(fixture.program, {1, 5, Target::best, true});
     EXPECT_LT(recomputing.planned_bytes(), keeping.planned_bytes());
+}
+
+TEST(ExecutorStep, DoesNotSeeTheCallersRounding) {
+    const Fixture fixture(with_dropout(ragged_gpt()));
+    for (const Target target : fast_targets()) {
+        const StateBytes expected = fixture.train({2, 2, target}, 3);
+        ASSERT_EQ(std::fesetround(FE_UPWARD), 0);
+        const StateBytes found = fixture.train({2, 2, target}, 3);
+        EXPECT_EQ(std::fegetround(), FE_UPWARD);
+        ASSERT_EQ(std::fesetround(FE_TONEAREST), 0);
+        EXPECT_EQ(fixture.difference(found, expected), "") << static_cast<int>(target);
+    }
 }
 
 TEST(ExecutorStep, TakesABatchOfItsOwnChoice) {
